@@ -1,0 +1,1 @@
+"""hp_portal: a provider portal that a health plan runs itself."""

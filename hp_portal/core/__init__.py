@@ -1,0 +1,1 @@
+"""Identity, organizations, access and everything else every application stands on."""

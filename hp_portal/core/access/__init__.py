@@ -1,0 +1,1 @@
+"""Rules on routes, the one gate, Tax ID & NPI grants."""

@@ -1,0 +1,43 @@
+"""Grants: which organization may see what is paid to which payee."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hp_portal import scopes
+from hp_portal.database import Base, key
+
+# How an organization proved that a payee is its own.
+PROOFS = {
+    "check": "Check or EFT number",
+    "non_payment": "Non-payment notice number",
+    "payer": "Recorded by the health plan",
+}
+
+
+class Grant(Base, scopes.OwnedByOrganization):
+    """An organization's access to a payee, from `granted_at` until `ended_at`."""
+
+    __tablename__ = "access_grant"
+    __table_args__ = (
+        # At most one open grant for an organization and a payee.
+        sa.Index(
+            "uq_access_grant_open",
+            "organization_id",
+            "payee_id",
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[key]
+    payee_id: Mapped[int] = mapped_column(sa.ForeignKey("payee.id"), index=True)
+    proof: Mapped[str] = mapped_column(sa.String(20))
+    granted_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    granted_at: Mapped[dt.datetime]
+    ended_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    ended_at: Mapped[dt.datetime | None]

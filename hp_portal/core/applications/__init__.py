@@ -1,0 +1,1 @@
+"""The Applications menu: what is enabled for whom."""

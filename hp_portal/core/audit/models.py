@@ -1,0 +1,56 @@
+"""The record itself, and the seals over it. Triggers of both databases refuse to update or delete any of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hp_portal import scopes
+from hp_portal.database import Base, key
+
+
+class AuditEvent(Base, scopes.OwnedByOrganizationOrPayer):
+    """Who did what, when, from where and why."""
+
+    __tablename__ = "audit_event"
+    __table_args__ = (
+        sa.Index("ix_audit_event_person_id_id", "person_id", "id"),
+        sa.Index("ix_audit_event_organization_id_id", "organization_id", "id"),
+        sa.Index("ix_audit_event_event_id", "event", "id"),
+    )
+
+    id: Mapped[key]
+    at: Mapped[dt.datetime] = mapped_column(index=True)
+    event: Mapped[str] = mapped_column(sa.String(80))
+    person_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    sign_in_id: Mapped[int | None] = mapped_column(sa.ForeignKey("sign_in.id"))
+    request_id: Mapped[str] = mapped_column(sa.String(40))
+    address: Mapped[str] = mapped_column(sa.String(45))
+    reason: Mapped[str] = mapped_column(sa.String(200))
+    # JSON with exactly the fields the event declares, as text: sealed byte for byte
+    fields: Mapped[str] = mapped_column(sa.Text())
+
+
+class AuditSeal(Base, scopes.Shared):
+    """A batch in the chain: its digest covers the batch before it."""
+
+    __tablename__ = "audit_seal"
+    __shared__ = "written and verified by the system"
+
+    id: Mapped[key]
+    sealed_at: Mapped[dt.datetime]
+    rows: Mapped[int]
+    digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+
+
+class AuditSealedRow(Base, scopes.Shared):
+    """The hash of one sealed event."""
+
+    __tablename__ = "audit_sealed_row"
+    __shared__ = "written and verified by the system"
+
+    event_id: Mapped[int] = mapped_column(sa.BigInteger(), primary_key=True, autoincrement=False)
+    seal_id: Mapped[int] = mapped_column(sa.ForeignKey("audit_seal.id"), index=True)
+    digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))

@@ -1,0 +1,1 @@
+"""People, passwords, sign-in sessions, the terms of use."""

@@ -1,0 +1,77 @@
+"""People and their sign-ins."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hp_portal import scopes
+from hp_portal.database import Base, key
+
+
+class Person(Base, scopes.OwnedByOrganizationOrPayer):
+    """Somebody with an account in their own name: in one organization, or of the payer's staff (no organization)."""
+
+    __tablename__ = "person"
+    __shared__ = (
+        "signed in by name before any organization is known; lists of people filter by organization in their verb"
+    )
+
+    id: Mapped[key]
+    # Both are kept lower-case, as people type them in any case.
+    username: Mapped[str] = mapped_column(sa.String(80), unique=True)
+    email: Mapped[str] = mapped_column(sa.String(254), unique=True)
+    name: Mapped[str] = mapped_column(sa.String(200))
+    password_hash: Mapped[str] = mapped_column(sa.String(200))
+    password_changed_at: Mapped[dt.datetime]
+    is_staff: Mapped[bool]
+    is_delegate: Mapped[bool]
+    deactivated_at: Mapped[dt.datetime | None]
+    created_at: Mapped[dt.datetime]
+
+
+class SignIn(Base, scopes.Shared):
+    """One sign-in: a row, so that it can be listed and ended. The cookie holds a token, the row only its hash."""
+
+    __tablename__ = "sign_in"
+    __shared__ = "found by its token before anybody is known; lists filter by person"
+
+    id: Mapped[key]
+    token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    created_at: Mapped[dt.datetime]
+    last_seen_at: Mapped[dt.datetime]
+    ended_at: Mapped[dt.datetime | None]
+    end_reason: Mapped[str | None] = mapped_column(sa.String(20))
+    address: Mapped[str] = mapped_column(sa.String(45))
+    user_agent: Mapped[str] = mapped_column(sa.String(300))
+
+
+class Attempt(Base, scopes.Shared):
+    """A failed try at a secret, counted by what it was aimed at and where it came from, whoever served it."""
+
+    __tablename__ = "attempt"
+    __shared__ = "counted before anybody is known"
+    __table_args__ = (sa.Index("ix_attempt_kind_subject_at", "kind", "subject", "at"),)
+
+    id: Mapped[key]
+    kind: Mapped[str] = mapped_column(sa.String(30))
+    subject: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    at: Mapped[dt.datetime]
+
+
+class Acceptance(Base, scopes.Shared):
+    """Who accepted which version of an agreement, when, and from where."""
+
+    __tablename__ = "acceptance"
+    __shared__ = "asked by the gate for the person who signs in"
+    __table_args__ = (sa.UniqueConstraint("person_id", "agreement", "version"),)
+
+    id: Mapped[key]
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    agreement: Mapped[str] = mapped_column(sa.String(30))
+    version: Mapped[str] = mapped_column(sa.String(30))
+    accepted_at: Mapped[dt.datetime]
+    address: Mapped[str] = mapped_column(sa.String(45))

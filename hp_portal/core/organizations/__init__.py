@@ -1,0 +1,1 @@
+"""Organizations, provider types and payees (TIN + NPI)."""

@@ -1,0 +1,1 @@
+"""Home, help, contact, e-Services, policies, errors, health."""

@@ -1,0 +1,1 @@
+"""Rendering, security headers, logs, formats: the ground under every page."""

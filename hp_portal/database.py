@@ -1,0 +1,165 @@
+"""Engine, sessions, column types. The only module beside imports and benches that speaks raw SQL."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import sqlite3
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import sqlalchemy as sa
+from flask import Flask, g
+from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
+
+from hp_portal import scopes
+from hp_portal.settings import ConfigurationError, Settings
+from hp_portal.vault import Vault
+
+
+class UTCDateTime(sa.types.TypeDecorator[dt.datetime]):
+    """A moment: aware in Python, UTC in storage. SQLite keeps no zone, so it is taken off and put back."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise TypeError("a moment without a time zone: use hp_portal.clock.now()")
+        value = value.astimezone(dt.UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=dt.UTC) if dialect.name == "sqlite" else value.astimezone(dt.UTC)
+
+
+# 64 bits on PostgreSQL; SQLite's autoincrementing key must be spelled INTEGER.
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+Cents = Annotated[int, mapped_column(sa.BigInteger())]
+key = Annotated[int, mapped_column(BigId, primary_key=True)]
+
+
+class Base(DeclarativeBase):
+    """Every table of the portal and of its plugins."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {dt.datetime: UTCDateTime(), int: sa.BigInteger()}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        scopes.check_marked(cls)
+        super().__init_subclass__(**kwargs)
+
+
+class PortalSession(Session):
+    """A session that knows the vault and its scope."""
+
+    @property
+    def vault(self) -> Vault:
+        return cast(Vault, self.info["vault"])
+
+
+scopes.install(PortalSession)
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def make_engine(url: str, pool: int = 10) -> sa.Engine:
+    """An engine for SQLite or PostgreSQL, set up for safety. Raises ConfigurationError for any other database."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise ConfigurationError(f"HP_PORTAL_DATABASE_URL is not a database URL: {url}") from error
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        # IMMEDIATE: a transaction that writes takes the lock when it first writes and waits for it, instead of failing
+        # because what it had read before has become old.
+        engine = sa.create_engine(parsed, pool_size=pool, connect_args={"isolation_level": "IMMEDIATE", "timeout": 30})
+        sa.event.listen(engine, "connect", _configure_sqlite)
+        return engine
+    if backend == "postgresql":
+        return sa.create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_size=pool,
+            pool_pre_ping=True,
+            connect_args={"options": "-c timezone=UTC"},
+        )
+    raise ConfigurationError(f"HP_PORTAL_DATABASE_URL names {backend}; the portal runs on sqlite and postgresql.")
+
+
+class Database:
+    """The engine, and one session a request."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.engine = make_engine(settings.database_url, settings.database_pool)
+        self.vault = Vault(settings.data_keys)
+        self._sessions = sessionmaker(
+            self.engine, class_=PortalSession, expire_on_commit=False, info={"vault": self.vault}
+        )
+
+    def new_session(self, scope: scopes.Scope | None = None) -> PortalSession:
+        """A session of one's own, to be used as a context manager: commands, the worker, tests."""
+        session = self._sessions()
+        # sessionmaker hands every session the same info mapping
+        session.info = {"vault": self.vault, "scope": scope}
+        return session
+
+    @property
+    def session(self) -> PortalSession:
+        """The session of this request."""
+        if "session" not in g:
+            g.session = self.new_session()
+        return cast(PortalSession, g.session)
+
+    def install(self, app: Flask) -> None:
+        app.extensions["hp_portal.database"] = self
+        app.teardown_appcontext(close_session)
+
+
+def close_session(_error: BaseException | None = None) -> None:
+    """End the request's session; what was not committed is rolled back."""
+    session = g.pop("session", None)
+    if session is not None:
+        session.close()
+
+
+def is_postgresql(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def lock(session: Session, name: str) -> None:
+    """Hold a named lock until this transaction ends, so that check-then-write is done by one at a time.
+
+    PostgreSQL: an advisory lock of that name. SQLite has one writer anyway: the write transaction starts here.
+    """
+    connection = session.connection()
+    if is_postgresql(session):
+        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+        return
+    raw = cast(sqlite3.Connection, connection.connection.dbapi_connection)
+    if not raw.in_transaction:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def ping(session: Session) -> None:
+    """Raise when the database does not answer."""
+    session.execute(sa.text("SELECT 1").execution_options(unscoped="readiness"))

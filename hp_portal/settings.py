@@ -1,0 +1,153 @@
+"""Typed settings: environment over TOML over defaults, and the payer's own profile.
+
+Every setting is an environment variable `HP_PORTAL_<NAME>`; nested ones use two underscores
+(`HP_PORTAL_PAYER__PHONE`). `HP_PORTAL_CONFIG` names a TOML file with the same names in lower case.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class ConfigurationError(Exception):
+    """The portal cannot start as configured; the text says what to do about it."""
+
+
+class Payer(BaseModel):
+    """The health plan that runs this portal: what pages, letters and files say of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "Your health plan"
+    short_name: str = "Health plan"
+    payer_id: str = Field("00000", description="Identifier for claims, remittance, eligibility and status.")
+    phone: str = ""
+    hours: str = ""
+    email: str = ""
+    address: tuple[str, ...] = ()
+    timezone: str = Field("America/Chicago", description="IANA zone in which people read times.")
+    accent: str = Field("teal", description="Accent colour: one of the themes of docs/design-system.md.")
+    eft_enrolment_url: str = ""
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{value!r} is no time zone; use an IANA name such as America/Chicago") from error
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+class Settings(BaseSettings):
+    """All settings of one deployment."""
+
+    model_config = SettingsConfigDict(env_prefix="HP_PORTAL_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    database_url: str = "sqlite:///instance/hp_portal.sqlite"
+    database_pool: int = Field(10, ge=1, description="Database connections one process may hold.")
+    secret_key: SecretStr = SecretStr("")
+    data_key: SecretStr = SecretStr("")
+    instance_path: Path = Field(Path("instance"), description="Folder for built static files and uploads.")
+    payer: Payer = Payer()
+
+    trusted_proxies: int = Field(0, ge=0, description="How many reverse proxies set X-Forwarded-*.")
+    https: bool = Field(True, description="Browsers reach the portal by TLS: secure cookies and HSTS.")
+    log_format: str = Field("json", pattern="^(json|text)$")
+    demo: bool = Field(False, description="Set by `hp-portal demo` alone.")
+
+    idle_minutes: float = Field(15, gt=0)
+    absolute_hours: float = Field(12, gt=0)
+    password_min_length: int = Field(12, ge=8, description="NIST SP 800-63B: at least 8, 15 for passwords alone.")
+    attempts_per_account: int = Field(5, ge=1, description="Failed sign-ins within the window, per account.")
+    attempts_per_address: int = Field(50, ge=1, description="Failed sign-ins within the window, per address.")
+    attempts_window_minutes: float = Field(15, gt=0)
+    proof_attempts: int = Field(5, ge=1, description="Failed proofs within the window, per organization and payee.")
+    terms_version: str = "2026-01"
+    terms_path: Path | None = Field(None, description="The payer's own terms of use as Markdown.")
+    max_upload_mb: int = Field(256, ge=1)
+    remittance_kept_months: int = Field(84, ge=1, description="How long payments can be looked up.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings  # two ways to set a thing are enough
+        file = os.environ.get("HP_PORTAL_CONFIG")
+        if file and not Path(file).is_file():
+            raise ConfigurationError(f"HP_PORTAL_CONFIG names {file}, which is no file.")
+        toml = (TomlConfigSettingsSource(settings_cls, Path(file)),) if file else ()
+        return (init_settings, env_settings, *toml)
+
+    @property
+    def data_keys(self) -> tuple[bytes, ...]:
+        """The data keys, 32 bytes each: the first encrypts, every one decrypts.
+
+        Raises ConfigurationError when one is not the base64 of 32 bytes.
+        """
+        keys = []
+        for number, text in enumerate(self.data_key.get_secret_value().split(","), 1):
+            try:
+                key = base64.b64decode(text.strip(), validate=True)
+            except binascii.Error as error:
+                raise ConfigurationError(
+                    f"HP_PORTAL_DATA_KEY, key {number}, is not base64. {_DATA_KEY_HELP}"
+                ) from error
+            if len(key) != 32:
+                raise ConfigurationError(
+                    f"HP_PORTAL_DATA_KEY, key {number}, has {len(key)} bytes instead of 32. {_DATA_KEY_HELP}"
+                )
+            keys.append(key)
+        return tuple(keys)
+
+
+_SECRET_KEY_HELP = "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+_DATA_KEY_HELP = (
+    "Make one with: python -c 'import base64, secrets; print(base64.b64encode(secrets.token_bytes(32)).decode())'"
+)
+
+
+def load_settings(**values: object) -> Settings:
+    """Read and check the settings; `values` win over environment and file.
+
+    Raises ConfigurationError with a text for the person at the terminal.
+    """
+    try:
+        settings = Settings(**values)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [
+            f"  HP_PORTAL_{'__'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+        raise ConfigurationError("These settings are not usable:\n" + "\n".join(lines)) from error
+    if len(settings.secret_key.get_secret_value()) < 32:
+        raise ConfigurationError(
+            f"HP_PORTAL_SECRET_KEY is missing or shorter than 32 characters. It signs cookies. {_SECRET_KEY_HELP}"
+        )
+    if not settings.data_key.get_secret_value():
+        raise ConfigurationError(
+            f"HP_PORTAL_DATA_KEY is missing. It encrypts Tax IDs and kept 835 text. {_DATA_KEY_HELP}"
+        )
+    _ = settings.data_keys
+    return settings
