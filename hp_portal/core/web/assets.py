@@ -128,7 +128,9 @@ def install(app: Flask, manifest: Manifest) -> None:
 
 def _read_folder(prefix: str, folder: Path) -> list[tuple[str, bytes]]:
     files = (file for file in sorted(folder.rglob("*")) if file.is_file() and file.suffix in _PUBLISHED)
-    return [((PurePosixPath(prefix) / file.relative_to(folder).as_posix()).as_posix(), file.read_bytes()) for file in files]
+    return [
+        ((PurePosixPath(prefix) / file.relative_to(folder).as_posix()).as_posix(), file.read_bytes()) for file in files
+    ]
 
 
 def _join(bundle: Bundle, contents: Mapping[str, bytes]) -> bytes:
