@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import sqlite3
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import sqlalchemy as sa
 from flask import Flask, g
@@ -15,6 +15,9 @@ from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
 from hp_portal import scopes
 from hp_portal.settings import ConfigurationError, Settings
 from hp_portal.vault import Vault
+
+if TYPE_CHECKING:
+    from hp_portal.hookspecs import PortalEvent
 
 
 class UTCDateTime(sa.types.TypeDecorator[dt.datetime]):
@@ -69,8 +72,25 @@ class PortalSession(Session):
     def vault(self) -> Vault:
         return cast(Vault, self.info["vault"])
 
+    def announce(self, event: PortalEvent) -> None:
+        """Tell the plugins' `portal_event` once this transaction is committed; a rollback forgets it."""
+        self.info.setdefault("announced", []).append(event)
+
+
+def _dispatch(session: Session) -> None:
+    dispatch = session.info.get("dispatch")
+    for event in session.info.pop("announced", ()):
+        if dispatch is not None:
+            dispatch(event)
+
+
+def _forget(session: Session) -> None:
+    session.info.pop("announced", None)
+
 
 scopes.install(PortalSession)
+sa.event.listen(PortalSession, "after_commit", _dispatch)
+sa.event.listen(PortalSession, "after_rollback", _forget)
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -92,7 +112,9 @@ def make_engine(url: str, pool: int = 10) -> sa.Engine:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         # IMMEDIATE: a transaction that writes takes the lock when it first writes and waits for it, instead of failing
         # because what it had read before has become old.
-        engine = sa.create_engine(parsed, pool_size=pool, connect_args={"isolation_level": "IMMEDIATE", "timeout": 30})
+        engine = sa.create_engine(
+            parsed, pool_size=pool, hide_parameters=True, connect_args={"isolation_level": "IMMEDIATE", "timeout": 30}
+        )
         sa.event.listen(engine, "connect", _configure_sqlite)
         return engine
     if backend == "postgresql":
@@ -100,6 +122,7 @@ def make_engine(url: str, pool: int = 10) -> sa.Engine:
             parsed.set(drivername="postgresql+psycopg"),
             pool_size=pool,
             pool_pre_ping=True,
+            hide_parameters=True,
             connect_args={"options": "-c timezone=UTC"},
         )
     raise ConfigurationError(f"HP_PORTAL_DATABASE_URL names {backend}; the portal runs on sqlite and postgresql.")
@@ -111,15 +134,14 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self.engine = make_engine(settings.database_url, settings.database_pool)
         self.vault = Vault(settings.data_keys)
-        self._sessions = sessionmaker(
-            self.engine, class_=PortalSession, expire_on_commit=False, info={"vault": self.vault}
-        )
+        # What every session carries along: app.py adds the declared audit events and the dispatcher of portal events.
+        self.info: dict[str, Any] = {"vault": self.vault}
+        self._sessions = sessionmaker(self.engine, class_=PortalSession, expire_on_commit=False)
 
     def new_session(self, scope: scopes.Scope | None = None) -> PortalSession:
         """A session of one's own, to be used as a context manager: commands, the worker, tests."""
         session = self._sessions()
-        # sessionmaker hands every session the same info mapping
-        session.info = {"vault": self.vault, "scope": scope}
+        session.info.update(self.info, scope=scope)
         return session
 
     @property

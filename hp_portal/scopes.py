@@ -78,7 +78,9 @@ _grant = sa.table("access_grant", sa.column("payee_id"), sa.column("organization
 
 def granted_payees() -> sa.Select[Any]:
     """The payee ids that the scope's organization holds a grant to."""
-    return sa.select(_grant.c.payee_id).where(_grant.c.organization_id == scope_organization, _grant.c.ended_at.is_(None))
+    return sa.select(_grant.c.payee_id).where(
+        _grant.c.organization_id == scope_organization, _grant.c.ended_at.is_(None)
+    )
 
 
 class Scoped:
@@ -169,11 +171,7 @@ def whole(session: Session, reason: str) -> Iterator[None]:
 def _scoped_tables() -> set[sa.FromClause]:
     from hp_portal.database import Base
 
-    return {
-        mapper.local_table
-        for mapper in Base.registry.mappers
-        if issubclass(mapper.class_, Scoped)
-    }
+    return {mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, Scoped)}
 
 
 def _refuse_unscopable(state: ORMExecuteState) -> None:

@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import enum
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hp_portal import scopes
+from hp_portal.audience import Audience
 from hp_portal.database import Base, key
-
-
-class Audience(enum.StrEnum):
-    """For whom an application can be enabled: a provider type, or billing organizations."""
-
-    HOSPITAL = "hospital"
-    PHYSICIAN = "physician"
-    DENTAL = "dental"
-    SPECIALTY = "specialty"
-    PHARMACY = "pharmacy"
-    BILLING = "billing"
-
-    @property
-    def label(self) -> str:
-        return "Billing organization" if self is Audience.BILLING else self.value.capitalize()
-
-
-PROVIDER_TYPES = tuple(audience for audience in Audience if audience is not Audience.BILLING)
 
 
 class Organization(Base, scopes.Scoped):

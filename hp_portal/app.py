@@ -1,0 +1,124 @@
+"""The application, put together: settings → database → plugins → access gate → pages."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.metadata
+from importlib.resources import files
+from pathlib import Path
+
+from flask import Blueprint, Flask
+from flask_wtf import CSRFProtect
+from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
+
+from hp_portal import migrations
+from hp_portal.core.access import application as tax_id_npi_access
+from hp_portal.core.access import enforce, startup
+from hp_portal.core.access.gate import Directory
+from hp_portal.core.applications import menu
+from hp_portal.core.audit import views as audit_views
+from hp_portal.core.audit.events import CORE_EVENTS
+from hp_portal.core.audit.record import EventRegistry
+from hp_portal.core.identity import views as identity_views
+from hp_portal.core.identity.actor import Limits
+from hp_portal.core.pages import errors, help_topics
+from hp_portal.core.pages import views as pages_views
+from hp_portal.core.staff import views as staff_views
+from hp_portal.core.staff.permissions import CORE_STAFF_PERMISSIONS
+from hp_portal.core.web import assets, logs, security, templating
+from hp_portal.database import Database
+from hp_portal.plugins import Plugins, load_plugins
+from hp_portal.settings import Settings, load_settings
+
+
+def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, object] | None = None) -> Flask:
+    """Build the portal. `extra_plugins` adds plugins by name beside the installed ones, for tests.
+
+    Raises ConfigurationError when settings are missing or a plugin steps outside of its space.
+    """
+    settings = settings or load_settings()
+    app = Flask(
+        "hp_portal",
+        template_folder=str(files("hp_portal.templates")),
+        static_folder=None,
+        instance_path=str(settings.instance_path.resolve()),
+    )
+    app.extensions["hp_portal.settings"] = settings
+    app.extensions["hp_portal.limits"] = Limits(
+        dt.timedelta(minutes=settings.idle_minutes), dt.timedelta(hours=settings.absolute_hours)
+    )
+    app.jinja_env.undefined = StrictUndefined
+    logs.configure(settings)
+
+    database = Database(settings)
+    database.install(app)
+
+    plugins = load_plugins({"access": tax_id_npi_access}, extra_plugins)
+    app.extensions["hp_portal.plugins"] = plugins
+    database.info["events"] = declare_events(plugins)
+    database.info["dispatch"] = lambda event: list(plugins.collect("portal_event", event=event))
+
+    # The order of the before_request functions: id and clock, gate, CSRF, whatever pages add.
+    logs.install(app)
+    enforce.install(app)
+    security.install(app, settings)
+    CSRFProtect(app)
+
+    install_assets(app, plugins)
+    templating.install(app, settings, version=importlib.metadata.version("hp-portal"))
+    menu.install(app)
+    errors.install(app)
+
+    app.extensions["hp_portal.directory"] = directory = Directory(staff_permissions=dict(CORE_STAFF_PERMISSIONS))
+    for blueprint in core_blueprints():
+        app.register_blueprint(blueprint)
+    mount_applications(app, plugins, directory)
+    help_topics.install(app, plugins)
+    startup.check_rules(app, directory)
+    migrations.install(app, database, plugins)
+    return app
+
+
+def declare_events(plugins: Plugins) -> EventRegistry:
+    """The audit events of the core and of every application."""
+    registry = EventRegistry()
+    registry.declare(CORE_EVENTS)
+    for application in plugins.applications:
+        registry.declare(application.audit_events)
+    return registry
+
+
+def core_blueprints() -> list[Blueprint]:
+    """The pages that are there whatever is installed."""
+    return [
+        pages_views.blueprint,
+        identity_views.blueprint,
+        audit_views.blueprint,
+        staff_views.blueprint,
+    ]
+
+
+def mount_applications(app: Flask, plugins: Plugins, directory: Directory) -> None:
+    """Give every application its addresses and templates."""
+    folders = []
+    for name, state in plugins.states.items():
+        if not (state.loaded and state.application):
+            continue
+        startup.mount(app, directory, state.application, name)
+        if state.folder and (state.folder / "templates").is_dir():
+            folders.append(FileSystemLoader(state.folder / "templates"))
+    # The core's templates come first: a plugin adds pages, it does not replace them.
+    own = app.jinja_loader
+    if own is None:
+        raise RuntimeError("the core has no templates")
+    app.jinja_env.loader = ChoiceLoader([own, *folders])
+
+
+def install_assets(app: Flask, plugins: Plugins) -> None:
+    """Build the static files of the core and of every plugin, and serve them."""
+    sources = [("", Path(str(files("hp_portal") / "static")))]
+    for state in plugins.states.values():
+        if state.loaded and state.application and state.folder and (state.folder / "static").is_dir():
+            sources.append((f"plugins/{state.application.key}", state.folder / "static"))
+    manifest = assets.build_static(sources, Path(app.instance_path) / "static")
+    assets.install(app, manifest)

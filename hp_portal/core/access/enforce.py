@@ -1,0 +1,164 @@
+"""The gate on the app: asked before every request, registered first, so that nothing runs before it has said yes."""
+
+from __future__ import annotations
+
+from typing import cast
+from urllib.parse import urlsplit
+
+from flask import Flask, abort, current_app, g, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import LoginManager, current_user
+
+from hp_portal import scopes
+from hp_portal.core.access.gate import Directory, Verdict, decide
+from hp_portal.core.access.rules import Rule, rule_of
+from hp_portal.core.access.who_is import find_actor, touch
+from hp_portal.core.audit.record import Who, set_who
+from hp_portal.core.identity.actor import Actor, Limits
+from hp_portal.core.web.render import db_session, redirect_to, settings, wants_fragment
+from hp_portal.core.web.security import client_address
+from hp_portal.database import PortalSession
+
+
+class NotGiven(Exception):
+    """The person lacks the application: their delegates can give it."""
+
+
+class NotValidated(Exception):
+    """The organization's account is not validated yet."""
+
+
+def directory() -> Directory:
+    """The permissions and applications of the running app."""
+    return cast(Directory, current_app.extensions["hp_portal.directory"])
+
+
+def current_actor() -> Actor | None:
+    """Who is signed in, or None."""
+    user = current_user._get_current_object()
+    return user if isinstance(user, Actor) else None
+
+
+def the_actor() -> Actor:
+    """Who is signed in, in a view whose rule is not public."""
+    actor = current_actor()
+    if actor is None:
+        raise RuntimeError("nobody is signed in: this view's rule is public")
+    return actor
+
+
+def can(permission: str) -> bool:
+    """Would the gate open a view that requires this permission? For templates."""
+    known = directory()
+    kind = "staff" if permission in known.staff_permissions else "requires"
+    return decide(Rule(kind, permission), current_actor(), known) is Verdict.ALLOW  # type: ignore[arg-type]
+
+
+def limits() -> Limits:
+    return cast(Limits, current_app.extensions["hp_portal.limits"])
+
+
+def load_actor(token: str) -> Actor | None:
+    """Flask-Login's user loader: from the cookie's token to the person."""
+    session = db_session()
+    with scopes.whole(session, "who is this? asked before anything else"):
+        return find_actor(session, token, limits(), settings().terms_version)
+
+
+def safe_next(target: str | None) -> str:
+    """A path of this portal to return to, or the home page for anything else (no open redirect)."""
+    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+        return url_for("pages.home")
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc or any(ord(letter) < 32 for letter in target) or "\\" in target:
+        return url_for("pages.home")
+    return target
+
+
+def _page_asked_for() -> str:
+    """Where to return after signing in: the page, not the fragment of it that htmx asked for."""
+    if wants_fragment():
+        return safe_next(urlsplit(request.headers.get("HX-Current-URL", "")).path)
+    if request.method != "GET":
+        return url_for("pages.home")
+    return request.full_path.removesuffix("?")
+
+
+def _sign_in_first() -> ResponseReturnValue:
+    target = url_for("identity.sign_in", next=_page_asked_for())
+    if request.headers.get("HX-Request") == "true":
+        # A redirect would be followed by fetch and the sign-in page swapped into the middle of this one.
+        response = current_app.make_response(("", 401))
+        response.headers["HX-Redirect"] = target
+        return response
+    return redirect_to(target)
+
+
+def set_scope_for(session: PortalSession, rule: Rule, actor: Actor | None) -> None:
+    """Whose rows the view may see: nobody's in public, an organization's, or all behind a staff permission."""
+    if rule.kind == "public" or actor is None:
+        return
+    if rule.kind == "staff":
+        scopes.set_scope(session, scopes.WholeScope(f"staff with {rule.permission}"))
+    elif actor.organization_id is not None:
+        scopes.set_scope(session, scopes.OrganizationScope(actor.organization_id))
+
+
+def enforce() -> ResponseReturnValue | None:
+    """`before_request`: refuse, redirect or let through, and set the scope and the who of the audit."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None:
+        return None  # no such URL: 404, or 405
+    rule = rule_of(view)
+    if rule is None:
+        raise RuntimeError(f"{request.endpoint} has no access rule")
+    session = db_session()
+    set_who(session, Who(request_id=g.get("request_id", ""), address=client_address()))
+    actor = current_actor() if request.endpoint not in ANONYMOUS else None
+    verdict = decide(rule, actor, directory())
+    if verdict is not Verdict.ALLOW:
+        return _refuse(verdict)
+    if actor is not None:
+        set_who(
+            session,
+            Who(
+                actor.person_id,
+                actor.organization_id,
+                actor.sign_in_id,
+                g.get("request_id", ""),
+                client_address(),
+            ),
+        )
+        if not rule.passive and touch(session, actor, limits().idle):
+            session.commit()
+    set_scope_for(session, rule, actor)
+    return None
+
+
+# Asked by machines, many times a minute: not worth a look at who it is.
+ANONYMOUS = frozenset({"pages.healthz", "pages.readyz"})
+
+
+def _refuse(verdict: Verdict) -> ResponseReturnValue:
+    if verdict is Verdict.SIGN_IN:
+        return _sign_in_first()
+    if verdict is Verdict.TERMS:
+        return redirect_to(url_for("identity.terms", next=_page_asked_for()))
+    if verdict is Verdict.NOT_FOUND:
+        abort(404)
+    if verdict is Verdict.NOT_GIVEN:
+        raise NotGiven
+    if verdict is Verdict.NOT_VALIDATED:
+        raise NotValidated
+    return abort(403)
+
+
+def install(app: Flask) -> None:
+    """Register the gate. Call before anything else registers a before_request."""
+    manager = LoginManager()
+    # The sign-in is a row that can be ended; Flask-Login's own fingerprint of browser and address adds nothing to that.
+    manager.session_protection = None
+    manager.init_app(app)
+    manager.user_loader(load_actor)
+    app.before_request(enforce)
+    app.jinja_env.globals["can"] = can

@@ -1,0 +1,74 @@
+"""Rules: what a view says about who may open it. Every view carries exactly one; the gate enforces it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+View = TypeVar("View", bound=Callable[..., Any])
+Kind = Literal["public", "signed_in", "requires", "delegate", "staff"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who may open a view.
+
+    `permission` belongs to `requires` (a person of an organization, through an application) and `staff`. `before_terms` opens
+    the view to somebody who has not accepted the terms of use yet. `passive` views, such as a progress display that asks
+    by itself, do not count as activity for the idle time-out.
+    """
+
+    kind: Kind
+    permission: str = ""
+    before_terms: bool = False
+    passive: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.kind}({self.permission})" if self.permission else self.kind
+
+
+def _mark(rule: Rule) -> Callable[[View], View]:
+    def decorate(view: View) -> View:
+        if hasattr(view, "access_rule"):
+            raise TypeError(f"{view.__name__} has two access rules")
+        view.access_rule = rule  # type: ignore[attr-defined]
+        return view
+
+    return decorate
+
+
+def public(view: View) -> View:
+    """Anybody, signed in or not."""
+    return _mark(Rule("public"))(view)
+
+
+def signed_in(view: View) -> View:
+    """Anybody who has signed in and accepted the terms of use."""
+    return _mark(Rule("signed_in"))(view)
+
+
+def before_terms(view: View) -> View:
+    """Anybody who has signed in, the terms of use accepted or not."""
+    return _mark(Rule("signed_in", before_terms=True))(view)
+
+
+def requires(permission: str) -> Callable[[View], View]:
+    """A person whose organization has the application enabled, and who was given it."""
+    return _mark(Rule("requires", permission))
+
+
+def delegate(view: View) -> View:
+    """A delegate of an organization."""
+    return _mark(Rule("delegate"))(view)
+
+
+def staff(permission: str, *, passive: bool = False) -> Callable[[View], View]:
+    """A member of the payer's staff with a role that has the permission."""
+    return _mark(Rule("staff", permission, passive=passive))
+
+
+def rule_of(view: Callable[..., Any] | None) -> Rule | None:
+    """The rule a view carries, or None."""
+    rule: Rule | None = getattr(view, "access_rule", None)
+    return rule

@@ -1,0 +1,109 @@
+"""Who is signed in, read with one statement: the person, the organization, what is given and what is enabled."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.core.applications.models import ApplicationSetting, PersonApplication
+from hp_portal.core.identity.actor import TERMS_OF_USE, Actor, Limits, hash_token
+from hp_portal.core.identity.models import Acceptance, Person, SignIn
+from hp_portal.core.organizations.models import Organization
+from hp_portal.core.staff.models import StaffRoleMember, StaffRolePermission
+from hp_portal.database import PortalSession
+
+_who_is = (
+    sa.select(
+        SignIn.id,
+        SignIn.created_at,
+        SignIn.last_seen_at,
+        Person.id,
+        Person.name,
+        Person.username,
+        Person.is_staff,
+        Person.is_delegate,
+        Person.organization_id,
+        Organization.name,
+        Organization.audience,
+        Organization.validated_at,
+        sa.select(sa.literal(1))
+        .where(
+            Acceptance.person_id == Person.id,
+            Acceptance.agreement == TERMS_OF_USE,
+            Acceptance.version == sa.bindparam("terms_version"),
+        )
+        .correlate(Person)
+        .scalar_subquery(),
+        sa.select(sa.func.aggregate_strings(PersonApplication.application, ","))
+        .where(PersonApplication.person_id == Person.id)
+        .correlate(Person)
+        .scalar_subquery(),
+        sa.select(sa.func.aggregate_strings(ApplicationSetting.application, ","))
+        .where(ApplicationSetting.audience == Organization.audience, ApplicationSetting.enabled)
+        .correlate(Organization)
+        .scalar_subquery(),
+        sa.select(sa.func.aggregate_strings(StaffRolePermission.permission, ","))
+        .where(
+            StaffRolePermission.role_id.in_(
+                sa.select(StaffRoleMember.role_id).where(StaffRoleMember.person_id == Person.id).correlate(Person)
+            ),
+            Person.is_staff,
+        )
+        .correlate(Person)
+        .scalar_subquery(),
+    )
+    .join(Person, Person.id == SignIn.person_id)
+    .outerjoin(Organization, Organization.id == Person.organization_id)
+    .where(
+        SignIn.token_hash == sa.bindparam("token_hash"),
+        SignIn.ended_at.is_(None),
+        SignIn.last_seen_at > sa.bindparam("idle_since"),
+        SignIn.created_at > sa.bindparam("oldest"),
+        Person.deactivated_at.is_(None),
+    )
+)
+
+
+def _words(text: str | None) -> frozenset[str]:
+    return frozenset(text.split(",")) if text else frozenset()
+
+
+def find_actor(session: PortalSession, token: str, limits: Limits, terms_version: str) -> Actor | None:
+    """The person behind a sign-in's token, or None when it has ended or run out. Needs a whole scope."""
+    now = clock.now()
+    row = session.execute(
+        _who_is,
+        {
+            "token_hash": hash_token(token),
+            "idle_since": now - limits.idle,
+            "oldest": now - limits.absolute,
+            "terms_version": terms_version,
+        },
+    ).one_or_none()
+    if row is None:
+        return None
+    return Actor(
+        token,
+        *row[:9],
+        organization_name=row[9] or "",
+        audience=row[10] or "",
+        validated=row[11] is not None,
+        terms_accepted=row[12] is not None,
+        given=_words(row[13]),
+        enabled=_words(row[14]),
+        permissions=_words(row[15]),
+    )
+
+
+def touch(session: PortalSession, actor: Actor, idle: dt.timedelta, *, at_once: bool = False) -> bool:
+    """Note activity, at most once in a fifteenth of the idle time so that reading does not mean writing.
+
+    Returns whether there is something to commit.
+    """
+    now = clock.now()
+    if not at_once and now - actor.last_seen_at < idle / 15:
+        return False
+    session.execute(sa.update(SignIn).where(SignIn.id == actor.sign_in_id).values(last_seen_at=now))
+    return True

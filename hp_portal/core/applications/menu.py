@@ -1,0 +1,109 @@
+"""The Applications menu: what the signed-in person may open, and why it is blank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask, current_app, request, url_for
+
+from hp_portal import clock
+from hp_portal.audience import Audience
+from hp_portal.core.access.enforce import can, current_actor, directory, limits
+from hp_portal.core.access.gate import Verdict, decide
+from hp_portal.core.access.rules import Rule
+from hp_portal.core.applications.models import ApplicationSetting
+from hp_portal.core.identity.actor import Actor
+from hp_portal.core.staff.permissions import CORE_STAFF_LINKS
+from hp_portal.database import PortalSession
+from hp_portal.hookspecs import Application
+from hp_portal.plugins import Plugins
+
+
+@dataclass(frozen=True)
+class MenuItem:
+    """An entry of a menu; `current` when the page shown belongs to it."""
+
+    key: str
+    label: str
+    url: str
+    summary: str = ""
+    current: bool = False
+
+
+def plugins() -> Plugins:
+    """The plugins of the running app."""
+    found: Plugins = current_app.extensions["hp_portal.plugins"]
+    return found
+
+
+def open_applications(actor: Actor) -> list[Application]:
+    """What this person may open, in the order of the menu: the gate's own answer."""
+    known = directory()
+    return [
+        application
+        for application in plugins().applications
+        if application.permissions
+        and decide(Rule("requires", application.permissions[0].key), actor, known) is Verdict.ALLOW
+    ]
+
+
+def applications_menu(actor: Actor) -> list[MenuItem]:
+    here = directory().application_of_blueprint.get(request.blueprint or "")
+    return [
+        MenuItem(
+            application.key,
+            application.label,
+            url_for(application.index),
+            application.summary,
+            here is not None and here.key == application.key,
+        )
+        for application in open_applications(actor)
+    ]
+
+
+def staff_menu() -> list[MenuItem]:
+    links = (*CORE_STAFF_LINKS, *(link for application in plugins().applications for link in application.staff_links))
+    return [
+        MenuItem(
+            link.endpoint,
+            link.label,
+            url_for(link.endpoint),
+            current=request.endpoint is not None
+            and (request.endpoint == link.endpoint or request.endpoint.startswith(link.endpoint + "_")),
+        )
+        for link in links
+        if can(link.permission)
+    ]
+
+
+def start_settings(session: PortalSession, applications: list[Application]) -> None:
+    """Give every application its starting cells in the matrix; cells that exist stay as the payer's staff set them."""
+    existing = set(session.execute(sa.select(ApplicationSetting.application, ApplicationSetting.audience)).tuples())
+    for application in applications:
+        for audience in Audience:
+            if (application.key, audience.value) not in existing:
+                session.add(
+                    ApplicationSetting(
+                        application=application.key,
+                        audience=audience.value,
+                        enabled=audience in application.starts_enabled_for,
+                        changed_at=clock.now(),
+                    )
+                )
+
+
+def install(app: Flask) -> None:
+    """Give every full page its menus."""
+
+    @app.context_processor
+    def menus() -> dict[str, Any]:
+        actor = current_actor()
+        if actor is None:
+            return {"menu": [], "staff_menu": [], "session_limits": None}
+        return {
+            "menu": [] if actor.is_staff or not actor.terms_accepted else applications_menu(actor),
+            "staff_menu": staff_menu() if actor.is_staff and actor.terms_accepted else [],
+            "session_limits": int(limits().idle.total_seconds()),
+        }

@@ -1,0 +1,22 @@
+"""Every audit event the core declares."""
+
+from __future__ import annotations
+
+from hp_portal.hookspecs import EventSpec
+
+CORE_EVENTS = (
+    EventSpec("identity.sign-in.succeeded", "Signed in"),
+    EventSpec("identity.sign-in.failed", "Sign-in failed", ("account",)),
+    EventSpec("identity.sign-in.blocked", "Sign-in blocked after too many attempts", ("account",)),
+    EventSpec("identity.sign-in.ended", "Signed out", ("sign_in", "how")),
+    EventSpec("identity.password.changed", "Changed the password", ("other_sign_ins_ended",)),
+    EventSpec("identity.terms.accepted", "Accepted the terms of use", ("version",)),
+    EventSpec("audit.own.viewed", "Viewed my activity", ("page",)),
+    EventSpec("staff.person.created", "Created a staff account", ("person", "role")),
+    EventSpec("staff.application.enabled", "Enabled an application", ("application", "audience")),
+    EventSpec("staff.application.disabled", "Disabled an application", ("application", "audience")),
+    EventSpec("staff.people.searched", "Searched organizations and people", ("query", "found")),
+    EventSpec("staff.organization.viewed", "Viewed an organization", ("organization",)),
+    EventSpec("staff.activity.searched", "Searched activity", ("filters", "found")),
+    EventSpec("payees.imported", "Loaded the payees' record", ("added", "changed", "unchanged")),
+)

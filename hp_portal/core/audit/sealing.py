@@ -1,0 +1,160 @@
+"""Sealing finished events into a chain, and verifying it.
+
+The worker seals in batches, so that writers never queue behind each other. A row's digest is an HMAC-SHA256 of all its
+columns; a batch's digest is one over the batch before it and the digests of its rows in order of their ids. Whoever
+changes, removes or slips in a row, or a seal, without the data key cannot make the digests agree again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hmac
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.core.audit.models import AuditEvent, AuditSeal, AuditSealedRow
+from hp_portal.database import PortalSession, lock
+
+BATCH = 5000
+# No transaction lasts longer: what is older than this and unsealed was slipped in behind the chain.
+LATEST = dt.timedelta(days=1)
+
+_columns = tuple(AuditEvent.__table__.columns)
+
+
+def canonical(row: Any) -> bytes:
+    """One byte string for a row, the same on both databases: each value's length and text, in the columns' order."""
+    parts = []
+    for value in row:
+        text = value.astimezone(dt.UTC).isoformat(timespec="microseconds") if isinstance(value, dt.datetime) else value
+        data = b"" if text is None else str(text).encode()
+        parts.append(b"%d:%s" % (-1 if text is None else len(data), data))
+    return b"|".join(parts)
+
+
+def _row_digest(session: PortalSession, row: Any) -> bytes:
+    return session.vault.digest(canonical(row).decode(), "audit row")
+
+
+def _batch_digest(session: PortalSession, before: bytes, seal_id: int, rows: list[tuple[int, bytes]]) -> bytes:
+    text = f"{seal_id}|{before.hex()}|" + "|".join(f"{event_id}:{digest.hex()}" for event_id, digest in rows)
+    return session.vault.digest(text, "audit batch")
+
+
+def seal(session: PortalSession, batch: int = BATCH) -> int:
+    """Seal committed events that are not sealed yet; returns how many. Needs a whole scope; the caller commits."""
+    lock(session, "audit seal")
+    last = session.execute(
+        sa.select(AuditSeal.id, AuditSeal.digest).order_by(AuditSeal.id.desc()).limit(1)
+    ).one_or_none()
+    rows = session.execute(
+        sa.select(*_orm_columns())
+        .where(
+            AuditEvent.at > clock.now() - LATEST * 2,
+            ~sa.exists().where(AuditSealedRow.event_id == AuditEvent.id),
+        )
+        .order_by(AuditEvent.id)
+        .limit(batch)
+    ).all()
+    if not rows:
+        return 0
+    digests = [(row.id, _row_digest(session, row)) for row in rows]
+    seal_id = (last.id if last else 0) + 1
+    session.execute(
+        sa.insert(AuditSeal),
+        {
+            "id": seal_id,
+            "sealed_at": clock.now(),
+            "rows": len(rows),
+            "digest": _batch_digest(session, last.digest if last else b"", seal_id, digests),
+        },
+    )
+    session.execute(
+        sa.insert(AuditSealedRow),
+        [{"event_id": event_id, "seal_id": seal_id, "digest": digest} for event_id, digest in digests],
+    )
+    return len(rows)
+
+
+def _orm_columns() -> list[Any]:
+    return [getattr(AuditEvent, column.key) for column in _columns]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What `verify` found: `broken` names the first thing wrong, None when the chain holds."""
+
+    sealed: int
+    unsealed: int
+    head: str
+    broken: str | None
+
+
+def verify(session: PortalSession) -> Verification:
+    """Recompute the whole chain. Needs a whole scope."""
+    before, sealed = b"", 0
+    seals = session.scalars(sa.select(AuditSeal).order_by(AuditSeal.id).execution_options(yield_per=100))
+    for number, seal_row in enumerate(seals, 1):
+        if seal_row.id != number:
+            return _broken(sealed, before, f"seal {number} is missing")
+        problem, digests = _check_batch(session, seal_row)
+        if problem is None and len(digests) != seal_row.rows:
+            problem = f"seal {number} covers {seal_row.rows} events, {len(digests)} are left"
+        if problem is None and not hmac.compare_digest(
+            seal_row.digest, _batch_digest(session, before, number, digests)
+        ):
+            problem = f"seal {number} does not fit the chain before it"
+        if problem is not None:
+            return _broken(sealed, before, problem)
+        before, sealed = seal_row.digest, sealed + len(digests)
+    unsealed, slipped = _unsealed(session)
+    broken = f"event {slipped} was never sealed though it is older than a day" if slipped else None
+    return Verification(sealed, unsealed, before.hex(), broken)
+
+
+def _broken(sealed: int, head: bytes, text: str) -> Verification:
+    return Verification(sealed, 0, head.hex(), text)
+
+
+def _check_batch(session: PortalSession, seal_row: AuditSeal) -> tuple[str | None, list[tuple[int, bytes]]]:
+    """The first event of a batch that is gone or altered, and the digests kept for the batch."""
+    digests = []
+    for event_id, kept, row in _sealed_rows(session, seal_row.id):
+        digests.append((event_id, kept))
+        if row.id is None:
+            return f"event {event_id} has been removed", digests
+        if not _matches(session, row, kept):
+            return f"event {event_id} has been altered", digests
+    return None, digests
+
+
+def _sealed_rows(session: PortalSession, seal_id: int) -> Iterator[tuple[int, bytes, Any]]:
+    found = session.execute(
+        sa.select(AuditSealedRow.event_id, AuditSealedRow.digest, *_orm_columns())
+        .outerjoin(AuditEvent, AuditEvent.id == AuditSealedRow.event_id)
+        .where(AuditSealedRow.seal_id == seal_id)
+        .order_by(AuditSealedRow.event_id)
+    )
+    for row in found:
+        yield row[0], row[1], row[2:] if row[2] is not None else _Gone
+
+
+class _Gone:
+    id = None
+
+
+def _matches(session: PortalSession, row: Any, kept: bytes) -> bool:
+    text = canonical(row).decode()
+    return any(hmac.compare_digest(kept, digest) for digest in session.vault.digests(text, "audit row"))
+
+
+def _unsealed(session: PortalSession) -> tuple[int, int | None]:
+    """How many events wait for a seal, and the first that has waited for longer than it can."""
+    waiting = ~sa.exists().where(AuditSealedRow.event_id == AuditEvent.id)
+    count = session.scalar(sa.select(sa.func.count()).select_from(AuditEvent).where(waiting)) or 0
+    first = session.scalar(sa.select(sa.func.min(AuditEvent.id)).where(waiting, AuditEvent.at < clock.now() - LATEST))
+    return count, first

@@ -1,0 +1,60 @@
+"""The signed-in person as everything above sees them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+
+from flask_login import UserMixin
+
+TERMS_OF_USE = "terms-of-use"
+
+
+@dataclass(frozen=True, eq=False)
+class Actor(UserMixin):  # type: ignore[misc]
+    """The signed-in person as the gate knows them; Flask-Login's `current_user`.
+
+    `given` are applications given to the person, `enabled` those enabled for the organization's audience; both empty for
+    staff, whose `permissions` come from their roles.
+    """
+
+    token: str
+    sign_in_id: int
+    signed_in_at: dt.datetime
+    last_seen_at: dt.datetime
+    person_id: int
+    display_name: str
+    username: str
+    is_staff: bool
+    is_delegate: bool
+    organization_id: int | None
+    organization_name: str
+    audience: str
+    validated: bool
+    terms_accepted: bool
+    given: frozenset[str]
+    enabled: frozenset[str]
+    permissions: frozenset[str]
+
+    @property
+    def person_key(self) -> str:
+        """Tells the browser's kept drafts of one person from another's, without naming anybody."""
+        return hashlib.sha256(f"drafts of {self.person_id}".encode()).hexdigest()[:16]
+
+    def get_id(self) -> str:
+        """What the cookie keeps: the sign-in's token."""
+        return self.token
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a sign-in lasts without activity, and at most."""
+
+    idle: dt.timedelta
+    absolute: dt.timedelta
+
+
+def hash_token(token: str) -> bytes:
+    """Tokens are 256 random bits, so a plain SHA-256 keeps the row useless to whoever reads it."""
+    return hashlib.sha256(token.encode()).digest()

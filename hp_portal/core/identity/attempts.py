@@ -1,0 +1,67 @@
+"""Failed tries, counted in the database so that more workers do not mean more tries."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.core.identity.models import Attempt
+from hp_portal.database import PortalSession, lock
+
+
+class TooManyAttempts(Exception):
+    """No more tries for now; `wait` says how long."""
+
+    def __init__(self, wait: dt.timedelta) -> None:
+        super().__init__("too many attempts")
+        self.wait = wait
+
+    @property
+    def minutes(self) -> int:
+        """The wait in whole minutes, at least one."""
+        return max(1, math.ceil(self.wait.total_seconds() / 60))
+
+
+def check_attempts(session: PortalSession, kind: str, subject: str, *, limit: int, window: dt.timedelta) -> None:
+    """Raise TooManyAttempts when `limit` tries within `window` have failed already.
+
+    Holds a lock for this subject until the transaction ends, so that parallel tries are counted one by one.
+    """
+    lock(session, f"attempt:{kind}:{subject}")
+    now = clock.now()
+    recent = (
+        session.execute(
+            sa.select(Attempt.at)
+            .where(
+                Attempt.kind == kind,
+                Attempt.subject.in_(session.vault.digests(subject, "attempt")),
+                Attempt.at > now - window,
+            )
+            .order_by(Attempt.at.desc())
+            .limit(limit)
+        )
+        .scalars()
+        .all()
+    )
+    if len(recent) >= limit:
+        raise TooManyAttempts(recent[-1] + window - now)
+
+
+def count_failure(session: PortalSession, kind: str, subject: str) -> None:
+    """Count one failed try."""
+    session.add(Attempt(kind=kind, subject=session.vault.digest(subject, "attempt"), at=clock.now()))
+
+
+def forget_failures(session: PortalSession, kind: str, subject: str) -> None:
+    """A success starts the count anew."""
+    session.execute(
+        sa.delete(Attempt).where(Attempt.kind == kind, Attempt.subject.in_(session.vault.digests(subject, "attempt")))
+    )
+
+
+def clean(session: PortalSession, older_than: dt.timedelta) -> None:
+    """Remove counts that no window reaches any more."""
+    session.execute(sa.delete(Attempt).where(Attempt.at < clock.now() - older_than))

@@ -1,0 +1,47 @@
+"""Forms of signing in."""
+
+from __future__ import annotations
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, HiddenField, PasswordField, StringField
+from wtforms.validators import DataRequired, EqualTo, InputRequired, Length
+
+
+class SignInForm(FlaskForm):  # type: ignore[misc]
+    username = StringField(
+        "User name or e-mail",
+        [DataRequired("Enter your user name or e-mail address."), Length(max=254)],
+        render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
+    )
+    password = PasswordField(
+        "Password", [InputRequired("Enter your password.")], render_kw={"autocomplete": "current-password"}
+    )
+    next = HiddenField()
+
+
+class ChangePasswordForm(FlaskForm):  # type: ignore[misc]
+    current = PasswordField(
+        "Current password",
+        [InputRequired("Enter the password you have now.")],
+        render_kw={"autocomplete": "current-password"},
+    )
+    new = PasswordField(
+        "New password", [InputRequired("Enter a new password.")], render_kw={"autocomplete": "new-password"}
+    )
+    again = PasswordField(
+        "New password again",
+        [InputRequired("Enter the new password once more."), EqualTo("new", "The two new passwords differ.")],
+        render_kw={"autocomplete": "new-password"},
+    )
+
+
+class TermsForm(FlaskForm):  # type: ignore[misc]
+    accept = BooleanField(
+        "I have read the confidential terms of use and accept them",
+        [DataRequired("Tick the box to accept the terms. Without them the portal cannot be used.")],
+    )
+    next = HiddenField()
+
+
+class EmptyForm(FlaskForm):  # type: ignore[misc]
+    """Only the CSRF token: for buttons."""

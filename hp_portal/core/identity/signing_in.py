@@ -1,0 +1,176 @@
+"""Signing in and out, sign-ins as rows, changing the password, accepting the terms."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hp_portal import clock, scopes
+from hp_portal.core.audit.record import Who, get_who, record
+from hp_portal.core.identity import passwords
+from hp_portal.core.identity.actor import TERMS_OF_USE, Actor, hash_token
+from hp_portal.core.identity.attempts import check_attempts, count_failure, forget_failures
+from hp_portal.core.identity.models import Acceptance, Person, SignIn
+from hp_portal.database import PortalSession
+from hp_portal.settings import Settings
+
+
+class WrongCredentials(Exception):
+    """User name and password do not go together, or the account is deactivated: the answer does not tell which."""
+
+
+@dataclass(frozen=True)
+class NewSignIn:
+    """A fresh sign-in: the token for the cookie."""
+
+    token: str
+    person_id: int
+
+
+def sign_in(
+    session: PortalSession, settings: Settings, *, name: str, password: str, address: str, user_agent: str
+) -> NewSignIn:
+    """Check user name or e-mail and password, and start a sign-in.
+
+    Raises WrongCredentials, or TooManyAttempts when this account or address has failed too often. After either the caller
+    commits, so that the attempt stays counted.
+    """
+    name = name.strip().lower()
+    window = dt.timedelta(minutes=settings.attempts_window_minutes)
+    with scopes.whole(session, "nobody is known before signing in"):
+        person = session.scalars(
+            sa.select(Person).where(sa.or_(Person.username == name, Person.email == name))
+        ).one_or_none()
+        # The account, not the spelling, is what is limited; unknown names are limited just the same.
+        account = f"person:{person.id}" if person else f"name:{name}"
+        check_attempts(session, "sign-in", account, limit=settings.attempts_per_account, window=window)
+        check_attempts(session, "sign-in", f"at:{address}", limit=settings.attempts_per_address, window=window)
+        right = passwords.verify_password(person.password_hash if person else None, password)
+        if person is None or not right or person.deactivated_at is not None:
+            count_failure(session, "sign-in", account)
+            count_failure(session, "sign-in", f"at:{address}")
+            _record_failure(session, "identity.sign-in.failed", person, name)
+            raise WrongCredentials
+        forget_failures(session, "sign-in", account)
+        if passwords.needs_rehash(person.password_hash):
+            person.password_hash = passwords.hash_password(password)
+        return _start(session, person, address, user_agent)
+
+
+def record_blocked(session: PortalSession, name: str) -> None:
+    """Audit a try that was not even checked."""
+    with scopes.whole(session, "nobody is known before signing in"):
+        name = name.strip().lower()
+        person = session.scalars(
+            sa.select(Person).where(sa.or_(Person.username == name, Person.email == name))
+        ).one_or_none()
+        _record_failure(session, "identity.sign-in.blocked", person, name)
+
+
+def _record_failure(session: PortalSession, event: str, person: Person | None, name: str) -> None:
+    who = get_who(session)
+    if person is not None:
+        who = Who(person.id, person.organization_id, None, who.request_id, who.address)
+    # Somebody may have typed the password into the wrong field: an unknown name is kept as a hash.
+    account = person.username if person else session.vault.digest(name, "account").hex()[:16]
+    record(session, event, who=who, account=account)
+
+
+def _start(session: PortalSession, person: Person, address: str, user_agent: str) -> NewSignIn:
+    token = secrets.token_urlsafe(32)
+    now = clock.now()
+    row = SignIn(
+        token_hash=hash_token(token),
+        person_id=person.id,
+        created_at=now,
+        last_seen_at=now,
+        address=address,
+        user_agent=user_agent[:300],
+    )
+    session.add(row)
+    session.flush()
+    request_id = get_who(session).request_id
+    record(
+        session,
+        "identity.sign-in.succeeded",
+        who=Who(person.id, person.organization_id, row.id, request_id, address),
+    )
+    return NewSignIn(token, person.id)
+
+
+def end_sign_in(session: PortalSession, actor: Actor, sign_in_id: int, how: str) -> bool:
+    """End one of the actor's own sign-ins; False when it is not theirs or has ended."""
+    ended = session.execute(
+        sa.update(SignIn)
+        .where(SignIn.id == sign_in_id, SignIn.person_id == actor.person_id, SignIn.ended_at.is_(None))
+        .values(ended_at=clock.now(), end_reason=how)
+        .returning(SignIn.id)
+    ).first()
+    if ended is None:
+        return False
+    record(session, "identity.sign-in.ended", sign_in=sign_in_id, how=how)
+    return True
+
+
+def open_sign_ins(session: PortalSession, actor: Actor, settings: Settings) -> list[SignIn]:
+    """The actor's sign-ins that would still be let in, newest first."""
+    now = clock.now()
+    return list(
+        session.scalars(
+            sa.select(SignIn)
+            .where(
+                SignIn.person_id == actor.person_id,
+                SignIn.ended_at.is_(None),
+                SignIn.last_seen_at > now - dt.timedelta(minutes=settings.idle_minutes),
+                SignIn.created_at > now - dt.timedelta(hours=settings.absolute_hours),
+            )
+            .order_by(SignIn.created_at.desc())
+        )
+    )
+
+
+def change_password(session: PortalSession, settings: Settings, actor: Actor, *, current: str, new: str) -> None:
+    """Change the actor's own password and end their other sign-ins.
+
+    Raises WrongCredentials for a wrong current password, TooManyAttempts, or passwords.WeakPassword.
+    """
+    window = dt.timedelta(minutes=settings.attempts_window_minutes)
+    subject = f"person:{actor.person_id}"
+    check_attempts(session, "sign-in", subject, limit=settings.attempts_per_account, window=window)
+    with scopes.whole(session, "one's own account"):
+        person = session.get_one(Person, actor.person_id)
+        if not passwords.verify_password(person.password_hash, current):
+            count_failure(session, "sign-in", subject)
+            _record_failure(session, "identity.sign-in.failed", person, person.username)
+            raise WrongCredentials
+        about = (person.username, person.email, *person.name.split(), actor.organization_name, settings.payer.name)
+        passwords.check_acceptable(new, min_length=settings.password_min_length, about=about)
+        now = clock.now()
+        person.password_hash = passwords.hash_password(new)
+        person.password_changed_at = now
+    others = session.execute(
+        sa.update(SignIn)
+        .where(SignIn.person_id == actor.person_id, SignIn.id != actor.sign_in_id, SignIn.ended_at.is_(None))
+        .values(ended_at=now, end_reason="password")
+        .returning(SignIn.id)
+    ).all()
+    record(session, "identity.password.changed", other_sign_ins_ended=len(others))
+
+
+def accept_terms(session: PortalSession, settings: Settings, actor: Actor, address: str) -> None:
+    """Keep who accepted which version, when and from where; accepting twice keeps the first."""
+    if actor.terms_accepted:
+        return
+    session.add(
+        Acceptance(
+            person_id=actor.person_id,
+            agreement=TERMS_OF_USE,
+            version=settings.terms_version,
+            accepted_at=clock.now(),
+            address=address,
+        )
+    )
+    record(session, "identity.terms.accepted", version=settings.terms_version)

@@ -1,0 +1,177 @@
+"""Signing in and out, one's own sign-ins and password, the terms of use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Blueprint, Response, abort, flash, make_response, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import login_user, logout_user
+
+from hp_portal.core.access import rules as access
+from hp_portal.core.access.enforce import current_actor, limits, load_actor, safe_next, the_actor
+from hp_portal.core.access.who_is import touch
+from hp_portal.core.identity import signing_in
+from hp_portal.core.identity.attempts import TooManyAttempts
+from hp_portal.core.identity.forms import ChangePasswordForm, SignInForm, TermsForm
+from hp_portal.core.identity.passwords import WeakPassword
+from hp_portal.core.identity.user_agents import describe_user_agent
+from hp_portal.core.web.markdown import render_markdown
+from hp_portal.core.web.render import db_session, page, redirect_to, settings
+from hp_portal.core.web.security import client_address
+
+blueprint = Blueprint("identity", __name__)
+WRONG = "This user name and password do not go together. Check both, or ask your delegate for help."
+
+
+@blueprint.get("/sign-in")
+@access.public
+def sign_in() -> ResponseReturnValue:
+    if current_actor() is not None:
+        return redirect_to(safe_next(request.args.get("next")))
+    form = SignInForm(next=request.args.get("next", ""))
+    return page("identity/sign_in.html", form=form, ended=request.args.get("ended"))
+
+
+@blueprint.post("/sign-in")
+@access.public
+def sign_in_post() -> ResponseReturnValue:
+    form = SignInForm()
+    if not form.validate_on_submit():
+        return page("identity/sign_in.html", form=form, ended=None, status=422)
+    db = db_session()
+    try:
+        started = signing_in.sign_in(
+            db,
+            settings(),
+            name=form.username.data,
+            password=form.password.data,
+            address=client_address(),
+            user_agent=request.user_agent.string,
+        )
+    except signing_in.WrongCredentials:
+        db.commit()
+        form.form_errors = [WRONG]
+        return page("identity/sign_in.html", form=form, ended=None, status=422)
+    except TooManyAttempts as error:
+        signing_in.record_blocked(db, form.username.data)
+        db.commit()
+        form.form_errors = [
+            f"Too many failed attempts. Wait {error.minutes} minute{'s' if error.minutes != 1 else ''}, then try again."
+        ]
+        response = page("identity/sign_in.html", form=form, ended=None, status=429)
+        response.headers["Retry-After"] = str(int(error.wait.total_seconds()) + 1)
+        return response
+    db.commit()
+    # A new session and CSRF token: what was fixed before signing in is worth nothing after it.
+    session.clear()
+    login_user(load_actor(started.token))
+    return redirect_to(safe_next(form.next.data))
+
+
+@blueprint.post("/sign-out")
+@access.before_terms
+def sign_out() -> ResponseReturnValue:
+    actor, db = the_actor(), db_session()
+    signing_in.end_sign_in(db, actor, actor.sign_in_id, "signed out")
+    db.commit()
+    logout_user()
+    session.clear()
+    return redirect_to(url_for("identity.sign_in", ended="signed-out"))
+
+
+@blueprint.post("/sign-in/keep-alive")
+@access.before_terms
+def keepalive() -> Response:
+    """The idle warning's *stay signed in*."""
+    db = db_session()
+    touch(db, the_actor(), limits().idle, at_once=True)
+    db.commit()
+    return make_response("", 204)
+
+
+@blueprint.get("/my-sign-ins")
+@access.before_terms
+def my_sign_ins() -> ResponseReturnValue:
+    actor = the_actor()
+    rows = signing_in.open_sign_ins(db_session(), actor, settings())
+    return page("identity/my_sign_ins.html", rows=rows, actor=actor, describe=describe_user_agent)
+
+
+@blueprint.post("/my-sign-ins/<int:sign_in_id>/end")
+@access.before_terms
+def end_sign_in(sign_in_id: int) -> ResponseReturnValue:
+    actor, db = the_actor(), db_session()
+    if sign_in_id == actor.sign_in_id:
+        return sign_out()
+    if not signing_in.end_sign_in(db, actor, sign_in_id, "ended by the person"):
+        abort(404)
+    db.commit()
+    flash("That session has been ended.", "good")
+    return redirect_to(url_for("identity.my_sign_ins"))
+
+
+@blueprint.get("/change-password")
+@access.before_terms
+def change_password() -> ResponseReturnValue:
+    return _password_page(ChangePasswordForm(), 200)
+
+
+def _password_page(form: ChangePasswordForm, status: int) -> Response:
+    return page("identity/change_password.html", form=form, min_length=settings().password_min_length, status=status)
+
+
+@blueprint.post("/change-password")
+@access.before_terms
+def change_password_post() -> ResponseReturnValue:
+    form, db = ChangePasswordForm(), db_session()
+    if not form.validate_on_submit():
+        return _password_page(form, 422)
+    try:
+        signing_in.change_password(db, settings(), the_actor(), current=form.current.data, new=form.new.data)
+    except signing_in.WrongCredentials:
+        db.commit()
+        form.current.errors = ["This is not the password you have now."]
+        return _password_page(form, 422)
+    except WeakPassword as error:
+        db.rollback()
+        form.new.errors = [str(error)]
+        return _password_page(form, 422)
+    except TooManyAttempts as error:
+        db.rollback()
+        form.form_errors = [f"Too many failed attempts. Wait {error.minutes} min, then try again."]
+        return _password_page(form, 429)
+    db.commit()
+    flash("Your password is changed. Your other sessions have been ended.", "good")
+    return redirect_to(url_for("pages.home"))
+
+
+def _terms_page(form: TermsForm, status: int = 200) -> Response:
+    own = settings().terms_path
+    path = own or Path(__file__).parent / "terms.md"
+    text = path.read_text(encoding="utf-8").replace("{payer}", settings().payer.name)
+    return page(
+        "identity/terms.html",
+        form=form,
+        text=render_markdown(text),
+        version=settings().terms_version,
+        accepted=(actor := current_actor()) is not None and actor.terms_accepted,
+        status=status,
+    )
+
+
+@blueprint.get("/terms")
+@access.before_terms
+def terms() -> ResponseReturnValue:
+    return _terms_page(TermsForm(next=request.args.get("next", "")))
+
+
+@blueprint.post("/terms")
+@access.before_terms
+def terms_post() -> ResponseReturnValue:
+    form, db = TermsForm(), db_session()
+    if not form.validate_on_submit():
+        return _terms_page(form, 422)
+    signing_in.accept_terms(db, settings(), the_actor(), client_address())
+    db.commit()
+    return redirect_to(safe_next(form.next.data))

@@ -1,0 +1,106 @@
+"""Errors as pages and as fragments: what happened, what to do, the request's number."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+import structlog
+from flask import Flask, Response, g, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from hp_portal import scopes
+from hp_portal.core.access.enforce import NotGiven, NotValidated, current_actor
+from hp_portal.core.identity.models import Person
+from hp_portal.core.web.render import db_session, wants_fragment
+
+log = structlog.get_logger(__name__)
+
+
+def error_response(code: int, detail: str | None = None, retry_after: int | None = None) -> Response:
+    """The error page, or the fragment where htmx asked for a part of a page."""
+    context = {"code": code, "detail": detail, "retry_after": retry_after}
+    if wants_fragment():
+        body = render_template("errors/fragment.html", **context)
+    else:
+        body = render_template("errors/error.html", **context)
+    response = make_response(body, code)
+    if retry_after:
+        response.headers["Retry-After"] = str(retry_after)
+    response.vary.update(("HX-Request", "HX-Request-Type"))
+    return response
+
+
+def _bare(code: int) -> Response:
+    """When even the page around an error may fail."""
+    template = "errors/fragment.html" if wants_fragment() else "errors/bare.html"
+    context = {"code": code, "detail": None, "retry_after": None, "request_id": g.get("request_id", "")}
+    from flask import current_app
+
+    return make_response(current_app.jinja_env.get_template(template).render(**context), code)
+
+
+def _delegate_names() -> list[str]:
+    actor = current_actor()
+    if actor is None or actor.organization_id is None:
+        return []
+    db = db_session()
+    with scopes.whole(db, "the delegates of the person's own organization"):
+        return list(
+            db.scalars(
+                sa.select(Person.name)
+                .where(
+                    Person.organization_id == actor.organization_id,
+                    Person.is_delegate,
+                    Person.deactivated_at.is_(None),
+                )
+                .order_by(Person.name)
+            )
+        )
+
+
+def install(app: Flask) -> None:
+    """Register the handlers."""
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        code = error.code or 500
+        if code < 400:
+            return make_response(error.get_response())
+        if code == 413:
+            return error_response(413)
+        return error_response(code)
+
+    @app.errorhandler(CSRFError)
+    def csrf_error(error: CSRFError) -> Response:
+        log.info("csrf.refused", request_id=g.get("request_id", ""), reason=error.description)
+        return error_response(
+            400,
+            "The form was too old to be accepted, probably because you signed in again since it was opened. "
+            "Go back: what you typed should still be there. Reload the page if sending it again does not work.",
+        )
+
+    @app.errorhandler(NotGiven)
+    def not_given(_error: NotGiven) -> Response:
+        names = _delegate_names()
+        ask = f"Please ask your delegate: {', '.join(names)}." if names else "Please ask your delegate."
+        return error_response(403, f"You have not been given this application. {ask}")
+
+    @app.errorhandler(NotValidated)
+    def not_validated(_error: NotValidated) -> Response:
+        return error_response(
+            403,
+            "Your organization's account is not validated yet, so its applications cannot be opened. "
+            "The home page says what is missing.",
+        )
+
+    @app.errorhandler(sa.exc.OperationalError)
+    def database_gone(error: sa.exc.OperationalError) -> Response:
+        log.error("database.unavailable", request_id=g.get("request_id", ""), exc_info=error)
+        response = _bare(503)
+        response.headers["Retry-After"] = "10"
+        return response
+
+    @app.errorhandler(Exception)
+    def unexpected(error: Exception) -> Response:
+        log.error("request.failed", request_id=g.get("request_id", ""), endpoint=request.endpoint or "", exc_info=error)
+        return _bare(500)

@@ -1,0 +1,103 @@
+"""Home, help, contact, e-Services, policies, and the two health checks."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, abort, current_app, make_response, request
+from flask.typing import ResponseReturnValue
+
+from hp_portal import database, migrations
+from hp_portal.core.access import rules as access
+from hp_portal.core.access.enforce import current_actor
+from hp_portal.core.applications.menu import applications_menu, staff_menu
+from hp_portal.core.pages.help_topics import find_topic, topics
+from hp_portal.core.web.render import db_session, page, redirect_to
+
+blueprint = Blueprint("pages", __name__)
+
+
+@blueprint.get("/")
+@access.public
+def home() -> ResponseReturnValue:
+    actor = current_actor()
+    if actor is None:
+        return page("pages/welcome.html")
+    if actor.is_staff:
+        return page("pages/staff_home.html", links=staff_menu())
+    return page("pages/home.html", actor=actor, applications=applications_menu(actor))
+
+
+@blueprint.get("/go")
+@access.signed_in
+def go() -> ResponseReturnValue:
+    """The Applications menu's *Go* button."""
+    actor = current_actor()
+    chosen = request.args.get("application", "")
+    for item in applications_menu(actor) if actor else ():
+        if item.key == chosen:
+            return redirect_to(item.url)
+    abort(404)
+
+
+@blueprint.get("/help/")
+@blueprint.get("/help/<topic>")
+@access.public
+def help(topic: str = "") -> ResponseReturnValue:
+    found = find_topic(topic) if topic else None
+    if topic and found is None:
+        abort(404)
+    return page("pages/help.html", topic=found, topics=topics())
+
+
+@blueprint.get("/contact")
+@access.public
+def contact() -> ResponseReturnValue:
+    return page("pages/contact.html")
+
+
+@blueprint.get("/e-services")
+@access.public
+def e_services() -> ResponseReturnValue:
+    return page("pages/e_services.html")
+
+
+@blueprint.get("/policies")
+@access.public
+def policies() -> ResponseReturnValue:
+    return page("pages/policies.html")
+
+
+@blueprint.get("/healthz")
+@access.public
+def healthz() -> Response:
+    """The process answers."""
+    return _plain("ok\n", 200)
+
+
+@blueprint.get("/readyz")
+@access.public
+def readyz() -> Response:
+    """The process can serve: the database answers and has the newest schema."""
+    database.ping(db_session())
+    if not migrations.is_current(current_app):
+        return _plain("the database needs `hp-portal db upgrade`\n", 503)
+    return _plain("ready\n", 200)
+
+
+def _plain(text: str, status: int) -> Response:
+    response = make_response(text, status)
+    response.content_type = "text/plain; charset=utf-8"
+    return response
+
+
+@blueprint.get("/favicon.ico")
+@access.public
+def favicon() -> ResponseReturnValue:
+    """Browsers ask here when a page, such as a PDF, names no icon."""
+    return redirect_to(current_app.jinja_env.globals["asset"]("favicon.svg"), status=301)  # type: ignore[operator]
+
+
+@blueprint.get("/robots.txt")
+@access.public
+def robots() -> Response:
+    """Nothing here is for search engines."""
+    return _plain("User-agent: *\nDisallow: /\n", 200)

@@ -1,0 +1,20 @@
+"""Permissions of the payer's staff that the core itself asks for, and their places in the console."""
+
+from __future__ import annotations
+
+from hp_portal.hookspecs import StaffLink
+
+CORE_STAFF_PERMISSIONS = {
+    "staff:console:open": "Open the staff console",
+    "staff:applications:manage": "Enable applications per provider type",
+    "staff:plugins:read": "See the installed plugins",
+    "staff:people:search": "Search organizations and people",
+    "staff:activity:search": "Search everybody's activity",
+}
+
+CORE_STAFF_LINKS = (
+    StaffLink("Applications", "staff.applications", "staff:applications:manage"),
+    StaffLink("Plugins", "staff.plugins", "staff:plugins:read"),
+    StaffLink("Organizations and people", "staff.organizations", "staff:people:search"),
+    StaffLink("Activity", "staff.activity", "staff:activity:search"),
+)

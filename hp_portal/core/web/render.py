@@ -1,0 +1,52 @@
+"""Answers: a page, or one block of it for htmx."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, current_app, g, make_response, render_template, request
+from jinja2_fragments.flask import render_block
+
+from hp_portal.database import Database, PortalSession
+from hp_portal.settings import Settings
+
+
+def settings() -> Settings:
+    """The settings of the running app."""
+    found: Settings = current_app.extensions["hp_portal.settings"]
+    return found
+
+
+def db_session() -> PortalSession:
+    """This request's database session, scoped by the gate."""
+    database: Database = current_app.extensions["hp_portal.database"]
+    return database.session
+
+
+def wants_fragment() -> bool:
+    """Does htmx ask for a part of the page? A boosted link or a restored history asks for all of it."""
+    return request.headers.get("HX-Request-Type") == "partial"
+
+
+def page(template: str, fragment: str | None = None, *, status: int = 200, **context: Any) -> Response:
+    """Render a page, or only its block `fragment` when htmx asks for a part."""
+    if fragment and wants_fragment():
+        g.is_fragment = True
+        body = render_block(template, fragment, **context)
+    else:
+        body = render_template(template, **context)
+    response = make_response(body, status)
+    response.vary.update(("HX-Request", "HX-Request-Type"))
+    return response
+
+
+def redirect_to(location: str, *, status: int = 303) -> Response:
+    """Redirect a form or link; htmx is told by header to go there as the browser would."""
+    if wants_fragment():
+        response = make_response("", 200)
+        response.headers["HX-Redirect"] = location
+    else:
+        response = make_response("", status)
+        response.headers["Location"] = location
+    response.vary.update(("HX-Request", "HX-Request-Type"))
+    return response

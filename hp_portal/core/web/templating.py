@@ -1,0 +1,46 @@
+"""What every template can use: the payer, formats, and the macros of templates/ui/ as `ui`."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from flask import Flask, g
+
+from hp_portal.core.web.formats import show_date, show_datetime, show_money
+from hp_portal.settings import Settings
+
+MACRO_FILES = ("icons", "attributes", "forms", "page", "data", "tables", "errors")
+
+
+def install(app: Flask, settings: Settings, *, version: str) -> None:
+    """Add the globals. Everything here is the same for every request; what changes comes from context processors."""
+    environment = app.jinja_env
+    environment.trim_blocks = True
+    environment.lstrip_blocks = True
+    environment.globals.update(
+        payer=settings.payer,
+        portal_version=version,
+        portal_settings=settings,
+        t_date=show_date,
+        t_datetime=lambda moment: show_datetime(moment, settings.payer.zone),
+        t_money=show_money,
+    )
+    environment.globals["ui"] = load_macros(app)
+
+    @app.context_processor
+    def request_values() -> dict[str, Any]:
+        return {"request_id": g.get("request_id", ""), "help_topic": ""}
+
+
+def load_macros(app: Flask) -> SimpleNamespace:
+    """The macros of all files in templates/ui/, by name. They see each other as `ui`, so the object exists first."""
+    ui = SimpleNamespace()
+    app.jinja_env.globals["ui"] = ui
+    for name in MACRO_FILES:
+        module = app.jinja_env.get_template(f"ui/{name}.html").module
+        for macro in (entry for entry in dir(module) if not entry.startswith("_")):
+            if hasattr(ui, macro):
+                raise RuntimeError(f"two macros are called ui.{macro}")
+            setattr(ui, macro, getattr(module, macro))
+    return ui

@@ -1,0 +1,141 @@
+"""The plugin contract: hooks, and the frozen values they take and return. docs/plugin-hooks.md describes each."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pluggy
+from flask import Blueprint
+
+from hp_portal.audience import Audience
+
+if TYPE_CHECKING:
+    from hp_portal.database import PortalSession
+
+PROJECT = "hp_portal"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@dataclass(frozen=True)
+class Permission:
+    """Something a route can require, named `<application>:<thing>:<deed>`."""
+
+    key: str
+    label: str
+
+
+@dataclass(frozen=True)
+class EventSpec:
+    """A kind of audit event: its key `<application>.<thing>.<deed>`, what people read, and exactly the fields it has."""
+
+    key: str
+    label: str
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StaffLink:
+    """An entry of the staff console's menu: shown to staff with the permission."""
+
+    label: str
+    endpoint: str
+    permission: str
+
+
+@dataclass(frozen=True)
+class Application:
+    """An item of the Applications menu.
+
+    `blueprint` is mounted at /apps/<key>, `staff_blueprint` at /staff/<key>, `public_blueprint` at /<key>; `index` is the
+    endpoint the menu opens. `permissions` are what a person given the application holds, `staff_permissions` what roles of
+    the payer's staff are made of.
+    """
+
+    key: str
+    label: str
+    summary: str
+    weight: int
+    blueprint: Blueprint
+    index: str
+    staff_blueprint: Blueprint | None = None
+    public_blueprint: Blueprint | None = None
+    permissions: tuple[Permission, ...] = ()
+    staff_permissions: tuple[Permission, ...] = ()
+    staff_links: tuple[StaffLink, ...] = ()
+    audit_events: tuple[EventSpec, ...] = ()
+    starts_enabled_for: frozenset[Audience] = frozenset()
+
+
+@dataclass(frozen=True)
+class PaymentProof:
+    """What somebody knows of a payment: its number, and the TIN or NPI it was paid to (digits only)."""
+
+    number: str
+    tin: str | None = None
+    npi: str | None = None
+    vendor_number: str | None = None
+
+
+@dataclass(frozen=True)
+class PayeeRef:
+    """The payee a proof leads to."""
+
+    payee_id: int
+    is_non_payment: bool
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something the worker does every so often, in a session of its own that it commits."""
+
+    key: str
+    label: str
+    every: dt.timedelta
+    run: Callable[[PortalSession], None]
+
+
+@dataclass(frozen=True)
+class PortalEvent:
+    """Something that has been committed: `grant.added`, `payment.imported`, … with its ids."""
+
+    key: str
+    ids: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DemoCheck:
+    """A payment of the demo worth trying."""
+
+    number: str
+    method: str
+    organization: str
+    what: str
+
+
+@hookspec
+def portal_application() -> Application:  # type: ignore[empty-body]
+    """The plugin's item of the Applications menu."""
+
+
+@hookspec(firstresult=True)
+def portal_verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeRef | None:
+    """Is this check, EFT or NP number real, and whose is it? The first answer wins."""
+
+
+@hookspec
+def portal_jobs() -> Sequence[Job]:  # type: ignore[empty-body]
+    """What the worker does periodically."""
+
+
+@hookspec
+def portal_demo(session: PortalSession) -> Sequence[DemoCheck]:  # type: ignore[empty-body]
+    """Load the plugin's demo data; return the payments worth trying."""
+
+
+@hookspec
+def portal_event(event: PortalEvent) -> None:
+    """Something has been committed."""

@@ -1,0 +1,55 @@
+"""Schema migrations: one Alembic branch for the core and one for every installed plugin, enabled or not."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask_alembic import Alembic
+
+from hp_portal.database import Base, Database
+from hp_portal.plugins import Plugins
+
+HERE = Path(__file__).parent
+
+
+def install(app: Flask, database: Database, plugins: Plugins) -> None:
+    """Put every installed plugin's `migrations/` on the path, as a branch named like its folder."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    locations = [
+        (name, str(state.folder / "migrations"))
+        for name, state in plugins.states.items()
+        if state.folder and (state.folder / "migrations").is_dir()
+    ]
+    app.config["ALEMBIC"] = {
+        "script_location": str(HERE),
+        "version_locations": [("core", str(HERE / "core")), *locations],
+    }
+    app.config["ALEMBIC_CONTEXT"] = {
+        "render_as_batch": True,
+        "compare_type": True,
+        # Server defaults are never used, and databases spell them differently.
+        "compare_server_default": False,
+    }
+    alembic = Alembic(run_mkdir=False, command_name="", metadatas=Base.metadata, engines=database.engine)
+    alembic.init_app(app)
+
+
+def upgrade(app: Flask) -> None:
+    """Bring the database to the newest schema."""
+    with app.app_context():
+        app.extensions["alembic"].upgrade()
+
+
+def is_current(app: Flask) -> bool:
+    """Is the database at the newest revision of every branch? Needs an app context."""
+    return not app.extensions["alembic"].needs_upgrade()
+
+
+def differences(app: Flask) -> list[Any]:
+    """What the models have and the migrated database has not, or the reverse; empty when they match."""
+    with app.app_context():
+        found: list[Any] = app.extensions["alembic"].compare_metadata()
+        return found

@@ -1,0 +1,141 @@
+"""Plugins: found by entry point, loaded one by one, called one by one, so that a failure stays its owner's."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.resources
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+import structlog
+
+from hp_portal import hookspecs
+from hp_portal.hookspecs import Application
+from hp_portal.settings import ConfigurationError
+
+ENTRY_POINTS = "hp_portal"
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class PluginState:
+    """One installed plugin as the staff's page shows it. `error` is the text of why it did not load or last failed."""
+
+    name: str
+    version: str
+    loaded: bool = True
+    error: str = ""
+    folder: Path | None = None
+    application: Application | None = None
+
+
+@dataclass
+class Plugins:
+    """The plugin manager and the state of every plugin, keyed by name."""
+
+    manager: pluggy.PluginManager
+    states: dict[str, PluginState] = field(default_factory=dict)
+
+    @property
+    def applications(self) -> list[Application]:
+        """The applications of loaded plugins, in the order of the menu."""
+        found = [state.application for state in self.states.values() if state.loaded and state.application]
+        return sorted(found, key=lambda application: (application.weight, application.label))
+
+    def collect(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
+        """Call every implementation of a hook, yielding (plugin name, answer). One that raises is logged and skipped."""
+        for implementation in self.manager.hook.__getattribute__(hook).get_hookimpls():
+            name = implementation.plugin_name
+            wanted = {key: arguments[key] for key in implementation.argnames}
+            try:
+                answer = implementation.function(**wanted)
+            except Exception as error:
+                self.failed(name, hook, error)
+            else:
+                yield name, answer
+
+    def first(self, hook: str, **arguments: Any) -> Any:
+        """The first answer that is not None, or None."""
+        for _, answer in self.collect(hook, **arguments):
+            if answer is not None:
+                return answer
+        return None
+
+    def failed(self, name: str, hook: str, error: Exception) -> None:
+        """Note a failure for the staff's page; the portal runs on."""
+        log.error("plugin.failed", plugin=name, hook=hook, error=type(error).__name__, exc_info=error)
+        if state := self.states.get(name):
+            state.error = f"{hook}: {describe(error)}"
+
+
+def describe(error: Exception) -> str:
+    """The failure as staff read it: what, and the innermost place."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"
+
+
+def load_plugins(own: dict[str, ModuleType], extra: dict[str, object] | None = None) -> Plugins:
+    """Load the core's `own` applications, then what is installed; `extra` adds plugins by name, for tests.
+
+    A plugin that cannot be imported or asked for its application is kept as a state with its error. Raises
+    ConfigurationError when two plugins claim one key.
+    """
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    plugins = Plugins(manager)
+    for name, module in own.items():
+        _register(plugins, name, module, importlib.metadata.version("hp-portal"))
+    for entry in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
+        version = entry.dist.version if entry.dist else ""
+        try:
+            module = entry.load()
+        except Exception as error:
+            plugins.states[entry.name] = PluginState(entry.name, version, loaded=False)
+            plugins.failed(entry.name, "import", error)
+        else:
+            _register(plugins, entry.name, module, version)
+    for name, plugin in (extra or {}).items():
+        _register(plugins, name, plugin, "")
+    _ask_applications(plugins)
+    return plugins
+
+
+def _register(plugins: Plugins, name: str, plugin: object, version: str) -> None:
+    if name in plugins.states:
+        raise ConfigurationError(f"Two plugins are called {name!r}. Uninstall one of them.")
+    state = plugins.states[name] = PluginState(name, version)
+    try:
+        plugins.manager.register(plugin, name=name)
+        plugins.manager.check_pending()
+    except Exception as error:
+        if plugins.manager.has_plugin(name):
+            plugins.manager.unregister(name=name)
+        state.loaded = False
+        plugins.failed(name, "registration", error)
+        return
+    if isinstance(plugin, ModuleType) and plugin.__spec__ and plugin.__spec__.submodule_search_locations:
+        state.folder = Path(str(importlib.resources.files(plugin)))
+
+
+def _ask_applications(plugins: Plugins) -> None:
+    taken: dict[str, str] = {}
+    answered = set()
+    for name, application in plugins.collect("portal_application"):
+        answered.add(name)
+        if application.key in taken:
+            raise ConfigurationError(
+                f"Plugins {taken[application.key]!r} and {name!r} both claim the application {application.key!r}."
+            )
+        taken[application.key] = name
+        plugins.states[name].application = application
+    for name, state in plugins.states.items():
+        # A plugin that failed here would miss from the menu but still answer other hooks: take all of it out.
+        if state.loaded and state.error and name not in answered:
+            state.loaded = False
+            plugins.manager.unregister(name=name)

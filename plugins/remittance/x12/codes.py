@@ -1,0 +1,35 @@
+"""Code values that the reader knows by name. An unknown value is noted and kept, never refused.
+
+The values are those of the implementation guide 005010X221A1; the wording is our own.
+"""
+
+PAYMENT_SET = "835"
+GUIDE_VERSION = "005010"
+
+TRANSACTION_SETS = {
+    "270": "eligibility inquiry",
+    "271": "eligibility response",
+    "275": "patient information",
+    "276": "claim status request",
+    "277": "claim status response",
+    "278": "service review",
+    "820": "premium payment",
+    "824": "application advice",
+    "834": "benefit enrolment",
+    "835": "claim payment and remittance advice",
+    "837": "health care claim",
+    "997": "functional acknowledgment",
+    "999": "implementation acknowledgment",
+}
+
+PAYMENT_METHODS = frozenset({"ACH", "BOP", "CHK", "FWT", "NON"})
+ADJUSTMENT_GROUPS = frozenset({"CO", "CR", "OA", "PI", "PR"})
+CLAIM_STATUSES = frozenset(
+    {"1", "2", "3", "4", "5", "10", "13", "15", "16", "17", "19", "20", "21", "22", "23", "25", "27"}
+)
+ENVELOPE_SEGMENTS = frozenset({"ISA", "GS", "ST", "GE", "IEA", "TA1"})
+"""Segments that cannot stand inside a transaction: meeting one means that the transaction broke off."""
+
+PAYMENT_SEGMENTS = frozenset(
+    "AMT BPR CAS CLP CUR DTM LQ LX MIA MOA N1 N2 N3 N4 NM1 NTE PER PLB QTY RDM REF SE ST SVC TRN TS2 TS3".split()
+)

@@ -1,0 +1,103 @@
+"""What the reader has to say about a file, as values."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Severity(StrEnum):
+    """How much a finding matters: `ERROR` breaks a rule of the standard that a reader relies on,
+    `WARNING` is a fault that was read around, `INFO` is worth knowing."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Diagnostic(NamedTuple):
+    """One finding. `segment` counts the file's segments from 1, blank ones left out; `offset` is the byte at
+    which that segment starts; `datum` is the text in question, cut to 80 characters."""
+
+    rule: str
+    severity: Severity
+    segment: int
+    offset: int
+    datum: str
+    message: str
+
+
+_E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
+
+RULES: dict[str, tuple[Severity, str]] = {
+    # the file
+    "file.not-835": (_E, "the file holds no remittance at all"),
+    "file.leading-text": (_W, "text stands before the first segment"),
+    "file.stray-segment": (_W, "a segment stands outside of any transaction"),
+    "file.other-set": (_I, "a transaction set that is no 835 was passed over"),
+    "file.unreadable": (_E, "a stretch of the file has no segment terminator or is too large for one check"),
+    # the envelope: ISA/IEA, GS/GE, ST/SE (X12.5, X12.6)
+    "isa.missing": (_W, "a transaction stands outside of an interchange"),
+    "isa.malformed": (_W, "ISA does not have its 16 elements or its fixed 106 bytes"),
+    "isa.duplicate": (_W, "ISA13 was used before in this file"),
+    "iea.missing": (_E, "an interchange has no IEA"),
+    "iea.count": (_E, "IEA01 is not the number of groups"),
+    "iea.control": (_E, "IEA02 is not ISA13"),
+    "gs.missing": (_W, "a transaction stands outside of a group"),
+    "gs.duplicate": (_W, "GS06 was used before in this interchange"),
+    "gs.version": (_W, "GS08 names another version than 005010"),
+    "gs.kind": (_W, "GS01 is not HP, the code of remittances"),
+    "ge.missing": (_E, "a group has no GE"),
+    "ge.count": (_E, "GE01 is not the number of transactions"),
+    "ge.control": (_E, "GE02 is not GS06"),
+    "st.missing": (_W, "a remittance does not start with ST"),
+    "st.duplicate": (_E, "ST02 was used before in this group"),
+    "se.missing": (_E, "a transaction is truncated: it has no SE of its own"),
+    "se.count": (_E, "SE01 is not the number of segments"),
+    "se.control": (_E, "SE02 is not ST02"),
+    "se.foreign": (_E, "SE belongs to another transaction: number, count and money all differ"),
+    # elements (005010X221A1)
+    "text.control-character": (_W, "control characters stand inside the text"),
+    "segment.unknown": (_I, "a segment that an 835 does not have; kept as it is"),
+    "element.missing": (_E, "a required element is empty"),
+    "element.amount": (_E, "not an amount with at most two decimals"),
+    "element.date": (_W, "not a date CCYYMMDD"),
+    "element.quantity": (_W, "not a number of units"),
+    "element.unreadable-payment": (_E, "the payment's amount or trace number is not known"),
+    "code.unknown": (_I, "a code that this reader does not know; kept as it is"),
+    # money (005010X221A1 section 1.10.2.1, Balancing)
+    "balance.line": (_E, "SVC02 less the line's CAS is not SVC03"),
+    "balance.claim": (_E, "CLP03 less the CAS of claim and lines is not CLP04"),
+    "balance.check": (_E, "the sum of CLP04 less the sum of PLB is not BPR02"),
+    # our own bookkeeping
+    "diagnostics.dropped": (_I, "more findings than are kept"),
+}
+"""Every rule with its severity and what it finds. The names are stable: reports and filters use them."""
+
+MOST_KEPT = 500
+"""Findings kept for the file, and for each check: a file of garbage must not fill the memory."""
+
+
+def diagnostic(rule: str, segment: int, offset: int, datum: str, message: str) -> Diagnostic:
+    """A finding of one of the `RULES`, its severity from the table. Raises KeyError for an unknown rule."""
+    return Diagnostic(rule, RULES[rule][0], segment, offset, datum[:80], message)
+
+
+class Findings(list[Diagnostic]):
+    """A list that keeps the first `MOST_KEPT` findings and counts the others."""
+
+    dropped: int = 0
+
+    def note(self, rule: str, segment: int, offset: int, datum: str, message: str) -> None:
+        """Adds a finding, or counts it when there are already too many."""
+        if len(self) < MOST_KEPT:
+            self.append(diagnostic(rule, segment, offset, datum, message))
+        else:
+            self.dropped += 1
+
+    def closed(self) -> tuple[Diagnostic, ...]:
+        """All findings kept, with a last one that tells how many were not."""
+        if self.dropped:
+            last = self[-1]
+            message = f"{self.dropped} further findings were not kept."
+            self.append(diagnostic("diagnostics.dropped", last.segment, last.offset, "", message))
+            self.dropped = 0
+        return tuple(self)
