@@ -41,7 +41,7 @@ def mount(app: Flask, directory: Directory, application: Application, name: str)
     Raises ConfigurationError when plugin `name` reaches outside of its space.
     """
     before = _app_wide(app)
-    rules_before = set(app.url_map.iter_rules())
+    known = {rule.endpoint for rule in app.url_map.iter_rules()}
     prefixes = []
     for blueprint, expected, prefix in (
         (application.blueprint, application.key, f"/apps/{application.key}"),
@@ -58,7 +58,7 @@ def mount(app: Flask, directory: Directory, application: Application, name: str)
             raise ConfigurationError(f"Plugin {name!r}: blueprint {blueprint.name!r} must not set url_prefix.")
         _register(app, blueprint, prefix)
         prefixes.append((blueprint.name, prefix))
-    _check_routes(app, rules_before, prefixes, name)
+    _check_routes(app, known, prefixes, name)
     after = _app_wide(app)
     for kind, value in before.items():
         if after[kind] != value:
@@ -71,9 +71,9 @@ def _register(app: Flask, blueprint: Blueprint, prefix: str) -> None:
     app.register_blueprint(blueprint, url_prefix=prefix)
 
 
-def _check_routes(app: Flask, before: set[Any], prefixes: list[tuple[str, str]], name: str) -> None:
-    for rule in set(app.url_map.iter_rules()) - before:
-        if not any(
+def _check_routes(app: Flask, known: set[str], prefixes: list[tuple[str, str]], name: str) -> None:
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint not in known and not any(
             rule.endpoint.startswith(f"{blueprint}.") and (rule.rule + "/").startswith(prefix + "/")
             for blueprint, prefix in prefixes
         ):

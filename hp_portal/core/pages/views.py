@@ -35,7 +35,7 @@ def go() -> ResponseReturnValue:
     for item in applications_menu(actor) if actor else ():
         if item.key == chosen:
             return redirect_to(item.url)
-    abort(404)
+    return abort(404)
 
 
 @blueprint.get("/help/")

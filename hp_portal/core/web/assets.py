@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from wsgiref.headers import Headers
 
-import brotli
+import brotli  # type: ignore[import-untyped]
 from flask import Flask
 from whitenoise import WhiteNoise
 

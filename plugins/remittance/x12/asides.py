@@ -192,11 +192,6 @@ class Asides:
             given = f"{given} {middle}"
         return f"{last}, {given}" if last and given else last or given or None
 
-    def person(self, people: dict[str, list[str]], who: str) -> tuple[str | None, str | None]:
-        """Name and identifier of one of the claim's people."""
-        found = people.get(who)
-        return (None, None) if found is None else (self.name(found), found[9].strip() or None)
-
     def more(self, segments: list[str]) -> str:
         """Segments as JSON, each an array of its elements."""
         element = self.syntax.element

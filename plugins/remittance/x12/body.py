@@ -10,10 +10,10 @@ from .money import cents
 from .records import LINE, Row
 
 _FROM, _TO = LINE.index("service_from"), LINE.index("service_to")
-_CLP_ELEMENTS = 12
+_CLP_ELEMENTS, _NM1_ELEMENTS = 12, 10
 _CLAIM_DATES = frozenset({"232", "233", "050", "036"})
 _CLAIM_PEOPLE = frozenset({"QC", "IL", "74", "82"})
-_NOBODY = [""] * 10
+_NOBODY = [""] * _NM1_ELEMENTS
 
 
 class Body(Asides):
@@ -64,15 +64,17 @@ class Body(Asides):
         if service_from is None:
             service_from, service_to = self._line_dates(before, service_to)
         patient = people.get("QC", _NOBODY)
-        rendering = people.get("82", _NOBODY)
+        subscriber, corrected, rendering = people.get("IL"), people.get("74"), people.get("82")
         row: Row = (
             self.number, number, lx, clp[0].strip(), clp[1], charged, paid,
             self.amount(clp[4], "CLP05", number, 0) if clp[4] else None,
             adjusted, clp[5] or None, clp[6].strip() or None, clp[7] or None, clp[8] or None,
             clp[10] or None, clp[11] or None,
             patient[3] or None, patient[4] or None, patient[5] or None, patient[8] or None, patient[9].strip() or None,
-            *self.person(people, "IL"), *self.person(people, "74"),
-            self.name(rendering), rendering[9] or None if rendering[8] == "XX" else None,
+            self.name(subscriber) if subscriber else None, subscriber[9].strip() or None if subscriber else None,
+            self.name(corrected) if corrected else None, corrected[9].strip() or None if corrected else None,
+            self.name(rendering) if rendering else None,
+            rendering[9] or None if rendering and rendering[8] == "XX" else None,
             service_from, service_to or service_from, days.get("050"), days.get("036"),
             coverage, remarks, len(lines), balanced,
             self.more(extra) if extra else None,
@@ -89,34 +91,36 @@ class Body(Asides):
     ) -> tuple[int | None, str | None, int | None]:
         """The segments between CLP and the first SVC: coverage amount, remark codes, sum of the claim's own CAS."""
         syntax = self.syntax
-        element, reference, dates = syntax.element, syntax.reference, syntax.dates
+        element, dates, coverage_mark = syntax.element, syntax.dates, syntax.coverage_mark
         coverage: int | None = None
         remarks: str | None = None
         adjusted: int | None = 0
         rest = iter(segments)
         next(rest)
         for segment in rest:
-            if segment.startswith(reference):
-                extra.append(segment)
-                continue
             first = segment[:1]
-            if first == "D":
+            if first == "R":  # REF
+                extra.append(segment)
+            elif first == "D":
                 qualifier, day = dates.get(segment) or self.date(segment, extra, number, 0)
                 if qualifier in _CLAIM_DATES:
                     days[qualifier] = day
                 elif qualifier:
                     extra.append(segment)
-            elif first == "N" and segment.startswith("NM1"):
+            elif first == "N":
                 person = segment.split(element)
-                if len(person) < 10:
-                    person += [""] * (10 - len(person))
+                if person[0] != "NM1":
+                    self.other(segment, extra, number, 0)
+                    continue
+                if len(person) < _NM1_ELEMENTS:
+                    person += [""] * (_NM1_ELEMENTS - len(person))
                 if person[1] in _CLAIM_PEOPLE:
                     people[person[1]] = person
                 else:
                     extra.append(segment)
-            elif segment.startswith(syntax.coverage):
-                coverage = self.amount(segment[len(syntax.coverage) :].split(element)[0], "AMT02", number, 0, segment)
-            elif first == "M" and segment.startswith(("MOA", "MIA")):
+            elif first == "A" and segment[3:7] == coverage_mark:
+                coverage = self.amount(segment[7:].split(element)[0], "AMT02", number, 0, segment)
+            elif first == "M":
                 remarks = self.claim_remarks(segment, remarks)
                 extra.append(segment)
             elif first == "C" and segment.startswith("CAS"):
@@ -130,11 +134,17 @@ class Body(Asides):
         """Reads one service line, without its first `SVC*`; the sum of its CAS, None when not readable."""
         syntax = self.syntax
         element, dates = syntax.element, syntax.dates
-        allowed_start, control_start = syntax.allowed, syntax.line_control
         segments = line.split(end)
         self.segments += len(segments)
         rest = iter(segments)
         svc = next(rest).split(element)
+        if len(svc) < 5:
+            svc += [""] * (5 - len(svc))
+        charged = cents(svc[1])
+        paid = cents(svc[2])
+        if charged is None or paid is None:
+            charged = self.amount(svc[1], "SVC02", claim, number)
+            paid = self.amount(svc[2], "SVC03", claim, number)
         service_from = service_to = allowed = control = rendering = remarks = None
         adjusted: int | None = 0
         extra: list[str] = []
@@ -167,28 +177,21 @@ class Body(Asides):
                     service_to = day
                 elif qualifier:
                     extra.append(segment)
-            elif segment.startswith(control_start):
-                control = segment[len(control_start) :]
-            elif segment.startswith(allowed_start):
-                text = segment[len(allowed_start) :]
-                allowed = cents(text)
+            elif first == "R" and segment[3:7] == syntax.control_mark:
+                control = segment[7:]
+            elif first == "A" and segment[3:7] == syntax.allowed_mark:
+                text = segment[7:]
+                allowed = paid if text == svc[2] else cents(text)
                 if allowed is None:
                     allowed = self.amount(text.split(element)[0], "AMT02", claim, number, segment)
             elif first == "L" and segment.startswith(syntax.remarks):
                 code = segment.split(element)[2]
                 remarks = code if remarks is None else f"{remarks} {code}"
-            elif segment.startswith(syntax.line_rendering):
+            elif first == "R" and segment.startswith(syntax.rendering_start):
                 rendering = segment.split(element)[2]
             else:
                 self.other(segment, extra, claim, number)
 
-        if len(svc) < 5:
-            svc += [""] * (5 - len(svc))
-        charged = cents(svc[1])
-        paid = cents(svc[2])
-        if charged is None or paid is None:
-            charged = self.amount(svc[1], "SVC02", claim, number)
-            paid = self.amount(svc[2], "SVC03", claim, number)
         if charged is None or paid is None or adjusted is None:
             balanced = self.balanced = False
         elif charged - adjusted == paid:

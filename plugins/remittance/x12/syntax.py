@@ -20,12 +20,12 @@ class Syntax:
         self.component = separators.component
         self.terminator = separators.terminator
         self.end = separators.end
-        self.line_control = f"REF{element}6R{element}"
-        self.line_rendering = f"REF{element}HPI{element}"
-        self.allowed = f"AMT{element}B6{element}"
-        self.coverage = f"AMT{element}AU{element}"
+        # Bytes 3 to 7 of a segment with a tag of three letters and a qualifier of two.
+        self.control_mark = f"{element}6R{element}"
+        self.allowed_mark = f"{element}B6{element}"
+        self.coverage_mark = f"{element}AU{element}"
+        self.rendering_start = f"REF{element}HPI{element}"
         self.remarks = (f"LQ{element}HE{element}", f"LQ{element}RX{element}")
-        self.reference = f"REF{element}"
         # The three stay empty of anything that was not readable, so that each fault is reported where it stands.
         self.dates: dict[str, tuple[str, str]] = {}
         self.procedures: dict[str, Procedure] = {}

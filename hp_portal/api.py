@@ -1,0 +1,100 @@
+"""The stable surface: the only module of hp_portal that a plugin imports from."""
+
+from __future__ import annotations
+
+from hp_portal.audience import Audience
+from hp_portal.clock import now, today
+from hp_portal.core.access import rules as access
+from hp_portal.core.access.enforce import can, current_actor, the_actor
+from hp_portal.core.access.models import Grant
+from hp_portal.core.audit.record import record
+from hp_portal.core.identity.actor import Actor
+from hp_portal.core.identity.models import Person
+from hp_portal.core.organizations.identifiers import BadIdentifier, mask_tin, parse_npi, parse_tin
+from hp_portal.core.organizations.models import Organization, Payee
+from hp_portal.core.web.formats import show_date, show_datetime, show_money
+from hp_portal.core.web.paging import Listing, page_number
+from hp_portal.core.web.render import db_session, page, redirect_to, settings, wants_fragment
+from hp_portal.database import Base, BigId, Database, PortalSession, is_postgresql, key, lock
+from hp_portal.hookspecs import (
+    Application,
+    DemoCheck,
+    EventSpec,
+    Job,
+    PayeeRef,
+    PaymentProof,
+    Permission,
+    PortalEvent,
+    StaffLink,
+    hookimpl,
+)
+from hp_portal.scopes import (
+    OrganizationScope,
+    OwnedByOrganization,
+    OwnedByOrganizationOrPayer,
+    PaidTo,
+    Scoped,
+    Shared,
+    WholeScope,
+    granted_payees,
+    whole,
+)
+from hp_portal.settings import Payer, Settings
+
+__all__ = [
+    "Actor",
+    "Application",
+    "Audience",
+    "BadIdentifier",
+    "Base",
+    "BigId",
+    "Database",
+    "DemoCheck",
+    "EventSpec",
+    "Grant",
+    "Job",
+    "Listing",
+    "Organization",
+    "OrganizationScope",
+    "OwnedByOrganization",
+    "OwnedByOrganizationOrPayer",
+    "PaidTo",
+    "Payee",
+    "PayeeRef",
+    "Payer",
+    "PaymentProof",
+    "Permission",
+    "Person",
+    "PortalEvent",
+    "PortalSession",
+    "Scoped",
+    "Settings",
+    "Shared",
+    "StaffLink",
+    "WholeScope",
+    "access",
+    "can",
+    "current_actor",
+    "db_session",
+    "granted_payees",
+    "hookimpl",
+    "is_postgresql",
+    "key",
+    "lock",
+    "mask_tin",
+    "now",
+    "page",
+    "page_number",
+    "parse_npi",
+    "parse_tin",
+    "record",
+    "redirect_to",
+    "settings",
+    "show_date",
+    "show_datetime",
+    "show_money",
+    "the_actor",
+    "today",
+    "wants_fragment",
+    "whole",
+]

@@ -1,0 +1,293 @@
+"""Payments and what they pay, as the 835 says it, and how they came here.
+
+A payment's rows hang together by composite keys that the reader counts itself (payment, claim, line), so a file goes in
+without asking the database for a key per row. Texts that come from a file have no length: PostgreSQL would refuse a whole
+file for one long name. Amounts are integer cents; null where the file's amount could not be read.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hp_portal import api
+
+Text = sa.Text()
+
+
+class RemittanceFile(api.Base, api.Shared):
+    """A file that was imported, or refused, and what was found in it."""
+
+    __tablename__ = "remittance_file"
+    __shared__ = "the payer's staff import files; behind a permission"
+
+    id: Mapped[api.key]
+    name: Mapped[str] = mapped_column(sa.String(300))
+    sha256: Mapped[str] = mapped_column(sa.String(64), index=True)
+    size: Mapped[int]
+    imported_at: Mapped[dt.datetime]
+    imported_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    # imported, unchanged (nothing new in it) or refused
+    outcome: Mapped[str] = mapped_column(sa.String(20))
+    # the import's report as JSON: counts, sums, payments already known, diagnostics
+    report: Mapped[str] = mapped_column(Text)
+
+
+class Payment(api.Base, api.PaidTo):
+    """A check, EFT or notice of no payment. `payee_id` is null until the payee stands in the payer's record."""
+
+    __tablename__ = "remittance_payment"
+    __table_args__ = (
+        sa.Index("ix_remittance_payment_payee_id_effective_on", "payee_id", "effective_on"),
+        sa.Index("ix_remittance_payment_payee_tin_hash", "payee_tin_hash"),
+    )
+
+    id: Mapped[int] = mapped_column(api.BigId, primary_key=True, autoincrement=False)
+    file_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_file.id"), index=True)
+    # SHA-256 of originator, trace number, amount and date: the same check in another file is the same payment
+    identity: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
+    # the trace number as it is searched: see numbers.py
+    number_key: Mapped[str] = mapped_column(Text, index=True)
+    trace_number: Mapped[str] = mapped_column(Text)
+    originator_id: Mapped[str | None] = mapped_column(Text)
+    originator_supplement: Mapped[str | None] = mapped_column(Text)
+    control_number: Mapped[str | None] = mapped_column(Text)
+    handling_code: Mapped[str | None] = mapped_column(Text)
+    amount: Mapped[int] = mapped_column(sa.BigInteger())
+    credit_debit: Mapped[str | None] = mapped_column(Text)
+    method: Mapped[str | None] = mapped_column(Text)
+    effective_on: Mapped[dt.date | None]
+    produced_on: Mapped[dt.date | None]
+    receiver_id: Mapped[str | None] = mapped_column(Text)
+    payer_name: Mapped[str | None] = mapped_column(Text)
+    payer_id_qualifier: Mapped[str | None] = mapped_column(Text)
+    payer_id: Mapped[str | None] = mapped_column(Text)
+    payer_reference: Mapped[str | None] = mapped_column(Text)
+    payer_street: Mapped[str | None] = mapped_column(Text)
+    payer_city: Mapped[str | None] = mapped_column(Text)
+    payer_state: Mapped[str | None] = mapped_column(Text)
+    payer_postal_code: Mapped[str | None] = mapped_column(Text)
+    payer_contacts: Mapped[str | None] = mapped_column(Text)
+    payee_name: Mapped[str | None] = mapped_column(Text)
+    payee_npi: Mapped[str | None] = mapped_column(Text)
+    payee_tin_sealed: Mapped[bytes | None]
+    payee_tin_hash: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
+    payee_number: Mapped[str | None] = mapped_column(Text)
+    payee_street: Mapped[str | None] = mapped_column(Text)
+    payee_city: Mapped[str | None] = mapped_column(Text)
+    payee_state: Mapped[str | None] = mapped_column(Text)
+    payee_postal_code: Mapped[str | None] = mapped_column(Text)
+    claim_count: Mapped[int]
+    line_count: Mapped[int]
+    adjustment_count: Mapped[int]
+    provider_adjustment_count: Mapped[int]
+    claims_paid: Mapped[int | None]
+    provider_adjusted: Mapped[int | None]
+    balanced: Mapped[bool]
+    more: Mapped[str | None] = mapped_column(Text)
+
+
+def _of_visible_payment(column: Any) -> sa.ColumnElement[bool]:
+    """Rows below a payment are seen by those who see the payment."""
+    visible: sa.ColumnElement[bool] = column.in_(
+        sa.select(Payment.__table__.c.id).where(Payment.__table__.c.payee_id.in_(api.granted_payees()))
+    )
+    return visible
+
+
+class Claim(api.Base, api.PaidTo):
+    """A claim in a payment. `payee_id` is the payment's. Keys are what searches compare: see numbers.py."""
+
+    __tablename__ = "remittance_claim"
+
+    payment_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_payment.id"), primary_key=True)
+    claim: Mapped[int] = mapped_column(sa.Integer(), primary_key=True, autoincrement=False)
+    patient_control_key: Mapped[str | None] = mapped_column(Text, index=True)
+    payer_control_key: Mapped[str | None] = mapped_column(Text, index=True)
+    member_key: Mapped[str | None] = mapped_column(Text, index=True)
+    patient_key: Mapped[str | None] = mapped_column(Text, index=True)
+    lx: Mapped[str | None] = mapped_column(Text)
+    patient_control_number: Mapped[str | None] = mapped_column(Text)
+    status: Mapped[str | None] = mapped_column(Text)
+    charged: Mapped[int | None]
+    paid: Mapped[int | None]
+    patient_responsibility: Mapped[int | None]
+    adjusted: Mapped[int | None]
+    filing_indicator: Mapped[str | None] = mapped_column(Text)
+    payer_control_number: Mapped[str | None] = mapped_column(Text)
+    facility_code: Mapped[str | None] = mapped_column(Text)
+    frequency_code: Mapped[str | None] = mapped_column(Text)
+    drg_code: Mapped[str | None] = mapped_column(Text)
+    drg_weight: Mapped[str | None] = mapped_column(Text)
+    patient_last_name: Mapped[str | None] = mapped_column(Text)
+    patient_first_name: Mapped[str | None] = mapped_column(Text)
+    patient_middle_name: Mapped[str | None] = mapped_column(Text)
+    member_id_qualifier: Mapped[str | None] = mapped_column(Text)
+    member_id: Mapped[str | None] = mapped_column(Text)
+    subscriber_name: Mapped[str | None] = mapped_column(Text)
+    subscriber_id: Mapped[str | None] = mapped_column(Text)
+    corrected_name: Mapped[str | None] = mapped_column(Text)
+    corrected_id: Mapped[str | None] = mapped_column(Text)
+    rendering_name: Mapped[str | None] = mapped_column(Text)
+    rendering_npi: Mapped[str | None] = mapped_column(Text)
+    service_from: Mapped[dt.date | None]
+    service_to: Mapped[dt.date | None]
+    received_on: Mapped[dt.date | None]
+    coverage_ended_on: Mapped[dt.date | None]
+    coverage_amount: Mapped[int | None]
+    remarks: Mapped[str | None] = mapped_column(Text)
+    line_count: Mapped[int]
+    balanced: Mapped[bool]
+    more: Mapped[str | None] = mapped_column(Text)
+
+
+class Line(api.Base, api.Scoped):
+    """A service line of a claim."""
+
+    __tablename__ = "remittance_line"
+
+    payment_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_payment.id"), primary_key=True)
+    claim: Mapped[int] = mapped_column(sa.Integer(), primary_key=True, autoincrement=False)
+    line: Mapped[int] = mapped_column(sa.Integer(), primary_key=True, autoincrement=False)
+    qualifier: Mapped[str | None] = mapped_column(Text)
+    procedure: Mapped[str | None] = mapped_column(Text)
+    modifiers: Mapped[str | None] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+    submitted_procedure: Mapped[str | None] = mapped_column(Text)
+    charged: Mapped[int | None]
+    paid: Mapped[int | None]
+    adjusted: Mapped[int | None]
+    revenue_code: Mapped[str | None] = mapped_column(Text)
+    units: Mapped[str | None] = mapped_column(Text)
+    submitted_units: Mapped[str | None] = mapped_column(Text)
+    service_from: Mapped[dt.date | None]
+    service_to: Mapped[dt.date | None]
+    allowed: Mapped[int | None]
+    control_number: Mapped[str | None] = mapped_column(Text)
+    rendering_npi: Mapped[str | None] = mapped_column(Text)
+    remarks: Mapped[str | None] = mapped_column(Text)
+    balanced: Mapped[bool]
+    more: Mapped[str | None] = mapped_column(Text)
+
+    @classmethod
+    def scope_criterion(cls) -> sa.ColumnElement[bool]:
+        return _of_visible_payment(cls.payment_id)
+
+
+class Adjustment(api.Base, api.Scoped):
+    """Why a claim (`level` C) or line (L) is not paid as charged. A positive amount lowers the payment."""
+
+    __tablename__ = "remittance_adjustment"
+
+    payment_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_payment.id"), primary_key=True)
+    claim: Mapped[int] = mapped_column(sa.Integer(), primary_key=True, autoincrement=False)
+    # counted from 1 in the payment, in the order of the file
+    position: Mapped[int] = mapped_column(sa.Integer(), primary_key=True, autoincrement=False)
+    level: Mapped[str] = mapped_column(sa.String(1))
+    line: Mapped[int | None] = mapped_column(sa.Integer())
+    group: Mapped[str | None] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Text)
+    amount: Mapped[int | None]
+    quantity: Mapped[str | None] = mapped_column(Text)
+
+    @classmethod
+    def scope_criterion(cls) -> sa.ColumnElement[bool]:
+        return _of_visible_payment(cls.payment_id)
+
+
+class ProviderAdjustment(api.Base, api.Scoped):
+    """An adjustment of the payment itself (PLB). A positive amount lowers the payment."""
+
+    __tablename__ = "remittance_provider_adjustment"
+
+    payment_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_payment.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(sa.Integer(), primary_key=True, autoincrement=False)
+    provider_id: Mapped[str | None] = mapped_column(Text)
+    fiscal_period_ends_on: Mapped[dt.date | None]
+    reason: Mapped[str | None] = mapped_column(Text)
+    reference: Mapped[str | None] = mapped_column(Text)
+    reference_key: Mapped[str | None] = mapped_column(Text, index=True)
+    amount: Mapped[int | None]
+
+    @classmethod
+    def scope_criterion(cls) -> sa.ColumnElement[bool]:
+        return _of_visible_payment(cls.payment_id)
+
+
+class PaymentText(api.Base, api.Scoped):
+    """A payment's own 835 text with its ISA and GS, compressed and sealed: see kept_text.py."""
+
+    __tablename__ = "remittance_text"
+
+    payment_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("remittance_payment.id"), primary_key=True, autoincrement=False
+    )
+    sealed: Mapped[bytes]
+
+    @classmethod
+    def scope_criterion(cls) -> sa.ColumnElement[bool]:
+        return _of_visible_payment(cls.payment_id)
+
+
+class Code(api.Base, api.Shared):
+    """A text of a licensed code list that the plan has loaded: CARC, RARC …, valid for a span of dates."""
+
+    __tablename__ = "remittance_code"
+    __shared__ = "the payer's code lists, the same for everybody"
+    __table_args__ = (sa.UniqueConstraint("list", "code", "valid_from", postgresql_nulls_not_distinct=True),)
+
+    id: Mapped[api.key]
+    list: Mapped[str] = mapped_column(sa.String(10))
+    code: Mapped[str] = mapped_column(sa.String(20), index=True)
+    text: Mapped[str] = mapped_column(Text)
+    valid_from: Mapped[dt.date | None]
+    valid_to: Mapped[dt.date | None]
+    source: Mapped[str] = mapped_column(sa.String(300))
+    loaded_at: Mapped[dt.datetime]
+
+
+class Upload(api.Base, api.Shared):
+    """A file that staff uploaded, until the worker has imported it."""
+
+    __tablename__ = "remittance_upload"
+    __shared__ = "the payer's staff import files; behind a permission"
+
+    id: Mapped[api.key]
+    name: Mapped[str] = mapped_column(sa.String(300))
+    size: Mapped[int]
+    uploaded_at: Mapped[dt.datetime]
+    uploaded_by_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    # waiting, reading, saving, done, failed
+    state: Mapped[str] = mapped_column(sa.String(20), index=True)
+    bytes_read: Mapped[int]
+    payments_read: Mapped[int]
+    # a worker that dies leaves its lease behind; another takes over when it has run out
+    leased_until: Mapped[dt.datetime | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    file_id: Mapped[int | None] = mapped_column(sa.ForeignKey("remittance_file.id"))
+
+
+class UploadChunk(api.Base, api.Shared):
+    """A piece of an uploaded file, compressed and sealed; removed once it is imported."""
+
+    __tablename__ = "remittance_upload_chunk"
+    __shared__ = "the payer's staff import files; behind a permission"
+
+    upload_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_upload.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(sa.Integer(), primary_key=True, autoincrement=False)
+    sealed: Mapped[bytes]
+
+
+class KeptSearch(api.Base, api.OwnedByOrganization):
+    """A search by member data: posted, kept sealed for a while, so that its URL has a random word instead of PHI."""
+
+    __tablename__ = "remittance_search"
+
+    id: Mapped[api.key]
+    token: Mapped[str] = mapped_column(sa.String(43), unique=True)
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    criteria_sealed: Mapped[bytes]
+    created_at: Mapped[dt.datetime] = mapped_column(index=True)

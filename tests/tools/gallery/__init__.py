@@ -1,0 +1,1 @@
+"""Every macro of `templates/ui` on one page, with invented data; see `__main__` for the pictures."""

@@ -1,0 +1,186 @@
+"""A small application that shows the design system without a database."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, Response, render_template, request
+from flask_wtf import CSRFProtect
+from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
+from werkzeug.datastructures import MultiDict
+from wtforms import (
+    BooleanField,
+    DateField,
+    FileField,
+    Form,
+    PasswordField,
+    RadioField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import InputRequired, Length, Optional
+
+from hp_portal.core.web.assets import build_static, install
+from hp_portal.core.web.formats import show_date, show_datetime
+from hp_portal.core.web.security import CONTENT_SECURITY_POLICY
+from hp_portal.core.web.templating import load_macros
+
+ROOT = Path(__file__).parents[3]
+TEMPLATES = ROOT / "templates"
+ENDPOINTS = {
+    "pages.home": "/",
+    "pages.help": "/help/",
+    "pages.contact": "/contact",
+    "pages.policies": "/policies",
+    "identity.sign_in": "/sign-in",
+    "identity.sign_out": "/sign-out",
+    "identity.keepalive": "/sign-in/keep-alive",
+    "identity.my_sign_ins": "/my-sign-ins",
+    "identity.change_password": "/change-password",
+    "audit.my_activity": "/my-activity",
+}
+
+
+class ExampleForm(Form):
+    """One field of every kind."""
+
+    number = StringField("Check, EFT or NP number", [InputRequired("Enter the number of a check, EFT or notice.")])
+    account = StringField("Patient account", [Optional()])
+    password = PasswordField("Password", [Length(min=12, message="Use at least 12 characters.")])
+    issued = DateField("Issued on or after", [Optional()])
+    kind = SelectField("Payment method", choices=[("", "Any"), ("ACH", "EFT"), ("CHK", "Check"), ("NON", "Notice")])
+    audience = RadioField(
+        "Your organization is a",
+        [InputRequired("Choose one.")],
+        choices=[("p", "Provider"), ("b", "Billing organization")],
+    )
+    terms = BooleanField("I have read the terms of use", [InputRequired("Accept the terms to go on.")])
+    upload = FileField("835 file", [Optional()])
+    reason = TextAreaField("Reason", [Optional()])
+    amount = StringField("Amount", [Optional()])
+
+
+@dataclass(frozen=True)
+class Page:
+    """What `ui.pager` needs."""
+
+    number: int
+    pages: int
+    total: int
+    size: int = 25
+    first: int = field(init=False)
+    last: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "first", (self.number - 1) * self.size + 1)
+        object.__setattr__(self, "last", min(self.total, self.number * self.size))
+
+    def url_for_page(self, number: int) -> str:
+        return f"?page={number}"
+
+
+def _link(label: str, current: bool = False) -> SimpleNamespace:
+    return SimpleNamespace(label=label, url=f"/{label.lower().replace(' ', '-')}", current=current)
+
+
+def _context() -> dict[str, Any]:
+    signed_out = request.args.get("signed-out") is not None
+    staff = request.args.get("staff") is not None
+    labels = (
+        "Remittance Inquiry",
+        "Tax ID & NPI access",
+        "Provider Data Profiles",
+        "Dental changes",
+        "Credentialing status",
+        "Join our network",
+    )
+    staff_labels = ("Overview", "Applications", "Organizations and people", "Imports", "Activity", "Plugins")
+    return {
+        "payer": SimpleNamespace(
+            name="Example Health Plan",
+            short_name="Example",
+            phone="555-0100",
+            accent=request.args.get("accent", "teal"),
+        ),
+        "current_user": SimpleNamespace(
+            is_authenticated=not signed_out,
+            display_name="Test Person",
+            organization_name="Sample Clinic",
+            is_staff=staff,
+            person_key=request.args.get("person", "0123abcd"),
+        ),
+        "menu": [] if staff or signed_out else [_link(label, number == 0) for number, label in enumerate(labels)],
+        "staff_menu": [_link(label, number == 1) for number, label in enumerate(staff_labels)] if staff else [],
+        "help_topic": "start",
+        "request_id": "7f3a9c",
+        "session_limits": None if signed_out else int(request.args.get("idle", "900")),
+        "portal_version": "0.1.0",
+    }
+
+
+def _example_form() -> ExampleForm:
+    if request.args.get("errors") is None:
+        return ExampleForm()
+    form = ExampleForm(MultiDict({"password": "short"}))
+    form.validate()
+    return form
+
+
+def create_gallery(out: Path) -> Flask:
+    """The gallery as an application; static files are built into `out`.
+
+    Addresses: `/` (query: accent, staff, signed-out, errors, idle, person), `/error/<code>`, `/bare`, `/fragment`.
+    """
+    app = Flask("gallery", static_folder=None)
+    app.secret_key = "gallery"
+    env = app.jinja_env
+    env.undefined = StrictUndefined
+    env.loader = ChoiceLoader([FileSystemLoader(TEMPLATES), FileSystemLoader(Path(__file__).parent / "templates")])
+    CSRFProtect(app)
+    install(app, build_static([("", ROOT / "hp_portal" / "static")], out))
+    env.trim_blocks = env.lstrip_blocks = True
+    zone = ZoneInfo("America/Chicago")
+    env.globals.update(t_date=show_date, t_datetime=lambda moment: show_datetime(moment, zone))
+    load_macros(app)
+    app.context_processor(_context)
+    for endpoint, rule in ENDPOINTS.items():
+        app.add_url_rule(rule, endpoint, _gallery, methods=["GET", "POST"])
+    app.add_url_rule("/error/<int:code>", "error", _error)
+    app.add_url_rule("/bare", "bare", lambda: render_template("errors/bare.html", code=503))
+    app.add_url_rule("/fragment", "fragment", _fragment, methods=["GET", "POST"])
+    app.after_request(_harden)
+    return app
+
+
+def _gallery(topic: str = "") -> str:
+    return render_template(
+        "gallery.html",
+        form=_example_form(),
+        pages=[Page(1, 1, 1), Page(1, 13, 312), Page(6, 13, 312)],
+        day=dt.date(2026, 11, 3),
+        moment=dt.datetime(2026, 11, 3, 15, 4, tzinfo=dt.UTC),
+        tabs=[_link("Claims", True), _link("Provider adjustments"), _link("Codes used")],
+        topic=topic,
+    )
+
+
+def _error(code: int) -> str:
+    return render_template("errors/error.html", code=code, detail=None, retry_after=600 if code == 429 else None)
+
+
+def _fragment() -> tuple[str, int]:
+    status = int(request.args.get("status", "200"))
+    if status >= 400:
+        return render_template("errors/fragment.html", code=status, detail=None, retry_after=None), status
+    return render_template("parts/swapped.html"), status
+
+
+def _harden(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    return response
