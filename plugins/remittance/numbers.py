@@ -1,0 +1,34 @@
+"""The form in which numbers and names are compared: what people type and what files say meet here.
+
+Importing stores these keys beside what the file said; searching turns what was typed into the same form.
+"""
+
+from __future__ import annotations
+
+import re
+
+_NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
+_LEADING_ZEROS = re.compile(r"^(NP)?0+(?=.)")
+
+
+def number_key(text: str | None) -> str:
+    """A check, EFT, NP, claim or member number without spaces, dashes, case and leading zeros (also those after `NP`).
+
+    Empty when nothing is left.
+    """
+    if not text:
+        return ""
+    key = _NOT_ALPHANUMERIC.sub("", text).upper()
+    return _LEADING_ZEROS.sub(r"\1", key)
+
+
+def name_key(last: str | None, first: str | None) -> str:
+    """`LAST,FIRST` in capitals, without punctuation and spaces; `LAST,` when there is no first name.
+
+    A search for a last name, or for a last name and the beginning of the first, is a search for a prefix.
+    """
+    return f"{_letters(last)},{_letters(first)}"
+
+
+def _letters(text: str | None) -> str:
+    return _NOT_ALPHANUMERIC.sub("", text).upper() if text else ""
