@@ -18,7 +18,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import (
@@ -184,7 +184,7 @@ def _refuse_unscopable(state: ORMExecuteState) -> None:
     if state.is_insert:
         return
     scoped = _scoped_tables()
-    for element in visitors.iterate(statement):
+    for element in visitors.iterate(cast("sa.ClauseElement", statement)):
         if element in scoped:
             raise ScopeViolation(f"select from the model, not from table {element}")
 

@@ -10,6 +10,7 @@ import base64
 import binascii
 import os
 from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -32,13 +33,13 @@ class Payer(BaseModel):
 
     name: str = "Your health plan"
     short_name: str = "Health plan"
-    payer_id: str = Field("00000", description="Identifier for claims, remittance, eligibility and status.")
+    payer_id: Annotated[str, Field(description="Identifier for claims, remittance, eligibility and status.")] = "00000"
     phone: str = ""
     hours: str = ""
     email: str = ""
     address: tuple[str, ...] = ()
-    timezone: str = Field("America/Chicago", description="IANA zone in which people read times.")
-    accent: str = Field("teal", description="Accent colour: one of the themes of docs/design-system.md.")
+    timezone: Annotated[str, Field(description="IANA zone in which people read times.")] = "America/Chicago"
+    accent: Annotated[str, Field(description="Accent colour: one of the themes of docs/design-system.md.")] = "teal"
     eft_enrolment_url: str = ""
 
     @field_validator("timezone")
@@ -65,7 +66,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr = SecretStr("")
     data_key: SecretStr = SecretStr("")
     instance_path: Path = Field(Path("instance"), description="Folder for built static files and uploads.")
-    payer: Payer = Payer()
+    payer: Payer = Field(default_factory=Payer)
 
     trusted_proxies: int = Field(0, ge=0, description="How many reverse proxies set X-Forwarded-*.")
     https: bool = Field(True, description="Browsers reach the portal by TLS: secure cookies and HSTS.")

@@ -53,3 +53,24 @@ def differences(app: Flask) -> list[Any]:
     with app.app_context():
         found: list[Any] = app.extensions["alembic"].compare_metadata()
         return found
+
+
+def make_revision(app: Flask, branch: str, message: str) -> str:
+    """Write a revision with what differs in the tables of a branch; returns its file."""
+    prefixes = tuple(f"{name}_" for name, _ in app.config["ALEMBIC"]["version_locations"] if name != "core")
+
+    def belongs(_object: object, name: str | None, kind: str, _reflected: bool, _compared: object) -> bool:
+        if kind != "table" or name is None:
+            return True
+        return not name.startswith(prefixes) if branch == "core" else name.startswith(f"{branch}_")
+
+    app.config["ALEMBIC_CONTEXT"]["include_object"] = belongs
+    first = {"depend": "core@head"} if branch != "core" and not _has_revisions(app, branch) else {}
+    with app.app_context():
+        made = app.extensions["alembic"].revision(message, branch=branch, **first)
+        return ", ".join(str(script.path) for script in made)
+
+
+def _has_revisions(app: Flask, branch: str) -> bool:
+    folder = dict(app.config["ALEMBIC"]["version_locations"])[branch]
+    return any(Path(folder).glob("*.py"))

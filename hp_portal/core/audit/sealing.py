@@ -94,9 +94,12 @@ class Verification:
     broken: str | None
 
 
-def verify(session: PortalSession) -> Verification:
-    """Recompute the whole chain. Needs a whole scope."""
-    before, sealed = b"", 0
+def verify(session: PortalSession, head: str | None = None) -> Verification:
+    """Recompute the whole chain. Needs a whole scope.
+
+    `head` is one that an earlier run printed, in hexadecimal: a chain cut off at its end no longer contains it.
+    """
+    before, sealed, head_seen = b"", 0, not head
     seals = session.scalars(sa.select(AuditSeal).order_by(AuditSeal.id).execution_options(yield_per=100))
     for number, seal_row in enumerate(seals, 1):
         if seal_row.id != number:
@@ -111,6 +114,9 @@ def verify(session: PortalSession) -> Verification:
         if problem is not None:
             return _broken(sealed, before, problem)
         before, sealed = seal_row.digest, sealed + len(digests)
+        head_seen = head_seen or before.hex() == head
+    if not head_seen:
+        return _broken(sealed, before, f"the seal {head} is gone: the end of the chain has been cut off")
     unsealed, slipped = _unsealed(session)
     broken = f"event {slipped} was never sealed though it is older than a day" if slipped else None
     return Verification(sealed, unsealed, before.hex(), broken)

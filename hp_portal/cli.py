@@ -1,0 +1,269 @@
+"""`hp-portal …`: the commands of the core; a plugin's are those of its blueprint's `cli` group, under its key."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+import click
+from flask import Flask
+
+from hp_portal import demo, migrations, serving, worker
+from hp_portal.app import create_app
+from hp_portal.core.audit import sealing
+from hp_portal.core.identity.passwords import WeakPassword, check_acceptable
+from hp_portal.core.organizations import payees as payee_files
+from hp_portal.core.staff.accounts import NameTaken, create_staff, ensure_role
+from hp_portal.database import Database, PortalSession
+from hp_portal.plugins import Plugins
+from hp_portal.scopes import WholeScope
+from hp_portal.settings import ConfigurationError
+
+
+class PortalGroup(click.Group):
+    """Adds the commands of plugins: `hp-portal remittance import`, …"""
+
+    def _plugin_commands(self) -> dict[str, click.Command]:
+        try:
+            app = the_app()
+        except ConfigurationError:
+            return {}
+        plugins: Plugins = app.extensions["hp_portal.plugins"]
+        return {
+            application.key: _in_app_context(app, application.blueprint.cli)
+            for application in plugins.applications
+            if application.blueprint.cli.commands
+        }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *self._plugin_commands()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, cmd_name) or self._plugin_commands().get(cmd_name)
+
+
+def _in_app_context(app: Flask, group: click.Group) -> click.Group:
+    wrapped = click.Group(group.name, help=group.help)
+    for name, command in group.commands.items():
+        wrapped.add_command(command, name)
+
+    @click.pass_context
+    def enter(ctx: click.Context) -> None:
+        ctx.with_resource(app.app_context())
+
+    wrapped.callback = enter
+    return wrapped
+
+
+_app: list[Flask] = []
+
+
+def the_app() -> Flask:
+    """The app of this process, made when first needed."""
+    if not _app:
+        _app.append(create_app())
+    return _app[0]
+
+
+def new_session(reason: str) -> PortalSession:
+    database: Database = the_app().extensions["hp_portal.database"]
+    return database.new_session(WholeScope(reason))
+
+
+@click.group(cls=PortalGroup)
+@click.version_option(package_name="hp-portal")
+def cli() -> None:
+    """A provider portal that a health plan runs itself."""
+
+
+def main() -> None:
+    """Entry point: configuration errors are for people, not tracebacks."""
+    try:
+        cli(standalone_mode=True)
+    except ConfigurationError as error:
+        click.echo(f"hp-portal: {error}", err=True)
+        sys.exit(2)
+
+
+@cli.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8350, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1), help="Processes.")
+@click.option("--threads", default=4, show_default=True, type=click.IntRange(1), help="Threads in each process.")
+def serve_command(host: str, port: int, workers: int, threads: int) -> None:
+    """Start the web server."""
+    the_app()  # a missing setting is told here, once, instead of by every worker
+    serving.serve(host, port, workers, threads)
+
+
+@cli.command("worker")
+@click.option("--once", is_flag=True, help="Run every job once and end.")
+def worker_command(once: bool) -> None:
+    """Run the periodic jobs: sealing the audit, imports, what plugins add."""
+    if once:
+        sys.exit(0 if worker.run_once(the_app()) else 1)
+    worker.run_forever(the_app())
+
+
+@cli.group("db")
+def db() -> None:
+    """The database's schema."""
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database to the newest schema, of the core and of every installed plugin."""
+    migrations.upgrade(the_app())
+    click.echo("The database is up to date.")
+
+
+@db.command("check")
+def db_check() -> None:
+    """Fail when the migrated database and the models differ."""
+    found = migrations.differences(the_app())
+    for difference in found:
+        click.echo(str(difference), err=True)
+    if found:
+        raise click.ClickException("the migrations do not lead to the models")
+    click.echo("Migrations and models match.")
+
+
+@db.command("revision")
+@click.argument("branch")
+@click.argument("message")
+def db_revision(branch: str, message: str) -> None:
+    """Write a migration for what BRANCH (core, or a plugin's name) changed in its models."""
+    click.echo(migrations.make_revision(the_app(), branch, message))
+
+
+@cli.group("payees")
+def payees() -> None:
+    """The payer's record of whom it pays."""
+
+
+@payees.command("import")
+@click.argument("file", type=click.File("r", encoding="utf-8-sig"))
+@click.option("--dry-run", is_flag=True, help="Check and count, but change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def payees_import(file: Any, dry_run: bool, as_json: bool) -> None:
+    """Load payees from a CSV file: all rows, or none when one has an error."""
+    with new_session("payees import") as session:
+        try:
+            report = payee_files.load_payees(session, payee_files.read_rows(file))
+        except payee_files.UnusableFile as error:
+            raise click.ClickException(str(error)) from error
+        if report.errors or dry_run:
+            session.rollback()
+        else:
+            session.commit()
+    if as_json:
+        click.echo(json.dumps({**vars(report), "dry_run": dry_run, "errors": [vars(row) for row in report.errors]}))
+    else:
+        for problem in report.errors:
+            click.echo(f"line {problem.line}, {problem.column or 'row'}: {problem.message}", err=True)
+        click.echo(f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged.")
+    if report.errors:
+        click.echo(f"Nothing was loaded: {len(report.errors)} errors.", err=True)
+        sys.exit(1)
+    if dry_run and not as_json:
+        click.echo("Dry run: nothing was changed.")
+
+
+@cli.group("staff")
+def staff() -> None:
+    """Accounts of the payer's staff."""
+
+
+@staff.command("create")
+@click.argument("username")
+@click.option("--name", required=True, help="The person's own name.")
+@click.option("--email", required=True)
+@click.option("--role", default="Administrator", show_default=True, help="A role's name; made when it is new.")
+@click.option(
+    "--permission",
+    "permissions",
+    multiple=True,
+    help="Give the role this permission; none for a new role: all of them.",
+)
+@click.password_option(envvar="HP_PORTAL_NEW_PASSWORD")
+def staff_create(username: str, name: str, email: str, role: str, permissions: tuple[str, ...], password: str) -> None:
+    """Create an account for a member of the payer's staff."""
+    app = the_app()
+    known = app.extensions["hp_portal.directory"].staff_permissions
+    unknown = set(permissions) - set(known)
+    if unknown:
+        raise click.ClickException(
+            f"unknown permissions: {', '.join(sorted(unknown))}. Known: {', '.join(sorted(known))}"
+        )
+    settings = app.extensions["hp_portal.settings"]
+    try:
+        check_acceptable(password, min_length=settings.password_min_length, about=(username, email, *name.split()))
+        with new_session("staff create") as session:
+            held = ensure_role(session, role, permissions or known)
+            create_staff(session, username=username, email=email, name=name, password=password, role=held)
+            session.commit()
+    except (WeakPassword, NameTaken) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{username} can sign in as {role}.")
+
+
+@cli.group("plugins")
+def plugins() -> None:
+    """The installed plugins."""
+
+
+@plugins.command("list")
+@click.option("--json", "as_json", is_flag=True)
+def plugins_list(as_json: bool) -> None:
+    """Name, version, application and state of every installed plugin."""
+    found: Plugins = the_app().extensions["hp_portal.plugins"]
+    rows = [
+        {
+            "name": state.name,
+            "version": state.version,
+            "application": state.application.label if state.application else "",
+            "state": "loaded" if state.loaded else "failed",
+            "error": state.error,
+        }
+        for state in found.states.values()
+    ]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for row in rows:
+        click.echo(
+            f"{row['name']:<14} {row['version']:<10} {row['state']:<8} {row['application']}  {row['error']}".rstrip()
+        )
+
+
+@cli.group("audit")
+def audit() -> None:
+    """The audit record."""
+
+
+@audit.command("verify")
+@click.option("--json", "as_json", is_flag=True)
+@click.option("--head", help="The head printed by an earlier run: fails when the chain no longer contains it.")
+def audit_verify(as_json: bool, head: str | None) -> None:
+    """Recompute the chain of seals and name the first broken event."""
+    with new_session("audit verify") as session:
+        result = sealing.verify(session, head)
+    if as_json:
+        click.echo(json.dumps(vars(result)))
+    elif result.broken is None:
+        click.echo(f"{result.sealed} events sealed, {result.unsealed} waiting for a seal. Head: {result.head}")
+    else:
+        click.echo(f"BROKEN: {result.broken}", err=True)
+    sys.exit(0 if result.broken is None else 1)
+
+
+@cli.command("demo")
+@click.option("--port", default=8350, show_default=True, type=click.IntRange(0, 65535), help="0: any free port.")
+@click.option("--seed-only", is_flag=True, help="Make the demo's data and end.")
+@click.option("--json", "as_json", is_flag=True, help="Print address, people and payments as JSON.")
+def demo_command(port: int, seed_only: bool, as_json: bool) -> None:
+    """Run a demo payer: database, data, web server and worker."""
+    os.environ.update(demo.environment())
+    demo.run(the_app(), port=port, seed_only=seed_only, as_json=as_json)

@@ -1,0 +1,340 @@
+"""The demo: a payer, organizations and people that do not exist, with data to look at.
+
+TINs start with 00, which the IRS does not issue; telephone numbers have 555; mail domains end in .example.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import sqlalchemy as sa
+from flask import Flask
+from stdnum import luhn
+
+from hp_portal import clock, migrations, serving
+from hp_portal.core.access.models import Grant
+from hp_portal.core.applications.menu import start_settings
+from hp_portal.core.applications.models import PersonApplication
+from hp_portal.core.identity.actor import TERMS_OF_USE
+from hp_portal.core.identity.models import Acceptance, Person
+from hp_portal.core.identity.passwords import hash_password
+from hp_portal.core.organizations.models import Organization, Payee
+from hp_portal.core.staff.accounts import create_staff, ensure_role
+from hp_portal.database import Database, PortalSession
+from hp_portal.hookspecs import DemoCheck
+from hp_portal.plugins import Plugins
+from hp_portal.scopes import WholeScope
+from hp_portal.settings import Settings
+
+HOST = "127.0.0.1"
+PASSWORD = "demo-harbor-lantern-47"
+FOLDER = Path("instance") / "demo"
+
+PAYER: dict[str, Any] = {
+    "name": "North Star Demo Health Plan",
+    "short_name": "North Star Demo",
+    "payer_id": "94267",
+    "phone": "952-555-0100",
+    "hours": "Monday to Friday, 8 a.m. to 5 p.m. Central time",
+    "email": "provider.services@northstar.example",
+    "address": ["1 Demonstration Plaza", "Exampleton, MN 55000"],
+    "timezone": "America/Chicago",
+}
+
+
+def demo_npi(number: int) -> str:
+    """An NPI with a valid check digit from the end of the range: 19999xxxxC."""
+    base = f"19999{number:04d}"
+    return base + str(luhn.calc_check_digit("80840" + base))
+
+
+@dataclass(frozen=True)
+class DemoPayee:
+    """A payee of the demo's record, and the organization that holds it (none: nobody does)."""
+
+    vendor_number: str
+    name: str
+    provider_type: str
+    tin: str
+    npi: str
+    organizations: tuple[str, ...]
+
+
+PHYSICIANS, HOSPITAL, DENTAL = "Lakeshore Demo Family Medicine", "Exampleton Demo Hospital", "Bright Demo Dental"
+PHARMACY, SPECIALTY = "Corner Demo Pharmacy", "Prairie Demo Cardiology"
+BILLING, PENDING = "Ledger Demo Billing Service", "Newcomer Demo Clinic"
+
+DEMO_PAYEES = (
+    DemoPayee("V100001", f"{PHYSICIANS} – Main Street", "physician", "000000011", demo_npi(1), (PHYSICIANS, BILLING)),
+    DemoPayee("V100002", f"{PHYSICIANS} – Harbor", "physician", "000000011", demo_npi(2), (PHYSICIANS, BILLING)),
+    DemoPayee("V100003", HOSPITAL, "hospital", "000000022", demo_npi(3), (HOSPITAL,)),
+    DemoPayee("V100004", DENTAL, "dental", "000000033", demo_npi(4), (DENTAL,)),
+    DemoPayee("V100005", PHARMACY, "pharmacy", "000000044", demo_npi(5), (PHARMACY,)),
+    DemoPayee("V100006", SPECIALTY, "specialty", "000000055", demo_npi(6), (SPECIALTY, BILLING)),
+    DemoPayee("V100007", f"{PHYSICIANS} – Not linked yet", "physician", "000000011", demo_npi(7), ()),
+    DemoPayee("V100008", PENDING, "physician", "000000066", demo_npi(8), ()),
+)
+
+ORGANIZATIONS = {
+    PHYSICIANS: "physician",
+    HOSPITAL: "hospital",
+    DENTAL: "dental",
+    PHARMACY: "pharmacy",
+    SPECIALTY: "specialty",
+    BILLING: "billing",
+    PENDING: "physician",
+}
+UNVALIDATED = {PENDING}
+
+
+@dataclass(frozen=True)
+class DemoPerson:
+    """Somebody who can sign in to the demo."""
+
+    role: str
+    username: str
+    name: str
+    organization: str
+    delegate: bool = False
+    applications: bool = True
+    terms: bool = True
+
+
+PEOPLE = (
+    DemoPerson("delegate", "demo.delegate", "Demo Delegate", PHYSICIANS, delegate=True),
+    DemoPerson("user", "demo.office", "Demo Office", PHYSICIANS),
+    DemoPerson("user without applications", "demo.noapps", "Demo Noapps", PHYSICIANS, applications=False),
+    DemoPerson("user at the first sign-in (terms of use)", "demo.first", "Demo First", PHYSICIANS, terms=False),
+    DemoPerson("hospital delegate", "demo.hospital", "Demo Hospital", HOSPITAL, delegate=True),
+    DemoPerson("dental delegate", "demo.dental", "Demo Dental", DENTAL, delegate=True),
+    DemoPerson("pharmacy delegate", "demo.pharmacy", "Demo Pharmacy", PHARMACY, delegate=True),
+    DemoPerson("specialty delegate", "demo.specialty", "Demo Specialty", SPECIALTY, delegate=True),
+    DemoPerson("billing delegate", "demo.billing", "Demo Billing", BILLING, delegate=True),
+    DemoPerson("delegate of an account not validated yet", "demo.pending", "Demo Pending", PENDING, delegate=True),
+)
+STAFF = (
+    ("staff administrator", "demo.staff", "Demo Staff"),
+    ("staff with search only", "demo.support", "Demo Support"),
+)
+SUPPORT_PERMISSIONS = ("staff:console:open", "staff:people:search")
+
+
+def environment() -> dict[str, str]:
+    """What the demo sets that is not set yet: keys of its own, kept beside its database."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    keys = FOLDER / "keys.json"
+    if not keys.exists():
+        made = {
+            "HP_PORTAL_SECRET_KEY": secrets.token_urlsafe(32),
+            "HP_PORTAL_DATA_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+        }
+        keys.write_text(json.dumps(made), encoding="utf-8")
+        keys.chmod(0o600)
+    wanted = {
+        **json.loads(keys.read_text(encoding="utf-8")),
+        "HP_PORTAL_DATABASE_URL": f"sqlite:///{(FOLDER / 'portal.sqlite').resolve()}",
+        "HP_PORTAL_INSTANCE_PATH": str(FOLDER.resolve()),
+        "HP_PORTAL_PAYER": json.dumps(PAYER),
+        "HP_PORTAL_HTTPS": "false",
+        "HP_PORTAL_DEMO": "true",
+        "HP_PORTAL_LOG_FORMAT": "text",
+    }
+    return {name: value for name, value in wanted.items() if name not in os.environ}
+
+
+def seed(app: Flask) -> list[DemoCheck]:
+    """Fill an empty database; a filled one stays. Returns the payments worth trying."""
+    migrations.upgrade(app)
+    database: Database = app.extensions["hp_portal.database"]
+    kept = Path(app.instance_path) / "checks.json"
+    with app.app_context(), database.new_session(WholeScope("demo data")) as session:
+        if session.scalar(sa.select(sa.func.count()).select_from(Person)):
+            return [DemoCheck(**check) for check in json.loads(kept.read_text(encoding="utf-8"))]
+        _load_core(app, session)
+        checks: list[DemoCheck] = []
+        for _, found in app.extensions["hp_portal.plugins"].collect("portal_demo", session=session):
+            checks += found
+        session.commit()
+    kept.write_text(json.dumps([asdict(check) for check in checks]), encoding="utf-8")
+    return checks
+
+
+def _load_core(app: Flask, session: PortalSession) -> None:
+    plugins: Plugins = app.extensions["hp_portal.plugins"]
+    settings: Settings = app.extensions["hp_portal.settings"]
+    start_settings(session, plugins.applications)
+    now = clock.now()
+    organizations = {}
+    for name, audience in ORGANIZATIONS.items():
+        organizations[name] = Organization(
+            name=name, audience=audience, validated_at=None if name in UNVALIDATED else now, created_at=now
+        )
+    session.add_all(organizations.values())
+    session.flush()
+    for entry in DEMO_PAYEES:
+        _add_payee(session, entry, organizations)
+    keys = [application.key for application in plugins.applications]
+    for person in PEOPLE:
+        _add_person(session, person, organizations[person.organization].id, keys, settings.terms_version)
+    _add_staff(app, session, settings.terms_version)
+
+
+def _add_payee(session: PortalSession, entry: DemoPayee, organizations: dict[str, Organization]) -> None:
+    now = clock.now()
+    payee = Payee(
+        tin_sealed=session.vault.seal_text(entry.tin, "tin"),
+        tin_hash=session.vault.digest(entry.tin, "tin"),
+        npi=entry.npi,
+        vendor_number=entry.vendor_number,
+        name=entry.name,
+        provider_type=entry.provider_type,
+        network_status="contracted",
+        address=f"{entry.vendor_number[-2:]} Example Street\nExampleton MN 55000",
+        updated_at=now,
+    )
+    session.add(payee)
+    session.flush()
+    session.add_all(
+        Grant(organization_id=organizations[name].id, payee_id=payee.id, proof="payer", granted_at=now)
+        for name in entry.organizations
+    )
+
+
+def _add_person(
+    session: PortalSession, entry: DemoPerson, organization_id: int, applications: list[str], terms_version: str
+) -> None:
+    now = clock.now()
+    person = Person(
+        organization_id=organization_id,
+        username=entry.username,
+        email=f"{entry.username}@office.example",
+        name=entry.name,
+        password_hash=hash_password(PASSWORD),
+        password_changed_at=now,
+        is_staff=False,
+        is_delegate=entry.delegate,
+        created_at=now,
+    )
+    session.add(person)
+    session.flush()
+    if entry.applications:
+        session.add_all(PersonApplication(person_id=person.id, application=key, given_at=now) for key in applications)
+    if entry.terms:
+        _accept(session, person.id, terms_version)
+
+
+def _accept(session: PortalSession, person_id: int, version: str) -> None:
+    session.add(
+        Acceptance(person_id=person_id, agreement=TERMS_OF_USE, version=version, accepted_at=clock.now(), address=HOST)
+    )
+
+
+def _add_staff(app: Flask, session: PortalSession, terms_version: str) -> None:
+    everything = app.extensions["hp_portal.directory"].staff_permissions
+    roles = (
+        ensure_role(session, "Administrator", everything),
+        ensure_role(session, "Support", SUPPORT_PERMISSIONS),
+    )
+    for (_, username, name), role in zip(STAFF, roles, strict=True):
+        person = create_staff(
+            session,
+            username=username,
+            email=f"{username}@northstar.example",
+            name=name,
+            password=PASSWORD,
+            role=role,
+        )
+        _accept(session, person.id, terms_version)
+
+
+def describe(url: str, checks: list[DemoCheck]) -> dict[str, Any]:
+    """Address, who can sign in, and payments worth trying, for scripts."""
+    people = [
+        {"role": person.role, "username": person.username, "password": PASSWORD, "organization": person.organization}
+        for person in PEOPLE
+    ]
+    people += [
+        {"role": role, "username": username, "password": PASSWORD, "organization": PAYER["name"]}
+        for role, username, _ in STAFF
+    ]
+    return {"url": url, "people": people, "checks": [asdict(check) for check in checks]}
+
+
+def run(app: Flask, *, port: int, seed_only: bool, as_json: bool) -> None:
+    """Seed, then serve with a worker beside until Ctrl-C."""
+    checks = seed(app)
+    if port == 0 or not (seed_only or serving.is_free(HOST, port)):
+        port = serving.free_port(HOST)
+    description = describe(f"http://{HOST}:{port}", checks)
+    if seed_only:
+        click.echo(json.dumps(description) if as_json else _as_text(description))
+        return
+    command = [sys.executable, "-m", "hp_portal"]
+    processes = [
+        subprocess.Popen([*command, "serve", "--port", str(port), "--workers", "1"]),
+        subprocess.Popen([*command, "worker"]),
+    ]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        _wait_until_up(description["url"], processes)
+        click.echo(json.dumps(description) if as_json else _as_text(description))
+        while all(process.poll() is None for process in processes):
+            time.sleep(0.5)
+        raise click.ClickException("the web server or the worker has stopped; see the messages above")
+    except KeyboardInterrupt:
+        click.echo("Stopping.")
+    finally:
+        _stop(processes)
+
+
+def _wait_until_up(url: str, processes: list[subprocess.Popen[bytes]]) -> None:
+    for _ in range(300):
+        if any(process.poll() is not None for process in processes):
+            return
+        try:
+            with urllib.request.urlopen(f"{url}/healthz", timeout=2):  # noqa: S310 - our own address
+                return
+        except OSError:
+            time.sleep(0.1)
+
+
+def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _as_text(description: dict[str, Any]) -> str:
+    lines = [
+        "",
+        f"  {PAYER['name']}: {description['url']}",
+        "",
+        f"  Who can sign in, all with the password {PASSWORD}",
+        "",
+    ]
+    lines += [
+        f"    {person['username']:<16}{person['role']}, {person['organization']}" for person in description["people"]
+    ]
+    if description["checks"]:
+        lines += ["", "  Numbers to try in Remittance Inquiry", ""]
+        lines += [
+            f"    {check['number']:<16}{check['method']:<5}{check['what']} ({check['organization']})"
+            for check in description["checks"]
+        ]
+    return "\n".join([*lines, "", "  Ctrl-C stops it.", ""])

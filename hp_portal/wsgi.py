@@ -1,0 +1,7 @@
+"""The WSGI application, for any server: `hp_portal.wsgi:app`."""
+
+from __future__ import annotations
+
+from hp_portal.app import create_app
+
+app = create_app()
