@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from hp_portal.api import Application, Audience, EventSpec, Permission, hookimpl
 
+from . import download_views as download_views
 from . import models as models
-from .views import blueprint
+from . import views as views
+from .blueprint import blueprint
 
 
 @hookimpl
@@ -23,6 +25,8 @@ def portal_application() -> Application:
         ),
         audit_events=(
             EventSpec("remittance.payment.searched", "Searched payments", ("kind", "keys", "shown", "page")),
+            EventSpec("remittance.payment.downloaded", "Downloaded a payment", ("payment", "format")),
+            EventSpec("remittance.claim.downloaded", "Downloaded a claim", ("payment", "claim", "format")),
         ),
         starts_enabled_for=frozenset(Audience),
     )

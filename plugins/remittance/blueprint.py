@@ -1,6 +1,4 @@
-"""The blueprint that every page of Remittance Inquiry is registered on."""
-
-from __future__ import annotations
+"""The blueprint that every page of Remittance Inquiry hangs on."""
 
 from flask import Blueprint
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from hp_portal.api import access, page
 
-blueprint = Blueprint("remittance", __name__)
+from .blueprint import blueprint
 
 
 @blueprint.get("/")

@@ -1,0 +1,1 @@
+"""Documents: tagged, accessible PDFs from templates."""

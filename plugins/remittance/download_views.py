@@ -1,0 +1,3 @@
+"""Downloads of Remittance Inquiry."""
+
+from .blueprint import blueprint as blueprint
