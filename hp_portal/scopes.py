@@ -100,7 +100,7 @@ class OwnedByOrganization(Scoped):
 
     @declared_attr
     def organization_id(cls) -> Mapped[int]:
-        return mapped_column(sa.ForeignKey("organization.id"), index=True)
+        return mapped_column(sa.ForeignKey("organization.id"))
 
     @classmethod
     def scope_criterion(cls) -> sa.ColumnElement[bool]:
@@ -112,7 +112,7 @@ class OwnedByOrganizationOrPayer(Scoped):
 
     @declared_attr
     def organization_id(cls) -> Mapped[int | None]:
-        return mapped_column(sa.ForeignKey("organization.id"), index=True)
+        return mapped_column(sa.ForeignKey("organization.id"))
 
     @classmethod
     def scope_criterion(cls) -> sa.ColumnElement[bool]:
@@ -124,7 +124,7 @@ class PaidTo(Scoped):
 
     @declared_attr
     def payee_id(cls) -> Mapped[int | None]:
-        return mapped_column(sa.ForeignKey("payee.id"), index=True)
+        return mapped_column(sa.ForeignKey("payee.id"))
 
     @classmethod
     def scope_criterion(cls) -> sa.ColumnElement[bool]:

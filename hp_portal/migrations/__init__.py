@@ -17,7 +17,6 @@ HERE = Path(__file__).parent
 
 def install(app: Flask, database: Database, plugins: Plugins) -> None:
     """Put every installed plugin's `migrations/` on the path, as a branch named like its folder."""
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     locations = [
         (name, str(state.folder / "migrations"))
         for name, state in plugins.states.items()
@@ -35,6 +34,8 @@ def install(app: Flask, database: Database, plugins: Plugins) -> None:
     }
     alembic = Alembic(run_mkdir=False, command_name="", metadatas=Base.metadata, engines=database.engine)
     alembic.init_app(app)
+    # Flask-Alembic raises the level when it is made.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def upgrade(app: Flask) -> None:

@@ -15,6 +15,7 @@ class Person(Base, scopes.OwnedByOrganizationOrPayer):
     """Somebody with an account in their own name: in one organization, or of the payer's staff (no organization)."""
 
     __tablename__ = "person"
+    __table_args__ = (sa.Index("ix_person_organization_id", "organization_id"),)
     __shared__ = (
         "signed in by name before any organization is known; lists of people filter by organization in their verb"
     )
