@@ -70,7 +70,8 @@ def staff_menu() -> list[MenuItem]:
             link.endpoint,
             link.label,
             url_for(link.endpoint),
-            current=request.endpoint is not None
+            directory().staff_permissions[link.permission],
+            request.endpoint is not None
             and (request.endpoint == link.endpoint or request.endpoint.startswith(link.endpoint + "_")),
         )
         for link in links

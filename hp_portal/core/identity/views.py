@@ -24,13 +24,31 @@ blueprint = Blueprint("identity", __name__)
 WRONG = "This user name and password do not go together. Check both, or ask your delegate for help."
 
 
+def too_many(error: TooManyAttempts) -> str:
+    minutes = "1 minute" if error.minutes == 1 else f"{error.minutes} minutes"
+    return f"Too many failed attempts. Wait {minutes}, then try again."
+
+
+def how_ended() -> str:
+    """How the last session in this browser ended, for a notice: `signed-out`, `expired` or nothing.
+
+    `expired` stands for every end that the person did not ask for here: idle, too long, ended from elsewhere.
+    """
+    if request.args.get("ended") == "signed-out":
+        return "signed-out"
+    return "expired" if "_user_id" in session and current_actor() is None else ""
+
+
+def _sign_in_page(form: SignInForm, status: int = 200) -> Response:
+    return page("identity/sign_in.html", form=form, ended=how_ended() if status == 200 else "", status=status)
+
+
 @blueprint.get("/sign-in")
 @access.public
 def sign_in() -> ResponseReturnValue:
     if current_actor() is not None:
         return redirect_to(safe_next(request.args.get("next")))
-    form = SignInForm(next=request.args.get("next", ""))
-    return page("identity/sign_in.html", form=form, ended=request.args.get("ended"))
+    return _sign_in_page(SignInForm(next=request.args.get("next", "")))
 
 
 @blueprint.post("/sign-in")
@@ -38,7 +56,7 @@ def sign_in() -> ResponseReturnValue:
 def sign_in_post() -> ResponseReturnValue:
     form = SignInForm()
     if not form.validate_on_submit():
-        return page("identity/sign_in.html", form=form, ended=None, status=422)
+        return _sign_in_page(form, 422)
     db = db_session()
     try:
         started = signing_in.sign_in(
@@ -52,14 +70,12 @@ def sign_in_post() -> ResponseReturnValue:
     except signing_in.WrongCredentials:
         db.commit()
         form.form_errors = [WRONG]
-        return page("identity/sign_in.html", form=form, ended=None, status=422)
+        return _sign_in_page(form, 422)
     except TooManyAttempts as error:
         signing_in.record_blocked(db, form.username.data)
         db.commit()
-        form.form_errors = [
-            f"Too many failed attempts. Wait {error.minutes} minute{'s' if error.minutes != 1 else ''}, then try again."
-        ]
-        response = page("identity/sign_in.html", form=form, ended=None, status=429)
+        form.form_errors = [too_many(error)]
+        response = _sign_in_page(form, 429)
         response.headers["Retry-After"] = str(int(error.wait.total_seconds()) + 1)
         return response
     db.commit()
@@ -139,7 +155,7 @@ def change_password_post() -> ResponseReturnValue:
         return _password_page(form, 422)
     except TooManyAttempts as error:
         db.rollback()
-        form.form_errors = [f"Too many failed attempts. Wait {error.minutes} min, then try again."]
+        form.form_errors = [too_many(error)]
         return _password_page(form, 429)
     db.commit()
     flash("Your password is changed. Your other sessions have been ended.", "good")

@@ -8,9 +8,8 @@ from flask import Flask, Response, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from hp_portal import scopes
-from hp_portal.core.access.enforce import NotGiven, NotValidated, current_actor
-from hp_portal.core.identity.models import Person
+from hp_portal.core.access.enforce import NotGiven, NotValidated, the_actor
+from hp_portal.core.applications.blank import delegate_names
 from hp_portal.core.web.render import db_session, wants_fragment
 
 log = structlog.get_logger(__name__)
@@ -39,25 +38,6 @@ def _bare(code: int) -> Response:
     return make_response(current_app.jinja_env.get_template(template).render(**context), code)
 
 
-def _delegate_names() -> list[str]:
-    actor = current_actor()
-    if actor is None or actor.organization_id is None:
-        return []
-    db = db_session()
-    with scopes.whole(db, "the delegates of the person's own organization"):
-        return list(
-            db.scalars(
-                sa.select(Person.name)
-                .where(
-                    Person.organization_id == actor.organization_id,
-                    Person.is_delegate,
-                    Person.deactivated_at.is_(None),
-                )
-                .order_by(Person.name)
-            )
-        )
-
-
 def install(app: Flask) -> None:
     """Register the handlers."""
 
@@ -81,7 +61,7 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(NotGiven)
     def not_given(_error: NotGiven) -> Response:
-        names = _delegate_names()
+        names = delegate_names(db_session(), the_actor())
         ask = f"Please ask your delegate: {', '.join(names)}." if names else "Please ask your delegate."
         return error_response(403, f"You have not been given this application. {ask}")
 

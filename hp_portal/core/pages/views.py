@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, current_app, make_response, request
+from flask import Blueprint, Response, abort, current_app, make_response, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal import database, migrations
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import current_actor
-from hp_portal.core.applications.menu import applications_menu, staff_menu
+from hp_portal.audience import Audience
+from hp_portal.core.applications.blank import delegate_names, why_blank
+from hp_portal.core.applications.menu import applications_menu, plugins, staff_menu
+from hp_portal.core.identity.actor import Actor
+from hp_portal.core.identity.forms import SignInForm
+from hp_portal.core.identity.views import how_ended
 from hp_portal.core.pages.help_topics import find_topic, topics
 from hp_portal.core.web.render import db_session, page, redirect_to
 
@@ -20,10 +25,26 @@ blueprint = Blueprint("pages", __name__)
 def home() -> ResponseReturnValue:
     actor = current_actor()
     if actor is None:
-        return page("pages/welcome.html")
+        known = plugins().applications
+        return page("pages/welcome.html", form=SignInForm(), applications=known, ended=how_ended())
+    if not actor.terms_accepted:
+        return redirect_to(url_for("identity.terms"))
     if actor.is_staff:
-        return page("pages/staff_home.html", links=staff_menu())
-    return page("pages/home.html", actor=actor, applications=applications_menu(actor))
+        return page("staff/console.html", links=staff_menu())
+    if menu := applications_menu(actor):
+        return page("pages/home.html", actor=actor, applications=menu)
+    return _blank_home(actor)
+
+
+def _blank_home(actor: Actor) -> Response:
+    return page(
+        "pages/home.html",
+        actor=actor,
+        applications=[],
+        blank=why_blank(actor),
+        delegates=delegate_names(db_session(), actor),
+        audience_label=Audience(actor.audience).label.lower(),
+    )
 
 
 @blueprint.get("/go")

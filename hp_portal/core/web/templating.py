@@ -10,7 +10,7 @@ from flask import Flask, g
 from hp_portal.core.web.formats import show_date, show_datetime, show_money
 from hp_portal.settings import Settings
 
-MACRO_FILES = ("icons", "attributes", "forms", "page", "data", "tables", "errors")
+MACRO_FILES = ("icons", "attributes", "forms", "page", "data", "tables", "errors", "console")
 
 
 def install(app: Flask, settings: Settings, *, version: str) -> None:
