@@ -1,0 +1,87 @@
+"""`hp-portal remittance …`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+import sqlalchemy as sa
+
+from hp_portal.api import db_session, show_money
+
+from . import reports
+from .blueprint import blueprint
+from .importing import import_file
+from .reports import ImportReport, totals
+
+blueprint.cli.short_help = "Import remittances and code lists."
+
+
+@blueprint.cli.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def import_command(files: tuple[Path, ...], as_json: bool) -> None:
+    """Import 835 remittance FILES.
+
+    Each file goes in whole or not at all; what is there already stays as it is. Ends with 1 when a file was not imported.
+    """
+    found = []
+    for path in files:
+        report = _import_path(path, show_progress=not as_json)
+        found.append(report)
+        if not as_json:
+            _print(report)
+    if as_json:
+        click.echo(json.dumps({"files": [report.as_dict() for report in found], "totals": totals(found)}))
+    if any(report.outcome in (reports.REFUSED, reports.FAILED) for report in found):
+        raise click.exceptions.Exit(1)
+
+
+def _import_path(path: Path, *, show_progress: bool) -> ImportReport:
+    """Import one file in a transaction of its own; what goes wrong with it is its report, so that others still go in."""
+    session = db_session()
+    try:
+        with path.open("rb") as stream:
+            report = _with_bar(stream, path) if show_progress else import_file(session, stream, path.name)
+        session.commit()
+    except OSError as error:
+        session.rollback()
+        reason = error.strerror or type(error).__name__
+        return ImportReport(path.name, reports.FAILED, f"The file cannot be read: {reason}.")
+    except sa.exc.SQLAlchemyError as error:
+        session.rollback()
+        # Not the driver's message: it may quote a row.
+        return ImportReport(path.name, reports.FAILED, f"The database refused: {type(error).__name__}.")
+    return report
+
+
+def _with_bar(stream: BinaryIO, path: Path) -> ImportReport:
+    """Import under a progress bar, which click draws only on a terminal."""
+    with click.progressbar(length=path.stat().st_size, label=path.name, file=click.get_text_stream("stderr")) as bar:
+        return import_file(db_session(), stream, path.name, progress=lambda read, _payments: bar.update(read - bar.pos))
+
+
+def _print(report: ImportReport) -> None:
+    click.echo(f"{report.file}: {report.outcome}. {report.message}".rstrip())
+    if report.payments:
+        click.echo(
+            f"  {report.payments:,} payments ({show_money(report.amount)}), {report.claims:,} claims, "
+            f"{report.lines:,} lines, {report.adjustments:,} adjustments, "
+            f"{report.provider_adjustments:,} provider adjustments"
+        )
+    for count, what, numbers in (
+        (report.already_known_count, "already known", report.already_known),
+        (report.unbalanced_count, "do not balance", report.unbalanced),
+        (report.skipped, "could not be imported", []),
+        (report.unknown_payees, "paid to a payee who is not in the payer's record", []),
+    ):
+        if count:
+            some = f": {', '.join(numbers[:10])}{' …' if count > 10 else ''}" if numbers else ""
+            click.echo(f"  {count:,} {what}{some}")
+    for finding in report.diagnostics:
+        of = f", payment {finding.payment}" if finding.payment else ""
+        click.echo(f"  {finding.severity}: {finding.message} ({finding.rule}, segment {finding.segment}{of})")
+    if report.diagnostics_count > len(report.diagnostics):
+        click.echo(f"  … and {report.diagnostics_count - len(report.diagnostics):,} more findings")

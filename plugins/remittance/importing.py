@@ -1,0 +1,303 @@
+"""Remittance files into the database: all of a file or nothing, each check once.
+
+A file is read check by check and goes in by batches of rows, so its size does not matter. What is already there is told by
+the check's identity, the four values by which the CAQH CORE 370 rule matches a payment to its remittance: TRN02 and TRN03,
+BPR02, BPR16.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable
+from typing import Any, BinaryIO, cast
+
+import sqlalchemy as sa
+
+from hp_portal import api
+from hp_portal.api import PortalEvent, PortalSession
+
+from . import kept_text, loading, reports
+from .models import Payment, RemittanceFile
+from .numbers import name_key, number_key
+from .payee_matching import TIN, PayeeMatcher, plain_tin
+from .reports import ImportReport
+from .x12.reader import read
+from .x12.records import CLAIM, PAYMENT, PROVIDER_ADJUSTMENT, FileSummary, Row, Transaction
+
+Progress = Callable[[int, int], None]
+"""Called now and then with the bytes and the payments read so far."""
+
+LOCK = "remittance import"
+_BATCH_ROWS = 8_000
+_BATCH_BYTES = 8 << 20
+_BIGINT_MAX = 2**63 - 1
+_NAME_LENGTH = 300
+
+_FACTS = {column: place for place, column in enumerate(PAYMENT)}
+_STORED_FACTS = tuple(_FACTS[column] for column in loading.PAYMENT_FACTS)
+_PATIENT_CONTROL, _PAYER_CONTROL, _MEMBER, _LAST_NAME, _FIRST_NAME = (
+    CLAIM.index(column)
+    for column in (
+        "patient_control_number",
+        "payer_control_number",
+        "member_id",
+        "patient_last_name",
+        "patient_first_name",
+    )
+)
+_REFERENCE = PROVIDER_ADJUSTMENT.index("reference")
+
+
+def import_file(
+    session: PortalSession,
+    stream: BinaryIO,
+    name: str,
+    *,
+    person_id: int | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Import an 835 file; `name` is what people call it, `person_id` who imports it.
+
+    Everything goes into the session's transaction, which the caller commits: the payments that are new, and a
+    `RemittanceFile` with the report. A file in which nothing can be imported is refused: only its report is kept.
+    Raises OSError when the stream cannot be read; the caller then rolls back.
+    """
+    with api.whole(session, "import of remittances"):
+        api.lock(session, LOCK)
+        file = RemittanceFile(
+            name=name[:_NAME_LENGTH],
+            sha256="",
+            size=0,
+            imported_at=api.now(),
+            imported_by_id=person_id,
+            outcome=reports.IMPORTED,
+            report="",
+        )
+        session.add(file)
+        session.flush()
+        report = _Import(session, file.id, ImportReport(name[:_NAME_LENGTH], file_id=file.id)).run(stream, progress)
+        file.sha256, file.size, file.outcome, file.report = (
+            report.sha256,
+            report.size,
+            report.outcome,
+            report.as_json(),
+        )
+        session.flush()
+        api.record(
+            session,
+            "remittance.file.imported",
+            file=file.id,
+            sha256=report.sha256,
+            outcome=report.outcome,
+            payments=report.payments,
+            amount=report.amount,
+        )
+        if report.payments:
+            session.announce(PortalEvent("payment.imported", {"file": file.id, "payments": report.payments}))
+    return report
+
+
+class _Import:
+    """One file on its way into the database."""
+
+    def __init__(self, session: PortalSession, file_id: int, report: ImportReport) -> None:
+        self.session = session
+        self.file_id = file_id
+        self.report = report
+        self.payees = PayeeMatcher(session)
+        self.loader = loading.loader(session)
+        self.waiting: list[tuple[bytes, Transaction]] = []
+        self.waiting_rows = 0
+        self.waiting_bytes = 0
+
+    def run(self, stream: BinaryIO, progress: Progress | None) -> ImportReport:
+        report = self.report
+        first = (self.session.scalar(sa.select(sa.func.max(Payment.id))) or 0) + 1
+        source = cast(BinaryIO, _Watched(stream, report, progress)) if progress else stream
+        for found in read(source, payment_numbers=itertools.count(first)):
+            if isinstance(found, FileSummary):
+                self.flush()
+                self.finish(found)
+            elif found.importable:
+                self.take(found)
+            else:
+                report.skipped += 1
+                report.find(found.diagnostics, _text(found, "trace_number"))
+        return report
+
+    def take(self, transaction: Transaction) -> None:
+        """Put a check into the batch, and the batch into the database when it is large enough."""
+        rows = transaction.rows
+        self.waiting.append((identity(transaction), transaction))
+        self.waiting_rows += 1 + len(rows.claims) + len(rows.lines) + len(rows.adjustments)
+        self.waiting_bytes += len(transaction.raw)
+        if self.waiting_rows >= _BATCH_ROWS or self.waiting_bytes >= _BATCH_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Load the checks of the batch that are new."""
+        known = self.known()
+        new: list[tuple[bytes, Transaction]] = []
+        for mark, transaction in self.waiting:
+            if mark in known:
+                self.report.know(_text(transaction, "trace_number"))
+            else:
+                known.add(mark)
+                new.append((mark, transaction))
+        self.load(new)
+        self.waiting.clear()
+        self.waiting_rows = self.waiting_bytes = 0
+
+    def known(self) -> set[bytes]:
+        """Which identities of the batch are in the database: from other files, or from earlier in this one."""
+        marks = [mark for mark, _ in self.waiting]
+        found: set[bytes] = set()
+        for start in range(0, len(marks), 1_000):
+            wanted = sa.select(Payment.identity).where(Payment.identity.in_(marks[start : start + 1_000]))
+            found.update(self.session.scalars(wanted))
+        return found
+
+    def load(self, new: list[tuple[bytes, Transaction]]) -> None:
+        payments: list[list[Any]] = []
+        claims: list[Row] = []
+        lines: list[Row] = []
+        adjustments: list[Row] = []
+        provider_adjustments: list[Row] = []
+        texts: list[tuple[int, bytes]] = []
+        seal = self.session.vault.seal
+        for mark, transaction in new:
+            rows = _bounded(transaction)
+            payment = self.payment(mark, transaction)
+            payee_id = payment[_PAYEE_ID]
+            payments.append(payment)
+            claims += [_claim(row, payee_id) for row in rows.claims]
+            lines += rows.lines
+            adjustments += [(*row, place) for place, row in enumerate(rows.adjustments, 1)]
+            provider_adjustments += [
+                (*row, place, number_key(cast(str | None, row[_REFERENCE])) or None)
+                for place, row in enumerate(rows.provider_adjustments, 1)
+            ]
+            texts.append((transaction.number, seal(kept_text.pack(transaction), kept_text.PURPOSE)))
+            self.count(transaction, payee_id)
+        load = self.loader.load
+        load(loading.PAYMENTS, payments)
+        load(loading.CLAIMS, claims)
+        load(loading.LINES, lines)
+        load(loading.ADJUSTMENTS, adjustments)
+        load(loading.PROVIDER_ADJUSTMENTS, provider_adjustments)
+        load(loading.TEXTS, texts)
+
+    def payment(self, mark: bytes, transaction: Transaction) -> list[Any]:
+        """The row of `loading.PAYMENTS`."""
+        facts = transaction.payment
+        tin = plain_tin(cast(str | None, facts[_FACTS["payee_tin"]]))
+        npi = cast(str | None, facts[_FACTS["payee_npi"]])
+        vault = self.session.vault
+        return [
+            transaction.number,
+            self.file_id,
+            mark,
+            number_key(_text(transaction, "trace_number")),
+            self.payees.find(tin, npi),
+            vault.seal_text(tin, TIN) if tin else None,
+            vault.digest(tin, TIN) if tin else None,
+            *(_fits(facts[place]) for place in _STORED_FACTS),
+        ]
+
+    def count(self, transaction: Transaction, payee_id: int | None) -> None:
+        report, rows = self.report, transaction.rows
+        number = _text(transaction, "trace_number")
+        report.payments += 1
+        report.claims += len(rows.claims)
+        report.lines += len(rows.lines)
+        report.adjustments += len(rows.adjustments)
+        report.provider_adjustments += len(rows.provider_adjustments)
+        report.amount += cast(int, transaction.fact("amount"))
+        report.claims_paid += cast(int | None, transaction.fact("claims_paid")) or 0
+        report.unknown_payees += payee_id is None
+        if not transaction.balanced:
+            report.does_not_balance(number)
+        report.find(transaction.diagnostics, number)
+
+    def finish(self, summary: FileSummary) -> None:
+        """Say what became of the file as a whole."""
+        report = self.report
+        report.sha256, report.size = summary.sha256, summary.size
+        report.find(summary.diagnostics)
+        if not summary.importable:
+            report.outcome, report.message = reports.REFUSED, reports.refusal(summary)
+        elif not report.payments:
+            report.outcome = reports.UNCHANGED
+            report.message = (
+                "This very file was imported before."
+                if self.imported_before(summary.sha256)
+                else "Every payment in this file was imported before."
+            )
+
+    def imported_before(self, sha256: str) -> bool:
+        same = sa.select(RemittanceFile.id).where(
+            RemittanceFile.sha256 == sha256, RemittanceFile.outcome == reports.IMPORTED
+        )
+        return self.session.scalar(same.limit(1)) is not None
+
+
+_PAYEE_ID = loading.PAYMENTS.columns.index("payee_id")
+
+
+def identity(transaction: Transaction) -> bytes:
+    """SHA-256 of what makes a check the same check: originator, trace number, amount, date."""
+    values = (transaction.fact(column) for column in ("originator_id", "trace_number", "amount", "effective_on"))
+    return hashlib.sha256("\0".join("" if value is None else str(value) for value in values).encode()).digest()
+
+
+def _claim(row: Row, payee_id: int | None) -> Row:
+    """The row of `loading.CLAIMS`."""
+    # The columns are texts or None; casts would cost more than the keys.
+    values: Any = row
+    return (
+        *row,
+        payee_id,
+        number_key(values[_PATIENT_CONTROL]) or None,
+        number_key(values[_PAYER_CONTROL]) or None,
+        number_key(values[_MEMBER]) or None,
+        name_key(values[_LAST_NAME], values[_FIRST_NAME]) if values[_LAST_NAME] else None,
+    )
+
+
+def _text(transaction: Transaction, column: str) -> str:
+    return str(transaction.fact(column) or "")
+
+
+def _fits(value: int | str | bool | None) -> int | str | bool | None:
+    """A sum too large for the database's integers is as good as unreadable."""
+    return None if isinstance(value, int) and abs(value) > _BIGINT_MAX else value
+
+
+# An amount has at most 15 digits, so no fewer than this many of them make a sum that does not fit.
+_FEWEST_TO_OVERFLOW = 9_000
+
+
+def _bounded(transaction: Transaction) -> Any:
+    """The rows, with sums that no database integer holds taken out: only an absurd file has them."""
+    rows = transaction.rows
+    if len(rows.adjustments) >= _FEWEST_TO_OVERFLOW:
+        rows.claims[:] = [tuple(_fits(value) for value in row) for row in rows.claims]
+        rows.lines[:] = [tuple(_fits(value) for value in row) for row in rows.lines]
+    return rows
+
+
+class _Watched:
+    """A stream that tells how far it has been read."""
+
+    def __init__(self, stream: BinaryIO, report: ImportReport, progress: Progress) -> None:
+        self._stream = stream
+        self._report = report
+        self._progress = progress
+        self._bytes = 0
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._stream.read(size)
+        self._bytes += len(block)
+        self._progress(self._bytes, self._report.payments)
+        return block

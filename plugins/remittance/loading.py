@@ -1,0 +1,116 @@
+"""Rows into tables, as fast as each database takes them, in the session's own transaction.
+
+Statements are made here once from the models' columns: the only raw SQL of the plugin. Indexes stay in place.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+
+from hp_portal.api import Base, PortalSession, is_postgresql
+
+from . import models
+from .x12 import records
+
+LoadedRow = Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A table and its columns in the order of the rows that are loaded."""
+
+    table: str
+    columns: tuple[str, ...]
+
+
+def target(model: type[Base], columns: Iterable[str]) -> Target:
+    """Raises ValueError when the table has no such columns: the reader and the models must agree."""
+    names = tuple(columns)
+    table = cast(sa.Table, model.__table__)
+    if unknown := set(names) - set(table.c.keys()):
+        raise ValueError(f"{table.name} has no columns {sorted(unknown)}")
+    return Target(table.name, names)
+
+
+def _as_read(columns: Iterable[str]) -> tuple[str, ...]:
+    """The reader's first column is the payment's number, which is its id."""
+    return tuple("payment_id" if column == "payment" else column for column in columns)
+
+
+# What the reader says of a payment that is not stored as it stands: the envelope's numbers are in the kept text, the TIN is
+# sealed, and `payee_id` means the payer's record here.
+_NOT_STORED = frozenset(
+    {
+        "payment",
+        "payee_id_qualifier",
+        "payee_id",
+        "payee_tin",
+        "interchange_sender",
+        "interchange_receiver",
+        "interchange_control_number",
+        "group_control_number",
+        "version",
+    }
+)
+PAYMENT_FACTS = tuple(column for column in records.PAYMENT if column not in _NOT_STORED)
+_PAYMENT_KEYS = ("id", "file_id", "identity", "number_key", "payee_id", "payee_tin_sealed", "payee_tin_hash")
+_CLAIM_KEYS = ("payee_id", "patient_control_key", "payer_control_key", "member_key", "patient_key")
+
+PAYMENTS = target(models.Payment, (*_PAYMENT_KEYS, *PAYMENT_FACTS))
+CLAIMS = target(models.Claim, (*_as_read(records.CLAIM), *_CLAIM_KEYS))
+LINES = target(models.Line, _as_read(records.LINE))
+ADJUSTMENTS = target(models.Adjustment, (*_as_read(records.ADJUSTMENT), "position"))
+PROVIDER_ADJUSTMENTS = target(
+    models.ProviderAdjustment, (*_as_read(records.PROVIDER_ADJUSTMENT), "position", "reference_key")
+)
+TEXTS = target(models.PaymentText, ("payment_id", "sealed"))
+
+
+class Loader(Protocol):
+    """Puts rows into a table."""
+
+    def load(self, target: Target, rows: Sequence[LoadedRow]) -> None: ...
+
+
+class SQLiteLoader:
+    """`executemany` of tuples on the driver's own cursor."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._cursor = connection.cursor()
+
+    def load(self, target: Target, rows: Sequence[LoadedRow]) -> None:
+        names = ", ".join(f'"{column}"' for column in target.columns)
+        marks = ", ".join("?" for _ in target.columns)
+        self._cursor.executemany(f'INSERT INTO "{target.table}" ({names}) VALUES ({marks})', rows)
+
+
+class PostgreSQLLoader:
+    """`COPY … FROM STDIN`: five times as fast as `executemany`."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._cursor = connection.cursor()
+
+    def load(self, target: Target, rows: Sequence[LoadedRow]) -> None:
+        if not rows:
+            return
+        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+            sql.Identifier(target.table), sql.SQL(", ").join(map(sql.Identifier, target.columns))
+        )
+        with self._cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+def loader(session: PortalSession) -> Loader:
+    """The loader for the session's database, in its transaction."""
+    connection = session.connection().connection.dbapi_connection
+    if is_postgresql(session):
+        return PostgreSQLLoader(cast("psycopg.Connection[Any]", connection))
+    return SQLiteLoader(cast(sqlite3.Connection, connection))

@@ -1,0 +1,99 @@
+"""Whose payment is it? From the TIN and NPI in a file to the payee in the payer's record."""
+
+from __future__ import annotations
+
+import re
+
+import sqlalchemy as sa
+
+from hp_portal import api
+from hp_portal.api import Payee, PortalSession
+
+from .models import Claim, Payment
+
+TIN = "tin"
+_MOST_REMEMBERED = 10_000
+_SEPARATORS = re.compile(r"[\s\-.]")
+
+
+def plain_tin(text: str | None) -> str | None:
+    """A TIN as files write it, without dashes and spaces; None when nothing is left."""
+    return _SEPARATORS.sub("", text) or None if text else None
+
+
+class PayeeMatcher:
+    """Finds payees by TIN and NPI, remembering what it found."""
+
+    def __init__(self, session: PortalSession) -> None:
+        self._session = session
+        self._found: dict[tuple[str | None, str | None], int | None] = {}
+
+    def find(self, tin: str | None, npi: str | None) -> int | None:
+        """The payee's id: TIN and NPI must both be the record's. A file that gives only one of the two leads to the payee
+        only when there is exactly one; otherwise None: a payment is never shown to somebody on a guess."""
+        key = tin, npi
+        if key not in self._found:
+            if len(self._found) >= _MOST_REMEMBERED:
+                self._found.clear()
+            self._found[key] = find_payee(self._session, self._session.vault.digests(tin, TIN) if tin else [], npi)
+        return self._found[key]
+
+
+def find_payee(session: PortalSession, tin_hashes: list[bytes], npi: str | None) -> int | None:
+    """As `PayeeMatcher.find`, by the TIN's hashes under every key; none of them means no TIN. Sees the whole record."""
+    if not tin_hashes and not npi:
+        return None
+    wanted = sa.select(Payee.id).limit(2)
+    if tin_hashes:
+        wanted = wanted.where(Payee.tin_hash.in_(tin_hashes))
+    if npi:
+        wanted = wanted.where(Payee.npi == npi)
+    with api.whole(session, "match payments to the payer's record"):
+        found = session.scalars(wanted).all()
+    return found[0] if len(found) == 1 else None
+
+
+def match_unknown(session: PortalSession) -> int:
+    """Give payments without a payee to the one that the payer's record has by now; returns how many. Commits nothing."""
+    with api.whole(session, "match payments to the payer's record"):
+        pairs = session.execute(
+            sa.select(Payment.payee_tin_hash, Payment.payee_npi).where(Payment.payee_id.is_(None)).distinct()
+        ).all()
+        matched = 0
+        for tin_hash, npi in pairs:
+            payee_id = find_payee(session, _hashes(session, tin_hash, npi), npi)
+            if payee_id is not None:
+                matched += _give(session, tin_hash, npi, payee_id)
+    return matched
+
+
+def _hashes(session: PortalSession, tin_hash: bytes | None, npi: str | None) -> list[bytes]:
+    """The TIN's hashes under every key: the record's may have been made with another than the payment's."""
+    if tin_hash is None:
+        return []
+    sealed = session.scalar(
+        sa.select(Payment.payee_tin_sealed)
+        .where(
+            Payment.payee_id.is_(None), Payment.payee_tin_hash == tin_hash, Payment.payee_npi.is_not_distinct_from(npi)
+        )
+        .limit(1)
+    )
+    return session.vault.digests(session.vault.open_text(sealed, TIN), TIN) if sealed else [tin_hash]
+
+
+def _give(session: PortalSession, tin_hash: bytes | None, npi: str | None, payee_id: int) -> int:
+    payments = sa.and_(
+        Payment.payee_id.is_(None),
+        Payment.payee_tin_hash.is_not_distinct_from(tin_hash),
+        Payment.payee_npi.is_not_distinct_from(npi),
+    )
+    ids = session.scalars(sa.select(Payment.id).where(payments)).all()
+    # In slices: PostgreSQL takes at most 65,535 parameters in a statement, SQLite 32,766.
+    for start in range(0, len(ids), 10_000):
+        slice_ = ids[start : start + 10_000]
+        for model, column in ((Payment, Payment.id), (Claim, Claim.payment_id)):
+            session.execute(
+                sa.update(model).where(column.in_(slice_)).values(payee_id=payee_id),
+                execution_options={"synchronize_session": False},
+            )
+    return len(ids)
