@@ -81,7 +81,8 @@ def staff_menu() -> list[MenuItem]:
 
 def start_settings(session: PortalSession, applications: list[Application]) -> None:
     """Give every application its starting cells in the matrix; cells that exist stay as the payer's staff set them."""
-    existing = set(session.execute(sa.select(ApplicationSetting.application, ApplicationSetting.audience)).tuples())
+    cells = session.execute(sa.select(ApplicationSetting.application, ApplicationSetting.audience))
+    existing = {(application, audience) for application, audience in cells}
     for application in applications:
         for audience in Audience:
             if (application.key, audience.value) not in existing:

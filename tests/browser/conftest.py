@@ -1,0 +1,163 @@
+"""A running portal and a browser: the system's Chromium, driven by Playwright."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, sync_playwright
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from tests.conftest import MakeApp, cannot_run
+from tests.support.databases import Databases
+from tests.support.world import PASSWORD, World
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+SIZES = {"phone": (360, 740), "desk": (1280, 900)}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@dataclass(frozen=True)
+class Live:
+    """A running portal: its address, and the world behind it."""
+
+    url: str
+    app: Flask
+    world: World
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+class _LiveServer:
+    def __init__(self, app: Flask) -> None:
+        self.server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+@pytest.fixture
+def live_settings() -> dict[str, Any]:
+    """Settings of the running portal; a test module overrides this fixture for its own."""
+    return {}
+
+
+@pytest.fixture
+def live(databases: Databases, tmp_path: Path, make_app: MakeApp, live_settings: dict[str, Any]) -> Iterator[Live]:
+    """The portal on a fresh SQLite database, listening on a free port of 127.0.0.1."""
+    app = make_app(databases.new_sqlite(tmp_path / "portal.sqlite"), **live_settings)
+    server = _LiveServer(app)
+    yield Live(server.url, app, World(app))
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
+    if path is None:
+        cannot_run("Chromium is not installed: apt-get install chromium")
+    try:
+        started = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+    except Error as error:
+        cannot_run(f"Chromium cannot start here: {error}")
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def new_context(browser: Browser) -> Iterator[Any]:
+    """`new_context(javascript=False, size="phone", dark=True)`: a browser profile of its own; fails on script errors."""
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def make(*, javascript: bool = True, size: str = "desk", dark: bool = False) -> BrowserContext:
+        width, height = SIZES[size]
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            java_script_enabled=javascript,
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",
+        )
+        context.set_default_timeout(15_000)
+        context.on("weberror", lambda error: errors.append(str(error.error)))
+        context.on("console", lambda message: _note_refusal(message.text, errors))
+        contexts.append(context)
+        return context
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert errors == [], "the browser reported errors"
+
+
+def _note_refusal(text: str, errors: list[str]) -> None:
+    """The content security policy's refusals come as console messages."""
+    if "Content Security Policy" in text:
+        errors.append(text)
+
+
+@pytest.fixture
+def browser_page(new_context: Any) -> Page:
+    """A page in a browser 1280 px wide, with JavaScript."""
+    page: Page = new_context().new_page()
+    return page
+
+
+def sign_in(page: Page, url: str, username: str, password: str = PASSWORD) -> None:
+    """Through the sign-in page, as people do."""
+    page.goto(f"{url}/sign-in")
+    page.get_by_label("User name or e-mail").fill(username)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda address: "/sign-in" not in address)
+
+
+def axe(page: Page) -> None:
+    """Fail unless axe finds nothing wrong (WCAG 2.1 A and AA, best practices). Needs JavaScript in the page."""
+    options = {"resultTypes": ["violations"]}
+    results = Axe().run(page, options=options)
+    found = [
+        f"{violation['id']}: {violation['help']} – " + ", ".join(str(node["target"]) for node in violation["nodes"])
+        for violation in results.response["violations"]
+    ]
+    assert not found, "\n".join(found)

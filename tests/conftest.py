@@ -1,0 +1,131 @@
+"""Fixtures for every test: a database on each engine, the app on it, a world to build in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+
+from hp_portal.app import create_app
+from hp_portal.core.identity import passwords
+from tests.support.databases import Databases, database_of, settings_for
+from tests.support.postgresql import CannotStart, remove_run_folder, run_folder
+from tests.support.world import World
+
+RUN_FOLDER = pytest.StashKey[Path]()
+MakeApp = Callable[..., Flask]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    given = getattr(config, "workerinput", {}).get("run_folder")
+    config.stash[RUN_FOLDER] = Path(given) if given else run_folder()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell pytest-xdist's workers the folder they share."""
+    node.workerinput["run_folder"] = str(node.config.stash[RUN_FOLDER])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        remove_run_folder(config.stash[RUN_FOLDER])
+
+
+def cannot_run(reason: str) -> None:
+    """Skip where a machine lacks something; in CI (CI=true) that is a failure."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Hashing that takes no time; the cost of the real one is a test of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        passwords._nobody.cache_clear()
+        yield
+    passwords._nobody.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The portal's variables of the developer's shell do not reach the tests."""
+    for name in list(os.environ):
+        if name.startswith("HP_PORTAL_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def databases(pytestconfig: pytest.Config) -> Databases:
+    return Databases(pytestconfig.stash[RUN_FOLDER])
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def database_url(database_kind: str, databases: Databases, tmp_path: Path) -> Iterator[str]:
+    """A database of the newest schema: on SQLite and on PostgreSQL, so every test of data runs on both."""
+    if database_kind == "sqlite":
+        yield databases.new_sqlite(tmp_path / "portal.sqlite")
+        return
+    try:
+        url = databases.new_postgresql()
+    except CannotStart as error:
+        cannot_run(f"PostgreSQL cannot start here: {error}")
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def empty_database_url(database_kind: str, databases: Databases, tmp_path: Path) -> Iterator[str]:
+    """A database without tables, on both engines."""
+    try:
+        url = databases.new_empty(database_kind, tmp_path)
+    except CannotStart as error:
+        cannot_run(f"PostgreSQL cannot start here: {error}")
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def make_app(databases: Databases) -> Iterator[MakeApp]:
+    """`make_app(database_url, extra_plugins=…, **settings)`: several apps of one test, as several workers."""
+    made: list[Flask] = []
+
+    def make(url: str, *, extra_plugins: dict[str, object] | None = None, **values: Any) -> Flask:
+        app = create_app(settings_for(url, databases.instance, **values), extra_plugins=extra_plugins)
+        app.testing = False  # errors are answered as in production
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        database_of(app).engine.dispose()
+
+
+@pytest.fixture
+def app(database_url: str, make_app: MakeApp) -> Flask:
+    """The portal on a fresh database."""
+    return make_app(database_url)
+
+
+@pytest.fixture
+def sqlite_app(databases: Databases, tmp_path: Path, make_app: MakeApp) -> Flask:
+    """The portal where the database does not matter."""
+    return make_app(databases.new_sqlite(tmp_path / "portal.sqlite"))
+
+
+@pytest.fixture
+def world(app: Flask) -> World:
+    return World(app)

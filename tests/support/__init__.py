@@ -1,0 +1,1 @@
+"""What tests stand on: databases, a world to build in, a client that checks every page."""

@@ -1,0 +1,113 @@
+"""Databases for tests: a migrated template made once a run, copied for every test."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+
+from hp_portal import migrations
+from hp_portal.app import create_app
+from hp_portal.core.applications.menu import start_settings
+from hp_portal.core.audit.triggers import create_triggers
+from hp_portal.database import Base, Database
+from hp_portal.scopes import WholeScope
+from hp_portal.settings import Settings, load_settings
+
+from .postgresql import PostgresServer, locked
+
+SECRET_KEY = "only-for-tests-" + "x" * 32
+DATA_KEY = base64.b64encode(b"only for tests: 32 bytes of key!").decode()
+
+
+def database_of(app: Flask) -> Database:
+    database: Database = app.extensions["hp_portal.database"]
+    return database
+
+
+def settings_for(database_url: str, instance: Path, **values: Any) -> Settings:
+    """The settings of an app under test; `values` win."""
+    defaults: dict[str, Any] = {
+        "secret_key": SECRET_KEY,
+        "data_key": DATA_KEY,
+        "instance_path": instance,
+        "https": False,
+        "log_format": "text",
+        "payer": {"name": "Sample Health Plan", "short_name": "Sample", "phone": "555-0100", "payer_id": "99999"},
+    }
+    return load_settings(**{**defaults, "database_url": database_url, **values})
+
+
+def prepare_database(app: Flask) -> None:
+    """Make the tables, by the migrations when there are any, and the staff's matrix as it starts."""
+    database = database_of(app)
+    if list((migrations.HERE / "core").glob("*.py")):
+        migrations.upgrade(app)
+    else:
+        Base.metadata.create_all(database.engine)
+        with database.engine.begin() as connection:
+            for statement in create_triggers(connection.dialect.name):
+                connection.exec_driver_sql(statement)
+    with database.new_session(WholeScope("the matrix as it starts")) as session:
+        start_settings(session, app.extensions["hp_portal.plugins"].applications)
+        session.commit()
+
+
+def sqlite_url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+class Databases:
+    """Makes a database a test. `folder` is the run's, shared by its workers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.instance = folder / "instance"
+        self.server = PostgresServer(folder)
+
+    def new_sqlite(self, path: Path) -> str:
+        """Copy the template to `path`; returns its URL."""
+        template = self.folder / "template.sqlite"
+        with locked(self.folder / "sqlite.lock"):
+            if not template.exists():
+                making = template.with_suffix(".making")
+                self._prepare(sqlite_url(making))
+                making.rename(template)
+        shutil.copyfile(template, path)
+        return sqlite_url(path)
+
+    def new_postgresql(self) -> str:
+        """Copy the template; returns the new database's URL. Raises CannotStart."""
+        self.server.ensure_started()
+        with locked(self.folder / "template.lock"):
+            done = self.folder / "template.done"
+            if not done.exists():
+                self.server.execute("DROP DATABASE IF EXISTS portal_template")
+                self.server.execute("CREATE DATABASE portal_template TEMPLATE template0")
+                self._prepare(self.server.url("portal_template"))
+                done.touch()
+        return self.server.url(self.server.create_database("portal_template"))
+
+    def new_empty(self, kind: str, path: Path) -> str:
+        """A database without tables: `kind` is sqlite or postgresql."""
+        if kind == "sqlite":
+            return sqlite_url(path / f"{secrets.token_hex(6)}.sqlite")
+        self.server.ensure_started()
+        return self.server.url(self.server.create_database())
+
+    def drop(self, url: str) -> None:
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() == "postgresql" and parsed.database:
+            self.server.drop_database(parsed.database)
+
+    def _prepare(self, url: str) -> None:
+        app = create_app(settings_for(url, self.instance))
+        try:
+            prepare_database(app)
+        finally:
+            database_of(app).engine.dispose()

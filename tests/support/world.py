@@ -1,0 +1,207 @@
+"""Builders of what tests need in the database: organizations, people, payees, grants, payments."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+
+from hp_portal import clock
+from hp_portal.core.access.models import Grant
+from hp_portal.core.applications.menu import start_settings
+from hp_portal.core.applications.models import ApplicationSetting, PersonApplication
+from hp_portal.core.identity.actor import TERMS_OF_USE, hash_token
+from hp_portal.core.identity.models import Acceptance, Person, SignIn
+from hp_portal.core.identity.passwords import hash_password
+from hp_portal.core.organizations.models import Organization, Payee
+from hp_portal.core.staff.accounts import create_staff, ensure_role
+from hp_portal.database import PortalSession
+from hp_portal.scopes import OrganizationScope, WholeScope
+from hp_portal.settings import Settings
+
+from .client import PortalClient
+from .databases import database_of
+from .identifiers import make_npi, make_tin
+
+PASSWORD = "seven-quiet-harbors-59"
+APPLICATIONS = ("remittance", "tax-id-npi-access")
+
+
+class World:
+    """Builds in the database of `app`. Every method commits; what it returns is detached and readable."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.database = database_of(app)
+        self.settings: Settings = app.extensions["hp_portal.settings"]
+        self._count = itertools.count(1)
+        with self.session() as session:
+            start_settings(session, app.extensions["hp_portal.plugins"].applications)
+
+    @contextmanager
+    def session(self) -> Iterator[PortalSession]:
+        """A session that sees every row; commits at the end."""
+        with self.database.new_session(WholeScope("a test builds")) as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def session_of(self, organization: Organization) -> Iterator[PortalSession]:
+        """A session of one organization; does not commit."""
+        with self.database.new_session(OrganizationScope(organization.id)) as session:
+            yield session
+
+    def organization(self, name: str = "", *, audience: str = "physician", validated: bool = True) -> Organization:
+        now = clock.now()
+        row = Organization(
+            name=name or f"Sample Clinic {next(self._count)}",
+            audience=audience,
+            validated_at=now if validated else None,
+            created_at=now,
+        )
+        with self.session() as session:
+            session.add(row)
+        return row
+
+    def person(
+        self,
+        username: str,
+        *,
+        organization: Organization | None = None,
+        applications: Iterable[str] = APPLICATIONS,
+        delegate: bool = False,
+        terms: bool = True,
+        name: str = "",
+        password: str = PASSWORD,
+    ) -> Person:
+        """Somebody of an organization (a new one when none is given) with the applications given to them."""
+        organization = organization or self.organization()
+        now = clock.now()
+        row = Person(
+            organization_id=organization.id,
+            username=username,
+            email=f"{username}@office.example",
+            name=name or f"Person {username.replace('.', ' ').title()}",
+            password_hash=hash_password(password),
+            password_changed_at=now,
+            is_staff=False,
+            is_delegate=delegate,
+            created_at=now,
+        )
+        with self.session() as session:
+            session.add(row)
+            session.flush()
+            session.add_all(PersonApplication(person_id=row.id, application=key, given_at=now) for key in applications)
+            if terms:
+                self._accept_terms(session, row)
+        return row
+
+    def staff(
+        self, username: str, *, permissions: Iterable[str] = (), terms: bool = True, password: str = PASSWORD
+    ) -> Person:
+        """A member of the payer's staff with a role of exactly these permissions."""
+        with self.session() as session:
+            row = create_staff(
+                session,
+                username=username,
+                email=f"{username}@plan.example",
+                name=f"Staff {username.replace('.', ' ').title()}",
+                password=password,
+                role=ensure_role(session, f"Role of {username}", permissions),
+            )
+            if terms:
+                self._accept_terms(session, row)
+        return row
+
+    def _accept_terms(self, session: PortalSession, person: Person) -> None:
+        session.add(
+            Acceptance(
+                person_id=person.id,
+                agreement=TERMS_OF_USE,
+                version=self.settings.terms_version,
+                accepted_at=clock.now(),
+                address="127.0.0.1",
+            )
+        )
+
+    def payee(
+        self,
+        tin: str = "",
+        npi: str | None = "",
+        name: str = "",
+        *,
+        vendor_number: str = "",
+        provider_type: str = "physician",
+    ) -> Payee:
+        """A payee of the payer's record. `npi` None: it has none; empty values are made up."""
+        number = next(self._count)
+        with self.session() as session:
+            tin = tin or make_tin(number)
+            row = Payee(
+                tin_sealed=session.vault.seal_text(tin, "tin"),
+                tin_hash=session.vault.digest(tin, "tin"),
+                npi=make_npi(number) if npi == "" else npi,
+                vendor_number=vendor_number or f"V{number:06d}",
+                name=name or f"Sample Payee {number}",
+                provider_type=provider_type,
+                network_status="contracted",
+                address="1 Example Street\nExampleton MN 55000",
+                updated_at=clock.now(),
+            )
+            session.add(row)
+        return row
+
+    def grant(self, organization: Organization, payee: Payee, *, proof: str = "payer") -> Grant:
+        row = Grant(organization_id=organization.id, payee_id=payee.id, proof=proof, granted_at=clock.now())
+        with self.session() as session:
+            session.add(row)
+        return row
+
+    def end_grant(self, grant: Grant) -> None:
+        with self.session() as session:
+            session.execute(sa.update(Grant).where(Grant.id == grant.id).values(ended_at=clock.now()))
+
+    def enable(self, application: str, audience: str) -> None:
+        self._set(application, audience, True)
+
+    def disable(self, application: str, audience: str) -> None:
+        self._set(application, audience, False)
+
+    def _set(self, application: str, audience: str, enabled: bool) -> None:
+        with self.session() as session:
+            row = session.get_one(ApplicationSetting, (application, audience))
+            row.enabled = enabled
+
+    def import_835(self, data: bytes, name: str = "sample.835") -> Any:
+        """Import a file as the command does; returns the import's report."""
+        from hp_portal_plugins.remittance.importing import import_file
+
+        with self.session() as session:
+            return import_file(session, io.BytesIO(data), name)
+
+    def client(self, app: Flask | None = None) -> PortalClient:
+        """Somebody who has not signed in; `app` may be another app on the same database."""
+        return PortalClient(app or self.app)
+
+    def sign_in(self, username: str, app: Flask | None = None) -> PortalClient:
+        """Somebody who has. The sign-in is a row as the sign-in page makes it, without the page."""
+        token = f"token-of-{username}-{next(self._count)}"
+        now = clock.now()
+        with self.session() as session:
+            person_id = session.scalars(sa.select(Person.id).where(Person.username == username)).one()
+            session.add(
+                SignIn(
+                    token_hash=hash_token(token),
+                    person_id=person_id,
+                    created_at=now,
+                    last_seen_at=now,
+                    address="127.0.0.1",
+                    user_agent="test",
+                )
+            )
+        return PortalClient(app or self.app, token)
