@@ -48,22 +48,21 @@ class ActivityFilter:
     until: dt.datetime | None = None
 
 
-def _with_names(statement: sa.Select[Any]) -> sa.Select[Any]:
-    return statement.outerjoin(Person, Person.id == AuditEvent.person_id).outerjoin(
-        Organization, Organization.id == AuditEvent.organization_id
-    )
-
-
-def _listing(session: PortalSession, where: list[sa.ColumnElement[bool]], number: int, size: int) -> Listing[Activity]:
+def _listing(
+    session: PortalSession, where: list[sa.ColumnElement[bool]], number: int, newest: int | None
+) -> Listing[Activity]:
     registry: EventRegistry = session.info["events"]
-    counted = _with_names(sa.select(sa.func.count(AuditEvent.id)).select_from(AuditEvent))
-    total = session.scalar(counted.where(*where)) or 0
+    if newest is not None:
+        where = [*where, AuditEvent.id <= newest]
+    total = session.scalar(sa.select(sa.func.count(AuditEvent.id)).where(*where)) or 0
     rows = session.execute(
-        _with_names(sa.select(AuditEvent, Person.name, Organization.name))
+        sa.select(AuditEvent, Person.name, Organization.name)
+        .outerjoin(Person, Person.id == AuditEvent.person_id)
+        .outerjoin(Organization, Organization.id == AuditEvent.organization_id)
         .where(*where)
         .order_by(AuditEvent.id.desc())
-        .limit(size)
-        .offset((number - 1) * size)
+        .limit(PAGE)
+        .offset((number - 1) * PAGE)
     ).all()
     found = [
         Activity(
@@ -80,32 +79,47 @@ def _listing(session: PortalSession, where: list[sa.ColumnElement[bool]], number
         )
         for event, person, organization in rows
     ]
-    return Listing(found, number, size, total)
+    return Listing(found, number, PAGE, total)
 
 
-def own_activity(session: PortalSession, actor: Actor, number: int) -> Listing[Activity]:
-    """What the signed-in person did, newest first."""
+def own_activity(session: PortalSession, actor: Actor, number: int, newest: int | None = None) -> Listing[Activity]:
+    """What the signed-in person did, newest first.
+
+    Looking is an event itself, so the list grows as one turns its pages; `newest`, an event's id, holds it still.
+    """
     with scopes.whole(session, "one's own activity, whatever the organization"):
-        return _listing(session, [AuditEvent.person_id == actor.person_id], number, PAGE)
+        return _listing(session, [AuditEvent.person_id == actor.person_id], number, newest)
 
 
-def search_activity(session: PortalSession, wanted: ActivityFilter, number: int) -> Listing[Activity]:
-    """Everybody's activity for staff with the permission (a whole scope), newest first."""
+def event_kinds(session: PortalSession) -> list[tuple[str, str]]:
+    """Every declared kind of event as (key, what people read), by what people read."""
+    registry: EventRegistry = session.info["events"]
+    return sorted(((spec.key, spec.label) for spec in registry.all()), key=lambda kind: kind[1].lower())
+
+
+def search_activity(
+    session: PortalSession, wanted: ActivityFilter, number: int, newest: int | None = None
+) -> Listing[Activity]:
+    """Everybody's activity for staff with the permission (a whole scope), newest first; `newest` as in `own_activity`."""
     where: list[sa.ColumnElement[bool]] = []
     if wanted.person:
-        where.append(
+        people = sa.select(Person.id).where(
             sa.or_(
                 Person.name.icontains(wanted.person, autoescape=True),
                 Person.username == wanted.person.lower(),
                 Person.email == wanted.person.lower(),
             )
         )
+        where.append(AuditEvent.person_id.in_(people))
     if wanted.organization:
-        where.append(Organization.name.icontains(wanted.organization, autoescape=True))
+        organizations = sa.select(Organization.id).where(
+            Organization.name.icontains(wanted.organization, autoescape=True)
+        )
+        where.append(AuditEvent.organization_id.in_(organizations))
     if wanted.event:
         where.append(AuditEvent.event == wanted.event)
     if wanted.since:
         where.append(AuditEvent.at >= wanted.since)
     if wanted.until:
         where.append(AuditEvent.at < wanted.until)
-    return _listing(session, where, number, PAGE)
+    return _listing(session, where, number, newest)

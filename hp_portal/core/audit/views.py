@@ -1,18 +1,36 @@
-"""My activity."""
+"""My activity, and pages of activity that stand still while one turns them."""
 
 from __future__ import annotations
 
-from flask import Blueprint, request
+import dataclasses
+
+from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
-from hp_portal.core.audit.reading import own_activity
+from hp_portal.core.audit.reading import Activity, own_activity
 from hp_portal.core.audit.record import record
-from hp_portal.core.web.paging import page_number
+from hp_portal.core.web.paging import Listing, page_number
 from hp_portal.core.web.render import db_session, page
 
 blueprint = Blueprint("audit", __name__)
+
+
+def newest_shown() -> int | None:
+    """The newest event of the first page, which the links to further pages carry along; None on the first."""
+    asked = request.args.get("newest", type=int)
+    return asked if asked is not None and 0 < asked < 2**63 else None
+
+
+def steady_pages(listing: Listing[Activity], endpoint: str, **arguments: str) -> Listing[Activity]:
+    """The same page of a list, its pager leading to pages that later events do not shift."""
+    newest = newest_shown()
+    if newest is None and listing.rows:
+        newest = listing.rows[0].id
+    return dataclasses.replace(
+        listing, url_for_page=lambda number: url_for(endpoint, **arguments, page=number, newest=newest)
+    )
 
 
 @blueprint.get("/my-activity")
@@ -20,7 +38,7 @@ blueprint = Blueprint("audit", __name__)
 def my_activity() -> ResponseReturnValue:
     db = db_session()
     number = page_number(request.args)
-    listing = own_activity(db, the_actor(), number)
+    listing = steady_pages(own_activity(db, the_actor(), number, newest_shown()), "audit.my_activity")
     record(db, "audit.own.viewed", page=number)
     db.commit()
     return page("audit/my_activity.html", "activity", listing=listing)

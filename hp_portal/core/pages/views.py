@@ -6,9 +6,9 @@ from flask import Blueprint, Response, abort, current_app, make_response, reques
 from flask.typing import ResponseReturnValue
 
 from hp_portal import database, migrations
+from hp_portal.audience import Audience
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import current_actor
-from hp_portal.audience import Audience
 from hp_portal.core.applications.blank import delegate_names, why_blank
 from hp_portal.core.applications.menu import applications_menu, plugins, staff_menu
 from hp_portal.core.identity.actor import Actor

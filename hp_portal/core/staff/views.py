@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
+from hp_portal.audience import Audience
 from hp_portal.core.access import rules as access
-from hp_portal.core.web.render import page
+from hp_portal.core.access.enforce import the_actor
+from hp_portal.core.access.models import PROOFS
+from hp_portal.core.applications import matrix
+from hp_portal.core.applications.menu import plugins, staff_menu
+from hp_portal.core.audit.reading import ActivityFilter, event_kinds, search_activity
+from hp_portal.core.audit.record import record
+from hp_portal.core.audit.views import newest_shown, steady_pages
+from hp_portal.core.staff import lookup
+from hp_portal.core.staff.forms import ActivityForm, LookupForm
+from hp_portal.core.web.paging import page_number
+from hp_portal.core.web.render import db_session, page, redirect_to, settings, wants_fragment
 
 blueprint = Blueprint("staff", __name__, url_prefix="/staff")
 
@@ -14,28 +28,112 @@ blueprint = Blueprint("staff", __name__, url_prefix="/staff")
 @blueprint.get("/")
 @access.staff("staff:console:open")
 def console() -> ResponseReturnValue:
-    return page("staff/console.html")
+    return page("staff/console.html", links=staff_menu())
 
 
 @blueprint.get("/applications")
 @access.staff("staff:applications:manage")
 def applications() -> ResponseReturnValue:
-    return page("staff/console.html")
+    rows = matrix.matrix(db_session(), plugins().applications)
+    return page("staff/applications.html", rows=rows, audiences=list(Audience))
 
 
-@blueprint.get("/plugins")
+@blueprint.post("/applications/<application>/<audience>")
+@access.staff("staff:applications:manage")
+def applications_set(application: str, audience: str) -> ResponseReturnValue:
+    """One cell of the matrix: `enabled` is 1 or 0."""
+    known = {one.key: one for one in plugins().applications}
+    if application not in known or audience not in list(Audience):
+        abort(404)
+    wanted = request.form.get("enabled")
+    if wanted not in ("0", "1"):
+        abort(400)
+    db = db_session()
+    cell = matrix.set_cell(db, the_actor(), known[application], Audience(audience), enabled=wanted == "1")
+    db.commit()
+    if wants_fragment():
+        return page("staff/applications.html", "cell", cell=cell, saved=True)
+    state = "enabled" if cell.enabled else "disabled"
+    flash(f"{cell.application_label} is {state} for: {cell.audience.label}.", "good")
+    return redirect_to(url_for("staff.applications"))
+
+
+@blueprint.get("/plugins", endpoint="plugins")
 @access.staff("staff:plugins:read")
-def plugins() -> ResponseReturnValue:
-    return page("staff/console.html")
+def installed_plugins() -> ResponseReturnValue:
+    return page("staff/plugins.html", states=list(plugins().states.values()))
 
 
 @blueprint.get("/organizations")
 @access.staff("staff:people:search")
 def organizations() -> ResponseReturnValue:
-    return page("staff/console.html")
+    """A search that may stand in an address, as `q`; Tax IDs are posted."""
+    query = request.args.get("q", "").strip()
+    if not query or lookup.may_be_tin(query):
+        return _organizations_page(LookupForm(formdata=None), 200)
+    form = LookupForm(formdata=None, query=query)
+    return _found_page(form, query) if form.query.validate(form) else _organizations_page(form, 422)
+
+
+def _organizations_page(form: LookupForm, status: int, found: lookup.Found | None = None) -> Response:
+    return page("staff/organizations.html", form=form, found=found, limit=lookup.LIMIT, status=status)
+
+
+def _found_page(form: LookupForm, query: str) -> Response:
+    db = db_session()
+    found = lookup.search(db, query)
+    db.commit()
+    return _organizations_page(form, 200, found)
+
+
+@blueprint.post("/organizations")
+@access.staff("staff:people:search")
+def organizations_search() -> ResponseReturnValue:
+    form = LookupForm()
+    if not form.validate_on_submit():
+        return _organizations_page(form, 422)
+    query = form.query.data.strip()
+    if not lookup.may_be_tin(query):
+        return redirect_to(url_for("staff.organizations", q=query))
+    return _found_page(form, query)
+
+
+@blueprint.get("/organizations/<int:organization_id>")
+@access.staff("staff:people:search")
+def organizations_one(organization_id: int) -> ResponseReturnValue:
+    db = db_session()
+    found = lookup.view_organization(db, organization_id)
+    if found is None:
+        abort(404)
+    db.commit()
+    labels = {application.key: application.label for application in plugins().applications}
+    return page("staff/organization.html", organization=found, labels=labels, proofs=PROOFS)
 
 
 @blueprint.get("/activity")
 @access.staff("staff:activity:search")
 def activity() -> ResponseReturnValue:
-    return page("staff/console.html")
+    db, form = db_session(), ActivityForm(request.args)
+    form.event.choices = [("", "Anything"), *event_kinds(db)]
+    if not form.validate():
+        return page("staff/activity.html", "results", form=form, listing=None, status=422)
+    wanted = _activity_filter(form, settings().payer.zone)
+    filters = {name: value for name in form.data if (value := request.args.get(name))}
+    listing = search_activity(db, wanted, page_number(request.args), newest_shown())
+    listing = steady_pages(listing, "staff.activity", **filters)
+    record(db, "staff.activity.searched", filters=filters, found=listing.total)
+    db.commit()
+    return page("staff/activity.html", "results", form=form, listing=listing)
+
+
+def _activity_filter(form: ActivityForm, zone: ZoneInfo) -> ActivityFilter:
+    """Days are the payer's: from the first one's midnight to the midnight that ends the last."""
+    since, until = form.since.data, form.until.data
+    after = until + dt.timedelta(days=1) if until else None
+    return ActivityFilter(
+        person=(form.person.data or "").strip(),
+        organization=(form.organization.data or "").strip(),
+        event=form.event.data or "",
+        since=dt.datetime.combine(since, dt.time(), zone) if since else None,
+        until=dt.datetime.combine(after, dt.time(), zone) if after else None,
+    )

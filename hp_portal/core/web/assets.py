@@ -55,7 +55,7 @@ class Bundle:
 PORTAL_BUNDLES = (
     Bundle(
         "portal.bundle.css",
-        ("vendor/pico.min.css", "portal.css", "components.css", "tables.css"),
+        ("vendor/pico.min.css", "portal.css", "components.css", "tables.css", "pages.css"),
         layered=frozenset({"vendor/pico.min.css"}),
     ),
     Bundle("portal.bundle.js", ("vendor/htmx.min.js", "portal.js", "session.js")),

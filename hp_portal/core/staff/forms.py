@@ -1,0 +1,40 @@
+"""The console's search forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import DateField, Form, SelectField, StringField
+from wtforms.validators import DataRequired, Length, Optional, ValidationError
+
+
+class LookupForm(FlaskForm):  # type: ignore[misc]
+    query = StringField(
+        "Name, user name, e-mail, Tax ID, NPI or vendor number",
+        [DataRequired("Enter what to look for."), Length(2, 200, "Enter 2 to 200 characters.")],
+        render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
+    )
+
+
+class ActivityForm(Form):
+    """Read from the address: nothing in it is about a member, and a search can be kept as a bookmark."""
+
+    person = StringField(
+        "Person",
+        [Optional(), Length(max=200)],
+        render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
+    )
+    organization = StringField("Organization", [Optional(), Length(max=200)], render_kw={"autocomplete": "off"})
+    event = SelectField("What was done", [Optional()])
+    since = DateField("From", [Optional()])
+    until = DateField("To", [Optional()])
+
+    def validate_since(self, field: Any) -> None:
+        if field.data and not 1900 < field.data.year < 3000:
+            raise ValidationError("Enter a day with a year such as 2026.")
+
+    def validate_until(self, field: Any) -> None:
+        self.validate_since(field)
+        if field.data and self.since.data and field.data < self.since.data:
+            raise ValidationError("The last day is before the first.")

@@ -1,0 +1,289 @@
+"""Finding organizations, people and payees, for the payer's staff. Every function needs a whole scope."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import re
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hp_portal.audience import Audience
+from hp_portal.core.access.models import Grant
+from hp_portal.core.applications.models import PersonApplication
+from hp_portal.core.audit.record import record
+from hp_portal.core.identity.models import Person, SignIn
+from hp_portal.core.organizations.identifiers import BadIdentifier, mask_tin, parse_npi, parse_tin
+from hp_portal.core.organizations.models import Organization, Payee
+from hp_portal.database import PortalSession
+
+LIMIT = 50
+
+
+@dataclass(frozen=True)
+class FoundOrganization:
+    """An organization in a list of results."""
+
+    id: int
+    name: str
+    audience: Audience
+    validated: bool
+    people: int
+
+
+@dataclass(frozen=True)
+class FoundPerson:
+    """A person in a list of results. `organization_id` is None for the payer's staff."""
+
+    id: int
+    name: str
+    username: str
+    email: str
+    is_delegate: bool
+    deactivated: bool
+    organization_id: int | None
+    organization: str
+
+
+@dataclass(frozen=True)
+class FoundPayee:
+    """A payee of the payer's record, and the organizations that are linked to it. The TIN is masked."""
+
+    name: str
+    tin: str
+    npi: str
+    vendor_number: str
+    linked: list[tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found, each list at most `LIMIT` long."""
+
+    organizations: list[FoundOrganization]
+    people: list[FoundPerson]
+    payees: list[FoundPayee]
+
+    @property
+    def total(self) -> int:
+        return len(self.organizations) + len(self.people) + len(self.payees)
+
+
+def may_be_tin(query: str) -> bool:
+    """Could this be a Tax ID, whole or mistyped? Such a query is kept out of addresses, and masked in the record."""
+    digits = re.sub(r"[\s.\-]", "", query)
+    return digits.isdecimal() and 7 <= len(digits) != 10
+
+
+def search(session: PortalSession, query: str) -> Found:
+    """Look for a part of a name, a user name or e-mail address, a whole TIN, an NPI or a vendor number."""
+    query = query.strip()
+    payees = _payees(session, query)
+    found = Found(
+        _organizations(session, query, {organization_id for payee in payees for organization_id, _ in payee.linked}),
+        _people(session, query),
+        payees,
+    )
+    shown = mask_tin(re.sub(r"\D", "", query)) if may_be_tin(query) else query
+    record(session, "staff.people.searched", query=shown, found=found.total)
+    return found
+
+
+def _tin_hashes(session: PortalSession, query: str) -> list[bytes]:
+    try:
+        return session.vault.digests(parse_tin(query), "tin")
+    except BadIdentifier:
+        return []
+
+
+def _organizations(session: PortalSession, query: str, linked: set[int]) -> list[FoundOrganization]:
+    people = (
+        sa.select(sa.func.count(Person.id))
+        .where(Person.organization_id == Organization.id)
+        .correlate(Organization)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        sa.select(Organization.id, Organization.name, Organization.audience, Organization.validated_at, people)
+        .where(
+            sa.or_(
+                Organization.name.icontains(query, autoescape=True),
+                Organization.tin_hash.in_(_tin_hashes(session, query)),
+                Organization.id.in_(linked),
+            )
+        )
+        .order_by(Organization.name)
+        .limit(LIMIT)
+    )
+    return [FoundOrganization(i, name, Audience(a), validated is not None, n) for i, name, a, validated, n in rows]
+
+
+def _people(session: PortalSession, query: str) -> list[FoundPerson]:
+    rows = session.execute(
+        sa.select(Person, Organization.name)
+        .outerjoin(Organization, Organization.id == Person.organization_id)
+        .where(
+            sa.or_(
+                Person.name.icontains(query, autoescape=True),
+                Person.username.contains(query.lower(), autoescape=True),
+                Person.email.contains(query.lower(), autoescape=True),
+            )
+        )
+        .order_by(Person.name)
+        .limit(LIMIT)
+    )
+    return [
+        FoundPerson(
+            person.id,
+            person.name,
+            person.username,
+            person.email,
+            person.is_delegate,
+            person.deactivated_at is not None,
+            person.organization_id,
+            organization or "",
+        )
+        for person, organization in rows
+    ]
+
+
+def _payees(session: PortalSession, query: str) -> list[FoundPayee]:
+    wanted = [
+        Payee.vendor_number.in_({query, query.upper()}),
+        Payee.tin_hash.in_(_tin_hashes(session, query)),
+    ]
+    with contextlib.suppress(BadIdentifier):
+        wanted.append(Payee.npi == parse_npi(query))
+    payees = session.scalars(sa.select(Payee).where(sa.or_(*wanted)).order_by(Payee.name, Payee.npi).limit(LIMIT)).all()
+    linked: dict[int, list[tuple[int, str]]] = {}
+    for payee_id, organization_id, name in session.execute(
+        sa.select(Grant.payee_id, Organization.id, Organization.name)
+        .join(Organization, Organization.id == Grant.organization_id)
+        .where(Grant.payee_id.in_([payee.id for payee in payees]), Grant.ended_at.is_(None))
+        .order_by(Organization.name)
+    ):
+        linked.setdefault(payee_id, []).append((organization_id, name))
+    return [
+        FoundPayee(
+            payee.name,
+            mask_tin(session.vault.open_text(payee.tin_sealed, "tin")),
+            payee.npi or "",
+            payee.vendor_number,
+            linked.get(payee.id, []),
+        )
+        for payee in payees
+    ]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A person of an organization, with the applications given to them by key."""
+
+    name: str
+    username: str
+    email: str
+    is_delegate: bool
+    deactivated_at: dt.datetime | None
+    last_sign_in: dt.datetime | None
+    applications: list[str]
+
+
+@dataclass(frozen=True)
+class Link:
+    """A TIN and NPI linked to an organization; `proof` is a key of PROOFS. The TIN is masked."""
+
+    name: str
+    tin: str
+    npi: str
+    vendor_number: str
+    proof: str
+    granted_at: dt.datetime
+    granted_by: str
+
+
+@dataclass(frozen=True)
+class OrganizationPage:
+    """An organization as its page in the console shows it."""
+
+    id: int
+    name: str
+    audience: Audience
+    tin: str
+    validated_at: dt.datetime | None
+    created_at: dt.datetime
+    people: list[Member]
+    links: list[Link]
+
+
+def view_organization(session: PortalSession, organization_id: int) -> OrganizationPage | None:
+    """One organization with its people and linked TIN/NPIs, recorded; None when there is none with this id."""
+    organization = session.get(Organization, organization_id)
+    if organization is None:
+        return None
+    record(session, "staff.organization.viewed", organization=organization.id)
+    sealed = organization.tin_sealed
+    return OrganizationPage(
+        organization.id,
+        organization.name,
+        Audience(organization.audience),
+        mask_tin(session.vault.open_text(sealed, "tin")) if sealed else "",
+        organization.validated_at,
+        organization.created_at,
+        _members(session, organization.id),
+        _links(session, organization.id),
+    )
+
+
+def _members(session: PortalSession, organization_id: int) -> list[Member]:
+    last = (
+        sa.select(sa.func.max(SignIn.created_at))
+        .where(SignIn.person_id == Person.id)
+        .correlate(Person)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        sa.select(Person, last).where(Person.organization_id == organization_id).order_by(Person.name)
+    ).all()
+    given: dict[int, list[str]] = {}
+    for person_id, application in session.execute(
+        sa.select(PersonApplication.person_id, PersonApplication.application)
+        .join(Person, Person.id == PersonApplication.person_id)
+        .where(Person.organization_id == organization_id)
+        .order_by(PersonApplication.id)
+    ):
+        given.setdefault(person_id, []).append(application)
+    return [
+        Member(
+            person.name,
+            person.username,
+            person.email,
+            person.is_delegate,
+            person.deactivated_at,
+            signed_in,
+            given.get(person.id, []),
+        )
+        for person, signed_in in rows
+    ]
+
+
+def _links(session: PortalSession, organization_id: int) -> list[Link]:
+    rows = session.execute(
+        sa.select(Grant, Payee, Person.name)
+        .join(Payee, Payee.id == Grant.payee_id)
+        .outerjoin(Person, Person.id == Grant.granted_by_id)
+        .where(Grant.organization_id == organization_id, Grant.ended_at.is_(None))
+        .order_by(Payee.name, Payee.npi)
+    )
+    return [
+        Link(
+            payee.name,
+            mask_tin(session.vault.open_text(payee.tin_sealed, "tin")),
+            payee.npi or "",
+            payee.vendor_number,
+            grant.proof,
+            grant.granted_at,
+            person or "",
+        )
+        for grant, payee, person in rows
+    ]
