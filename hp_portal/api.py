@@ -8,6 +8,7 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import can, current_actor, the_actor
 from hp_portal.core.access.models import Grant
 from hp_portal.core.audit.record import record
+from hp_portal.core.documents.rendering import DocumentError, render_pdf
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.identifiers import BadIdentifier, mask_tin, parse_npi, parse_tin
@@ -50,6 +51,7 @@ __all__ = [
     "BigId",
     "Database",
     "DemoCheck",
+    "DocumentError",
     "EventSpec",
     "Grant",
     "Job",
@@ -89,6 +91,7 @@ __all__ = [
     "parse_tin",
     "record",
     "redirect_to",
+    "render_pdf",
     "settings",
     "show_date",
     "show_datetime",

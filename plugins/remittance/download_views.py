@@ -1,3 +1,104 @@
-"""Downloads of Remittance Inquiry."""
+"""Downloads of Remittance Inquiry. Each is recorded with its reason before anything leaves."""
 
-from .blueprint import blueprint as blueprint
+from __future__ import annotations
+
+import re
+
+from flask import Response, abort, request
+from flask.typing import ResponseReturnValue
+
+from hp_portal.api import access, db_session, record, settings
+
+from .blueprint import blueprint
+from .downloads.collect import Remittance, find_claim, find_payment, find_remittance, used_codes
+from .downloads.csv import payment_csv as make_csv
+from .downloads.meanings import Meanings, find_meanings
+from .downloads.pdf import claim_pdf as make_claim_pdf
+from .downloads.pdf import payment_pdf as make_payment_pdf
+from .downloads.reasons import REASONS, USUAL
+from .downloads.xlsx import payment_xlsx as make_xlsx
+from .models import Payment
+
+DOWNLOAD = "remittance:payment:download"
+_CONTENT_TYPES = {
+    "pdf": "application/pdf",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "csv": "text/csv; charset=utf-8",
+    "835": "application/edi-x12",
+}
+
+
+@blueprint.get("/payments/<int:payment_id>/pdf")
+@access.requires(DOWNLOAD)
+def payment_pdf(payment_id: int) -> ResponseReturnValue:
+    remittance = _remittance(payment_id)
+    return _hand_over(remittance.payment, "pdf", make_payment_pdf(remittance, _meanings(remittance), settings().payer))
+
+
+@blueprint.get("/payments/<int:payment_id>/xlsx")
+@access.requires(DOWNLOAD)
+def payment_xlsx(payment_id: int) -> ResponseReturnValue:
+    remittance = _remittance(payment_id)
+    return _hand_over(remittance.payment, "xlsx", make_xlsx(remittance, _meanings(remittance)))
+
+
+@blueprint.get("/payments/<int:payment_id>/csv")
+@access.requires(DOWNLOAD)
+def payment_csv(payment_id: int) -> ResponseReturnValue:
+    remittance = _remittance(payment_id)
+    return _hand_over(remittance.payment, "csv", make_csv(remittance))
+
+
+@blueprint.get("/payments/<int:payment_id>/835")
+@access.requires(DOWNLOAD)
+def payment_835(payment_id: int) -> ResponseReturnValue:
+    from .kept_text import kept_interchange
+
+    payment = find_payment(db_session(), payment_id) or abort(404)
+    text = kept_interchange(db_session(), payment_id) or abort(404)
+    return _hand_over(payment, "835", text)
+
+
+@blueprint.get("/payments/<int:payment_id>/claims/<int:claim>/pdf")
+@access.requires(DOWNLOAD)
+def claim_pdf(payment_id: int, claim: int) -> ResponseReturnValue:
+    remittance = find_claim(db_session(), payment_id, claim) or abort(404)
+    document = make_claim_pdf(remittance, _meanings(remittance), settings().payer)
+    return _hand_over(remittance.payment, "pdf", document, claim=claim)
+
+
+def _remittance(payment_id: int) -> Remittance:
+    """The payment, or 404: also when it is another organization's."""
+    _reason()  # a reason that is none is refused before the work is done
+    return find_remittance(db_session(), payment_id) or abort(404)
+
+
+def _meanings(remittance: Remittance) -> Meanings:
+    return find_meanings(db_session(), used_codes(remittance), remittance.payment.effective_on)
+
+
+def _reason() -> str:
+    """Why, as the record of activity shows it, from the query's `reason`; 400 for one that is not in the list."""
+    return REASONS.get(request.args.get("reason", USUAL)) or abort(400)
+
+
+def _hand_over(payment: Payment, kind: str, body: bytes, *, claim: int | None = None) -> Response:
+    """The file as an attachment, once the download stands in the record."""
+    session = db_session()
+    number = file_name_part(payment.trace_number) or str(payment.id)
+    if claim is None:
+        name = f"remittance-{number}.{kind}"
+        record(session, "remittance.payment.downloaded", reason=_reason(), payment=payment.id, format=kind)
+    else:
+        name = f"remittance-{number}-claim-{claim}.{kind}"
+        record(session, "remittance.claim.downloaded", reason=_reason(), payment=payment.id, claim=claim, format=kind)
+    session.commit()
+    response = Response(body, content_type=_CONTENT_TYPES[kind])
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def file_name_part(text: str) -> str:
+    """What every file system takes of a number: letters, digits, dashes; at most 60 of them."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:60]

@@ -22,9 +22,7 @@ class DocumentError(Exception):
     """A document could not be typeset; the text names the template and holds none of its data."""
 
 
-def render_pdf(
-    template: Path, data: Mapping[str, object], *, title: str, author: str = "", lang: str = "en"
-) -> bytes:
+def render_pdf(template: Path, data: Mapping[str, object], *, title: str, author: str = "", lang: str = "en") -> bytes:
     """Typeset a template with data of JSON's types, its `data` there.
 
     The document's title, author and language are metadata; the title also stands in every page's footer, with the page's
@@ -43,7 +41,7 @@ def render_pdf(
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HP_PORTAL_")}
     with _at_once:
         try:
-            done = subprocess.run(  # noqa: S603 - our own module
+            done = subprocess.run(
                 [sys.executable, "-P", "-m", "hp_portal.core.documents.typesetter"],
                 input=json.dumps(job).encode(),
                 capture_output=True,

@@ -25,16 +25,10 @@ _PROBE = (
 
 def compile_pdf(source: bytes, root: str | None, inputs: dict[str, str], fonts: typst.Fonts, moment: int) -> bytes:
     """Typeset as PDF/UA-1 (ISO 14289-1). Raises typst.TypstError."""
-    pdf: bytes = typst.compile(
-        source,
-        root=root,
-        font_paths=fonts,
-        ignore_system_fonts=True,
-        format="pdf",
-        sys_inputs=inputs,
-        pdf_standards=["ua-1"],
-        timestamp=moment,
-    )
+    compiler = typst.Compiler(source, root=root, font_paths=fonts, ignore_system_fonts=True, sys_inputs=inputs)
+    pdf = compiler.compile(format="pdf", pdf_standards=["ua-1"], timestamp=moment)
+    if not isinstance(pdf, bytes):
+        raise TypeError("typst gave no PDF")
     return pdf
 
 

@@ -1,0 +1,139 @@
+"""A payment with everything below it, as the files need it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hp_portal.api import PortalSession, mask_tin
+
+from ..models import Adjustment, Claim, Line, Payment, ProviderAdjustment
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimParts:
+    """A claim with its lines and adjustments, all in the order of the 835."""
+
+    claim: Claim
+    lines: tuple[Line, ...]
+    adjustments: tuple[Adjustment, ...]
+
+    def adjustments_at(self, line: int | None) -> list[Adjustment]:
+        """The adjustments of a line, or with None those of the claim as a whole."""
+        return [found for found in self.adjustments if found.line == line]
+
+
+@dataclass(frozen=True, slots=True)
+class Remittance:
+    """A payment, some or all of its claims, and its provider adjustments. `payee_tin` is masked."""
+
+    payment: Payment
+    payee_tin: str
+    claims: tuple[ClaimParts, ...]
+    provider_adjustments: tuple[ProviderAdjustment, ...]
+
+    @property
+    def contacts(self) -> list[dict[str, str]]:
+        """The payer's contacts in the 835: kind, name, phone, extension, email, url, fax, as far as they were sent."""
+        found: list[dict[str, str]] = json.loads(self.payment.payer_contacts or "[]")
+        return found
+
+
+def find_payment(session: PortalSession, payment_id: int) -> Payment | None:
+    """The payment alone, or None when the session's organization may not see it or there is none."""
+    return session.scalar(sa.select(Payment).where(Payment.id == payment_id))
+
+
+def find_remittance(session: PortalSession, payment_id: int) -> Remittance | None:
+    """A whole payment, or None when the session's organization may not see it or there is none."""
+    payment = find_payment(session, payment_id)
+    if payment is None:
+        return None
+    claims = session.scalars(sa.select(Claim).where(Claim.payment_id == payment_id).order_by(Claim.claim))
+    lines = session.scalars(sa.select(Line).where(Line.payment_id == payment_id).order_by(Line.claim, Line.line))
+    adjustments = session.scalars(
+        sa.select(Adjustment).where(Adjustment.payment_id == payment_id).order_by(Adjustment.claim, Adjustment.position)
+    )
+    provider_adjustments = session.scalars(
+        sa.select(ProviderAdjustment)
+        .where(ProviderAdjustment.payment_id == payment_id)
+        .order_by(ProviderAdjustment.position)
+    )
+    return Remittance(
+        payment, _masked_tin(session, payment), _together(claims, lines, adjustments), tuple(provider_adjustments)
+    )
+
+
+def find_claim(session: PortalSession, payment_id: int, claim: int) -> Remittance | None:
+    """A payment with one claim alone, counted from 1, as another payer may see it: nothing of the other patients.
+
+    None when the session's organization may not see it or there is none.
+    """
+    payment = find_payment(session, payment_id)
+    claims = session.scalars(sa.select(Claim).where(Claim.payment_id == payment_id, Claim.claim == claim)).all()
+    if payment is None or not claims:
+        return None
+    lines = session.scalars(
+        sa.select(Line).where(Line.payment_id == payment_id, Line.claim == claim).order_by(Line.line)
+    )
+    adjustments = session.scalars(
+        sa.select(Adjustment)
+        .where(Adjustment.payment_id == payment_id, Adjustment.claim == claim)
+        .order_by(Adjustment.position)
+    )
+    return Remittance(payment, _masked_tin(session, payment), _together(claims, lines, adjustments), ())
+
+
+def used_codes(remittance: Remittance) -> set[tuple[str, str]]:
+    """The codes that stand in a remittance: (kind, code), of the kinds group, reason, remark, status and plb."""
+    used = {("plb", found.reason) for found in remittance.provider_adjustments if found.reason}
+    for parts in remittance.claims:
+        if parts.claim.status:
+            used.add(("status", parts.claim.status))
+        for remarks in (parts.claim.remarks, *(line.remarks for line in parts.lines)):
+            used.update(("remark", code) for code in (remarks or "").split())
+        for adjustment in parts.adjustments:
+            if adjustment.group:
+                used.add(("group", adjustment.group))
+            if adjustment.reason:
+                used.add(("reason", adjustment.reason))
+    return used
+
+
+def dates(first: dt.date | None, last: dt.date | None) -> Iterator[dt.date]:
+    """The one or two different dates of a span."""
+    if first:
+        yield first
+    if last and last != first:
+        yield last
+
+
+def patient_name(claim: Claim) -> str:
+    """`LAST, FIRST MIDDLE` as far as it was sent."""
+    given = " ".join(filter(None, (claim.patient_first_name, claim.patient_middle_name)))
+    return ", ".join(filter(None, (claim.patient_last_name, given)))
+
+
+def _masked_tin(session: PortalSession, payment: Payment) -> str:
+    if payment.payee_tin_sealed is None:
+        return ""
+    return mask_tin(session.vault.open_text(payment.payee_tin_sealed, "tin"))
+
+
+def _together(
+    claims: Iterable[Claim], lines: Iterable[Line], adjustments: Iterable[Adjustment]
+) -> tuple[ClaimParts, ...]:
+    lines_of: dict[int, list[Line]] = defaultdict(list)
+    adjustments_of: dict[int, list[Adjustment]] = defaultdict(list)
+    for line in lines:
+        lines_of[line.claim].append(line)
+    for adjustment in adjustments:
+        adjustments_of[adjustment.claim].append(adjustment)
+    return tuple(
+        ClaimParts(claim, tuple(lines_of[claim.claim]), tuple(adjustments_of[claim.claim])) for claim in claims
+    )
