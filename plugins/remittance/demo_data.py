@@ -1,0 +1,77 @@
+"""Loads the demo's payments through the importer."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import random
+from itertools import groupby
+
+import sqlalchemy as sa
+
+from hp_portal import api
+from hp_portal.api import DemoCheck, Grant, Organization, Payee, PortalSession
+
+from .demo.scenes import STORIES, WORTH_TRYING, Days, Story
+from .demo.writing import FileText, PayeeText, PaymentText
+from .importing import import_file
+
+_ORIGINATOR = "1000000099"
+_STRANGER = PayeeText("DEMO TRAVELING CLINIC", "000000099", "", "")
+_NOBODY = "nobody yet"
+_METHODS = {"ACH": "EFT", "CHK": "check", "NON": "non-payment notice"}
+
+
+def load_demo(session: PortalSession) -> list[DemoCheck]:
+    """Fourteen months of payments up to today, a file for each month; returns those worth trying. Commits nothing."""
+    payees = _payees(session)
+    payments = _payments({number: payee for number, (payee, _) in payees.items()})
+    payer = api.settings().payer
+    for control, (month, group) in enumerate(groupby(payments, lambda payment: f"{payment.issued:%Y-%m}"), 1):
+        of_month = list(group)
+        written = dt.datetime.combine(of_month[-1].issued, dt.time(5, 30))
+        text = FileText(payer, _ORIGINATOR, written, control, of_month).encoded()
+        import_file(session, io.BytesIO(text), f"demo-{month}.835")
+    holders = {number: holder for number, (_, holder) in payees.items()}
+    return [
+        DemoCheck(
+            payment.number,
+            _METHODS[payment.method],
+            holders.get(payment.payee.vendor_number, _NOBODY),
+            WORTH_TRYING[payment.number],
+        )
+        for payment in sorted(payments, key=lambda payment: payment.number)
+        if payment.number in WORTH_TRYING
+    ]
+
+
+def _payments(payees: dict[str, PayeeText]) -> list[PaymentText]:
+    """Every payment of every story whose payee is on record, by date."""
+    days = Days(api.today(api.settings().payer.zone))
+    payments: list[PaymentText] = []
+    for vendor_number, tell in STORIES.items():
+        payee = payees.get(vendor_number) if vendor_number else _STRANGER
+        if payee is not None:
+            story = Story(payee, random.Random(f"demo {vendor_number}"), f"D{vendor_number[-1:] or '0'}")  # noqa: S311
+            tell(story, days)
+            payments += story.payments
+    return sorted(payments, key=lambda payment: (payment.issued, payment.number))
+
+
+def _payees(session: PortalSession) -> dict[str, tuple[PayeeText, str]]:
+    """The demo's payees on record by vendor number, each with the organization that holds it."""
+    found: dict[str, tuple[PayeeText, str]] = {}
+    with api.whole(session, "demo data"):
+        rows = session.execute(
+            sa.select(Payee, Organization.name)
+            .outerjoin(Grant, sa.and_(Grant.payee_id == Payee.id, Grant.ended_at.is_(None)))
+            .outerjoin(Organization, Organization.id == Grant.organization_id)
+            .where(Payee.vendor_number.in_([number for number in STORIES if number]))
+            .order_by(Payee.id, Grant.id)
+        )
+        for payee, organization in rows:
+            if payee.vendor_number not in found:
+                tin = session.vault.open_text(payee.tin_sealed, "tin")
+                text = PayeeText(payee.name, tin, payee.npi or "", payee.vendor_number)
+                found[payee.vendor_number] = text, organization or _NOBODY
+    return found
