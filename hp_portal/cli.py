@@ -12,6 +12,7 @@ from flask import Flask
 
 from hp_portal import demo, migrations, serving, worker
 from hp_portal.app import create_app
+from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit import sealing
 from hp_portal.core.identity.passwords import WeakPassword, check_acceptable
 from hp_portal.core.organizations import payees as payee_files
@@ -115,7 +116,11 @@ def db() -> None:
 @db.command("upgrade")
 def db_upgrade() -> None:
     """Bring the database to the newest schema, of the core and of every installed plugin."""
-    migrations.upgrade(the_app())
+    app = the_app()
+    migrations.upgrade(app)
+    with new_session("the matrix's cells of new applications") as session:
+        start_settings(session, app.extensions["hp_portal.plugins"].applications)
+        session.commit()
     click.echo("The database is up to date.")
 
 

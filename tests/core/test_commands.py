@@ -1,0 +1,175 @@
+"""The command line as an operator uses it: a process of its own, an empty folder, settings from the environment."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.identifiers import make_npi
+
+KEYS = {
+    "HP_PORTAL_SECRET_KEY": "for tests alone, forty characters or so long",
+    "HP_PORTAL_DATA_KEY": base64.b64encode(b"d" * 32).decode(),
+    "HP_PORTAL_HTTPS": "false",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str, keys: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HP_PORTAL_")}
+    return subprocess.run(
+        [sys.executable, "-m", "hp_portal", *arguments],
+        cwd=folder,
+        env=environment | (KEYS if keys else {}) | more,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def ok(result: subprocess.CompletedProcess[str]) -> str:
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def test_a_missing_key_stops_the_start_and_says_how_to_make_one(folder: Path) -> None:
+    result = run(folder, "serve", keys=False)
+    assert result.returncode == 2
+    assert "HP_PORTAL_SECRET_KEY" in result.stderr
+    assert "secrets.token_urlsafe" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_key_that_is_none_is_told(folder: Path) -> None:
+    result = run(folder, "serve", HP_PORTAL_DATA_KEY="bm90IDMyIGJ5dGVz")
+    assert result.returncode == 2
+    assert "instead of 32" in result.stderr
+
+
+def test_the_schema_is_made_checked_and_made_again(folder: Path) -> None:
+    ok(run(folder, "db", "upgrade"))
+    ok(run(folder, "db", "upgrade"))
+    assert "match" in ok(run(folder, "db", "check"))
+    with sqlite3.connect(folder / "instance" / "hp_portal.sqlite") as connection:
+        cells = connection.execute("SELECT count(*) FROM application_setting").fetchone()[0]
+    assert cells == 12, "two applications for five provider types and billing organizations"
+
+
+def test_staff_are_created_with_an_acceptable_password(folder: Path) -> None:
+    ok(run(folder, "db", "upgrade"))
+    create = ("staff", "create", "sample.admin", "--name", "Sample Admin", "--email", "sample.admin@plan.example")
+    weak = run(folder, *create, HP_PORTAL_NEW_PASSWORD="password1234")
+    assert weak.returncode == 1
+    assert "common" in weak.stderr
+    ok(run(folder, *create, HP_PORTAL_NEW_PASSWORD="violet-harbor-tractor-19"))
+    again = run(folder, *create, HP_PORTAL_NEW_PASSWORD="violet-harbor-tractor-19")
+    assert again.returncode == 1
+    assert "in use" in again.stderr
+
+
+def test_payees_are_loaded_dry_first(folder: Path) -> None:
+    ok(run(folder, "db", "upgrade"))
+    (folder / "payees.csv").write_text(
+        "tin,npi,vendor_number,name,provider_type,network_status\n"
+        f"00-0000001,{make_npi(1)},V1,Sample Clinic,physician,contracted\n",
+        encoding="utf-8-sig",
+    )
+    assert "Dry run" in ok(run(folder, "payees", "import", "payees.csv", "--dry-run"))
+    report: dict[str, Any] = json.loads(ok(run(folder, "payees", "import", "payees.csv", "--json")))
+    assert (report["added"], report["errors"]) == (1, [])
+    (folder / "bad.csv").write_text(
+        "tin,npi,vendor_number,name,provider_type,network_status\n1,2,V1,X,physician,contracted\n", encoding="utf-8"
+    )
+    bad = run(folder, "payees", "import", "bad.csv")
+    assert bad.returncode == 1
+    assert "line 2, tin" in bad.stderr
+
+
+def test_plugins_are_listed(folder: Path) -> None:
+    ok(run(folder, "db", "upgrade"))
+    rows = json.loads(ok(run(folder, "plugins", "list", "--json")))
+    assert {row["name"]: row["state"] for row in rows} == {"access": "loaded", "remittance": "loaded"}
+    assert "Remittance Inquiry" in ok(run(folder, "plugins", "list"))
+
+
+def test_the_worker_seals_and_verify_notices_a_change(folder: Path) -> None:
+    ok(run(folder, "db", "upgrade"))
+    ok(
+        run(
+            folder,
+            *("staff", "create", "sample.admin", "--name", "Sample Admin", "--email", "sample.admin@plan.example"),
+            HP_PORTAL_NEW_PASSWORD="violet-harbor-tractor-19",
+        )
+    )
+    ok(run(folder, "worker", "--once"))
+    good = json.loads(ok(run(folder, "audit", "verify", "--json")))
+    assert (good["sealed"], good["unsealed"], good["broken"]) == (1, 0, None)
+    ok(run(folder, "audit", "verify", "--head", good["head"]))
+    assert run(folder, "audit", "verify", "--head", "00" * 32).returncode == 1
+    with sqlite3.connect(folder / "instance" / "hp_portal.sqlite") as connection:
+        for name in ("update", "delete", "replace"):
+            connection.execute(f"DROP TRIGGER audit_event_no_{name}")
+        connection.execute("UPDATE audit_event SET address = 'elsewhere'")
+    broken = run(folder, "audit", "verify")
+    assert broken.returncode == 1
+    assert "event 1 has been altered" in broken.stderr
+
+
+def test_the_demo_seeds_once_and_says_who_can_sign_in(folder: Path) -> None:
+    first = json.loads(ok(run(folder, "demo", "--seed-only", "--json", keys=False)))
+    second = json.loads(ok(run(folder, "demo", "--seed-only", "--json", keys=False)))
+    assert first == second
+    assert set(first) == {"url", "people", "checks"}
+    assert all(set(person) == {"role", "username", "password", "organization"} for person in first["people"])
+    assert all(set(check) == {"number", "method", "organization", "what"} for check in first["checks"])
+    assert {check["method"] for check in first["checks"]} >= {"ACH", "CHK", "NON"}
+
+
+def test_the_demo_serves_with_its_worker_until_told_to_stop(folder: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HP_PORTAL_")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hp_portal", "demo", "--port", "0", "--json"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        for path, words in (("/healthz", "ok"), ("/readyz", "ready"), ("/sign-in", "Sign in")):
+            with urllib.request.urlopen(url + path, timeout=10) as answer:
+                assert words in answer.read().decode()
+        assert _sealed_within(folder / "instance" / "demo" / "portal.sqlite", seconds=30)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def _sealed_within(path: Path, seconds: float) -> bool:
+    """Has the demo's worker sealed the events of the seeding?"""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with sqlite3.connect(path) as connection:
+            if connection.execute("SELECT count(*) FROM audit_sealed_row").fetchone()[0]:
+                return True
+        time.sleep(0.2)
+    return False

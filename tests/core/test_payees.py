@@ -1,0 +1,111 @@
+"""Loading the payer's record of payees, through the verb on both databases."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import sqlalchemy as sa
+
+from hp_portal.core.organizations.models import Payee
+from hp_portal.core.organizations.payees import PayeeReport, UnusableFile, load_payees, read_rows
+from tests.support.identifiers import make_npi
+from tests.support.world import World
+
+HEADER = "tin,npi,vendor_number,name,provider_type,network_status,address_1,city,state,zip\n"
+
+
+def row(number: int, **changes: str) -> str:
+    cells = {
+        "tin": f"00-{number:07d}",
+        "npi": make_npi(number),
+        "vendor_number": f"V{number}",
+        "name": f"Sample Payee {number}",
+        "provider_type": "physician",
+        "network_status": "contracted",
+        "address_1": "1 Example Street",
+        "city": "Exampleton",
+        "state": "MN",
+        "zip": "55000",
+    } | changes
+    return ",".join(cells.values()) + "\n"
+
+
+def load(world: World, text: str) -> PayeeReport:
+    with world.database.new_session() as session:
+        from hp_portal.scopes import WholeScope, set_scope
+
+        set_scope(session, WholeScope("test"))
+        report = load_payees(session, read_rows(io.StringIO(text)))
+        if report.errors:
+            session.rollback()
+        else:
+            session.commit()
+    return report
+
+
+def payees(world: World) -> list[Payee]:
+    with world.session() as session:
+        return list(session.scalars(sa.select(Payee).order_by(Payee.vendor_number)))
+
+
+def test_rows_are_added_changed_and_left_alone(world: World) -> None:
+    first = load(world, HEADER + row(1) + row(2))
+    assert (first.added, first.changed, first.unchanged) == (2, 0, 0)
+    second = load(world, HEADER + row(1) + row(2, name="Renamed Payee") + row(3))
+    assert (second.added, second.changed, second.unchanged) == (1, 1, 1)
+    assert [payee.name for payee in payees(world)] == ["Sample Payee 1", "Renamed Payee", "Sample Payee 3"]
+
+
+def test_the_tin_is_kept_sealed_and_found_by_its_hash(world: World) -> None:
+    load(world, HEADER + row(7))
+    [payee] = payees(world)
+    with world.session() as session:
+        assert session.vault.open_text(payee.tin_sealed, "tin") == "000000007"
+        assert payee.tin_hash in session.vault.digests("000000007", "tin")
+    assert b"000000007" not in payee.tin_sealed
+
+
+def test_one_bad_row_and_nothing_is_loaded(world: World) -> None:
+    report = load(
+        world,
+        HEADER
+        + row(1)
+        + row(2, tin="12-34")
+        + row(3, npi="1234567890")
+        + row(4, provider_type="vet", name="")
+        + row(5, network_status="friend"),
+    )
+    assert [(error.line, error.column) for error in report.errors] == [
+        (3, "tin"),
+        (4, "npi"),
+        (5, "name"),
+        (5, "provider_type"),
+        (6, "network_status"),
+    ]
+    assert "9 digits" in report.errors[0].message
+    assert payees(world) == []
+
+
+def test_the_same_payee_twice_in_a_file_is_an_error(world: World) -> None:
+    report = load(world, HEADER + row(1) + row(2) + row(1, vendor_number="V9"))
+    assert [(error.line, error.message) for error in report.errors] == [(4, "The same TIN and NPI as in line 2.")]
+
+
+def test_a_payee_without_an_npi_is_one_payee(world: World) -> None:
+    assert load(world, HEADER + row(1, npi="")).added == 1
+    assert load(world, HEADER + row(1, npi="")).unchanged == 1
+    assert [payee.npi for payee in payees(world)] == [None]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "first line must name the columns"),
+        ("tin,npi\n1,2\n", "vendor_number"),
+        (HEADER + '"open quote', "not a readable CSV"),
+    ],
+)
+def test_what_is_no_list_of_payees_is_told_so(text: str, words: str) -> None:
+    with pytest.raises(UnusableFile, match=words):
+        list(read_rows(io.StringIO(text)))
