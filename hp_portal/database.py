@@ -6,11 +6,11 @@ import datetime as dt
 import hashlib
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import sqlalchemy as sa
 from flask import Flask, g
-from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Mapper, Session, mapped_column, sessionmaker
 
 from hp_portal import scopes
 from hp_portal.settings import ConfigurationError, Settings
@@ -65,6 +65,9 @@ class Base(DeclarativeBase):
         super().__init_subclass__(**kwargs)
 
 
+Row = TypeVar("Row")
+
+
 class PortalSession(Session):
     """A session that knows the vault and its scope."""
 
@@ -72,20 +75,44 @@ class PortalSession(Session):
     def vault(self) -> Vault:
         return cast(Vault, self.info["vault"])
 
+    def get(self, entity: type[Row] | Mapper[Row], ident: Any, **options: Any) -> Row | None:
+        """`Session.get`, in the session's scope also for a row that was loaded in a wider one."""
+        if not isinstance(self.info.get("scope"), scopes.WholeScope):
+            self.flush()
+            options["populate_existing"] = True
+        return super().get(entity, ident, **options)
+
+    def get_one(self, entity: type[Row] | Mapper[Row], ident: Any, **options: Any) -> Row:
+        """The same, or sqlalchemy.exc.NoResultFound."""
+        found = self.get(entity, ident, **options)
+        if found is None:
+            raise sa.exc.NoResultFound(f"no {getattr(entity, '__name__', entity)} with that key in the scope")
+        return found
+
     def announce(self, event: PortalEvent) -> None:
         """Tell the plugins' `portal_event` once this transaction is committed; a rollback forgets it."""
-        self.info.setdefault("announced", []).append(event)
+        self.info.setdefault("announced", []).append((self.get_nested_transaction(), event))
 
 
 def _dispatch(session: Session) -> None:
+    announced = session.info.pop("announced", [])
+    if session.in_nested_transaction():
+        # A savepoint is released: what was announced since now hangs on the transaction around it.
+        done = session.get_nested_transaction()
+        around = done.parent if done is not None and done.parent is not None and done.parent.nested else None
+        session.info["announced"] = [(around if where is done else where, event) for where, event in announced]
+        return
     dispatch = session.info.get("dispatch")
-    for event in session.info.pop("announced", ()):
+    for _, event in announced:
         if dispatch is not None:
             dispatch(event)
 
 
 def _forget(session: Session) -> None:
-    session.info.pop("announced", None)
+    announced = session.info.pop("announced", [])
+    if session.in_nested_transaction():
+        undone = session.get_nested_transaction()
+        session.info["announced"] = [(where, event) for where, event in announced if where is not undone]
 
 
 scopes.install(PortalSession)

@@ -145,7 +145,10 @@ def check_marked(cls: type[DeclarativeBase]) -> None:
         raise TypeError(f"{cls.__name__} is Shared; say why in __shared__")
 
 
-_CRITERIA = with_loader_criteria(Scoped, lambda cls: cls.scope_criterion(), include_aliases=True)
+# Not propagated with the rows it loads: a later load of theirs gets the scope of its own time, here.
+_CRITERIA = with_loader_criteria(
+    Scoped, lambda cls: cls.scope_criterion(), include_aliases=True, propagate_to_loaders=False
+)
 
 
 def set_scope(session: Session, scope: Scope) -> None:
@@ -174,46 +177,74 @@ def _scoped_tables() -> set[sa.FromClause]:
     return {mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, Scoped)}
 
 
-def _refuse_unscopable(state: ORMExecuteState) -> None:
+def _refuse_unscopable(statement: sa.Executable) -> None:
     """Statements that name tables instead of models, and raw SQL, would slip past the criteria."""
-    if state.execution_options.get("unscoped"):
-        return
-    statement = state.statement
-    if isinstance(statement, sa.TextClause):
-        raise ScopeViolation('raw SQL needs execution_options(unscoped="why")')
-    if state.is_insert:
-        return
     scoped = _scoped_tables()
-    for element in visitors.iterate(cast("sa.ClauseElement", statement)):
+    for element in visitors.iterate(cast(visitors.ExternallyTraversible, statement)):
+        if isinstance(element, sa.TextClause):
+            raise ScopeViolation('raw SQL needs execution_options(unscoped="why")')
         if element in scoped:
-            raise ScopeViolation(f"select from the model, not from table {element}")
+            raise ScopeViolation(f"name the model, not the table {element}: sa.select(Model.id).exists()")
 
 
 def apply_scope(state: ORMExecuteState) -> None:
     """`do_orm_execute` listener: adds the session's scope to the statement."""
     scope = state.session.info.get("scope")
-    if isinstance(scope, WholeScope):
+    if isinstance(scope, WholeScope) or state.execution_options.get("unscoped"):
         return
-    if not state.is_orm_statement:
-        _refuse_unscopable(state)
+    statement = state.statement
+    if isinstance(statement, sa.Insert):
+        _check_insert(state, scope, statement)
         return
-    if state.is_insert:
+    if not state.is_orm_statement or state.is_from_statement:
+        _refuse_unscopable(statement)
         return
+    if state.is_executemany:
+        # Rows named one by one by their keys, which takes no criteria.
+        raise ScopeViolation("an update by primary keys cannot be scoped; say which rows in where()")
     _current.organization_id = scope.organization_id if scope is not None else None
-    state.statement = state.statement.options(_CRITERIA)
+    state.statement = statement.options(_CRITERIA)
 
 
 OWNED = (OwnedByOrganization, OwnedByOrganizationOrPayer)
 
 
+def _check_insert(state: ORMExecuteState, scope: OrganizationScope | None, statement: sa.Insert) -> None:
+    """An insert that names a model writes the scope's own rows, given as values; one that names a table, as the audit's
+    does, reads nothing scoped.
+    """
+    if statement.select is not None:
+        _refuse_unscopable(statement.select)
+    mapper = state.bind_mapper
+    if not state.is_orm_statement or mapper is None or scope is None or not issubclass(mapper.class_, Scoped):
+        return
+    given: Any = state.parameters or ()
+    rows = [given] if isinstance(given, dict) else list(given)
+    if not (issubclass(mapper.class_, OWNED) and rows) or any(
+        row.get("organization_id") != scope.organization_id for row in rows
+    ):
+        raise ScopeViolation(f"{mapper.class_.__name__} of another organization inserted by {scope}")
+
+
+def _owners(row: object) -> set[int | None]:
+    """Whose row it is, and whose it was before this flush."""
+    history = sa.inspect(row).attrs.organization_id.history
+    return {*(history.added or ()), *(history.unchanged or ()), *(history.deleted or ())} or {None}
+
+
 def check_written(session: Session, _context: object, _instances: object) -> None:
-    """`before_flush` listener: an organization's session writes no other organization's rows."""
+    """`before_flush` listener: an organization's session writes its own rows alone.
+
+    What is scoped by a payee or otherwise is the payer's record: written in a whole scope, which says why.
+    """
     scope = session.info.get("scope")
     if not isinstance(scope, OrganizationScope):
         return
-    for row in (*session.new, *session.dirty):
-        if isinstance(row, OWNED) and row.organization_id != scope.organization_id:
-            raise ScopeViolation(f"{type(row).__name__} of organization {row.organization_id} written by {scope}")
+    for row in (*session.new, *session.dirty, *session.deleted):
+        if not isinstance(row, Scoped) or (row in session.dirty and not session.is_modified(row)):
+            continue
+        if not isinstance(row, OWNED) or _owners(row) != {scope.organization_id}:
+            raise ScopeViolation(f"{type(row).__name__} that is not {scope}'s own was about to be written")
 
 
 def install(session_class: type[Session]) -> None:

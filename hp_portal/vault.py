@@ -48,6 +48,8 @@ class Vault:
         cipher = self._ciphers.get(bytes(sealed[:4]))
         if cipher is None:
             raise SealBroken("sealed with a data key that HP_PORTAL_DATA_KEY does not list")
+        if len(sealed) < 4 + 12 + 16:
+            raise SealBroken(f"a sealed value for {purpose!r} has been cut off")
         try:
             return cipher.decrypt(sealed[4:16], sealed[16:], purpose.encode())
         except InvalidTag as error:

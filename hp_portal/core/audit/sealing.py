@@ -2,7 +2,8 @@
 
 The worker seals in batches, so that writers never queue behind each other. A row's digest is an HMAC-SHA256 of all its
 columns; a batch's digest is one over the batch before it and the digests of its rows in order of their ids. Whoever
-changes, removes or slips in a row, or a seal, without the data key cannot make the digests agree again.
+changes, removes or slips in a row, or a seal, without the data key cannot make the digests agree again. Cutting off the
+newest seals together with their rows leaves a shorter chain that holds: keep the head that `verify` returns elsewhere.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from hp_portal.core.audit.models import AuditEvent, AuditSeal, AuditSealedRow
 from hp_portal.database import PortalSession, lock
 
 BATCH = 5000
-# No transaction lasts longer: what is older than this and unsealed was slipped in behind the chain.
+# No transaction lasts longer: what is this much older than what is sealed, and is not, was slipped in behind the chain.
 LATEST = dt.timedelta(days=1)
 
 _columns = tuple(AuditEvent.__table__.columns)
@@ -36,13 +37,27 @@ def canonical(row: Any) -> bytes:
     return b"|".join(parts)
 
 
-def _row_digest(session: PortalSession, row: Any) -> bytes:
-    return session.vault.digest(canonical(row).decode(), "audit row")
+def _batch_text(before: bytes, seal_id: int, rows: list[tuple[int, bytes]]) -> str:
+    return f"{seal_id}|{before.hex()}|" + "|".join(f"{event_id}:{digest.hex()}" for event_id, digest in rows)
 
 
-def _batch_digest(session: PortalSession, before: bytes, seal_id: int, rows: list[tuple[int, bytes]]) -> bytes:
-    text = f"{seal_id}|{before.hex()}|" + "|".join(f"{event_id}:{digest.hex()}" for event_id, digest in rows)
-    return session.vault.digest(text, "audit batch")
+def _is_digest(session: PortalSession, kept: bytes, text: str, purpose: str) -> bool:
+    """Was the digest made of this text, with today's data key or one before it?"""
+    return any(hmac.compare_digest(kept, digest) for digest in session.vault.digests(text, purpose))
+
+
+def _horizon(session: PortalSession) -> dt.datetime | None:
+    """The moment before which everything has been sealed, or None before the first seal."""
+    newest = session.scalar(
+        sa.select(sa.func.max(AuditEvent.at))
+        .join(AuditSealedRow, AuditSealedRow.event_id == AuditEvent.id)
+        .where(AuditSealedRow.seal_id == sa.select(sa.func.max(AuditSeal.id)).scalar_subquery())
+    )
+    return newest - LATEST if newest is not None else None
+
+
+def _waiting() -> sa.ColumnElement[bool]:
+    return ~sa.exists().where(AuditSealedRow.event_id == AuditEvent.id)
 
 
 def seal(session: PortalSession, batch: int = BATCH) -> int:
@@ -51,26 +66,24 @@ def seal(session: PortalSession, batch: int = BATCH) -> int:
     last = session.execute(
         sa.select(AuditSeal.id, AuditSeal.digest).order_by(AuditSeal.id.desc()).limit(1)
     ).one_or_none()
+    horizon = _horizon(session)
     rows = session.execute(
         sa.select(*_orm_columns())
-        .where(
-            AuditEvent.at > clock.now() - LATEST * 2,
-            ~sa.exists().where(AuditSealedRow.event_id == AuditEvent.id),
-        )
+        .where(_waiting(), AuditEvent.at > horizon if horizon else sa.true())
         .order_by(AuditEvent.id)
         .limit(batch)
     ).all()
     if not rows:
         return 0
-    digests = [(row.id, _row_digest(session, row)) for row in rows]
-    seal_id = (last.id if last else 0) + 1
+    digests = [(row.id, session.vault.digest(canonical(row).decode(), "audit row")) for row in rows]
+    seal_id, before = (last.id + 1, last.digest) if last else (1, b"")
     session.execute(
         sa.insert(AuditSeal),
         {
             "id": seal_id,
             "sealed_at": clock.now(),
             "rows": len(rows),
-            "digest": _batch_digest(session, last.digest if last else b"", seal_id, digests),
+            "digest": session.vault.digest(_batch_text(before, seal_id, digests), "audit batch"),
         },
     )
     session.execute(
@@ -94,12 +107,9 @@ class Verification:
     broken: str | None
 
 
-def verify(session: PortalSession, head: str | None = None) -> Verification:
-    """Recompute the whole chain. Needs a whole scope.
-
-    `head` is one that an earlier run printed, in hexadecimal: a chain cut off at its end no longer contains it.
-    """
-    before, sealed, head_seen = b"", 0, not head
+def verify(session: PortalSession) -> Verification:
+    """Recompute the whole chain. Needs a whole scope."""
+    before, sealed, number = b"", 0, 0
     seals = session.scalars(sa.select(AuditSeal).order_by(AuditSeal.id).execution_options(yield_per=100))
     for number, seal_row in enumerate(seals, 1):
         if seal_row.id != number:
@@ -107,18 +117,18 @@ def verify(session: PortalSession, head: str | None = None) -> Verification:
         problem, digests = _check_batch(session, seal_row)
         if problem is None and len(digests) != seal_row.rows:
             problem = f"seal {number} covers {seal_row.rows} events, {len(digests)} are left"
-        if problem is None and not hmac.compare_digest(
-            seal_row.digest, _batch_digest(session, before, number, digests)
+        if problem is None and not _is_digest(
+            session, seal_row.digest, _batch_text(before, number, digests), "audit batch"
         ):
-            problem = f"seal {number} does not fit the chain before it"
+            problem = f"seal {number} does not fit its events and the chain before it"
         if problem is not None:
             return _broken(sealed, before, problem)
         before, sealed = seal_row.digest, sealed + len(digests)
-        head_seen = head_seen or before.hex() == head
-    if not head_seen:
-        return _broken(sealed, before, f"the seal {head} is gone: the end of the chain has been cut off")
+    highest = session.scalar(sa.select(sa.func.max(AuditSealedRow.seal_id))) or 0
+    if highest > number:
+        return _broken(sealed, before, f"seal {number + 1} is missing")
     unsealed, slipped = _unsealed(session)
-    broken = f"event {slipped} was never sealed though it is older than a day" if slipped else None
+    broken = f"event {slipped} was slipped in behind the chain" if slipped else None
     return Verification(sealed, unsealed, before.hex(), broken)
 
 
@@ -133,7 +143,7 @@ def _check_batch(session: PortalSession, seal_row: AuditSeal) -> tuple[str | Non
         digests.append((event_id, kept))
         if row.id is None:
             return f"event {event_id} has been removed", digests
-        if not _matches(session, row, kept):
+        if not _is_digest(session, kept, canonical(row).decode(), "audit row"):
             return f"event {event_id} has been altered", digests
     return None, digests
 
@@ -153,14 +163,10 @@ class _Gone:
     id = None
 
 
-def _matches(session: PortalSession, row: Any, kept: bytes) -> bool:
-    text = canonical(row).decode()
-    return any(hmac.compare_digest(kept, digest) for digest in session.vault.digests(text, "audit row"))
-
-
 def _unsealed(session: PortalSession) -> tuple[int, int | None]:
-    """How many events wait for a seal, and the first that has waited for longer than it can."""
-    waiting = ~sa.exists().where(AuditSealedRow.event_id == AuditEvent.id)
-    count = session.scalar(sa.select(sa.func.count()).select_from(AuditEvent).where(waiting)) or 0
-    first = session.scalar(sa.select(sa.func.min(AuditEvent.id)).where(waiting, AuditEvent.at < clock.now() - LATEST))
-    return count, first
+    """How many events wait for a seal, and the first that cannot have been there when its time was sealed."""
+    count = session.scalar(sa.select(sa.func.count(AuditEvent.id)).where(_waiting())) or 0
+    horizon = _horizon(session)
+    if horizon is None:
+        return count, None
+    return count, session.scalar(sa.select(sa.func.min(AuditEvent.id)).where(_waiting(), AuditEvent.at <= horizon))
