@@ -7,7 +7,7 @@ from hp_portal.clock import now, today
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import can, current_actor, the_actor
 from hp_portal.core.access.models import Grant
-from hp_portal.core.audit.record import record
+from hp_portal.core.audit.record import Who, record
 from hp_portal.core.documents.rendering import DocumentError, render_pdf
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
@@ -73,6 +73,7 @@ __all__ = [
     "Settings",
     "Shared",
     "StaffLink",
+    "Who",
     "WholeScope",
     "access",
     "can",

@@ -87,6 +87,7 @@ def import_file(
         api.record(
             session,
             "remittance.file.imported",
+            who=api.Who(person_id=person_id) if person_id is not None else None,
             file=file.id,
             sha256=report.sha256,
             outcome=report.outcome,

@@ -1,0 +1,35 @@
+"""Is a payment somebody names as a proof real, and whose is it?"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from hp_portal import api
+from hp_portal.api import Payee, PayeeRef, PaymentProof, PortalSession
+
+from .models import Payment
+from .numbers import number_key
+
+NON_PAYMENT = "NP"
+
+
+def verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeRef | None:
+    """The payee of the payment with that number, when everything else the proof names is the payee's in the payer's record.
+
+    None when there is no such payment, when the TIN, NPI or vendor number is another, when neither TIN nor NPI is given, or
+    when several payees fit. One statement whatever the answer, so that its time tells nothing.
+    """
+    key = number_key(proof.number)
+    fits = [Payment.number_key == key]
+    if proof.tin:
+        fits.append(Payee.tin_hash.in_(session.vault.digests(proof.tin, "tin")))
+    if proof.npi:
+        fits.append(Payee.npi == proof.npi)
+    if proof.vendor_number:
+        fits.append(sa.func.upper(Payee.vendor_number) == proof.vendor_number.strip().upper())
+    if not key or not (proof.tin or proof.npi):
+        fits.append(sa.false())
+    wanted = sa.select(Payee.id).join(Payment, Payment.payee_id == Payee.id).where(*fits).distinct().limit(2)
+    with api.whole(session, "proof by a payment"):
+        found = session.scalars(wanted).all()
+    return PayeeRef(found[0], key.startswith(NON_PAYMENT)) if len(found) == 1 else None

@@ -1,0 +1,182 @@
+"""The staff's pages about imports: upload, progress, reports, payees not on record, code lists."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from flask import Blueprint, Response, abort, flash, request, url_for
+from flask.typing import ResponseReturnValue
+
+from hp_portal.api import (
+    Listing,
+    Permission,
+    Person,
+    StaffLink,
+    access,
+    db_session,
+    now,
+    page,
+    page_number,
+    record,
+    redirect_to,
+    settings,
+    the_actor,
+    today,
+)
+
+from . import code_lists, reports, uploads
+from .models import RemittanceFile, Upload
+from .payee_matching import match_unknown
+from .staff_forms import CodesForm, UploadForm
+from .unknown_payees import unknown_payees
+
+blueprint = Blueprint("remittance_staff", __name__)
+
+RUN, READ, MANAGE_CODES = "remittance:import:run", "remittance:import:read", "remittance:codes:manage"
+PERMISSIONS = (
+    Permission(RUN, "Upload remittance files"),
+    Permission(READ, "See imports of remittances and their reports"),
+    Permission(MANAGE_CODES, "Load code lists"),
+)
+LINKS = (
+    StaffLink("Remittance imports", "remittance_staff.imports", READ),
+    StaffLink("Payees not on record", "remittance_staff.payees_not_on_record", READ),
+    StaffLink("Code lists", "remittance_staff.codes", MANAGE_CODES),
+)
+_PAGE = 25
+
+
+def _imports_page(form: UploadForm, status: int = 200) -> Response:
+    number = page_number(request.args)
+    listing = _imports(number)
+    active = _active_uploads()
+    busy = any(upload.state in uploads.ACTIVE for upload, _ in active)
+    context = {"listing": listing, "uploads": active, "busy": busy, "number": number}
+    return page("remittance/staff/imports.html", "imports", form=form, status=status, **context)
+
+
+def _imports(number: int) -> Listing[sa.Row[tuple[RemittanceFile, str | None]]]:
+    """Files, newest first, with who imported them."""
+    db = db_session()
+    rows = db.execute(
+        sa.select(RemittanceFile, Person.name)
+        .outerjoin(Person, Person.id == RemittanceFile.imported_by_id)
+        .order_by(RemittanceFile.id.desc())
+        .limit(_PAGE)
+        .offset((number - 1) * _PAGE)
+    ).all()
+    total = db.scalar(sa.select(sa.func.count()).select_from(RemittanceFile)) or 0
+    return Listing(list(rows), number, _PAGE, total, lambda asked: url_for("remittance_staff.imports", page=asked))
+
+
+def _active_uploads() -> list[sa.Row[tuple[Upload, str]]]:
+    """Uploads that are not imported yet, and those that failed lately."""
+    lately = sa.and_(Upload.state == uploads.FAILED, Upload.uploaded_at > now() - uploads.FAILED_SHOWN)
+    rows = db_session().execute(
+        sa.select(Upload, Person.name)
+        .join(Person, Person.id == Upload.uploaded_by_id)
+        .where(sa.or_(Upload.state.in_(uploads.ACTIVE), lately))
+        .order_by(Upload.id)
+    )
+    return list(rows.all())
+
+
+@blueprint.get("/")
+@access.staff(READ)
+def imports() -> ResponseReturnValue:
+    return _imports_page(UploadForm(formdata=None))
+
+
+@blueprint.get("/progress")
+@access.staff(READ, passive=True)
+def progress() -> ResponseReturnValue:
+    """Asked by the page itself while uploads are on their way."""
+    return _imports_page(UploadForm(formdata=None))
+
+
+@blueprint.post("/")
+@access.staff(RUN)
+def upload() -> ResponseReturnValue:
+    form = UploadForm()
+    if not form.validate_on_submit():
+        return _imports_page(form, 422)
+    db = db_session()
+    for file in form.files.data:
+        uploads.receive(db, file.stream, file.filename or "file", the_actor().person_id)
+    db.commit()
+    count = len(form.files.data)
+    flash(f"{count} file{'s' if count != 1 else ''} uploaded. They are imported one after another.", "good")
+    return redirect_to(url_for("remittance_staff.imports"))
+
+
+@blueprint.get("/files/<int:file_id>")
+@access.staff(READ)
+def file_report(file_id: int) -> ResponseReturnValue:
+    db = db_session()
+    found = db.execute(
+        sa.select(RemittanceFile, Person.name)
+        .outerjoin(Person, Person.id == RemittanceFile.imported_by_id)
+        .where(RemittanceFile.id == file_id)
+    ).one_or_none()
+    if found is None:
+        abort(404)
+    file, person = found
+    record(db, "remittance.report.viewed", file=file.id)
+    db.commit()
+    return page("remittance/staff/report.html", file=file, person=person, report=reports.from_json(file.report))
+
+
+@blueprint.get("/payees-not-on-record")
+@access.staff(READ)
+def payees_not_on_record() -> ResponseReturnValue:
+    db, number = db_session(), page_number(request.args)
+    rows, total = unknown_payees(db, _PAGE, (number - 1) * _PAGE)
+    listing = Listing(
+        rows, number, _PAGE, total, lambda asked: url_for("remittance_staff.payees_not_on_record", page=asked)
+    )
+    record(db, "remittance.unknown-payees.viewed", page=number, shown=len(rows))
+    db.commit()
+    return page("remittance/staff/unknown_payees.html", "payees", listing=listing)
+
+
+@blueprint.post("/payees-not-on-record")
+@access.staff(RUN)
+def match_again() -> ResponseReturnValue:
+    """Look again whether the payer's record has them by now."""
+    db = db_session()
+    matched = match_unknown(db)
+    record(db, "remittance.unknown-payees.matched", payments=matched)
+    db.commit()
+    flash(f"{matched:,} payment{'s' if matched != 1 else ''} matched to the payer's record.", "good")
+    return redirect_to(url_for("remittance_staff.payees_not_on_record"))
+
+
+def _codes_page(form: CodesForm, status: int = 200, errors: tuple[str, ...] = ()) -> Response:
+    lists = code_lists.loaded_lists(db_session(), today(settings().payer.zone))
+    return page("remittance/staff/codes.html", form=form, lists=lists, errors=errors, status=status)
+
+
+@blueprint.get("/codes")
+@access.staff(MANAGE_CODES)
+def codes() -> ResponseReturnValue:
+    return _codes_page(CodesForm(formdata=None))
+
+
+@blueprint.post("/codes")
+@access.staff(MANAGE_CODES)
+def load_codes() -> ResponseReturnValue:
+    form = CodesForm()
+    if not form.validate_on_submit():
+        return _codes_page(form, 422)
+    db, file = db_session(), form.file.data
+    try:
+        rows = code_lists.read_list(file.stream, file.filename)
+    except code_lists.UnusableList as error:
+        return _codes_page(form, 422, error.errors)
+    report = code_lists.load_list(db, form.list.data, rows, file.filename)
+    db.commit()
+    flash(
+        f"{report.list}: {report.rows:,} rows loaded ({report.added:,} new, {report.changed:,} changed, "
+        f"{report.removed:,} no longer there).",
+        "good",
+    )
+    return redirect_to(url_for("remittance_staff.codes"))
