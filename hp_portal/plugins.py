@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.resources
+import importlib.util
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -13,8 +15,10 @@ from typing import Any
 
 import pluggy
 import structlog
+from flask import Flask
 
 from hp_portal import hookspecs
+from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import Application
 from hp_portal.settings import ConfigurationError
 
@@ -48,12 +52,18 @@ class Plugins:
         return sorted(found, key=lambda application: (application.weight, application.label))
 
     def collect(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
-        """Call every implementation of a hook, yielding (plugin name, answer). One that raises is logged and skipped."""
-        for implementation in self.manager.hook.__getattribute__(hook).get_hookimpls():
+        """Call every implementation of a hook, yielding (plugin name, answer). One that raises is logged and skipped.
+
+        In order of registration, `tryfirst` before and `trylast` after. With a `session`, each runs in a savepoint, so that
+        a failure leaves nothing half written and the session usable.
+        """
+        implementations: list[pluggy.HookImpl] = getattr(self.manager.hook, hook).get_hookimpls()
+        for implementation in sorted(implementations, key=lambda found: found.trylast - found.tryfirst):
             name = implementation.plugin_name
             wanted = {key: arguments[key] for key in implementation.argnames}
             try:
-                answer = implementation.function(**wanted)
+                with _savepoint(arguments.get("session")):
+                    answer = implementation.function(**wanted)
             except Exception as error:
                 self.failed(name, hook, error)
             else:
@@ -71,6 +81,17 @@ class Plugins:
         log.error("plugin.failed", plugin=name, hook=hook, error=type(error).__name__, exc_info=error)
         if state := self.states.get(name):
             state.error = f"{hook}: {describe(error)}"
+
+
+@contextmanager
+def _savepoint(session: PortalSession | None) -> Iterator[None]:
+    if session is None:
+        yield
+        return
+    # SQLite: a savepoint outside of a transaction would commit when it is released, so the transaction starts first.
+    lock(session, "plugins")
+    with session.begin_nested():
+        yield
 
 
 def describe(error: Exception) -> str:
@@ -96,7 +117,10 @@ def load_plugins(own: dict[str, ModuleType], extra: dict[str, object] | None = N
         try:
             module = entry.load()
         except Exception as error:
-            plugins.states[entry.name] = PluginState(entry.name, version, loaded=False)
+            if entry.name in plugins.states:
+                raise _two_plugins(entry.name) from error
+            state = PluginState(entry.name, version, loaded=False, folder=_find_folder(entry.module))
+            plugins.states[entry.name] = state
             plugins.failed(entry.name, "import", error)
         else:
             _register(plugins, entry.name, module, version)
@@ -106,28 +130,46 @@ def load_plugins(own: dict[str, ModuleType], extra: dict[str, object] | None = N
     return plugins
 
 
+def _two_plugins(name: str) -> ConfigurationError:
+    return ConfigurationError(f"Two plugins are called {name!r}. Uninstall one of them.")
+
+
+def _find_folder(module: str) -> Path | None:
+    """Where a package is that could not be imported: its tables exist, so its migrations stay on the path."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except Exception:
+        return None
+    return Path(next(iter(spec.submodule_search_locations))) if spec and spec.submodule_search_locations else None
+
+
 def _register(plugins: Plugins, name: str, plugin: object, version: str) -> None:
     if name in plugins.states:
-        raise ConfigurationError(f"Two plugins are called {name!r}. Uninstall one of them.")
+        raise _two_plugins(name)
     state = plugins.states[name] = PluginState(name, version)
+    if isinstance(plugin, ModuleType) and plugin.__spec__ and plugin.__spec__.submodule_search_locations:
+        state.folder = Path(str(importlib.resources.files(plugin)))
     try:
         plugins.manager.register(plugin, name=name)
         plugins.manager.check_pending()
+        for caller in plugins.manager.get_hookcallers(plugin) or ():
+            if any(found.plugin is plugin and (found.wrapper or found.hookwrapper) for found in caller.get_hookimpls()):
+                raise TypeError(f"{caller.name} is a wrapper; the portal calls implementations one by one")
     except Exception as error:
         if plugins.manager.has_plugin(name):
             plugins.manager.unregister(name=name)
         state.loaded = False
         plugins.failed(name, "registration", error)
-        return
-    if isinstance(plugin, ModuleType) and plugin.__spec__ and plugin.__spec__.submodule_search_locations:
-        state.folder = Path(str(importlib.resources.files(plugin)))
 
 
 def _ask_applications(plugins: Plugins) -> None:
     taken: dict[str, str] = {}
-    answered = set()
     for name, application in plugins.collect("portal_application"):
-        answered.add(name)
+        try:
+            _try(application)
+        except Exception as error:
+            plugins.failed(name, "portal_application", error)
+            continue
         if application.key in taken:
             raise ConfigurationError(
                 f"Plugins {taken[application.key]!r} and {name!r} both claim the application {application.key!r}."
@@ -136,6 +178,16 @@ def _ask_applications(plugins: Plugins) -> None:
         plugins.states[name].application = application
     for name, state in plugins.states.items():
         # A plugin that failed here would miss from the menu but still answer other hooks: take all of it out.
-        if state.loaded and state.error and name not in answered:
+        if state.loaded and state.error:
             state.loaded = False
             plugins.manager.unregister(name=name)
+
+
+def _try(application: Application) -> None:
+    """Raise where an application could not be mounted: on the app itself it would be half there by then."""
+    if not isinstance(application, Application):
+        raise TypeError(f"answered with {type(application).__name__} instead of an Application")
+    spare = Flask("spare", static_folder=None)
+    for blueprint in (application.blueprint, application.staff_blueprint, application.public_blueprint):
+        if blueprint is not None:
+            spare.register_blueprint(blueprint, url_prefix=f"/{blueprint.name}")

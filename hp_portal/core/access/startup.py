@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import copy
+import re
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from flask import Blueprint, Flask
@@ -12,25 +14,39 @@ from hp_portal.core.access.rules import rule_of
 from hp_portal.hookspecs import Application
 from hp_portal.settings import ConfigurationError
 
+KEY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
-def _app_wide(app: Flask) -> dict[str, Any]:
-    """Everything a blueprint could hang on the whole app, countable."""
+
+def _app_wide(app: Flask, own: Collection[str]) -> dict[str, Any]:
+    """Everything a blueprint could hang on the whole app or on pages of others; `own` are the blueprint's names."""
+
+    def of_others(by_scope: dict[Any, Any]) -> dict[Any, Any]:
+        return {
+            scope: copy.copy(value)
+            for scope, value in by_scope.items()
+            if value and (scope is None or scope.partition(".")[0] not in own)
+        }
+
     return {
-        "before_request": list(app.before_request_funcs.get(None, ())),
-        "after_request": list(app.after_request_funcs.get(None, ())),
-        "teardown_request": list(app.teardown_request_funcs.get(None, ())),
+        "before_request": {scope: list(found) for scope, found in of_others(app.before_request_funcs).items()},
+        "after_request": {scope: list(found) for scope, found in of_others(app.after_request_funcs).items()},
+        "teardown_request": {scope: list(found) for scope, found in of_others(app.teardown_request_funcs).items()},
         "teardown_appcontext": list(app.teardown_appcontext_funcs),
-        "context_processor": list(app.template_context_processors.get(None, ())),
-        "url_value_preprocessor": list(app.url_value_preprocessors.get(None, ())),
-        "url_defaults": list(app.url_default_functions.get(None, ())),
+        "context_processor": of_others(app.template_context_processors),
+        "url_value_preprocessor": of_others(app.url_value_preprocessors),
+        "url_defaults": of_others(app.url_default_functions),
         "errorhandler": {
-            (code, error): handler
-            for code, handlers in app.error_handler_spec.get(None, {}).items()
+            (scope, code, error): handler
+            for scope, codes in of_others(app.error_handler_spec).items()
+            for code, handlers in codes.items()
             for error, handler in handlers.items()
         },
+        "view": {name: view for name, view in app.view_functions.items() if name.partition(".")[0] not in own},
         "template filter": dict(app.jinja_env.filters),
         "template global": dict(app.jinja_env.globals),
         "template test": dict(app.jinja_env.tests),
+        "URL converter": dict(app.url_map.converters),
+        "setting": dict(app.config),
         "wsgi_app": app.wsgi_app,
     }
 
@@ -40,40 +56,47 @@ def mount(app: Flask, directory: Directory, application: Application, name: str)
 
     Raises ConfigurationError when plugin `name` reaches outside of its space.
     """
-    before = _app_wide(app)
-    known = {rule.endpoint for rule in app.url_map.iter_rules()}
-    prefixes = []
-    for blueprint, expected, prefix in (
+    if not KEY.fullmatch(application.key):
+        raise ConfigurationError(f"Plugin {name!r}: {application.key!r} is no key; use lower-case words and hyphens.")
+    wanted = (
         (application.blueprint, application.key, f"/apps/{application.key}"),
         (application.staff_blueprint, f"{application.key}_staff", f"/staff/{application.key}"),
         (application.public_blueprint, f"{application.key}_public", f"/{application.key}"),
-    ):
-        if blueprint is None:
-            continue
-        if blueprint.name != expected:
-            raise ConfigurationError(
-                f"Plugin {name!r}: a blueprint is called {blueprint.name!r} instead of {expected!r}."
-            )
-        if blueprint.url_prefix:
-            raise ConfigurationError(f"Plugin {name!r}: blueprint {blueprint.name!r} must not set url_prefix.")
-        _register(app, blueprint, prefix)
-        prefixes.append((blueprint.name, prefix))
+    )
+    own = {expected for _, expected, _ in wanted}
+    before = _app_wide(app, own)
+    known = {(rule.rule, rule.endpoint) for rule in app.url_map.iter_rules()}
+    prefixes = []
+    for blueprint, expected, prefix in wanted:
+        if blueprint is not None:
+            _register(app, blueprint, expected, prefix, name)
+            prefixes.append((blueprint.name, prefix))
     _check_routes(app, known, prefixes, name)
-    after = _app_wide(app)
+    after = _app_wide(app, own)
     for kind, value in before.items():
         if after[kind] != value:
             raise ConfigurationError(f"Plugin {name!r} installs an app-wide {kind}; it may only serve its own pages.")
     _check_keys(application, name)
+    _check_links(app, application, name)
     directory.add(application)
 
 
-def _register(app: Flask, blueprint: Blueprint, prefix: str) -> None:
+def _register(app: Flask, blueprint: Blueprint, expected: str, prefix: str, name: str) -> None:
+    if blueprint.name != expected:
+        raise ConfigurationError(f"Plugin {name!r}: a blueprint is called {blueprint.name!r} instead of {expected!r}.")
+    if blueprint.url_prefix:
+        raise ConfigurationError(f"Plugin {name!r}: blueprint {blueprint.name!r} must not set url_prefix.")
+    if blueprint.name in app.blueprints:
+        raise ConfigurationError(f"Plugin {name!r}: {blueprint.name!r} is the name of pages of the portal itself.")
+    taken = [rule.rule for rule in app.url_map.iter_rules() if (rule.rule.rstrip("/") + "/").startswith(prefix + "/")]
+    if taken:
+        raise ConfigurationError(f"Plugin {name!r} wants {prefix}, where the portal already has {taken[0]}.")
     app.register_blueprint(blueprint, url_prefix=prefix)
 
 
-def _check_routes(app: Flask, known: set[str], prefixes: list[tuple[str, str]], name: str) -> None:
+def _check_routes(app: Flask, known: set[tuple[str, str]], prefixes: list[tuple[str, str]], name: str) -> None:
     for rule in app.url_map.iter_rules():
-        if rule.endpoint not in known and not any(
+        if (rule.rule, rule.endpoint) not in known and not any(
             rule.endpoint.startswith(f"{blueprint}.") and (rule.rule + "/").startswith(prefix + "/")
             for blueprint, prefix in prefixes
         ):
@@ -90,6 +113,20 @@ def _check_keys(application: Application, name: str) -> None:
             raise ConfigurationError(
                 f"Plugin {name!r} declares {key!r}, which does not start with {application.key!r}."
             )
+
+
+def _check_links(app: Flask, application: Application, name: str) -> None:
+    """What menus point at must exist: a broken link would break the menu of every application."""
+    blueprint, staff = application.blueprint.name, f"{application.key}_staff"
+    links = [(application.index, blueprint), *((link.endpoint, staff) for link in application.staff_links)]
+    for endpoint, owner in links:
+        routes = list(app.url_map.iter_rules(endpoint)) if endpoint in app.view_functions else []
+        if not endpoint.startswith(f"{owner}.") or not any("GET" in (route.methods or ()) for route in routes):
+            raise ConfigurationError(
+                f"Plugin {name!r}: its menu points at {endpoint!r}, which is no page of {owner!r}."
+            )
+        if all(route.arguments for route in routes):
+            raise ConfigurationError(f"Plugin {name!r}: {endpoint!r} cannot stand in a menu, its address needs values.")
 
 
 def check_rules(app: Flask, directory: Directory) -> None:
