@@ -61,7 +61,6 @@ RULES: dict[str, tuple[Severity, str]] = {
     "element.amount": (_E, "not an amount with at most two decimals"),
     "element.date": (_W, "not a date CCYYMMDD"),
     "element.quantity": (_W, "not a number of units"),
-    "element.unreadable-payment": (_E, "the payment's amount or trace number is not known"),
     "code.unknown": (_I, "a code that this reader does not know; kept as it is"),
     # money (005010X221A1 section 1.10.2.1, Balancing)
     "balance.line": (_E, "SVC02 less the line's CAS is not SVC03"),

@@ -7,6 +7,9 @@ _QUANTITY = re.compile(r"-?(?:[0-9]{1,15}(?:\.[0-9]{0,6})?|\.[0-9]{1,6})")
 _MOST_DIGITS = 15
 """Digits of the largest amount taken, in cents: fits every database's 64-bit integer, sums included."""
 
+_WHOLE = {str(amount): amount * 100 for amount in range(10_000)}
+_DECIMALS = {"": 0} | {f"{n}": n * 10 for n in range(10)} | {f"{n:02d}": n for n in range(100)}
+
 
 def cents(text: str) -> int | None:
     """Integer cents of an amount such as `12`, `12.3`, `-12.34` or `.5`; None where it is not exact.
@@ -14,16 +17,12 @@ def cents(text: str) -> int | None:
     None stands for empty, malformed, more than two decimals, an exponent, or more than 15 digits:
     an amount is never guessed. Extra decimals that are all zero lose nothing (`1.500` is 150 cents).
     """
-    # Called for every amount of a file: no regular expression for what X12 senders usually write.
-    digits = text.replace(".", "", 1)
-    if digits.isdecimal() and len(digits) <= _MOST_DIGITS - 2:
-        if len(text) > 2 and text[-3] == ".":
-            return int(digits)
-        if len(text) == len(digits):
-            return int(digits) * 100
-        if text[-2] == ".":
-            return int(digits) * 10
-    return _careful_cents(text)
+    # Called for every amount of a file: two look-ups are quicker than int() and prove at once that all is digits.
+    whole, _, decimals = text.partition(".")
+    try:
+        return _WHOLE[whole] + _DECIMALS[decimals]
+    except KeyError:
+        return _careful_cents(text)
 
 
 def _careful_cents(text: str) -> int | None:

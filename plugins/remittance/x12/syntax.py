@@ -1,5 +1,8 @@
 """What the reader of a check needs to know of its separators, prepared once an interchange."""
 
+import re
+
+from .layouts import Layouts, head_layout, line_layout
 from .money import quantity
 from .separators import Separators
 from .texts import iso_date
@@ -7,55 +10,74 @@ from .texts import iso_date
 _MOST_CACHED = 4096
 """Values kept of each kind: dates, procedures and units repeat in every remittance; memory must not grow."""
 
+BLANKS = " \t\r\n"
+"""What may stand around a segment. Not all that str.strip() strips: \\x1c to \\x1f can be separators."""
+
 Procedure = tuple[str | None, str | None, str | None, str | None]
 """Qualifier, code, modifiers separated by blanks, description."""
 
 
 class Syntax:
-    """Separators, the starts of the segments looked for, and the values met before."""
+    """Separators, the marked names of segments, and the values met before.
+
+    A check is read from *marked* text: between two segments stand the element separator and the terminator,
+    `…*226.62*~CAS*PR*…`, so that one split by the element separator gives every element of many segments, and an
+    element that starts with the terminator is a segment's name.
+    """
 
     def __init__(self, separators: Separators) -> None:
         self.separators = separators
         self.element = element = separators.element
         self.component = separators.component
-        self.terminator = separators.terminator
-        self.end = separators.end
-        # Bytes 3 to 7 of a segment with a tag of three letters and a qualifier of two.
-        self.control_mark = f"{element}6R{element}"
-        self.allowed_mark = f"{element}B6{element}"
-        self.coverage_mark = f"{element}AU{element}"
-        self.rendering_start = f"REF{element}HPI{element}"
-        self.remarks = (f"LQ{element}HE{element}", f"LQ{element}RX{element}")
-        # The three stay empty of anything that was not readable, so that each fault is reported where it stands.
-        self.dates: dict[str, tuple[str, str]] = {}
+        self.mark = mark = separators.terminator
+        self.between = element + mark
+        self.claim_start = f"{element}{mark}CLP{element}"
+        self.line_start = f"{element}{mark}SVC{element}"
+        self.mark_byte = mark.encode("latin-1")
+        self.se_start = f"SE{element}".encode("latin-1")
+        self.blanks = bytes(byte for byte in b" \t\r\n" if byte != ord(mark))
+        names = b"(SE|ST|GE|IEA|GS|ISA)" + re.escape(element.encode("latin-1"))
+        self.set_end = re.compile(re.escape(self.mark_byte) + rb"\s*" + names)
+        """Where a transaction that is passed over ends, or where it broke off."""
+        used = {*(ord(text) for text in (element, mark, separators.component)), *map(ord, "\r\n")}
+        controls = bytes(byte for byte in (*range(32), 127) if byte not in used)
+        self.controls = re.compile(b"[" + re.escape(controls) + b"]")
+        self.unsafe = controls + b'"\\'
+        """Bytes that need care before text becomes a value or JSON; translate() finds them quickest."""
+        self.heads = Layouts(head_layout, mark)
+        self.lines = Layouts(line_layout, mark)
+        self.dates: dict[str, str] = {}
         self.procedures: dict[str, Procedure] = {}
         self.units: dict[str, str] = {}
 
-    def date(self, segment: str) -> tuple[str, str | None] | None:
-        """Qualifier and ISO date of a DTM segment; the date None when malformed; None for another segment."""
-        elements = segment.split(self.element)
-        if elements[0] != "DTM" or len(elements) < 2:
-            return None
-        found = iso_date(elements[2]) if len(elements) > 2 else None
+    def marked(self, text: str) -> str:
+        """A check's text with every segment divided as `end` says, marked."""
+        return text.replace(self.separators.end, self.between)
+
+    def segments(self, text: str) -> list[str]:
+        """The segments of a check's text, however they are divided: blank ones left out, blanks around them cut."""
+        return [segment for piece in text.split(self.mark) if (segment := piece.strip(BLANKS))]
+
+    def date(self, text: str) -> str | None:
+        """As `texts.iso_date`, remembered."""
+        found = self.dates.get(text)
         if found is None:
-            return elements[1], None
-        if len(self.dates) >= _MOST_CACHED:
-            self.dates.clear()
-        self.dates[segment] = elements[1], found
-        return elements[1], found
+            found = iso_date(text)
+            if found is not None:
+                if len(self.dates) >= _MOST_CACHED:
+                    self.dates.clear()
+                self.dates[text] = found
+        return found
 
     def procedure(self, text: str) -> Procedure:
-        """The parts of a composite medical procedure identifier (SVC01, SVC06)."""
-        found = self.procedures.get(text)
-        if found is None:
-            if len(self.procedures) >= _MOST_CACHED:
-                self.procedures.clear()
-            parts = text.split(self.component)
-            modifiers = " ".join(part for part in parts[2:6] if part)
-            description = parts[6] if len(parts) > 6 else ""
-            code = parts[1] if len(parts) > 1 else ""
-            found = parts[0] or None, code or None, modifiers or None, description or None
-            self.procedures[text] = found
+        """The parts of a composite medical procedure identifier (SVC01)."""
+        if len(self.procedures) >= _MOST_CACHED:
+            self.procedures.clear()
+        parts = [*text.split(self.component), "", ""]
+        modifiers = " ".join(part for part in parts[2:6] if part)
+        description = parts[6] if len(parts) > 8 else ""
+        found = parts[0] or None, parts[1] or None, modifiers or None, description or None
+        self.procedures[text] = found
         return found
 
     def quantity(self, text: str) -> str | None:

@@ -1,0 +1,171 @@
+"""The head of a check, from ST to the first claim: payment, payer, payee."""
+
+import json
+from collections.abc import Callable
+from typing import ClassVar
+
+from .asides import Asides, BrokenOffError
+from .codes import ENVELOPE_SEGMENTS, PAYMENT_METHODS, PAYMENT_SEGMENTS
+from .texts import display, iso_date
+
+_CONTACT_VALUES = {"TE": "phone", "EX": "extension", "EM": "email", "UR": "url", "FX": "fax"}
+_BODY_SEGMENTS = frozenset({"SE", "PLB", "LX", "TS2", "TS3"})
+_REFERENCES = {
+    ("", "EV"): "receiver_id",
+    ("payer", "2U"): "payer_reference",
+    ("payee", "PQ"): "payee_number",
+    ("payee", "TJ"): "payee_tin",
+}
+"""Columns of REF by the loop it stands in (before 1000A, 1000A, 1000B) and its qualifier."""
+
+
+class Header:
+    """Reads the head of a check. `facts` has the columns of `records.PAYMENT` that were sent; what is missing or
+    malformed becomes a note of the check."""
+
+    def __init__(self, check: Asides) -> None:
+        self.check = check
+        self.facts: dict[str, int | str] = {}
+        self.contacts: list[dict[str, str]] = []
+        self.loop = ""
+        self.at = 0
+        self.payment_at = 0  # where BPR stands
+
+    def read(self, segments: list[list[str]]) -> None:
+        """Reads the segments before the first CLP.
+
+        Raises BrokenOffError at a segment of the envelope.
+        """
+        seen = set()
+        for self.at, segment in enumerate(segments):
+            tag = segment[0]
+            if self.at and (tag in ENVELOPE_SEGMENTS or tag.startswith("ISA")):
+                raise BrokenOffError
+            seen.add(tag)
+            if tag in self._READERS and (tag != "N1" or segment[1:2] in (["PR"], ["PE"])):
+                values = [display(text).strip() for text in segment]
+                if not self._READERS[tag](self, values + [""] * 20):
+                    self.check.leftover.append(segment)
+            elif tag in _BODY_SEGMENTS:
+                self.check.special(segment, 0, 0, self.at)
+            else:
+                self._leave(tag, segment)
+        for tag, missing in (("BPR", "BPR: the payment's amount"), ("TRN", "TRN: the payment's number")):
+            if tag not in seen:
+                self.check.note("element.missing", 0, 0, 0, "", f"There is no {missing} is not known.")
+        if self.contacts:
+            self.facts["payer_contacts"] = json.dumps(self.contacts, ensure_ascii=False, separators=(",", ":"))
+
+    def _leave(self, tag: str, segment: list[str]) -> None:
+        if tag not in PAYMENT_SEGMENTS:
+            text = self.check.syntax.element.join(segment)
+            self.check.note("segment.unknown", 0, 0, self.at, text, "An 835 has no such segment.")
+        self.check.leftover.append(segment)
+
+    def _put(self, column: str, value: int | str | None) -> bool:
+        """The first value sent of a column counts; a later one is left to `more`."""
+        if column in self.facts:
+            return False
+        if value is not None and value != "":
+            self.facts[column] = value
+        return True
+
+    def _note(self, rule: str, datum: str, message: str) -> None:
+        self.check.note(rule, 0, 0, self.at, datum, message)
+
+    def _st(self, st: list[str]) -> bool:
+        return self._put("control_number", st[2])
+
+    def _bpr(self, bpr: list[str]) -> bool:
+        if "amount" in self.facts or "method" in self.facts:
+            self._note("element.missing", "BPR", "A second BPR: the first one counts.")
+            return False
+        self.payment_at = self.at
+        self._put("handling_code", bpr[1])
+        self._put("amount", self.check.amount(bpr[2], "BPR02", 0, 0, self.at))
+        self._put("credit_debit", bpr[3])
+        self._put("method", bpr[4])
+        if not bpr[4]:
+            self._note("element.missing", "", "BPR04 is empty: the method of payment is not known.")
+        elif bpr[4] not in PAYMENT_METHODS:
+            self._note("code.unknown", bpr[4], "BPR04 is not a known method of payment.")
+        day = iso_date(bpr[16])
+        if day is None:
+            self._note("element.date", bpr[16], "BPR16 is not a date CCYYMMDD.")
+        self._put("effective_on", day)
+        return True
+
+    def _trn(self, trn: list[str]) -> bool:
+        if "trace_number" in self.facts:
+            return False
+        if not trn[2]:
+            self._note("element.missing", "", "TRN02 is empty: the payment's number is not known.")
+        self._put("trace_number", trn[2])
+        self._put("originator_id", trn[3])
+        self._put("originator_supplement", trn[4])
+        return True
+
+    def _dtm(self, dtm: list[str]) -> bool:
+        if dtm[1] != "405":
+            return False
+        day = iso_date(dtm[2])
+        if day is None:
+            self._note("element.date", dtm[2], "The production date is not a date CCYYMMDD.")
+        return self._put("produced_on", day)
+
+    def _n1(self, n1: list[str]) -> bool:
+        self.loop = "payer" if n1[1] == "PR" else "payee"
+        if f"{self.loop}_name" in self.facts:
+            return False
+        self._put(f"{self.loop}_name", n1[2])
+        self._put(f"{self.loop}_id_qualifier", n1[3])
+        self._put(f"{self.loop}_id", n1[4])
+        if self.loop == "payee":
+            if n1[3] == "XX":
+                self._put("payee_npi", n1[4])
+            elif n1[3] == "FI":
+                self._put("payee_tin", n1[4])
+            if not n1[4]:
+                self._note("element.missing", "", "N104 is empty: the payee has no identifier.")
+        return True
+
+    def _n3(self, n3: list[str]) -> bool:
+        street = "\n".join(line for line in n3[1:3] if line)
+        return bool(self.loop) and self._put(f"{self.loop}_street", street)
+
+    def _n4(self, n4: list[str]) -> bool:
+        if not self.loop or n4[4] not in ("", "US", "USA"):
+            return False
+        self._put(f"{self.loop}_city", n4[1])
+        self._put(f"{self.loop}_state", n4[2])
+        return self._put(f"{self.loop}_postal_code", n4[3])
+
+    def _ref(self, ref: list[str]) -> bool:
+        column = _REFERENCES.get((self.loop, ref[1]))
+        return column is not None and self._put(column, ref[2])
+
+    def _per(self, per: list[str]) -> bool:
+        if self.loop != "payer":
+            return False
+        contact = {"kind": per[1], "name": per[2]}
+        for place in (3, 5, 7):
+            name = _CONTACT_VALUES.get(per[place])
+            if name and per[place + 1]:
+                contact[name] = per[place + 1]
+        if per[2] in _CONTACT_VALUES and per[3]:
+            # A qualifier in the name's place and no name at all: seen in published files.
+            contact = {"kind": per[1], "name": "", _CONTACT_VALUES[per[2]]: per[3]}
+        self.contacts.append({key: value for key, value in contact.items() if value})
+        return True
+
+    _READERS: ClassVar[dict[str, Callable[["Header", list[str]], bool]]] = {
+        "ST": _st,
+        "BPR": _bpr,
+        "TRN": _trn,
+        "DTM": _dtm,
+        "N1": _n1,
+        "N3": _n3,
+        "N4": _n4,
+        "REF": _ref,
+        "PER": _per,
+    }

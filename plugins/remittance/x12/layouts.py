@@ -1,0 +1,208 @@
+"""Layouts: where in a claim or a line the values stand.
+
+A payer's software writes the same segments in the same order again and again. So the walk over a line's segments is done
+once for each layout met; every further line of that layout is read by two `itemgetter` calls, one that makes
+sure of the segments' names and qualifiers and one that fetches the values.
+
+Text is a list of elements here: names of segments with the terminator before them (`~CAS`), the segment's
+elements, the next name …, and an empty string at the very end, which stands for whatever is absent.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+from .codes import PAYMENT_SEGMENTS
+
+ABSENT = -1
+_CLP = tuple(range(12))
+_SVC = tuple(range(5))
+_NM1 = (3, 4, 5, 8, 9)  # last, first and middle name, qualifier, identifier
+_QUALIFIED = frozenset({"DTM", "REF", "AMT", "LQ", "NM1"})
+_SPECIAL = frozenset({"SE", "PLB", "LX", "TS2", "TS3"})
+_CLAIM_DATES = {"232": 0, "233": 1, "050": 2, "036": 3}
+_REMARKS = {"MOA": range(3, 8), "MIA": (5, 20, 21, 22, 23)}
+
+Fetch = Callable[[list[str]], tuple[Any, ...]]
+Span = tuple[int, int]
+Triplet = tuple[int, int, int, int]
+"""Places of group, reason, amount and quantity."""
+
+
+@dataclass(slots=True)
+class Layout:
+    """Places of everything in a claim's head or a line.
+
+    `names(elements) == expected` tells whether elements have this layout. `kept` are stretches of segments without
+    a column, `special` the segments that say something beyond the claim, `unknown` those that no 835 has.
+    """
+
+    names: Fetch
+    expected: tuple[str, ...]
+    values: Fetch
+    triplets: tuple[Triplet, ...]
+    remarks: tuple[int, ...]
+    kept: tuple[Span, ...]
+    special: tuple[Span, ...]
+    unknown: tuple[Span, ...]
+    starts: tuple[int, ...]
+    subscriber: Fetch | None = None
+    corrected: Fetch | None = None
+    submitted: Fetch | None = None
+
+    @property
+    def segments(self) -> int:
+        """Segments in it, the CLP or SVC included."""
+        return len(self.starts) + 1
+
+    def ordinal(self, place: int) -> int:
+        """Which segment the element at `place` belongs to, from 0."""
+        return bisect_right(self.starts, place)
+
+
+class Layouts:
+    """The layouts met so far, by their number of elements. `build` makes a new one."""
+
+    _MOST, _MOST_OF_A_LENGTH = 1000, 8
+
+    def __init__(self, build: Callable[[list[str], str], Layout], mark: str) -> None:
+        self.build = build
+        self.mark = mark
+        self.known: dict[int, list[Layout]] = {}
+        self.count = 0
+
+    def learn(self, elements: list[str]) -> Layout:
+        """The layout of elements that have none of the known ones; kept while there is room."""
+        layout = self.build(elements, self.mark)
+        same_length = self.known.setdefault(len(elements), [])
+        if self.count < self._MOST and len(same_length) < self._MOST_OF_A_LENGTH:
+            same_length.append(layout)
+            self.count += 1
+        return layout
+
+
+class _Walk:
+    """What a walk over the segments finds, whether in a claim's head or in a line."""
+
+    def __init__(self, elements: list[str], mark: str) -> None:
+        self.elements = elements
+        self.last = len(elements) - 1
+        self.starts = tuple(place for place, text in enumerate(elements) if text[:1] == mark)
+        self.first = self.starts[0] if self.starts else self.last
+        self.checked = list(self.starts)
+        self.triplets: list[Triplet] = []
+        self.remarks: list[int] = []
+        self.kept: list[Span] = []
+        self.special: list[Span] = []
+        self.unknown: list[Span] = []
+
+    def spans(self) -> Iterable[tuple[str, str, int, int]]:
+        """Name, first element, start and stop of each segment after the first; qualifiers join the checked places."""
+        for start, stop in zip(self.starts, (*self.starts[1:], self.last), strict=True):
+            tag = self.elements[start][1:]
+            qualifier = self.elements[start + 1] if start + 1 < stop else ""
+            if tag in _QUALIFIED and start + 1 < stop:
+                self.checked.append(start + 1)
+            yield tag, qualifier, start, stop
+
+    def cas(self, start: int, stop: int) -> None:
+        """The triplets of the CAS; one at least, so that a CAS without any is noticed when read."""
+        for place in range(start + 2, max(stop, start + 3), 3):
+            places = [at if at < stop else ABSENT for at in (start + 1, place, place + 1, place + 2)]
+            self.triplets.append((places[0], places[1], places[2], places[3]))
+
+    def other(self, tag: str, start: int, stop: int) -> None:
+        """A segment without columns of its own."""
+        if tag in _SPECIAL:
+            self.special.append((start, stop))
+            return
+        if tag not in PAYMENT_SEGMENTS:
+            self.unknown.append((start, stop))
+        if self.kept and self.kept[-1][1] == start:
+            self.kept[-1] = self.kept[-1][0], stop
+        else:
+            self.kept.append((start, stop))
+
+    def layout(self, places: list[int], **more: Fetch | None) -> Layout:
+        """The finished layout; `places` are those of the values."""
+        # Two places at least: itemgetter gives a tuple only then. The first segment's length is checked by the
+        # place of the second one's name, and the empty string at the end is always the same.
+        checked = [*self.checked, ABSENT, ABSENT]
+        names = itemgetter(*checked)
+        return Layout(
+            names=names,
+            expected=names(self.elements),
+            values=itemgetter(*places),
+            triplets=tuple(self.triplets),
+            remarks=tuple(self.remarks),
+            kept=tuple(self.kept),
+            special=tuple(self.special),
+            unknown=tuple(self.unknown),
+            starts=self.starts,
+            **more,
+        )
+
+    def places(self, wanted: Iterable[int], start: int, stop: int) -> list[int]:
+        """Places of a segment's elements, absent ones too."""
+        return [start + number if start + number < stop else ABSENT for number in wanted]
+
+
+def line_layout(elements: list[str], mark: str) -> Layout:
+    """The layout of a line. Values: SVC01 to 05, dates from and to, control number, allowed amount,
+    rendering provider."""
+    walk = _Walk(elements, mark)
+    service_from = service_to = control = allowed = rendering = ABSENT
+    for tag, qualifier, start, stop in walk.spans():
+        value = start + 2 if start + 2 < stop else ABSENT
+        if tag == "CAS":
+            walk.cas(start, stop)
+        elif tag == "DTM" and qualifier == "472":
+            service_from = service_to = value
+        elif tag == "DTM" and qualifier == "150":
+            service_from = value
+        elif tag == "DTM" and qualifier == "151":
+            service_to = value
+        elif tag == "REF" and qualifier == "6R":
+            control = value
+        elif tag == "REF" and qualifier == "HPI":
+            rendering = value
+        elif tag == "AMT" and qualifier == "B6":
+            allowed = value
+        elif tag == "LQ" and qualifier in ("HE", "RX"):
+            walk.remarks.append(value)
+        else:
+            walk.other(tag, start, stop)
+    places = [*walk.places(_SVC, 0, walk.first), service_from, service_to, control, allowed, rendering]
+    submitted = itemgetter(*walk.places((5, 6), 0, walk.first)) if walk.first > len(_SVC) else None
+    return walk.layout(places, submitted=submitted)
+
+
+def head_layout(elements: list[str], mark: str) -> Layout:
+    """The layout of a claim up to its first line. Values: CLP01 to 12, the patient's and the rendering provider's last,
+    first and middle name, qualifier and identifier, four dates (232, 233, 050, 036), coverage amount."""
+    walk = _Walk(elements, mark)
+    dates = [ABSENT] * len(_CLAIM_DATES)
+    people: dict[str, list[int]] = {}
+    coverage = ABSENT
+    for tag, qualifier, start, stop in walk.spans():
+        value = start + 2 if start + 2 < stop else ABSENT
+        if tag == "CAS":
+            walk.cas(start, stop)
+        elif tag == "NM1" and qualifier in ("QC", "82", "IL", "74"):
+            people[qualifier] = walk.places(_NM1, start, stop)
+        elif tag == "DTM" and qualifier in _CLAIM_DATES:
+            dates[_CLAIM_DATES[qualifier]] = value
+        elif tag == "AMT" and qualifier == "AU":
+            coverage = value
+        else:
+            if tag in _REMARKS:
+                walk.remarks += [place for place in walk.places(_REMARKS[tag], start, stop) if place != ABSENT]
+            walk.other(tag, start, stop)
+    nobody = [ABSENT] * len(_NM1)
+    places = [
+        *walk.places(_CLP, 0, walk.first), *people.get("QC", nobody), *people.get("82", nobody), *dates, coverage,
+    ]  # fmt: skip
+    subscriber, corrected = (itemgetter(*people[who]) if who in people else None for who in ("IL", "74"))
+    return walk.layout(places, subscriber=subscriber, corrected=corrected)
