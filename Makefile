@@ -1,0 +1,38 @@
+# Commands for developers; `make help` lists them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+WORKERS ?= auto
+TESTS ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+.PHONY: venv
+venv: $(VENV)/installed ## Make the virtual environment from the hash-checked lock
+
+# The stamp keeps the lock's checksum: a fresh checkout's file times mean nothing.
+$(VENV)/installed: requirements-dev.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@sum=$$(cat requirements-dev.lock pyproject.toml | cksum); \
+	if [ "$$sum" != "$$(cat $@ 2>/dev/null)" ]; then \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . && \
+	  echo "$$sum" > $@; \
+	else touch $@; fi
+
+.PHONY: test
+test: venv ## Run all tests, on SQLite and PostgreSQL and in the browser (TESTS=path, WORKERS=2)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+
+.PHONY: check
+check: venv ## Style, types, imports, templates, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/djlint templates plugins --lint --quiet
+	$(BIN)/python -m pytest -q tests/core/test_migrations.py
