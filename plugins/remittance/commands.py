@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from hp_portal.api import db_session, show_money
 
-from . import reports
+from . import code_lists, reports
 from .blueprint import blueprint
 from .importing import import_file
 from .reports import ImportReport, totals
@@ -58,8 +58,10 @@ def _import_path(path: Path, *, show_progress: bool) -> ImportReport:
 
 
 def _with_bar(stream: BinaryIO, path: Path) -> ImportReport:
-    """Import under a progress bar, which click draws only on a terminal."""
-    with click.progressbar(length=path.stat().st_size, label=path.name, file=click.get_text_stream("stderr")) as bar:
+    """Import under a progress bar on a terminal."""
+    errors = click.get_text_stream("stderr")
+    size = path.stat().st_size
+    with click.progressbar(length=size, label=path.name, file=errors, hidden=not errors.isatty()) as bar:
         return import_file(db_session(), stream, path.name, progress=lambda read, _payments: bar.update(read - bar.pos))
 
 
@@ -85,3 +87,28 @@ def _print(report: ImportReport) -> None:
         click.echo(f"  {finding.severity}: {finding.message} ({finding.rule}, segment {finding.segment}{of})")
     if report.diagnostics_count > len(report.diagnostics):
         click.echo(f"  … and {report.diagnostics_count - len(report.diagnostics):,} more findings")
+
+
+@blueprint.cli.group("codes")
+def codes() -> None:
+    """The code lists that the plan has licensed."""
+
+
+@codes.command("load")
+@click.argument("name", metavar="LIST", type=click.Choice(list(code_lists.LISTS), case_sensitive=False))
+@click.argument("file", type=click.File("rb"))
+def load_command(name: str, file: BinaryIO) -> None:
+    """Load LIST (CARC or RARC) from FILE, CSV or XLSX with columns Code, Description, Start, Stop."""
+    session = db_session()
+    source = Path(file.name).name
+    try:
+        report = code_lists.load_list(session, name, code_lists.read_list(file, source), source)
+    except code_lists.UnusableList as error:
+        for line in error.errors:
+            click.echo(line, err=True)
+        raise click.ClickException("Nothing was loaded.") from error
+    session.commit()
+    click.echo(
+        f"{report.list}: {report.rows:,} rows ({report.added:,} new, {report.changed:,} changed, "
+        f"{report.removed:,} no longer there)."
+    )

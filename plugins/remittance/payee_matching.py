@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
 import sqlalchemy as sa
 
 from hp_portal import api
-from hp_portal.api import Payee, PortalSession
+from hp_portal.api import Job, Payee, PortalSession
 
 from .models import Claim, Payment
 
@@ -56,8 +57,10 @@ def find_payee(session: PortalSession, tin_hashes: list[bytes], npi: str | None)
 def match_unknown(session: PortalSession) -> int:
     """Give payments without a payee to the one that the payer's record has by now; returns how many. Commits nothing."""
     with api.whole(session, "match payments to the payer's record"):
+        # An NPI must be the record's in any case; a TIN's hash may differ there, when keys were rotated.
+        on_record = sa.or_(Payment.payee_npi.is_(None), sa.exists().where(Payee.npi == Payment.payee_npi))
         pairs = session.execute(
-            sa.select(Payment.payee_tin_hash, Payment.payee_npi).where(Payment.payee_id.is_(None)).distinct()
+            sa.select(Payment.payee_tin_hash, Payment.payee_npi).where(Payment.payee_id.is_(None), on_record).distinct()
         ).all()
         matched = 0
         for tin_hash, npi in pairs:
@@ -97,3 +100,13 @@ def _give(session: PortalSession, tin_hash: bytes | None, npi: str | None, payee
                 execution_options={"synchronize_session": False},
             )
     return len(ids)
+
+
+def match_soon(session: PortalSession) -> None:
+    """The worker's job: what the payer has added to its record is found within a minute."""
+    match_unknown(session)
+
+
+JOB = Job(
+    "remittance.match-payees", "Match payments to payees added to the record", dt.timedelta(minutes=1), match_soon
+)
