@@ -1,0 +1,150 @@
+"""The claims of a payment: a page of them, and one opened to its lines and adjustments."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from hp_portal.api import Listing, PortalSession
+
+from .models import Adjustment, Claim, Line
+from .numbers import name_key, number_key
+from .rows import AnyRow, AnySelect
+
+PAGE = 50
+SORTS = ("order", "patient", "claim", "service", "charged", "paid")
+
+_rows: AnySelect = sa.select(
+    Claim.payment_id,
+    Claim.claim,
+    Claim.patient_last_name,
+    Claim.patient_first_name,
+    Claim.patient_middle_name,
+    Claim.payer_control_number,
+    Claim.patient_control_number,
+    Claim.service_from,
+    Claim.service_to,
+    Claim.charged,
+    Claim.adjusted,
+    Claim.patient_responsibility,
+    Claim.paid,
+    Claim.status,
+    Claim.balanced,
+)
+_sort_columns: dict[str, Any] = {
+    "order": Claim.claim,
+    "patient": Claim.patient_key,
+    "claim": Claim.payer_control_key,
+    "service": Claim.service_from,
+    "charged": Claim.charged,
+    "paid": Claim.paid,
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which of a payment's claims, and in what order. `text` is part of a patient's name or of a claim number."""
+
+    text: str = ""
+    status: str = ""
+    sort: str = "order"
+    page: int = 1
+
+
+@dataclass(frozen=True)
+class OpenLine:
+    """A service line and why it is not paid as charged."""
+
+    line: Line
+    adjustments: list[Adjustment]
+
+
+@dataclass(frozen=True)
+class OpenClaim:
+    """A claim with its lines, and the adjustments of the claim itself."""
+
+    claim: Claim
+    lines: list[OpenLine]
+    adjustments: list[Adjustment] = field(default_factory=list)
+
+
+def read_sort(arguments: Mapping[str, Any]) -> str:
+    """`patient`, or `-patient` for descending; anything unknown is the order of the remittance."""
+    wanted = str(arguments.get("sort", "order"))
+    return wanted if wanted.removeprefix("-") in SORTS else "order"
+
+
+def list_claims(session: PortalSession, payment_id: int, wanted: Wanted) -> Listing[AnyRow]:
+    """One page of a payment's claims."""
+    where = [Claim.payment_id == payment_id, *_filter(wanted)]
+    column = _sort_columns[wanted.sort.removeprefix("-")]
+    ordered = column.desc().nulls_last() if wanted.sort.startswith("-") else column.asc().nulls_last()
+    total = session.scalar(sa.select(sa.func.count(Claim.claim)).where(*where)) or 0
+    rows = session.execute(
+        _rows.where(*where).order_by(ordered, Claim.claim).limit(PAGE).offset((wanted.page - 1) * PAGE)
+    ).all()
+    return Listing(list(rows), wanted.page, PAGE, total)
+
+
+def _filter(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
+    where: list[sa.ColumnElement[bool]] = []
+    if wanted.status:
+        where.append(Claim.status == wanted.status)
+    if wanted.text.strip():
+        where.append(_holds(wanted.text))
+    return where
+
+
+def _holds(text: str) -> sa.ColumnElement[bool]:
+    """Name or number holds what was typed: `Sample, Pat`, `Pat Sample`, `sam`, a piece of a number."""
+    last, comma, first = text.partition(",")
+    words = text.split()
+    names = [name_key(last, first)] if comma else [name_key(text, None).removesuffix(",")]
+    if not comma and len(words) > 1:
+        names.append(name_key(words[-1], "".join(words[:-1])))
+    conditions = [Claim.patient_key.contains(name, autoescape=True) for name in names if name.strip(",")]
+    if number := number_key(text):
+        conditions += [
+            column.contains(number, autoescape=True)
+            for column in (Claim.payer_control_key, Claim.patient_control_key)
+        ]
+    return sa.or_(*conditions) if conditions else sa.false()
+
+
+def statuses(session: PortalSession, payment_id: int) -> list[tuple[str, int]]:
+    """The statuses that a payment's claims have, and how many have each, the most frequent first."""
+    counted = sa.func.count(Claim.claim)
+    rows = session.execute(
+        sa.select(Claim.status, counted)
+        .where(Claim.payment_id == payment_id)
+        .group_by(Claim.status)
+        .order_by(counted.desc(), Claim.status)
+    )
+    return [(status, count) for status, count in rows if status is not None]
+
+
+def open_claim(session: PortalSession, payment_id: int, number: int) -> OpenClaim | None:
+    """A claim with everything below it, when it exists and one may see it."""
+    claim = session.scalar(sa.select(Claim).where(Claim.payment_id == payment_id, Claim.claim == number))
+    if claim is None:
+        return None
+    lines = session.scalars(
+        sa.select(Line).where(Line.payment_id == payment_id, Line.claim == number).order_by(Line.line)
+    ).all()
+    below: dict[int | None, list[Adjustment]] = defaultdict(list)
+    for adjustment in session.scalars(
+        sa.select(Adjustment)
+        .where(Adjustment.payment_id == payment_id, Adjustment.claim == number)
+        .order_by(Adjustment.position)
+    ):
+        below[adjustment.line if adjustment.level == "L" else None].append(adjustment)
+    return OpenClaim(claim, [OpenLine(line, below[line.line]) for line in lines], below[None])
+
+
+def claim_row(session: PortalSession, payment_id: int, number: int) -> AnyRow | None:
+    """A claim as the list shows it."""
+    return session.execute(_rows.where(Claim.payment_id == payment_id, Claim.claim == number)).one_or_none()

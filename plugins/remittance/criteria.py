@@ -1,0 +1,98 @@
+"""What can be searched by, read from what people type.
+
+Numbers, amounts and dates of payments may stand in a URL; what tells of a patient (`ClaimCriteria`) is posted and kept sealed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_AMOUNT = re.compile(r"^([0-9]{1,12})(?:\.([0-9]{1,2}))?$")
+
+# The columns a list of payments can be sorted by: its name in the URL.
+SORTS = ("date", "number", "payee", "amount")
+NEWEST_FIRST = "-date"
+
+
+class NotReadable(ValueError):
+    """Something typed is no amount or date; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class PaymentCriteria:
+    """What a payment must be like. Amounts are cents, both ends of a span belong to it; None and empty: any."""
+
+    number: str = ""
+    issued_from: dt.date | None = None
+    issued_to: dt.date | None = None
+    amount_min: int | None = None
+    amount_max: int | None = None
+    payee: int | None = None
+    zero: bool = False
+
+    def __bool__(self) -> bool:
+        return self != _ANY
+
+    @property
+    def only_number(self) -> bool:
+        return bool(self.number) and self == PaymentCriteria(number=self.number)
+
+    def for_url(self) -> dict[str, str]:
+        """The criteria as a query string has them."""
+        values = {
+            "number": self.number,
+            "issued_from": self.issued_from.isoformat() if self.issued_from else "",
+            "issued_to": self.issued_to.isoformat() if self.issued_to else "",
+            "amount_min": show_plain(self.amount_min),
+            "amount_max": show_plain(self.amount_max),
+            "payee": str(self.payee or ""),
+            "zero": "1" if self.zero else "",
+        }
+        return {name: value for name, value in values.items() if value}
+
+
+_ANY = PaymentCriteria()
+
+
+@dataclass(frozen=True)
+class ClaimCriteria:
+    """What a claim must be like. `claim_number` is the payer's or the provider's; the dates are of service."""
+
+    claim_number: str = ""
+    patient_account: str = ""
+    member_id: str = ""
+    last_name: str = ""
+    first_name: str = ""
+    service_from: dt.date | None = None
+    service_to: dt.date | None = None
+
+
+def read_amount(text: str | None) -> int | None:
+    """Cents of `1,234.5` or `$1,234.50`; None for nothing. Raises NotReadable."""
+    plain = re.sub(r"[\s$,]", "", text or "")
+    if not plain:
+        return None
+    match = _AMOUNT.match(plain)
+    if not match:
+        raise NotReadable("Enter an amount in dollars, such as 1234.50.")
+    return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
+
+
+def show_plain(cents: int | None) -> str:
+    """`1234.50`, as a field and a URL hold it."""
+    return "" if cents is None else f"{cents // 100}.{cents % 100:02d}"
+
+
+def read_number(arguments: Mapping[str, Any]) -> str:
+    """The number searched for, blanks around it and within cut to one."""
+    return " ".join(str(arguments.get("number", "")).split())
+
+
+def read_sort(arguments: Mapping[str, Any]) -> str:
+    """`date`, or `-date` for descending; anything unknown is newest first."""
+    wanted = str(arguments.get("sort", NEWEST_FIRST))
+    return wanted if wanted.removeprefix("-") in SORTS else NEWEST_FIRST

@@ -1,0 +1,140 @@
+"""The forms of Remittance Inquiry. Those whose values may stand in a URL are sent by GET and need no CSRF token."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, DateField, Field, SelectField, StringField
+from wtforms.validators import Length, Optional, ValidationError
+from wtforms.widgets import TextInput
+
+from .criteria import ClaimCriteria, NotReadable, PaymentCriteria, read_amount, show_plain
+from .numbers import number_key
+
+_DATE = "Enter a date as month, day and year."
+
+
+class AmountField(Field):  # type: ignore[misc]
+    """Dollars as people type them; `data` is cents."""
+
+    widget = TextInput()
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return show_plain(self.data)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.data = None
+        if valuelist:
+            try:
+                self.data = read_amount(valuelist[0])
+            except NotReadable as error:
+                raise ValueError(str(error)) from error
+
+
+class DayField(DateField):  # type: ignore[misc]
+    """A business date. Browsers without a date picker send what was typed: 3/2/2026 is read, too."""
+
+    def __init__(self, label: str, **values: Any) -> None:
+        super().__init__(label, [Optional()], format=["%Y-%m-%d", "%m/%d/%Y"], **values)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError as error:
+            raise ValueError(_DATE) from error
+
+
+def _later(first: Any, last: Any, text: str) -> None:
+    """Refuse a span that ends before it begins, at its end."""
+    if first.data is not None and last.data is not None and last.data < first.data:
+        raise ValidationError(text)
+
+
+class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
+    """What a payment is like. `payees`: pairs of id and name to choose from."""
+
+    class Meta:
+        csrf = False
+
+    issued_from = DayField("Issued from")
+    issued_to = DayField("Issued to")
+    amount_min = AmountField("Amount from", [Optional()])
+    amount_max = AmountField("Amount to", [Optional()])
+    payee = SelectField("Payee", [Optional()], coerce=str)
+    zero = BooleanField("Only payments of $0.00 and notices of no payment")
+
+    def __init__(self, payees: list[tuple[str, str]], **values: Any) -> None:
+        super().__init__(**values)
+        self.payee.choices = [("", "Every payee you can see"), *payees]
+
+    def validate_issued_to(self, field: Field) -> None:
+        _later(self.issued_from, field, "This date lies before the first one.")
+
+    def validate_amount_max(self, field: Field) -> None:
+        _later(self.amount_min, field, "This amount is lower than the first one.")
+
+    def criteria(self, number: str) -> PaymentCriteria:
+        """What was asked for; valid once the form is."""
+        return PaymentCriteria(
+            number,
+            self.issued_from.data,
+            self.issued_to.data,
+            self.amount_min.data,
+            self.amount_max.data,
+            int(self.payee.data) if self.payee.data else None,
+            self.zero.data,
+        )
+
+
+class ClaimSearchForm(FlaskForm):  # type: ignore[misc]
+    """What a claim is like: posted, because it tells of a patient."""
+
+    claim_number = StringField("Claim number", [Optional(), Length(max=80)])
+    patient_account = StringField("Patient account", [Optional(), Length(max=80)])
+    member_id = StringField("Member ID", [Optional(), Length(max=80)])
+    last_name = StringField("Patient’s last name", [Optional(), Length(max=100)])
+    first_name = StringField("First name, or its beginning", [Optional(), Length(max=100)])
+    service_from = DayField("Dates of service from")
+    service_to = DayField("Dates of service to")
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """At least one thing to search by, and for a name the dates of service."""
+        valid: bool = super().validate(extra_validators)
+        named = number_key(self.last_name.data)
+        if not any(number_key(field.data) for field in (self.claim_number, self.patient_account, self.member_id)):
+            if not named:
+                self.claim_number.errors = ["Enter a claim number, patient account, member ID or last name."]
+                return False
+            if not self.service_from.errors and self.service_from.data is None:
+                self.service_from.errors = ["A name needs the dates of service. Enter the first one."]
+                return False
+        if number_key(self.first_name.data) and not named:
+            self.last_name.errors = ["Enter the last name, too."]
+            return False
+        return valid
+
+    def validate_service_to(self, field: Field) -> None:
+        _later(self.service_from, field, "This date lies before the first one.")
+
+    def criteria(self) -> ClaimCriteria:
+        """What was asked for; valid once the form is. One date alone is that day."""
+        first: dt.date | None = self.service_from.data
+        return ClaimCriteria(
+            (self.claim_number.data or "").strip(),
+            (self.patient_account.data or "").strip(),
+            (self.member_id.data or "").strip(),
+            (self.last_name.data or "").strip(),
+            (self.first_name.data or "").strip(),
+            first,
+            self.service_to.data or first,
+        )
+
+
+class ClaimFilterForm(FlaskForm):  # type: ignore[misc]
+    """Words that the claims of a payment must hold: posted, because they tell of a patient."""
+
+    text = StringField("Patient or claim number", [Optional(), Length(max=100)])

@@ -1,0 +1,107 @@
+"""What the codes on a page mean: the plan's loaded text, else our own words, else nothing but the code."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hp_portal.api import PortalSession
+
+from .models import Adjustment, Claim, Code, Line, ProviderAdjustment
+from .plain_words import LIST_NAMES, OURS
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """A code of a list and its text; `ours` when the words are the portal's own. No text: an unknown code."""
+
+    list: str
+    code: str
+    text: str = ""
+    ours: bool = False
+
+    @property
+    def list_name(self) -> str:
+        return LIST_NAMES[self.list]
+
+
+class Meanings:
+    """Meanings by list and code; asking for an unknown code gives the bare code."""
+
+    def __init__(self, known: Mapping[tuple[str, str], Meaning]) -> None:
+        self._known = known
+
+    def __call__(self, list_name: str, code: str | None) -> Meaning:
+        return self._known.get((list_name, code or "")) or Meaning(list_name, code or "")
+
+    def all(self) -> list[Meaning]:
+        """Every code asked for, list by list."""
+        order = list(LIST_NAMES)
+        return sorted(self._known.values(), key=lambda one: (order.index(one.list), one.code.rjust(8)))
+
+    @property
+    def has_ours(self) -> bool:
+        return any(one.ours for one in self._known.values())
+
+
+def look_up(session: PortalSession, wanted: Mapping[str, Iterable[str | None]], on: dt.date | None) -> Meanings:
+    """The meanings of codes, by list, as they were on the day of a payment; None: as they are now."""
+    codes = {(name, code) for name, values in wanted.items() for code in values if code}
+    loaded = _loaded(session, codes, on)
+    known = {}
+    for name, code in codes:
+        text = loaded.get((name, code))
+        ours = OURS[name].get(code, "")
+        known[name, code] = Meaning(name, code, text or ours, ours=not text and bool(ours))
+    return Meanings(known)
+
+
+def _loaded(
+    session: PortalSession, codes: set[tuple[str, str]], on: dt.date | None
+) -> dict[tuple[str, str], str]:
+    if not codes:
+        return {}
+    rows = session.execute(
+        sa.select(Code.list, Code.code, Code.text, Code.valid_from, Code.valid_to)
+        .where(Code.list.in_({name for name, _ in codes}), Code.code.in_({code for _, code in codes}))
+        .order_by(Code.valid_from.asc().nulls_first())
+    )
+    found: dict[tuple[str, str], str] = {}
+    for name, code, text, first, last in rows:
+        if on is None or ((first is None or first <= on) and (last is None or last >= on)):
+            found[name, code] = text
+    return found
+
+
+def codes_of(session: PortalSession, payment_id: int, claim: int | None = None) -> dict[str, set[str | None]]:
+    """The codes that a payment uses, or one claim of it, by list."""
+    of_claim = [] if claim is None else [Claim.claim == claim]
+    of_line = [] if claim is None else [Line.claim == claim]
+    of_adjustment = [] if claim is None else [Adjustment.claim == claim]
+    claims = session.execute(
+        sa.select(Claim.status, Claim.remarks).where(Claim.payment_id == payment_id, *of_claim).distinct()
+    ).all()
+    adjustments = session.execute(
+        sa.select(Adjustment.group, Adjustment.reason)
+        .where(Adjustment.payment_id == payment_id, *of_adjustment)
+        .distinct()
+    ).all()
+    remarks = session.scalars(
+        sa.select(Line.remarks).where(Line.payment_id == payment_id, Line.remarks.is_not(None), *of_line).distinct()
+    ).all()
+    used: dict[str, set[str | None]] = {
+        "STATUS": {row.status for row in claims},
+        "GROUP": {row.group for row in adjustments},
+        "CARC": {row.reason for row in adjustments},
+        "RARC": {code for text in (*remarks, *(row.remarks for row in claims)) for code in (text or "").split()},
+    }
+    if claim is None:
+        used["PLB"] = set(
+            session.scalars(
+                sa.select(ProviderAdjustment.reason).where(ProviderAdjustment.payment_id == payment_id).distinct()
+            )
+        )
+    return used

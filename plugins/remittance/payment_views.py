@@ -1,0 +1,217 @@
+"""The pages of one payment and of its claims."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, abort, request, url_for
+from flask.typing import ResponseReturnValue
+
+from hp_portal.api import (
+    Listing,
+    PortalSession,
+    access,
+    can,
+    db_session,
+    page,
+    page_number,
+    record,
+    redirect_to,
+    settings,
+    the_actor,
+    wants_fragment,
+)
+
+from . import claims, glossary, history, kept_searches, payments
+from .blueprint import blueprint
+from .downloads.reasons import REASONS, USUAL
+from .forms import ClaimFilterForm
+from .models import Claim, Payment
+from .plain_words import method_word, payment_word, status_word
+from .views import READ
+
+_FILTER = "claims of a payment"
+WORDS: dict[str, Any] = {
+    "method_word": method_word,
+    "payment_word": payment_word,
+    "status_word": status_word,
+    "reasons": REASONS,
+    "usual_reason": USUAL,
+}
+
+
+@blueprint.get("/payments/<int:payment_id>")
+@access.requires(READ)
+def payment(payment_id: int) -> ResponseReturnValue:
+    db = db_session()
+    found = _payment_or_404(db, payment_id)
+    token, gone, text = request.args.get("filter", ""), False, ""
+    if token:
+        try:
+            text = _kept_text(db, payment_id, token)
+        except kept_searches.SearchGone:
+            token, gone = "", True
+    return _payment_page(db, found, text, token, gone=gone)
+
+
+@blueprint.post("/payments/<int:payment_id>/filter")
+@access.requires(READ)
+def filter_claims(payment_id: int) -> ResponseReturnValue:
+    """A name or number to filter by comes by POST; the answer's address has a word for it."""
+    db, form = db_session(), ClaimFilterForm()
+    found = _payment_or_404(db, payment_id)
+    if not form.validate_on_submit():
+        return _payment_page(db, found, "", "", form=form, status=422)
+    values: dict[str, Any] = {name: request.form[name] for name in ("status", "sort") if request.form.get(name)}
+    if text := (form.text.data or "").strip():
+        values["filter"] = kept_searches.keep(db, the_actor(), _FILTER, {"payment": payment_id, "text": text})
+    db.commit()
+    return redirect_to(url_for("remittance.payment", payment_id=payment_id, **values) + "#claims-of-payment")
+
+
+@blueprint.get("/payments/<int:payment_id>/claims/<int:number>")
+@access.requires(READ)
+def claim(payment_id: int, number: int) -> ResponseReturnValue:
+    """A claim: for htmx its row opened in place (closed again with ?closed=1), else a page of its own."""
+    db = db_session()
+    if request.args.get("closed") and wants_fragment():
+        row = claims.claim_row(db, payment_id, number)
+        if row is None:
+            abort(404)
+        return page("remittance/claim_row.html", "closed", row=row, **WORDS)
+    opened = claims.open_claim(db, payment_id, number)
+    found = payments.find_payment(db, payment_id)
+    if opened is None or found is None:
+        abort(404)
+    record(db, "remittance.claim.viewed", payment=payment_id, claim=number)
+    context = _claim_context(db, found, opened)
+    db.commit()
+    if wants_fragment():
+        return page("remittance/claim_row.html", "opened", row=opened.claim, **context)
+    return page("remittance/claim.html", **context)
+
+
+def _claim_context(db: PortalSession, found: Payment, opened: claims.OpenClaim) -> dict[str, Any]:
+    used = glossary.codes_of(db, found.id, opened.claim.claim)
+    return {
+        "payment": found,
+        "claim": opened.claim,
+        "opened": opened,
+        "history": history.history(db, opened.claim),
+        "meaning": glossary.look_up(db, used, found.effective_on),
+        "downloads": _downloads(found.id, opened.claim),
+        **WORDS,
+    }
+
+
+def _payment_or_404(db: PortalSession, payment_id: int) -> Payment:
+    found = payments.find_payment(db, payment_id)
+    if found is None:
+        abort(404)
+    return found
+
+
+def _kept_text(db: PortalSession, payment_id: int, token: str) -> str:
+    values = kept_searches.find(db, the_actor(), _FILTER, token)
+    if values["payment"] != payment_id:
+        raise kept_searches.SearchGone
+    return str(values["text"])
+
+
+def _payment_page(
+    db: PortalSession,
+    found: Payment,
+    text: str,
+    token: str,
+    *,
+    gone: bool = False,
+    form: ClaimFilterForm | None = None,
+    status: int = 200,
+) -> Response:
+    """The payment's page, or for htmx its claims. `text` filters the claims, `token` is the word for it."""
+    wanted = claims.Wanted(
+        text, request.args.get("status", ""), claims.read_sort(request.args), page_number(request.args)
+    )
+    rows = _listing(claims.list_claims(db, found.id, wanted), found.id, wanted, token)
+    context: dict[str, Any] = {
+        "payment": found,
+        "rows": rows,
+        "wanted": wanted,
+        "token": token,
+        "gone": gone,
+        "sorts": _sorts(found.id, wanted, token),
+        "everything": url_for("remittance.payment", payment_id=found.id),
+        **WORDS,
+    }
+    record(
+        db,
+        "remittance.payment.viewed",
+        payment=found.id,
+        number=found.trace_number,
+        shown=len(rows.rows),
+        page=wanted.page,
+    )
+    if not wants_fragment():
+        context |= _whole_payment(db, found)
+        context["form"] = form or ClaimFilterForm(formdata=None, text=text)
+    db.commit()
+    return page("remittance/payment.html", "claims", status=status, **context)
+
+
+def _whole_payment(db: PortalSession, found: Payment) -> dict[str, Any]:
+    """What stands around the claims."""
+    return {
+        "tin": payments.masked_tin(db, found),
+        "proof": payments.balance(db, found),
+        "contacts": payments.contacts(found, settings().payer),
+        "adjustments": history.provider_adjustments(db, found),
+        "statuses": claims.statuses(db, found.id),
+        "meaning": glossary.look_up(db, glossary.codes_of(db, found.id), found.effective_on),
+        "downloads": _downloads(found.id),
+    }
+
+
+def _listing(found: Listing[Any], payment_id: int, wanted: claims.Wanted, token: str) -> Listing[Any]:
+    if found.number > found.pages:
+        abort(404)
+    return Listing(
+        found.rows, found.number, found.size, found.total, lambda number: _url(payment_id, wanted, token, page=number)
+    )
+
+
+def _url(payment_id: int, wanted: claims.Wanted, token: str, *, sort: str | None = None, page: int = 1) -> str:
+    sort = wanted.sort if sort is None else sort
+    values: dict[str, Any] = {
+        "status": wanted.status,
+        "filter": token,
+        "sort": "" if sort == "order" else sort,
+        "page": page if page > 1 else "",
+    }
+    given = {name: value for name, value in values.items() if value}
+    return url_for("remittance.payment", payment_id=payment_id, **given) + "#claims-of-payment"
+
+
+def _sorts(payment_id: int, wanted: claims.Wanted, token: str) -> dict[str, tuple[str, str | None]]:
+    column, descending = wanted.sort.removeprefix("-"), wanted.sort.startswith("-")
+    addresses = {}
+    for name in claims.SORTS:
+        turned = f"-{name}" if name == column and not descending else name
+        direction = ("descending" if descending else "ascending") if name == column else None
+        addresses[name] = (_url(payment_id, wanted, token, sort=turned), direction)
+    return addresses
+
+
+_FORMATS = (("PDF", "pdf"), ("Excel", "xlsx"), ("CSV", "csv"), ("835", "835"))
+
+
+def _downloads(payment_id: int, of_claim: Claim | None = None) -> list[tuple[str, str]]:
+    """What can be downloaded: a label and an address each."""
+    if not can("remittance:payment:download"):
+        return []
+    if of_claim is not None:
+        address = url_for("remittance.claim_pdf", payment_id=payment_id, claim=of_claim.claim)
+        return [("PDF of this claim", address)]
+    return [
+        (label, url_for(f"remittance.payment_{kind}", payment_id=payment_id))
+        for label, kind in _FORMATS
+    ]
