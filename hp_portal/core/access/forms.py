@@ -9,6 +9,7 @@ from wtforms import StringField
 from wtforms.validators import DataRequired, Length, ValidationError
 
 from hp_portal.core.organizations.identifiers import BadIdentifier, parse_npi, parse_tin
+from hp_portal.core.web.cleaning import one_line
 
 
 class AddPayeeForm(FlaskForm):  # type: ignore[misc]
@@ -25,6 +26,7 @@ class AddPayeeForm(FlaskForm):  # type: ignore[misc]
     number = StringField(
         "Check, EFT or non-payment notice number",
         [DataRequired("Enter the number of a payment to this Tax ID."), Length(max=60)],
+        filters=[one_line],
         render_kw={"autocomplete": "off"},
     )
 

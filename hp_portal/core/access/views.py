@@ -19,6 +19,7 @@ from hp_portal.core.access.models import PROOFS
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.audit.record import record
 from hp_portal.core.identity.attempts import TooManyAttempts
+from hp_portal.core.identity.views import wait_words, with_retry_after
 from hp_portal.core.organizations.identifiers import parse_npi, parse_tin
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
@@ -73,8 +74,8 @@ def add_post() -> ResponseReturnValue:
         return _add_page(form, 422)
     except TooManyAttempts as error:
         db.rollback()
-        form.form_errors = [f"Too many numbers that did not match. Wait {error.minutes} min, or contact us."]
-        return _add_page(form, 429)
+        form.form_errors = [f"Too many numbers that did not match. Wait {wait_words(error)}, or contact us."]
+        return with_retry_after(_add_page(form, 429), error)
     except AlreadyLinked:
         db.rollback()
         flash("Your organization has this Tax ID and NPI already.", "info")

@@ -47,7 +47,7 @@ def matrix(session: PortalSession, applications: Iterable[Application]) -> list[
         (setting.application, setting.audience): (setting, name)
         for setting, name in session.execute(
             sa.select(ApplicationSetting, Person.name).outerjoin(Person, Person.id == ApplicationSetting.changed_by_id)
-        ).tuples()
+        )
     }
     rows = []
     for application in applications:

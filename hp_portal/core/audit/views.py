@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
@@ -23,7 +24,7 @@ def newest_shown() -> int | None:
     return asked if asked is not None and 0 < asked < 2**63 else None
 
 
-def steady_pages(listing: Listing[Activity], endpoint: str, **arguments: str) -> Listing[Activity]:
+def steady_pages(listing: Listing[Activity], endpoint: str, **arguments: Any) -> Listing[Activity]:
     """The same page of a list, its pager leading to pages that later events do not shift."""
     newest = newest_shown()
     if newest is None and listing.rows:

@@ -6,11 +6,14 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, PasswordField, StringField
 from wtforms.validators import DataRequired, EqualTo, InputRequired, Length
 
+from hp_portal.core.web.cleaning import one_line
+
 
 class SignInForm(FlaskForm):  # type: ignore[misc]
     username = StringField(
         "User name or e-mail",
         [DataRequired("Enter your user name or e-mail address."), Length(max=254)],
+        filters=[one_line],
         render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
     )
     password = PasswordField(

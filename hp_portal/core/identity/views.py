@@ -24,9 +24,19 @@ blueprint = Blueprint("identity", __name__)
 WRONG = "This user name and password do not go together. Check both, or ask your delegate for help."
 
 
-def too_many(error: TooManyAttempts) -> str:
-    minutes = "1 minute" if error.minutes == 1 else f"{error.minutes} minutes"
-    return f"Too many failed attempts. Wait {minutes}, then try again."
+def wait_words(error: TooManyAttempts) -> str:
+    """How long to wait, as people say it: `1 minute`, `14 minutes`."""
+    return "1 minute" if error.minutes == 1 else f"{error.minutes} minutes"
+
+
+def with_retry_after(response: Response, error: TooManyAttempts) -> Response:
+    """Tell programs, too, how long to wait."""
+    response.headers["Retry-After"] = str(int(error.wait.total_seconds()) + 1)
+    return response
+
+
+def _too_many(error: TooManyAttempts) -> str:
+    return f"Too many failed attempts. Wait {wait_words(error)}, then try again."
 
 
 def how_ended() -> str:
@@ -74,10 +84,8 @@ def sign_in_post() -> ResponseReturnValue:
     except TooManyAttempts as error:
         signing_in.record_blocked(db, form.username.data)
         db.commit()
-        form.form_errors = [too_many(error)]
-        response = _sign_in_page(form, 429)
-        response.headers["Retry-After"] = str(int(error.wait.total_seconds()) + 1)
-        return response
+        form.form_errors = [_too_many(error)]
+        return with_retry_after(_sign_in_page(form, 429), error)
     db.commit()
     # A new session and CSRF token: what was fixed before signing in is worth nothing after it.
     session.clear()
@@ -155,8 +163,8 @@ def change_password_post() -> ResponseReturnValue:
         return _password_page(form, 422)
     except TooManyAttempts as error:
         db.rollback()
-        form.form_errors = [too_many(error)]
-        return _password_page(form, 429)
+        form.form_errors = [_too_many(error)]
+        return with_retry_after(_password_page(form, 429), error)
     db.commit()
     flash("Your password is changed. Your other sessions have been ended.", "good")
     return redirect_to(url_for("pages.home"))

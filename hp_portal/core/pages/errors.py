@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 import structlog
-from flask import Flask, Response, g, make_response, render_template, request
+from flask import Flask, Response, current_app, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, InternalServerError
 
 from hp_portal.core.access.enforce import NotGiven, NotValidated, the_actor
 from hp_portal.core.applications.blank import delegate_names
 from hp_portal.core.web.render import db_session, wants_fragment
 
 log = structlog.get_logger(__name__)
+
+
+# The database does not answer, refuses, or all connections stay busy.
+DATABASE_GONE = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
 
 def error_response(code: int, detail: str | None = None, retry_after: int | None = None) -> Response:
@@ -33,9 +37,15 @@ def _bare(code: int) -> Response:
     """When even the page around an error may fail."""
     template = "errors/fragment.html" if wants_fragment() else "errors/bare.html"
     context = {"code": code, "detail": None, "retry_after": None, "request_id": g.get("request_id", "")}
-    from flask import current_app
-
     return make_response(current_app.jinja_env.get_template(template).render(**context), code)
+
+
+def unavailable(error: Exception) -> Response:
+    """503, and when to come back."""
+    log.error("database.unavailable", request_id=g.get("request_id", ""), exc_info=error)
+    response = _bare(503)
+    response.headers["Retry-After"] = "10"
+    return response
 
 
 def install(app: Flask) -> None:
@@ -43,12 +53,19 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
-        code = error.code or 500
-        if code < 400:
+        if isinstance(error, InternalServerError):
+            # Either a view aborted, or answering an earlier error failed: the page around it cannot be relied upon.
+            cause = error.original_exception
+            return unavailable(cause) if isinstance(cause, DATABASE_GONE) else _bare(500)
+        if error.response is not None or error.code is None or error.code < 400:
             return make_response(error.get_response())
-        if code == 413:
-            return error_response(413)
-        return error_response(code)
+        wait = getattr(error, "retry_after", None)
+        response = error_response(error.code, retry_after=wait if isinstance(wait, int) else None)
+        for name, value in error.get_headers():
+            # Allow of a 405, Retry-After of a 429
+            if name not in ("Content-Type", "Content-Length"):
+                response.headers[name] = value
+        return response
 
     @app.errorhandler(CSRFError)
     def csrf_error(error: CSRFError) -> Response:
@@ -73,12 +90,8 @@ def install(app: Flask) -> None:
             "The home page says what is missing.",
         )
 
-    @app.errorhandler(sa.exc.OperationalError)
-    def database_gone(error: sa.exc.OperationalError) -> Response:
-        log.error("database.unavailable", request_id=g.get("request_id", ""), exc_info=error)
-        response = _bare(503)
-        response.headers["Retry-After"] = "10"
-        return response
+    for kind in DATABASE_GONE:
+        app.register_error_handler(kind, unavailable)
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:

@@ -8,24 +8,30 @@ from flask_wtf import FlaskForm
 from wtforms import DateField, Form, SelectField, StringField
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
+from hp_portal.core.web.cleaning import one_line
+
 
 class LookupForm(FlaskForm):  # type: ignore[misc]
     query = StringField(
         "Name, user name, e-mail, Tax ID, NPI or vendor number",
         [DataRequired("Enter what to look for."), Length(2, 200, "Enter 2 to 200 characters.")],
+        filters=[one_line],
         render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
     )
 
 
-class ActivityForm(Form):
+class ActivityForm(Form):  # type: ignore[misc]
     """Read from the address: nothing in it is about a member, and a search can be kept as a bookmark."""
 
     person = StringField(
         "Person",
         [Optional(), Length(max=200)],
+        filters=[one_line],
         render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
     )
-    organization = StringField("Organization", [Optional(), Length(max=200)], render_kw={"autocomplete": "off"})
+    organization = StringField(
+        "Organization", [Optional(), Length(max=200)], filters=[one_line], render_kw={"autocomplete": "off"}
+    )
     event = SelectField("What was done", [Optional()])
     since = DateField("From", [Optional()])
     until = DateField("To", [Optional()])

@@ -70,10 +70,19 @@ class Found:
         return len(self.organizations) + len(self.people) + len(self.payees)
 
 
+# An EIN or SSN as people write them, in the midst of other words.
+_TIN_LIKE = re.compile(r"(?<!\d)(?:\d{2}[\s.\-]?\d{7}|\d{3}[\s.\-]?\d{2}[\s.\-]?\d{4})(?!\d)")
+
+
 def may_be_tin(query: str) -> bool:
-    """Could this be a Tax ID, whole or mistyped? Such a query is kept out of addresses, and masked in the record."""
+    """Could this hold a Tax ID, whole or mistyped? Such a query is kept out of addresses, and masked in the record."""
     digits = re.sub(r"[\s.\-]", "", query)
-    return digits.isdecimal() and 7 <= len(digits) != 10
+    return (digits.isdecimal() and 7 <= len(digits) != 10) or _TIN_LIKE.search(query) is not None
+
+
+def _masked(query: str) -> str:
+    """The query with all but its last four digits hidden."""
+    return re.sub(r"\d(?=(?:\D*\d){4})", "•", query)
 
 
 def search(session: PortalSession, query: str) -> Found:
@@ -85,7 +94,7 @@ def search(session: PortalSession, query: str) -> Found:
         _people(session, query),
         payees,
     )
-    shown = mask_tin(re.sub(r"\D", "", query)) if may_be_tin(query) else query
+    shown = _masked(query) if may_be_tin(query) else query
     record(session, "staff.people.searched", query=shown, found=found.total)
     return found
 
@@ -149,7 +158,7 @@ def _people(session: PortalSession, query: str) -> list[FoundPerson]:
 
 
 def _payees(session: PortalSession, query: str) -> list[FoundPayee]:
-    wanted = [
+    wanted: list[sa.ColumnElement[bool]] = [
         Payee.vendor_number.in_({query, query.upper()}),
         Payee.tin_hash.in_(_tin_hashes(session, query)),
     ]

@@ -1,0 +1,386 @@
+"""Signing in and out: who is let in, for how long, how often one may try, where one lands."""
+
+from __future__ import annotations
+
+import datetime as dt
+from urllib.parse import urlsplit
+
+import pytest
+import sqlalchemy as sa
+from argon2 import PasswordHasher
+from flask import Flask
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from werkzeug.test import TestResponse
+
+from hp_portal import clock
+from hp_portal.core.access.enforce import safe_next
+from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.identity import passwords
+from hp_portal.core.identity.models import Acceptance, Person, SignIn
+from tests.conftest import MakeApp
+from tests.support.client import PortalClient, heading_of
+from tests.support.world import PASSWORD, World
+
+
+class Clock:
+    """The time, as the test sets it."""
+
+    def __init__(self) -> None:
+        self.time = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
+
+    def now(self) -> dt.datetime:
+        return self.time
+
+    def forward(self, **amount: float) -> None:
+        self.time += dt.timedelta(**amount)
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock_of_test = Clock()
+    monkeypatch.setattr(clock, "now", clock_of_test.now)
+    return clock_of_test
+
+
+def enter(client: PortalClient, name: str, password: str = PASSWORD, *, to: str = "") -> TestResponse:
+    return client.post("/sign-in", {"username": name, "password": password, "next": to})
+
+
+def events(world: World) -> list[str]:
+    with world.session() as session:
+        return list(session.scalars(sa.select(AuditEvent.event).order_by(AuditEvent.id)))
+
+
+def is_in(client: PortalClient) -> bool:
+    return client.get("/my-sign-ins").status_code == 200
+
+
+@pytest.mark.parametrize("typed", ["a.clerk", " A.Clerk ", "a.clerk@office.example", "A.CLERK@Office.Example"])
+def test_user_name_or_email_in_any_case(world: World, typed: str) -> None:
+    world.person("a.clerk")
+    client = world.client()
+    answer = enter(client, typed)
+    assert (answer.status_code, answer.location) == (303, "/")
+    assert is_in(client)
+    assert events(world) == ["identity.sign-in.succeeded"]
+
+
+def test_the_page_asked_for_comes_after_signing_in(world: World) -> None:
+    world.person("a.clerk")
+    client = world.client()
+    asked = client.get("/my-activity?page=2")
+    assert asked.status_code == 303
+    form = client.get(asked.location)
+    assert 'value="/my-activity?page=2"' in form.text
+    assert "Sign in to open this page" in form.text
+    assert enter(client, "a.clerk", to="/my-activity?page=2").location == "/my-activity?page=2"
+    assert client.get("/sign-in?next=/contact").location == "/contact"
+
+
+def test_wrong_answers_are_alike_and_cost_the_same(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.person("a.clerk")
+    gone = world.person("b.gone")
+    with world.session() as session:
+        session.get_one(Person, gone.id).deactivated_at = clock.now()
+    verified = []
+    verify = passwords._hasher.verify
+
+    class Counting:
+        def __getattr__(self, name: str) -> object:
+            return getattr(hasher, name)
+
+        def verify(self, *arguments: str) -> bool:
+            verified.append(arguments[0])
+            return bool(verify(*arguments))
+
+    hasher = passwords._hasher
+    monkeypatch.setattr(passwords, "_hasher", Counting())
+    answers = []
+    for name, password in (("a.clerk", "not this one"), ("nobody", "not this one"), ("b.gone", PASSWORD)):
+        answer = enter(world.client(), name, password)
+        assert "do not go together" in answer.text
+        answers.append((answer.status_code, heading_of(answer), len(verified)))
+        verified.clear()
+    assert answers == [(422, "Sign in", 1)] * 3
+    assert events(world) == ["identity.sign-in.failed"] * 3
+
+
+def test_an_unknown_name_is_recorded_as_a_hash(world: World) -> None:
+    enter(world.client(), "my-secret-typed-here")
+    with world.session() as session:
+        fields = session.scalars(sa.select(AuditEvent.fields)).one()
+    assert "my-secret" not in fields
+
+
+@pytest.mark.parametrize("name", ["a.clerk", "nobody"])
+def test_an_account_pauses_whichever_worker_is_asked(
+    database_url: str, make_app: MakeApp, time: Clock, name: str
+) -> None:
+    """The same for names that do not exist."""
+    workers = [make_app(database_url, attempts_per_account=4) for _ in range(2)]
+    world = World(workers[0])
+    world.person("a.clerk")
+    for number in range(4):
+        assert enter(PortalClient(workers[number % 2]), name, "wrong").status_code == 422
+    time.forward(minutes=1, seconds=30)
+    for worker in workers:
+        blocked = enter(PortalClient(worker), name)
+        assert blocked.status_code == 429
+        assert "Wait 14 minutes" in blocked.text
+        assert blocked.headers["Retry-After"] == str(13 * 60 + 31)
+    assert events(world)[-1] == "identity.sign-in.blocked"
+    time.forward(minutes=13, seconds=31)
+    assert enter(PortalClient(workers[0]), name).status_code == (303 if name == "a.clerk" else 422)
+
+
+def test_an_address_pauses_whichever_worker_is_asked(database_url: str, make_app: MakeApp) -> None:
+    workers = [make_app(database_url, attempts_per_address=4) for _ in range(2)]
+    World(workers[0]).person("a.clerk")
+    for number in range(4):
+        assert enter(PortalClient(workers[number % 2]), f"name{number}", "wrong").status_code == 422
+    assert enter(PortalClient(workers[1]), "a.clerk").status_code == 429
+
+
+def test_a_success_starts_the_account_s_count_anew(database_url: str, make_app: MakeApp) -> None:
+    app = make_app(database_url, attempts_per_account=3)
+    World(app).person("a.clerk")
+    for _ in range(3):
+        for _ in range(2):
+            assert enter(PortalClient(app), "a.clerk", "wrong").status_code == 422
+        assert enter(PortalClient(app), "a.clerk").status_code == 303
+
+
+def test_a_hash_of_other_parameters_is_made_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = world.person("a.clerk")
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=2, memory_cost=16, parallelism=1))
+    assert enter(world.client(), "a.clerk").status_code == 303
+    with world.session() as session:
+        stronger = session.get_one(Person, person.id).password_hash
+    assert stronger != person.password_hash
+    assert "m=16,t=2" in stronger
+    assert enter(world.client(), "a.clerk").status_code == 303
+
+
+def test_control_characters_are_dropped(world: World) -> None:
+    world.person("a.clerk")
+    assert enter(world.client(), "a.cl\0erk\t").status_code == 303
+    assert enter(world.client(), "\0").status_code == 422
+
+
+# ---- how long it lasts
+
+
+def test_a_session_ends_when_nothing_happens(world: World, time: Clock) -> None:
+    world.person("a.clerk")
+    client = world.sign_in("a.clerk")
+    time.forward(minutes=14)
+    assert is_in(client)
+    time.forward(minutes=14)
+    assert is_in(client), "the request before counts as activity"
+    time.forward(minutes=15)
+    asked = client.get("/my-activity")
+    assert asked.status_code == 303
+    assert "Your session has ended" in client.get(asked.location).text
+    assert "Your session has ended" in client.get("/").text
+    assert "Your session has ended" not in world.client().get("/sign-in").text
+
+
+def test_a_session_ends_at_last_however_busy(world: World, time: Clock) -> None:
+    world.person("a.clerk")
+    client = world.sign_in("a.clerk")
+    for _ in range(12 * 6 - 1):
+        time.forward(minutes=10)
+        assert is_in(client)
+    time.forward(minutes=10)
+    assert not is_in(client)
+
+
+def test_staying_signed_in_counts_at_once(world: World, time: Clock) -> None:
+    world.person("a.clerk")
+    client = world.sign_in("a.clerk")
+    for _ in range(3):
+        time.forward(minutes=14)
+        assert client.post("/sign-in/keep-alive").status_code == 204
+    time.forward(minutes=15)
+    assert client.post("/sign-in/keep-alive").status_code == 303
+
+
+def test_htmx_is_told_of_an_ended_session(world: World, time: Clock) -> None:
+    world.person("a.clerk")
+    client = world.sign_in("a.clerk")
+    time.forward(minutes=16)
+    current = {"HX-Current-URL": "http://localhost/my-activity?page=3"}
+    answer = client.get("/my-activity?page=4", fragment=True, headers=current)
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "/sign-in?next=/my-activity")
+    assert answer.text == ""
+
+
+def test_signing_out_ends_the_row_not_only_the_cookie(world: World) -> None:
+    world.person("a.clerk")
+    client = world.client()
+    enter(client, "a.clerk")
+    copy = world.client()
+    with client.flask.session_transaction() as kept, copy.flask.session_transaction() as other:
+        other["_user_id"] = kept["_user_id"]
+    assert is_in(copy)
+    left = client.post("/sign-out")
+    assert left.location == "/sign-in?ended=signed-out"
+    assert "You are signed out" in client.get(left.location).text
+    assert not is_in(client)
+    assert not is_in(copy)
+
+
+def test_one_can_end_another_session_of_one_s_own(world: World) -> None:
+    world.person("a.clerk")
+    world.person("b.clerk")
+    here, there, stranger = world.sign_in("a.clerk"), world.sign_in("a.clerk"), world.sign_in("b.clerk")
+    with world.session() as session:
+        _, there_id, stranger_id = session.scalars(sa.select(SignIn.id).order_by(SignIn.id))
+    listed = here.get("/my-sign-ins")
+    assert f"/my-sign-ins/{there_id}/end" in listed.text
+    assert f"/my-sign-ins/{stranger_id}/end" not in listed.text
+    assert here.post(f"/my-sign-ins/{stranger_id}/end").status_code == 404
+    assert is_in(stranger)
+    assert here.post(f"/my-sign-ins/{there_id}/end").location == "/my-sign-ins"
+    assert not is_in(there)
+    assert "That session has been ended" in here.get("/my-sign-ins").text
+    with world.session() as session:
+        assert session.get_one(SignIn, there_id).end_reason == "ended by the person"
+
+
+# ---- the password
+
+
+NEW = "purple-anchor-window-2031"
+
+
+def change(client: PortalClient, current: str, new: str, again: str | None = None) -> TestResponse:
+    return client.post("/change-password", {"current": current, "new": new, "again": new if again is None else again})
+
+
+def test_a_new_password_ends_the_other_sessions(world: World) -> None:
+    world.person("a.clerk")
+    here, there = world.sign_in("a.clerk"), world.sign_in("a.clerk")
+    assert change(here, PASSWORD, NEW).location == "/"
+    assert "Your password is changed" in here.get("/").text
+    assert is_in(here)
+    assert not is_in(there)
+    assert enter(world.client(), "a.clerk").status_code == 422
+    assert enter(world.client(), "a.clerk", NEW).status_code == 303
+    assert "identity.password.changed" in events(world)
+
+
+@pytest.mark.parametrize(
+    ("new", "again", "says"),
+    [
+        ("short-42!", None, "at least 12 characters"),
+        ("password1234", None, "easy to guess"),
+        ("a.clerk@office.example", None, "easy to guess"),
+        (NEW, "something-else-entirely", "differ"),
+        ("x" * 201, None, "at most 200"),
+    ],
+)
+def test_a_poor_password_is_refused_with_advice(world: World, new: str, again: str | None, says: str) -> None:
+    world.person("a.clerk")
+    client = world.sign_in("a.clerk")
+    answer = change(client, PASSWORD, new, again)
+    assert answer.status_code == 422
+    assert says in answer.text
+    assert new not in answer.text
+    assert enter(world.client(), "a.clerk").status_code == 303
+
+
+def test_no_signs_or_digits_are_demanded(world: World) -> None:
+    world.person("a.clerk")
+    assert change(world.sign_in("a.clerk"), PASSWORD, "violet lantern carries seawater").status_code == 303
+
+
+def test_guessing_the_current_password_is_limited_like_signing_in(database_url: str, make_app: MakeApp) -> None:
+    world = World(make_app(database_url, attempts_per_account=3))
+    world.person("a.clerk")
+    client = world.sign_in("a.clerk")
+    for _ in range(3):
+        assert "not the password you have now" in change(client, "wrong", NEW).text
+    blocked = change(client, PASSWORD, NEW)
+    assert blocked.status_code == 429
+    assert "Retry-After" in blocked.headers
+    assert enter(world.client(), "a.clerk").status_code == 429
+
+
+# ---- the terms of use
+
+
+def test_the_terms_come_first_and_again_with_a_new_version(database_url: str, make_app: MakeApp) -> None:
+    world = World(make_app(database_url))
+    world.person("a.clerk", terms=False)
+    client = world.sign_in("a.clerk")
+    assert client.get("/").location == "/terms"
+    asked = client.get("/my-activity")
+    assert asked.location == "/terms?next=/my-activity"
+    assert "Sample Health Plan" in client.get("/terms").text
+    refused = client.post("/terms", {"next": "/my-activity"})
+    assert refused.status_code == 422
+    assert "Tick the box" in refused.text
+    assert client.post("/terms", {"accept": "y", "next": "/my-activity"}).location == "/my-activity"
+    assert client.get("/my-activity").status_code == 200
+    assert "You have accepted these terms" in client.get("/terms").text
+
+    later = PortalClient(make_app(database_url, terms_version="2027-01"))
+    enter(later, "a.clerk")
+    assert later.get("/my-activity").location == "/terms?next=/my-activity"
+    later.post("/terms", {"accept": "y"})
+    with world.session() as session:
+        kept = session.execute(sa.select(Acceptance.version, Acceptance.address).order_by(Acceptance.id)).all()
+    assert [tuple(row) for row in kept] == [("2026-01", "127.0.0.1"), ("2027-01", "127.0.0.1")]
+
+
+def test_a_payer_has_terms_of_its_own(database_url: str, make_app: MakeApp, tmp_path: object) -> None:
+    path = f"{tmp_path}/terms.md"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("## Ours\n\nAs {payer} wants it <b>so</b>.\n")
+    world = World(make_app(database_url, terms_path=path))
+    world.person("a.clerk", terms=False)
+    assert "As Sample Health Plan wants it &lt;b&gt;so&lt;/b&gt;." in world.sign_in("a.clerk").get("/terms").text
+
+
+# ---- no open redirect
+
+
+NASTY = [
+    "https://evil.example/",
+    "//evil.example/",
+    "///evil.example/",
+    "/\\evil.example/",
+    "\\\\evil.example/",
+    "/%5cevil.example\\",
+    "javascript:alert(1)",
+    "http:evil.example",
+    "evil.example",
+    "/\t/evil.example",
+    "/\n/evil.example",
+    " //evil.example",
+    "https:/evil.example",
+    "/ok\r\nLocation: //evil.example",
+    "data:text/html,hi",
+]
+
+
+@pytest.mark.parametrize("target", NASTY)
+def test_signing_in_never_leads_away(sqlite_app: Flask, target: str) -> None:
+    world = World(sqlite_app)
+    world.person("a.clerk")
+    assert enter(world.client(), "a.clerk", to=target).location == "/"
+
+
+@given(target=st.text(alphabet="/\\:.@?#%\t\n\r a09ehtps", max_size=20))
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+def test_where_one_returns_to_is_a_path_of_the_portal(sqlite_app: Flask, target: str) -> None:
+    with sqlite_app.test_request_context():
+        result = safe_next(target)
+    # As browsers read it: backslashes are slashes, tabs and line ends vanish.
+    seen = result.replace("\\", "/").replace("\t", "").replace("\n", "").replace("\r", "")
+    assert seen.startswith("/")
+    assert not seen.startswith("//")
+    assert not urlsplit(seen).netloc
