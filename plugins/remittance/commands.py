@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import BinaryIO
 
@@ -59,9 +60,8 @@ def _import_path(path: Path, *, show_progress: bool) -> ImportReport:
 
 def _with_bar(stream: BinaryIO, path: Path) -> ImportReport:
     """Import under a progress bar on a terminal."""
-    errors = click.get_text_stream("stderr")
-    size = path.stat().st_size
-    with click.progressbar(length=size, label=path.name, file=errors, hidden=not errors.isatty()) as bar:
+    size, hidden = path.stat().st_size, not sys.stderr.isatty()
+    with click.progressbar(length=size, label=path.name, file=sys.stderr, hidden=hidden) as bar:
         return import_file(db_session(), stream, path.name, progress=lambda read, _payments: bar.update(read - bar.pos))
 
 

@@ -33,15 +33,16 @@ def load_demo(session: PortalSession) -> list[DemoCheck]:
         text = FileText(payer, _ORIGINATOR, written, control, of_month).encoded()
         import_file(session, io.BytesIO(text), f"demo-{month}.835")
     holders = {number: holder for number, (_, holder) in payees.items()}
+    by_number = {payment.number: payment for payment in payments}
     return [
         DemoCheck(
-            payment.number,
-            _METHODS[payment.method],
-            holders.get(payment.payee.vendor_number, _NOBODY),
-            WORTH_TRYING[payment.number],
+            number,
+            _METHODS[by_number[number].method],
+            holders.get(by_number[number].payee.vendor_number, _NOBODY),
+            what,
         )
-        for payment in sorted(payments, key=lambda payment: payment.number)
-        if payment.number in WORTH_TRYING
+        for number, what in WORTH_TRYING.items()
+        if number in by_number
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from flask import Blueprint, Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
@@ -49,12 +51,12 @@ def _imports_page(form: UploadForm, status: int = 200) -> Response:
     number = page_number(request.args)
     listing = _imports(number)
     active = _active_uploads()
-    busy = any(upload.state in uploads.ACTIVE for upload, _ in active)
+    busy = any(row.Upload.state in uploads.ACTIVE for row in active)
     context = {"listing": listing, "uploads": active, "busy": busy, "number": number}
     return page("remittance/staff/imports.html", "imports", form=form, status=status, **context)
 
 
-def _imports(number: int) -> Listing[sa.Row[tuple[RemittanceFile, str | None]]]:
+def _imports(number: int) -> Listing[Any]:
     """Files, newest first, with who imported them."""
     db = db_session()
     rows = db.execute(
@@ -68,7 +70,7 @@ def _imports(number: int) -> Listing[sa.Row[tuple[RemittanceFile, str | None]]]:
     return Listing(list(rows), number, _PAGE, total, lambda asked: url_for("remittance_staff.imports", page=asked))
 
 
-def _active_uploads() -> list[sa.Row[tuple[Upload, str]]]:
+def _active_uploads() -> list[Any]:
     """Uploads that are not imported yet, and those that failed lately."""
     lately = sa.and_(Upload.state == uploads.FAILED, Upload.uploaded_at > now() - uploads.FAILED_SHOWN)
     rows = db_session().execute(
@@ -77,7 +79,7 @@ def _active_uploads() -> list[sa.Row[tuple[Upload, str]]]:
         .where(sa.or_(Upload.state.in_(uploads.ACTIVE), lately))
         .order_by(Upload.id)
     )
-    return list(rows.all())
+    return list(rows)
 
 
 @blueprint.get("/")

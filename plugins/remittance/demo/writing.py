@@ -32,6 +32,10 @@ class Reason:
     amount: int
 
 
+def _turned(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    return tuple(Reason(reason.group, reason.code, -reason.amount) for reason in reasons)
+
+
 @dataclass(frozen=True)
 class Service:
     """A service line. What is paid is the charge less the reasons."""
@@ -82,9 +86,8 @@ class ClaimText:
 
     def reversed(self) -> ClaimText:
         """The claim taken back: every amount with the other sign."""
-        turn = lambda reasons: tuple(Reason(r.group, r.code, -r.amount) for r in reasons)  # noqa: E731
         services = tuple(
-            Service(s.procedure, -s.charged, turn(s.reasons), s.day, s.units, s.revenue) for s in self.services
+            Service(s.procedure, -s.charged, _turned(s.reasons), s.day, s.units, s.revenue) for s in self.services
         )
         return ClaimText(
             self.account,
@@ -95,7 +98,7 @@ class ClaimText:
             self.filing,
             self.facility,
             self.frequency,
-            turn(self.reasons),
+            _turned(self.reasons),
             self.drg,
             self.rendering,
             self.subscriber,
