@@ -54,23 +54,23 @@ class PortalClient:
     def _open(self, method: str, url: str, fragment: bool, check: bool, options: dict[str, Any]) -> TestResponse:
         headers = {**(FRAGMENT_HEADERS if fragment else {}), **options.pop("headers", {})}
         response = self.flask.open(url, method=method, headers=headers, **options)
-        if check and response.mimetype == "text/html" and not 300 <= response.status_code < 400:
-            check_response(response, f"{method} {url}")
+        if check and (problems := page_problems(response, f"{method} {url}")):
+            raise html.BadPage("; ".join(problems))
         return response
 
 
-def check_response(response: TestResponse, what: str) -> None:
-    """Raise html.BadPage naming the request when the answer breaks a rule of pages."""
-    text = response.text
-    if not text.strip():
-        return
+def page_problems(response: TestResponse, what: str) -> list[str]:
+    """The rules of pages that an answer breaks, with the request's name; none when it is no HTML."""
+    if response.mimetype != "text/html" or 300 <= response.status_code < 400 or not response.text.strip():
+        return []
     try:
-        if text.lstrip().lower().startswith("<!doctype"):
-            html.check_page(text)
+        if response.text.lstrip().lower().startswith("<!doctype"):
+            html.check_page(response.text)
         else:
-            html.check_fragment(text)
+            html.check_fragment(response.text)
     except html.BadPage as error:
-        raise html.BadPage(f"{what} ({response.status_code}): {error}") from None
+        return [f"{what} ({response.status_code}): {error}"]
+    return []
 
 
 def tree_of(response: TestResponse) -> ElementTree.Element:

@@ -14,8 +14,7 @@ from flask import Flask
 from hp_portal import migrations
 from hp_portal.app import create_app
 from hp_portal.core.applications.menu import start_settings
-from hp_portal.core.audit.triggers import create_triggers
-from hp_portal.database import Base, Database
+from hp_portal.database import Database
 from hp_portal.scopes import WholeScope
 from hp_portal.settings import Settings, load_settings
 
@@ -44,16 +43,9 @@ def settings_for(database_url: str, instance: Path, **values: Any) -> Settings:
 
 
 def prepare_database(app: Flask) -> None:
-    """Make the tables, by the migrations when there are any, and the staff's matrix as it starts."""
-    database = database_of(app)
-    if list((migrations.HERE / "core").glob("*.py")):
-        migrations.upgrade(app)
-    else:
-        Base.metadata.create_all(database.engine)
-        with database.engine.begin() as connection:
-            for statement in create_triggers(connection.dialect.name):
-                connection.exec_driver_sql(statement)
-    with database.new_session(WholeScope("the matrix as it starts")) as session:
+    """Make the tables, as `hp-portal db upgrade` does, and the staff's matrix as it starts."""
+    migrations.upgrade(app)
+    with database_of(app).new_session(WholeScope("the matrix as it starts")) as session:
         start_settings(session, app.extensions["hp_portal.plugins"].applications)
         session.commit()
 

@@ -25,7 +25,8 @@ class Rule:
     passive: bool = False
 
     def __str__(self) -> str:
-        return f"{self.kind}({self.permission})" if self.permission else self.kind
+        flags = [name for name in ("before_terms", "passive") if getattr(self, name)]
+        return " ".join([f"{self.kind}({self.permission})" if self.permission else self.kind, *flags])
 
 
 def _mark(rule: Rule) -> Callable[[View], View]:

@@ -1,0 +1,65 @@
+"""A plugin that uses every hook and every convention, as an example and for tests."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from hp_portal.api import (
+    Application,
+    Audience,
+    DemoCheck,
+    EventSpec,
+    Job,
+    PayeeRef,
+    PaymentProof,
+    Permission,
+    PortalEvent,
+    PortalSession,
+    StaffLink,
+    hookimpl,
+)
+
+from . import notes
+from .views import blueprint, public_blueprint, staff_blueprint
+
+events: list[PortalEvent] = []
+
+
+@hookimpl
+def portal_application() -> Application:
+    return Application(
+        key="sample",
+        label="Sample notes",
+        summary="Short notes of your organization.",
+        weight=90,
+        blueprint=blueprint,
+        index="sample.index",
+        staff_blueprint=staff_blueprint,
+        public_blueprint=public_blueprint,
+        permissions=(Permission("sample:note:read", "Read and write notes"),),
+        staff_permissions=(Permission("sample:note:count", "Count notes"),),
+        staff_links=(StaffLink("Sample notes", "sample_staff.count", "sample:note:count"),),
+        audit_events=(EventSpec("sample.note.written", "Wrote a note", ("note",)),),
+        starts_enabled_for=frozenset({Audience.PHYSICIAN}),
+    )
+
+
+@hookimpl
+def portal_verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeRef | None:
+    return notes.payee_of(session, proof)
+
+
+@hookimpl
+def portal_jobs() -> Sequence[Job]:
+    return [Job("sample.tidy", "Remove empty notes", dt.timedelta(hours=1), notes.remove_empty)]
+
+
+@hookimpl
+def portal_demo(session: PortalSession) -> Sequence[DemoCheck]:
+    return notes.load_demo(session)
+
+
+@hookimpl
+def portal_event(event: PortalEvent) -> None:
+    events.append(event)

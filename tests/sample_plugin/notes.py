@@ -1,0 +1,59 @@
+"""Notes of an organization."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hp_portal.api import (
+    Base,
+    DemoCheck,
+    Organization,
+    OwnedByOrganization,
+    Payee,
+    PayeeRef,
+    PaymentProof,
+    PortalEvent,
+    PortalSession,
+    key,
+    record,
+)
+
+
+class Note(Base, OwnedByOrganization):
+    """A short text."""
+
+    __tablename__ = "sample_note"
+
+    id: Mapped[key]
+    text: Mapped[str] = mapped_column(sa.Text())
+
+
+def write_note(session: PortalSession, organization_id: int, text: str) -> Note:
+    """Add a note, audited and announced."""
+    note = Note(organization_id=organization_id, text=text)
+    session.add(note)
+    session.flush()
+    record(session, "sample.note.written", note=note.id)
+    session.announce(PortalEvent("sample.note.written", {"note": note.id}))
+    return note
+
+
+def payee_of(session: PortalSession, proof: PaymentProof) -> PayeeRef | None:
+    """The payee of the one number the sample knows."""
+    if proof.number != "SAMPLE-1":
+        return None
+    payee_id = session.scalar(sa.select(Payee.id).where(Payee.npi == proof.npi))
+    return PayeeRef(payee_id, is_non_payment=False) if payee_id else None
+
+
+def remove_empty(session: PortalSession) -> None:
+    session.execute(sa.delete(Note).where(Note.text == ""))
+
+
+def load_demo(session: PortalSession) -> list[DemoCheck]:
+    organization = session.scalars(sa.select(Organization).order_by(Organization.id)).first()
+    if organization is None:
+        return []
+    write_note(session, organization.id, "A note of the demo")
+    return [DemoCheck("SAMPLE-1", "CHK", organization.name, "proves any payee")]
