@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -72,9 +73,7 @@ def balance(session: PortalSession, payment: Payment) -> Proof:
     unbalanced = 0
     if not payment.balanced:
         unbalanced = (
-            session.scalar(
-                sa.select(sa.func.count(Claim.claim)).where(Claim.payment_id == payment.id, ~Claim.balanced)
-            )
+            session.scalar(sa.select(sa.func.count(Claim.claim)).where(Claim.payment_id == payment.id, ~Claim.balanced))
             or 0
         )
     return Proof(payment.claims_paid, payment.provider_adjusted, payment.amount, difference, unbalanced)
@@ -88,7 +87,7 @@ def contacts(payment: Payment, payer: Payer) -> list[Contact]:
     """Whom to ask about this payment: as the remittance says, else the payer's own."""
     found = []
     for entry in json.loads(payment.payer_contacts or "[]"):
-        phone = entry.get("phone") or ""
+        phone = _phone(entry.get("phone"))
         if phone and entry.get("extension"):
             phone = f"{phone} ext. {entry['extension']}"
         url = entry.get("url") or ""
@@ -96,7 +95,7 @@ def contacts(payment: Payment, payer: Payer) -> list[Contact]:
             _PURPOSES.get(entry.get("kind") or "", "Contact"),
             entry.get("name") or "",
             phone,
-            entry.get("fax") or "",
+            _phone(entry.get("fax")),
             entry.get("email") or "",
             url,
         )
@@ -105,3 +104,9 @@ def contacts(payment: Payment, payer: Payer) -> list[Contact]:
     if not found and (payer.phone or payer.email):
         found = [Contact("Provider services", payer.hours, payer.phone, "", payer.email)]
     return found
+
+
+def _phone(text: str | None) -> str:
+    """A number of ten digits as people write it in the United States; any other as it is."""
+    match = re.fullmatch(r"1?(\d{3})(\d{3})(\d{4})", text or "")
+    return "-".join(match.groups()) if match else text or ""

@@ -30,7 +30,7 @@ from .blueprint import blueprint
 from .criteria import NEWEST_FIRST, SORTS, ClaimCriteria, PaymentCriteria, read_number, read_sort
 from .forms import ClaimSearchForm, PaymentSearchForm
 from .numbers import name_key, number_key
-from .plain_words import method_word, payment_word, status_word
+from .plain_words import payment_word, status_word
 
 READ = "remittance:payment:read"
 _DIGEST = "remittance inquiry"
@@ -207,7 +207,6 @@ def _page(*, status: int = 200, **shown: Any) -> Response:
         "opened": "",
         "payment_form": None,
         "claim_form": None,
-        "method_word": method_word,
         "payment_word": payment_word,
         "status_word": status_word,
         **shown,
