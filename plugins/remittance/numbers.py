@@ -11,6 +11,10 @@ _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 _LEADING_ZEROS = re.compile(r"^(NP)?0+(?=.)")
 
 
+_LONGEST = 100
+"""Keys are cut here: an index takes no text of any length, and nobody types more."""
+
+
 def number_key(text: str | None) -> str:
     """A check, EFT, NP, claim or member number without spaces, dashes, case and leading zeros (also those after `NP`).
 
@@ -18,8 +22,9 @@ def number_key(text: str | None) -> str:
     """
     if not text:
         return ""
-    key = _NOT_ALPHANUMERIC.sub("", text).upper()
-    return _LEADING_ZEROS.sub(r"\1", key)
+    key = _alphanumeric(text)
+    # Importing asks for every claim: no regular expression where it would change nothing.
+    return _LEADING_ZEROS.sub(r"\1", key)[:_LONGEST] if key[:1] in ("0", "N") else key[:_LONGEST]
 
 
 def name_key(last: str | None, first: str | None) -> str:
@@ -27,8 +32,8 @@ def name_key(last: str | None, first: str | None) -> str:
 
     A search for a last name, or for a last name and the beginning of the first, is a search for a prefix.
     """
-    return f"{_letters(last)},{_letters(first)}"
+    return f"{_alphanumeric(last or '')[:_LONGEST]},{_alphanumeric(first or '')[:_LONGEST]}"
 
 
-def _letters(text: str | None) -> str:
-    return _NOT_ALPHANUMERIC.sub("", text).upper() if text else ""
+def _alphanumeric(text: str) -> str:
+    return (text if text.isalnum() else _NOT_ALPHANUMERIC.sub("", text)).upper()
