@@ -1,6 +1,6 @@
 """payments, claims, imports
 
-Revision ID: 1795311129
+Revision ID: 1795312214
 Revises:
 """
 
@@ -11,10 +11,10 @@ from alembic import op
 
 import hp_portal.database
 
-revision = "1795311129"
+revision = "1795312214"
 down_revision = None
 branch_labels = ("remittance",)
-depends_on = "1795311124"
+depends_on = "1795312201"
 
 
 def upgrade() -> None:

@@ -1,0 +1,1 @@
+"""Benches: figures as ratios to a baseline of the same run. `make bench` prints them; docs/figures.md says what they mean."""

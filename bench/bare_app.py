@@ -1,0 +1,111 @@
+"""The baseline of the request bench: a Flask view with the search's query, template and audit insert, and nothing else.
+
+Served as `bench.bare_app:app` with the portal's own settings in the environment.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from importlib.resources import files
+from pathlib import Path
+from types import SimpleNamespace
+
+import sqlalchemy as sa
+from flask import Flask, request
+from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
+from jinja2_fragments.flask import render_block
+
+from hp_portal import clock
+from hp_portal.api import Listing
+from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.web import templating
+from hp_portal.database import make_engine
+from hp_portal.settings import load_settings
+from hp_portal_plugins.remittance.models import Payment
+from hp_portal_plugins.remittance.numbers import number_key
+from hp_portal_plugins.remittance.plain_words import method_word, payment_word, status_word
+
+ORGANIZATION = 1
+
+
+def make_app() -> Flask:
+    settings = load_settings()
+    app = Flask("bare", template_folder=str(files("hp_portal.templates")), static_folder=None)
+    plugin = Path(str(files("hp_portal_plugins") / "remittance"))
+    app.jinja_env.loader = ChoiceLoader([FileSystemLoader(str(files("hp_portal.templates"))), FileSystemLoader(plugin / "templates")])
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.globals["csrf_token"] = lambda: ""
+    templating.install(app, settings, version="bare")
+    for rule, endpoint in (
+        ("/apps/remittance/", "remittance.index"),
+        ("/apps/remittance/payments/<int:payment_id>", "remittance.payment"),
+    ):
+        app.add_url_rule(rule, endpoint, lambda **_: "")
+    engine = make_engine(settings.database_url, settings.database_pool)
+    app.add_url_rule("/search", "search", _view(engine))
+    return app
+
+
+def _view(engine: sa.Engine):  # type: ignore[no-untyped-def]
+    payment = Payment.__table__.c
+    grant = sa.table("access_grant", sa.column("payee_id"), sa.column("organization_id"), sa.column("ended_at"))
+    granted = sa.select(grant.c.payee_id).where(grant.c.organization_id == sa.bindparam("organization"), grant.c.ended_at.is_(None))
+    query = (
+        sa.select(
+            payment.id,
+            payment.trace_number,
+            payment.method,
+            payment.effective_on,
+            payment.payee_name,
+            payment.payee_npi,
+            payment.claim_count,
+            payment.amount,
+        )
+        .where(payment.number_key == sa.bindparam("key"), payment.payee_id.in_(granted))
+        .order_by(payment.effective_on.desc().nulls_last(), payment.id.desc())
+        .limit(25)
+    )
+    insert = sa.insert(AuditEvent.__table__)  # type: ignore[arg-type]
+    sorts = {name: (f"/apps/remittance/?sort={name}", None) for name in ("date", "number", "payee", "amount")}
+
+    def search() -> str:
+        number = request.args["number"]
+        with engine.begin() as connection:
+            rows = connection.execute(query, {"key": number_key(number), "organization": ORGANIZATION}).all()
+            connection.execute(
+                insert,
+                {
+                    "at": clock.now(),
+                    "event": "remittance.payment.searched",
+                    "person_id": 1,
+                    "organization_id": ORGANIZATION,
+                    "sign_in_id": 1,
+                    "request_id": uuid.uuid4().hex,
+                    "address": request.remote_addr,
+                    "reason": "",
+                    "fields": json.dumps({"kind": "number", "keys": {"number": number}, "shown": len(rows), "page": 1}),
+                },
+            )
+        return render_block(
+            "remittance/index.html",
+            "results",
+            found=Listing(list(rows), 1, 25, len(rows)),
+            found_claims=None,
+            newest=None,
+            problem=None,
+            gone=False,
+            criteria=SimpleNamespace(number=number),
+            number=number,
+            sorts=sorts,
+            months=[],
+            bars=[],
+            method_word=method_word,
+            payment_word=payment_word,
+            status_word=status_word,
+        )
+
+    return search
+
+
+app = make_app()

@@ -1,0 +1,208 @@
+"""The search request through the whole application, against a bare Flask view; the search as the table grows; page weight.
+
+`python -m bench.requests [--payments N] [--large N]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flask import Flask
+
+from bench.data import SECRETS, TOKEN, fill, own_numbers
+from bench.figures import Figure, show
+from bench.load import Load, load, request
+from hp_portal.database import Database
+from hp_portal.scopes import OrganizationScope
+from hp_portal.serving import free_port
+
+FRAGMENT = {"HX-Request": "true", "HX-Request-Type": "partial"}
+ROUNDS = 5
+
+
+@contextmanager
+def databases(folder: Path) -> Iterator[dict[str, str]]:
+    """An empty database of each engine that can start here."""
+    from tests.support.databases import Databases
+    from tests.support.postgresql import CannotStart
+
+    made = Databases(folder)
+    urls = {"SQLite": f"sqlite:///{folder / 'bench.sqlite'}"}
+    try:
+        urls["PostgreSQL"] = made.new_empty("postgresql", folder)
+    except CannotStart as error:
+        print(f"PostgreSQL is not measured: {error}", file=sys.stderr)
+    yield urls
+
+
+def environment(url: str, folder: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "HP_PORTAL_DATABASE_URL": url,
+        "HP_PORTAL_SECRET_KEY": SECRETS["secret_key"],
+        "HP_PORTAL_DATA_KEY": SECRETS["data_key"],
+        "HP_PORTAL_INSTANCE_PATH": str(folder),
+        "HP_PORTAL_HTTPS": "false",
+        "HP_PORTAL_IDLE_MINUTES": "600",
+    }
+
+
+@contextmanager
+def served(target: str, url: str, folder: Path) -> Iterator[int]:
+    """`target` served by one granian worker with one thread, its log thrown away; yields the port."""
+    port = free_port("127.0.0.1")
+    command = [
+        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "1", "--blocking-threads", "1", "--no-ws", "--log-level", "error", target,
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        command, env=environment(url, folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        _wait(port, process)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        if process.poll() is not None:
+            raise RuntimeError("the server ended")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise RuntimeError("the server did not start")
+
+
+def cookie(app: Flask) -> str:
+    """The cookie of the bench's person."""
+    client = app.test_client()
+    with client.session_transaction() as kept:
+        kept["_user_id"] = TOKEN
+        kept["_fresh"] = True
+    name = app.config["SESSION_COOKIE_NAME"]
+    found = client.get_cookie(name)
+    if found is None:
+        raise RuntimeError("no session cookie")
+    return f"{name}={found.value}"
+
+
+def request_ratio(app: Flask, engine: str, url: str, folder: Path, payments: int) -> list[Figure]:
+    """Requests a second of the portal's search over those of the bare view, alternating, the median of the rounds."""
+    numbers = own_numbers(payments)
+    headers = {"Cookie": cookie(app)}
+    ours = [request(f"/apps/remittance/?number={number}", {**headers, **FRAGMENT}) for number in numbers]
+    bare = [request(f"/search?number={number}", {}) for number in numbers]
+    ratios, portal_loads, bare_loads = [], [], []
+    with served("hp_portal.wsgi:app", url, folder) as portal, served("bench.bare_app:app", url, folder) as baseline:
+        load(portal, ours, seconds=1)
+        load(baseline, bare, seconds=1)
+        for _ in range(ROUNDS):
+            first, second = load(portal, ours, connections=2), load(baseline, bare, connections=2)
+            portal_loads.append(first)
+            bare_loads.append(second)
+            ratios.append(first.per_second / second.per_second)
+    return [
+        Figure(f"search request / bare Flask view, {engine}", statistics.median(ratios), "×", "≥ 0.35"),
+        Figure(f"search requests a second, {engine}", _median(portal_loads), "/s", ""),
+        Figure(f"bare Flask view a second, {engine}", _median(bare_loads), "/s", ""),
+    ]
+
+
+def _median(loads: list[Load]) -> float:
+    return statistics.median(one.per_second for one in loads)
+
+
+def search_p95(app: Flask, payments: int) -> float:
+    """The 95th percentile of finding a payment by number within an organization's scope, in milliseconds."""
+    from hp_portal_plugins.remittance.criteria import PaymentCriteria
+    from hp_portal_plugins.remittance.searching import find_payments
+
+    database: Database = app.extensions["hp_portal.database"]
+    numbers, times = own_numbers(payments), []
+    with app.app_context():
+        for number in numbers[:200] + numbers:
+            with database.new_session(OrganizationScope(1)) as session:
+                began = time.perf_counter()
+                found = find_payments(session, PaymentCriteria(number), "-date", 1)
+                times.append((time.perf_counter() - began) * 1000)
+                if not found.rows:
+                    raise RuntimeError("a payment was not found")
+    return statistics.quantiles(times[200:], n=20)[-1]
+
+
+def page_weight(app: Flask) -> list[Figure]:
+    """The first page with everything it loads, compressed, and the search's fragment."""
+    client = app.test_client()
+    client.set_cookie(app.config["SESSION_COOKIE_NAME"], cookie(app).partition("=")[2])
+    answer = client.get("/apps/remittance/", headers={"Accept-Encoding": "br, gzip"})
+    total, requests = len(gzip.compress(answer.data)), 1
+    foreign = [found for found in re.findall(r'(?:src|href)="(https?://[^"]+)"', answer.text) if "127.0.0.1" not in found]
+    loaded = re.findall(r'<script[^>]*src="([^"]+)"|<link[^>]*rel="(?:stylesheet|icon)"[^>]*href="([^"]+)"', answer.text)
+    for path in {one or other for one, other in loaded}:
+        total += len(client.get(path, headers={"Accept-Encoding": "br, gzip"}).data)
+        requests += 1
+    fragment = client.get(f"/apps/remittance/?number={own_numbers(100)[0]}", headers=FRAGMENT)
+    return [
+        Figure("first page with all assets, compressed", total / 1024, "KB", "≤ 45"),
+        Figure("requests of the first page", requests, "", "≤ 6"),
+        Figure("third-party requests", len(foreign), "", "≤ 0"),
+        Figure("search fragment", len(gzip.compress(fragment.data)) / 1024, "KB", "≤ 10"),
+    ]
+
+
+def run(small: int = 10_000, large: int = 1_000_000) -> list[Figure]:
+    """Every figure of this bench; see docs/figures.md."""
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with databases(folder) as urls:
+            for engine, url in urls.items():
+                app = fill(url, folder / "instance", small)
+                figures += request_ratio(app, engine, url, folder / "instance", small)
+                few = search_p95(app, small)
+                if engine == "SQLite":
+                    figures += page_weight(app)
+                figures += growth(engine, folder, few, large)
+    return figures
+
+
+def growth(engine: str, folder: Path, few: float, large: int) -> list[Figure]:
+    """How much slower the search becomes when the table is a hundred times as long."""
+    with tempfile.TemporaryDirectory(dir=folder) as name, databases(Path(name)) as urls:
+        app = fill(urls[engine], folder / "instance", large)
+        many = search_p95(app, large)
+        app.extensions["hp_portal.database"].engine.dispose()
+    return [
+        Figure(f"search p95, {large:,} payments / few, {engine}", many / few, "×", "≤ 1.5"),
+        Figure(f"search p95 with {large:,} payments, {engine}", many, "ms", ""),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--payments", type=int, default=10_000)
+    parser.add_argument("--large", type=int, default=1_000_000)
+    arguments = parser.parse_args()
+    show(run(arguments.payments, arguments.large))
+
+
+if __name__ == "__main__":
+    main()
+
+
