@@ -75,7 +75,7 @@ def take_pictures(browser: Browser, address: str, out: Path) -> list[str]:
 
 def _take_picture(page: Page, address: str, file: Path) -> list[str]:
     messages: list[ConsoleMessage] = []
-    page.on("console", messages.append)
+    page.on("console", lambda message: messages.append(message))
     page.goto(address)
     page.screenshot(path=file, full_page=True)
     problems = [message.text for message in messages if message.type in ("error", "warning")]
