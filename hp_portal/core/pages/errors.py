@@ -37,7 +37,9 @@ def _bare(code: int) -> Response:
     """When even the page around an error may fail."""
     template = "errors/fragment.html" if wants_fragment() else "errors/bare.html"
     context = {"code": code, "detail": None, "retry_after": None, "request_id": g.get("request_id", "")}
-    return make_response(current_app.jinja_env.get_template(template).render(**context), code)
+    response = make_response(current_app.jinja_env.get_template(template).render(**context), code)
+    response.vary.update(("HX-Request", "HX-Request-Type"))
+    return response
 
 
 def unavailable(error: Exception) -> Response:
