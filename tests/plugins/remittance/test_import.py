@@ -1,0 +1,354 @@
+"""Importing: everything of a file or nothing, every check once, what does not balance marked."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import oxedi
+import pytest
+import sqlalchemy as sa
+from tests.tools.gen835 import generate
+
+from hp_portal.core.audit.models import AuditEvent
+from hp_portal.database import PortalSession
+from hp_portal_plugins.remittance import importing, kept_text, loading, reports
+from hp_portal_plugins.remittance.models import (
+    Adjustment,
+    Claim,
+    Line,
+    Payment,
+    PaymentText,
+    ProviderAdjustment,
+    RemittanceFile,
+)
+from hp_portal_plugins.remittance.numbers import number_key
+from hp_portal_plugins.remittance.x12.reader import read
+from hp_portal_plugins.remittance.x12.records import Transaction
+from tests.plugins.remittance.import_files import CLINIC, DAY, SURNAME, claim, file_of, many_payments, payment
+from tests.support.world import World
+
+SAMPLES = sorted((Path(__file__).parents[2] / "data" / "835").glob("*.835"))
+TABLES = (Payment, Claim, Line, Adjustment, ProviderAdjustment, PaymentText)
+
+
+def counts(session: PortalSession) -> list[int]:
+    """Rows of every table of payments."""
+    return [session.scalar(sa.select(sa.func.count()).select_from(table)) or 0 for table in TABLES]
+
+
+def transactions(data: bytes) -> list[Transaction]:
+    return [found for found in read(io.BytesIO(data)) if isinstance(found, Transaction)]
+
+
+def stored(world: World) -> dict[str, Any]:
+    """Counts and sums as the tables have them."""
+    with world.session() as session:
+        payments, claims, lines, adjustments, provider_adjustments, _ = counts(session)
+        return {
+            "payments": payments,
+            "claims": claims,
+            "lines": lines,
+            "adjustments": adjustments,
+            "provider_adjustments": provider_adjustments,
+            "amount": int(session.scalar(sa.select(sa.func.sum(Payment.amount))) or 0),
+            "claims_paid": int(session.scalar(sa.select(sa.func.sum(Claim.paid))) or 0),
+            "charged": int(session.scalar(sa.select(sa.func.sum(Claim.charged))) or 0),
+            "adjusted": int(session.scalar(sa.select(sa.func.sum(Adjustment.amount))) or 0),
+        }
+
+
+def test_what_is_stored_is_what_an_independent_reader_finds(world: World) -> None:
+    data = generate(bytes=150_000, seed=7)
+    report = world.import_835(data)
+    found = stored(world)
+    oracle = oxedi.parse(data)
+    assert found["payments"] == len(oracle.tables["payments"]) == report.payments
+    assert found["claims"] == oracle.count_claims() == report.claims
+    assert found["lines"] == len(oracle.tables["services"]) == report.lines
+    assert found["adjustments"] == len(oracle.tables["adjustments"]) == report.adjustments
+    assert found["provider_adjustments"] == len(oracle.tables["provider_adjustments"]) == report.provider_adjustments
+    assert found["amount"] == round(oracle.sum_payments() * 100) == report.amount
+    assert found["charged"] - found["adjusted"] == found["claims_paid"] == report.claims_paid
+    assert report.outcome == reports.IMPORTED
+    assert not report.unbalanced
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_samples_are_stored_as_they_are_read(world: World, path: Path) -> None:
+    data = path.read_bytes()
+    report = world.import_835(data, path.name)
+    good = [one for one in transactions(data) if one.importable]
+    assert report.payments == len(good) > 0
+    assert stored(world)["amount"] == sum(int(one.fact("amount") or 0) for one in good) == report.amount
+    assert report.claims == sum(len(one.rows.claims) for one in good)
+    assert report.adjustments == sum(len(one.rows.adjustments) for one in good)
+    assert report.unbalanced_count == sum(not one.balanced for one in good)
+
+
+def test_a_payments_facts_are_stored(world: World) -> None:
+    payee = world.payee("000000001", "1999800008")
+    world.import_835(file_of(payment("000940-0007", claim("acct 01", "cl-0099"), off_by=100)))
+    with world.session() as session:
+        row = session.scalars(sa.select(Payment)).one()
+        one = session.scalars(sa.select(Claim)).one()
+        line = session.scalars(sa.select(Line)).one()
+        tin = session.vault.open_text(row.payee_tin_sealed or b"", "tin")
+        assert row.payee_tin_hash == session.vault.digest("000000001", "tin")
+    assert (row.trace_number, row.number_key, row.method, row.amount) == ("000940-0007", "9400007", "ACH", 8100)
+    assert (row.effective_on, row.produced_on, row.payee_npi, tin) == (DAY, DAY, "1999800008", "000000001")
+    assert (row.payee_id, one.payee_id, row.balanced, one.balanced) == (payee.id, payee.id, False, True)
+    assert (row.claim_count, row.line_count, row.adjustment_count, row.claims_paid) == (1, 1, 1, 8000)
+    assert (one.patient_control_number, one.patient_control_key, one.payer_control_key) == (
+        "acct 01",
+        "ACCT01",
+        "CL0099",
+    )
+    assert (one.member_key, one.patient_key, one.charged, one.paid) == ("M0000001", "TESTPATIENT,ANN", 10000, 8000)
+    assert (line.procedure, line.charged, line.paid, line.allowed, line.units) == ("99213", 10000, 8000, 8000, "1")
+    assert line.service_from == DAY - dt.timedelta(days=20)
+
+
+def test_positions_count_within_the_payment(world: World) -> None:
+    world.import_835(file_of(payment("1", claim("A"), claim("B")), payment("2")))
+    with world.session() as session:
+        found = session.execute(
+            sa.select(
+                Adjustment.payment_id, Adjustment.position, Adjustment.claim, Adjustment.level, Adjustment.line
+            ).order_by(Adjustment.payment_id, Adjustment.position)
+        ).all()
+    first = found[0].payment_id
+    assert [tuple(row) for row in found] == [(first, 1, 1, "L", 1), (first, 2, 2, "L", 1), (first + 1, 1, 1, "L", 1)]
+
+
+def test_the_same_file_again_changes_nothing_and_says_so(world: World) -> None:
+    data = file_of(payment("1"), payment("2"))
+    world.import_835(data)
+    before = stored(world)
+    report = world.import_835(data, "again.835")
+    assert stored(world) == before
+    assert (report.outcome, report.payments, report.already_known) == (reports.UNCHANGED, 0, ["1", "2"])
+    assert report.message == "This very file was imported before."
+
+
+def test_the_same_check_in_another_file_changes_nothing(world: World) -> None:
+    world.import_835(file_of(payment("1", claim("A")), payment("2")))
+    report = world.import_835(file_of(payment("2"), payment("3"), control=2))
+    assert (report.outcome, report.payments, report.already_known) == (reports.IMPORTED, 1, ["2"])
+    assert stored(world)["payments"] == 3
+    report = world.import_835(file_of(payment("3"), control=3))
+    assert report.message == "Every payment in this file was imported before."
+
+
+@pytest.mark.parametrize(
+    "other",
+    [payment("2"), payment("1", issued=DAY + dt.timedelta(days=1)), payment("1", claim(paid=7900))],
+    ids=["number", "date", "amount"],
+)
+def test_a_check_that_differs_in_its_identity_is_another(world: World, other: Any) -> None:
+    world.import_835(file_of(payment("1")))
+    assert world.import_835(file_of(other, control=2)).payments == 1
+
+
+def test_a_check_twice_in_a_file_is_stored_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "_BATCH_ROWS", 5)  # the second one comes in a later batch
+    report = world.import_835(file_of(payment("1"), payment("1"), *many_payments(6), payment("1")))
+    assert (report.payments, report.already_known) == (7, ["1", "1"])
+
+
+def test_batches_make_no_difference(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "_BATCH_ROWS", 10)
+    data = file_of(*many_payments(30))
+    report = world.import_835(data)
+    assert (report.payments, report.claims) == (30, 90)
+    with world.session() as session:
+        ids = session.scalars(sa.select(Payment.id).order_by(Payment.id)).all()
+    assert list(ids) == list(range(ids[0], ids[0] + 30))
+
+
+def test_what_does_not_balance_is_imported_and_marked(world: World) -> None:
+    report = world.import_835(file_of(payment("1"), payment("2", off_by=-1)))
+    assert (report.outcome, report.payments, report.unbalanced) == (reports.IMPORTED, 2, ["2"])
+    assert report.diagnostics_by_rule == {"balance.check": 1}
+    assert report.diagnostics[0].payment == "2"
+    with world.session() as session:
+        marks = dict(session.execute(sa.select(Payment.trace_number, Payment.balanced)).all())  # type: ignore[arg-type]
+    assert marks == {"1": True, "2": False}
+
+
+def test_a_payment_without_amount_is_left_out_and_the_others_go_in(world: World) -> None:
+    data = file_of(payment("1"), payment("2"), payment("3"))
+    second = data.index(b"BPR*I*80", data.index(b"ST*835*0002"))
+    report = world.import_835(data[:second] + b"BPR*I*8O" + data[second + 8 :])
+    assert (report.outcome, report.payments, report.skipped) == (reports.IMPORTED, 2, 1)
+    with world.session() as session:
+        assert set(session.scalars(sa.select(Payment.trace_number))) == {"1", "3"}
+
+
+def test_a_truncated_check_is_left_out_and_comes_with_the_whole_file(world: World) -> None:
+    data = file_of(payment("1"), payment("2"))
+    cut = data[: data.index(b"SE*", data.index(b"ST*835*0002"))]
+    assert (world.import_835(cut).payments, world.import_835(data).payments) == (1, 1)
+    assert stored(world)["payments"] == 2
+
+
+REFUSED = {
+    "empty": (b"", "The file is empty."),
+    "blank": (b" \r\n\r\n", "The file is empty."),
+    "pdf": (b"%PDF-1.7\n1 0 obj\n", "This is a PDF, not an 835 remittance."),
+    "837": (
+        file_of(payment("1")).replace(b"ST*835*0001~", b"ST*837*0001~").replace(b"GS*HP*", b"GS*HC*"),
+        "This is an X12 837 (health care claim), not an 835 remittance.",
+    ),
+    "text": (b"Dear payer,\nplease find enclosed nothing.\n", "This is not an 835 remittance"),
+    "no good payment": (file_of(payment("1")).replace(b"TRN*1*1*", b"TRN*1**"), "No payment in this file can be imported."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_refused_file_leaves_its_report_and_nothing_else(world: World, kind: str) -> None:
+    data, message = REFUSED[kind]
+    report = world.import_835(data, "bad.835")
+    assert report.outcome == reports.REFUSED
+    assert report.message.startswith(message)
+    with world.session() as session:
+        assert counts(session) == [0] * len(TABLES)
+        row = session.scalars(sa.select(RemittanceFile)).one()
+    assert (row.outcome, row.name, row.size) == (reports.REFUSED, "bad.835", len(data))
+
+
+def test_a_refused_file_can_be_imported_when_it_is_sent_whole(world: World) -> None:
+    world.import_835(REFUSED["no good payment"][0])
+    assert world.import_835(file_of(payment("1"))).payments == 1
+
+
+def test_the_report_is_kept_and_reads_back(world: World) -> None:
+    report = world.import_835(file_of(payment("1", off_by=5)))
+    with world.session() as session:
+        row = session.scalars(sa.select(RemittanceFile)).one()
+    assert reports.from_json(row.report) == report
+    assert (row.sha256, row.id) == (report.sha256, report.file_id)
+
+
+def test_an_import_is_audited(world: World) -> None:
+    person = world.person("importer")
+    with world.session() as session:
+        importing.import_file(session, io.BytesIO(file_of(payment("1"))), "a.835", person_id=person.id)
+    with world.session() as session:
+        event = session.scalars(sa.select(AuditEvent).where(AuditEvent.event == "remittance.file.imported")).one()
+    assert (event.person_id, json.loads(event.fields)["payments"]) == (person.id, 1)
+
+
+def test_reports_name_no_patient(world: World) -> None:
+    data = file_of(payment("1", claim("ACCT", "CTRL"), off_by=1))
+    broken = data.replace(b"CLP*ACCT*1*100*", f"CLP*ACCT*1*{SURNAME}*".encode())
+    broken = broken.replace(b"DTM*472*", f"DTM*472*{SURNAME}".encode(), 1).replace(
+        b"NM1*QC", f"XYZ*{SURNAME}~\nNM1*QC".encode()
+    )
+    broken += f"{SURNAME}*AFTER~\n".encode()
+    report = world.import_835(broken, "odd.835")
+    assert report.payments == 1
+    assert report.diagnostics_count >= 4
+    assert SURNAME not in report.as_json()
+
+
+def test_findings_are_capped_and_counted(world: World) -> None:
+    bad = [payment(f"{number}", off_by=1) for number in range(1, 400)]
+    report = world.import_835(file_of(*bad))
+    assert report.diagnostics_by_rule == {"balance.check": 399}
+    assert len(report.diagnostics) == reports.MOST_OF_A_RULE
+    assert (len(report.unbalanced), report.unbalanced_count) == (reports.MOST_NUMBERS, 399)
+
+
+def damaged() -> dict[str, bytes]:
+    """Files that a database could choke on."""
+    good = file_of(payment("1", claim("ACCT", "CTRL")))
+    long = b"X" * 5_000
+    return {
+        "nul": good.replace(SURNAME.encode(), b"TEST\0PATIENT")
+        .replace(b"TRN*1*1*", b"TRN*1*1\0*")
+        .replace(b"ACCT*", b"A\0*"),
+        "not utf-8": good.replace(SURNAME.encode(), b"P\xc9REZ\x81\xff"),
+        "backslashes": good.replace(SURNAME.encode(), b"TEST\\N\tPATIENT\\").replace(b"ACCT*", b"\\.*"),
+        "long numbers": good.replace(b"ACCT", long)
+        .replace(b"CTRL", long)
+        .replace(b"TRN*1*1*", b"TRN*1*" + long + b"*"),
+        "long names": good.replace(SURNAME.encode(), long).replace(b"ANN", long).replace(b"M0000001", long),
+        "huge amounts": good.replace(b"*80*", b"*9999999999999.99*").replace(b"CO*45*20", b"CO*45*" + b"9" * 40),
+        "impossible dates": good.replace(b"*20260302", b"*20261399").replace(b"DTM*232*2026", b"DTM*232*0000"),
+    }
+
+
+@pytest.mark.parametrize("kind", damaged())
+def test_odd_text_is_stored_not_choked_on(world: World, kind: str) -> None:
+    report = world.import_835(damaged()[kind])
+    assert (report.outcome, report.payments) == (reports.IMPORTED, 1)
+    assert stored(world)["claims"] == 1
+
+
+def test_sums_that_no_database_integer_holds_are_not_stored(world: World) -> None:
+    largest = "9999999999999.99"
+    good = file_of(payment("1")).decode()
+    triplets = "".join(f"CAS*CO*45*{largest}~\n" for _ in range(9_300))
+    report = world.import_835(good.replace("CAS*CO*45*20~\n", triplets).encode())
+    assert (report.payments, report.adjustments) == (1, 9_300)
+    with world.session() as session:
+        assert session.scalars(sa.select(Claim.adjusted)).one() is None
+        assert session.scalars(sa.select(Line.adjusted)).one() is None
+
+
+def test_the_kept_text_is_sealed_and_makes_a_whole_interchange(world: World) -> None:
+    data = file_of(payment("1"), payment("2", claim("OTHER")))
+    world.import_835(data)
+    with world.session() as session:
+        second = session.scalars(sa.select(Payment.id).where(Payment.trace_number == "2")).one()
+        sealed = session.scalars(sa.select(PaymentText.sealed).where(PaymentText.payment_id == second)).one()
+        text = kept_text.kept_interchange(session, second)
+        assert kept_text.kept_interchange(session, second + 99) is None
+    assert SURNAME.encode() not in sealed
+    assert text is not None
+    (whole,) = transactions(text)
+    (*_, original) = transactions(data)
+    assert (whole.raw, whole.importable, whole.diagnostics) == (original.raw, True, ())
+
+
+def test_a_stream_that_breaks_leaves_nothing(world: World) -> None:
+    class Breaking(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell() > 50_000:
+                raise OSError("the disk is gone")
+            return super().read(20_000)
+
+    with world.database.new_session() as session, pytest.raises(OSError, match="gone"):
+        importing.import_file(session, Breaking(file_of(*many_payments(300))), "a.835")
+    with world.session() as session:
+        assert counts(session) == [0] * len(TABLES)
+        assert session.scalar(sa.select(sa.func.count()).select_from(RemittanceFile)) == 0
+
+
+def test_progress_is_told(world: World) -> None:
+    data = file_of(*many_payments(50))
+    told: list[tuple[int, int]] = []
+    with world.session() as session:
+        importing.import_file(
+            session, io.BytesIO(data), "a", progress=lambda read, payments: told.append((read, payments))
+        )
+    assert told[-1] == (len(data), told[-1][1])
+    assert all(before <= after for before, after in itertools.pairwise(told))
+
+
+def test_reader_and_tables_agree() -> None:
+    assert loading.LINES.columns[:3] == ("payment_id", "claim", "line")
+    with pytest.raises(ValueError, match="no_such_column"):
+        loading.target(Payment, ["id", "no_such_column"])
+
+
+def test_number_keys_forgive_what_people_type() -> None:
+    assert {number_key(text) for text in ("0012-345", " 12345 ", "12 345", "00012345")} == {"12345"}
+    assert number_key("np 000123") == number_key("NP123") == "NP123"
+    assert len(number_key("9" * 5_000)) == 100
+    assert CLINIC.npi == number_key(CLINIC.npi)
