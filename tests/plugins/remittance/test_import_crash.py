@@ -1,0 +1,132 @@
+"""An import that is killed leaves no trace; two at once do not double anything."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from hp_portal_plugins.remittance import importing
+from hp_portal_plugins.remittance.models import Claim, Payment, RemittanceFile
+from tests.plugins.remittance.import_files import file_of, many_payments
+from tests.support.databases import DATA_KEY, SECRET_KEY
+from tests.support.world import World
+
+PROGRAM = """
+import sys
+from hp_portal_plugins.remittance import importing, loading
+importing._BATCH_ROWS = 200
+stop_after, batches = int(sys.argv.pop(1)), 0
+flush = importing._Import.flush
+def watched(self):
+    global batches
+    flush(self)
+    batches += 1
+    if batches == stop_after:
+        print("stopped", flush=True)
+        sys.stdin.read()
+importing._Import.flush = watched
+from hp_portal.cli import main
+main()
+"""
+
+
+def environment(url: str, folder: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "HP_PORTAL_DATABASE_URL": url,
+        "HP_PORTAL_SECRET_KEY": SECRET_KEY,
+        "HP_PORTAL_DATA_KEY": DATA_KEY,
+        "HP_PORTAL_INSTANCE_PATH": str(folder / "instance"),
+        "HP_PORTAL_LOG_FORMAT": "text",
+    }
+
+
+def start_import(url: str, folder: Path, file: Path, *, stop_after: int = 0) -> subprocess.Popen[str]:
+    """The command in a process of its own; it stops and says so when that many batches are stored."""
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(stop_after), "remittance", "import", str(file)],
+        env=environment(url, folder),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    output, _ = process.communicate(timeout=120)
+    return output
+
+
+def stored(world: World) -> tuple[int, int, int]:
+    """Files, payments, claims."""
+    with world.session() as session:
+        found = [
+            session.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+            for table in (RemittanceFile, Payment, Claim)
+        ]
+    return found[0], found[1], found[2]
+
+
+@pytest.mark.parametrize("stop_after", [1, 6], ids=["first batch", "before the end"])
+def test_a_killed_import_leaves_no_trace_and_the_next_one_works(
+    world: World, database_url: str, tmp_path: Path, stop_after: int
+) -> None:
+    file = tmp_path / "sample.835"
+    file.write_bytes(file_of(*many_payments(120)))
+    process = start_import(database_url, tmp_path, file, stop_after=stop_after)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "stopped\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+    for pipe in (process.stdout, process.stdin):
+        assert pipe is not None
+        pipe.close()
+    assert stored(world) == (0, 0, 0)
+    assert "120 payments" in finish(start_import(database_url, tmp_path, file))
+    assert stored(world) == (1, 120, 360)
+
+
+def test_two_imports_of_one_file_at_once_store_it_once(world: World, database_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "sample.835"
+    file.write_bytes(file_of(*many_payments(120)))
+    first = start_import(database_url, tmp_path, file, stop_after=2)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "stopped\n"
+    second = start_import(database_url, tmp_path, file)
+    time.sleep(1.5)  # long enough for the second to stand before the lock
+    outputs = [finish(first), finish(second)]
+    assert "imported" in outputs[0]
+    assert "unchanged" in outputs[1]
+    assert stored(world) == (2, 120, 360)
+
+
+def test_imports_at_once_in_one_process_share_no_id(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "_BATCH_ROWS", 50)
+    # Neighbours overlap by half.
+    files = [file_of(*many_payments(40, first=1 + 20 * place), control=place + 1) for place in range(4)]
+    errors: list[BaseException] = []
+
+    def run(data: bytes) -> None:
+        try:
+            with world.session() as session:
+                importing.import_file(session, io.BytesIO(data), "sample.835")
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(data,)) for data in files]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert errors == []
+    assert stored(world) == (4, 100, 300)
