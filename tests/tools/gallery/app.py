@@ -47,7 +47,7 @@ ENDPOINTS = {
 }
 
 
-class ExampleForm(Form):
+class ExampleForm(Form):  # type: ignore[misc]
     """One field of every kind."""
 
     number = StringField("Check, EFT or NP number", [InputRequired("Enter the number of a check, EFT or notice.")])
