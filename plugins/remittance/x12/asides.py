@@ -12,7 +12,6 @@ from .syntax import Syntax
 from .texts import display, iso_date
 
 
-
 class BrokenOffError(Exception):
     """An envelope's segment stands inside the transaction: it broke off before."""
 
@@ -94,9 +93,7 @@ class Asides:
         """The layout of elements that have none of those met before."""
         return layouts.build(elements, layouts.mark) if self.careful else layouts.learn(elements)
 
-    def submitted(
-        self, elements: list[str], fetch: Fetch, claim: int, line: int
-    ) -> tuple[str | None, str | None]:
+    def submitted(self, elements: list[str], fetch: Fetch, claim: int, line: int) -> tuple[str | None, str | None]:
         """The procedure that was billed (SVC06), when it is another than the one paid, and the units billed (SVC07)."""
         billed, units = fetch(elements)
         procedure = billed.replace(self.syntax.component, ":") if billed != elements[0] else ""
@@ -178,6 +175,10 @@ class Asides:
 
     def remarks(self, elements: list[str], layout: Layout) -> str | None:
         """Remark codes (RARC), separated by blanks."""
+        if not layout.remarks:
+            return None
+        if len(layout.remarks) == 1:
+            return elements[layout.remarks[0]] or None
         return " ".join([elements[place] for place in layout.remarks if elements[place]]) or None
 
     def claim_balance(self, number: int, charged: int | None, adjusted: int | None, paid: int | None) -> bool:

@@ -31,6 +31,7 @@ ENVELOPE_SEGMENTS = frozenset({"ISA", "GS", "ST", "GE", "IEA", "TA1"})
 """Segments that cannot stand inside a transaction: meeting one means that the transaction broke off."""
 
 PAYMENT_SEGMENTS = frozenset(
-    "AMT BPR CAS CLP CUR DTM LQ LX MIA MOA N1 N2 N3 N4 NM1 NTE PER PLB QTY RDM REF SE SVC TRN TS2 TS3".split()
+    {"AMT", "BPR", "CAS", "CLP", "CUR", "DTM", "LQ", "LX", "MIA", "MOA", "N1", "N2", "N3", "N4", "NM1", "NTE"}
+    | {"PER", "PLB", "QTY", "RDM", "REF", "SE", "SVC", "TRN", "TS2", "TS3"}
 )
 """Segments of an 835 after its ST."""

@@ -43,7 +43,7 @@ class Header:
                 raise BrokenOffError
             seen.add(tag)
             if tag in self._READERS and (tag != "N1" or segment[1:2] in (["PR"], ["PE"])):
-                values = [display(text).strip() for text in segment]
+                values = [(text if self.check.plain else display(text)).strip() for text in segment]
                 if not self._READERS[tag](self, values + [""] * 20):
                     self.check.leftover.append(segment)
             elif tag in _BODY_SEGMENTS:

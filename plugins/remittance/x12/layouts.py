@@ -48,14 +48,11 @@ class Layout:
     special: tuple[Span, ...]
     unknown: tuple[Span, ...]
     starts: tuple[int, ...]
+    segments: int  # the CLP or SVC included
+    unusual: bool  # has more than the hot path reads itself
     subscriber: Fetch | None = None
     corrected: Fetch | None = None
     submitted: Fetch | None = None
-
-    @property
-    def segments(self) -> int:
-        """Segments in it, the CLP or SVC included."""
-        return len(self.starts) + 1
 
     def ordinal(self, place: int) -> int:
         """Which segment the element at `place` belongs to, from 0."""
@@ -141,6 +138,8 @@ class _Walk:
             special=tuple(self.special),
             unknown=tuple(self.unknown),
             starts=self.starts,
+            segments=len(self.starts) + 1,
+            unusual=bool(self.remarks or self.kept or self.special or any(more.values())),
             **more,
         )
 

@@ -7,8 +7,9 @@ _QUANTITY = re.compile(r"-?(?:[0-9]{1,15}(?:\.[0-9]{0,6})?|\.[0-9]{1,6})")
 _MOST_DIGITS = 15
 """Digits of the largest amount taken, in cents: fits every database's 64-bit integer, sums included."""
 
-_WHOLE = {str(amount): amount * 100 for amount in range(10_000)}
-_DECIMALS = {"": 0} | {f"{n}": n * 10 for n in range(10)} | {f"{n:02d}": n for n in range(100)}
+# Dollars below 10,000 and all fractions: what nearly every amount is made of. The hot path uses them itself.
+WHOLE = {str(amount): amount * 100 for amount in range(10_000)}
+DECIMALS = {"": 0} | {f"{n}": n * 10 for n in range(10)} | {f"{n:02d}": n for n in range(100)}
 
 
 def cents(text: str) -> int | None:
@@ -20,7 +21,7 @@ def cents(text: str) -> int | None:
     # Called for every amount of a file: two look-ups are quicker than int() and prove at once that all is digits.
     whole, _, decimals = text.partition(".")
     try:
-        return _WHOLE[whole] + _DECIMALS[decimals]
+        return WHOLE[whole] + DECIMALS[decimals]
     except KeyError:
         return _careful_cents(text)
 

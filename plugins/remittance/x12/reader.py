@@ -14,7 +14,7 @@ from .records import FileSummary, Transaction
 from .separators import WINDOW, find_separators
 from .source import BLOCK, Source
 from .syntax import Syntax
-from .transaction import BrokenOff, Setting, read_transaction
+from .transaction import Setting, TruncatedError, read_transaction
 
 LARGEST_CHECK = 64 << 20
 """Bytes of the largest transaction that is read: 40,000 claims. One without an end must not fill the memory."""
@@ -97,11 +97,8 @@ class _Reader:
         """The segment that starts the unused part, not used yet; None at the end of the file."""
         source = self.source
         while True:
+            source.skip_any_of(_BLANK)
             source.fill(4)
-            blank = len(source.data) - source.at - len(source.data[source.at :].lstrip(_BLANK)) if self._blank() else 0
-            if blank:
-                source.skip(blank)
-                continue
             if source.at >= len(source.data):
                 return None
             if source.data.startswith(b"ISA", source.at):
@@ -119,10 +116,6 @@ class _Reader:
                 continue
             elements = raw.decode("latin-1").strip().split(self.syntax.element)
             return Segment(raw, elements, source.segments + 1, source.offset)
-
-    def _blank(self) -> bool:
-        source = self.source
-        return source.at < len(source.data) and source.data[source.at] in _BLANK
 
     def _interchange_separators(self) -> None:
         """Finds the separators of the interchange that starts here."""
@@ -163,7 +156,7 @@ class _Reader:
         )  # fmt: skip
         try:
             transaction, segments = read_transaction(raw, setting)
-        except BrokenOff as broken:
+        except TruncatedError as broken:
             raw = raw[: broken.at]
             setting.whole = False
             transaction, segments = read_transaction(raw, setting)
@@ -184,8 +177,10 @@ class _Reader:
                     return -1
                 continue
             searched = found - source.at + 1
-            before = source.data[source.at : found].rstrip(syntax.blanks)
-            if not before.endswith(syntax.mark_byte):
+            before = found - 1
+            while source.data[before] in syntax.blanks:
+                before -= 1
+            if source.data[before] != syntax.mark_byte[0]:
                 continue
             while (end := source.data.find(syntax.mark_byte, source.at + searched)) < 0 and source.more():
                 pass

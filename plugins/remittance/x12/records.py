@@ -213,8 +213,11 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class FileSummary:
-    """The file as a whole, yielded last. `kind` is `835`, or what the file is instead: the number of another
-    transaction set, `X12` (no transaction at all), `empty`, `PDF`, `text` and others of `kinds`. `other_sets` counts the transactions of each other set."""
+    """The file as a whole, yielded last.
+
+    `kind` is `835`, or what the file is instead: the number of another transaction set, `X12` (no transaction at
+    all), `empty`, `PDF`, `text` and others of `kinds`. `other_sets` counts the transactions of each other set.
+    """
 
     kind: str
     size: int

@@ -64,6 +64,14 @@ class Source:
         self.at += count
         self.segments += segments
 
+    def skip_any_of(self, characters: bytes) -> None:
+        """Moves over bytes that mean nothing between segments."""
+        while True:
+            while self.at < len(self.data) and self.data[self.at] in characters:
+                self.at += 1
+            if self.at < len(self.data) or not self.more():
+                return
+
     def drain(self) -> None:
         """Reads to the end of the file without keeping anything: for size and hash."""
         self.at = len(self.data)

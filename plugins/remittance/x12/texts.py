@@ -6,9 +6,7 @@ import re
 _DATE = re.compile(r"[0-9]{8}")
 _CONTROL = dict.fromkeys([*range(32), 127], None)
 _UNDEFINED_IN_CP1252 = (0x81, 0x8D, 0x8F, 0x90, 0x9D)
-_CP1252 = {
-    byte: None if byte in _UNDEFINED_IN_CP1252 else bytes([byte]).decode("cp1252") for byte in range(0x80, 0xA0)
-}
+_CP1252 = {byte: None if byte in _UNDEFINED_IN_CP1252 else bytes([byte]).decode("cp1252") for byte in range(0x80, 0xA0)}
 
 
 def iso_date(text: str) -> str | None:

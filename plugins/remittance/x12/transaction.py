@@ -34,7 +34,7 @@ class Setting:
     findings: Findings = field(default_factory=Findings)
 
 
-class BrokenOff(Exception):  # noqa: N818 - a turn of events, not an error of the program
+class TruncatedError(Exception):
     """The transaction has no SE of its own; the next segment of the envelope starts at byte `at` of the text."""
 
     def __init__(self, at: int) -> None:
@@ -88,7 +88,7 @@ class _Places:
 def read_transaction(raw: bytes, setting: Setting) -> tuple[Transaction, int]:
     """Reads the text of one 835, ST to SE with the terminator; also the number of its segments.
 
-    Raises BrokenOff when a segment of the envelope stands inside: the caller cuts there.
+    Raises TruncatedError when a segment of the envelope stands inside: the caller cuts there.
     """
     syntax = setting.syntax
     text = raw.decode("latin-1").rstrip(BLANKS).removesuffix(syntax.mark)
@@ -137,7 +137,7 @@ def _read_body(text: str, raw: bytes, setting: Setting, *, plain: bool) -> tuple
     try:
         _read_marked(syntax.between.join(syntax.segments(text)), body, header)
     except BrokenOffError:
-        raise BrokenOff(_Places(raw, syntax).envelope()) from None
+        raise TruncatedError(_Places(raw, syntax).envelope()) from None
     return body, header
 
 
@@ -160,16 +160,16 @@ def _read_marked(marked: str, body: Body, header: Header) -> None:
 
 def _note_codes(body: Body) -> None:
     """Codes that the guide does not name, once each: they are kept as they are."""
-    groups = {str(row[_GROUP]) for row in body.rows.adjustments} - ADJUSTMENT_GROUPS
+    groups = {row[_GROUP] for row in body.rows.adjustments} - ADJUSTMENT_GROUPS
     for row in body.rows.adjustments if groups else ():
         if row[_GROUP] in groups:
-            groups.discard(str(row[_GROUP]))
+            groups.discard(row[_GROUP])
             claim, line = int(row[2] or 0), int(row[3] or 0)
             body.note("code.unknown", claim, line, 0, str(row[_GROUP]), "CAS01 is not a known adjustment group.")
-    statuses = {str(row[_STATUS]) for row in body.rows.claims} - CLAIM_STATUSES - {""}
+    statuses = {row[_STATUS] for row in body.rows.claims} - CLAIM_STATUSES - {""}
     for row in body.rows.claims if statuses else ():
         if row[_STATUS] in statuses:
-            statuses.discard(str(row[_STATUS]))
+            statuses.discard(row[_STATUS])
             body.note("code.unknown", int(row[1] or 0), 0, 0, str(row[_STATUS]), "CLP02 is not a known claim status.")
 
 
