@@ -4,12 +4,27 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 WORKERS ?= auto
 TESTS ?=
+PORT ?= 8350
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+# The demo needs only what a deployment needs; a full environment will do as well.
+$(VENV)/runs: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@sum=$$(cat requirements.lock pyproject.toml | cksum); \
+	if [ "$$sum" != "$$(cat $@ 2>/dev/null)" ]; then \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . && \
+	  echo "$$sum" > $@; \
+	else touch $@; fi
+
+.PHONY: demo
+demo: $(VENV)/runs ## Run the demo payer: database, data, web server and worker (PORT=8350)
+	@$(BIN)/hp-portal demo --port $(PORT)
 
 .PHONY: venv
 venv: $(VENV)/installed ## Make the virtual environment from the hash-checked lock
@@ -36,3 +51,14 @@ check: venv ## Style, types, imports, templates, migrations
 	$(BIN)/lint-imports
 	$(BIN)/djlint templates plugins --lint --quiet
 	$(BIN)/python -m pytest -q tests/core/test_migrations.py
+
+.PHONY: bench
+bench: venv ## Measure: parsing, importing, searching, as ratios to baselines of the same run
+	$(BIN)/python -m bench
+
+.PHONY: lock
+lock: venv ## Lock the newest packages that fit pyproject.toml, with their hashes
+	$(BIN)/uv pip compile --quiet --upgrade $(LOCKED) pyproject.toml --group build -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade $(LOCKED) pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+
+LOCKED = --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
