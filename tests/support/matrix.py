@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from flask import Flask
-from hp_portal_plugins.remittance.models import Payment, RemittanceFile
 from werkzeug.routing import Rule as Route
 from werkzeug.test import TestResponse
 
 from hp_portal.core.access.rules import Rule, rule_of
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Organization
+from hp_portal_plugins.remittance.models import Payment, RemittanceFile
 
 from .client import PortalClient
 from .edi import make_835
@@ -114,6 +114,8 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
 OWNED = {"payment_id"}
 # Views that answer 404 by themselves without what the matrix does not give them.
 MAY_MISS = {"pages.go"}
+# Public views that lead somebody who is signed in to the terms by themselves.
+MAY_LEAD_TO_TERMS = {"pages.home"}
 
 
 def routes(app: Flask) -> Iterator[tuple[Route, str, Rule]]:
@@ -171,6 +173,8 @@ def cast_person(scene: Scene, persona: str, permission: str = "") -> Person | No
 
 def expected(route: Route, rule: Rule, persona: str) -> str:
     """What the rule means for this kind of person."""
+    if persona == "terms not accepted" and route.endpoint in MAY_LEAD_TO_TERMS:
+        return TERMS
     if rule.kind == "public":
         return OPEN
     if persona == "anonymous":

@@ -24,11 +24,24 @@ BATCH = 5000
 # No transaction lasts longer: what is this much older than what is sealed, and is not, was slipped in behind the chain.
 LATEST = dt.timedelta(days=1)
 
-_columns = tuple(AuditEvent.__table__.columns)
+# What a row's digest covers, in this order for ever: another order or column would not fit what is sealed already.
+SEALED = (
+    "id",
+    "at",
+    "event",
+    "person_id",
+    "organization_id",
+    "sign_in_id",
+    "request_id",
+    "address",
+    "reason",
+    "fields",
+)
+_columns = tuple(getattr(AuditEvent, name) for name in SEALED)
 
 
 def canonical(row: Any) -> bytes:
-    """One byte string for a row, the same on both databases: each value's length and text, in the columns' order."""
+    """One byte string for a row, the same on both databases: each value's length and text, in the order of SEALED."""
     parts = []
     for value in row:
         text = value.astimezone(dt.UTC).isoformat(timespec="microseconds") if isinstance(value, dt.datetime) else value
@@ -68,7 +81,7 @@ def seal(session: PortalSession, batch: int = BATCH) -> int:
     ).one_or_none()
     horizon = _horizon(session)
     rows = session.execute(
-        sa.select(*_orm_columns())
+        sa.select(*_columns)
         .where(_waiting(), AuditEvent.at > horizon if horizon else sa.true())
         .order_by(AuditEvent.id)
         .limit(batch)
@@ -93,10 +106,6 @@ def seal(session: PortalSession, batch: int = BATCH) -> int:
     return len(rows)
 
 
-def _orm_columns() -> list[Any]:
-    return [getattr(AuditEvent, column.key) for column in _columns]
-
-
 @dataclass(frozen=True)
 class Verification:
     """What `verify` found: `broken` names the first thing wrong, None when the chain holds."""
@@ -110,8 +119,7 @@ class Verification:
 def verify(session: PortalSession) -> Verification:
     """Recompute the whole chain. Needs a whole scope."""
     before, sealed, number = b"", 0, 0
-    seals = session.scalars(sa.select(AuditSeal).order_by(AuditSeal.id).execution_options(yield_per=100))
-    for number, seal_row in enumerate(seals, 1):
+    for number, seal_row in enumerate(_seals(session), 1):
         if seal_row.id != number:
             return _broken(sealed, before, f"seal {number} is missing")
         problem, digests = _check_batch(session, seal_row)
@@ -132,6 +140,16 @@ def verify(session: PortalSession) -> Verification:
     return Verification(sealed, unsealed, before.hex(), broken)
 
 
+def _seals(session: PortalSession) -> Iterator[AuditSeal]:
+    """Every seal in order, a hundred at a time."""
+    last = 0
+    while found := session.scalars(
+        sa.select(AuditSeal).where(AuditSeal.id > last).order_by(AuditSeal.id).limit(100)
+    ).all():
+        yield from found
+        last = found[-1].id
+
+
 def _broken(sealed: int, head: bytes, text: str) -> Verification:
     return Verification(sealed, 0, head.hex(), text)
 
@@ -141,26 +159,24 @@ def _check_batch(session: PortalSession, seal_row: AuditSeal) -> tuple[str | Non
     digests = []
     for event_id, kept, row in _sealed_rows(session, seal_row.id):
         digests.append((event_id, kept))
-        if row.id is None:
+        if row is None:
             return f"event {event_id} has been removed", digests
         if not _is_digest(session, kept, canonical(row).decode(), "audit row"):
             return f"event {event_id} has been altered", digests
     return None, digests
 
 
-def _sealed_rows(session: PortalSession, seal_id: int) -> Iterator[tuple[int, bytes, Any]]:
+def _sealed_rows(session: PortalSession, seal_id: int) -> Iterator[tuple[int, bytes, tuple[Any, ...] | None]]:
+    """Of each event of a batch: its id, its digest, and its values or None when it is gone."""
     found = session.execute(
-        sa.select(AuditSealedRow.event_id, AuditSealedRow.digest, *_orm_columns())
+        sa.select(AuditSealedRow.event_id, AuditSealedRow.digest, *_columns)
         .outerjoin(AuditEvent, AuditEvent.id == AuditSealedRow.event_id)
         .where(AuditSealedRow.seal_id == seal_id)
         .order_by(AuditSealedRow.event_id)
     )
     for row in found:
-        yield row[0], row[1], row[2:] if row[2] is not None else _Gone
-
-
-class _Gone:
-    id = None
+        event_id, digest, *values = row
+        yield event_id, digest, tuple(values) if values[0] is not None else None
 
 
 def _unsealed(session: PortalSession) -> tuple[int, int | None]:

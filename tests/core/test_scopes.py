@@ -1,0 +1,409 @@
+"""Row scopes: whatever the statement, an organization reaches its own rows alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.orm import aliased
+
+import tests.sample_plugin  # noqa: F401 - its model takes part where no table is needed
+from hp_portal import scopes
+from hp_portal.core.access.models import Grant
+from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.audit.record import Who, record
+from hp_portal.core.identity.models import Person
+from hp_portal.core.organizations.models import Organization, Payee
+from hp_portal.database import Base, PortalSession
+from hp_portal.hookspecs import PortalEvent
+from hp_portal.scopes import OrganizationScope, Scoped, ScopeMissing, ScopeViolation, WholeScope
+from tests.support.matrix import Scene, build_scene
+from tests.support.world import World
+
+INSTALLED = ("audit_", "access_", "organization", "payee", "person", "remittance_")
+SCOPED: list[type[Any]] = [mapper.class_ for mapper in Base.registry.mappers if issubclass(mapper.class_, Scoped)]
+MODELS = sorted(
+    (model for model in SCOPED if model.__tablename__.startswith(INSTALLED)), key=lambda model: str(model.__tablename__)
+)
+
+
+@dataclass(frozen=True)
+class Two:
+    """Two organizations with a row of every model each, and the keys of each one's rows by model."""
+
+    scene: Scene
+    keys: dict[type[Any], tuple[set[Any], set[Any]]]
+
+    @property
+    def world(self) -> World:
+        return self.scene.world
+
+
+def key_of(model: type[Any]) -> Any:
+    """The first column of the primary key: enough to tell the rows apart here."""
+    columns = list(sa.inspect(model).primary_key)
+    return getattr(model, sa.inspect(model).get_property_by_column(columns[0]).key)
+
+
+def keys_in(session: PortalSession, model: type[Any]) -> set[Any]:
+    return set(session.scalars(sa.select(key_of(model))))
+
+
+@pytest.fixture
+def two(world: World) -> Two:
+    scene = build_scene(world)
+    for side in (scene.own, scene.other):
+        with world.session() as session:
+            record(session, "audit.own.viewed", who=Who(side.person.id, side.organization.id), page=1)
+            _fill_rest(session, side.organization, side.person, side.payment_id)
+    keys = {}
+    for model in MODELS:
+        found = []
+        for side in (scene.own, scene.other):
+            with world.session_of(side.organization) as session:
+                found.append(keys_in(session, model))
+        keys[model] = (found[0], found[1])
+    return Two(scene, keys)
+
+
+def _fill_rest(session: PortalSession, organization: Organization, person: Person, payment_id: int) -> None:
+    from hp_portal_plugins.remittance.models import KeptSearch, ProviderAdjustment
+
+    session.add(
+        KeptSearch(
+            organization_id=organization.id,
+            token=f"token-{organization.id}",
+            person_id=person.id,
+            criteria_sealed=b"",
+            created_at=dt.datetime.now(dt.UTC),
+        )
+    )
+    session.add(ProviderAdjustment(payment_id=payment_id, position=1, reason="WO", amount=1))
+
+
+def test_every_model_has_rows_of_both_and_none_in_common(two: Two) -> None:
+    for model in MODELS:
+        own, other = two.keys[model]
+        assert own, f"the test needs a row of {model.__name__}"
+        assert other, f"the test needs a row of {model.__name__}"
+        assert not own & other, model.__name__
+
+
+Read = Callable[[PortalSession, type[Any]], set[Any]]
+
+
+def _select(session: PortalSession, model: type[Any]) -> set[Any]:
+    rows = session.scalars(sa.select(model)).all()
+    return {getattr(row, key_of(model).key) for row in rows}
+
+
+def _alias(session: PortalSession, model: type[Any]) -> set[Any]:
+    other = aliased(model)
+    return set(session.scalars(sa.select(getattr(other, key_of(model).key))))
+
+
+def _join(session: PortalSession, model: type[Any]) -> set[Any]:
+    other = aliased(model)
+    key = key_of(model)
+    return set(session.scalars(sa.select(key).join(other, getattr(other, key.key) == key)))
+
+
+def _outer_join(session: PortalSession, model: type[Any]) -> set[Any]:
+    """From a table that everybody may read, as a list of names would."""
+    from hp_portal.core.applications.models import ApplicationSetting
+
+    statement = sa.select(key_of(model)).select_from(ApplicationSetting).outerjoin(model, sa.true())
+    return set(session.scalars(statement)) - {None}
+
+
+def _subquery(session: PortalSession, model: type[Any]) -> set[Any]:
+    inner = sa.select(key_of(model).label("found")).subquery()
+    return set(session.scalars(sa.select(inner.c.found)))
+
+
+def _scalar_subquery(session: PortalSession, model: type[Any]) -> set[Any]:
+    lowest, highest = (sa.select(function(key_of(model))).scalar_subquery() for function in (sa.func.min, sa.func.max))
+    return set(session.execute(sa.select(lowest, highest)).one())
+
+
+def _cte(session: PortalSession, model: type[Any]) -> set[Any]:
+    inner = sa.select(key_of(model).label("found")).cte()
+    return set(session.scalars(sa.select(inner.c.found)))
+
+
+def _union(session: PortalSession, model: type[Any]) -> set[Any]:
+    return set(session.scalars(sa.union(sa.select(key_of(model)), sa.select(key_of(model)))))
+
+
+def _entity_of_subquery(session: PortalSession, model: type[Any]) -> set[Any]:
+    entity = aliased(model, sa.select(model).subquery())
+    return {getattr(row, key_of(model).key) for row in session.scalars(sa.select(entity))}
+
+
+def _in(session: PortalSession, model: type[Any]) -> set[Any]:
+    key = key_of(model)
+    return set(session.scalars(sa.select(key).where(key.in_(sa.select(key)))))
+
+
+def _query(session: PortalSession, model: type[Any]) -> set[Any]:
+    return {value for (value,) in session.query(key_of(model))}
+
+
+def _pages(session: PortalSession, model: type[Any]) -> set[Any]:
+    rows = session.scalars(sa.select(model).execution_options(yield_per=1))
+    return {getattr(row, key_of(model).key) for row in rows}
+
+
+READS: list[Read] = [
+    keys_in, _select, _alias, _join, _outer_join, _subquery, _scalar_subquery, _cte, _union, _entity_of_subquery,
+    _in, _query, _pages,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("read", READS, ids=lambda read: read.__name__.strip("_"))
+def test_a_select_of_any_shape_sees_its_own_rows_alone(two: Two, read: Read) -> None:
+    for model in MODELS:
+        for number, side in enumerate((two.scene.own, two.scene.other)):
+            with two.world.session_of(side.organization) as session:
+                assert read(session, model) <= two.keys[model][number], model.__name__
+                assert read(session, model), model.__name__
+
+
+def test_counting_exists_and_get_stay_in_the_scope(two: Two) -> None:
+    for model in MODELS:
+        key = key_of(model)
+        own, other = two.keys[model]
+        stranger = next(iter(other))
+        with two.world.session_of(two.scene.own.organization) as session:
+            assert session.scalar(sa.select(sa.func.count(key.distinct()))) == len(own)
+            assert session.scalar(sa.select(sa.select(key).where(key == stranger).exists())) is False
+            assert session.scalars(sa.select(model).where(key == stranger)).all() == []
+            if len(sa.inspect(model).primary_key) == 1:
+                assert session.get(model, stranger) is None
+                with pytest.raises(sa.exc.NoResultFound):
+                    session.get_one(model, stranger)
+                assert session.get_one(model, next(iter(own)))
+
+
+def test_get_does_not_remember_a_wider_scope(two: Two) -> None:
+    stranger = two.scene.other.payment_id
+    from hp_portal_plugins.remittance.models import Payment
+
+    with two.world.session_of(two.scene.own.organization) as session:
+        with scopes.whole(session, "a test looks beyond"):
+            kept = session.get(Payment, stranger)
+        assert kept is not None
+        assert session.get(Payment, stranger) is None
+
+
+def test_update_and_delete_reach_own_rows_alone(two: Two) -> None:
+    for model in (model for model in MODELS if model is not AuditEvent):
+        key = key_of(model)
+        with two.world.session_of(two.scene.own.organization) as session:
+            updated = session.execute(sa.update(model).values({key: key}).returning(key))
+            assert set(updated.scalars()) == two.keys[model][0], model.__name__
+    for model in (Grant, Person):
+        with two.world.session_of(two.scene.own.organization) as session:
+            stranger = next(iter(two.keys[model][1]))
+            assert session.execute(sa.delete(model).where(key_of(model) == stranger)).rowcount == 0  # type: ignore[attr-defined]
+
+
+def test_no_scope_raises(two: Two) -> None:
+    for model in MODELS:
+        for statement in (sa.select(model), sa.select(key_of(model)), sa.update(model).values({key_of(model): 1})):
+            with two.world.database.new_session() as session, pytest.raises((ScopeMissing, sa.exc.StatementError)) as e:
+                session.execute(statement)
+            assert "no scope is set" in str(e.value)
+
+
+def test_a_whole_scope_sees_everything_and_ends(two: Two) -> None:
+    for model in MODELS:
+        own, other = two.keys[model]
+        with two.world.session_of(two.scene.own.organization) as session:
+            with scopes.whole(session, "a test counts all"):
+                assert keys_in(session, model) >= own | other
+            assert keys_in(session, model) == own
+        with two.world.database.new_session(WholeScope("a test")) as session:
+            assert keys_in(session, model) >= own | other
+
+
+def test_an_ended_grant_takes_the_payments_away_at_once(two: Two) -> None:
+    from hp_portal_plugins.remittance.models import Payment
+
+    with two.world.session() as session:
+        session.execute(
+            sa.update(Grant)
+            .where(Grant.organization_id == two.scene.own.organization.id)
+            .values(ended_at=dt.datetime.now(dt.UTC))
+        )
+    with two.world.session_of(two.scene.own.organization) as session:
+        assert keys_in(session, Payment) == set()
+        assert keys_in(session, Payee) == set()
+
+
+TABLES: list[Callable[[Any], Any]] = [
+    lambda table: sa.select(table),
+    lambda table: sa.select(table.c[0]),
+    lambda table: sa.select(sa.func.count()).select_from(table),
+    lambda table: sa.select(table.alias()),
+    lambda table: sa.select(sa.select(table).subquery()),
+    lambda table: sa.select(sa.exists().where(table.c[0] == 1)),
+    lambda table: sa.select(sa.literal(1)).where(sa.literal(1).in_(sa.select(table.c[0]))),
+    lambda table: sa.union(sa.select(table.c[0]), sa.select(table.c[0])),
+    lambda table: sa.update(table).values({table.c[0]: 1}),
+    lambda table: sa.delete(table),
+    lambda table: sa.text(f"SELECT * FROM {table.name}"),
+    lambda table: sa.text(f"SELECT id FROM {table.name}").columns(sa.column("id")),
+    lambda table: sa.select(Person).from_statement(sa.text(f"SELECT * FROM {table.name}")),
+]
+
+
+@pytest.mark.parametrize("shape", range(len(TABLES)))
+def test_statements_around_the_models_are_refused(two: Two, shape: int) -> None:
+    for model in (Grant, Payee, AuditEvent):
+        for scope in (None, OrganizationScope(two.scene.own.organization.id)):
+            with two.world.database.new_session(scope) as session, pytest.raises(ScopeViolation):
+                session.execute(TABLES[shape](model.__table__))
+
+
+def _grant(two: Two, organization: Organization) -> Grant:
+    payee = two.world.payee()
+    return Grant(organization_id=organization.id, payee_id=payee.id, proof="check", granted_at=dt.datetime.now(dt.UTC))
+
+
+def test_own_rows_can_be_written(two: Two) -> None:
+    own = two.scene.own.organization
+    grant, payee = _grant(two, own), two.world.payee()
+    with two.world.session_of(own) as session:
+        session.add(grant)
+        session.flush()
+        grant.proof = "payer"
+        session.flush()
+        values = {"proof": "check", "granted_at": dt.datetime.now(dt.UTC), "payee_id": payee.id}
+        session.execute(sa.insert(Grant), [{**values, "organization_id": own.id}])
+        session.delete(grant)
+        session.commit()
+
+
+def test_rows_of_another_cannot_be_written(two: Two) -> None:
+    own, other = two.scene.own.organization, two.scene.other.organization
+    with two.world.session() as session:
+        stranger = session.scalars(sa.select(Grant).where(Grant.organization_id == other.id)).one()
+
+    def add(session: PortalSession) -> None:
+        session.add(_grant(two, other))
+
+    def change(session: PortalSession) -> None:
+        session.merge(stranger, load=False).proof = "check"
+
+    def take(session: PortalSession) -> None:
+        session.merge(stranger, load=False).organization_id = own.id
+
+    def remove(session: PortalSession) -> None:
+        session.delete(session.merge(stranger, load=False))
+
+    def add_payee(session: PortalSession) -> None:
+        payee = two.world.payee()
+        session.merge(payee, load=False).name = "Mine now"
+
+    values = {"proof": "check", "granted_at": dt.datetime.now(dt.UTC), "payee_id": 1, "organization_id": other.id}
+
+    def insert(session: PortalSession) -> None:
+        session.execute(sa.insert(Grant), [values])
+
+    def insert_values(session: PortalSession) -> None:
+        session.execute(sa.insert(Grant).values(**values))
+
+    def update_by_keys(session: PortalSession) -> None:
+        session.execute(sa.update(Grant), [{"id": stranger.id, "proof": "check"}])
+
+    for write in (add, change, take, remove, add_payee, insert, insert_values, update_by_keys):
+        with two.world.session_of(own) as session, pytest.raises(ScopeViolation):
+            _write(session, write)
+
+
+def _write(session: PortalSession, write: Callable[[PortalSession], None]) -> None:
+    write(session)
+    session.flush()
+
+
+def test_an_unmarked_model_is_refused() -> None:
+    with pytest.raises(TypeError, match="needs either a mark"):
+        type("Unmarked", (Base,), {"__tablename__": "unmarked"})
+    with pytest.raises(TypeError, match="say why"):
+        type("Unexplained", (Base, scopes.Shared), {"__tablename__": "unexplained"})
+
+
+def test_the_statement_cache_serves_every_organization(two: Two) -> None:
+    """Criteria made a request would compile every statement anew."""
+    cache = two.world.database.engine._compiled_cache
+    assert cache is not None
+
+    def read(organization_id: int) -> None:
+        with two.world.database.new_session(OrganizationScope(organization_id)) as session:
+            for model in MODELS:
+                session.execute(sa.select(key_of(model)).where(key_of(model) == 1)).all()
+
+    read(1)
+    before = len(cache)
+    for organization_id in range(2, 30):
+        read(organization_id)
+    assert len(cache) == before
+
+
+# Any chain of scopes in one session: each statement sees the scope of its own moment.
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(turns=st.lists(st.sampled_from(["own", "other", "whole", "nobody"]), min_size=1, max_size=12))
+def test_a_session_follows_its_scope(two: Two, turns: list[str]) -> None:
+    own, other = two.scene.own.organization.id, two.scene.other.organization.id
+    expected = {"own": {own}, "other": {other}, "nobody": set(), "whole": {own, other}}
+    chosen: dict[str, scopes.Scope] = {
+        "own": OrganizationScope(own),
+        "other": OrganizationScope(other),
+        "nobody": OrganizationScope(10**9),
+        "whole": WholeScope("a test"),
+    }
+    with two.world.database.new_session() as session:
+        for turn in turns:
+            scopes.set_scope(session, chosen[turn])
+            assert keys_in(session, Organization) == expected[turn]
+            found = {row.id for row in session.scalars(sa.select(Organization))}
+            assert found == expected[turn]
+
+
+def test_two_threads_do_not_mix_scopes(two: Two) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    def read(number: int) -> bool:
+        side = (two.scene.own, two.scene.other)[number % 2]
+        with two.world.session_of(side.organization) as session:
+            return keys_in(session, Payee) == two.keys[Payee][number % 2]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(read, range(60)))
+
+
+def test_events_wait_for_the_outermost_commit(two: Two) -> None:
+    told: list[PortalEvent] = []
+    with two.world.database.new_session(WholeScope("a test")) as session:
+        session.info["dispatch"] = told.append
+        session.announce(PortalEvent("first"))
+        with session.begin_nested():
+            session.announce(PortalEvent("kept"))
+        nested = session.begin_nested()
+        session.announce(PortalEvent("undone"))
+        nested.rollback()
+        assert told == []
+        session.commit()
+        assert [event.key for event in told] == ["first", "kept"]
+        session.announce(PortalEvent("lost"))
+        session.connection()
+        session.rollback()
+        session.commit()
+        assert len(told) == 2

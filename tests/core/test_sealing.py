@@ -1,0 +1,247 @@
+"""Sealing: batches in a chain, and what verification names when somebody was at the database."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.audit.record import record
+from hp_portal.core.audit.sealing import SEALED, Verification, canonical, seal, verify
+from hp_portal.core.audit.triggers import drop_triggers
+from hp_portal.vault import Vault
+from tests.conftest import MakeApp
+from tests.support.databases import DATA_KEY
+from tests.support.world import World
+
+NOW = dt.datetime(2026, 11, 3, 15, 0, tzinfo=dt.UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = NOW
+
+    def now(self) -> dt.datetime:
+        return self.time
+
+    def forward(self, **span: float) -> None:
+        self.time += dt.timedelta(**span)
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    set_clock = Clock()
+    monkeypatch.setattr(clock, "now", set_clock.now)
+    return set_clock
+
+
+def write(world: World, count: int) -> None:
+    with world.session() as session:
+        for page in range(count):
+            record(session, "audit.own.viewed", page=page)
+
+
+def seal_all(world: World, batch: int = 3) -> list[int]:
+    done: list[int] = []
+    while True:
+        with world.session() as session:
+            sealed = seal(session, batch)
+        if not sealed:
+            return done
+        done.append(sealed)
+
+
+def check(world: World) -> Verification:
+    with world.session() as session:
+        return verify(session)
+
+
+def tamper(world: World, *statements: str) -> None:
+    """What somebody with the database's password can do."""
+    with world.database.engine.begin() as connection:
+        for statement in (*drop_triggers(connection.dialect.name), *statements):
+            connection.exec_driver_sql(statement)
+
+
+def test_sealing_in_batches(world: World, time: Clock) -> None:
+    assert check(world) == Verification(0, 0, "", None)
+    write(world, 8)
+    assert check(world) == Verification(0, 8, "", None)
+    assert seal_all(world) == [3, 3, 2]
+    found = check(world)
+    assert (found.sealed, found.unsealed, found.broken) == (8, 0, None)
+    head = found.head
+    write(world, 1)
+    assert check(world) == Verification(8, 1, head, None)
+    assert seal_all(world) == [1]
+    assert check(world).head != head
+
+
+def test_events_that_commit_late_are_sealed_with_their_lower_ids(world: World, time: Clock) -> None:
+    """A slow transaction took its id before faster ones: it must be sealed, and not be taken for a forgery."""
+    with world.session() as session:
+        values: dict[str, Any] = {
+            "event": "audit.own.viewed",
+            "request_id": "",
+            "address": "",
+            "reason": "",
+            "fields": "{}",
+        }
+        session.execute(sa.insert(AuditEvent), [{**values, "id": 100, "at": NOW}])
+    assert seal_all(world) == [1]
+    with world.session() as session:
+        session.execute(sa.insert(AuditEvent), [{**values, "id": 50, "at": NOW - dt.timedelta(minutes=20)}])
+    assert check(world).unsealed == 1
+    assert seal_all(world) == [1]
+    assert check(world) == Verification(2, 0, check(world).head, None)
+
+
+def test_a_pause_of_the_worker_is_no_forgery(world: World, time: Clock) -> None:
+    write(world, 2)
+    seal_all(world)
+    for _ in range(4):
+        time.forward(days=2)
+        write(world, 2)
+    assert check(world).broken is None
+    assert sum(seal_all(world)) == 8
+    found = check(world)
+    assert (found.sealed, found.unsealed, found.broken) == (10, 0, None)
+
+
+CASES: dict[str, tuple[tuple[str, ...], str]] = {
+    "changed field": (("UPDATE audit_event SET fields = '{\"page\":9}' WHERE id = 5",), "event 5 has been altered"),
+    "changed moment": (("UPDATE audit_event SET at = '2026-11-03 15:00:01' WHERE id = 5",), "event 5 has been altered"),
+    "changed person": (("UPDATE audit_event SET reason = 'x' WHERE id IN (7, 5)",), "event 5 has been altered"),
+    "removed row": (("DELETE FROM audit_event WHERE id = 5",), "event 5 has been removed"),
+    "removed row and its seal": (
+        ("DELETE FROM audit_event WHERE id = 5", "DELETE FROM audit_sealed_row WHERE event_id = 5"),
+        "seal 2 covers 3 events, 2 are left",
+    ),
+    "removed seal": (
+        ("DELETE FROM audit_sealed_row WHERE seal_id = 2", "DELETE FROM audit_seal WHERE id = 2"),
+        "seal 2 is missing",
+    ),
+    "swapped rows": (
+        (
+            "UPDATE audit_event SET id = -1 WHERE id = 4",
+            "UPDATE audit_event SET id = 4 WHERE id = 6",
+            "UPDATE audit_event SET id = 6 WHERE id = -1",
+        ),
+        "event 4 has been altered",
+    ),
+    "swapped row digests": (
+        (
+            "UPDATE audit_sealed_row SET digest = (SELECT digest FROM audit_sealed_row WHERE event_id = 8) WHERE event_id = 5",
+        ),
+        "event 5 has been altered",
+    ),
+    "changed seal digest": (
+        ("UPDATE audit_seal SET digest = (SELECT digest FROM audit_seal WHERE id = 1) WHERE id = 2",),
+        "seal 2 does not fit",
+    ),
+    "changed count": (("UPDATE audit_seal SET rows = 4 WHERE id = 2",), "seal 2 covers 4 events, 3 are left"),
+    "inserted old row": (
+        (
+            "INSERT INTO audit_event (id, at, event, request_id, address, reason, fields) "
+            "VALUES (900, '2026-10-20 12:00:00', 'audit.own.viewed', '', '', '', '{}')",
+        ),
+        "event 900 was slipped in",
+    ),
+    "row moved to another seal": (
+        ("UPDATE audit_sealed_row SET seal_id = 3 WHERE event_id = 5",),
+        "seal 2 covers 3 events, 2 are left",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_verification_names_the_first_broken_row(world: World, time: Clock, case: str) -> None:
+    write(world, 9)
+    assert seal_all(world) == [3, 3, 3]
+    assert check(world).broken is None
+    statements, broken = CASES[case]
+    tamper(world, *statements)
+    found = check(world).broken
+    assert found is not None
+    assert found.startswith(broken)
+    # The worker goes on, and does not seal what was done into the truth.
+    seal_all(world)
+    found = check(world).broken
+    assert found is not None
+    assert found.startswith(broken)
+
+
+def test_a_removed_last_seal_is_missed_while_its_rows_are_there(world: World, time: Clock) -> None:
+    write(world, 6)
+    seal_all(world)
+    with world.database.engine.begin() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+    tamper_without_keys(world, "DELETE FROM audit_seal WHERE id = 2")
+    assert check(world).broken == "seal 2 is missing"
+
+
+def tamper_without_keys(world: World, statement: str) -> None:
+    with world.database.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        else:
+            connection.exec_driver_sql("SET session_replication_role = replica")
+        for drop in drop_triggers(connection.dialect.name):
+            connection.exec_driver_sql(drop)
+        connection.exec_driver_sql(statement)
+        connection.commit()
+        connection.invalidate()
+
+
+def test_somebody_without_the_key_cannot_seal(world: World, time: Clock) -> None:
+    """Even knowing how it is done: the digests are keyed."""
+    write(world, 3)
+    other = Vault([b"another key, of 32 bytes exactly"])
+    with world.session() as session:
+        text = canonical(session.execute(sa.select(AuditEvent.id, AuditEvent.at)).first()).decode()
+        assert other.digest(text, "audit row") != session.vault.digest(text, "audit row")
+
+
+def test_the_chain_holds_when_the_data_key_is_rotated(database_url: str, make_app: MakeApp, time: Clock) -> None:
+    new = base64.b64encode(b"a newer data key of 32 bytes....").decode()
+    before = World(make_app(database_url))
+    write(before, 4)
+    seal_all(before)
+    rotated = World(make_app(database_url, data_key=f"{new},{DATA_KEY}"))
+    assert check(rotated).broken is None
+    write(rotated, 4)
+    seal_all(rotated)
+    found = check(rotated)
+    assert (found.sealed, found.broken) == (8, None)
+    without_old = World(make_app(database_url, data_key=new))
+    assert check(without_old).broken == "event 1 has been altered"
+
+
+@pytest.mark.parametrize(
+    "make_pair",
+    [
+        lambda: (("a", "bc"), ("ab", "c")),
+        lambda: ((None,), ("",)),
+        lambda: (("a|1:b",), ("a", "b")),
+        lambda: (("1:a",), ("a",)),
+    ],
+)
+def test_no_two_rows_have_one_text(make_pair: Callable[[], tuple[Any, Any]]) -> None:
+    one, other = make_pair()
+    assert canonical(one) != canonical(other)
+
+
+def test_every_column_is_sealed() -> None:
+    assert set(SEALED) == {column.name for column in sa.inspect(AuditEvent).columns}
+
+
+def test_a_row_has_the_same_text_on_both_databases() -> None:
+    moment = dt.datetime(2026, 11, 3, 9, 0, tzinfo=dt.timezone(dt.timedelta(hours=-6)))
+    assert canonical((1, moment, "é")) == b"1:1|32:2026-11-03T15:00:00.000000+00:00|2:\xc3\xa9"
