@@ -109,8 +109,7 @@ def _holds(text: str) -> sa.ColumnElement[bool]:
     conditions = [Claim.patient_key.contains(name, autoescape=True) for name in names if name.strip(",")]
     if number := number_key(text):
         conditions += [
-            column.contains(number, autoescape=True)
-            for column in (Claim.payer_control_key, Claim.patient_control_key)
+            column.contains(number, autoescape=True) for column in (Claim.payer_control_key, Claim.patient_control_key)
         ]
     return sa.or_(*conditions) if conditions else sa.false()
 

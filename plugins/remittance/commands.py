@@ -15,6 +15,7 @@ from hp_portal.api import db_session, show_money
 from . import code_lists, reports
 from .blueprint import blueprint
 from .importing import import_file
+from .loading import CannotStore
 from .reports import ImportReport, totals
 
 blueprint.cli.short_help = "Import remittances and code lists."
@@ -51,10 +52,11 @@ def _import_path(path: Path, *, show_progress: bool) -> ImportReport:
         session.rollback()
         reason = error.strerror or type(error).__name__
         return ImportReport(path.name, reports.FAILED, f"The file cannot be read: {reason}.")
-    except sa.exc.SQLAlchemyError as error:
+    except (CannotStore, sa.exc.SQLAlchemyError) as error:
         session.rollback()
-        # Not the driver's message: it may quote a row.
-        return ImportReport(path.name, reports.FAILED, f"The database refused: {type(error).__name__}.")
+        # Not SQLAlchemy's message: it may quote a row.
+        reason = str(error) if isinstance(error, CannotStore) else type(error).__name__
+        return ImportReport(path.name, reports.FAILED, f"The database refused: {reason}.")
     return report
 
 

@@ -59,9 +59,7 @@ def look_up(session: PortalSession, wanted: Mapping[str, Iterable[str | None]], 
     return Meanings(known)
 
 
-def _loaded(
-    session: PortalSession, codes: set[tuple[str, str]], on: dt.date | None
-) -> dict[tuple[str, str], str]:
+def _loaded(session: PortalSession, codes: set[tuple[str, str]], on: dt.date | None) -> dict[tuple[str, str], str]:
     if not codes:
         return {}
     rows = session.execute(

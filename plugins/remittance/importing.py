@@ -61,7 +61,8 @@ def import_file(
 
     Everything goes into the session's transaction, which the caller commits: the payments that are new, and a
     `RemittanceFile` with the report. A file in which nothing can be imported is refused: only its report is kept.
-    Raises OSError when the stream cannot be read; the caller then rolls back.
+    Raises OSError when the stream cannot be read and loading.CannotStore when the database refuses; the caller then rolls
+    back.
     """
     with api.whole(session, "import of remittances"):
         api.lock(session, LOCK)

@@ -73,8 +73,19 @@ PROVIDER_ADJUSTMENTS = target(
 TEXTS = target(models.PaymentText, ("payment_id", "sealed"))
 
 
+class CannotStore(Exception):
+    """The database refused rows. The driver's own message is left out: it may quote a row, and a row is a patient's.
+
+    `passing`: the database was away, busy or full, so that trying again may do.
+    """
+
+    def __init__(self, table: str, error: Exception) -> None:
+        super().__init__(f"{table}: {type(error).__name__}")
+        self.passing = isinstance(error, psycopg.OperationalError | sqlite3.OperationalError)
+
+
 class Loader(Protocol):
-    """Puts rows into a table."""
+    """Puts rows into a table. Raises CannotStore."""
 
     def load(self, target: Target, rows: Sequence[LoadedRow]) -> None: ...
 
@@ -88,7 +99,10 @@ class SQLiteLoader:
     def load(self, target: Target, rows: Sequence[LoadedRow]) -> None:
         names = ", ".join(f'"{column}"' for column in target.columns)
         marks = ", ".join("?" for _ in target.columns)
-        self._cursor.executemany(f'INSERT INTO "{target.table}" ({names}) VALUES ({marks})', rows)
+        try:
+            self._cursor.executemany(f'INSERT INTO "{target.table}" ({names}) VALUES ({marks})', rows)
+        except sqlite3.Error as error:
+            raise CannotStore(target.table, error) from None
 
 
 class PostgreSQLLoader:
@@ -103,9 +117,12 @@ class PostgreSQLLoader:
         statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
             sql.Identifier(target.table), sql.SQL(", ").join(map(sql.Identifier, target.columns))
         )
-        with self._cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row(row)
+        try:
+            with self._cursor.copy(statement) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except psycopg.Error as error:
+            raise CannotStore(target.table, error) from None
 
 
 def loader(session: PortalSession) -> Loader:

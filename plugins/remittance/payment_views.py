@@ -211,7 +211,4 @@ def _downloads(payment_id: int, of_claim: Claim | None = None) -> list[tuple[str
     if of_claim is not None:
         address = url_for("remittance.claim_pdf", payment_id=payment_id, claim=of_claim.claim)
         return [("PDF of this claim", address)]
-    return [
-        (label, url_for(f"remittance.payment_{kind}", payment_id=payment_id))
-        for label, kind in _FORMATS
-    ]
+    return [(label, url_for(f"remittance.payment_{kind}", payment_id=payment_id)) for label, kind in _FORMATS]

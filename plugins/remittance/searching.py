@@ -87,9 +87,7 @@ def find_payments(session: PortalSession, criteria: PaymentCriteria, sort: str, 
     return Listing(rows, number, PAGE, _total(session, rows, number, where))
 
 
-def _total(
-    session: PortalSession, rows: list[AnyRow], number: int, where: list[sa.ColumnElement[bool]]
-) -> int:
+def _total(session: PortalSession, rows: list[AnyRow], number: int, where: list[sa.ColumnElement[bool]]) -> int:
     """How many there are; counted only where the page does not tell."""
     if 0 < len(rows) < PAGE or (number == 1 and not rows):
         return (number - 1) * PAGE + len(rows)
@@ -115,9 +113,7 @@ def _conditions(criteria: PaymentCriteria) -> list[sa.ColumnElement[bool]]:
     return where
 
 
-def find_claims(
-    session: PortalSession, criteria: ClaimCriteria, sort: str, number: int
-) -> Listing[PaymentWithClaims]:
+def find_claims(session: PortalSession, criteria: ClaimCriteria, sort: str, number: int) -> Listing[PaymentWithClaims]:
     """One page of the payments that have a matching claim, each with those claims."""
     matching = _claim_conditions(session, criteria)
     where: list[sa.ColumnElement[bool]] = [Payment.id.in_(sa.select(Claim.payment_id).where(*matching))]

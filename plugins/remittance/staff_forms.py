@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired, MultipleFileField
 from wtforms import SelectField
+from wtforms.fields.choices import SelectChoice
 
 from .code_lists import LISTS
 
@@ -14,5 +15,5 @@ class UploadForm(FlaskForm):  # type: ignore[misc]
 
 
 class CodesForm(FlaskForm):  # type: ignore[misc]
-    list = SelectField("List", choices=list(LISTS.items()))
+    list = SelectField("List", choices=[SelectChoice(value=name, label=label) for name, label in LISTS.items()])
     file = FileField("File (CSV or XLSX)", [FileRequired("Choose the file that you downloaded.")])

@@ -20,6 +20,7 @@ from hp_portal import api
 from hp_portal.api import Job, PortalSession
 
 from .importing import LOCK, import_file
+from .loading import CannotStore
 from .models import Upload, UploadChunk
 from .x12.reader import read
 from .x12.records import FileSummary
@@ -114,13 +115,11 @@ def import_uploads(session: PortalSession) -> None:
         save(session, held)
     except LeaseLost:
         session.rollback()
-    except sa.exc.OperationalError:
-        # The database was away or busy: the upload keeps its lease and is tried again when that has run out.
-        session.rollback()
-        raise
     except Exception as error:
         session.rollback()
-        _fail(session, held, error)
+        # When the database was away or busy the upload keeps its lease and is tried again after that has run out.
+        if not (isinstance(error, sa.exc.OperationalError) or (isinstance(error, CannotStore) and error.passing)):
+            _fail(session, held, error)
         raise
 
 
