@@ -171,7 +171,7 @@ def _progress(stream: KeptStream) -> Iterator[tuple[int, int]]:
 def save(session: PortalSession, held: Held) -> None:
     """Import, and say that it is done, in one transaction. Raises LeaseLost when another worker has taken over."""
     api.lock(session, LOCK)
-    _renew(session, held, api.now() + SAVING_LEASE)
+    _renew(session, held, held.leased_until)
     stream = cast(BinaryIO, KeptStream(session, held.id))
     report = import_file(session, stream, held.name, person_id=held.person_id)
     _renew(session, held, None, state=DONE, file_id=report.file_id)

@@ -1,0 +1,172 @@
+"""Loading code lists. The codes and texts are invented: the published ones are licensed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+
+import openpyxl
+import pytest
+import sqlalchemy as sa
+
+from hp_portal_plugins.remittance.code_lists import CodeRow, UnusableList, load_list, loaded_lists, read_list
+from hp_portal_plugins.remittance.models import Code
+from tests.support.world import World
+
+ROWS = [
+    CodeRow("Z01", "First reason", dt.date(2020, 1, 1), dt.date(2024, 6, 30)),
+    CodeRow("Z01", "First reason, reworded", dt.date(2024, 7, 1), None),
+    CodeRow("Z02", "Second reason", None, None),
+]
+
+
+def parse(text: str | bytes, name: str = "codes.csv") -> list[CodeRow]:
+    return read_list(io.BytesIO(text.encode() if isinstance(text, str) else text), name)
+
+
+def xlsx(*rows: tuple[object, ...]) -> bytes:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.worksheets[0].append(row)
+    kept = io.BytesIO()
+    book.save(kept)
+    return kept.getvalue()
+
+
+CSV = """Code,Description,Start,Stop
+Z01,First reason,2020-01-01,2024-06-30
+Z01,"First reason, reworded",2024-07-01,
+Z02,Second reason,,
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CSV,
+        "\ufeff" + CSV,
+        CSV.replace("\n", "\r\n"),
+        "A title line,,,\nDownloaded under licence,,,\n\n" + CSV,
+        CSV.replace("Code,Description,Start,Stop", "CARC,Narrative,Effective Date,Deactivation Date"),
+        CSV.replace("2020-01-01", "01/01/2020").replace("2024-06-30", "6/30/2024").replace("2024-07-01", "07/01/24"),
+        "Last Modified;Stop;Start;Description;Code\n"
+        "x;2024-06-30;2020-01-01;First reason;Z01\nx;;2024-07-01;First reason, reworded;z01\nx;;;Second  reason;Z02\n",
+        "Code\tDescription\tStart\tStop\nZ01\tFirst reason\t20200101\t20240630\n"
+        "Z01\tFirst reason, reworded\t20240701\t\nZ02\tSecond reason\t\t\n",
+    ],
+    ids=["plain", "bom", "crlf", "title", "other names", "other dates", "semicolons, other order", "tabs"],
+)
+def test_csv_is_read_however_it_comes(text: str) -> None:
+    assert parse(text) == ROWS
+
+
+def test_xlsx_is_read() -> None:
+    data = xlsx(
+        ("Reason codes", None),
+        ("Code", "Description", "Start Date", "Stop Date"),
+        ("Z01", "First reason", dt.datetime(2020, 1, 1, tzinfo=None), dt.date(2024, 6, 30)),  # noqa: DTZ001 - as a cell
+        ("Z01", "First reason, reworded", "07/01/2024", None),
+        (None, None, None, None),
+        ("Z02", "Second reason", None, None),
+    )
+    assert parse(data, "codes.xlsx") == ROWS
+
+
+def test_numeric_codes_of_a_sheet_are_codes() -> None:
+    assert parse(xlsx(("Code", "Description"), (901, "A reason"), (902.0, "Another"))) == [
+        CodeRow("901", "A reason", None, None),
+        CodeRow("902", "Another", None, None),
+    ]
+
+
+def test_windows_text_is_read() -> None:
+    assert parse("Code,Description\nZ01,Patient’s share\n".encode("cp1252"))[0].text == "Patient’s share"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "No headings found"),
+        ("a,b\n1,2\n", "No headings found"),
+        ("Code,Description\n", "headings but no codes"),
+        ("Code,Description\nZ01,\n", "Row 2: Z01 has no description."),
+        ("Code,Description\nZ-1,Text\n", "Row 2: 'Z-1' is no code"),
+        ("Code,Description,Start\nZ01,Text,soon\n", "Row 2: 'soon' is no date"),
+        ("Code,Description,Start,Stop\nZ01,Text,2024-02-01,2024-01-01\n", "stops before it starts"),
+        ("Code,Description\nZ01,One\nZ01,Two\n", "Row 3: Z01 with the same start stands in row 2"),
+        (b"\x00\x01\x02", "neither CSV nor XLSX"),
+        (b"PK\x03\x04 nothing", "cannot be opened"),
+        ("Code,Description\n" + "Z01,Text\n" * 20_001, "more than 20,000 rows"),
+        (b"Code,Description\nZ01," + b"x" * (20 << 20), "larger than 20 MB"),
+    ],
+)
+def test_what_cannot_be_used_is_explained(text: str | bytes, message: str) -> None:
+    with pytest.raises(UnusableList, match=message):
+        parse(text)
+
+
+def kept(world: World, name: str = "CARC") -> list[CodeRow]:
+    with world.session() as session:
+        found = session.scalars(sa.select(Code).where(Code.list == name).order_by(Code.code, Code.text))
+        return [CodeRow(row.code, row.text, row.valid_from, row.valid_to) for row in found]
+
+
+def test_loading_replaces_the_list_and_only_that(world: World) -> None:
+    with world.session() as session:
+        first = load_list(session, "CARC", ROWS, "codes.csv")
+        load_list(session, "RARC", ROWS[:1], "remarks.csv")
+    assert (first.added, first.changed, first.removed, first.unchanged) == (3, 0, 0, 0)
+    assert kept(world) == ROWS
+    changed = [CodeRow("Z02", "Second reason, reworded", None, None), CodeRow("Z03", "Third reason", None, None)]
+    with world.session() as session:
+        second = load_list(session, "CARC", changed, "codes.csv")
+    assert (second.added, second.changed, second.removed, second.unchanged) == (1, 1, 2, 0)
+    assert (kept(world), kept(world, "RARC")) == (changed, ROWS[:1])
+
+
+def test_loading_again_changes_nothing(world: World) -> None:
+    for _ in range(2):
+        with world.session() as session:
+            report = load_list(session, "CARC", ROWS, "codes.csv")
+    assert (report.added, report.changed, report.removed, report.unchanged) == (0, 0, 0, 3)
+    assert kept(world) == ROWS
+
+
+def test_an_unknown_list_is_refused(world: World) -> None:
+    with world.session() as session, pytest.raises(UnusableList, match="There is no list CPT"):
+        load_list(session, "CPT", ROWS, "codes.csv")
+
+
+def test_staff_see_what_is_loaded_and_what_is_valid(world: World) -> None:
+    with world.session() as session:
+        load_list(session, "CARC", ROWS, "codes.csv")
+    with world.session() as session:
+        carc, rarc = loaded_lists(session, dt.date(2026, 1, 1))
+    assert (carc.name, carc.rows, carc.valid_today, carc.source) == ("CARC", 3, 2, "codes.csv")
+    assert carc.loaded_at is not None
+    assert (rarc.rows, rarc.loaded_at) == (0, None)
+
+
+def test_the_page_loads_a_list(world: World) -> None:
+    world.staff("codes", permissions=["remittance:codes:manage"])
+    client = world.sign_in("codes")
+    url = "/staff/remittance/codes"
+    assert "not loaded" in client.get(url).text
+    answer = client.post(url, {"list": "CARC", "file": (io.BytesIO(CSV.encode()), "codes.csv")})
+    assert (answer.status_code, answer.location) == (303, url)
+    page = client.get(url).text
+    assert "3 rows loaded (3 new" in page
+    assert "codes.csv" in page
+    assert kept(world) == ROWS
+
+
+def test_the_page_explains_an_unusable_list(world: World) -> None:
+    world.staff("codes", permissions=["remittance:codes:manage"])
+    client = world.sign_in("codes")
+    url = "/staff/remittance/codes"
+    answer = client.post(url, {"list": "CARC", "file": (io.BytesIO(b"Code,Description\nZ01,\n"), "codes.csv")})
+    assert answer.status_code == 422
+    assert "Row 2: Z01 has no description." in answer.text
+    assert client.post(url, {"list": "CARC"}).status_code == 422
+    assert client.post(url, {"list": "CPT", "file": (io.BytesIO(CSV.encode()), "c.csv")}).status_code == 422
+    assert kept(world) == []

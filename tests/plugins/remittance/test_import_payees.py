@@ -1,0 +1,177 @@
+"""Whose payment it is: matching to the payer's record, payees that are not on it, payments as proofs."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from hp_portal import worker
+from hp_portal.hookspecs import PayeeRef, PaymentProof
+from hp_portal_plugins.remittance import payee_matching
+from hp_portal_plugins.remittance.models import Claim, Payment
+from hp_portal_plugins.remittance.payee_matching import match_unknown
+from hp_portal_plugins.remittance.proofs import verify_payment
+from tests.conftest import MakeApp
+from tests.plugins.remittance.import_files import CLINIC, claim, file_of, payment
+from tests.support.databases import DATA_KEY
+from tests.support.identifiers import make_npi
+from tests.support.world import World
+
+TIN, NPI, OTHER_TIN, OTHER_NPI = "000000001", make_npi(1), "000000002", make_npi(2)
+URL = "/staff/remittance/payees-not-on-record"
+
+
+def paid_to(world: World, tin: str, npi: str, number: str = "1") -> int | None:
+    """Import a payment to that TIN and NPI; the payee it was matched to."""
+    world.import_835(file_of(payment(number, payee=replace(CLINIC, tin=tin, npi=npi))))
+    with world.session() as session:
+        payee_id = session.scalars(sa.select(Payment.payee_id).where(Payment.trace_number == number)).one()
+        claims = session.scalars(sa.select(Claim.payee_id).join(Payment).where(Payment.trace_number == number)).all()
+    assert set(claims) == {payee_id}
+    return payee_id
+
+
+def test_tin_and_npi_must_both_be_the_records(world: World) -> None:
+    payee = world.payee(TIN, NPI)
+    world.payee(OTHER_TIN, OTHER_NPI)
+    assert paid_to(world, TIN, NPI, "1") == payee.id
+    assert paid_to(world, TIN, OTHER_NPI, "2") is None
+    assert paid_to(world, OTHER_TIN, NPI, "3") is None
+    assert paid_to(world, "00-0000001", NPI, "4") == payee.id
+
+
+def test_one_of_the_two_is_enough_only_when_it_is_clear(world: World) -> None:
+    payee = world.payee(TIN, NPI)
+    assert paid_to(world, TIN, "", "1") == payee.id
+    assert paid_to(world, "", NPI, "2") == payee.id
+    second = world.payee(TIN, OTHER_NPI)
+    world.payee(OTHER_TIN, NPI)
+    assert paid_to(world, TIN, "", "3") is None
+    assert paid_to(world, "", NPI, "4") is None
+    assert paid_to(world, "", OTHER_NPI, "5") == second.id
+
+
+def test_a_payment_to_nobody_known_is_kept_and_seen_by_no_organization(world: World) -> None:
+    assert paid_to(world, TIN, NPI) is None
+    organization = world.organization()
+    world.grant(organization, world.payee(OTHER_TIN, OTHER_NPI))
+    with world.session_of(organization) as session:
+        assert session.scalars(sa.select(Payment.id)).all() == []
+
+
+def test_unknown_payees_are_listed_masked_and_matched_when_they_are_added(world: World) -> None:
+    to = replace(CLINIC, name="SAMPLE NEW CLINIC", tin="000007654", npi=NPI)
+    world.import_835(file_of(payment("1", payee=to), payment("2", claim(paid=5000), payee=to), payment("3")))
+    world.staff("reader", permissions=["remittance:import:read", "remittance:import:run"])
+    client = world.sign_in("reader")
+    page = client.get(URL).text
+    assert "SAMPLE NEW CLINIC" in page
+    assert "•••••7654" in page
+    assert "000007654" not in page
+    assert "$130.00" in page
+    payee = world.payee("000007654", NPI)
+    answer = client.post(URL)
+    assert (answer.status_code, answer.location) == (303, URL)
+    page = client.get(URL).text
+    assert "2 payments matched" in page
+    assert "SAMPLE NEW CLINIC" not in page
+    assert "SAMPLE CLINIC" in page
+    organization = world.organization()
+    world.grant(organization, payee)
+    with world.session_of(organization) as session:
+        assert set(session.scalars(sa.select(Payment.trace_number))) == {"1", "2"}
+        assert len(session.scalars(sa.select(Claim.claim)).all()) == 2
+
+
+def test_only_who_may_import_matches(world: World) -> None:
+    world.staff("reader", permissions=["remittance:import:read"])
+    client = world.sign_in("reader")
+    paid_to(world, TIN, NPI)
+    assert "Match again now" not in client.get(URL).text
+    assert client.post(URL).status_code == 403
+
+
+def test_the_worker_matches(world: World) -> None:
+    paid_to(world, TIN, NPI)
+    payee = world.payee(TIN, NPI)
+    with world.app.app_context():
+        assert worker.run_job(world.app, payee_matching.JOB)
+    with world.session() as session:
+        assert session.scalars(sa.select(Payment.payee_id)).one() == payee.id
+
+
+def test_matching_again_changes_nothing(world: World) -> None:
+    world.payee(TIN, NPI)
+    paid_to(world, TIN, NPI)
+    paid_to(world, OTHER_TIN, NPI, "2")
+    with world.session() as session:
+        assert match_unknown(session) == 0
+
+
+@pytest.fixture
+def rotated(world: World, database_url: str, make_app: MakeApp) -> Flask:
+    """The portal after its data key was rotated: a new key first, the old one kept."""
+    new = base64.b64encode(b"another 32 bytes of key, rotated").decode()
+    return make_app(database_url, data_key=f"{new},{DATA_KEY}")
+
+
+def test_matching_survives_a_rotated_key(world: World, rotated: Flask) -> None:
+    payee = world.payee(TIN, NPI)  # hashed under the old key
+    assert paid_to(World(rotated), TIN, NPI, "1") == payee.id
+    assert paid_to(world, OTHER_TIN, OTHER_NPI, "2") is None  # hashed under the old key, too
+    other = World(rotated).payee(OTHER_TIN, OTHER_NPI)  # hashed under the new one
+    with World(rotated).session() as session:
+        assert match_unknown(session) == 1
+        assert session.scalars(sa.select(Payment.payee_id).where(Payment.trace_number == "2")).one() == other.id
+
+
+def proved(world: World, **facts: str) -> PayeeRef | None:
+    with world.session() as session:
+        return verify_payment(session, PaymentProof(**facts))
+
+
+def test_a_payment_proves_its_payee(world: World) -> None:
+    payee = world.payee(TIN, NPI, vendor_number="V77")
+    other = world.payee(TIN, OTHER_NPI)
+    paid_to(world, TIN, NPI, "000940-7")
+    paid_to(world, TIN, OTHER_NPI, "NP00012")
+    assert proved(world, number=" 9407 ", tin=TIN, npi=NPI) == PayeeRef(payee.id, False)
+    assert proved(world, number="9407", npi=NPI) == PayeeRef(payee.id, False)
+    assert proved(world, number="9407", tin=TIN) == PayeeRef(payee.id, False)
+    assert proved(world, number="9407", tin=TIN, vendor_number="v77") == PayeeRef(payee.id, False)
+    assert proved(world, number="np 12", tin=TIN, npi=OTHER_NPI) == PayeeRef(other.id, True)
+
+
+def test_what_proves_nothing(world: World) -> None:
+    world.payee(TIN, NPI, vendor_number="V77")
+    world.payee(OTHER_TIN, OTHER_NPI)
+    paid_to(world, TIN, NPI, "9407")
+    paid_to(world, "000000003", make_npi(3), "9408")  # payee not on record
+    assert proved(world, number="9407") is None
+    assert proved(world, number="9407", tin=OTHER_TIN) is None
+    assert proved(world, number="9407", tin=TIN, npi=OTHER_NPI) is None
+    assert proved(world, number="9407", tin=TIN, vendor_number="V78") is None
+    assert proved(world, number="9407", vendor_number="V77") is None
+    assert proved(world, number="9999", tin=TIN) is None
+    assert proved(world, number="", tin=TIN) is None
+    assert proved(world, number="9408", tin="000000003") is None
+
+
+def test_a_number_of_two_payees_proves_neither(world: World) -> None:
+    first, _ = world.payee(TIN, NPI), world.payee(TIN, OTHER_NPI)
+    paid_to(world, TIN, NPI, "1")
+    world.import_835(file_of(payment("01", claim(paid=1), payee=replace(CLINIC, tin=TIN, npi=OTHER_NPI))))
+    assert proved(world, number="1", tin=TIN) is None
+    assert proved(world, number="1", tin=TIN, npi=NPI) == PayeeRef(first.id, False)
+
+
+def test_a_proof_sees_beyond_the_organization_that_asks(world: World) -> None:
+    payee = world.payee(TIN, NPI)
+    paid_to(world, TIN, NPI, "1")
+    with world.session_of(world.organization()) as session:
+        assert verify_payment(session, PaymentProof("1", tin=TIN)) == PayeeRef(payee.id, False)
+        assert session.scalars(sa.select(Payment.id)).all() == []

@@ -1,0 +1,258 @@
+"""Uploading through the page, and the worker that imports: progress, leases, failures, permissions."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import sqlite3
+import traceback
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from hp_portal import clock, worker
+from hp_portal.database import lock
+from hp_portal_plugins.remittance import loading, uploads
+from hp_portal_plugins.remittance.models import Payment, RemittanceFile, Upload, UploadChunk
+from tests.plugins.remittance.import_files import SURNAME, file_of, many_payments, payment
+from tests.support.client import PortalClient
+from tests.support.world import World
+
+URL = "/staff/remittance/"
+RUN, READ = "remittance:import:run", "remittance:import:read"
+
+
+@pytest.fixture
+def staff(world: World) -> PortalClient:
+    world.staff("importer", permissions=[RUN, READ])
+    return world.sign_in("importer")
+
+
+def upload(client: PortalClient, *files: bytes) -> Any:
+    return client.post(URL, {"files": [(io.BytesIO(data), f"file{number}.835") for number, data in enumerate(files)]})
+
+
+def run_worker(world: World) -> bool:
+    """The worker's job as the worker runs it; False when it failed."""
+    with world.app.app_context():
+        return worker.run_job(world.app, uploads.JOB)
+
+
+def the_upload(world: World) -> Upload:
+    with world.session() as session:
+        return session.scalars(sa.select(Upload).order_by(Upload.id.desc()).limit(1)).one()
+
+
+def count(world: World, table: Any) -> int:
+    with world.session() as session:
+        return session.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+
+
+def test_uploaded_files_are_imported_by_the_worker(world: World, staff: PortalClient) -> None:
+    answer = upload(staff, file_of(payment("1"), payment("2", off_by=1)), b"%PDF-1.4")
+    assert (answer.status_code, answer.location) == (303, URL)
+    page = staff.get(URL).text
+    assert "2 files uploaded" in page
+    assert page.count("Waiting for the worker") == 2
+    assert 'hx-trigger="every 1s"' in page
+    assert run_worker(world)
+    assert run_worker(world)
+    assert (count(world, Payment), count(world, UploadChunk)) == (2, 0)
+    page = staff.get(URL).text
+    assert "every 1s" not in page
+    assert "Staff Importer" in page
+    with world.session() as session:
+        files = session.scalars(sa.select(RemittanceFile).order_by(RemittanceFile.id)).all()
+    assert [(file.name, file.outcome) for file in files] == [("file0.835", "imported"), ("file1.835", "refused")]
+    good, bad = (staff.get(f"{URL}files/{file.id}").text for file in files)
+    assert "Payments that do not balance" in good
+    assert "balance.check" in good
+    assert "This is a PDF, not an 835 remittance." in bad
+    assert the_upload(world).state == uploads.DONE
+
+
+def test_an_upload_is_imported_in_its_uploaders_name(world: World, staff: PortalClient) -> None:
+    upload(staff, file_of(payment("1")))
+    run_worker(world)
+    with world.session() as session:
+        row = session.scalars(sa.select(RemittanceFile)).one()
+    assert row.imported_by_id == the_upload(world).uploaded_by_id
+
+
+def test_pieces_are_kept_sealed(world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "CHUNK", 1_000)
+    data = file_of(*many_payments(3))
+    upload(staff, data)
+    with world.session() as session:
+        pieces = session.scalars(sa.select(UploadChunk.sealed)).all()
+        stream = uploads.KeptStream(session, the_upload(world).id)
+        read = b"".join(iter(lambda: stream.read(333), b""))
+    assert len(pieces) == -(-len(data) // 1_000)
+    assert not any(SURNAME.encode() in piece for piece in pieces)
+    assert read == data
+    assert run_worker(world)
+    assert count(world, Payment) == 3
+
+
+def test_reading_tells_how_far_it_is(world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "_STEP", dt.timedelta(0))
+    data = file_of(*many_payments(20))
+    upload(staff, data)
+    shown: list[str] = []
+    renew = uploads._renew
+
+    def watch(session: Any, held: uploads.Held, *arguments: Any, **values: Any) -> None:
+        renew(session, held, *arguments, **values)
+        session.commit()
+        shown.append(staff.get(URL + "progress", fragment=True).text)
+
+    monkeypatch.setattr(uploads, "_renew", watch)
+    with world.session() as session:
+        held = uploads.take(session)
+        assert held is not None
+        uploads.read_through(session, held)
+    assert any("Reading, 10 payments so far" in page for page in shown)
+    assert "Storing 20 payments" in shown[-1]
+    assert count(world, Payment) == 0
+
+
+def test_progress_asks_for_itself_without_keeping_anybody_signed_in(world: World) -> None:
+    view = world.app.view_functions["remittance_staff.progress"]
+    assert view.access_rule.passive  # type: ignore[attr-defined]
+
+
+def test_a_dead_workers_upload_is_taken_up_after_its_lease(
+    world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(staff, file_of(payment("1")))
+    with world.session() as session:
+        dead = uploads.take(session)  # and is never heard of again
+    assert dead is not None
+    assert run_worker(world)
+    assert count(world, Payment) == 0
+    later = clock.now() + uploads.READING_LEASE + dt.timedelta(seconds=1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    monkeypatch.setattr("hp_portal.api.now", lambda: later)
+    assert run_worker(world)
+    assert count(world, Payment) == 1
+    # The dead one comes back to life: it may not do anything any more.
+    with world.session() as session:
+        with pytest.raises(uploads.LeaseLost):
+            uploads.save(session, dead)
+        session.rollback()
+    assert (count(world, RemittanceFile), the_upload(world).state) == (1, uploads.DONE)
+
+
+def test_one_upload_is_taken_by_one_worker(world: World, staff: PortalClient) -> None:
+    upload(staff, file_of(payment("1")))
+    with world.session() as session:
+        assert uploads.take(session) is not None
+    with world.session() as session:
+        assert uploads.take(session) is None
+
+
+def test_an_import_that_dies_leaves_the_upload_for_the_next(
+    world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(staff, file_of(payment("1")))
+
+    def die(*_arguments: object, **_options: object) -> None:
+        raise sa.exc.OperationalError("COMMIT", {}, Exception("the database is gone"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads, "import_file", die)
+        assert not run_worker(world)
+    assert (the_upload(world).state, count(world, Payment)) == (uploads.SAVING, 0)
+    later = clock.now() + uploads.SAVING_LEASE + dt.timedelta(seconds=1)
+    monkeypatch.setattr("hp_portal.api.now", lambda: later)
+    assert run_worker(world)
+    assert (the_upload(world).state, count(world, Payment)) == (uploads.DONE, 1)
+
+
+def test_an_upload_that_cannot_be_stored_says_so_without_quoting_it(
+    world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    upload(staff, file_of(payment("1")))
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise loading.CannotStore("remittance_claim", sqlite3.IntegrityError(SURNAME))
+
+    monkeypatch.setattr(uploads, "import_file", refuse)
+    assert not run_worker(world)
+    row = the_upload(world)
+    assert (row.state, count(world, Payment), count(world, UploadChunk)) == (uploads.FAILED, 0, 0)
+    assert row.error is not None
+    assert row.error.startswith("CannotStore. Please upload the file again")
+    page = staff.get(URL).text
+    assert row.error in page
+    output = capfd.readouterr()
+    assert SURNAME not in output.out + output.err + page
+
+
+def test_what_a_database_says_of_a_row_is_not_repeated(world: World) -> None:
+    """PostgreSQL quotes the value it cannot read, SQLite finds the payment missing; neither may reach a log."""
+    row = dict.fromkeys(loading.CLAIMS.columns, None) | {
+        "payment_id": 999,
+        "claim": 1,
+        "line_count": 0,
+        "balanced": True,
+        "patient_last_name": SURNAME,
+        "service_from": SURNAME,
+    }
+    with world.session() as session:
+        lock(session, "a test")
+        with pytest.raises(loading.CannotStore) as caught:
+            loading.loader(session).load(loading.CLAIMS, [tuple(row.values())])
+        session.rollback()
+    assert not caught.value.passing
+    assert SURNAME not in "".join(traceback.format_exception(caught.value))
+
+
+def test_an_altered_piece_fails_the_upload(world: World, staff: PortalClient) -> None:
+    upload(staff, file_of(payment("1")))
+    with world.session() as session:
+        piece = session.scalars(sa.select(UploadChunk)).one()
+        piece.sealed = piece.sealed[:-1] + bytes([piece.sealed[-1] ^ 1])
+    assert not run_worker(world)
+    assert (the_upload(world).state, count(world, Payment)) == (uploads.FAILED, 0)
+
+
+def test_nothing_chosen_is_explained(world: World, staff: PortalClient) -> None:
+    answer = staff.post(URL, {})
+    assert answer.status_code == 422
+    assert "Choose one file or more." in answer.text
+    assert count(world, Upload) == 0
+
+
+def test_readers_see_imports_but_do_not_upload(world: World) -> None:
+    world.staff("reader", permissions=[READ])
+    client = world.sign_in("reader")
+    world.import_835(file_of(payment("1")))
+    page = client.get(URL).text
+    assert 'type="file"' not in page
+    assert "sample.835" in page
+    assert "by command" in page
+    assert upload(client, file_of(payment("2"))).status_code == 403
+    assert client.get(f"{URL}codes").status_code == 403
+    assert count(world, Upload) == 0
+
+
+def test_people_of_organizations_find_no_staff_pages(world: World) -> None:
+    world.person("visitor")
+    client = world.sign_in("visitor")
+    for path in ("", "progress", "files/1", "payees-not-on-record", "codes"):
+        assert client.get(URL + path).status_code == 404
+
+
+def test_reports_of_no_file_are_not_found(staff: PortalClient) -> None:
+    assert staff.get(f"{URL}files/12345").status_code == 404
+
+
+def test_imports_are_listed_by_pages(world: World, staff: PortalClient) -> None:
+    for number in range(30):
+        world.import_835(b"%PDF", f"file-{number:02}.pdf")
+    first, second = staff.get(URL).text, staff.get(f"{URL}?page=2").text
+    assert "file-29.pdf" in first
+    assert "file-04.pdf" not in first
+    assert "file-04.pdf" in second
