@@ -14,11 +14,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.tools.gallery.app import create_gallery
 
@@ -45,11 +45,16 @@ FLAGS = [
 ]
 
 
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Say nothing."""
+
+
 @contextmanager
 def serve() -> Iterator[str]:
     """The gallery on a free port of this machine; its address."""
     with tempfile.TemporaryDirectory() as folder:
-        server = make_server("127.0.0.1", 0, create_gallery(Path(folder)), threaded=True)
+        server = make_server("127.0.0.1", 0, create_gallery(Path(folder)), threaded=True, request_handler=_Quiet)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

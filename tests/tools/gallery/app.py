@@ -24,6 +24,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
+from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
 from hp_portal.core.web.assets import build_static, install
@@ -47,6 +48,11 @@ ENDPOINTS = {
 }
 
 
+def _choices(**values: str) -> list[SelectChoice]:
+    """Value by label."""
+    return [SelectChoice(value, label) for label, value in values.items()]
+
+
 class ExampleForm(Form):  # type: ignore[misc]
     """One field of every kind."""
 
@@ -54,11 +60,11 @@ class ExampleForm(Form):  # type: ignore[misc]
     account = StringField("Patient account", [Optional()])
     password = PasswordField("Password", [Length(min=12, message="Use at least 12 characters.")])
     issued = DateField("Issued on or after", [Optional()])
-    kind = SelectField("Payment method", choices=[("", "Any"), ("ACH", "EFT"), ("CHK", "Check"), ("NON", "Notice")])
+    kind = SelectField("Payment method", choices=_choices(Any="", EFT="ACH", Check="CHK", Notice="NON"))
     audience = RadioField(
         "Your organization is a",
         [InputRequired("Choose one.")],
-        choices=[("p", "Provider"), ("b", "Billing organization")],
+        choices=_choices(**{"Provider": "p", "Billing organization": "b"}),
     )
     terms = BooleanField("I have read the terms of use", [InputRequired("Accept the terms to go on.")])
     upload = FileField("835 file", [Optional()])
