@@ -8,12 +8,13 @@ from .diagnostics import MOST_KEPT
 from .layouts import ABSENT, Fetch, Layout, Layouts, Span, Triplet
 from .money import cents, dollars
 from .records import Rows
-from .syntax import Syntax
+from .syntax import BLANKS, Syntax
 from .texts import display, iso_date
 
 
 class BrokenOffError(Exception):
-    """An envelope's segment stands inside the transaction: it broke off before."""
+    """What stands here is no segment of a check: one of the envelope, because the check broke off, or, unless the check is
+    read carefully, a name with blanks around it or an empty one."""
 
 
 class Note(NamedTuple):
@@ -153,13 +154,17 @@ class Asides:
         """
         for start, stop in layout.unknown:
             tag = elements[start][1:]
-            if tag in ENVELOPE_SEGMENTS or tag.startswith("ISA"):
-                raise BrokenOffError
+            self.expect(tag)
             segment = self.syntax.element.join([tag, *elements[start + 1 : stop]])
             self.note("segment.unknown", claim, line, layout.ordinal(start), segment, "An 835 has no such segment.")
         for start, stop in layout.special:
             self.special([elements[start][1:], *elements[start + 1 : stop]], claim, line, layout.ordinal(start))
         return self.more(elements, layout.kept) if layout.kept else None
+
+    def expect(self, tag: str) -> None:
+        """Raises BrokenOffError when a segment of this name ends the check or is not divided as the others are."""
+        if tag in ENVELOPE_SEGMENTS or tag.startswith("ISA") or not tag or tag != tag.strip(BLANKS):
+            raise BrokenOffError
 
     def special(self, segment: list[str], claim: int, line: int, at: int) -> None:
         """A segment that concerns the claims to come or the whole payment."""

@@ -53,7 +53,7 @@ RULES: dict[str, tuple[Severity, str]] = {
     "se.missing": (_E, "a transaction is truncated: it has no SE of its own"),
     "se.count": (_E, "SE01 is not the number of segments"),
     "se.control": (_E, "SE02 is not ST02"),
-    "se.foreign": (_E, "SE belongs to another transaction: number, count and money all differ"),
+    "se.foreign": (_E, "SE belongs to another transaction: both its number and its count differ"),
     # elements (005010X221A1)
     "text.control-character": (_W, "control characters stand inside the text"),
     "segment.unknown": (_I, "a segment that an 835 does not have; kept as it is"),

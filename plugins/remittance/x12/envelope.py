@@ -14,12 +14,14 @@ _REMITTANCE_GROUP = "HP"
 
 @dataclass(slots=True)
 class Segment:
-    """A segment of the envelope: its text without terminator, its elements from the name on, its place."""
+    """A segment of the envelope: its text without terminator, its elements from the name on, its place in the file, and how
+    many bytes it takes with its terminator."""
 
     raw: bytes
     elements: list[str]
     number: int
     offset: int
+    size: int = 0
 
     def element(self, number: int) -> str:
         """An element, blanks cut; empty when it was not sent."""

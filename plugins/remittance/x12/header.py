@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from typing import ClassVar
 
-from .asides import Asides, BrokenOffError
-from .codes import ENVELOPE_SEGMENTS, PAYMENT_METHODS, PAYMENT_SEGMENTS
+from .asides import Asides
+from .codes import PAYMENT_METHODS, PAYMENT_SEGMENTS
 from .texts import display, iso_date
 
 _CONTACT_VALUES = {"TE": "phone", "EX": "extension", "EM": "email", "UR": "url", "FX": "fax"}
@@ -29,6 +29,7 @@ class Header:
         self.contacts: list[dict[str, str]] = []
         self.loop = ""
         self.at = 0
+        self.segment: list[str] = []  # as it was sent; readers get their elements as people read them
         self.payment_at = 0  # where BPR stands
 
     def read(self, segments: list[list[str]]) -> None:
@@ -38,9 +39,10 @@ class Header:
         """
         seen = set()
         for self.at, segment in enumerate(segments):
+            self.segment = segment
             tag = segment[0]
-            if self.at and (tag in ENVELOPE_SEGMENTS or tag.startswith("ISA")):
-                raise BrokenOffError
+            if tag != "ST" or self.at:
+                self.check.expect(tag)
             seen.add(tag)
             if tag in self._READERS and (tag != "N1" or segment[1:2] in (["PR"], ["PE"])):
                 values = [(text if self.check.plain else display(text)).strip() for text in segment]
@@ -82,7 +84,7 @@ class Header:
             return False
         self.payment_at = self.at
         self._put("handling_code", bpr[1])
-        self._put("amount", self.check.amount(bpr[2], "BPR02", 0, 0, self.at))
+        self._put("amount", self.check.amount(self.segment[2] if len(self.segment) > 2 else "", "BPR02", 0, 0, self.at))
         self._put("credit_debit", bpr[3])
         self._put("method", bpr[4])
         if not bpr[4]:

@@ -11,6 +11,7 @@ elements, the next name …, and an empty string at the very end, which stands f
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any
 
@@ -97,7 +98,7 @@ class _Walk:
 
     def spans(self) -> Iterable[tuple[str, str, int, int]]:
         """Name, first element, start and stop of each segment after the first; qualifiers join the checked places."""
-        for start, stop in zip(self.starts, (*self.starts[1:], self.last), strict=True):
+        for start, stop in pairwise((*self.starts, self.last)):
             tag = self.elements[start][1:]
             qualifier = self.elements[start + 1] if start + 1 < stop else ""
             if tag in _QUALIFIED and start + 1 < stop:

@@ -69,7 +69,7 @@ class _Reader:
                     yield self._transaction(segment)
                 else:
                     self._envelope_segment(segment)
-                    source.skip(len(segment.raw) + 1, 1)
+                    source.skip(segment.size, 1)
             self.envelope.close(Segment(b"", [""], source.segments, source.size))
         source.drain()
         yield self._summary()
@@ -114,8 +114,9 @@ class _Reader:
             if not raw.strip(_BLANK):
                 source.skip(len(raw) + 1)
                 continue
-            elements = raw.decode("latin-1").strip().split(self.syntax.element)
-            return Segment(raw, elements, source.segments + 1, source.offset)
+            text = raw.rstrip(self.syntax.blanks)
+            elements = text.decode("latin-1").split(self.syntax.element)
+            return Segment(text, elements, source.segments + 1, source.offset, len(raw) + 1)
 
     def _interchange_separators(self) -> None:
         """Finds the separators of the interchange that starts here."""
@@ -198,7 +199,7 @@ class _Reader:
             message = f"Transaction sets {name[:10]} ({title}) are no remittances; they were passed over."
             findings.note("file.other-set", st.number, st.offset, name, message)
         self.other_sets[name] += 1
-        source.skip(len(st.raw) + 1, 1)
+        source.skip(st.size, 1)
         while True:
             found = syntax.set_end.search(source.data, max(source.at - 1, 0))
             if found is not None and found[1] == b"SE":

@@ -149,8 +149,9 @@ def _start(setting: Setting, *, plain: bool, careful: bool) -> tuple[Body, Heade
 def _read_marked(marked: str, body: Body, header: Header) -> None:
     syntax = body.syntax
     head, *claims = marked.split(syntax.claim_start)
-    if not claims and head.startswith(syntax.claim_start[2:]):
-        head, claims = "", [head[len(syntax.claim_start) - 2 :]]  # a fragment that starts with its first claim
+    first_claim = f"CLP{syntax.element}"
+    if head.startswith(first_claim):  # a fragment without ST and BPR
+        head, claims = "", [head.removeprefix(first_claim), *claims]
     segments = [segment.split(syntax.element) for segment in head.split(syntax.between)] if head else []
     header.read(segments)
     body.segments = len(segments)
@@ -189,8 +190,8 @@ def _check_end(body: Body, header: Header, setting: Setting, *, ended: bool) -> 
         body.note("se.count", 0, 0, last, count, message)
     if not named:
         body.note("se.control", 0, 0, last, control, "SE02 is not the control number of ST02.")
-    if not counted and not named and not _adds_up(body, header):
-        message = "This SE belongs to another transaction: number, count and money all differ."
+    if not counted and not named:
+        message = "This SE belongs to another transaction: both its number and its count differ."
         body.note("se.foreign", 0, 0, last, control, message)
         return False
     return True
