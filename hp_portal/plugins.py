@@ -6,7 +6,7 @@ import importlib.metadata
 import importlib.resources
 import importlib.util
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -174,6 +174,7 @@ def _ask_applications(plugins: Plugins) -> None:
             raise ConfigurationError(
                 f"Plugins {taken[application.key]!r} and {name!r} both claim the application {application.key!r}."
             )
+        _check_keys(application, name)
         taken[application.key] = name
         plugins.states[name].application = application
     for name, state in plugins.states.items():
@@ -191,3 +192,16 @@ def _try(application: Application) -> None:
     for blueprint in (application.blueprint, application.staff_blueprint, application.public_blueprint):
         if blueprint is not None:
             spare.register_blueprint(blueprint, url_prefix=f"/{blueprint.name}")
+
+
+def _check_keys(application: Application, name: str) -> None:
+    """Permissions and audit events are named after their application, so that none can stand for another's."""
+    keys: Iterable[str] = [
+        *(permission.key for permission in (*application.permissions, *application.staff_permissions)),
+        *(event.key.replace(".", ":") for event in application.audit_events),
+    ]
+    for key in keys:
+        if not key.startswith(f"{application.key}:"):
+            raise ConfigurationError(
+                f"Plugin {name!r} declares {key!r}, which does not start with {application.key!r}."
+            )

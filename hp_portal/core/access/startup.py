@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 from flask import Blueprint, Flask
@@ -76,7 +76,6 @@ def mount(app: Flask, directory: Directory, application: Application, name: str)
     for kind, value in before.items():
         if after[kind] != value:
             raise ConfigurationError(f"Plugin {name!r} installs an app-wide {kind}; it may only serve its own pages.")
-    _check_keys(application, name)
     _check_links(app, application, name)
     directory.add(application)
 
@@ -101,18 +100,6 @@ def _check_routes(app: Flask, known: set[tuple[str, str]], prefixes: list[tuple[
             for blueprint, prefix in prefixes
         ):
             raise ConfigurationError(f"Plugin {name!r} claims {rule.rule}, outside of its own addresses.")
-
-
-def _check_keys(application: Application, name: str) -> None:
-    keys: Iterable[str] = [
-        *(permission.key for permission in (*application.permissions, *application.staff_permissions)),
-        *(event.key.replace(".", ":") for event in application.audit_events),
-    ]
-    for key in keys:
-        if not key.startswith(f"{application.key}:"):
-            raise ConfigurationError(
-                f"Plugin {name!r} declares {key!r}, which does not start with {application.key!r}."
-            )
 
 
 def _check_links(app: Flask, application: Application, name: str) -> None:

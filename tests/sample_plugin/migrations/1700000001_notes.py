@@ -11,7 +11,7 @@ from alembic import op
 revision = "1700000001"
 down_revision = None
 branch_labels = ("sample",)
-depends_on = "1795311124"
+depends_on = "core"
 
 
 def upgrade() -> None:
