@@ -3,7 +3,7 @@
 import json
 from typing import NamedTuple
 
-from .codes import ENVELOPE_SEGMENTS
+from .codes import ends_check
 from .diagnostics import MOST_KEPT
 from .layouts import ABSENT, Fetch, Layout, Layouts, Span, Triplet
 from .money import cents, dollars
@@ -163,7 +163,7 @@ class Asides:
 
     def expect(self, tag: str) -> None:
         """Raises BrokenOffError when a segment of this name ends the check or is not divided as the others are."""
-        if tag in ENVELOPE_SEGMENTS or tag.startswith("ISA") or not tag or tag != tag.strip(BLANKS):
+        if ends_check(tag) or (not self.careful and (not tag or tag != tag.strip(BLANKS))):
             raise BrokenOffError
 
     def special(self, segment: list[str], claim: int, line: int, at: int) -> None:

@@ -28,10 +28,14 @@ CLAIM_STATUSES = frozenset(
     {"1", "2", "3", "4", "5", "10", "13", "15", "16", "17", "19", "20", "21", "22", "23", "25", "27"}
 )
 ENVELOPE_SEGMENTS = frozenset({"ISA", "GS", "ST", "GE", "IEA", "TA1"})
-"""Segments that cannot stand inside a transaction: meeting one means that the transaction broke off."""
 
 PAYMENT_SEGMENTS = frozenset(
     {"AMT", "BPR", "CAS", "CLP", "CUR", "DTM", "LQ", "LX", "MIA", "MOA", "N1", "N2", "N3", "N4", "NM1", "NTE"}
     | {"PER", "PLB", "QTY", "RDM", "REF", "SE", "SVC", "TRN", "TS2", "TS3"}
 )
 """Segments of an 835 after its ST."""
+
+
+def ends_check(tag: str) -> bool:
+    """Whether a segment of this name cannot stand inside a check: the check broke off before."""
+    return tag in ENVELOPE_SEGMENTS or tag.startswith("ISA")

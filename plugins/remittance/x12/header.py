@@ -72,28 +72,32 @@ class Header:
             self.facts[column] = value
         return True
 
-    def _note(self, rule: str, datum: str, message: str) -> None:
-        self.check.note(rule, 0, 0, self.at, datum, message)
+    def _note(self, rule: str, place: int, message: str) -> None:
+        self.check.note(rule, 0, 0, self.at, self._sent(place), message)
+
+    def _sent(self, place: int) -> str:
+        """An element as it was sent: what is left out for display must not mend an amount."""
+        return self.segment[place] if place < len(self.segment) else ""
 
     def _st(self, st: list[str]) -> bool:
         return self._put("control_number", st[2])
 
     def _bpr(self, bpr: list[str]) -> bool:
         if "amount" in self.facts or "method" in self.facts:
-            self._note("element.missing", "BPR", "A second BPR: the first one counts.")
+            self._note("element.missing", 0, "A second BPR: the first one counts.")
             return False
         self.payment_at = self.at
         self._put("handling_code", bpr[1])
-        self._put("amount", self.check.amount(self.segment[2] if len(self.segment) > 2 else "", "BPR02", 0, 0, self.at))
+        self._put("amount", self.check.amount(self._sent(2), "BPR02", 0, 0, self.at))
         self._put("credit_debit", bpr[3])
         self._put("method", bpr[4])
         if not bpr[4]:
-            self._note("element.missing", "", "BPR04 is empty: the method of payment is not known.")
+            self._note("element.missing", 4, "BPR04 is empty: the method of payment is not known.")
         elif bpr[4] not in PAYMENT_METHODS:
-            self._note("code.unknown", bpr[4], "BPR04 is not a known method of payment.")
-        day = iso_date(bpr[16])
+            self._note("code.unknown", 4, "BPR04 is not a known method of payment.")
+        day = iso_date(self._sent(16))
         if day is None:
-            self._note("element.date", bpr[16], "BPR16 is not a date CCYYMMDD.")
+            self._note("element.date", 16, "BPR16 is not a date CCYYMMDD.")
         self._put("effective_on", day)
         return True
 
@@ -101,7 +105,7 @@ class Header:
         if "trace_number" in self.facts:
             return False
         if not trn[2]:
-            self._note("element.missing", "", "TRN02 is empty: the payment's number is not known.")
+            self._note("element.missing", 2, "TRN02 is empty: the payment's number is not known.")
         self._put("trace_number", trn[2])
         self._put("originator_id", trn[3])
         self._put("originator_supplement", trn[4])
@@ -110,9 +114,9 @@ class Header:
     def _dtm(self, dtm: list[str]) -> bool:
         if dtm[1] != "405":
             return False
-        day = iso_date(dtm[2])
+        day = iso_date(self._sent(2))
         if day is None:
-            self._note("element.date", dtm[2], "The production date is not a date CCYYMMDD.")
+            self._note("element.date", 2, "The production date is not a date CCYYMMDD.")
         return self._put("produced_on", day)
 
     def _n1(self, n1: list[str]) -> bool:
@@ -128,7 +132,7 @@ class Header:
             elif n1[3] == "FI":
                 self._put("payee_tin", n1[4])
             if not n1[4]:
-                self._note("element.missing", "", "N104 is empty: the payee has no identifier.")
+                self._note("element.missing", 4, "N104 is empty: the payee has no identifier.")
         return True
 
     def _n3(self, n3: list[str]) -> bool:

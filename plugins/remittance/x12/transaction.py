@@ -1,14 +1,13 @@
 """One 835 from its own text: rows, money checked, faults with their places."""
 
 import json
-import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .asides import BrokenOffError
 from .body import Body
-from .codes import ADJUSTMENT_GROUPS, CLAIM_STATUSES, ENVELOPE_SEGMENTS
+from .codes import ADJUSTMENT_GROUPS, CLAIM_STATUSES, ends_check
 from .diagnostics import Findings
 from .header import Header
 from .money import dollars
@@ -77,12 +76,10 @@ class _Places:
         """Index of the segment that holds a byte."""
         return max(bisect_right(self.offsets, offset) - 1, 0)
 
-    def envelope(self) -> int:
+    def envelope(self, element: str) -> int:
         """Byte at which the first segment of the envelope after ST starts."""
-        for place in range(1, len(self.segments)):
-            if re.match(r"ISA|[A-Z0-9]*", self.segments[place])[0] in ENVELOPE_SEGMENTS:  # type: ignore[index]
-                return self.offsets[place]
-        return len(self.offsets)
+        inside = enumerate(self.segments[1:], 1)
+        return next(self.offsets[place] for place, text in inside if ends_check(text.partition(element)[0]))
 
 
 def read_transaction(raw: bytes, setting: Setting) -> tuple[Transaction, int]:
@@ -137,7 +134,7 @@ def _read_body(text: str, raw: bytes, setting: Setting, *, plain: bool) -> tuple
     try:
         _read_marked(syntax.between.join(syntax.segments(text)), body, header)
     except BrokenOffError:
-        raise TruncatedError(_Places(raw, syntax).envelope()) from None
+        raise TruncatedError(_Places(raw, syntax).envelope(syntax.element)) from None
     return body, header
 
 

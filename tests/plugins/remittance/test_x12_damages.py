@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from hp_portal_plugins.remittance.x12.diagnostics import MOST_KEPT, RULES, Severity
@@ -27,7 +29,7 @@ DAMAGES: dict[str, tuple[str, str, list[str], str, str]] = {
     "BPR02 malformed": ("BPR*I*170.5*", "BPR*I*170,5*", ["element.amount"], "23", "23"),
     "BPR02 of three decimals": ("BPR*I*170.5*", "BPR*I*170.501*", ["element.amount"], "23", "23"),
     "BPR04 missing": ("*C*CHK*", "*C**", ["element.missing"], "123", "123"),
-    "BPR16 not a date": ("************20260304\nTRN*1*200551", "************20260230\nTRN*1*200551", ["element.date"], "123", "123"),
+    "BPR16 not a date": ("20260304\nTRN*1*200551", "20260230\nTRN*1*200551", ["element.date"], "123", "123"),
     "no BPR": ("\nBPR*I*60*C*CHK************20260304", "", ["element.missing", "se.count"], "13", "13"),
     "no TRN": ("\nTRN*1*200551*1512345678", "", ["element.missing", "se.count"], "13", "123"),
     "TRN02 missing": ("TRN*1*200551*", "TRN*1**", ["element.missing"], "13", "123"),
@@ -71,7 +73,7 @@ def test_damages_are_told(name: str) -> None:
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_a_finding_names_its_place(name: str) -> None:
-    before, after, broken, _, _ = DAMAGES[name]
+    before, after, *_ = DAMAGES[name]
     data = encode(PLAIN.replace(before, after))
     checks, summary = parse(data)
     found = [finding for check in checks for finding in check.diagnostics] + list(summary.diagnostics)
@@ -239,8 +241,6 @@ def test_a_broken_off_check_does_not_swallow_the_interchange_after_it() -> None:
 
 
 def test_a_check_too_large_to_hold_is_told_and_the_rest_is_read() -> None:
-    import io
-
     data = encode(interchange(ACH.replace("SE*66*0001", "REF*ZZ*1"), CHECK, NON_PAYMENT))
     found = list(read(io.BytesIO(data), block=64, largest=1200))
     checks, summary = found[:-1], found[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hp_portal_plugins.remittance.x12.records import CLAIM, Transaction
+from hp_portal_plugins.remittance.x12.records import CLAIM, LINE, Transaction
 from tests.tools.small835 import ACH, AMOUNTS, CHECK, GS, ISA, NON_PAYMENT, encode, good, interchange, parse, row, rules
 
 PLAIN = encode(good())
@@ -157,8 +157,6 @@ def test_unknown_segments_are_kept_and_told() -> None:
 
 
 def row_of(checks: list[Transaction], claim: int, line: int) -> dict[str, object]:
-    from hp_portal_plugins.remittance.x12.records import LINE
-
     return next(row(LINE, values) for values in checks[0].rows.lines if values[1:3] == (claim, line))
 
 
@@ -181,9 +179,8 @@ def test_a_payee_identifier_that_is_no_number_and_extra_elements() -> None:
 
 def test_segments_shorter_than_usual() -> None:
     text = good().replace("CLP*P00000003*1*50*50**13*202693117196495*81*1", "CLP*P00000003*1*50*50**13*9")
-    text = text.replace("NM1*QC*1*TRAN*RUTH****MI*W348367837", "NM1*QC*1*TRAN").replace(
-        "SVC*HC:99213*50*50**1", "SVC*HC:99213*50*50"
-    )
+    text = text.replace("NM1*QC*1*TRAN*RUTH****MI*W348367837", "NM1*QC*1*TRAN")
+    text = text.replace("SVC*HC:99213*50*50**1", "SVC*HC:99213*50*50")
     checks, summary = parse(encode(text))
     assert rules(checks, summary) == []
     assert checks[0].balanced

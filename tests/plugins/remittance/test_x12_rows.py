@@ -189,7 +189,7 @@ def test_each_check_keeps_its_own_bytes_and_its_place(checks: list[Transaction])
 
 
 def test_numbers_of_payments_are_drawn_from_the_caller() -> None:
-    found = [item for item in read(BytesIO(encode(good())), payment_numbers=itertools.count(500))]
+    found = list(read(BytesIO(encode(good())), payment_numbers=itertools.count(500)))
     checks = [item for item in found if isinstance(item, Transaction)]
     assert [check.number for check in checks] == [500, 501, 502]
     for check in checks:
