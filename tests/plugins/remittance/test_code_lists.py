@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+from typing import Any
 
 import openpyxl
 import pytest
@@ -24,7 +25,7 @@ def parse(text: str | bytes, name: str = "codes.csv") -> list[CodeRow]:
     return read_list(io.BytesIO(text.encode() if isinstance(text, str) else text), name)
 
 
-def xlsx(*rows: tuple[object, ...]) -> bytes:
+def xlsx(*rows: list[Any]) -> bytes:
     book = openpyxl.Workbook()
     for row in rows:
         book.worksheets[0].append(row)
@@ -62,18 +63,18 @@ def test_csv_is_read_however_it_comes(text: str) -> None:
 
 def test_xlsx_is_read() -> None:
     data = xlsx(
-        ("Reason codes", None),
-        ("Code", "Description", "Start Date", "Stop Date"),
-        ("Z01", "First reason", dt.datetime(2020, 1, 1, tzinfo=None), dt.date(2024, 6, 30)),  # noqa: DTZ001 - as a cell
-        ("Z01", "First reason, reworded", "07/01/2024", None),
-        (None, None, None, None),
-        ("Z02", "Second reason", None, None),
+        ["Reason codes", None],
+        ["Code", "Description", "Start Date", "Stop Date"],
+        ["Z01", "First reason", dt.datetime(2020, 1, 1, tzinfo=None), dt.date(2024, 6, 30)],  # noqa: DTZ001 - as a cell
+        ["Z01", "First reason, reworded", "07/01/2024", None],
+        [None, None, None, None],
+        ["Z02", "Second reason", None, None],
     )
     assert parse(data, "codes.xlsx") == ROWS
 
 
 def test_numeric_codes_of_a_sheet_are_codes() -> None:
-    assert parse(xlsx(("Code", "Description"), (901, "A reason"), (902.0, "Another"))) == [
+    assert parse(xlsx(["Code", "Description"], [901, "A reason"], [902.0, "Another"])) == [
         CodeRow("901", "A reason", None, None),
         CodeRow("902", "Another", None, None),
     ]

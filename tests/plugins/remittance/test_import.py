@@ -176,7 +176,7 @@ def test_what_does_not_balance_is_imported_and_marked(world: World) -> None:
     assert report.diagnostics_by_rule == {"balance.check": 1}
     assert report.diagnostics[0].payment == "2"
     with world.session() as session:
-        marks = dict(session.execute(sa.select(Payment.trace_number, Payment.balanced)).all())  # type: ignore[arg-type]
+        marks = dict(session.execute(sa.select(Payment.trace_number, Payment.balanced)).all())
     assert marks == {"1": True, "2": False}
 
 

@@ -1,0 +1,104 @@
+"""The demo's payments: a plan's worth of cases, found by the people they belong to."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+
+import oxedi
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from hp_portal import demo
+from hp_portal.core.organizations.models import Organization, Payee
+from hp_portal.hookspecs import DemoCheck
+from hp_portal_plugins.remittance.demo.writing import FileText, PayeeText
+from hp_portal_plugins.remittance.demo_data import _payments, load_demo
+from hp_portal_plugins.remittance.models import Claim, Payment, ProviderAdjustment, RemittanceFile
+from hp_portal_plugins.remittance.numbers import number_key
+from tests.support.world import World
+
+
+@pytest.fixture
+def checks(world: World) -> list[DemoCheck]:
+    """The demo's payees, each held by the demo's organizations, and its payments."""
+    organizations: dict[str, Organization] = {}
+    for entry in demo.DEMO_PAYEES:
+        payee = world.payee(entry.tin, entry.npi, entry.name, vendor_number=entry.vendor_number)
+        for name in entry.organizations:
+            if name not in organizations:
+                organizations[name] = world.organization(name)
+            world.grant(organizations[name], payee)
+    began = time.process_time()
+    with world.app.app_context(), world.session() as session:
+        found = load_demo(session)
+    assert time.process_time() - began < 5
+    return found
+
+
+def test_every_case_is_there(world: World, checks: list[DemoCheck]) -> None:
+    with world.session() as session:
+        payments = session.scalars(sa.select(Payment)).all()
+        statuses = set(session.scalars(sa.select(Claim.status)))
+        reasons = set(session.scalars(sa.select(ProviderAdjustment.reason)))
+        refused = session.scalars(sa.select(RemittanceFile).where(RemittanceFile.outcome != "imported")).all()
+    assert 110 <= len(payments) <= 160
+    assert {payment.method for payment in payments} == {"ACH", "CHK", "NON"}
+    assert {payment.trace_number for payment in payments if payment.method == "NON"} == {"NP0000051", "NP0000055"}
+    assert [payment.trace_number for payment in payments if not payment.balanced] == ["940000050005"]
+    assert max(payment.claim_count for payment in payments) == 2_000
+    assert {"1", "4", "22"} <= statuses
+    assert {"WO", "L6"} <= reasons
+    assert refused == []
+    days = [payment.effective_on for payment in payments if payment.effective_on]
+    today = dt.datetime.now(world.settings.payer.zone).date()
+    assert today - dt.timedelta(days=5) <= max(days) <= today
+    assert max(days) - min(days) > dt.timedelta(days=400)
+
+
+def test_the_checks_worth_trying_belong_to_whom_they_name(world: World, checks: list[DemoCheck]) -> None:
+    assert len({check.number for check in checks}) == len(checks) >= 10
+    assert len({check.organization for check in checks}) >= 4
+    with world.session() as session:
+        for check in checks:
+            payment = session.scalars(sa.select(Payment).where(Payment.trace_number == check.number)).one()
+            payee = session.get_one(Payee, payment.payee_id)
+            entry = next(entry for entry in demo.DEMO_PAYEES if entry.vendor_number == payee.vendor_number)
+            assert check.organization == (entry.organizations[0] if entry.organizations else "nobody yet")
+
+
+def test_reversal_and_correction_are_tied_to_the_claim(world: World, checks: list[DemoCheck]) -> None:
+    with world.session() as session:
+        rows = session.execute(
+            sa.select(Payment.trace_number, Claim.status, Claim.paid, Claim.payer_control_key)
+            .join(Claim, Claim.payment_id == Payment.id)
+            .where(Payment.trace_number.in_(["940000050001", "940000050002", "940000050003"]), Claim.claim == 1)
+            .order_by(Payment.effective_on)
+        ).all()
+        recovery = session.scalars(
+            sa.select(ProviderAdjustment.reference_key).join(Payment).where(Payment.trace_number == "940000052003")
+        ).one()
+        corrected = session.scalars(
+            sa.select(Claim.payer_control_key)
+            .join(Payment)
+            .where(Payment.trace_number == "940000052002", Claim.claim == 2)
+        ).one()
+    assert [(row.status, row.paid) for row in rows] == [("1", 19000), ("22", -19000), ("1", 9500)]
+    assert len({row.payer_control_key for row in rows}) == 1
+    assert recovery == corrected == number_key(corrected)
+
+
+def test_it_is_the_same_every_time_and_an_independent_reader_agrees(sqlite_app: Flask) -> None:
+    payees = {
+        entry.vendor_number: PayeeText(entry.name, entry.tin, entry.npi, entry.vendor_number)
+        for entry in demo.DEMO_PAYEES
+    }
+    with sqlite_app.app_context():
+        first, second = _payments(payees), _payments(payees)
+    assert first == second
+    payer = sqlite_app.extensions["hp_portal.settings"].payer
+    text = FileText(payer, "1000000099", dt.datetime(2026, 1, 1, tzinfo=dt.UTC), 1, first).encoded()
+    read = oxedi.parse(text)
+    assert [finding.kind for finding in read.diagnostics] == ["BalanceMismatch"]
+    assert round(read.sum_payments() * 100) == sum(payment.amount for payment in first)
