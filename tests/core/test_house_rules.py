@@ -1,0 +1,185 @@
+"""Rules of the house that a linter does not know, as checks over the files."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from jinja2 import Environment, nodes
+
+ROOT = Path(__file__).parents[2]
+LINES, TEMPLATE_LINES, FUNCTION_LINES = 420, 160, 60  # about 400, 150 and 40; beyond these a thing is two things
+
+# Where the scopes cannot reach is said here, file by file, with the reason.
+RAW_SQL = {
+    "hp_portal/database.py": "the engine's own statements",
+    "hp_portal/core/audit/record.py": "a Core insert: an event for every page must cost little",
+    "hp_portal/core/access/models.py": "the condition of a partial index",
+    "plugins/remittance/models.py": "a scope criterion in terms of another table",
+    "plugins/remittance/loading.py": "COPY and executemany of the import",
+}
+# Marked safe: constants of the file itself.
+SAFE = {"templates/ui/icons.html"}
+MARKUP = {"hp_portal/core/web/markdown.py": "CommonMark with HTML switched off"}
+
+
+def files(*folders: str, suffix: str) -> list[Path]:
+    found = [path for folder in folders for path in (ROOT / folder).rglob(f"*{suffix}")]
+    return sorted(path for path in found if "__pycache__" not in path.parts)
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+PRODUCT = files("hp_portal", "plugins", suffix=".py")
+TEMPLATES = files("templates", "plugins", "tests", suffix=".html")
+
+
+def _raw_sql(tree: ast.AST) -> Iterator[int]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr == "__table__":
+            yield node.lineno
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        called, of = node.func.attr, node.func.value
+        if called in ("connection", "exec_driver_sql", "raw_connection", "literal_column", "from_statement"):
+            yield node.lineno
+        if called.startswith("bulk_") or any(keyword.arg == "unscoped" for keyword in node.keywords):
+            yield node.lineno
+        if called == "text" and isinstance(of, ast.Name) and of.id in ("sa", "sqlalchemy"):
+            yield node.lineno
+
+
+def test_raw_sql_stands_where_it_is_allowed() -> None:
+    found = {
+        name(path): sorted(set(_raw_sql(ast.parse(path.read_text(encoding="utf-8")))))
+        for path in PRODUCT
+        if "migrations" not in path.parts
+    }
+    assert {path: lines for path, lines in found.items() if lines and path not in RAW_SQL} == {}
+    assert [path for path in RAW_SQL if not found.get(path)] == [], "no longer needed in the list"
+
+
+def test_nothing_is_marked_safe_but_constants() -> None:
+    marked = {name(path) for path in TEMPLATES if re.search(r"\|\s*safe\b|autoescape\s+false", path.read_text())}
+    assert marked - SAFE == set()
+    in_code = {name(path) for path in PRODUCT if re.search(r"\bMarkup\(", path.read_text(encoding="utf-8"))}
+    assert in_code - MARKUP.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "what"),
+    [
+        (r"<script(?![^>]*\bsrc=)", "an inline script"),
+        (r"<style\b", "an inline style sheet"),
+        (r"\sstyle\s*=", "a style attribute"),
+        (r"\son[a-z]+\s*=", "an inline handler"),
+        (r"\bhx-on\b", "hx-on"),
+        (r"[\"']\s*(?:javascript|js):", "a script in an attribute"),
+        (r"(?:src|href)\s*=\s*[\"'](?:https?:)?//", "a third party's address"),
+    ],
+)
+def test_templates_need_no_exception_in_the_policy(pattern: str, what: str) -> None:
+    found = []
+    for path in TEMPLATES:
+        text = re.sub(r"\{#.*?#\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        found += [f"{name(path)}: {match.group()!r}" for match in re.finditer(pattern, text)]
+    assert not found, f"{what}: {found}"
+
+
+def test_child_templates_hold_blocks_only() -> None:
+    """A block rendered alone, as a fragment, sees nothing that stands outside of it."""
+    environment = Environment(autoescape=True)
+    wrong = []
+    for path in TEMPLATES:
+        body = environment.parse(path.read_text(encoding="utf-8")).body
+        if not any(isinstance(node, nodes.Extends) for node in body):
+            continue
+        for node in body:
+            blank = isinstance(node, nodes.Output) and all(
+                isinstance(part, nodes.TemplateData) and not part.data.strip() for part in node.nodes
+            )
+            if not (blank or isinstance(node, nodes.Extends | nodes.Block)):
+                wrong.append(f"{name(path)}, line {node.lineno}: {type(node).__name__}")
+    assert not wrong
+
+
+def test_files_and_templates_are_of_one_thing() -> None:
+    limits = {".py": LINES, ".html": TEMPLATE_LINES}
+    long = {
+        name(path): lines
+        for path in [*PRODUCT, *TEMPLATES, *files("tests", "bench", suffix=".py")]
+        if "migrations" not in path.parts
+        and (lines := len(path.read_text(encoding="utf-8").splitlines())) > limits[path.suffix]
+    }
+    assert long == {}
+
+
+def test_functions_are_of_one_thing() -> None:
+    long = []
+    for path in PRODUCT:
+        if "migrations" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= FUNCTION_LINES:
+                long.append(f"{name(path)}: {node.name}")
+    assert long == []
+
+
+# Put together here, so that this file does not hold them itself.
+ELSEWHERE = [
+    "/" + "work" + "/",
+    "/" + "root" + "/",
+    "/" + "home" + "/",
+    "/tmp/" + "brief",
+    "pypi" + ".org",
+    "python" + "hosted.org",
+    "npm" + "js.org",
+    "--index" + "-url",
+    "jsdelivr" + ".net",
+    "unpkg" + ".com",
+]
+
+
+def test_no_file_speaks_of_a_machine_or_a_registry() -> None:
+    top = [path for path in ROOT.iterdir() if path.is_file() and path.name != ".git"]
+    trees = ("hp_portal", "plugins", "templates", "tests", "docs", "bench", ".ci")
+    found = []
+    for path in [*top, *(path for tree in trees for path in files(tree, suffix=""))]:
+        if not path.is_file() or path.suffix in {".pyc", ".so"}:
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found += [f"{name(path)}: {word}" for word in ELSEWHERE if word in text]
+    assert not found
+
+
+def test_plugins_name_the_portal_s_surface_alone() -> None:
+    """Also inside functions and for types, where import-linter is told not to look."""
+    wrong = []
+    for path in files("plugins", suffix=".py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            modules = (
+                [node.module or ""]
+                if isinstance(node, ast.ImportFrom) and not node.level
+                else [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else []
+            )
+            whole = isinstance(node, ast.ImportFrom) and node.module == "hp_portal"
+            if whole and isinstance(node, ast.ImportFrom) and {alias.name for alias in node.names} == {"api"}:
+                continue
+            # Alembic writes the column types' full names into migrations.
+            allowed = {"hp_portal.api"} | ({"hp_portal.database"} if "migrations" in path.parts else set())
+            wrong += [
+                f"{name(path)}: {module}"
+                for module in modules
+                if module.partition(".")[0] in ("hp_portal", "hp_portal_plugins") and module not in allowed
+            ]
+    assert not wrong
