@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import os
 import signal
@@ -14,8 +15,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from hp_portal_plugins.remittance import importing
-from hp_portal_plugins.remittance.models import Claim, Payment, RemittanceFile
+from hp_portal import clock
+from hp_portal_plugins.remittance import importing, uploads
+from hp_portal_plugins.remittance.models import Claim, Payment, RemittanceFile, Upload
 from tests.plugins.remittance.import_files import file_of, many_payments
 from tests.support.databases import DATA_KEY, SECRET_KEY
 from tests.support.world import World
@@ -51,9 +53,13 @@ def environment(url: str, folder: Path) -> dict[str, str]:
 
 
 def start_import(url: str, folder: Path, file: Path, *, stop_after: int = 0) -> subprocess.Popen[str]:
-    """The command in a process of its own; it stops and says so when that many batches are stored."""
+    return start(url, folder, "remittance", "import", str(file), stop_after=stop_after)
+
+
+def start(url: str, folder: Path, *command: str, stop_after: int = 0) -> subprocess.Popen[str]:
+    """A command in a process of its own; it stops and says so when that many batches are stored."""
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(stop_after), "remittance", "import", str(file)],
+        [sys.executable, "-c", PROGRAM, str(stop_after), *command],
         env=environment(url, folder),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -65,6 +71,17 @@ def start_import(url: str, folder: Path, file: Path, *, stop_after: int = 0) -> 
 def finish(process: subprocess.Popen[str]) -> str:
     output, _ = process.communicate(timeout=120)
     return output
+
+
+def kill_when_stopped(process: subprocess.Popen[str]) -> None:
+    """Let it come to where it stops, and kill it there."""
+    assert process.stdout is not None
+    assert process.stdin is not None
+    assert any(line == "stopped\n" for line in process.stdout)
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+    process.stdout.close()
+    process.stdin.close()
 
 
 def stored(world: World) -> tuple[int, int, int]:
@@ -83,16 +100,25 @@ def test_a_killed_import_leaves_no_trace_and_the_next_one_works(
 ) -> None:
     file = tmp_path / "sample.835"
     file.write_bytes(file_of(*many_payments(120)))
-    process = start_import(database_url, tmp_path, file, stop_after=stop_after)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "stopped\n"
-    process.send_signal(signal.SIGKILL)
-    process.wait(30)
-    for pipe in (process.stdout, process.stdin):
-        assert pipe is not None
-        pipe.close()
+    kill_when_stopped(start_import(database_url, tmp_path, file, stop_after=stop_after))
     assert stored(world) == (0, 0, 0)
     assert "120 payments" in finish(start_import(database_url, tmp_path, file))
+    assert stored(world) == (1, 120, 360)
+
+
+def test_a_killed_workers_upload_is_imported_once_by_the_next(world: World, database_url: str, tmp_path: Path) -> None:
+    person = world.staff("importer")
+    with world.session() as session:
+        uploads.receive(session, io.BytesIO(file_of(*many_payments(120))), "sample.835", person.id)
+    kill_when_stopped(start(database_url, tmp_path, "worker", "--once", stop_after=2))
+    assert stored(world) == (0, 0, 0)
+    finish(start(database_url, tmp_path, "worker", "--once"))
+    assert stored(world) == (0, 0, 0)  # still leased to the dead one
+    with world.session() as session:
+        session.execute(sa.update(Upload).values(leased_until=clock.now() - dt.timedelta(seconds=1)))
+    finish(start(database_url, tmp_path, "worker", "--once"))
+    assert stored(world) == (1, 120, 360)
+    finish(start(database_url, tmp_path, "worker", "--once"))
     assert stored(world) == (1, 120, 360)
 
 
