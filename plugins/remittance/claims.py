@@ -78,6 +78,12 @@ def read_sort(arguments: Mapping[str, Any]) -> str:
     return wanted if wanted.removeprefix("-") in SORTS else "order"
 
 
+def read_status(arguments: Mapping[str, Any]) -> str:
+    """A claim status (CLP02: one or two characters) to filter by; empty for anything that can be none."""
+    wanted = str(arguments.get("status", ""))
+    return wanted if wanted.isalnum() and len(wanted) <= 2 else ""
+
+
 def list_claims(session: PortalSession, payment_id: int, wanted: Wanted) -> Listing[AnyRow]:
     """One page of a payment's claims."""
     where = [Claim.payment_id == payment_id, *_filter(wanted)]

@@ -16,6 +16,8 @@ _AMOUNT = re.compile(r"^([0-9]{1,12})(?:\.([0-9]{1,2}))?$")
 # The columns a list of payments can be sorted by: its name in the URL.
 SORTS = ("date", "number", "payee", "amount")
 NEWEST_FIRST = "-date"
+# Longer than any number may be (see no_results.py), so that too long stays too long.
+MOST_READ = 100
 
 
 class NotReadable(ValueError):
@@ -87,9 +89,14 @@ def show_plain(cents: int | None) -> str:
     return "" if cents is None else f"{cents // 100}.{cents % 100:02d}"
 
 
+def plain(text: str | None) -> str:
+    """One line without control characters, blanks cut to one and none around it."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text or "").split())
+
+
 def read_number(arguments: Mapping[str, Any]) -> str:
-    """The number searched for, blanks around it and within cut to one."""
-    return " ".join(str(arguments.get("number", "")).split())
+    """The number searched for; of something very long, its beginning."""
+    return plain(str(arguments.get("number", ""))[:MOST_READ])
 
 
 def read_sort(arguments: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from wtforms import BooleanField, DateField, Field, SelectField, StringField
 from wtforms.validators import Length, Optional, ValidationError
 from wtforms.widgets import TextInput
 
-from .criteria import ClaimCriteria, NotReadable, PaymentCriteria, read_amount, show_plain
+from .criteria import ClaimCriteria, NotReadable, PaymentCriteria, plain, read_amount, show_plain
 from .numbers import number_key
 
 _DATE = "Enter a date as month, day and year."
@@ -93,11 +93,11 @@ class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
 class ClaimSearchForm(FlaskForm):  # type: ignore[misc]
     """What a claim is like: posted, because it tells of a patient."""
 
-    claim_number = StringField("Claim number", [Optional(), Length(max=80)])
-    patient_account = StringField("Patient account", [Optional(), Length(max=80)])
-    member_id = StringField("Member ID", [Optional(), Length(max=80)])
-    last_name = StringField("Patient’s last name", [Optional(), Length(max=100)])
-    first_name = StringField("First name, or its beginning", [Optional(), Length(max=100)])
+    claim_number = StringField("Claim number", filters=[plain], validators=[Optional(), Length(max=80)])
+    patient_account = StringField("Patient account", filters=[plain], validators=[Optional(), Length(max=80)])
+    member_id = StringField("Member ID", filters=[plain], validators=[Optional(), Length(max=80)])
+    last_name = StringField("Patient’s last name", filters=[plain], validators=[Optional(), Length(max=100)])
+    first_name = StringField("First name, or its beginning", filters=[plain], validators=[Optional(), Length(max=100)])
     service_from = DayField("Dates of service from")
     service_to = DayField("Dates of service to")
 
@@ -124,11 +124,11 @@ class ClaimSearchForm(FlaskForm):  # type: ignore[misc]
         """What was asked for; valid once the form is. One date alone is that day."""
         first: dt.date | None = self.service_from.data
         return ClaimCriteria(
-            (self.claim_number.data or "").strip(),
-            (self.patient_account.data or "").strip(),
-            (self.member_id.data or "").strip(),
-            (self.last_name.data or "").strip(),
-            (self.first_name.data or "").strip(),
+            self.claim_number.data,
+            self.patient_account.data,
+            self.member_id.data,
+            self.last_name.data,
+            self.first_name.data,
             first,
             self.service_to.data or first,
         )
@@ -137,4 +137,4 @@ class ClaimSearchForm(FlaskForm):  # type: ignore[misc]
 class ClaimFilterForm(FlaskForm):  # type: ignore[misc]
     """Words that the claims of a payment must hold: posted, because they tell of a patient."""
 
-    text = StringField("Patient or claim number", [Optional(), Length(max=100)])
+    text = StringField("Patient or claim number", filters=[plain], validators=[Optional(), Length(max=100)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import re
 import secrets
 from typing import Any
 
@@ -17,6 +18,8 @@ from .models import KeptSearch
 
 KEPT = dt.timedelta(hours=12)
 _PURPOSE = "remittance search"
+# What a word can look like; nothing else is worth asking the database, which refuses some characters.
+_WORD = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
 class SearchGone(Exception):
@@ -40,6 +43,8 @@ def keep(session: PortalSession, actor: Actor, kind: str, values: dict[str, Any]
 
 def find(session: PortalSession, actor: Actor, kind: str, token: str) -> dict[str, Any]:
     """What a word of this person stands for. Raises SearchGone."""
+    if not _WORD.fullmatch(token):
+        raise SearchGone
     sealed = session.scalar(
         sa.select(KeptSearch.criteria_sealed).where(
             KeptSearch.token == token,

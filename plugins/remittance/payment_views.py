@@ -40,7 +40,7 @@ WORDS: dict[str, Any] = {
 }
 
 
-@blueprint.get("/payments/<int:payment_id>")
+@blueprint.get("/payments/<int(max=9223372036854775807):payment_id>")
 @access.requires(READ)
 def payment(payment_id: int) -> ResponseReturnValue:
     db = db_session()
@@ -54,7 +54,7 @@ def payment(payment_id: int) -> ResponseReturnValue:
     return _payment_page(db, found, text, token, gone=gone)
 
 
-@blueprint.post("/payments/<int:payment_id>/filter")
+@blueprint.post("/payments/<int(max=9223372036854775807):payment_id>/filter")
 @access.requires(READ)
 def filter_claims(payment_id: int) -> ResponseReturnValue:
     """A name or number to filter by comes by POST; the answer's address has a word for it."""
@@ -63,13 +63,13 @@ def filter_claims(payment_id: int) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _payment_page(db, found, "", "", form=form, status=422)
     values: dict[str, Any] = {name: request.form[name] for name in ("status", "sort") if request.form.get(name)}
-    if text := (form.text.data or "").strip():
+    if text := form.text.data:
         values["filter"] = kept_searches.keep(db, the_actor(), _FILTER, {"payment": payment_id, "text": text})
     db.commit()
     return redirect_to(url_for("remittance.payment", payment_id=payment_id, **values) + "#claims-of-payment")
 
 
-@blueprint.get("/payments/<int:payment_id>/claims/<int:number>")
+@blueprint.get("/payments/<int(max=9223372036854775807):payment_id>/claims/<int(max=2147483647):number>")
 @access.requires(READ)
 def claim(payment_id: int, number: int) -> ResponseReturnValue:
     """A claim: for htmx its row opened in place (closed again with ?closed=1), else a page of its own."""
@@ -130,7 +130,7 @@ def _payment_page(
 ) -> Response:
     """The payment's page, or for htmx its claims. `text` filters the claims, `token` is the word for it."""
     wanted = claims.Wanted(
-        text, request.args.get("status", ""), claims.read_sort(request.args), page_number(request.args)
+        text, claims.read_status(request.args), claims.read_sort(request.args), page_number(request.args)
     )
     rows = _listing(claims.list_claims(db, found.id, wanted), found.id, wanted, token)
     context: dict[str, Any] = {

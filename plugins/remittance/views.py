@@ -99,10 +99,10 @@ def _found(criteria: PaymentCriteria) -> Response:
         return redirect_to(url_for("remittance.payment", payment_id=found.rows[0].id))
     return _page(
         number=criteria.number,
-        criteria=criteria,
         found=_listing(found, lambda wanted: _url(criteria.for_url(), sort, wanted)),
         sorts=_sorts(criteria.for_url(), sort),
         problem=problem,
+        opened="" if criteria.only_number or found.total else "payment",
     )
 
 
@@ -136,7 +136,7 @@ def _kept(token: str) -> Response:
         found_claims=_listing(found, lambda wanted: _url(values, sort, wanted)),
         sorts=_sorts(values, sort),
         claim_form=ClaimSearchForm(MultiDict(), data=vars(criteria)),
-        opened="claim",
+        opened="" if found.total else "claim",
     )
 
 
@@ -195,7 +195,6 @@ def _page(*, status: int = 200, **shown: Any) -> Response:
     """The search page, or for htmx its results. The forms are made only where the whole page is."""
     context: dict[str, Any] = {
         "number": "",
-        "criteria": None,
         "found": None,
         "found_claims": None,
         "newest": None,
@@ -214,6 +213,4 @@ def _page(*, status: int = 200, **shown: Any) -> Response:
     if not wants_fragment():
         context["payment_form"] = context["payment_form"] or _payment_form(request.args)
         context["claim_form"] = context["claim_form"] or ClaimSearchForm(MultiDict())
-        if context["criteria"] is not None and not context["criteria"].only_number:
-            context["opened"] = "payment"
     return page("remittance/index.html", "results", status=status, **context)

@@ -293,3 +293,26 @@ def test_amounts_on_the_chart_are_short(cents: int, shown: str) -> None:
 
 def test_forms_of_get_need_no_token() -> None:
     assert forms.PaymentSearchForm.Meta.csrf is False
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        (f"{HOME}?number=12%0034", 200),
+        (f"{HOME}?number={'%C3%A9' * 3000}", 200),
+        (f"{HOME}?search=%00", 404),
+        (f"{HOME}?payee=%00", 422),
+        (f"{HOME}?payee=99999999999999999999", 422),
+        (f"{HOME}?number=4512&page=999999999999999999999", 404),
+        (f"{HOME}?amount_min=999999999999.99&page=x&sort=%00", 200),
+        (f"{HOME}payments/1?status=%00&filter=%00&sort=%00", 200),
+        (f"{HOME}payments/99999999999999999999", 404),
+        (f"{HOME}payments/9223372036854775807", 404),
+        (f"{HOME}payments/1/claims/99999999999", 404),
+        (f"{HOME}payments/1/claims/2147483647", 404),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_odd_addresses_are_answered(office: Office, address: str, status: int) -> None:
+    assert office.paid("4599") == 1
+    assert office.client.get(address).status_code == status

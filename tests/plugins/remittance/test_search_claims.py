@@ -157,3 +157,7 @@ def test_many_matching_claims_of_a_payment_are_cut_short(office: Office) -> None
     assert text.count("MANY, PAT") == 10
     assert "2 more matching claims in this payment" in text
     assert url_of(payment) in text
+
+
+def test_control_characters_are_let_fall(office: Office) -> None:
+    assert "26X000002" in searched(office, member_id="M\x00000\x1f00002").text
