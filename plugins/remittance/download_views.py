@@ -10,13 +10,14 @@ from flask.typing import ResponseReturnValue
 from hp_portal.api import access, db_session, record, settings
 
 from .blueprint import blueprint
-from .downloads.collect import Remittance, find_claim, find_payment, find_remittance, used_codes
+from .downloads.collect import Remittance, find_claim, find_payment, find_remittance
 from .downloads.csv import payment_csv as make_csv
-from .downloads.meanings import Meanings, find_meanings
 from .downloads.pdf import claim_pdf as make_claim_pdf
 from .downloads.pdf import payment_pdf as make_payment_pdf
 from .downloads.reasons import REASONS, USUAL
 from .downloads.xlsx import payment_xlsx as make_xlsx
+from .glossary import Meanings, codes_of, look_up
+from .kept_text import kept_interchange
 from .models import Payment
 
 DOWNLOAD = "remittance:payment:download"
@@ -28,53 +29,56 @@ _CONTENT_TYPES = {
 }
 
 
-@blueprint.get("/payments/<int:payment_id>/pdf")
+@blueprint.get("/payments/<int(max=9223372036854775807):payment_id>/pdf")
 @access.requires(DOWNLOAD)
 def payment_pdf(payment_id: int) -> ResponseReturnValue:
     remittance = _remittance(payment_id)
-    return _hand_over(remittance.payment, "pdf", make_payment_pdf(remittance, _meanings(remittance), settings().payer))
+    return _hand_over(
+        remittance.payment, "pdf", make_payment_pdf(remittance, _meanings(remittance.payment), settings().payer)
+    )
 
 
-@blueprint.get("/payments/<int:payment_id>/xlsx")
+@blueprint.get("/payments/<int(max=9223372036854775807):payment_id>/xlsx")
 @access.requires(DOWNLOAD)
 def payment_xlsx(payment_id: int) -> ResponseReturnValue:
     remittance = _remittance(payment_id)
-    return _hand_over(remittance.payment, "xlsx", make_xlsx(remittance, _meanings(remittance)))
+    return _hand_over(remittance.payment, "xlsx", make_xlsx(remittance, _meanings(remittance.payment)))
 
 
-@blueprint.get("/payments/<int:payment_id>/csv")
+@blueprint.get("/payments/<int(max=9223372036854775807):payment_id>/csv")
 @access.requires(DOWNLOAD)
 def payment_csv(payment_id: int) -> ResponseReturnValue:
     remittance = _remittance(payment_id)
     return _hand_over(remittance.payment, "csv", make_csv(remittance))
 
 
-@blueprint.get("/payments/<int:payment_id>/835")
+@blueprint.get("/payments/<int(max=9223372036854775807):payment_id>/835")
 @access.requires(DOWNLOAD)
 def payment_835(payment_id: int) -> ResponseReturnValue:
-    from .kept_text import kept_interchange
-
+    _reason()
     payment = find_payment(db_session(), payment_id) or abort(404)
     text = kept_interchange(db_session(), payment_id) or abort(404)
     return _hand_over(payment, "835", text)
 
 
-@blueprint.get("/payments/<int:payment_id>/claims/<int:claim>/pdf")
+@blueprint.get("/payments/<int(max=9223372036854775807):payment_id>/claims/<int(max=2147483647):claim>/pdf")
 @access.requires(DOWNLOAD)
 def claim_pdf(payment_id: int, claim: int) -> ResponseReturnValue:
+    _reason()
     remittance = find_claim(db_session(), payment_id, claim) or abort(404)
-    document = make_claim_pdf(remittance, _meanings(remittance), settings().payer)
+    document = make_claim_pdf(remittance, _meanings(remittance.payment, claim), settings().payer)
     return _hand_over(remittance.payment, "pdf", document, claim=claim)
 
 
 def _remittance(payment_id: int) -> Remittance:
     """The payment, or 404: also when it is another organization's."""
-    _reason()  # a reason that is none is refused before the work is done
+    _reason()
     return find_remittance(db_session(), payment_id) or abort(404)
 
 
-def _meanings(remittance: Remittance) -> Meanings:
-    return find_meanings(db_session(), used_codes(remittance), remittance.payment.effective_on)
+def _meanings(payment: Payment, claim: int | None = None) -> Meanings:
+    """What the codes of a payment, or of one claim of it, meant on the payment's day."""
+    return look_up(db_session(), codes_of(db_session(), payment.id, claim), payment.effective_on)
 
 
 def _reason() -> str:

@@ -89,22 +89,6 @@ def find_claim(session: PortalSession, payment_id: int, claim: int) -> Remittanc
     return Remittance(payment, _masked_tin(session, payment), _together(claims, lines, adjustments), ())
 
 
-def used_codes(remittance: Remittance) -> set[tuple[str, str]]:
-    """The codes that stand in a remittance: (kind, code), of the kinds group, reason, remark, status and plb."""
-    used = {("plb", found.reason) for found in remittance.provider_adjustments if found.reason}
-    for parts in remittance.claims:
-        if parts.claim.status:
-            used.add(("status", parts.claim.status))
-        for remarks in (parts.claim.remarks, *(line.remarks for line in parts.lines)):
-            used.update(("remark", code) for code in (remarks or "").split())
-        for adjustment in parts.adjustments:
-            if adjustment.group:
-                used.add(("group", adjustment.group))
-            if adjustment.reason:
-                used.add(("reason", adjustment.reason))
-    return used
-
-
 def dates(first: dt.date | None, last: dt.date | None) -> Iterator[dt.date]:
     """The one or two different dates of a span."""
     if first:

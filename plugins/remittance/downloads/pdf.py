@@ -9,18 +9,12 @@ from typing import Any
 
 from hp_portal.api import Payer, render_pdf, show_date, show_money
 
+from ..glossary import Meanings
 from ..models import Adjustment, Claim, Line, Payment
-from .collect import ClaimParts, Remittance, dates, patient_name, used_codes
-from .meanings import Meanings, method_in_words, words
+from ..plain_words import method_word
+from .collect import ClaimParts, Remittance, dates, patient_name
 
 _TEMPLATE = Path(__file__).with_name("payment.typ")
-_KINDS = {
-    "group": "Group",
-    "reason": "Reason",
-    "remark": "Remark",
-    "status": "Claim status",
-    "plb": "Provider adjustment",
-}
 
 
 def payment_pdf(remittance: Remittance, meanings: Meanings, payer: Payer) -> bytes:
@@ -65,7 +59,7 @@ def _render(heading: str, remittance: Remittance, meanings: Meanings, payer: Pay
         "heading": heading,
         "note": "",
         "claims": [_claim(found, meanings) for found in remittance.claims],
-        "glossary": _glossary(remittance, meanings),
+        "glossary": _glossary(meanings),
         **parts,
     }
     return render_pdf(_TEMPLATE, data, title=heading, author=remittance.payment.payer_name or payer.name)
@@ -82,7 +76,7 @@ def _about(payment: Payment) -> dict[str, Any]:
         "heading": "Payment",
         "facts": _pairs(
             ("Number", payment.trace_number),
-            ("Method", method_in_words(payment.method)),
+            ("Method", method_word(payment.method)),
             ("Date", show_date(payment.effective_on)),
             ("Amount", show_money(payment.amount)),
             ("Claims", f"{payment.claim_count:,}"),
@@ -189,7 +183,7 @@ def _overview_row(claim: Claim, meanings: Meanings) -> list[str]:
         show_money(claim.adjusted),
         show_money(claim.patient_responsibility or 0),
         show_money(claim.paid),
-        words(meanings, "status", claim.status) or claim.status or "",
+        meanings("STATUS", claim.status).text or claim.status or "",
     ]
 
 
@@ -198,7 +192,7 @@ def _provider_adjustments(remittance: Remittance, meanings: Meanings) -> list[li
     rows = [
         [
             adjustment.reason or "",
-            words(meanings, "plb", adjustment.reason),
+            meanings("PLB", adjustment.reason).text,
             adjustment.reference or "",
             adjustment.provider_id or "",
             _day(adjustment.fiscal_period_ends_on),
@@ -236,7 +230,7 @@ def _claim_facts(claim: Claim, meanings: Meanings) -> list[tuple[str, str]]:
         ("Subscriber", claim.subscriber_name),
         ("Name on the plan's record", claim.corrected_name),
         ("Member ID on the plan's record", claim.corrected_id),
-        ("Status", words(meanings, "status", claim.status) or claim.status or ""),
+        ("Status", meanings("STATUS", claim.status).text or claim.status or ""),
         ("Dates of service", _span(claim.service_from, claim.service_to)),
         ("Received", _day(claim.received_on)),
         ("Rendering provider", rendering),
@@ -268,23 +262,21 @@ def _why(adjustments: list[Adjustment], remarks: str | None, meanings: Meanings)
     texts = []
     for adjustment in adjustments:
         code = "-".join(filter(None, (adjustment.group, adjustment.reason)))
-        meaning = words(meanings, "reason", adjustment.reason) or words(meanings, "group", adjustment.group)
+        meaning = meanings("CARC", adjustment.reason).text or meanings("GROUP", adjustment.group).text
         texts.append(" ".join(filter(None, (code, show_money(adjustment.amount), meaning))))
     for code in (remarks or "").split():
-        texts.append(" ".join(filter(None, (code, words(meanings, "remark", code)))))
+        texts.append(" ".join(filter(None, (code, meanings("RARC", code).text))))
     return "\n".join(texts)
 
 
-def _glossary(remittance: Remittance, meanings: Meanings) -> list[list[str]]:
-    """The codes that stand in this document and no others."""
-    order = list(_KINDS)
-    used = sorted(used_codes(remittance), key=lambda found: (order.index(found[0]), found[1]))
+def _glossary(meanings: Meanings) -> list[list[str]]:
+    """The codes that stand in this document and no others, and whose words explain them."""
     return [
         [
-            _KINDS[kind],
-            code,
-            meanings[kind, code].text or "No explanation is loaded for this code",
-            meanings[kind, code].source,
+            found.list_name,
+            found.code,
+            found.text or "No explanation is loaded for this code",
+            "" if not found.text else "In our own words" if found.ours else "Published code list",
         ]
-        for kind, code in used
+        for found in meanings.all()
     ]

@@ -20,10 +20,11 @@ from openpyxl.utils import get_column_letter
 
 from hp_portal.api import now
 
+from ..glossary import Meanings
 from ..models import Adjustment, Claim, Line, ProviderAdjustment
+from ..plain_words import method_word
 from .amounts import decimal, quantity
 from .collect import Remittance, patient_name
-from .meanings import Meanings, method_in_words, words
 
 Value = str | int | Decimal | dt.date | None
 Column = tuple[str, int]  # heading, width in characters
@@ -126,7 +127,7 @@ def _payment(remittance: Remittance) -> list[tuple[Value, ...]]:
     payment = remittance.payment
     return [
         ("Number", payment.trace_number),
-        ("Method", method_in_words(payment.method)),
+        ("Method", method_word(payment.method)),
         ("Date", payment.effective_on),
         ("Amount", decimal(payment.amount)),
         ("Payer", payment.payer_name),
@@ -155,7 +156,7 @@ def _claim(claim: Claim, meanings: Meanings) -> tuple[Value, ...]:
         claim.payer_control_number,
         claim.member_id,
         claim.status,
-        words(meanings, "status", claim.status),
+        meanings("STATUS", claim.status).text,
         claim.service_from,
         claim.service_to,
         claim.received_on,
@@ -200,9 +201,9 @@ def _adjustment(claim: Claim, adjustment: Adjustment, meanings: Meanings) -> tup
         adjustment.line,
         claim.payer_control_number,
         adjustment.group,
-        words(meanings, "group", adjustment.group),
+        meanings("GROUP", adjustment.group).text,
         adjustment.reason,
-        words(meanings, "reason", adjustment.reason),
+        meanings("CARC", adjustment.reason).text,
         decimal(adjustment.amount),
         quantity(adjustment.quantity),
     )
@@ -211,7 +212,7 @@ def _adjustment(claim: Claim, adjustment: Adjustment, meanings: Meanings) -> tup
 def _provider_adjustment(adjustment: ProviderAdjustment, meanings: Meanings) -> tuple[Value, ...]:
     return (
         adjustment.reason,
-        words(meanings, "plb", adjustment.reason),
+        meanings("PLB", adjustment.reason).text,
         adjustment.reference,
         adjustment.provider_id,
         adjustment.fiscal_period_ends_on,

@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from hp_portal import clock
+from hp_portal.core.organizations.models import Payee
 from hp_portal_plugins.remittance.models import (
     Adjustment,
     Claim,
@@ -17,9 +19,6 @@ from hp_portal_plugins.remittance.models import (
     ProviderAdjustment,
     RemittanceFile,
 )
-
-from hp_portal import clock
-from hp_portal.core.organizations.models import Payee
 from tests.support.world import World
 
 _payment_ids = itertools.count(1)
