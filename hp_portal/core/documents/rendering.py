@@ -31,8 +31,10 @@ def render_pdf(template: Path, data: Mapping[str, object], *, title: str, author
     would hold up this process's other requests. That process gets none of the portal's settings.
     Raises DocumentError when the template fails or takes longer than two minutes.
     """
+    prelude = _PRELUDE.read_text(encoding="utf-8")
     job = {
-        "source": _PRELUDE.read_text(encoding="utf-8") + template.read_text(encoding="utf-8"),
+        "source": prelude + template.read_text(encoding="utf-8"),
+        "before": prelude.count("\n"),
         "root": str(template.parent),
         "moment": int(clock.now().timestamp()),
         "data": data,

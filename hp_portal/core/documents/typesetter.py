@@ -17,6 +17,7 @@ import typst
 _SHOWN = frozenset(chr(code) for code in [*range(0x20, 0x7F), *range(0xA0, 0x180), 0x2212, 0x2022, 0x2026, 0xFFFD, 10])
 _UNSHOWN = "\ufffd"
 _QUOTED = re.compile(r'`[^`]*`|"[^"]*"')
+_PLACE = re.compile(r"┌─ .*:(\d+):\d+$", re.MULTILINE)
 _PROBE = (
     b'#set document(title: "probe")\n'
     b'#set text(lang: "en", font: ("Libertinus Serif", "DejaVu Sans Mono"))\n#sys.inputs.data'
@@ -77,13 +78,25 @@ def typeset(job: dict[str, Any]) -> bytes:
     return compile_pdf(job["source"].encode(), job["root"], {"data": data, **texts}, fonts, job["moment"])
 
 
+def what_went_wrong(error: typst.TypstError, before: int) -> str:
+    """Kind and place of an error, without the data it stumbled over: typst quotes that after a colon or in quotes.
+
+    `before` are the lines of the source that stand before the template's own.
+    """
+    kind = _QUOTED.sub("…", error.message.partition(":")[0])
+    place = _PLACE.search(error.diagnostic)
+    if place is None:
+        return kind
+    line = int(place[1]) - before
+    return f"{kind}, line {line}" if line > 0 else f"{kind}, line {line + before} of the prelude"
+
+
 def main() -> int:
+    job = json.loads(sys.stdin.buffer.read())
     try:
-        pdf = typeset(json.loads(sys.stdin.buffer.read()))
+        pdf = typeset(job)
     except typst.TypstError as error:
-        place = next((line.strip() for line in error.diagnostic.splitlines() if "┌─" in line), "")
-        # Messages quote what they stumble over, which may be member data.
-        sys.stderr.write(f"{_QUOTED.sub('…', error.message)} {place}".strip())
+        sys.stderr.write(what_went_wrong(error, job["before"]))
         return 1
     sys.stdout.buffer.write(pdf)
     return 0

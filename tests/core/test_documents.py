@@ -1,0 +1,134 @@
+"""Documents: tagged, PDF/UA-1, with their own fonts; whatever text comes in."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hp_portal.core.documents import rendering
+from hp_portal.core.documents.rendering import DocumentError, render_pdf
+from tests.support.pdf import TaggedPdf
+
+SAMPLE = """
+= #data.heading
+#facts((("Number", data.number), ("Amount", "$1.00")))
+== Rows
+#sheet(("Name", "Amount"), data.rows, strong-last: true)
+"""
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    path = folder / "sample.typ"
+    path.write_text(SAMPLE, encoding="utf-8")
+    return path
+
+
+def render(template: Path, name: str = "Ann", **options: Any) -> TaggedPdf:
+    data = {"heading": "A sample", "number": "12", "rows": [[name, "$1.00"], ["Total", "$1.00"]]}
+    return TaggedPdf(render_pdf(template, data, title="Sample 12", **options))
+
+
+def test_tagged_with_title_and_language(template: Path) -> None:
+    pdf = render(template, author="Sample Health Plan", lang="es")
+    root = pdf.file.Root
+    assert root.MarkInfo.Marked
+    assert str(root.Lang) == "es"
+    assert root.ViewerPreferences.DisplayDocTitle
+    with pdf.file.open_metadata() as metadata:
+        assert metadata["pdfuaid:part"] == "1"
+        assert metadata["dc:title"] == "Sample 12"
+        assert metadata["dc:creator"] == ["Sample Health Plan"]
+
+
+def test_headings_lists_and_table_headers_are_what_they_look_like(template: Path) -> None:
+    tree = render(template).tree
+    assert [found.whole_text for found in tree.all("H1")] == ["A sample"]
+    assert [found.whole_text for found in tree.all("H2")] == ["Rows"]
+    assert len(tree.all("LI")) == 2
+    assert [found.whole_text for found in tree.all("TH")] == ["Name", "Amount"]
+    assert [found.whole_text for found in tree.all("TD")] == ["Ann", "$1.00", "Total", "$1.00"]
+
+
+def test_footers_are_not_read_out(template: Path) -> None:
+    assert "Page 1 of 1" not in render(template).text
+
+
+def test_every_font_is_in_the_file(template: Path) -> None:
+    for page in render(template).file.pages:
+        for font in page.resources.Font.values():
+            descriptor = font.DescendantFonts[0].FontDescriptor
+            assert "/FontFile3" in descriptor or "/FontFile2" in descriptor
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Łucja Đặng-Müller", "Łucja Đặng-Müller"),
+        ("Жанна", "Жанна"),
+        ("张 Wei 😀", "� Wei �"),
+        ("bell\x07 null\x00", "bell null"),
+        ("turned \u202eback", "turned back"),
+        ('#panic("x") *a* _b_ $c$ @d <e> // f', '#panic("x") *a* _b_ $c$ @d <e> // f'),
+    ],
+)
+def test_text_from_outside_is_shown_as_far_as_it_can_be(template: Path, name: str, shown: str) -> None:
+    assert shown in render(template, name).text
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=40))
+def test_any_text_can_be_typeset(template: Path, name: str) -> None:
+    assert render(template, name).tree.all("TD")
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("#panic(data.heading)", "panicked with, line 2"),
+        ("#int(data.heading)", "line 2"),
+        ("#data.at(data.heading)", "line 2"),
+        ("#sheet(data.heading, 1)", "of the prelude"),
+    ],
+)
+def test_errors_name_template_and_line_and_none_of_the_data(template: Path, source: str, says: str) -> None:
+    template.write_text("= Bad\n" + source, encoding="utf-8")
+    with pytest.raises(DocumentError, match=r"sample\.typ") as raised:
+        render_pdf(template, {"heading": "TESTPATIENT"}, title="x")
+    assert says in str(raised.value)
+    assert "TESTPATIENT" not in str(raised.value)
+
+
+def test_a_template_reads_only_its_own_folder(template: Path) -> None:
+    (template.parent.parent / "secret.txt").write_text("secret", encoding="utf-8")
+    template.write_text('= Bad\n#read("../secret.txt")', encoding="utf-8")
+    with pytest.raises(DocumentError):
+        render_pdf(template, {}, title="x")
+
+
+def test_a_document_that_takes_too_long_is_given_up(template: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "_SECONDS", 0.001)
+    with pytest.raises(DocumentError, match="longer"):
+        render(template)
+
+
+def test_the_typesetter_is_told_no_settings(template: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HP_PORTAL_SECRET_KEY", "k" * 40)
+    given_environments = []
+    run = subprocess.run
+
+    def spy(*arguments: Any, **options: Any) -> Any:
+        given_environments.append(options["env"])
+        return run(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "run", spy)
+    render(template)
+    assert given_environments
+    assert not any(name.startswith("HP_PORTAL_") for name in given_environments[0])
