@@ -213,7 +213,10 @@ def test_htmx_is_told_of_an_ended_session(world: World, time: Clock) -> None:
     time.forward(minutes=16)
     current = {"HX-Current-URL": "http://localhost/my-activity?page=3"}
     answer = client.get("/my-activity?page=4", fragment=True, headers=current)
-    assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "/sign-in?next=/my-activity")
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (
+        401,
+        "/sign-in?next=/my-activity?page%3D3",
+    )
     assert answer.text == ""
 
 

@@ -78,7 +78,8 @@ def safe_next(target: str | None) -> str:
 def _page_asked_for() -> str:
     """Where to return after signing in: the page, not the fragment of it that htmx asked for."""
     if wants_fragment():
-        return safe_next(urlsplit(request.headers.get("HX-Current-URL", "")).path)
+        shown = urlsplit(request.headers.get("HX-Current-URL", ""))
+        return safe_next(f"{shown.path}?{shown.query}" if shown.query else shown.path)
     if request.method != "GET":
         return url_for("pages.home")
     return request.full_path.removesuffix("?")

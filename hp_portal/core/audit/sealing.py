@@ -116,9 +116,12 @@ class Verification:
     broken: str | None
 
 
-def verify(session: PortalSession) -> Verification:
-    """Recompute the whole chain. Needs a whole scope."""
-    before, sealed, number = b"", 0, 0
+def verify(session: PortalSession, head: str | None = None) -> Verification:
+    """Recompute the whole chain. Needs a whole scope.
+
+    `head` is one that an earlier run gave, in hexadecimal: a chain cut off at its end no longer contains it.
+    """
+    before, sealed, number, head_seen = b"", 0, 0, not head
     for number, seal_row in enumerate(_seals(session), 1):
         if seal_row.id != number:
             return _broken(sealed, before, f"seal {number} is missing")
@@ -132,9 +135,12 @@ def verify(session: PortalSession) -> Verification:
         if problem is not None:
             return _broken(sealed, before, problem)
         before, sealed = seal_row.digest, sealed + len(digests)
+        head_seen = head_seen or before.hex() == head
     highest = session.scalar(sa.select(sa.func.max(AuditSealedRow.seal_id))) or 0
     if highest > number:
         return _broken(sealed, before, f"seal {number + 1} is missing")
+    if not head_seen:
+        return _broken(sealed, before, f"the seal {head} is gone: the end of the chain has been cut off")
     unsealed, slipped = _unsealed(session)
     broken = f"event {slipped} was slipped in behind the chain" if slipped else None
     return Verification(sealed, unsealed, before.hex(), broken)

@@ -62,6 +62,13 @@ def forget_failures(session: PortalSession, kind: str, subject: str) -> None:
     )
 
 
+def take_back(session: PortalSession, kind: str, subject: str) -> None:
+    """The latest counted try was a success: it counts no longer, those before it still do."""
+    mine = Attempt.kind == kind, Attempt.subject.in_(session.vault.digests(subject, "attempt"))
+    latest = sa.select(sa.func.max(Attempt.id)).where(*mine).scalar_subquery()
+    session.execute(sa.delete(Attempt).where(Attempt.id == latest).execution_options(synchronize_session=False))
+
+
 def clean(session: PortalSession, older_than: dt.timedelta) -> None:
     """Remove counts that no window reaches any more."""
     session.execute(sa.delete(Attempt).where(Attempt.at < clock.now() - older_than))

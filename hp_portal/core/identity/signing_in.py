@@ -12,7 +12,7 @@ from hp_portal import clock, scopes
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.identity import passwords
 from hp_portal.core.identity.actor import TERMS_OF_USE, Actor, hash_token
-from hp_portal.core.identity.attempts import check_attempts, count_failure, forget_failures
+from hp_portal.core.identity.attempts import check_attempts, count_failure, forget_failures, take_back
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
@@ -30,33 +30,54 @@ class NewSignIn:
     person_id: int
 
 
-def sign_in(
-    session: PortalSession, settings: Settings, *, name: str, password: str, address: str, user_agent: str
-) -> NewSignIn:
-    """Check user name or e-mail and password, and start a sign-in.
+@dataclass(frozen=True)
+class Reserved:
+    """A try that is counted already, before the password is looked at."""
 
-    Raises WrongCredentials, or TooManyAttempts when this account or address has failed too often. After either the caller
-    commits, so that the attempt stays counted.
+    name: str
+    account: str
+    address: str
+
+
+def _find_person(session: PortalSession, name: str) -> Person | None:
+    return session.scalars(sa.select(Person).where(sa.or_(Person.username == name, Person.email == name))).one_or_none()
+
+
+def reserve_try(session: PortalSession, settings: Settings, *, name: str, address: str) -> Reserved:
+    """Count a try to sign in, before it is made; raises TooManyAttempts when account or address has none left.
+
+    The caller commits at once: checking a password takes a while, and nobody should wait for it. Counting first means that
+    tries made at the same time cannot slip through together.
     """
     name = name.strip().lower()
-    window = dt.timedelta(minutes=settings.attempts_window_minutes)
     with scopes.whole(session, "nobody is known before signing in"):
-        person = session.scalars(
-            sa.select(Person).where(sa.or_(Person.username == name, Person.email == name))
-        ).one_or_none()
-        # The account, not the spelling, is what is limited; unknown names are limited just the same.
-        account = f"person:{person.id}" if person else f"name:{name}"
-        check_attempts(session, "sign-in", account, limit=settings.attempts_per_account, window=window)
-        check_attempts(session, "sign-in", f"at:{address}", limit=settings.attempts_per_address, window=window)
+        person = _find_person(session, name)
+    # The account, not the spelling, is what is limited; unknown names are limited just the same.
+    reserved = Reserved(name, f"person:{person.id}" if person else f"name:{name}", f"at:{address}")
+    window = dt.timedelta(minutes=settings.attempts_window_minutes)
+    check_attempts(session, "sign-in", reserved.account, limit=settings.attempts_per_account, window=window)
+    check_attempts(session, "sign-in", reserved.address, limit=settings.attempts_per_address, window=window)
+    count_failure(session, "sign-in", reserved.account)
+    count_failure(session, "sign-in", reserved.address)
+    return reserved
+
+
+def sign_in(session: PortalSession, reserved: Reserved, *, password: str, address: str, user_agent: str) -> NewSignIn:
+    """Check the password of a reserved try, and start a sign-in.
+
+    Raises WrongCredentials; the caller commits all the same, for the audit.
+    """
+    with scopes.whole(session, "nobody is known before signing in"):
+        person = _find_person(session, reserved.name)
         right = passwords.verify_password(person.password_hash if person else None, password)
         if person is None or not right or person.deactivated_at is not None:
-            count_failure(session, "sign-in", account)
-            count_failure(session, "sign-in", f"at:{address}")
-            _record_failure(session, "identity.sign-in.failed", person, name)
+            _record_failure(session, "identity.sign-in.failed", person, reserved.name)
             raise WrongCredentials
-        forget_failures(session, "sign-in", account)
-        if passwords.needs_rehash(person.password_hash):
-            person.password_hash = passwords.hash_password(password)
+        rehashed = passwords.hash_password(password) if passwords.needs_rehash(person.password_hash) else None
+        forget_failures(session, "sign-in", reserved.account)
+        take_back(session, "sign-in", reserved.address)
+        if rehashed:
+            person.password_hash = rehashed
         return _start(session, person, address, user_agent)
 
 
@@ -64,10 +85,7 @@ def record_blocked(session: PortalSession, name: str) -> None:
     """Audit a try that was not even checked."""
     with scopes.whole(session, "nobody is known before signing in"):
         name = name.strip().lower()
-        person = session.scalars(
-            sa.select(Person).where(sa.or_(Person.username == name, Person.email == name))
-        ).one_or_none()
-        _record_failure(session, "identity.sign-in.blocked", person, name)
+        _record_failure(session, "identity.sign-in.blocked", _find_person(session, name), name)
 
 
 def _record_failure(session: PortalSession, event: str, person: Person | None, name: str) -> None:
@@ -132,20 +150,25 @@ def open_sign_ins(session: PortalSession, actor: Actor, settings: Settings) -> l
     )
 
 
-def change_password(session: PortalSession, settings: Settings, actor: Actor, *, current: str, new: str) -> None:
-    """Change the actor's own password and end their other sign-ins.
-
-    Raises WrongCredentials for a wrong current password, TooManyAttempts, or passwords.WeakPassword.
-    """
+def reserve_own_try(session: PortalSession, settings: Settings, actor: Actor) -> None:
+    """Count a try at the actor's own password before it is made, as `reserve_try` does; raises TooManyAttempts."""
     window = dt.timedelta(minutes=settings.attempts_window_minutes)
     subject = f"person:{actor.person_id}"
     check_attempts(session, "sign-in", subject, limit=settings.attempts_per_account, window=window)
+    count_failure(session, "sign-in", subject)
+
+
+def change_password(session: PortalSession, settings: Settings, actor: Actor, *, current: str, new: str) -> None:
+    """Change the actor's own password, with a reserved try, and end their other sign-ins.
+
+    Raises WrongCredentials for a wrong current password, or passwords.WeakPassword; the caller commits all the same.
+    """
     with scopes.whole(session, "one's own account"):
         person = session.get_one(Person, actor.person_id)
         if not passwords.verify_password(person.password_hash, current):
-            count_failure(session, "sign-in", subject)
             _record_failure(session, "identity.sign-in.failed", person, person.username)
             raise WrongCredentials
+        take_back(session, "sign-in", f"person:{actor.person_id}")
         about = (person.username, person.email, *person.name.split(), actor.organization_name, settings.payer.name)
         passwords.check_acceptable(new, min_length=settings.password_min_length, about=about)
         now = clock.now()

@@ -69,10 +69,17 @@ def sign_in_post() -> ResponseReturnValue:
         return _sign_in_page(form, 422)
     db = db_session()
     try:
+        reserved = signing_in.reserve_try(db, settings(), name=form.username.data, address=client_address())
+    except TooManyAttempts as error:
+        signing_in.record_blocked(db, form.username.data)
+        db.commit()
+        form.form_errors = [_too_many(error)]
+        return with_retry_after(_sign_in_page(form, 429), error)
+    db.commit()
+    try:
         started = signing_in.sign_in(
             db,
-            settings(),
-            name=form.username.data,
+            reserved,
             password=form.password.data,
             address=client_address(),
             user_agent=request.user_agent.string,
@@ -81,11 +88,6 @@ def sign_in_post() -> ResponseReturnValue:
         db.commit()
         form.form_errors = [WRONG]
         return _sign_in_page(form, 422)
-    except TooManyAttempts as error:
-        signing_in.record_blocked(db, form.username.data)
-        db.commit()
-        form.form_errors = [_too_many(error)]
-        return with_retry_after(_sign_in_page(form, 429), error)
     db.commit()
     # A new session and CSRF token: what was fixed before signing in is worth nothing after it.
     session.clear()
@@ -152,19 +154,22 @@ def change_password_post() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _password_page(form, 422)
     try:
+        signing_in.reserve_own_try(db, settings(), the_actor())
+    except TooManyAttempts as error:
+        db.rollback()
+        form.form_errors = [_too_many(error)]
+        return with_retry_after(_password_page(form, 429), error)
+    db.commit()
+    try:
         signing_in.change_password(db, settings(), the_actor(), current=form.current.data, new=form.new.data)
     except signing_in.WrongCredentials:
         db.commit()
         form.current.errors = ["This is not the password you have now."]
         return _password_page(form, 422)
     except WeakPassword as error:
-        db.rollback()
+        db.commit()
         form.new.errors = [str(error)]
         return _password_page(form, 422)
-    except TooManyAttempts as error:
-        db.rollback()
-        form.form_errors = [_too_many(error)]
-        return with_retry_after(_password_page(form, 429), error)
     db.commit()
     flash("Your password is changed. Your other sessions have been ended.", "good")
     return redirect_to(url_for("pages.home"))

@@ -18,7 +18,10 @@ log = structlog.get_logger("hp_portal.request")
 def configure(settings: Settings) -> None:
     """Send structlog's events to standard error, as JSON lines or readable text."""
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if settings.log_format == "json" else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer()
+        if settings.log_format == "json"
+        # Not the default for exceptions: that prints local variables, which may hold anything.
+        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
     structlog.configure(
         processors=[
