@@ -138,7 +138,7 @@ def test_the_demo_seeds_once_and_says_who_can_sign_in(folder: Path) -> None:
     assert set(first) == {"url", "people", "checks"}
     assert all(set(person) == {"role", "username", "password", "organization"} for person in first["people"])
     assert all(set(check) == {"number", "method", "organization", "what"} for check in first["checks"])
-    assert {check["method"] for check in first["checks"]} >= {"ACH", "CHK", "NON"}
+    assert {check["method"] for check in first["checks"]} >= {"EFT", "check", "non-payment notice"}
 
 
 def test_the_demo_serves_with_its_worker_until_told_to_stop(folder: Path) -> None:
