@@ -1,0 +1,183 @@
+"""The core's journeys in a real browser: with and without JavaScript, by keyboard alone, and after a pause."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.conftest import Live, axe, sign_in
+from tests.support.identifiers import make_npi
+
+ADD = "/apps/tax-id-npi-access/add"
+
+
+def go(page: Page, application: str) -> None:
+    """Through the Applications menu, as the home page offers it."""
+    page.get_by_label("Open an application").select_option(label=application)
+    page.get_by_role("button", name="Go").click()
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no javascript"])
+def test_sign_in_applications_go(live: Live, new_context: Any, javascript: bool) -> None:
+    live.world.person("a.clerk", terms=False)
+    context: BrowserContext = new_context(javascript=javascript)
+    page = context.new_page()
+    # The page asked for is where one comes out, with the terms in between.
+    page.goto(f"{live.url}{ADD}")
+    page.get_by_label("User name or e-mail").fill("a.clerk")
+    page.get_by_label("Password", exact=True).fill("wrong-quiet-harbors-59")
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("do not go together")
+    page.get_by_label("Password", exact=True).fill("seven-quiet-harbors-59")
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    page.get_by_label("I have read").check()
+    page.get_by_role("button", name="Accept and go on").click()
+    expect(page).to_have_url(f"{live.url}{ADD}")
+    page.goto(f"{live.url}/")
+    expect(page.get_by_label("Open an application").locator("option:checked")).to_have_text("Remittance Inquiry")
+    go(page, "Tax ID & NPI access")
+    expect(page).to_have_url(f"{live.url}/apps/tax-id-npi-access/")
+    page.goto(f"{live.url}/")
+    page.get_by_role("button", name="Go").click()
+    expect(page).to_have_url(f"{live.url}/apps/remittance/")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.locator("details.menu summary").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("main")).to_contain_text("signed out")
+    page.goto(f"{live.url}/apps/remittance/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def press_to(page: Page, name: str, limit: int = 60) -> None:
+    """Tab until the focused element has this name, as somebody without a mouse does; its outline must show."""
+    for _ in range(limit):
+        page.keyboard.press("Tab")
+        focused = page.evaluate(
+            """() => {
+                const at = document.activeElement;
+                const label = at.labels?.length ? at.labels[0].innerText : "";
+                const style = getComputedStyle(at);
+                const ring = style.outlineStyle !== "none" || style.boxShadow !== "none";
+                return [label || at.getAttribute("aria-label") || at.innerText || "", ring];
+            }"""
+        )
+        if focused[0].strip().startswith(name):
+            assert focused[1], f"nothing shows that {name!r} has the focus"
+            return
+    raise AssertionError(f"the keyboard does not reach {name!r}")
+
+
+def test_keyboard_alone(live: Live, browser_page: Page) -> None:
+    live.world.person("a.clerk")
+    page = browser_page
+    page.goto(f"{live.url}/sign-in")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    press_to(page, "User name or e-mail")
+    page.keyboard.type("a.clerk")
+    press_to(page, "Password")
+    page.keyboard.type("seven-quiet-harbors-59")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Applications")
+    press_to(page, "Open an application")
+    page.keyboard.type("Tax")
+    press_to(page, "Go")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{live.url}/apps/tax-id-npi-access/")
+    page.goto(f"{live.url}/")
+    press_to(page, "Your account")
+    page.keyboard.press("Enter")
+    press_to(page, "Sign out")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_contain_text("signed out")
+
+
+SHORT = {"idle_minutes": 0.15}  # 9 seconds
+
+
+@pytest.mark.parametrize("live_settings", [SHORT], ids=["short idle time"])
+def test_a_pause_keeps_what_was_typed(live: Live, browser_page: Page) -> None:
+    live.world.person("a.clerk")
+    page = browser_page
+    sign_in(page, live.url, "a.clerk")
+    page.goto(f"{live.url}{ADD}")
+    page.get_by_label("NPI", exact=True).fill(make_npi(1))
+    expect(page.get_by_text("Are you still there?")).to_be_visible(timeout=15_000)
+    page.get_by_role("button", name="Stay signed in").click()
+    expect(page.get_by_text("Are you still there?")).to_be_hidden()
+    expect(page.get_by_text("You were signed out")).to_be_visible(timeout=30_000)
+    axe(page)
+    page.wait_for_timeout(1500)
+    page.get_by_role("link", name="Sign in", exact=True).click()
+    page.get_by_label("User name or e-mail").fill("a.clerk")
+    page.get_by_label("Password", exact=True).fill("seven-quiet-harbors-59")
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{live.url}{ADD}")
+    expect(page.get_by_label("NPI", exact=True)).to_have_value(make_npi(1))
+
+
+@pytest.mark.parametrize("live_settings", [SHORT], ids=["short idle time"])
+def test_a_pause_keeps_member_data_on_the_page_alone(live: Live, browser_page: Page) -> None:
+    """A TIN is not stored in the browser: one signs in in another tab and continues here."""
+    live.world.person("a.clerk")
+    page = browser_page
+    sign_in(page, live.url, "a.clerk")
+    page.goto(f"{live.url}{ADD}")
+    page.get_by_label("Tax ID (TIN)").fill("00-0000001")
+    expect(page.get_by_text("You were signed out")).to_be_visible(timeout=30_000)
+    assert "0000001" not in page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}])")
+    page.wait_for_timeout(1500)
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Sign in in a new tab").click()
+    other = opened.value
+    other.get_by_label("User name or e-mail").fill("a.clerk")
+    other.get_by_label("Password", exact=True).fill("seven-quiet-harbors-59")
+    other.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(other.get_by_role("heading", level=1)).not_to_have_text("Sign in")
+    other.close()
+    page.get_by_role("button", name="I have signed in: continue").click()
+    expect(page.get_by_text("You were signed out")).to_be_hidden()
+    expect(page.get_by_label("Tax ID (TIN)")).to_have_value("00-0000001")
+    page.get_by_label("NPI", exact=True).fill(make_npi(1))
+    page.get_by_label("Check, EFT or non-payment notice number").fill("1")
+    page.get_by_role("main").get_by_role("button").first.click()
+    expect(page.get_by_role("alert")).to_contain_text("does not match")
+
+
+@pytest.mark.parametrize("size", ["phone", "desk"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_every_page_of_a_person_without_parameters_is_accessible(
+    live: Live, new_context: Any, size: str, dark: bool
+) -> None:
+    """axe finds nothing, and nothing scrolls sideways, on every page that the menu of routes offers."""
+    live.world.person("a.clerk")
+    live.world.staff("a.keeper", permissions=sorted(live.app.extensions["hp_portal.directory"].staff_permissions))
+    context: BrowserContext = new_context(size=size, dark=dark)
+    page = context.new_page()
+    plain = {"pages.healthz", "pages.readyz", "pages.robots", "pages.favicon", "pages.go"}
+    urls = sorted(
+        {
+            route.rule
+            for route in live.app.url_map.iter_rules()
+            if "GET" in (route.methods or ()) and not route.arguments and route.endpoint not in plain
+        }
+    )
+    wrong = []
+    for username in ("a.clerk", "a.keeper"):
+        context.clear_cookies()
+        sign_in(page, live.url, username)
+        for url in urls:
+            response = page.goto(live.url + url)
+            assert response is not None
+            if response.status in (403, 404):
+                continue
+            try:
+                axe(page)
+            except AssertionError as error:
+                wrong.append(f"{username} {url}: {error}")
+            if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+                wrong.append(f"{username} {url}: scrolls sideways")
+    assert not wrong, "\n".join(wrong)
