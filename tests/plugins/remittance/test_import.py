@@ -12,7 +12,6 @@ from typing import Any
 import oxedi
 import pytest
 import sqlalchemy as sa
-from tests.tools.gen835 import generate
 
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.database import PortalSession
@@ -31,6 +30,7 @@ from hp_portal_plugins.remittance.x12.reader import read
 from hp_portal_plugins.remittance.x12.records import Transaction
 from tests.plugins.remittance.import_files import CLINIC, DAY, SURNAME, claim, file_of, many_payments, payment
 from tests.support.world import World
+from tests.tools.gen835 import generate
 
 SAMPLES = sorted((Path(__file__).parents[2] / "data" / "835").glob("*.835"))
 TABLES = (Payment, Claim, Line, Adjustment, ProviderAdjustment, PaymentText)
