@@ -82,7 +82,10 @@ def test_by_keyboard_alone(live: Live, office: Office, browser_page: Page) -> No
         for _ in range(60):
             page.keyboard.press("Tab")
             focused = page.evaluate(
-                "() => { const e = document.activeElement; return (e.labels?.[0] ?? e).textContent.trim() }"
+                """() => {
+                  const element = document.activeElement;
+                  return element.matches("a, button, input") ? (element.labels?.[0] ?? element).textContent : "";
+                }"""
             )
             if name in focused:
                 return
