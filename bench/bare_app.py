@@ -31,9 +31,16 @@ ORGANIZATION = 1
 
 def make_app() -> Flask:
     settings = load_settings()
-    app = Flask("bare", template_folder=str(files("hp_portal.templates")), static_folder=None)
+    app = Flask(
+        "bare",
+        template_folder=str(files("hp_portal.templates")),
+        static_folder=None,
+        instance_path=str(settings.instance_path.resolve()),
+    )
     plugin = Path(str(files("hp_portal_plugins") / "remittance"))
-    app.jinja_env.loader = ChoiceLoader([FileSystemLoader(str(files("hp_portal.templates"))), FileSystemLoader(plugin / "templates")])
+    app.jinja_env.loader = ChoiceLoader(
+        [FileSystemLoader(str(files("hp_portal.templates"))), FileSystemLoader(plugin / "templates")]
+    )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.globals["csrf_token"] = lambda: ""
     templating.install(app, settings, version="bare")
@@ -50,7 +57,9 @@ def make_app() -> Flask:
 def _view(engine: sa.Engine):  # type: ignore[no-untyped-def]
     payment = Payment.__table__.c
     grant = sa.table("access_grant", sa.column("payee_id"), sa.column("organization_id"), sa.column("ended_at"))
-    granted = sa.select(grant.c.payee_id).where(grant.c.organization_id == sa.bindparam("organization"), grant.c.ended_at.is_(None))
+    granted = sa.select(grant.c.payee_id).where(
+        grant.c.organization_id == sa.bindparam("organization"), grant.c.ended_at.is_(None)
+    )
     query = (
         sa.select(
             payment.id,

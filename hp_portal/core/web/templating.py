@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from flask import Flask, g
+from jinja2 import FileSystemBytecodeCache
 
 from hp_portal.core.web.formats import show_date, show_datetime, show_money
 from hp_portal.settings import Settings
@@ -16,6 +18,7 @@ MACRO_FILES = ("icons", "attributes", "forms", "page", "data", "tables", "errors
 def install(app: Flask, settings: Settings, *, version: str) -> None:
     """Add the globals. Everything here is the same for every request; what changes comes from context processors."""
     environment = app.jinja_env
+    environment.bytecode_cache = compiled_templates(Path(app.instance_path) / "templates")
     environment.trim_blocks = True
     environment.lstrip_blocks = True
     environment.globals.update(
@@ -31,6 +34,12 @@ def install(app: Flask, settings: Settings, *, version: str) -> None:
     @app.context_processor
     def request_values() -> dict[str, Any]:
         return {"request_id": g.get("request_id", ""), "help_topic": ""}
+
+
+def compiled_templates(folder: Path) -> FileSystemBytecodeCache:
+    """Where compiled templates are kept from one start, and one worker, to the next; the source's checksum decides."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return FileSystemBytecodeCache(str(folder))
 
 
 def load_macros(app: Flask) -> SimpleNamespace:
