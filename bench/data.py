@@ -87,7 +87,9 @@ def _people(session: PortalSession, settings: Settings) -> None:
             )
         )
     for index in range(1, ORGANIZATIONS + 1):
-        session.add(Organization(id=index, name=f"Clinic {index}", audience="physician", validated_at=now, created_at=now))
+        session.add(
+            Organization(id=index, name=f"Clinic {index}", audience="physician", validated_at=now, created_at=now)
+        )
     session.flush()
     for index in range(1, PAYEES + 1):
         session.add(Grant(organization_id=index % ORGANIZATIONS + 1, payee_id=index, proof="payer", granted_at=now))
@@ -106,7 +108,9 @@ def _people(session: PortalSession, settings: Settings) -> None:
         )
     )
     session.flush()
-    session.add_all(PersonApplication(person_id=1, application=key, given_at=now) for key in ("remittance", "tax-id-npi-access"))
+    session.add_all(
+        PersonApplication(person_id=1, application=key, given_at=now) for key in ("remittance", "tax-id-npi-access")
+    )
     session.add(
         Acceptance(
             person_id=1, agreement=TERMS_OF_USE, version=settings.terms_version, accepted_at=now, address="127.0.0.1"
@@ -130,7 +134,15 @@ def _payments(session: PortalSession, count: int) -> None:
 
     session.execute(
         sa.insert(RemittanceFile),
-        {"id": 1, "name": "bench", "sha256": "", "size": 0, "imported_at": clock.now(), "outcome": "imported", "report": "{}"},
+        {
+            "id": 1,
+            "name": "bench",
+            "sha256": "",
+            "size": 0,
+            "imported_at": clock.now(),
+            "outcome": "imported",
+            "report": "{}",
+        },
     )
     table = Payment.__table__
     rows: list[dict[str, Any]] = []

@@ -44,7 +44,10 @@ def databases(folder: Path) -> Iterator[dict[str, str]]:
         urls["PostgreSQL"] = made.new_empty("postgresql", folder)
     except CannotStart as error:
         print(f"PostgreSQL is not measured: {error}", file=sys.stderr)
-    yield urls
+    try:
+        yield urls
+    finally:
+        made.server.stop()
 
 
 def environment(url: str, folder: Path) -> dict[str, str]:
@@ -152,8 +155,12 @@ def page_weight(app: Flask) -> list[Figure]:
     client.set_cookie(app.config["SESSION_COOKIE_NAME"], cookie(app).partition("=")[2])
     answer = client.get("/apps/remittance/", headers={"Accept-Encoding": "br, gzip"})
     total, requests = len(gzip.compress(answer.data)), 1
-    foreign = [found for found in re.findall(r'(?:src|href)="(https?://[^"]+)"', answer.text) if "127.0.0.1" not in found]
-    loaded = re.findall(r'<script[^>]*src="([^"]+)"|<link[^>]*rel="(?:stylesheet|icon)"[^>]*href="([^"]+)"', answer.text)
+    foreign = [
+        found for found in re.findall(r'(?:src|href)="(https?://[^"]+)"', answer.text) if "127.0.0.1" not in found
+    ]
+    loaded = re.findall(
+        r'<script[^>]*src="([^"]+)"|<link[^>]*rel="(?:stylesheet|icon)"[^>]*href="([^"]+)"', answer.text
+    )
     for path in {one or other for one, other in loaded}:
         total += len(client.get(path, headers={"Accept-Encoding": "br, gzip"}).data)
         requests += 1
@@ -204,5 +211,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-
-

@@ -41,7 +41,8 @@ class Payment(api.Base, api.PaidTo):
 
     __tablename__ = "remittance_payment"
     __table_args__ = (
-        sa.Index("ix_remittance_payment_payee_id_effective_on", "payee_id", "effective_on"),
+        # with the amount, so that sums over months need not look at the payments themselves
+        sa.Index("ix_remittance_payment_payee_id_effective_on_amount", "payee_id", "effective_on", "amount"),
         sa.Index("ix_remittance_payment_payee_tin_hash", "payee_tin_hash"),
     )
 
@@ -167,7 +168,6 @@ class Line(api.Base, api.Scoped):
     service_to: Mapped[dt.date | None]
     allowed: Mapped[int | None]
     control_number: Mapped[str | None] = mapped_column(Text)
-    rendering_npi: Mapped[str | None] = mapped_column(Text)
     remarks: Mapped[str | None] = mapped_column(Text)
     balanced: Mapped[bool]
     more: Mapped[str | None] = mapped_column(Text)

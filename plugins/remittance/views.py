@@ -70,8 +70,9 @@ def search() -> ResponseReturnValue:
 
 def _newest() -> Response:
     db = db_session()
-    payments = searching.newest_payments(db)
-    months = chart.paid_by_month(db, today(settings().payer.zone))
+    day = today(settings().payer.zone)
+    payments = searching.newest_payments(db, day)
+    months = chart.paid_by_month(db, day)
     record(db, "remittance.payment.searched", kind="newest", keys={}, shown=len(payments), page=1)
     db.commit()
     return _page(newest=payments, months=months, bars=chart.bars(months) if any(m.count for m in months) else [])

@@ -1,0 +1,17 @@
+"""`python -m bench`: every figure, in one run; the exit code is 1 when a bound is missed."""
+
+from __future__ import annotations
+
+import sys
+
+from bench import importing, parse, requests
+from bench.figures import show
+
+
+def main() -> None:
+    figures = [*parse.run(), *importing.run(), *requests.run()]
+    show(figures)
+    sys.exit(0 if all(figure.ok for figure in figures) else 1)
+
+
+main()
