@@ -199,10 +199,17 @@ def lock(session: Session, name: str) -> None:
 
     PostgreSQL: an advisory lock of that name. SQLite has one writer anyway: the write transaction starts here.
     """
-    connection = session.connection()
     if is_postgresql(session):
         number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+        session.connection().execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+    else:
+        start_writing(session)
+
+
+def start_writing(session: Session) -> None:
+    """Start the write transaction on SQLite, where reading alone starts none; PostgreSQL has one already."""
+    connection = session.connection()
+    if is_postgresql(session):
         return
     raw = cast(sqlite3.Connection, connection.connection.dbapi_connection)
     if not raw.in_transaction:

@@ -18,7 +18,7 @@ import structlog
 from flask import Flask
 
 from hp_portal import hookspecs
-from hp_portal.database import PortalSession, lock
+from hp_portal.database import PortalSession, start_writing
 from hp_portal.hookspecs import Application
 from hp_portal.settings import ConfigurationError
 
@@ -89,7 +89,7 @@ def _savepoint(session: PortalSession | None) -> Iterator[None]:
         yield
         return
     # SQLite: a savepoint outside of a transaction would commit when it is released, so the transaction starts first.
-    lock(session, "plugins")
+    start_writing(session)
     with session.begin_nested():
         yield
 

@@ -36,12 +36,13 @@ _NAME_LENGTH = 300
 
 _FACTS = {column: place for place, column in enumerate(PAYMENT)}
 _STORED_FACTS = tuple(_FACTS[column] for column in loading.PAYMENT_FACTS)
-_PATIENT_CONTROL, _PAYER_CONTROL, _MEMBER, _LAST_NAME, _FIRST_NAME = (
+_PATIENT_CONTROL, _PAYER_CONTROL, _MEMBER, _SUBSCRIBER, _LAST_NAME, _FIRST_NAME = (
     CLAIM.index(column)
     for column in (
         "patient_control_number",
         "payer_control_number",
         "member_id",
+        "subscriber_id",
         "patient_last_name",
         "patient_first_name",
     )
@@ -262,7 +263,8 @@ def _claim(row: Row, payee_id: int | None) -> Row:
         payee_id,
         number_key(values[_PATIENT_CONTROL]) or None,
         number_key(values[_PAYER_CONTROL]) or None,
-        number_key(values[_MEMBER]) or None,
+        # the patient is often the subscriber, and then some payers send the number with the subscriber alone
+        number_key(values[_MEMBER] or values[_SUBSCRIBER]) or None,
         name_key(values[_LAST_NAME], values[_FIRST_NAME]) if values[_LAST_NAME] else None,
     )
 

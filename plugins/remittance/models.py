@@ -91,25 +91,30 @@ class Payment(api.Base, api.PaidTo):
     more: Mapped[str | None] = mapped_column(Text)
 
 
+# Asked for one payment's rows at a time: collecting every payment one may see would take as long as there are many.
+_visible = Payment.__table__.alias("visible_payment")
+
+
 def _of_visible_payment(column: Any) -> sa.ColumnElement[bool]:
     """Rows below a payment are seen by those who see the payment."""
-    visible: sa.ColumnElement[bool] = column.in_(
-        sa.select(Payment.__table__.c.id).where(Payment.__table__.c.payee_id.in_(api.granted_payees()))
-    )
-    return visible
+    return sa.exists().where(_visible.c.id == column, _visible.c.payee_id.in_(api.granted_payees()))
 
 
 class Claim(api.Base, api.PaidTo):
     """A claim in a payment. `payee_id` is the payment's. Keys are what searches compare: see numbers.py."""
 
     __tablename__ = "remittance_claim"
+    # a search for the beginning of a name: PostgreSQL's own order of texts cannot serve it
+    __table_args__ = (
+        sa.Index("ix_remittance_claim_patient_key", "patient_key", postgresql_ops={"patient_key": "text_pattern_ops"}),
+    )
 
     payment_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_payment.id"), primary_key=True)
     claim: Mapped[int] = mapped_column(sa.Integer(), primary_key=True, autoincrement=False)
     patient_control_key: Mapped[str | None] = mapped_column(Text, index=True)
     payer_control_key: Mapped[str | None] = mapped_column(Text, index=True)
     member_key: Mapped[str | None] = mapped_column(Text, index=True)
-    patient_key: Mapped[str | None] = mapped_column(Text, index=True)
+    patient_key: Mapped[str | None] = mapped_column(Text)
     lx: Mapped[str | None] = mapped_column(Text)
     patient_control_number: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str | None] = mapped_column(Text)
@@ -168,6 +173,7 @@ class Line(api.Base, api.Scoped):
     service_to: Mapped[dt.date | None]
     allowed: Mapped[int | None]
     control_number: Mapped[str | None] = mapped_column(Text)
+    rendering_npi: Mapped[str | None] = mapped_column(Text)
     remarks: Mapped[str | None] = mapped_column(Text)
     balanced: Mapped[bool]
     more: Mapped[str | None] = mapped_column(Text)

@@ -184,9 +184,7 @@ def change_password(session: PortalSession, settings: Settings, actor: Actor, *,
 
 
 def accept_terms(session: PortalSession, settings: Settings, actor: Actor, address: str) -> None:
-    """Keep who accepted which version, when and from where; accepting twice keeps the first."""
-    if actor.terms_accepted:
-        return
+    """Keep who accepted which version, when and from where. For somebody who has not accepted this version yet."""
     session.add(
         Acceptance(
             person_id=actor.person_id,

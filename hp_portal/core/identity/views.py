@@ -199,6 +199,8 @@ def terms() -> ResponseReturnValue:
 @access.before_terms
 def terms_post() -> ResponseReturnValue:
     form, db = TermsForm(), db_session()
+    if the_actor().terms_accepted:  # from another window; a second acceptance would be none
+        return redirect_to(safe_next(form.next.data))
     if not form.validate_on_submit():
         return _terms_page(form, 422)
     signing_in.accept_terms(db, settings(), the_actor(), client_address())

@@ -1,6 +1,6 @@
 """people, organizations, access, audit
 
-Revision ID: 1795312201
+Revision ID: 1795314685
 Revises:
 """
 
@@ -12,7 +12,7 @@ from alembic import op
 import hp_portal.database
 from hp_portal.core.audit import triggers
 
-revision = "1795312201"
+revision = "1795314685"
 down_revision = None
 branch_labels = ("core",)
 depends_on = None

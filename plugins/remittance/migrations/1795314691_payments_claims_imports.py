@@ -1,6 +1,6 @@
 """payments, claims, imports
 
-Revision ID: 1795312214
+Revision ID: 1795314691
 Revises:
 """
 
@@ -11,10 +11,10 @@ from alembic import op
 
 import hp_portal.database
 
-revision = "1795312214"
+revision = "1795314691"
 down_revision = None
 branch_labels = ("remittance",)
-depends_on = "1795312201"
+depends_on = "1795314685"
 
 
 def upgrade() -> None:
@@ -127,7 +127,9 @@ def upgrade() -> None:
     with op.batch_alter_table("remittance_payment", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_remittance_payment_file_id"), ["file_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_remittance_payment_number_key"), ["number_key"], unique=False)
-        batch_op.create_index("ix_remittance_payment_payee_id_effective_on", ["payee_id", "effective_on"], unique=False)
+        batch_op.create_index(
+            "ix_remittance_payment_payee_id_effective_on_amount", ["payee_id", "effective_on", "amount"], unique=False
+        )
         batch_op.create_index("ix_remittance_payment_payee_tin_hash", ["payee_tin_hash"], unique=False)
 
     op.create_table(
@@ -217,7 +219,12 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_remittance_claim_patient_control_key"), ["patient_control_key"], unique=False
         )
-        batch_op.create_index(batch_op.f("ix_remittance_claim_patient_key"), ["patient_key"], unique=False)
+        batch_op.create_index(
+            "ix_remittance_claim_patient_key",
+            ["patient_key"],
+            unique=False,
+            postgresql_ops={"patient_key": "text_pattern_ops"},
+        )
         batch_op.create_index(batch_op.f("ix_remittance_claim_payer_control_key"), ["payer_control_key"], unique=False)
 
     op.create_table(
@@ -300,7 +307,7 @@ def downgrade() -> None:
     op.drop_table("remittance_line")
     with op.batch_alter_table("remittance_claim", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_remittance_claim_payer_control_key"))
-        batch_op.drop_index(batch_op.f("ix_remittance_claim_patient_key"))
+        batch_op.drop_index("ix_remittance_claim_patient_key", postgresql_ops={"patient_key": "text_pattern_ops"})
         batch_op.drop_index(batch_op.f("ix_remittance_claim_patient_control_key"))
         batch_op.drop_index(batch_op.f("ix_remittance_claim_member_key"))
 
@@ -312,7 +319,7 @@ def downgrade() -> None:
     op.drop_table("remittance_upload")
     with op.batch_alter_table("remittance_payment", schema=None) as batch_op:
         batch_op.drop_index("ix_remittance_payment_payee_tin_hash")
-        batch_op.drop_index("ix_remittance_payment_payee_id_effective_on")
+        batch_op.drop_index("ix_remittance_payment_payee_id_effective_on_amount")
         batch_op.drop_index(batch_op.f("ix_remittance_payment_number_key"))
         batch_op.drop_index(batch_op.f("ix_remittance_payment_file_id"))
 
