@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.resources
+import re
 import importlib.util
 import traceback
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,7 @@ from hp_portal.database import PortalSession, start_writing
 from hp_portal.hookspecs import Application
 from hp_portal.settings import ConfigurationError
 
+KEY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 ENTRY_POINTS = "hp_portal"
 log = structlog.get_logger(__name__)
 
@@ -196,6 +198,8 @@ def _try(application: Application) -> None:
 
 def _check_keys(application: Application, name: str) -> None:
     """Permissions and audit events are named after their application, so that none can stand for another's."""
+    if not KEY.fullmatch(application.key):
+        raise ConfigurationError(f"Plugin {name!r}: {application.key!r} is no key; use lower-case words and hyphens.")
     keys: Iterable[str] = [
         *(permission.key for permission in (*application.permissions, *application.staff_permissions)),
         *(event.key.replace(".", ":") for event in application.audit_events),

@@ -18,6 +18,7 @@ from tests.conftest import MakeApp
 from tests.support.databases import Databases
 
 READ = "trial:thing:read"
+NOTHING_DECLARED: dict[str, Any] = {"permissions": (), "staff_permissions": (), "staff_links": (), "audit_events": ()}
 Change = Callable[[Blueprint, Blueprint], dict[str, Any] | None]
 
 
@@ -139,6 +140,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
             "key": "identity",
             "blueprint": Blueprint("identity", "trial"),
             "staff_blueprint": None,
+            **NOTHING_DECLARED,
         },
         "is the name of pages of the portal itself",
     ),
@@ -148,6 +150,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
             "blueprint": Blueprint("help", "trial"),
             "staff_blueprint": None,
             "public_blueprint": Blueprint("help_public", "trial"),
+            **NOTHING_DECLARED,
         },
         "wants /help, where the portal already has",
     ),

@@ -14,8 +14,6 @@ from hp_portal.core.access.rules import rule_of
 from hp_portal.hookspecs import Application
 from hp_portal.settings import ConfigurationError
 
-KEY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-
 
 def _app_wide(app: Flask, own: Collection[str]) -> dict[str, Any]:
     """Everything a blueprint could hang on the whole app or on pages of others; `own` are the blueprint's names."""
@@ -56,8 +54,6 @@ def mount(app: Flask, directory: Directory, application: Application, name: str)
 
     Raises ConfigurationError when plugin `name` reaches outside of its space.
     """
-    if not KEY.fullmatch(application.key):
-        raise ConfigurationError(f"Plugin {name!r}: {application.key!r} is no key; use lower-case words and hyphens.")
     wanted = (
         (application.blueprint, application.key, f"/apps/{application.key}"),
         (application.staff_blueprint, f"{application.key}_staff", f"/staff/{application.key}"),
