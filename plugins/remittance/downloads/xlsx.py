@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -33,6 +33,7 @@ _MONEY = "#,##0.00"
 # Excel shows its built-in format 14 in the order of day, month and year that the reader's computer is set to.
 _DATE = "mm-dd-yy"
 _FIRST_DATE = dt.date(1900, 3, 1)  # Excel counts a 29 February 1900 that never was
+_NOT_PLAIN = ("=", "+", "-", "@", "#")  # formulas, and what Excel has for errors, such as #N/A
 _BOLD = Font(bold=True)
 
 _CLAIMS: tuple[Column, ...] = (
@@ -93,29 +94,54 @@ def _sheet(
         cell.font = _BOLD
     sheet.append(header)
     count = 1
+    cells = _Cells(sheet)
     for row in rows:
-        sheet.append([_cell(sheet, value) for value in row])
+        sheet.append(cells.row(row))
         count += 1
     if filtered:
         sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}{count}"
 
 
-def _cell(sheet: Any, value: Value) -> Any:
-    """A cell of the value's own kind. Text is marked as text, so that it is no formula even when somebody edits it."""
-    if isinstance(value, dt.date) and value < _FIRST_DATE:
-        value = value.isoformat()
-    if value is None or isinstance(value, int):
-        return value
-    cell: Any = WriteOnlyCell(sheet)
-    cell.value = _clean(value) if isinstance(value, str) else value
-    if isinstance(value, str):
-        cell.data_type = "s"
-        cell.quotePrefix = value.startswith(("=", "+", "-", "@"))
-    elif isinstance(value, dt.date):
-        cell.number_format = _DATE
-    elif value.as_tuple().exponent == -2:
-        cell.number_format = _MONEY
-    return cell
+class _Cells:
+    """Makes values into cells of a sheet. Styled cells are made once and used again: a sheet writes each before the next."""
+
+    def __init__(self, sheet: Any) -> None:
+        self.text = WriteOnlyCell(sheet)
+        self.text.quotePrefix = True
+        self.date = WriteOnlyCell(sheet)
+        self.date.number_format = _DATE
+        self.money = WriteOnlyCell(sheet)
+        self.money.number_format = _MONEY
+        self.number = WriteOnlyCell(sheet)
+
+    def row(self, values: Iterable[Value]) -> Iterator[Any]:
+        for value in values:
+            if isinstance(value, str):
+                yield self._text(_clean(value))
+            elif isinstance(value, dt.date):
+                yield self._date(value)
+            elif isinstance(value, Decimal):
+                # As digits: openpyxl would write a Decimal by way of a float, 8.70 as 8.699999999999999.
+                cell = self.money if value.as_tuple().exponent == -2 else self.number
+                cell.value = f"{value:f}"
+                cell.data_type = "n"
+                yield cell
+            else:
+                yield value
+
+    def _text(self, text: str) -> Any:
+        """Text that could be taken for something else is marked as text, and stays it when somebody edits the cell."""
+        if not text.startswith(_NOT_PLAIN):
+            return text
+        self.text.value = text
+        self.text.data_type = "s"
+        return self.text
+
+    def _date(self, value: dt.date) -> Any:
+        if value < _FIRST_DATE:
+            return value.isoformat()
+        self.date.value = value
+        return self.date
 
 
 def _clean(text: str) -> str:

@@ -52,7 +52,9 @@ class PaymentBuilder:
         self.claims: list[Claim] = []
         self.lines = self.adjustments = self.provider_adjusted = self.provider_adjustments = 0
 
-    def claim(self, *, lines: Iterable[dict[str, Any]] = (), whole: Iterable[tuple[str, str, int]] = (), **facts: Any) -> Claim:
+    def claim(
+        self, *, lines: Iterable[dict[str, Any]] = (), whole: Iterable[tuple[str, str, int]] = (), **facts: Any
+    ) -> Claim:
         """A claim; a line is `charged`, `paid`, `adjustments` as (group, reason, cents) and more of Line's columns."""
         number = len(self.claims) + 1
         made = [self._line(number, position, dict(line)) for position, line in enumerate(lines, 1)]
@@ -175,9 +177,16 @@ def usual_payment(payee: Payee | None, number: str = "0012345") -> PaymentBuilde
     built.claim(
         lines=[
             {"charged": 10000, "paid": 7000, "allowed": 8000, "adjustments": [("CO", "45", 2000), ("PR", "3", 1000)]},
-            {"charged": 4550, "paid": 0, "procedure": "80053", "modifiers": "25 59", "revenue_code": "0300",
-             "adjustments": [("CO", "97", 4550)], "remarks": "N130 M15"},
-        ],  # fmt: skip
+            {
+                "charged": 4550,
+                "paid": 0,
+                "procedure": "80053",
+                "modifiers": "25 59",
+                "revenue_code": "0300",
+                "adjustments": [("CO", "97", 4550)],
+                "remarks": "N130 M15",
+            },
+        ],
         patient_responsibility=1000,
     )
     built.claim(lines=[{"charged": 20000, "paid": 20000}], patient_last_name="SAMPLE", patient_first_name="BOB")
