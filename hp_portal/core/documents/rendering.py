@@ -14,7 +14,7 @@ from hp_portal import clock
 
 _PRELUDE = Path(__file__).with_name("prelude.typ")
 _SECONDS = 120
-# A document of thousands of claims takes some hundred megabytes for a moment.
+# A document of 2,000 claims takes 2 GB for ten seconds.
 _at_once = threading.BoundedSemaphore(2)
 
 
