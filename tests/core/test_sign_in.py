@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from time import perf_counter
 from urllib.parse import urlsplit
 
 import pytest
@@ -310,6 +311,20 @@ def test_guessing_the_current_password_is_limited_like_signing_in(database_url: 
     assert blocked.status_code == 429
     assert "Retry-After" in blocked.headers
     assert enter(world.client(), "a.clerk").status_code == 429
+
+
+def test_a_huge_password_keeps_nobody_waiting(world: World) -> None:
+    """Marks out of order, which Unicode normalization sorts in a time by the square of their number."""
+    huge = "a" + "\u0315" * 40_000 + "\u0300" * 40_000
+    person = world.person("a.clerk")
+    client = world.sign_in("a.clerk")
+    began = perf_counter()
+    assert enter(world.client(), "a.clerk", huge).status_code == 422
+    assert enter(world.client(), "nobody", huge).status_code == 422
+    assert "not the password you have now" in change(client, huge, NEW).text
+    assert perf_counter() - began < 4
+    with world.session() as session:
+        assert session.get_one(Person, person.id).password_hash == person.password_hash
 
 
 # ---- the terms of use

@@ -35,6 +35,9 @@ def _nobody() -> str:
 
 def verify_password(password_hash: str | None, password: str) -> bool:
     """Check a password; with no hash (an unknown user) it takes the same time and is False."""
+    if len(password) > MAX_LENGTH:
+        # Nobody has one so long, and normalizing takes time by the square of the length.
+        password, password_hash = "", None
     try:
         _hasher.verify(password_hash or _nobody(), _normal(password))
     except (VerificationError, InvalidHashError):
