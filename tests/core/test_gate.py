@@ -146,6 +146,10 @@ def test_one_comes_back_to_the_page_asked_for(world: World) -> None:
     )
     assert fragment.headers["HX-Redirect"] == "/sign-in?next=/apps/remittance/"
     assert client.post("/sign-out").headers["Location"] == "/sign-in?next=/"
+    for odd in ("http://[", "//evil.example/x", "nonsense"):
+        fragment = client.get("/apps/remittance/", fragment=True, headers={"HX-Current-URL": odd})
+        assert (fragment.status_code, fragment.headers["HX-Redirect"][:15]) == (401, "/sign-in?next=/")
+        assert "evil" not in fragment.headers["HX-Redirect"]
 
 
 @given(st.text(max_size=40))

@@ -78,7 +78,10 @@ def safe_next(target: str | None) -> str:
 def _page_asked_for() -> str:
     """Where to return after signing in: the page, not the fragment of it that htmx asked for."""
     if wants_fragment():
-        shown = urlsplit(request.headers.get("HX-Current-URL", ""))
+        try:
+            shown = urlsplit(request.headers.get("HX-Current-URL", ""))
+        except ValueError:
+            return url_for("pages.home")
         return safe_next(f"{shown.path}?{shown.query}" if shown.query else shown.path)
     if request.method != "GET":
         return url_for("pages.home")
