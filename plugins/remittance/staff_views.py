@@ -110,7 +110,7 @@ def upload() -> ResponseReturnValue:
     return redirect_to(url_for("remittance_staff.imports"))
 
 
-@blueprint.get("/files/<int:file_id>")
+@blueprint.get("/files/<int(max=9223372036854775807):file_id>")
 @access.staff(READ)
 def file_report(file_id: int) -> ResponseReturnValue:
     db = db_session()

@@ -31,6 +31,23 @@ def test_every_route_answers_as_its_rule_says(scene: Scene, persona: str) -> Non
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("persona", ["allowed", "staff with permission"])
+def test_a_number_that_no_row_can_have_is_not_found(
+    scene: Scene, persona: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither database takes an integer of more than 64 bits."""
+    wrong = []
+    for route, method, rule in matrix.routes(scene.world.app):
+        person = matrix.cast_person(scene, persona, rule.permission if rule.kind == "staff" else "")
+        for name in sorted(route.arguments - {"topic", "application", "audience"}):
+            with monkeypatch.context() as patch:
+                patch.setitem(matrix.PROVIDERS, name, lambda _scene, _person: 2**70)
+                response = matrix.ask(scene, route, method, person, check=False)
+            if response.status_code != 404:
+                wrong.append(f"{method} {route.rule}: {response.status_code} for {name}")
+    assert not wrong, "\n".join(wrong)
+
+
 @pytest.mark.parametrize("persona", ["wrong organization", "allowed", "delegate", "no application given"])
 def test_no_route_shows_anything_of_another_organization(scene: Scene, persona: str) -> None:
     """Whoever asks, and whichever organization's things the URL names."""

@@ -124,7 +124,7 @@ def my_sign_ins() -> ResponseReturnValue:
     return page("identity/my_sign_ins.html", rows=rows, actor=actor, describe=describe_user_agent)
 
 
-@blueprint.post("/my-sign-ins/<int:sign_in_id>/end")
+@blueprint.post("/my-sign-ins/<int(max=9223372036854775807):sign_in_id>/end")
 @access.before_terms
 def end_sign_in(sign_in_id: int) -> ResponseReturnValue:
     actor, db = the_actor(), db_session()

@@ -98,7 +98,7 @@ def organizations_search() -> ResponseReturnValue:
     return _found_page(form, query)
 
 
-@blueprint.get("/organizations/<int:organization_id>")
+@blueprint.get("/organizations/<int(max=9223372036854775807):organization_id>")
 @access.staff("staff:people:search")
 def organizations_one(organization_id: int) -> ResponseReturnValue:
     db = db_session()
