@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.resources
-import re
 import importlib.util
+import re
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
