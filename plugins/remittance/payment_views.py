@@ -78,6 +78,8 @@ def claim(payment_id: int, number: int) -> ResponseReturnValue:
         row = claims.claim_row(db, payment_id, number)
         if row is None:
             abort(404)
+        record(db, "remittance.claim.viewed", payment=payment_id, claim=number)
+        db.commit()
         return page("remittance/claim_row.html", "closed", row=row, **WORDS)
     opened = claims.open_claim(db, payment_id, number)
     found = payments.find_payment(db, payment_id)

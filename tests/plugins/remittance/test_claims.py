@@ -173,9 +173,12 @@ def test_no_such_claim_is_404(office: Office, mixed: int, address: str) -> None:
 def test_looking_at_a_claim_is_recorded(office: Office, mixed: int) -> None:
     office.client.get(url_of(mixed, 2), fragment=True)
     office.client.get(url_of(mixed, 3))
+    # A closed row, too, shows the patient, and nobody need have opened it before.
+    assert "SAMPLE" in office.client.get(f"{url_of(mixed, 1)}?closed=1", fragment=True).text
     assert events(office.world, "remittance.claim.viewed") == [
         {"payment": mixed, "claim": 2},
         {"payment": mixed, "claim": 3},
+        {"payment": mixed, "claim": 1},
     ]
 
 
