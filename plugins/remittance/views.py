@@ -108,9 +108,10 @@ def _found(criteria: PaymentCriteria) -> Response:
 
 
 def _keys(db: PortalSession, criteria: PaymentCriteria, problem: no_results.Problem | None) -> dict[str, str]:
-    """What was asked, for the audit: a claim or member number that was typed in the wrong place is not kept readable."""
+    """What was asked, for the audit. What looks like no payment's number may be a member's number or a name that was typed
+    in the wrong place: it is not kept readable."""
     keys = criteria.for_url()
-    if problem in (no_results.Problem.CLAIM, no_results.Problem.TIN_OR_NPI):
+    if problem is not None:
         keys["number"] = db.vault.digest(number_key(criteria.number), _DIGEST).hex()
     return keys
 

@@ -12,6 +12,7 @@ from hp_portal import clock
 from hp_portal_plugins.remittance import chart, forms
 from hp_portal_plugins.remittance.criteria import NotReadable, read_amount
 from hp_portal_plugins.remittance.demo.writing import PayeeText, PaymentText
+from hp_portal_plugins.remittance.numbers import number_key
 from tests.support.client import tree_of
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.world import World
@@ -254,6 +255,15 @@ def test_a_claim_number_in_the_box_is_named_and_not_kept_readable(office: Office
     response = office.client.get(f"{HOME}?number=26x000061")
     assert "It belongs to a claim or patient" in response.text
     assert "26X000061" not in str(events(office.world, "remittance.payment.searched"))
+
+
+@pytest.mark.parametrize("typed", ["Sample, Ann", "M00000061", "012-34-5678", "61X"])
+def test_what_is_no_number_of_a_payment_is_not_kept_readable(office: Office, typed: str) -> None:
+    office.client.get(HOME, query_string={"number": typed})
+    (event,) = events(office.world, "remittance.payment.searched")
+    with office.world.session() as session:
+        digest = session.vault.digest(number_key(typed), "remittance inquiry").hex()
+    assert event["keys"] == {"number": digest}
 
 
 def test_every_search_is_recorded(office: Office) -> None:
