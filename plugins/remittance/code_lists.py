@@ -17,11 +17,11 @@ from typing import Any, BinaryIO
 
 import openpyxl
 import sqlalchemy as sa
-from openpyxl.utils.exceptions import InvalidFileException
 
 from hp_portal import api
 from hp_portal.api import PortalSession
 
+from .criteria import plain
 from .models import Code
 
 LISTS = {"CARC": "Claim adjustment reason codes (CARC)", "RARC": "Remittance advice remark codes (RARC)"}
@@ -36,7 +36,9 @@ _CODE = re.compile(r"[A-Z0-9]{1,20}")
 _HEADER_WITHIN = 30
 _MOST_ROWS = 20_000
 _MOST_ERRORS = 50
+# also of what an XLSX file holds unpacked
 _MOST_BYTES = 20 << 20
+_TOO_LARGE = "The file is larger than 20 MB: a code list has a few hundred kilobytes."
 _SOURCE_LENGTH = 300
 
 
@@ -75,7 +77,7 @@ def read_list(stream: BinaryIO, name: str) -> list[CodeRow]:
     their usual names; lines above the headings are passed over. Raises UnusableList."""
     data = stream.read(_MOST_BYTES + 1)
     if len(data) > _MOST_BYTES:
-        raise UnusableList("The file is larger than 20 MB: a code list has a few hundred kilobytes.")
+        raise UnusableList(_TOO_LARGE)
     cells = _xlsx_rows(data) if data.startswith(b"PK") else _csv_rows(data, name)
     rows: list[CodeRow] = []
     errors: list[str] = []
@@ -132,7 +134,7 @@ def load_list(session: PortalSession, name: str, rows: Sequence[CodeRow], source
                 "text": row.text,
                 "valid_from": row.start,
                 "valid_to": row.stop,
-                "source": source[:_SOURCE_LENGTH],
+                "source": plain(source)[:_SOURCE_LENGTH],
                 "loaded_at": loaded_at,
             }
             for row in rows
@@ -197,13 +199,19 @@ def _csv_rows(data: bytes, name: str) -> Iterator[tuple[int, Cells]]:
 
 def _xlsx_rows(data: bytes) -> Iterator[tuple[int, Cells]]:
     try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > _MOST_BYTES:
+            raise UnusableList(_TOO_LARGE)
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        try:
+            yield from enumerate(book.worksheets[0].iter_rows(values_only=True), 1)
+        finally:
+            book.close()
+    except UnusableList:
+        raise
+    except Exception as error:  # a damaged workbook fails anywhere in the reader, in every way
         raise UnusableList("The file looks like XLSX but cannot be opened. Save it again and retry.") from error
-    try:
-        yield from enumerate(book.worksheets[0].iter_rows(values_only=True), 1)
-    finally:
-        book.close()
 
 
 def _under_headings(rows: Iterable[tuple[int, Cells]]) -> Iterator[tuple[int, dict[str, Any]]]:

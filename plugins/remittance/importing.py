@@ -18,6 +18,7 @@ from hp_portal import api
 from hp_portal.api import PortalEvent, PortalSession
 
 from . import kept_text, loading, reports
+from .criteria import plain
 from .models import Payment, RemittanceFile
 from .numbers import name_key, number_key
 from .payee_matching import TIN, PayeeMatcher, plain_tin
@@ -65,10 +66,11 @@ def import_file(
     Raises OSError when the stream cannot be read and loading.CannotStore when the database refuses; the caller then rolls
     back.
     """
+    name = plain(name)[:_NAME_LENGTH]
     with api.whole(session, "import of remittances"):
         api.lock(session, LOCK)
         file = RemittanceFile(
-            name=name[:_NAME_LENGTH],
+            name=name,
             sha256="",
             size=0,
             imported_at=api.now(),
@@ -78,7 +80,7 @@ def import_file(
         )
         session.add(file)
         session.flush()
-        report = _Import(session, file.id, ImportReport(name[:_NAME_LENGTH], file_id=file.id)).run(stream, progress)
+        report = _Import(session, file.id, ImportReport(name, file_id=file.id)).run(stream, progress)
         file.sha256, file.size, file.outcome, file.report = (
             report.sha256,
             report.size,

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from hp_portal import api
 from hp_portal.api import Job, PortalSession
 
+from .criteria import plain
 from .importing import LOCK, import_file
 from .loading import CannotStore
 from .models import Upload, UploadChunk
@@ -55,7 +56,7 @@ class Held:
 def receive(session: PortalSession, stream: BinaryIO, name: str, person_id: int) -> Upload:
     """Keep a file for the worker, piece by piece. Records the audit event; commits nothing."""
     upload = Upload(
-        name=name[:_NAME_LENGTH],
+        name=plain(name)[:_NAME_LENGTH],
         size=0,
         uploaded_at=api.now(),
         uploaded_by_id=person_id,

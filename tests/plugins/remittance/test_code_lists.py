@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import zipfile
+from pathlib import PurePosixPath
 from typing import Any
 
 import openpyxl
@@ -106,6 +108,36 @@ def test_what_cannot_be_used_is_explained(text: str | bytes, message: str) -> No
         parse(text)
 
 
+def repacked(**parts: bytes | None) -> bytes:
+    """A good workbook with some of its parts replaced (`sheet1="..."`), or with None left out."""
+    kept = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(xlsx(["Code", "Description"], ["Z01", "Text"]))) as good:
+        with zipfile.ZipFile(kept, "w", zipfile.ZIP_DEFLATED) as changed:
+            for name in good.namelist():
+                data = parts.get(PurePosixPath(name).stem, good.read(name))
+                if data is not None:
+                    changed.writestr(name, data)
+    return kept.getvalue()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [{"sheet1": b"<worksheet><sheetData><row"}, {"sheet1": None}, {"workbook": b"<no"}, {"styles": b"<a"}],
+    ids=["cut off", "no sheet", "no workbook", "no styles"],
+)
+def test_a_damaged_workbook_is_explained(parts: dict[str, bytes | None]) -> None:
+    assert parse(repacked()) == [CodeRow("Z01", "Text", None, None)]
+    with pytest.raises(UnusableList, match="cannot be opened"):
+        parse(repacked(**parts))
+
+
+def test_a_workbook_that_unpacks_to_very_much_is_not_unpacked() -> None:
+    bomb = repacked(styles=b"<a>" + b" " * (40 << 20) + b"</a>")
+    assert len(bomb) < 1 << 20
+    with pytest.raises(UnusableList, match="larger than 20 MB"):
+        parse(bomb)
+
+
 def kept(world: World, name: str = "CARC") -> list[CodeRow]:
     with world.session() as session:
         found = session.scalars(sa.select(Code).where(Code.list == name).order_by(Code.code, Code.text))
@@ -159,6 +191,15 @@ def test_the_page_loads_a_list(world: World) -> None:
     assert "3 rows loaded (3 new" in page
     assert "codes.csv" in page
     assert kept(world) == ROWS
+
+
+def test_a_file_name_is_kept_as_one_line(world: World) -> None:
+    """PostgreSQL stores no NUL."""
+    world.staff("codes", permissions=["remittance:codes:manage"])
+    client = world.sign_in("codes")
+    file = (io.BytesIO(CSV.encode()), "co\0des.csv")
+    assert client.post("/staff/remittance/codes", {"list": "CARC", "file": file}).status_code == 303
+    assert "co des.csv" in client.get("/staff/remittance/codes").text
 
 
 def test_the_page_explains_an_unusable_list(world: World) -> None:

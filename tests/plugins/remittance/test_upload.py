@@ -73,6 +73,15 @@ def test_uploaded_files_are_imported_by_the_worker(world: World, staff: PortalCl
     assert the_upload(world).state == uploads.DONE
 
 
+def test_a_file_name_is_kept_as_one_line(world: World, staff: PortalClient) -> None:
+    """PostgreSQL stores no NUL."""
+    answer = staff.post(URL, {"files": [(io.BytesIO(file_of(payment("1"))), "a\0b" + "c" * 400)]})
+    assert answer.status_code == 303
+    assert run_worker(world)
+    with world.session() as session:
+        assert session.scalars(sa.select(RemittanceFile.name)).one() == "a b" + "c" * 297
+
+
 def test_an_upload_is_imported_in_its_uploaders_name(world: World, staff: PortalClient) -> None:
     upload(staff, file_of(payment("1")))
     run_worker(world)
