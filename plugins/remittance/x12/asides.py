@@ -73,9 +73,14 @@ class Asides:
         """ISO date of a claim's DTM; None when absent, None and a note when malformed."""
         return self._date(text, claim, 0, 0) if text else None
 
-    def line_date(self, text: str, elements: list[str], layout: Layout, claim: int, line: int) -> str | None:
-        """ISO date of a line's DTM; None when absent, None and a note when malformed."""
-        return self._date(text, claim, line, layout.ordinal(elements.index(text))) if text else None
+    def line_dates(
+        self, first: str, last: str, elements: list[str], layout: Layout, claim: int, line: int
+    ) -> tuple[str | None, str | None]:
+        """ISO dates of a line's DTM; None when absent, None and a note when malformed."""
+        service_from = self._date(first, claim, line, layout.ordinal(elements.index(first))) if first else None
+        if last is first:
+            return service_from, service_from
+        return service_from, self._date(last, claim, line, layout.ordinal(elements.index(last))) if last else None
 
     def _date(self, text: str, claim: int, line: int, at: int) -> str | None:
         found = self.syntax.date(text)
@@ -179,11 +184,7 @@ class Asides:
             self.leftover.append(segment)
 
     def remarks(self, elements: list[str], layout: Layout) -> str | None:
-        """Remark codes (RARC), separated by blanks."""
-        if not layout.remarks:
-            return None
-        if len(layout.remarks) == 1:
-            return elements[layout.remarks[0]] or None
+        """Several remark codes (RARC), separated by blanks."""
         return " ".join([elements[place] for place in layout.remarks if elements[place]]) or None
 
     def claim_balance(self, number: int, charged: int | None, adjusted: int | None, paid: int | None) -> bool:
@@ -232,6 +233,9 @@ class Asides:
         mark = self.syntax.mark
         if self.plain:
             # Nothing to escape, so a comma between quotes before a terminator is where the next segment starts.
+            if len(spans) == 1:
+                start, stop = spans[0]
+                return '[["' + '","'.join(elements[start:stop])[1:].replace(f'","{mark}', '"],["') + '"]]'
             joined = ['","'.join(elements[start:stop])[1:].replace(f'","{mark}', '"],["') for start, stop in spans]
             return '[["' + '"],["'.join(joined) + '"]]'
         segments: list[list[str]] = []

@@ -9,6 +9,7 @@ from .codes import PAYMENT_METHODS, PAYMENT_SEGMENTS
 from .texts import display, iso_date
 
 _CONTACT_VALUES = {"TE": "phone", "EX": "extension", "EM": "email", "UR": "url", "FX": "fax"}
+_FILLING = [""] * 17  # so that every element that is asked for is there
 _BODY_SEGMENTS = frozenset({"SE", "PLB", "LX", "TS2", "TS3"})
 _REFERENCES = {
     ("", "EV"): "receiver_id",
@@ -37,7 +38,7 @@ class Header:
 
         Raises BrokenOffError at a segment of the envelope.
         """
-        seen = set()
+        seen, plain = set(), self.check.plain
         for self.at, segment in enumerate(segments):
             self.segment = segment
             tag = segment[0]
@@ -45,8 +46,9 @@ class Header:
                 self.check.expect(tag)
             seen.add(tag)
             if tag in self._READERS and (tag != "N1" or segment[1:2] in (["PR"], ["PE"])):
-                values = [(text if self.check.plain else display(text)).strip() for text in segment]
-                if not self._READERS[tag](self, values + [""] * 20):
+                values = [text.strip() if plain else display(text).strip() for text in segment]
+                values += _FILLING
+                if not self._READERS[tag](self, values):
                     self.check.leftover.append(segment)
             elif tag in _BODY_SEGMENTS:
                 self.check.special(segment, 0, 0, self.at)

@@ -21,7 +21,8 @@ ABSENT = -1
 _CLP = tuple(range(12))
 _SVC = tuple(range(5))
 _NM1 = (3, 4, 5, 8, 9)  # last, first and middle name, qualifier, identifier
-_QUALIFIED = frozenset({"DTM", "REF", "AMT", "LQ", "NM1"})
+_QUALIFIED_IN_LINE = frozenset({"DTM", "REF", "AMT", "LQ"})
+_QUALIFIED_IN_HEAD = frozenset({"DTM", "NM1", "AMT"})
 _SPECIAL = frozenset({"SE", "PLB", "LX", "TS2", "TS3"})
 _CLAIM_DATES = {"232": 0, "233": 1, "050": 2, "036": 3}
 _REMARKS = {"MOA": range(3, 8), "MIA": (5, 20, 21, 22, 23)}
@@ -43,8 +44,9 @@ class Layout:
     names: Fetch
     expected: tuple[str, ...]
     values: Fetch
-    triplets: tuple[Triplet, ...]
-    remarks: tuple[int, ...]
+    plain_triplets: tuple[tuple[int, int, int], ...]  # a line's, when none of them has a quantity
+    triplets: tuple[Triplet, ...]  # the claim's, or a line's when one of them has a quantity
+    remarks: tuple[int, ...]  # when there are several
     kept: tuple[Span, ...]
     special: tuple[Span, ...]
     unknown: tuple[Span, ...]
@@ -96,20 +98,26 @@ class _Walk:
         self.special: list[Span] = []
         self.unknown: list[Span] = []
 
-    def spans(self) -> Iterable[tuple[str, str, int, int]]:
-        """Name, first element, start and stop of each segment after the first; qualifiers join the checked places."""
+    def spans(self, qualified: frozenset[str]) -> Iterable[tuple[str, str, int, int]]:
+        """Name, first element, start and stop of each segment after the first; those whose meaning hangs on the first
+        element are named in `qualified`, and that element joins the checked places."""
         for start, stop in pairwise((*self.starts, self.last)):
             tag = self.elements[start][1:]
             qualifier = self.elements[start + 1] if start + 1 < stop else ""
-            if tag in _QUALIFIED and start + 1 < stop:
+            if tag in qualified and start + 1 < stop:
                 self.checked.append(start + 1)
             yield tag, qualifier, start, stop
 
     def cas(self, start: int, stop: int) -> None:
         """The triplets of the CAS; one at least, so that a CAS without any is noticed when read."""
         for place in range(start + 2, max(stop, start + 3), 3):
-            places = [at if at < stop else ABSENT for at in (start + 1, place, place + 1, place + 2)]
-            self.triplets.append((places[0], places[1], places[2], places[3]))
+            group, reason, amount, quantity = (
+                at if at < stop else ABSENT for at in (start + 1, place, place + 1, place + 2)
+            )
+            if quantity != ABSENT and not self.elements[quantity]:
+                self.checked.append(quantity)  # empty between two triplets: as good as absent
+                quantity = ABSENT
+            self.triplets.append((group, reason, amount, quantity))
 
     def other(self, tag: str, start: int, stop: int) -> None:
         """A segment without columns of its own."""
@@ -123,26 +131,33 @@ class _Walk:
         else:
             self.kept.append((start, stop))
 
-    def layout(self, places: list[int], **more: Fetch | None) -> Layout:
-        """The finished layout; `places` are those of the values."""
-        # Two places at least: itemgetter gives a tuple only then. The first segment's length is checked by the
-        # place of the second one's name, and the empty string at the end is always the same.
-        checked = [*self.checked, ABSENT, ABSENT]
+    def layout(self, places: list[int], *, plain: bool = False, **more: Fetch | None) -> Layout:
+        """The finished layout; `places` are those of the values. `plain`: triplets without quantity are told apart."""
+        plain = plain and all(quantity == ABSENT and amount != ABSENT for _, _, amount, quantity in self.triplets)
+        # itemgetter gives a tuple only for two places or more; the empty string at the end is always the same.
+        checked = self.checked if len(self.checked) > 1 else [*self.checked, ABSENT, ABSENT]
         names = itemgetter(*checked)
         return Layout(
             names=names,
             expected=names(self.elements),
             values=itemgetter(*places),
-            triplets=tuple(self.triplets),
-            remarks=tuple(self.remarks),
+            plain_triplets=tuple((group, reason, amount) for group, reason, amount, _ in self.triplets)
+            if plain
+            else (),
+            triplets=() if plain else tuple(self.triplets),
+            remarks=tuple(self.remarks) if len(self.remarks) > 1 else (),
             kept=tuple(self.kept),
             special=tuple(self.special),
             unknown=tuple(self.unknown),
             starts=self.starts,
             segments=len(self.starts) + 1,
-            unusual=bool(self.remarks or self.kept or self.special or any(more.values())),
+            unusual=bool(len(self.remarks) > 1 or self.kept or self.special or any(more.values())),
             **more,
         )
+
+    def remark(self) -> int:
+        """Place of the first remark code; where there are more, `Layout.remarks` has all."""
+        return self.remarks[0] if self.remarks else ABSENT
 
     def places(self, wanted: Iterable[int], start: int, stop: int) -> list[int]:
         """Places of a segment's elements, absent ones too."""
@@ -151,10 +166,10 @@ class _Walk:
 
 def line_layout(elements: list[str], mark: str) -> Layout:
     """The layout of a line. Values: SVC01 to 05, dates from and to, control number, allowed amount,
-    rendering provider."""
+    rendering provider, remark code."""
     walk = _Walk(elements, mark)
     service_from = service_to = control = allowed = rendering = ABSENT
-    for tag, qualifier, start, stop in walk.spans():
+    for tag, qualifier, start, stop in walk.spans(_QUALIFIED_IN_LINE):
         value = start + 2 if start + 2 < stop else ABSENT
         if tag == "CAS":
             walk.cas(start, stop)
@@ -174,19 +189,19 @@ def line_layout(elements: list[str], mark: str) -> Layout:
             walk.remarks.append(value)
         else:
             walk.other(tag, start, stop)
-    places = [*walk.places(_SVC, 0, walk.first), service_from, service_to, control, allowed, rendering]
+    places = [*walk.places(_SVC, 0, walk.first), service_from, service_to, control, allowed, rendering, walk.remark()]
     submitted = itemgetter(*walk.places((5, 6), 0, walk.first)) if walk.first > len(_SVC) else None
-    return walk.layout(places, submitted=submitted)
+    return walk.layout(places, plain=True, submitted=submitted)
 
 
 def head_layout(elements: list[str], mark: str) -> Layout:
     """The layout of a claim up to its first line. Values: CLP01 to 12, the patient's and the rendering provider's last,
-    first and middle name, qualifier and identifier, four dates (232, 233, 050, 036), coverage amount."""
+    first and middle name, qualifier and identifier, four dates (232, 233, 050, 036), coverage amount, remark code."""
     walk = _Walk(elements, mark)
     dates = [ABSENT] * len(_CLAIM_DATES)
     people: dict[str, list[int]] = {}
     coverage = ABSENT
-    for tag, qualifier, start, stop in walk.spans():
+    for tag, qualifier, start, stop in walk.spans(_QUALIFIED_IN_HEAD):
         value = start + 2 if start + 2 < stop else ABSENT
         if tag == "CAS":
             walk.cas(start, stop)
@@ -202,7 +217,7 @@ def head_layout(elements: list[str], mark: str) -> Layout:
             walk.other(tag, start, stop)
     nobody = [ABSENT] * len(_NM1)
     places = [
-        *walk.places(_CLP, 0, walk.first), *people.get("QC", nobody), *people.get("82", nobody), *dates, coverage,
+        *walk.places(_CLP, 0, walk.first), *people.get("QC", nobody), *people.get("82", nobody), *dates, coverage, walk.remark(),
     ]  # fmt: skip
     subscriber, corrected = (itemgetter(*people[who]) if who in people else None for who in ("IL", "74"))
     return walk.layout(places, subscriber=subscriber, corrected=corrected)

@@ -20,9 +20,9 @@ Procedure = tuple[str | None, str | None, str | None, str | None]
 class Syntax:
     """Separators, the marked names of segments, and the values met before.
 
-    A check is read from *marked* text: between two segments stand the element separator and the terminator,
-    `…*226.62*~CAS*PR*…`, so that one split by the element separator gives every element of many segments, and an
-    element that starts with the terminator is a segment's name.
+    A check is read from *marked* text: the element separator stands before every terminator, `…*226.62*~CAS*PR*…*`, and at
+    the end, so that one split by it gives every element of many segments, an element that starts with the terminator is a
+    segment's name, and the last element is empty.
     """
 
     def __init__(self, separators: Separators) -> None:
@@ -31,8 +31,8 @@ class Syntax:
         self.component = separators.component
         self.mark = mark = separators.terminator
         self.between = element + mark
-        self.claim_start = f"{element}{mark}CLP{element}"
-        self.line_start = f"{element}{mark}SVC{element}"
+        self.claim_start = f"{mark}CLP{element}"
+        self.line_start = f"{mark}SVC{element}"
         self.mark_byte = mark.encode("latin-1")
         self.se_start = f"SE{element}".encode("latin-1")
         self.blanks = bytes(byte for byte in b" \t\r\n" if byte != ord(mark))
@@ -52,7 +52,7 @@ class Syntax:
 
     def marked(self, text: str) -> str:
         """A check's text with every segment divided as `end` says, marked."""
-        return text.replace(self.separators.end, self.between)
+        return text.replace(self.separators.end, self.between) + self.element
 
     def segments(self, text: str) -> list[str]:
         """The segments of a check's text, however they are divided: blank ones left out, blanks around them cut."""

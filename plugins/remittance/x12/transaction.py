@@ -4,6 +4,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from .asides import BrokenOffError
 from .body import Body
@@ -132,7 +133,7 @@ def _read_body(text: str, raw: bytes, setting: Setting, *, plain: bool) -> tuple
         return body, header
     body, header = _start(setting, plain=plain, careful=True)
     try:
-        _read_marked(syntax.between.join(syntax.segments(text)), body, header)
+        _read_marked(syntax.between.join(syntax.segments(text)) + syntax.element, body, header)
     except BrokenOffError:
         raise TruncatedError(_Places(raw, syntax).envelope(syntax.element)) from None
     return body, header
@@ -149,16 +150,16 @@ def _read_marked(marked: str, body: Body, header: Header) -> None:
     first_claim = f"CLP{syntax.element}"
     if head.startswith(first_claim):  # a fragment without ST and BPR
         head, claims = "", [head.removeprefix(first_claim), *claims]
+    head = head.removesuffix(syntax.element)
     segments = [segment.split(syntax.element) for segment in head.split(syntax.between)] if head else []
     header.read(segments)
     body.segments = len(segments)
-    for number, claim in enumerate(claims, 1):
-        body.claim(claim, number)
+    body.claims(claims)
 
 
 def _note_codes(body: Body) -> None:
     """Codes that the guide does not name, once each: they are kept as they are."""
-    groups = {row[_GROUP] for row in body.rows.adjustments} - ADJUSTMENT_GROUPS
+    groups = set(map(itemgetter(_GROUP), body.rows.adjustments)) - ADJUSTMENT_GROUPS
     for row in body.rows.adjustments if groups else ():
         if row[_GROUP] in groups:
             groups.discard(row[_GROUP])
