@@ -133,7 +133,8 @@ def take(session: PortalSession) -> Held | None:
         session.rollback()
         return None
     api.lock(session, "remittance uploads")
-    upload_id = session.scalar(oldest)
+    # A worker that imports for longer than its lease still holds the row: it is not dead, and need not be waited for.
+    upload_id = session.scalar(oldest.with_for_update(skip_locked=True))
     if upload_id is None:
         session.rollback()
         return None

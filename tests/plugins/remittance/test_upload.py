@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from hp_portal import clock, worker
 from hp_portal.core.access.rules import rule_of
-from hp_portal.database import lock
+from hp_portal.database import is_postgresql, lock
 from hp_portal_plugins.remittance import loading, uploads
 from hp_portal_plugins.remittance.models import Payment, RemittanceFile, Upload, UploadChunk
 from tests.plugins.remittance.import_files import SURNAME, file_of, many_payments, payment
@@ -153,6 +153,27 @@ def test_a_dead_workers_upload_is_taken_up_after_its_lease(
             uploads.save(session, dead)
         session.rollback()
     assert (count(world, RemittanceFile), the_upload(world).state) == (1, uploads.DONE)
+
+
+def test_an_import_longer_than_its_lease_is_left_alone(
+    world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(staff, file_of(payment("1")))
+    import_file, taken = uploads.import_file, []
+
+    def slowly(*arguments: Any, **options: Any) -> Any:
+        later = clock.now() + uploads.SAVING_LEASE + dt.timedelta(seconds=1)
+        with monkeypatch.context() as patch, world.session() as session:
+            patch.setattr("hp_portal.api.now", lambda: later)
+            if is_postgresql(session):  # on SQLite, whoever imports is the only writer
+                session.execute(sa.text("SET lock_timeout = '5s'"), execution_options={"unscoped": "a test"})
+                taken.append(uploads.take(session))
+        return import_file(*arguments, **options)
+
+    monkeypatch.setattr(uploads, "import_file", slowly)
+    assert run_worker(world)
+    assert taken in ([None], [])
+    assert (the_upload(world).state, count(world, RemittanceFile), count(world, Payment)) == (uploads.DONE, 1, 1)
 
 
 def test_one_upload_is_taken_by_one_worker(world: World, staff: PortalClient) -> None:
