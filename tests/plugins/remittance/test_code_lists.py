@@ -111,12 +111,12 @@ def test_what_cannot_be_used_is_explained(text: str | bytes, message: str) -> No
 def repacked(**parts: bytes | None) -> bytes:
     """A good workbook with some of its parts replaced (`sheet1="..."`), or with None left out."""
     kept = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(xlsx(["Code", "Description"], ["Z01", "Text"]))) as good:
-        with zipfile.ZipFile(kept, "w", zipfile.ZIP_DEFLATED) as changed:
-            for name in good.namelist():
-                data = parts.get(PurePosixPath(name).stem, good.read(name))
-                if data is not None:
-                    changed.writestr(name, data)
+    source = io.BytesIO(xlsx(["Code", "Description"], ["Z01", "Text"]))
+    with zipfile.ZipFile(source) as good, zipfile.ZipFile(kept, "w", zipfile.ZIP_DEFLATED) as changed:
+        for name in good.namelist():
+            data = parts.get(PurePosixPath(name).stem, good.read(name))
+            if data is not None:
+                changed.writestr(name, data)
     return kept.getvalue()
 
 
