@@ -187,6 +187,16 @@ def _refuse_unscopable(statement: sa.Executable) -> None:
             raise ScopeViolation(f"name the model, not the table {element}: sa.select(Model.id).exists()")
 
 
+def _refuse_other_tables(statement: sa.Update | sa.Delete) -> None:
+    """An update or delete gets the criteria of its own table alone, not of others that `where()` joins it with."""
+    if statement.whereclause is None:
+        return
+    scoped = _scoped_tables()
+    for source in sa.select(sa.literal(1)).where(statement.whereclause).get_final_froms():
+        if source != statement.table and any(element in scoped for element in visitors.iterate(source)):
+            raise ScopeViolation(f"{statement.table} joined with a scoped table: say which rows by a select in where()")
+
+
 def apply_scope(state: ORMExecuteState) -> None:
     """`do_orm_execute` listener: adds the session's scope to the statement."""
     scope = state.session.info.get("scope")
@@ -202,6 +212,8 @@ def apply_scope(state: ORMExecuteState) -> None:
     if state.is_executemany:
         # Rows named one by one by their keys, which takes no criteria.
         raise ScopeViolation("an update by primary keys cannot be scoped; say which rows in where()")
+    if isinstance(statement, sa.Update | sa.Delete):
+        _refuse_other_tables(statement)
     _current.organization_id = scope.organization_id if scope is not None else None
     state.statement = statement.options(_CRITERIA)
 

@@ -18,7 +18,7 @@ from hp_portal import scopes
 from hp_portal.core.access.models import Grant
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import Who, record
-from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Organization, Payee
 from hp_portal.database import Base, PortalSession
 from hp_portal.hookspecs import PortalEvent
@@ -270,6 +270,20 @@ def test_statements_around_the_models_are_refused(two: Two, shape: int) -> None:
         for scope in (None, OrganizationScope(two.scene.own.organization.id)):
             with two.world.database.new_session(scope) as session, pytest.raises(ScopeViolation):
                 session.execute(TABLES[shape](model.__table__))
+
+
+@pytest.mark.parametrize("which", [Grant, aliased(Grant), sa.select(Grant.id).subquery().c])
+def test_what_is_changed_by_way_of_a_scoped_table_is_refused(two: Two, which: Any) -> None:
+    """UPDATE … FROM and DELETE … USING get the criteria of the changed table alone; a select in where() has its own."""
+    own, other = two.scene.own.organization, two.scene.other.organization
+    where = {"execution_options": {"synchronize_session": False}}
+    for statement in (sa.update(SignIn).values(end_reason="leak"), sa.delete(SignIn)):
+        with two.world.session_of(own) as session, pytest.raises(ScopeViolation):
+            session.execute(statement.where(SignIn.id == which.id), **where)
+    with two.world.session_of(own) as session:
+        theirs = sa.select(Grant.organization_id).where(Grant.organization_id == other.id)
+        session.execute(sa.update(SignIn).values(end_reason="leak").where(SignIn.id.in_(theirs)), **where)
+        assert "leak" not in session.scalars(sa.select(SignIn.end_reason)).all()
 
 
 def _grant(two: Two, organization: Organization) -> Grant:
