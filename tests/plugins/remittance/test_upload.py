@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from hp_portal import clock, worker
 from hp_portal.core.access.rules import rule_of
 from hp_portal.database import is_postgresql, lock
-from hp_portal_plugins.remittance import loading, uploads
+from hp_portal_plugins.remittance import importing, loading, uploads
 from hp_portal_plugins.remittance.models import Payment, RemittanceFile, Upload, UploadChunk
 from tests.plugins.remittance.import_files import SURNAME, file_of, many_payments, payment
 from tests.support.client import PortalClient
@@ -159,7 +159,7 @@ def test_an_import_longer_than_its_lease_is_left_alone(
     world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload(staff, file_of(payment("1")))
-    import_file, taken = uploads.import_file, []
+    taken: list[uploads.Held | None] = []
 
     def slowly(*arguments: Any, **options: Any) -> Any:
         later = clock.now() + uploads.SAVING_LEASE + dt.timedelta(seconds=1)
@@ -168,7 +168,7 @@ def test_an_import_longer_than_its_lease_is_left_alone(
             if is_postgresql(session):  # on SQLite, whoever imports is the only writer
                 session.execute(sa.text("SET lock_timeout = '5s'"), execution_options={"unscoped": "a test"})
                 taken.append(uploads.take(session))
-        return import_file(*arguments, **options)
+        return importing.import_file(*arguments, **options)
 
     monkeypatch.setattr(uploads, "import_file", slowly)
     assert run_worker(world)
