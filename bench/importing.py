@@ -23,6 +23,7 @@ from flask import Flask
 
 from bench.data import settings_for
 from bench.figures import Figure, show
+from bench.memory import peak_since_idle
 from bench.requests import databases
 from hp_portal import clock, migrations
 from hp_portal.app import create_app
@@ -159,20 +160,11 @@ def peak_memory(url: str, folder: Path, path: Path) -> float:
 
 
 def tell_memory(url: str, folder: Path, path: Path) -> None:
-    """Import in this process and print by how much its peak rose. Linux tells the peak and lets it be set back."""
+    """Import in this process and print by how much its peak rose."""
     database: Database = create_app(settings_for(url, folder)).extensions["hp_portal.database"]
     with fresh(database) as session:
         session.scalar(sa.select(sa.func.count()).select_from(RemittanceFile))
-        gc.collect()
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        idle = _kib("VmRSS")
-        imported(session, path)
-    print((_kib("VmHWM") - idle) / 1024)
-
-
-def _kib(name: str) -> int:
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+        print(peak_since_idle(lambda: imported(session, path)))
 
 
 def run(megabytes: float = 20) -> list[Figure]:

@@ -24,6 +24,7 @@ from hp_portal.hookspecs import Application
 from hp_portal.settings import ConfigurationError
 
 KEY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+LOADING = frozenset({"import", "registration", "portal_application"})
 ENTRY_POINTS = "hp_portal"
 log = structlog.get_logger(__name__)
 
@@ -82,7 +83,9 @@ class Plugins:
         """Note a failure for the staff's page; the portal runs on."""
         log.error("plugin.failed", plugin=name, hook=hook, error=type(error).__name__, exc_info=error)
         if state := self.states.get(name):
-            state.error = f"{hook}: {describe(error)}"
+            # What failed while it worked may quote the data it worked on; what failed to load does not.
+            text = describe(error) if hook in LOADING else describe(error, with_text=False)
+            state.error = f"{hook}: {text}"
 
 
 @contextmanager
@@ -96,11 +99,11 @@ def _savepoint(session: PortalSession | None) -> Iterator[None]:
         yield
 
 
-def describe(error: Exception) -> str:
+def describe(error: Exception, *, with_text: bool = True) -> str:
     """The failure as staff read it: what, and the innermost place."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"
+    return f"{type(error).__name__}: {error}{place}" if with_text else f"{type(error).__name__}{place}"
 
 
 def load_plugins(own: dict[str, ModuleType], extra: dict[str, object] | None = None) -> Plugins:

@@ -251,8 +251,14 @@ _PAYEE_ID = loading.PAYMENTS.columns.index("payee_id")
 
 
 def identity(transaction: Transaction) -> bytes:
-    """SHA-256 of what makes a check the same check: originator, trace number, amount, date."""
-    values = (transaction.fact(column) for column in ("originator_id", "trace_number", "amount", "effective_on"))
+    """SHA-256 of what makes a check the same check: originator, trace number, amount, date (CAQH CORE rule 370).
+
+    Notices of no payment may share a placeholder for a number, so where nothing is paid the payee belongs to it.
+    """
+    columns = ["originator_id", "trace_number", "amount", "effective_on"]
+    if transaction.fact("amount") == 0:
+        columns += ["payee_npi", "payee_tin", "payee_id"]
+    values = (transaction.fact(column) for column in columns)
     return hashlib.sha256("\0".join("" if value is None else str(value) for value in values).encode()).digest()
 
 

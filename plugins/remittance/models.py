@@ -272,6 +272,8 @@ class Upload(api.Base, api.Shared):
     payments_read: Mapped[int]
     # a worker that dies leaves its lease behind; another takes over when it has run out
     leased_until: Mapped[dt.datetime | None]
+    # how often a worker took it up: a file that ends its worker must not end every worker
+    attempts: Mapped[int]
     error: Mapped[str | None] = mapped_column(Text)
     file_id: Mapped[int | None] = mapped_column(sa.ForeignKey("remittance_file.id"))
 

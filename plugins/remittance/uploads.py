@@ -32,6 +32,8 @@ PURPOSE = "remittance upload"
 CHUNK = 1 << 20
 READING_LEASE = dt.timedelta(minutes=2)
 SAVING_LEASE = dt.timedelta(minutes=15)
+MOST_ATTEMPTS = 5
+GIVEN_UP = "The import was begun five times and never came to an end. Nothing was stored. Tell whoever runs the portal."
 FAILED_SHOWN = dt.timedelta(days=7)
 _LEVEL = 1
 _NAME_LENGTH = 300
@@ -62,6 +64,7 @@ def receive(session: PortalSession, stream: BinaryIO, name: str, person_id: int)
         uploaded_by_id=person_id,
         state=WAITING,
         bytes_read=0,
+        attempts=0,
         payments_read=0,
     )
     session.add(upload)
@@ -139,6 +142,12 @@ def take(session: PortalSession) -> Held | None:
         session.rollback()
         return None
     upload = session.get_one(Upload, upload_id, populate_existing=True)
+    if upload.attempts == MOST_ATTEMPTS:
+        upload.state, upload.leased_until, upload.error = FAILED, None, GIVEN_UP
+        session.execute(sa.delete(UploadChunk).where(UploadChunk.upload_id == upload.id))
+        session.commit()
+        return None
+    upload.attempts += 1
     upload.state, upload.leased_until = READING, now + READING_LEASE
     upload.bytes_read = upload.payments_read = 0
     held = Held(upload.id, upload.name, upload.size, upload.uploaded_by_id, upload.leased_until)

@@ -29,6 +29,8 @@ from hp_portal_plugins.remittance.numbers import number_key
 from hp_portal_plugins.remittance.x12.reader import read
 from hp_portal_plugins.remittance.x12.records import Transaction
 from tests.plugins.remittance.import_files import CLINIC, DAY, SURNAME, claim, file_of, many_payments, payment
+from tests.support.edi import make_835
+from tests.support.identifiers import make_npi
 from tests.support.world import World
 from tests.tools.gen835 import generate
 
@@ -352,3 +354,13 @@ def test_number_keys_forgive_what_people_type() -> None:
     assert number_key("np 000123") == number_key("NP123") == "NP123"
     assert len(number_key("9" * 5_000)) == 100
     assert CLINIC.npi == number_key(CLINIC.npi)
+
+
+def test_notices_of_no_payment_with_one_placeholder_are_told_apart_by_their_payee(world: World) -> None:
+    first, second = (
+        make_835(tin=f"00000000{number}", npi=make_npi(number), trace="0000", paid="0", method="NON")
+        for number in (1, 2)
+    )
+    assert world.import_835(first).payments == 1
+    assert world.import_835(second).payments == 1
+    assert world.import_835(second.replace(b"*000000001*0*P", b"*000000002*0*P")).already_known == ["0000"]

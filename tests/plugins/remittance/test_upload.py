@@ -155,6 +155,25 @@ def test_a_dead_workers_upload_is_taken_up_after_its_lease(
     assert (count(world, RemittanceFile), the_upload(world).state) == (1, uploads.DONE)
 
 
+def test_a_file_that_ends_every_worker_is_given_up(
+    world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(staff, file_of(payment("1")))
+    later = clock.now()
+    for _ in range(uploads.MOST_ATTEMPTS):
+        with world.session() as session:
+            assert uploads.take(session) is not None
+        later += uploads.READING_LEASE + dt.timedelta(seconds=1)
+        monkeypatch.setattr(clock, "now", lambda moment=later: moment)
+        monkeypatch.setattr("hp_portal.api.now", lambda moment=later: moment)
+    with world.session() as session:
+        assert uploads.take(session) is None
+    row = the_upload(world)
+    assert (row.state, row.error) == (uploads.FAILED, uploads.GIVEN_UP)
+    assert count(world, UploadChunk) == 0
+    assert count(world, Payment) == 0
+
+
 def test_an_import_longer_than_its_lease_is_left_alone(
     world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

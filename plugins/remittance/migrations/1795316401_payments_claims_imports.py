@@ -1,6 +1,6 @@
 """payments, claims, imports
 
-Revision ID: 1795314691
+Revision ID: 1795316401
 Revises:
 """
 
@@ -11,10 +11,10 @@ from alembic import op
 
 import hp_portal.database
 
-revision = "1795314691"
+revision = "1795316401"
 down_revision = None
 branch_labels = ("remittance",)
-depends_on = "1795314685"
+depends_on = "1795316396"
 
 
 def upgrade() -> None:
@@ -143,6 +143,7 @@ def upgrade() -> None:
         sa.Column("bytes_read", sa.BigInteger(), nullable=False),
         sa.Column("payments_read", sa.BigInteger(), nullable=False),
         sa.Column("leased_until", hp_portal.database.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("file_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.ForeignKeyConstraint(["file_id"], ["remittance_file.id"], name=op.f("fk_remittance_upload_file_id")),

@@ -1,6 +1,6 @@
 """people, organizations, access, audit
 
-Revision ID: 1795314685
+Revision ID: 1795316396
 Revises:
 """
 
@@ -12,7 +12,7 @@ from alembic import op
 import hp_portal.database
 from hp_portal.core.audit import triggers
 
-revision = "1795314685"
+revision = "1795316396"
 down_revision = None
 branch_labels = ("core",)
 depends_on = None
