@@ -152,8 +152,8 @@ class Asides:
             self.provider_adjusted = None
             self.note("element.missing", claim, line, at, "PLB", "A PLB without reason and amount.")
 
-    def kept(self, elements: list[str], layout: Layout, claim: int, line: int) -> str | None:
-        """Segments without a column as JSON, for `more`; those that concern more than the claim are dealt with.
+    def aside(self, elements: list[str], layout: Layout, claim: int, line: int) -> None:
+        """Segments that concern more than the claim, and those that no 835 has.
 
         Raises BrokenOffError at a segment of the envelope.
         """
@@ -164,7 +164,6 @@ class Asides:
             self.note("segment.unknown", claim, line, layout.ordinal(start), segment, "An 835 has no such segment.")
         for start, stop in layout.special:
             self.special([elements[start][1:], *elements[start + 1 : stop]], claim, line, layout.ordinal(start))
-        return self.more(elements, layout.kept) if layout.kept else None
 
     def expect(self, tag: str) -> None:
         """Raises BrokenOffError when a segment of this name ends the check or is not divided as the others are."""
@@ -187,20 +186,16 @@ class Asides:
         """Several remark codes (RARC), separated by blanks."""
         return " ".join([elements[place] for place in layout.remarks if elements[place]]) or None
 
-    def claim_balance(self, number: int, charged: int | None, adjusted: int | None, paid: int | None) -> bool:
-        """Whether CLP03 less all the claim's CAS is CLP04; notes when it is not."""
+    def unbalanced_claim(self, number: int, charged: int | None, adjusted: int | None, paid: int | None) -> bool:
+        """A claim whose CLP03 less all its CAS is not CLP04, or cannot be told to be: always False, for its row."""
         if paid is None:
             self.readable = False
         else:
             self.claims_paid += paid
-        balanced = False
         if charged is not None and adjusted is not None and paid is not None:
-            balanced = charged - adjusted == paid
-            if not balanced:
-                self.note_balance("claim", number, 0, charged, adjusted, paid)
-        if not balanced:
-            self.balanced = False
-        return balanced
+            self.note_balance("claim", number, 0, charged, adjusted, paid)
+        self.balanced = False
+        return False
 
     def note_balance(self, level: str, claim: int, line: int, charged: int, adjusted: int, paid: int) -> None:
         """Notes a claim or a line whose charge less its adjustments is not what was paid."""
@@ -233,10 +228,11 @@ class Asides:
         mark = self.syntax.mark
         if self.plain:
             # Nothing to escape, so a comma between quotes before a terminator is where the next segment starts.
+            next_segment = self.syntax.next_segment
             if len(spans) == 1:
                 start, stop = spans[0]
-                return '[["' + '","'.join(elements[start:stop])[1:].replace(f'","{mark}', '"],["') + '"]]'
-            joined = ['","'.join(elements[start:stop])[1:].replace(f'","{mark}', '"],["') for start, stop in spans]
+                return '[["' + '","'.join(elements[start:stop])[1:].replace(next_segment, '"],["') + '"]]'
+            joined = ['","'.join(elements[start:stop])[1:].replace(next_segment, '"],["') for start, stop in spans]
             return '[["' + '"],["'.join(joined) + '"]]'
         segments: list[list[str]] = []
         for start, stop in spans:

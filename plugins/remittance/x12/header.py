@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from typing import ClassVar
 
 from .asides import Asides
@@ -18,6 +19,18 @@ _REFERENCES = {
     ("payee", "TJ"): "payee_tin",
 }
 """Columns of REF by the loop it stands in (before 1000A, 1000A, 1000B) and its qualifier."""
+
+
+@lru_cache(maxsize=256)
+def _json(contacts: tuple[tuple[tuple[str, str], ...], ...]) -> str:
+    """Contacts as a JSON array of objects: the same ones in every check of a payer."""
+    return json.dumps([dict(contact) for contact in contacts], ensure_ascii=False, separators=(",", ":"))
+
+
+def _padded(segments: list[list[str]], element: str) -> bool:
+    """Whether there may be blanks around an element: a look at the whole is quicker than one at each."""
+    text = element.join(element.join(segment) for segment in segments)
+    return f" {element}" in text or f"{element} " in text or text.endswith(" ")
 
 
 class Header:
@@ -38,17 +51,16 @@ class Header:
 
         Raises BrokenOffError at a segment of the envelope.
         """
-        seen, plain = set(), self.check.plain
+        seen, plain = set(), self.check.plain and not _padded(segments, self.check.syntax.element)
         for self.at, segment in enumerate(segments):
             self.segment = segment
             tag = segment[0]
-            if tag != "ST" or self.at:
+            if tag not in PAYMENT_SEGMENTS and (tag != "ST" or self.at):
                 self.check.expect(tag)
             seen.add(tag)
             if tag in self._READERS and (tag != "N1" or segment[1:2] in (["PR"], ["PE"])):
-                values = [text.strip() if plain else display(text).strip() for text in segment]
-                values += _FILLING
-                if not self._READERS[tag](self, values):
+                values = segment if plain else [display(text).strip() for text in segment]
+                if not self._READERS[tag](self, values + _FILLING):
                     self.check.leftover.append(segment)
             elif tag in _BODY_SEGMENTS:
                 self.check.special(segment, 0, 0, self.at)
@@ -58,7 +70,7 @@ class Header:
             if tag not in seen:
                 self.check.note("element.missing", 0, 0, 0, "", f"There is no {missing} is not known.")
         if self.contacts:
-            self.facts["payer_contacts"] = json.dumps(self.contacts, ensure_ascii=False, separators=(",", ":"))
+            self.facts["payer_contacts"] = _json(tuple(tuple(contact.items()) for contact in self.contacts))
 
     def _leave(self, tag: str, segment: list[str]) -> None:
         if tag not in PAYMENT_SEGMENTS:

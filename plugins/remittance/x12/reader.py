@@ -20,6 +20,7 @@ LARGEST_CHECK = 64 << 20
 """Bytes of the largest transaction that is read: 40,000 claims. One without an end must not fill the memory."""
 
 _BLANK = b" \t\r\n\x00\x1a"
+_SE_LENGTH = 3  # with the element separator
 _BOM = b"\xef\xbb\xbf"
 _SEPARATOR = rb"([^A-Za-z0-9 \t\r\n])"
 _START = re.compile(
@@ -171,12 +172,13 @@ class _Reader:
         assert syntax is not None
         searched = 1
         while True:
-            found = source.data.find(syntax.se_start, source.at + searched)
-            if found < 0:
-                searched = max(len(source.data) - source.at - len(syntax.se_start), 1)
+            match = syntax.se_start.search(source.data, source.at + searched)
+            if match is None:
+                searched = max(len(source.data) - source.at - _SE_LENGTH, 1)
                 if searched > self.largest or not source.more():
                     return -1
                 continue
+            found = match.start()
             searched = found - source.at + 1
             before = found - 1
             while source.data[before] in syntax.blanks:

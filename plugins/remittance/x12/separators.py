@@ -9,8 +9,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-WINDOW = 65_536
-"""Bytes looked at: enough for hundreds of segments."""
+WINDOW = 8192
+"""Bytes looked at: some hundred segments."""
 
 _SEGMENT_NAMES = b"AMT|BPR|CAS|CLP|DTM|GE|GS|IEA|LX|N1|N3|N4|NM1|PER|PLB|REF|SE|ST|SVC|TRN|TA1|BHT|HL"
 _SPACE = b" \t\r\n"

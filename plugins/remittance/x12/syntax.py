@@ -33,8 +33,9 @@ class Syntax:
         self.between = element + mark
         self.claim_start = f"{mark}CLP{element}"
         self.line_start = f"{mark}SVC{element}"
+        self.next_segment = f'","{mark}'  # where a segment starts in elements joined as JSON
         self.mark_byte = mark.encode("latin-1")
-        self.se_start = f"SE{element}".encode("latin-1")
+        self.se_start = re.compile(re.escape(f"SE{element}".encode("latin-1")))
         self.blanks = bytes(byte for byte in b" \t\r\n" if byte != ord(mark))
         names = b"(SE|ST|GE|IEA|GS|ISA)" + re.escape(element.encode("latin-1"))
         self.set_end = re.compile(re.escape(self.mark_byte) + rb"\s*" + names)

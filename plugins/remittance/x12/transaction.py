@@ -146,7 +146,7 @@ def _start(setting: Setting, *, plain: bool, careful: bool) -> tuple[Body, Heade
 
 def _read_marked(marked: str, body: Body, header: Header) -> None:
     syntax = body.syntax
-    head, *claims = marked.split(syntax.claim_start)
+    head, *claims = marked.rsplit(syntax.claim_start)
     first_claim = f"CLP{syntax.element}"
     if head.startswith(first_claim):  # a fragment without ST and BPR
         head, claims = "", [head.removeprefix(first_claim), *claims]
@@ -275,4 +275,4 @@ def _payment_row(body: Body, header: Header, setting: Setting, *, balanced: bool
         "balanced": balanced,
         "more": json.dumps(left, ensure_ascii=False, separators=(",", ":")) if left else None,
     }
-    return tuple(facts.get(column) for column in PAYMENT)
+    return tuple(map(facts.get, PAYMENT))
