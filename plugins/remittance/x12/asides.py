@@ -11,6 +11,8 @@ from .records import Rows
 from .syntax import BLANKS, Syntax
 from .texts import display, iso_date
 
+_COMMA, _NEXT = '","', '"],["'  # between elements and between segments in JSON
+
 
 class BrokenOffError(Exception):
     """What stands here is no segment of a check: one of the envelope, because the check broke off, or, unless the check is
@@ -231,9 +233,9 @@ class Asides:
             next_segment = self.syntax.next_segment
             if len(spans) == 1:
                 start, stop = spans[0]
-                return '[["' + '","'.join(elements[start:stop])[1:].replace(next_segment, '"],["') + '"]]'
-            joined = ['","'.join(elements[start:stop])[1:].replace(next_segment, '"],["') for start, stop in spans]
-            return '[["' + '"],["'.join(joined) + '"]]'
+                return f'[["{_COMMA.join(elements[start:stop])[1:].replace(next_segment, _NEXT)}"]]'
+            joined = [_COMMA.join(elements[start:stop])[1:].replace(next_segment, _NEXT) for start, stop in spans]
+            return f'[["{_NEXT.join(joined)}"]]'
         segments: list[list[str]] = []
         for start, stop in spans:
             for text in elements[start:stop]:

@@ -129,7 +129,8 @@ def _read_body(text: str, raw: bytes, setting: Setting, *, plain: bool) -> tuple
         _read_marked(marked, body, header)
     except BrokenOffError:
         body.segments = 0
-    if body.segments == marked.count(syntax.mark) + 1:
+    # The sender's own count is at hand; ours is needed only where the two disagree.
+    if _counted(body) or body.segments == marked.count(syntax.mark) + 1:
         return body, header
     body, header = _start(setting, plain=plain, careful=True)
     try:
@@ -137,6 +138,11 @@ def _read_body(text: str, raw: bytes, setting: Setting, *, plain: bool) -> tuple
     except BrokenOffError:
         raise TruncatedError(_Places(raw, syntax).envelope(syntax.element)) from None
     return body, header
+
+
+def _counted(body: Body) -> bool:
+    """Whether SE01 counts as many segments as were seen."""
+    return body.se is not None and body.se[1:2] == [str(body.segments)]
 
 
 def _start(setting: Setting, *, plain: bool, careful: bool) -> tuple[Body, Header]:
