@@ -71,7 +71,7 @@ def _print(report: ImportReport) -> None:
     click.echo(f"{report.file}: {report.outcome}. {report.message}".rstrip())
     if report.payments:
         click.echo(
-            f"  {report.payments:,} payments ({show_money(report.amount)}), {report.claims:,} claims, "
+            f"  {report.payments:,} payment{'' if report.payments == 1 else 's'} ({show_money(report.amount)}), {report.claims:,} claims, "
             f"{report.lines:,} lines, {report.adjustments:,} adjustments, "
             f"{report.provider_adjustments:,} provider adjustments"
         )
