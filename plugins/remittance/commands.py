@@ -67,14 +67,21 @@ def _with_bar(stream: BinaryIO, path: Path) -> ImportReport:
         return import_file(db_session(), stream, path.name, progress=lambda read, _payments: bar.update(read - bar.pos))
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _print(report: ImportReport) -> None:
     click.echo(f"{report.file}: {report.outcome}. {report.message}".rstrip())
     if report.payments:
-        click.echo(
-            f"  {report.payments:,} payment{'' if report.payments == 1 else 's'} ({show_money(report.amount)}), {report.claims:,} claims, "
-            f"{report.lines:,} lines, {report.adjustments:,} adjustments, "
-            f"{report.provider_adjustments:,} provider adjustments"
-        )
+        counts = [
+            f"{_counted(report.payments, 'payment')} ({show_money(report.amount)})",
+            _counted(report.claims, "claim"),
+            _counted(report.lines, "line"),
+            _counted(report.adjustments, "adjustment"),
+            _counted(report.provider_adjustments, "provider adjustment"),
+        ]
+        click.echo(f"  {', '.join(counts)}")
     for count, what, numbers in (
         (report.already_known_count, "already known", report.already_known),
         (report.unbalanced_count, "do not balance", report.unbalanced),

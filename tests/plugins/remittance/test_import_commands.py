@@ -73,7 +73,7 @@ def test_it_ends_well_when_every_file_is_imported_or_unchanged(world: World, run
     first, second = run("import", path), run("import", path)
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert "one.835: imported." in first.output
-    assert "1 payments ($80.00), 1 claims, 1 lines, 1 adjustments" in first.output
+    assert "1 payment ($80.00), 1 claim, 1 line, 1 adjustment, 0 provider adjustments" in first.output
     assert "unchanged. This very file was imported before." in second.output
 
 
