@@ -39,11 +39,15 @@ class EventSpec:
 
 @dataclass(frozen=True)
 class StaffLink:
-    """An entry of the staff console's menu: shown to staff with the permission."""
+    """An entry of the staff console's menu: shown to staff with the permission.
+
+    `summary` says below it what it is for; empty: what the permission says.
+    """
 
     label: str
     endpoint: str
     permission: str
+    summary: str = ""
 
 
 @dataclass(frozen=True)

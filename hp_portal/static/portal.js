@@ -131,4 +131,9 @@
   window.portal = { announce };
   showTheme();
   settle(document.body, ".error-summary");
+  // A menu wider than the screen begins where one is.
+  for (const nav of document.querySelectorAll(".site-nav, .tabs")) {
+    const here = nav.querySelector("[aria-current]");
+    if (here) nav.scrollLeft = here.getBoundingClientRect().left - nav.getBoundingClientRect().left - (nav.clientWidth - here.offsetWidth) / 2;
+  }
 })();

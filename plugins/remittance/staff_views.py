@@ -41,7 +41,12 @@ PERMISSIONS = (
 )
 LINKS = (
     StaffLink("Remittance imports", "remittance_staff.imports", READ),
-    StaffLink("Payees not on record", "remittance_staff.payees_not_on_record", READ),
+    StaffLink(
+        "Payees not on record",
+        "remittance_staff.payees_not_on_record",
+        READ,
+        "Tax IDs and NPIs that were paid but that no provider can see yet",
+    ),
     StaffLink("Code lists", "remittance_staff.codes", MANAGE_CODES),
 )
 _PAGE = 25

@@ -79,7 +79,9 @@ def test_public_and_staff_pages(sample_world: World) -> None:
     sample_world.staff("a.stranger", permissions=("staff:console:open",))
     client = sample_world.sign_in("a.counter")
     assert client.get("/staff/sample/count").status_code == 200
-    assert "/staff/sample/count" in client.get("/staff/").text
+    console = client.get("/staff/").text
+    assert "/staff/sample/count" in console
+    assert "How many there are" in console
     stranger = sample_world.sign_in("a.stranger")
     assert stranger.get("/staff/sample/count").status_code == 403
     assert "/staff/sample/count" not in stranger.get("/staff/").text

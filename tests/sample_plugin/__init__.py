@@ -39,7 +39,7 @@ def portal_application() -> Application:
         public_blueprint=public_blueprint,
         permissions=(Permission("sample:note:read", "Read and write notes"),),
         staff_permissions=(Permission("sample:note:count", "Count notes"),),
-        staff_links=(StaffLink("Sample notes", "sample_staff.count", "sample:note:count"),),
+        staff_links=(StaffLink("Sample notes", "sample_staff.count", "sample:note:count", "How many there are"),),
         audit_events=(EventSpec("sample.note.written", "Wrote a note", ("note",)),),
         starts_enabled_for=frozenset({Audience.PHYSICIAN}),
     )

@@ -70,7 +70,7 @@ def staff_menu() -> list[MenuItem]:
             link.endpoint,
             link.label,
             url_for(link.endpoint),
-            directory().staff_permissions[link.permission],
+            link.summary or directory().staff_permissions[link.permission],
             request.endpoint is not None
             and (request.endpoint == link.endpoint or request.endpoint.startswith(link.endpoint + "_")),
         )
