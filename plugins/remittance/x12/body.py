@@ -2,21 +2,21 @@
 
 This is the hot path, and it is written for speed: three `str.split` cut claims, lines and elements, a layout met
 before says where the values stand (see `layouts`), and nothing is looked at twice. That is why the two functions are long
-and bind attributes to names first. What is rare or wrong goes to `asides`.
+and bind attributes to names first. What is rare or wrong goes to `check_reader`.
 
 A layout is taken for granted once the segments' names and qualifiers stand where they should. A name hidden in
 an unlooked-at place makes the segments seen fewer than the segments there are; then the check is read again
 with `careful`, each layout worked out afresh (see `transaction`).
 """
 
-from .asides import Asides
+from .check_reader import CheckReader
 from .money import DECIMALS, WHOLE, cents
 from .records import LINE
 
 _FROM, _TO = LINE.index("service_from"), LINE.index("service_to")
 
 
-class Body(Asides):
+class Body(CheckReader):
     """Reads the claims of one check into `rows`."""
 
     def claims(self, texts: list[str]) -> None:

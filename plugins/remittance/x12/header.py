@@ -5,9 +5,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import ClassVar
 
-from .asides import Asides
+from .check_reader import CheckReader
 from .codes import PAYMENT_METHODS, PAYMENT_SEGMENTS
-from .texts import display, iso_date
+from .dates import iso_date
+from .readable_text import display
 
 _CONTACT_VALUES = {"TE": "phone", "EX": "extension", "EM": "email", "UR": "url", "FX": "fax"}
 _FILLING = [""] * 17  # so that every element that is asked for is there
@@ -37,7 +38,7 @@ class Header:
     """Reads the head of a check. `facts` has the columns of `records.PAYMENT` that were sent; what is missing or
     malformed becomes a note of the check."""
 
-    def __init__(self, check: Asides) -> None:
+    def __init__(self, check: CheckReader) -> None:
         self.check = check
         self.facts: dict[str, int | str] = {}
         self.contacts: list[dict[str, str]] = []

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from .codes import PAYMENT_SET, TRANSACTION_SETS
 from .diagnostics import Findings
 from .envelope import Envelope, Segment
-from .kinds import kind_of
+from .file_kinds import file_kind
 from .records import FileSummary, Transaction
 from .separators import WINDOW, find_separators
 from .source import BLOCK, Source
@@ -81,7 +81,7 @@ class _Reader:
         source.fill(BLOCK)
         found = _START.search(source.data) or _FRAGMENT.search(source.data)
         if found is None:
-            self.kind = kind_of(source.data)
+            self.kind = file_kind(source.data)
             return False
         before = source.data[: found.start()].removeprefix(_BOM)
         if before.strip(_BLANK):

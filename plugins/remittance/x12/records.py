@@ -216,7 +216,7 @@ class FileSummary:
     """The file as a whole, yielded last.
 
     `kind` is `835`, or what the file is instead: the number of another transaction set, `X12` (no transaction at
-    all), `empty`, `PDF`, `text` and others of `kinds`. `other_sets` counts the transactions of each other set.
+    all), `empty`, `PDF`, `text` and others of `file_kinds`. `other_sets` counts the transactions of each other set.
     """
 
     kind: str

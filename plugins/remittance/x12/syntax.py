@@ -2,10 +2,10 @@
 
 import re
 
+from .dates import iso_date
 from .layouts import Layouts, head_layout, line_layout
 from .money import quantity
 from .separators import Separators
-from .texts import iso_date
 
 _MOST_CACHED = 4096
 """Values kept of each kind: dates, procedures and units repeat in every remittance; memory must not grow."""
@@ -60,7 +60,7 @@ class Syntax:
         return [segment for piece in text.split(self.mark) if (segment := piece.strip(BLANKS))]
 
     def date(self, text: str) -> str | None:
-        """As `texts.iso_date`, remembered."""
+        """As `dates.iso_date`, remembered."""
         found = self.dates.get(text)
         if found is None:
             found = iso_date(text)

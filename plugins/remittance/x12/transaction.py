@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from .asides import BrokenOffError
 from .body import Body
+from .check_reader import BrokenOffError
 from .codes import ADJUSTMENT_GROUPS, CLAIM_STATUSES, ends_check
 from .diagnostics import Findings
 from .header import Header
 from .money import dollars
+from .readable_text import display
 from .records import ADJUSTMENT, CLAIM, PAYMENT, Group, Interchange, Row, Transaction
 from .syntax import BLANKS, Syntax
-from .texts import display
 
 _GROUP, _STATUS = ADJUSTMENT.index("group"), CLAIM.index("status")
 

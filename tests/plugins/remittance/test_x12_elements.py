@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hp_portal_plugins.remittance.x12.dates import iso_date
 from hp_portal_plugins.remittance.x12.diagnostics import RULES, diagnostic
-from hp_portal_plugins.remittance.x12.kinds import kind_of
+from hp_portal_plugins.remittance.x12.file_kinds import file_kind
 from hp_portal_plugins.remittance.x12.money import cents, dollars, quantity
+from hp_portal_plugins.remittance.x12.readable_text import display
 from hp_portal_plugins.remittance.x12.separators import find_separators
-from hp_portal_plugins.remittance.x12.texts import display, iso_date
 
 
 @pytest.mark.parametrize(
@@ -126,4 +127,4 @@ def test_every_rule_is_explained() -> None:
 
 
 def test_kind_of_a_file_with_a_byte_order_mark() -> None:
-    assert kind_of(b"\xef\xbb\xbfhello") == "text"
+    assert file_kind(b"\xef\xbb\xbfhello") == "text"

@@ -1,15 +1,16 @@
-"""The less trodden part of reading a check's body: several triplets, odd segments, faults and their notes."""
+"""Reading one check: its state, and what is less usual: several triplets, odd segments, faults and their notes."""
 
 import json
 from typing import NamedTuple
 
 from .codes import ends_check
+from .dates import iso_date
 from .diagnostics import MOST_KEPT
 from .layouts import ABSENT, Fetch, Layout, Layouts, Span, Triplet
 from .money import cents, dollars
+from .readable_text import display
 from .records import Rows
 from .syntax import BLANKS, Syntax
-from .texts import display, iso_date
 
 _COMMA, _NEXT = '","', '"],["'  # between elements and between segments in JSON
 
@@ -30,7 +31,7 @@ class Note(NamedTuple):
     message: str
 
 
-class Asides:
+class CheckReader:
     """State of reading one check, and everything about it that is not the usual case."""
 
     def __init__(self, syntax: Syntax, number: int, *, plain: bool, careful: bool = False) -> None:

@@ -22,7 +22,7 @@ _SIGNATURES = (
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
-def kind_of(start: bytes) -> str:
+def file_kind(start: bytes) -> str:
     """A name for a file without X12, from its first bytes: `empty`, `PDF`, `text`, `binary data` …"""
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text:
