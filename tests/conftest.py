@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
+import pty
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from argon2 import PasswordHasher
@@ -15,6 +17,7 @@ from hp_portal.app import create_app
 from hp_portal.core.identity import passwords
 from tests.support.databases import Databases, database_of, settings_for
 from tests.support.postgresql import CannotStart, remove_run_folder, run_folder
+from tests.support.processes import Started
 from tests.support.world import World
 
 RUN_FOLDER = pytest.StashKey[Path]()
@@ -37,7 +40,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         remove_run_folder(config.stash[RUN_FOLDER])
 
 
-def cannot_run(reason: str) -> None:
+def cannot_run(reason: str) -> NoReturn:
     """Skip where a machine lacks something; in CI (CI=true) that is a failure."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
@@ -60,6 +63,25 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("HP_PORTAL_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def start_program() -> Iterator[Started]:
+    """`start_program([…], environment=…)`: a program that ends with the test, and so does all that it has started."""
+    started = Started()
+    yield started
+    started.end()
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[io.FileIO, io.FileIO]]:
+    """The two ends of a pseudo-terminal: ours, and the program's."""
+    try:
+        ours, theirs = pty.openpty()
+    except OSError as error:
+        cannot_run(f"There is no pseudo-terminal here ({error}): mount /dev/pts")
+    with io.FileIO(ours, "r+") as our_end, io.FileIO(theirs, "r+") as their_end:
+        yield our_end, their_end
 
 
 @pytest.fixture(scope="session")

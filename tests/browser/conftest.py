@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,24 +12,17 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.conftest import MakeApp, cannot_run
+from tests.support.chromium import CannotStart, chromium, driver
 from tests.support.databases import Databases
 from tests.support.world import PASSWORD, World
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-)
+# Milliseconds. Long, for a machine that is busy: no test waits for it unless something is wrong.
+WAIT = 60_000
+expect.set_options(timeout=WAIT)
 SIZES = {"phone": (360, 740), "desk": (1280, 900)}
 
 
@@ -87,21 +80,22 @@ def live(databases: Databases, tmp_path: Path, make_app: MakeApp, live_settings:
 
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as driver:
-        yield driver
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(driver())
+        except CannotStart as error:
+            cannot_run(str(error))
+        yield started
 
 
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
-    if path is None:
-        cannot_run("Chromium is not installed: apt-get install chromium")
-    try:
-        started = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
-    except Error as error:
-        cannot_run(f"Chromium cannot start here: {error}")
-    yield started
-    started.close()
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(chromium(playwright))
+        except CannotStart as error:
+            cannot_run(str(error))
+        yield started
 
 
 @pytest.fixture
@@ -118,7 +112,7 @@ def new_context(browser: Browser) -> Iterator[Any]:
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(WAIT)
         context.on("weberror", lambda error: errors.append(str(error.error)))
         context.on("console", lambda message: _note_refusal(message.text, errors))
         contexts.append(context)

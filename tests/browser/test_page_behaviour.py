@@ -24,7 +24,7 @@ def gallery() -> Iterator[str]:
 def test_warning_then_stay_signed_in(gallery: str, browser_page: Page) -> None:
     browser_page.goto(f"{gallery}/?idle={IDLE}")
     dialog = browser_page.get_by_role("dialog", name="Are you still there?")
-    expect(dialog).to_be_visible(timeout=5_000)
+    expect(dialog).to_be_visible()
     expect(dialog).to_contain_text(re.compile(r"signed out in \d+ seconds?"))
     with browser_page.expect_response("**/sign-in/keep-alive") as answer:
         dialog.get_by_role("button", name="Stay signed in").click()
@@ -40,7 +40,7 @@ def test_what_was_typed_comes_back_after_signing_in(gallery: str, browser_page: 
     page.get_by_label("Payment method").select_option("CHK")
     page.get_by_label("Password", exact=True).fill("a secret never kept")
     ended = page.get_by_role("dialog", name="You were signed out")
-    expect(ended).to_be_visible(timeout=10_000)
+    expect(ended).to_be_visible()
     expect(ended).to_contain_text("is kept in this tab")
     assert "secret" not in page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
     link = ended.get_by_role("link", name="Sign in", exact=True)
@@ -60,7 +60,7 @@ def test_another_person_gets_nothing_of_it(gallery: str, browser_page: Page) -> 
     page = browser_page
     page.goto(f"{gallery}/?idle={IDLE}&person=one")
     page.get_by_label("Reason").fill("half a sentence")
-    expect(page.get_by_role("dialog", name="You were signed out")).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("dialog", name="You were signed out")).to_be_visible()
     page.goto(f"{gallery}/?person=two")
     expect(page.get_by_label("Reason")).to_have_value("")
     assert page.evaluate("Object.keys(sessionStorage)") == []
@@ -71,7 +71,7 @@ def test_member_data_stays_on_the_page_and_nowhere_else(gallery: str, browser_pa
     page.goto(f"{gallery}/?idle={IDLE}")
     page.get_by_label("Patient account").fill("PATIENT-1")
     ended = page.get_by_role("dialog", name="You were signed out")
-    expect(ended).to_be_visible(timeout=10_000)
+    expect(ended).to_be_visible()
     expect(ended.get_by_role("link", name="Sign in", exact=True)).to_be_hidden()
     expect(ended.get_by_role("link", name="Sign in in a new tab")).to_be_visible()
     assert "PATIENT-1" not in page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
@@ -89,7 +89,7 @@ def test_the_page_is_not_continued_by_another_person(gallery: str, browser_page:
     page.goto(f"{gallery}/?idle={IDLE}&person=one")
     page.get_by_label("Patient account").fill("PATIENT-1")
     ended = page.get_by_role("dialog", name="You were signed out")
-    expect(ended).to_be_visible(timeout=10_000)
+    expect(ended).to_be_visible()
     # The gallery's sign-in page says that somebody else is signed in.
     with page.expect_navigation():
         ended.get_by_role("button", name="I have signed in: continue").click()

@@ -9,14 +9,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.identifiers import make_npi
+from tests.support.processes import PATIENCE, Started, wait_for
 
 KEYS = {
     "HP_PORTAL_SECRET_KEY": "for tests alone, forty characters or so long",
@@ -38,7 +39,7 @@ def run(folder: Path, *arguments: str, keys: bool = True, **more: str) -> subpro
         env=environment | (KEYS if keys else {}) | more,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -141,35 +142,31 @@ def test_the_demo_seeds_once_and_says_who_can_sign_in(folder: Path) -> None:
     assert {check["method"] for check in first["checks"]} >= {"EFT", "check", "non-payment notice"}
 
 
-def test_the_demo_serves_with_its_worker_until_told_to_stop(folder: Path) -> None:
+def test_the_demo_serves_with_its_worker_until_told_to_stop(folder: Path, start_program: Started) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HP_PORTAL_")}
-    process = subprocess.Popen(
+    process = start_program(
         [sys.executable, "-m", "hp_portal", "demo", "--port", "0", "--json"],
+        environment=environment,
         cwd=folder,
-        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        text=True,
     )
-    try:
-        assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["url"]
-        for path, words in (("/healthz", "ok"), ("/readyz", "ready"), ("/sign-in", "Sign in")):
-            with urllib.request.urlopen(url + path, timeout=10) as answer:
-                assert words in answer.read().decode()
-        assert _sealed_within(folder / "instance" / "demo" / "portal.sqlite", seconds=30)
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
-    assert process.returncode == 0
+    assert process.stdout is not None
+    url = json.loads(process.stdout.readline())["url"]
+    for path, words in (("/healthz", "ok"), ("/readyz", "ready"), ("/sign-in", "Sign in")):
+        with urllib.request.urlopen(url + path, timeout=PATIENCE) as answer:
+            assert words in answer.read().decode()
+    database = folder / "instance" / "demo" / "portal.sqlite"
+    wait_for(lambda: _has_seals(database), process, "the worker's first seal")
+    group = process.pid
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == 0
+    with pytest.raises(ProcessLookupError):
+        os.killpg(group, 0)  # the web server and the worker have ended too
 
 
-def _sealed_within(path: Path, seconds: float) -> bool:
+def _has_seals(path: Path) -> bool:
     """Has the demo's worker sealed the events of the seeding?"""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with sqlite3.connect(path) as connection:
-            if connection.execute("SELECT count(*) FROM audit_sealed_row").fetchone()[0]:
-                return True
-        time.sleep(0.2)
-    return False
+    with closing(sqlite3.connect(path)) as connection:
+        found: tuple[int] = connection.execute("SELECT count(*) FROM audit_sealed_row").fetchone()
+    return found[0] > 0

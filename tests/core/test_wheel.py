@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.databases import DATA_KEY, SECRET_KEY
+from tests.support.processes import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = {"hp_portal": "hp_portal", "plugins": "hp_portal_plugins", "templates": "hp_portal/templates"}
@@ -21,7 +22,7 @@ IN_THE_FOLDER = Path(__file__).with_name("serve_from_wheel.py")
 def run(*command: str, cwd: Path, **environment: str) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "HP_PORTAL_"))}
     result = subprocess.run(
-        command, cwd=cwd, env={**kept, **environment}, text=True, capture_output=True, timeout=120, check=False
+        command, cwd=cwd, env={**kept, **environment}, text=True, capture_output=True, timeout=PATIENCE, check=False
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout

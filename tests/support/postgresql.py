@@ -22,6 +22,8 @@ from typing import Any
 
 import psycopg
 
+from .processes import PATIENCE
+
 SETTINGS = {
     "listen_addresses": "",
     "max_connections": "200",
@@ -91,7 +93,7 @@ class PostgresServer:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             cwd=self.folder,
             env=environment,
             check=False,
@@ -130,7 +132,7 @@ class PostgresServer:
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(options + f"unix_socket_directories = '{self.folder}'\n")
         log = str(self.folder / "log")
-        self._run(str(binaries / "pg_ctl"), "-D", str(self.data), "-l", log, "-w", "-t", "60", "-s", "start")
+        self._run(str(binaries / "pg_ctl"), "-D", str(self.data), "-l", log, "-w", "-t", str(PATIENCE), "-s", "start")
 
     def stop(self) -> None:
         """End the server, if it was started, and wait for it; its data is not needed any more."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
-import pty
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +21,7 @@ from hp_portal_plugins.remittance.models import Code, Payment
 from hp_portal_plugins.remittance.reports import ImportReport
 from tests.plugins.remittance.import_files import SURNAME, claim, file_of, payment
 from tests.plugins.remittance.test_import_crash import environment
+from tests.support.processes import PATIENCE, Started
 from tests.support.world import World
 
 Run = Callable[..., Result]
@@ -106,23 +105,24 @@ def test_a_database_that_refuses_one_file_takes_the_others(
         assert session.scalars(sa.select(Payment.trace_number)).all() == ["2"]
 
 
-def test_a_terminal_sees_a_bar(world: World, database_url: str, tmp_path: Path) -> None:
+def test_a_terminal_sees_a_bar(
+    world: World, database_url: str, tmp_path: Path, start_program: Started, terminal: tuple[io.FileIO, io.FileIO]
+) -> None:
     (path,) = keep(tmp_path, one=file_of(payment("1")))
-    ours, theirs = pty.openpty()
+    ours, theirs = terminal
     command = [sys.executable, "-m", "hp_portal", "remittance", "import", str(path)]
-    process = subprocess.Popen(command, env=environment(database_url, tmp_path), stdout=theirs, stderr=theirs)
-    os.close(theirs)
+    process = start_program(command, environment=environment(database_url, tmp_path), stdout=theirs, stderr=theirs)
+    theirs.close()
     shown = b""
     while True:
         try:
-            piece = os.read(ours, 4096)
+            piece = ours.read(4096)
         except OSError:  # Linux's way to say that the other side has closed
             break
         if not piece:
             break
         shown += piece
-    os.close(ours)
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE) == 0
     assert b"100%" in shown
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from hp_portal_plugins.remittance import importing, uploads
 from hp_portal_plugins.remittance.models import Claim, Payment, RemittanceFile, Upload
 from tests.plugins.remittance.import_files import file_of, many_payments
 from tests.support.databases import DATA_KEY, SECRET_KEY
+from tests.support.processes import PATIENCE, Started
 from tests.support.world import World
 
 PROGRAM = """
@@ -52,24 +54,27 @@ def environment(url: str, folder: Path) -> dict[str, str]:
     }
 
 
-def start_import(url: str, folder: Path, file: Path, *, stop_after: int = 0) -> subprocess.Popen[str]:
-    return start(url, folder, "remittance", "import", str(file), stop_after=stop_after)
+Start = Callable[..., subprocess.Popen[str]]
 
 
-def start(url: str, folder: Path, *command: str, stop_after: int = 0) -> subprocess.Popen[str]:
-    """A command in a process of its own; it stops and says so when that many batches are stored."""
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(stop_after), *command],
-        env=environment(url, folder),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+@pytest.fixture
+def start(start_program: Started, database_url: str, tmp_path: Path) -> Start:
+    """A command in a process of its own; it stops and says so when `stop_after` batches are stored."""
+
+    def start_it(*command: str | Path, stop_after: int = 0) -> subprocess.Popen[str]:
+        return start_program(
+            [sys.executable, "-c", PROGRAM, str(stop_after), *map(str, command)],
+            environment=environment(database_url, tmp_path),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    return start_it
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=PATIENCE)
     return output
 
 
@@ -79,9 +84,7 @@ def kill_when_stopped(process: subprocess.Popen[str]) -> None:
     assert process.stdin is not None
     assert any(line == "stopped\n" for line in process.stdout)
     process.send_signal(signal.SIGKILL)
-    process.wait(30)
-    process.stdout.close()
-    process.stdin.close()
+    process.wait(PATIENCE)
 
 
 def stored(world: World) -> tuple[int, int, int]:
@@ -96,39 +99,39 @@ def stored(world: World) -> tuple[int, int, int]:
 
 @pytest.mark.parametrize("stop_after", [1, 6], ids=["first batch", "before the end"])
 def test_a_killed_import_leaves_no_trace_and_the_next_one_works(
-    world: World, database_url: str, tmp_path: Path, stop_after: int
+    world: World, start: Start, tmp_path: Path, stop_after: int
 ) -> None:
     file = tmp_path / "sample.835"
     file.write_bytes(file_of(*many_payments(120)))
-    kill_when_stopped(start_import(database_url, tmp_path, file, stop_after=stop_after))
+    kill_when_stopped(start("remittance", "import", file, stop_after=stop_after))
     assert stored(world) == (0, 0, 0)
-    assert "120 payments" in finish(start_import(database_url, tmp_path, file))
+    assert "120 payments" in finish(start("remittance", "import", file))
     assert stored(world) == (1, 120, 360)
 
 
-def test_a_killed_workers_upload_is_imported_once_by_the_next(world: World, database_url: str, tmp_path: Path) -> None:
+def test_a_killed_workers_upload_is_imported_once_by_the_next(world: World, start: Start) -> None:
     person = world.staff("importer")
     with world.session() as session:
         uploads.receive(session, io.BytesIO(file_of(*many_payments(120))), "sample.835", person.id)
-    kill_when_stopped(start(database_url, tmp_path, "worker", "--once", stop_after=2))
+    kill_when_stopped(start("worker", "--once", stop_after=2))
     assert stored(world) == (0, 0, 0)
-    finish(start(database_url, tmp_path, "worker", "--once"))
+    finish(start("worker", "--once"))
     assert stored(world) == (0, 0, 0)  # still leased to the dead one
     with world.session() as session:
         session.execute(sa.update(Upload).values(leased_until=clock.now() - dt.timedelta(seconds=1)))
-    finish(start(database_url, tmp_path, "worker", "--once"))
+    finish(start("worker", "--once"))
     assert stored(world) == (1, 120, 360)
-    finish(start(database_url, tmp_path, "worker", "--once"))
+    finish(start("worker", "--once"))
     assert stored(world) == (1, 120, 360)
 
 
-def test_two_imports_of_one_file_at_once_store_it_once(world: World, database_url: str, tmp_path: Path) -> None:
+def test_two_imports_of_one_file_at_once_store_it_once(world: World, start: Start, tmp_path: Path) -> None:
     file = tmp_path / "sample.835"
     file.write_bytes(file_of(*many_payments(120)))
-    first = start_import(database_url, tmp_path, file, stop_after=2)
+    first = start("remittance", "import", file, stop_after=2)
     assert first.stdout is not None
     assert first.stdout.readline() == "stopped\n"
-    second = start_import(database_url, tmp_path, file)
+    second = start("remittance", "import", file)
     time.sleep(1.5)  # long enough for the second to stand before the lock
     outputs = [finish(first), finish(second)]
     assert "imported" in outputs[0]
@@ -153,6 +156,6 @@ def test_imports_at_once_in_one_process_share_no_id(world: World, monkeypatch: p
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(PATIENCE)
     assert errors == []
     assert stored(world) == (4, 100, 300)
