@@ -22,9 +22,9 @@ from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.web import templating
 from hp_portal.database import make_engine
 from hp_portal.settings import load_settings
+from hp_portal_plugins.remittance.codes.plain_words import method_word, payment_word, status_word
+from hp_portal_plugins.remittance.keys import number_key
 from hp_portal_plugins.remittance.models import Payment
-from hp_portal_plugins.remittance.numbers import number_key
-from hp_portal_plugins.remittance.plain_words import method_word, payment_word, status_word
 
 ORGANIZATION = 1
 

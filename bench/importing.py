@@ -29,7 +29,7 @@ from hp_portal import clock, migrations
 from hp_portal.app import create_app
 from hp_portal.database import Base, Database, PortalSession, is_postgresql, lock
 from hp_portal.scopes import WholeScope
-from hp_portal_plugins.remittance import importing, loading
+from hp_portal_plugins.remittance.intake import importing, loading
 from hp_portal_plugins.remittance.models import RemittanceFile
 
 ROUNDS = 5

@@ -133,8 +133,8 @@ def _median(loads: list[Load]) -> float:
 
 def search_p95(app: Flask, payments: int) -> float:
     """The 95th percentile of finding a payment by number within an organization's scope, in milliseconds."""
-    from hp_portal_plugins.remittance.criteria import PaymentCriteria
-    from hp_portal_plugins.remittance.searching import find_payments
+    from hp_portal_plugins.remittance.inquiry.criteria import PaymentCriteria
+    from hp_portal_plugins.remittance.inquiry.search import find_payments
 
     database: Database = app.extensions["hp_portal.database"]
     numbers, times = own_numbers(payments), []

@@ -14,16 +14,21 @@ from hp_portal.api import (
     PaymentProof,
     Permission,
     PortalSession,
+    StaffLink,
     hookimpl,
 )
 
-from . import commands as commands
-from . import demo_data, kept_searches, payee_matching, proofs, staff_views, uploads
-from . import download_views as download_views
 from . import models as models
-from . import payment_views as payment_views
-from . import views as views
-from .blueprint import blueprint
+from .blueprint import DOWNLOAD, MANAGE_CODES, READ, READ_IMPORTS, RUN_IMPORTS, blueprint, staff_blueprint
+from .codes import commands as code_commands
+from .codes import staff_views as code_views
+from .downloads import views as download_views
+from .inquiry import kept_searches, payment_views, search_views
+from .intake import commands, matching, proofs, staff_views, uploads
+
+# Imported for what they hang on the blueprints.
+VIEWS = (search_views, payment_views, download_views, staff_views, code_views)
+COMMANDS = (commands, code_commands)
 
 
 @hookimpl
@@ -35,12 +40,25 @@ def portal_application() -> Application:
         weight=10,
         blueprint=blueprint,
         index="remittance.index",
-        staff_blueprint=staff_views.blueprint,
-        staff_permissions=staff_views.PERMISSIONS,
-        staff_links=staff_views.LINKS,
+        staff_blueprint=staff_blueprint,
+        staff_permissions=(
+            Permission(RUN_IMPORTS, "Upload remittance files"),
+            Permission(READ_IMPORTS, "See imports of remittances and their reports"),
+            Permission(MANAGE_CODES, "Load code lists"),
+        ),
+        staff_links=(
+            StaffLink("Remittance imports", "remittance_staff.imports", READ_IMPORTS),
+            StaffLink(
+                "Payees not on record",
+                "remittance_staff.payees_not_on_record",
+                READ_IMPORTS,
+                "Tax IDs and NPIs that were paid but that no provider can see yet",
+            ),
+            StaffLink("Code lists", "remittance_staff.codes", MANAGE_CODES),
+        ),
         permissions=(
-            Permission("remittance:payment:read", "See payments and their claims"),
-            Permission("remittance:payment:download", "Download payments"),
+            Permission(READ, "See payments and their claims"),
+            Permission(DOWNLOAD, "Download payments"),
         ),
         audit_events=(
             EventSpec("remittance.payment.searched", "Searched payments", ("kind", "keys", "shown", "page")),
@@ -65,7 +83,7 @@ def portal_application() -> Application:
 
 @hookimpl
 def portal_jobs() -> Sequence[Job]:
-    return [*kept_searches.jobs(), uploads.JOB, payee_matching.JOB]
+    return [*kept_searches.jobs(), uploads.JOB, matching.JOB]
 
 
 @hookimpl
@@ -75,4 +93,7 @@ def portal_verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeR
 
 @hookimpl
 def portal_demo(session: PortalSession) -> Sequence[DemoCheck]:
-    return demo_data.load_demo(session)
+    # Only the demo needs it: a production process never imports it.
+    from .demo.loading import load_demo
+
+    return load_demo(session)

@@ -50,7 +50,7 @@ class Payment(api.Base, api.PaidTo):
     file_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_file.id"), index=True)
     # SHA-256 of originator, trace number, amount and date: the same check in another file is the same payment
     identity: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
-    # the trace number as it is searched: see numbers.py
+    # the trace number as it is searched: see keys.py
     number_key: Mapped[str] = mapped_column(Text, index=True)
     trace_number: Mapped[str] = mapped_column(Text)
     originator_id: Mapped[str | None] = mapped_column(Text)
@@ -101,7 +101,7 @@ def _of_visible_payment(column: Any) -> sa.ColumnElement[bool]:
 
 
 class Claim(api.Base, api.PaidTo):
-    """A claim in a payment. `payee_id` is the payment's. Keys are what searches compare: see numbers.py."""
+    """A claim in a payment. `payee_id` is the payment's. Keys are what searches compare: see keys.py."""
 
     __tablename__ = "remittance_claim"
     # a search for the beginning of a name: PostgreSQL's own order of texts cannot serve it
@@ -224,7 +224,7 @@ class ProviderAdjustment(api.Base, api.Scoped):
 
 
 class PaymentText(api.Base, api.Scoped):
-    """A payment's own 835 text with its ISA and GS, compressed and sealed: see kept_text.py."""
+    """A payment's own 835 text with its ISA and GS, compressed and sealed: see intake/kept_text.py."""
 
     __tablename__ = "remittance_text"
 

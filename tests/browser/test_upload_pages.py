@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from hp_portal import worker
-from hp_portal_plugins.remittance import uploads
+from hp_portal_plugins.remittance.intake import uploads
 from tests.browser.conftest import Live, axe, sign_in
 from tests.plugins.remittance.import_files import CLINIC, file_of, many_payments, payment
 

@@ -21,7 +21,7 @@ RAW_SQL = {
     "hp_portal/core/audit/record.py": "a Core insert: an event for every page must cost little",
     "hp_portal/core/access/models.py": "the condition of a partial index",
     "plugins/remittance/models.py": "a scope criterion in terms of another table",
-    "plugins/remittance/loading.py": "COPY and executemany of the import",
+    "plugins/remittance/intake/loading.py": "COPY and executemany of the import",
 }
 # Marked safe: constants of the file itself.
 SAFE = {"templates/ui/icons.html"}

@@ -179,7 +179,7 @@ class World:
 
     def import_835(self, data: bytes, name: str = "sample.835") -> Any:
         """Import a file as the command does; returns the import's report."""
-        from hp_portal_plugins.remittance.importing import import_file
+        from hp_portal_plugins.remittance.intake.importing import import_file
 
         with self.session() as session:
             return import_file(session, io.BytesIO(data), name)

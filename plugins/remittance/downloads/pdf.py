@@ -9,9 +9,9 @@ from typing import Any
 
 from hp_portal.api import Payer, render_pdf, show_date, show_money
 
-from ..glossary import Meanings
+from ..codes.glossary import Meanings
+from ..codes.plain_words import method_word
 from ..models import Adjustment, Claim, Line, Payment
-from ..plain_words import method_word
 from .collect import ClaimParts, Remittance, dates, patient_name
 
 _TEMPLATE = Path(__file__).with_name("payment.typ")

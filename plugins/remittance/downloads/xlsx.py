@@ -20,9 +20,9 @@ from openpyxl.utils import get_column_letter
 
 from hp_portal.api import now
 
-from ..glossary import Meanings
+from ..codes.glossary import Meanings
+from ..codes.plain_words import method_word
 from ..models import Adjustment, Claim, Line, ProviderAdjustment
-from ..plain_words import method_word
 from .amounts import decimal, quantity
 from .collect import Remittance, patient_name
 

@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 import sqlalchemy as sa
 
-from hp_portal_plugins.remittance.code_lists import CodeRow, UnusableList, load_list, loaded_lists, read_list
+from hp_portal_plugins.remittance.codes.lists import CodeRow, UnusableList, load_list, loaded_lists, read_list
 from hp_portal_plugins.remittance.models import Code
 from tests.support.world import World
 

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.database import PortalSession
-from hp_portal_plugins.remittance import importing, kept_text, loading, reports
+from hp_portal_plugins.remittance.intake import importing, kept_text, loading, reports
+from hp_portal_plugins.remittance.keys import number_key
 from hp_portal_plugins.remittance.models import (
     Adjustment,
     Claim,
@@ -25,7 +26,6 @@ from hp_portal_plugins.remittance.models import (
     ProviderAdjustment,
     RemittanceFile,
 )
-from hp_portal_plugins.remittance.numbers import number_key
 from hp_portal_plugins.remittance.x12.reader import read
 from hp_portal_plugins.remittance.x12.records import Transaction
 from tests.plugins.remittance.import_files import CLINIC, DAY, SURNAME, claim, file_of, many_payments, payment

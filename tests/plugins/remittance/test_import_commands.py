@@ -15,10 +15,10 @@ from click.testing import CliRunner, Result
 from flask import Flask
 
 from hp_portal import cli
-from hp_portal_plugins.remittance import commands
-from hp_portal_plugins.remittance.importing import import_file
+from hp_portal_plugins.remittance.intake import commands
+from hp_portal_plugins.remittance.intake.importing import import_file
+from hp_portal_plugins.remittance.intake.reports import ImportReport
 from hp_portal_plugins.remittance.models import Code, Payment
-from hp_portal_plugins.remittance.reports import ImportReport
 from tests.plugins.remittance.import_files import SURNAME, claim, file_of, payment
 from tests.plugins.remittance.test_import_crash import environment
 from tests.support.processes import PATIENCE, Started

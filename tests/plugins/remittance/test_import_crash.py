@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from hp_portal import clock
-from hp_portal_plugins.remittance import importing, uploads
+from hp_portal_plugins.remittance.intake import importing, uploads
 from hp_portal_plugins.remittance.models import Claim, Payment, RemittanceFile, Upload
 from tests.plugins.remittance.import_files import file_of, many_payments
 from tests.support.databases import DATA_KEY, SECRET_KEY
@@ -26,7 +26,7 @@ from tests.support.world import World
 
 PROGRAM = """
 import sys
-from hp_portal_plugins.remittance import importing, loading
+from hp_portal_plugins.remittance.intake import importing, loading
 importing._BATCH_ROWS = 200
 stop_after, batches = int(sys.argv.pop(1)), 0
 flush = importing._Import.flush

@@ -13,10 +13,10 @@ from flask import Flask
 from hp_portal import demo
 from hp_portal.core.organizations.models import Organization, Payee
 from hp_portal.hookspecs import DemoCheck
+from hp_portal_plugins.remittance.demo.loading import _payments, load_demo
 from hp_portal_plugins.remittance.demo.writing import FileText, PayeeText
-from hp_portal_plugins.remittance.demo_data import _payments, load_demo
+from hp_portal_plugins.remittance.keys import number_key
 from hp_portal_plugins.remittance.models import Claim, Payment, ProviderAdjustment, RemittanceFile
-from hp_portal_plugins.remittance.numbers import number_key
 from tests.support.world import World
 
 

@@ -11,10 +11,10 @@ from flask import Flask
 
 from hp_portal import worker
 from hp_portal.hookspecs import PayeeRef, PaymentProof
-from hp_portal_plugins.remittance import payee_matching
+from hp_portal_plugins.remittance.intake import matching
+from hp_portal_plugins.remittance.intake.matching import match_unknown
+from hp_portal_plugins.remittance.intake.proofs import verify_payment
 from hp_portal_plugins.remittance.models import Claim, Payment
-from hp_portal_plugins.remittance.payee_matching import match_unknown
-from hp_portal_plugins.remittance.proofs import verify_payment
 from tests.conftest import MakeApp
 from tests.plugins.remittance.import_files import CLINIC, claim, file_of, payment
 from tests.support.databases import DATA_KEY
@@ -99,7 +99,7 @@ def test_the_worker_matches(world: World) -> None:
     paid_to(world, TIN, NPI)
     payee = world.payee(TIN, NPI)
     with world.app.app_context():
-        assert worker.run_job(world.app, payee_matching.JOB)
+        assert worker.run_job(world.app, matching.JOB)
     with world.session() as session:
         assert session.scalars(sa.select(Payment.payee_id)).one() == payee.id
 

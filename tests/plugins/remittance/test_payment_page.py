@@ -8,7 +8,7 @@ import pytest
 
 from hp_portal import clock
 from hp_portal.settings import Payer
-from hp_portal_plugins.remittance import plain_words
+from hp_portal_plugins.remittance.codes import plain_words
 from hp_portal_plugins.remittance.demo.writing import ProviderReason, Reason, Service
 from hp_portal_plugins.remittance.models import Code
 from tests.support.client import heading_of, tree_of

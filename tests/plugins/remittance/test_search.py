@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from hp_portal import clock
-from hp_portal_plugins.remittance import chart, forms
-from hp_portal_plugins.remittance.criteria import NotReadable, read_amount
 from hp_portal_plugins.remittance.demo.writing import PayeeText, PaymentText
-from hp_portal_plugins.remittance.numbers import number_key
+from hp_portal_plugins.remittance.inquiry import chart, forms
+from hp_portal_plugins.remittance.inquiry.criteria import NotReadable, read_amount
+from hp_portal_plugins.remittance.keys import number_key
 from tests.support.client import tree_of
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.world import World

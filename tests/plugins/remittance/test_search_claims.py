@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.worker import all_jobs
-from hp_portal_plugins.remittance import kept_searches
+from hp_portal_plugins.remittance.inquiry import kept_searches
 from hp_portal_plugins.remittance.models import KeptSearch
 from tests.support.world import World
 

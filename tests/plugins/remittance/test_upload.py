@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from hp_portal import clock, worker
 from hp_portal.core.access.rules import rule_of
 from hp_portal.database import is_postgresql, lock
-from hp_portal_plugins.remittance import importing, loading, uploads
+from hp_portal_plugins.remittance.intake import importing, loading, uploads
 from hp_portal_plugins.remittance.models import Payment, RemittanceFile, Upload, UploadChunk
 from tests.plugins.remittance.import_files import SURNAME, file_of, many_payments, payment
 from tests.support.client import PortalClient

@@ -21,8 +21,8 @@ import sqlalchemy as sa
 from hp_portal import api
 from hp_portal.api import PortalSession
 
-from .criteria import plain
-from .models import Code
+from ..keys import plain
+from ..models import Code
 
 LISTS = {"CARC": "Claim adjustment reason codes (CARC)", "RARC": "Remittance advice remark codes (RARC)"}
 

@@ -17,14 +17,13 @@ import sqlalchemy as sa
 from hp_portal import api
 from hp_portal.api import PortalEvent, PortalSession
 
+from ..keys import name_key, number_key, plain
+from ..models import Payment, RemittanceFile
+from ..x12.reader import read
+from ..x12.records import CLAIM, PAYMENT, PROVIDER_ADJUSTMENT, FileSummary, Row, Transaction
 from . import kept_text, loading, reports
-from .criteria import plain
-from .models import Payment, RemittanceFile
-from .numbers import name_key, number_key
-from .payee_matching import TIN, PayeeMatcher, plain_tin
+from .matching import TIN, PayeeMatcher, plain_tin
 from .reports import ImportReport
-from .x12.reader import read
-from .x12.records import CLAIM, PAYMENT, PROVIDER_ADJUSTMENT, FileSummary, Row, Transaction
 
 Progress = Callable[[int, int], None]
 """Called now and then with the bytes and the payments read so far."""

@@ -1,4 +1,4 @@
-"""`hp-portal remittance …`."""
+"""`hp-portal remittance import …`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ import sqlalchemy as sa
 
 from hp_portal.api import db_session, show_money
 
-from . import code_lists, reports
-from .blueprint import blueprint
+from ..blueprint import blueprint
+from . import reports
 from .importing import import_file
 from .loading import CannotStore
 from .reports import ImportReport, totals
-
-blueprint.cli.short_help = "Import remittances and code lists."
 
 
 @blueprint.cli.command("import")
@@ -96,28 +94,3 @@ def _print(report: ImportReport) -> None:
         click.echo(f"  {finding.severity}: {finding.message} ({finding.rule}, segment {finding.segment}{of})")
     if report.diagnostics_count > len(report.diagnostics):
         click.echo(f"  … and {report.diagnostics_count - len(report.diagnostics):,} more findings")
-
-
-@blueprint.cli.group("codes")
-def codes() -> None:
-    """The code lists that the plan has licensed."""
-
-
-@codes.command("load")
-@click.argument("name", metavar="LIST", type=click.Choice(list(code_lists.LISTS), case_sensitive=False))
-@click.argument("file", type=click.File("rb"))
-def load_command(name: str, file: BinaryIO) -> None:
-    """Load LIST (CARC or RARC) from FILE, CSV or XLSX with columns Code, Description, Start, Stop."""
-    session = db_session()
-    source = Path(file.name).name
-    try:
-        report = code_lists.load_list(session, name, code_lists.read_list(file, source), source)
-    except code_lists.UnusableList as error:
-        for line in error.errors:
-            click.echo(line, err=True)
-        raise click.ClickException("Nothing was loaded.") from error
-    session.commit()
-    click.echo(
-        f"{report.list}: {report.rows:,} rows ({report.added:,} new, {report.changed:,} changed, "
-        f"{report.removed:,} no longer there)."
-    )

@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from hp_portal.api import BadIdentifier, PortalSession, parse_npi
 
-from . import searching
-from .numbers import number_key
+from ..keys import number_key
+from . import search
 
 # ASC X12 005010X221A1, TRN02: at most 50 characters.
 LONGEST = 50
@@ -38,11 +38,11 @@ def what_is_wrong(session: PortalSession, number: str) -> Problem | None:
         return Problem.EMPTY
     if len(key) > LONGEST:
         return Problem.TOO_LONG
-    if searching.claim_is_called(session, number):
+    if search.claim_is_called(session, number):
         return Problem.CLAIM
     if _looks_like_npi(number) or re.fullmatch(r"\d{2}-\d{7}|\d{3}-\d{2}-\d{4}", number.strip()):
         return Problem.TIN_OR_NPI
-    if searching.is_own_identifier(session, number):
+    if search.is_own_identifier(session, number):
         return Problem.TIN_OR_NPI
     if not key.removeprefix("NP").isdigit():
         return Problem.LETTERS

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from hp_portal.api import PortalSession
 
-from .models import Claim, Payment, ProviderAdjustment
-from .rows import AnyRow, AnySelect
+from ..models import Claim, Payment, ProviderAdjustment
+from .selections import AnyRow, AnySelect
 
 REVERSAL = "22"
 LONGEST = 60

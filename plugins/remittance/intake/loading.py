@@ -16,8 +16,8 @@ from psycopg import sql
 
 from hp_portal.api import Base, PortalSession, is_postgresql
 
-from . import models
-from .x12 import records
+from .. import models
+from ..x12 import records
 
 LoadedRow = Sequence[Any]
 

@@ -22,13 +22,14 @@ from hp_portal.api import (
     wants_fragment,
 )
 
-from . import claims, glossary, history, kept_searches, payments
-from .blueprint import blueprint
-from .downloads.reasons import REASONS, USUAL
+from ..blueprint import DOWNLOAD, READ, blueprint
+from ..codes import glossary
+from ..codes.plain_words import method_word, payment_word, status_word
+from ..downloads.reasons import REASONS, USUAL
+from ..models import Claim, Payment
+from . import claims, history, kept_searches
 from .forms import ClaimFilterForm
-from .models import Claim, Payment
-from .plain_words import method_word, payment_word, status_word
-from .views import READ
+from .payment import balance, contacts, find_payment, masked_tin
 
 _FILTER = "claims of a payment"
 WORDS: dict[str, Any] = {
@@ -82,7 +83,7 @@ def claim(payment_id: int, number: int) -> ResponseReturnValue:
         db.commit()
         return page("remittance/claim_row.html", "closed", row=row, **WORDS)
     opened = claims.open_claim(db, payment_id, number)
-    found = payments.find_payment(db, payment_id)
+    found = find_payment(db, payment_id)
     if opened is None or found is None:
         abort(404)
     record(db, "remittance.claim.viewed", payment=payment_id, claim=number)
@@ -107,7 +108,7 @@ def _claim_context(db: PortalSession, found: Payment, opened: claims.OpenClaim) 
 
 
 def _payment_or_404(db: PortalSession, payment_id: int) -> Payment:
-    found = payments.find_payment(db, payment_id)
+    found = find_payment(db, payment_id)
     if found is None:
         abort(404)
     return found
@@ -163,9 +164,9 @@ def _payment_page(
 def _whole_payment(db: PortalSession, found: Payment) -> dict[str, Any]:
     """What stands around the claims."""
     return {
-        "tin": payments.masked_tin(db, found),
-        "proof": payments.balance(db, found),
-        "contacts": payments.contacts(found, settings().payer),
+        "tin": masked_tin(db, found),
+        "proof": balance(db, found),
+        "contacts": contacts(found, settings().payer),
         "adjustments": history.provider_adjustments(db, found),
         "statuses": claims.statuses(db, found.id),
         "meaning": glossary.look_up(db, glossary.codes_of(db, found.id), found.effective_on),
@@ -208,7 +209,7 @@ _FORMATS = (("PDF", "pdf"), ("Excel", "xlsx"), ("CSV", "csv"), ("835", "835"))
 
 def _downloads(payment_id: int, of_claim: Claim | None = None) -> list[tuple[str, str]]:
     """What can be downloaded: a label and an address each."""
-    if not can("remittance:payment:download"):
+    if not can(DOWNLOAD):
         return []
     if of_claim is not None:
         address = url_for("remittance.claim_pdf", payment_id=payment_id, claim=of_claim.claim)

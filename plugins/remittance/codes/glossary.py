@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from hp_portal.api import PortalSession
 
-from .models import Adjustment, Claim, Code, Line, ProviderAdjustment
+from ..models import Adjustment, Claim, Code, Line, ProviderAdjustment
 from .plain_words import LIST_NAMES, OURS
 
 

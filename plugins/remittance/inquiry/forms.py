@@ -10,8 +10,8 @@ from wtforms import BooleanField, DateField, Field, SelectField, StringField
 from wtforms.validators import Length, Optional, ValidationError
 from wtforms.widgets import TextInput
 
-from .criteria import ClaimCriteria, NotReadable, PaymentCriteria, plain, read_amount, show_plain
-from .numbers import number_key
+from ..keys import number_key, plain
+from .criteria import ClaimCriteria, NotReadable, PaymentCriteria, read_amount, show_plain
 
 _DATE = "Enter a date as month, day and year."
 

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from hp_portal import api
 from hp_portal.api import Payee, PayeeRef, PaymentProof, PortalSession
 
-from .models import Payment
-from .numbers import number_key
+from ..keys import number_key
+from ..models import Payment
 
 NON_PAYMENT = "NP"
 

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from hp_portal.api import PortalSession
 
-from .models import PaymentText
-from .x12.rebuild import rebuild_interchange
-from .x12.records import Transaction
+from ..models import PaymentText
+from ..x12.rebuild import rebuild_interchange
+from ..x12.records import Transaction
 
 PURPOSE = "835"
 # Level 1 packs an 835 3.2 times at four times the speed of level 6, which packs it 4 times.

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from hp_portal.api import Payer, PortalSession, mask_tin
 
-from .models import Claim, Payment
+from ..models import Claim, Payment
 
 
 @dataclass(frozen=True)

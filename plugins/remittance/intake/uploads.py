@@ -19,12 +19,12 @@ import sqlalchemy as sa
 from hp_portal import api
 from hp_portal.api import Job, PortalSession
 
-from .criteria import plain
+from ..keys import plain
+from ..models import Upload, UploadChunk
+from ..x12.reader import read
+from ..x12.records import FileSummary
 from .importing import LOCK, import_file
 from .loading import CannotStore
-from .models import Upload, UploadChunk
-from .x12.reader import read
-from .x12.records import FileSummary
 
 WAITING, READING, SAVING, DONE, FAILED = "waiting", "reading", "saving", "done", "failed"
 ACTIVE = (WAITING, READING, SAVING)

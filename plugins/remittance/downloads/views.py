@@ -9,18 +9,17 @@ from flask.typing import ResponseReturnValue
 
 from hp_portal.api import access, db_session, record, settings
 
-from .blueprint import blueprint
-from .downloads.collect import Remittance, find_claim, find_payment, find_remittance
-from .downloads.csv import payment_csv as make_csv
-from .downloads.pdf import claim_pdf as make_claim_pdf
-from .downloads.pdf import payment_pdf as make_payment_pdf
-from .downloads.reasons import REASONS, USUAL
-from .downloads.xlsx import payment_xlsx as make_xlsx
-from .glossary import Meanings, codes_of, look_up
-from .kept_text import kept_interchange
-from .models import Payment
+from ..blueprint import DOWNLOAD, blueprint
+from ..codes.glossary import Meanings, codes_of, look_up
+from ..intake.kept_text import kept_interchange
+from ..models import Payment
+from .collect import Remittance, find_claim, find_payment, find_remittance
+from .csv import payment_csv as make_csv
+from .pdf import claim_pdf as make_claim_pdf
+from .pdf import payment_pdf as make_payment_pdf
+from .reasons import REASONS, USUAL
+from .xlsx import payment_xlsx as make_xlsx
 
-DOWNLOAD = "remittance:payment:download"
 _CONTENT_TYPES = {
     "pdf": "application/pdf",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",

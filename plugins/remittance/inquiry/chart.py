@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from hp_portal.api import PortalSession
 
-from .models import Payment
+from ..models import Payment
 
 MONTHS = 12
 # The drawing's own units: the page scales it.

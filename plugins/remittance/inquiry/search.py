@@ -16,10 +16,10 @@ import sqlalchemy as sa
 
 from hp_portal.api import Listing, Payee, PortalSession, is_postgresql
 
+from ..keys import name_key, number_key
+from ..models import Claim, Payment
 from .criteria import SORTS, ClaimCriteria, PaymentCriteria
-from .models import Claim, Payment
-from .numbers import name_key, number_key
-from .rows import AnyRow, AnySelect
+from .selections import AnyRow, AnySelect
 
 PAGE = 25
 # As many of a payment's claims a result shows; the payment's page has them all.

@@ -1,4 +1,4 @@
-"""The pages of Remittance Inquiry: searching. A payment's own pages are in payment_views.py."""
+"""The pages on which payments are found. A payment's own pages are in payment_views.py."""
 
 from __future__ import annotations
 
@@ -25,14 +25,13 @@ from hp_portal.api import (
     wants_fragment,
 )
 
-from . import chart, kept_searches, no_results, searching
-from .blueprint import blueprint
+from ..blueprint import READ, blueprint
+from ..codes.plain_words import payment_word, status_word
+from ..keys import name_key, number_key
+from . import chart, kept_searches, no_results, search
 from .criteria import NEWEST_FIRST, SORTS, ClaimCriteria, PaymentCriteria, read_number, read_sort
 from .forms import ClaimSearchForm, PaymentSearchForm
-from .numbers import name_key, number_key
-from .plain_words import payment_word, status_word
 
-READ = "remittance:payment:read"
 _DIGEST = "remittance inquiry"
 Row = TypeVar("Row")
 
@@ -56,9 +55,9 @@ def index() -> ResponseReturnValue:
 _FIELDS = ("issued_from", "issued_to", "amount_min", "amount_max", "payee", "zero")
 
 
-@blueprint.post("/search")
+@blueprint.post("/search", endpoint="search")
 @access.requires(READ)
-def search() -> ResponseReturnValue:
+def search_claims() -> ResponseReturnValue:
     """What tells of a patient comes by POST; the answer's address has a word for it."""
     form, db = ClaimSearchForm(), db_session()
     if not form.validate_on_submit():
@@ -71,7 +70,7 @@ def search() -> ResponseReturnValue:
 def _newest() -> Response:
     db = db_session()
     day = today(settings().payer.zone)
-    payments = searching.newest_payments(db, day)
+    payments = search.newest_payments(db, day)
     months = chart.paid_by_month(db, day)
     record(db, "remittance.payment.searched", kind="newest", keys={}, shown=len(payments), page=1)
     db.commit()
@@ -85,7 +84,7 @@ def _nothing_typed() -> Response:
 def _found(criteria: PaymentCriteria) -> Response:
     """Payments by number and by what they are like."""
     db, sort, number = db_session(), read_sort(request.args), page_number(request.args)
-    found = searching.find_payments(db, criteria, sort, number)
+    found = search.find_payments(db, criteria, sort, number)
     problem = no_results.what_is_wrong(db, criteria.number) if criteria.number and not found.total else None
     record(
         db,
@@ -123,7 +122,7 @@ def _kept(token: str) -> Response:
         criteria = kept_searches.find_claims(db, the_actor(), token)
     except kept_searches.SearchGone:
         return _page(gone=True, status=404)
-    found = searching.find_claims(db, criteria, sort, number)
+    found = search.find_claims(db, criteria, sort, number)
     record(
         db,
         "remittance.payment.searched",
@@ -161,7 +160,7 @@ def _payment_form(arguments: MultiDict[str, str]) -> PaymentSearchForm:
 
 
 def _payees() -> list[Any]:
-    return searching.payees(db_session())
+    return search.payees(db_session())
 
 
 def _url(values: dict[str, str], sort: str, number: int = 1) -> str:

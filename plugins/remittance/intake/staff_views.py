@@ -1,18 +1,16 @@
-"""The staff's pages about imports: upload, progress, reports, payees not on record, code lists."""
+"""The staff's pages about imports: upload, progress, reports, payees not on record."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Blueprint, Response, abort, flash, request, url_for
+from flask import Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.api import (
     Listing,
-    Permission,
     Person,
-    StaffLink,
     access,
     db_session,
     now,
@@ -20,35 +18,16 @@ from hp_portal.api import (
     page_number,
     record,
     redirect_to,
-    settings,
     the_actor,
-    today,
 )
 
-from . import code_lists, reports, uploads
-from .models import RemittanceFile, Upload
-from .payee_matching import match_unknown
-from .staff_forms import CodesForm, UploadForm
+from ..blueprint import READ_IMPORTS, RUN_IMPORTS, staff_blueprint
+from ..models import RemittanceFile, Upload
+from . import reports, uploads
+from .forms import UploadForm
+from .matching import match_unknown
 from .unknown_payees import unknown_payees
 
-blueprint = Blueprint("remittance_staff", __name__)
-
-RUN, READ, MANAGE_CODES = "remittance:import:run", "remittance:import:read", "remittance:codes:manage"
-PERMISSIONS = (
-    Permission(RUN, "Upload remittance files"),
-    Permission(READ, "See imports of remittances and their reports"),
-    Permission(MANAGE_CODES, "Load code lists"),
-)
-LINKS = (
-    StaffLink("Remittance imports", "remittance_staff.imports", READ),
-    StaffLink(
-        "Payees not on record",
-        "remittance_staff.payees_not_on_record",
-        READ,
-        "Tax IDs and NPIs that were paid but that no provider can see yet",
-    ),
-    StaffLink("Code lists", "remittance_staff.codes", MANAGE_CODES),
-)
 _PAGE = 25
 
 
@@ -87,21 +66,21 @@ def _active_uploads() -> list[Any]:
     return list(rows)
 
 
-@blueprint.get("/")
-@access.staff(READ)
+@staff_blueprint.get("/")
+@access.staff(READ_IMPORTS)
 def imports() -> ResponseReturnValue:
     return _imports_page(UploadForm(formdata=None))
 
 
-@blueprint.get("/progress")
-@access.staff(READ, passive=True)
+@staff_blueprint.get("/progress")
+@access.staff(READ_IMPORTS, passive=True)
 def progress() -> ResponseReturnValue:
     """Asked by the page itself while uploads are on their way."""
     return _imports_page(UploadForm(formdata=None))
 
 
-@blueprint.post("/")
-@access.staff(RUN)
+@staff_blueprint.post("/")
+@access.staff(RUN_IMPORTS)
 def upload() -> ResponseReturnValue:
     form = UploadForm()
     if not form.validate_on_submit():
@@ -115,8 +94,8 @@ def upload() -> ResponseReturnValue:
     return redirect_to(url_for("remittance_staff.imports"))
 
 
-@blueprint.get("/files/<int(max=9223372036854775807):file_id>")
-@access.staff(READ)
+@staff_blueprint.get("/files/<int(max=9223372036854775807):file_id>")
+@access.staff(READ_IMPORTS)
 def file_report(file_id: int) -> ResponseReturnValue:
     db = db_session()
     found = db.execute(
@@ -132,8 +111,8 @@ def file_report(file_id: int) -> ResponseReturnValue:
     return page("remittance/staff/report.html", file=file, person=person, report=reports.from_json(file.report))
 
 
-@blueprint.get("/payees-not-on-record")
-@access.staff(READ)
+@staff_blueprint.get("/payees-not-on-record")
+@access.staff(READ_IMPORTS)
 def payees_not_on_record() -> ResponseReturnValue:
     db, number = db_session(), page_number(request.args)
     rows, total = unknown_payees(db, _PAGE, (number - 1) * _PAGE)
@@ -145,8 +124,8 @@ def payees_not_on_record() -> ResponseReturnValue:
     return page("remittance/staff/unknown_payees.html", "payees", listing=listing)
 
 
-@blueprint.post("/payees-not-on-record")
-@access.staff(RUN)
+@staff_blueprint.post("/payees-not-on-record")
+@access.staff(RUN_IMPORTS)
 def match_again() -> ResponseReturnValue:
     """Look again whether the payer's record has them by now."""
     db = db_session()
@@ -155,35 +134,3 @@ def match_again() -> ResponseReturnValue:
     db.commit()
     flash(f"{matched:,} payment{'s' if matched != 1 else ''} matched to the payer's record.", "good")
     return redirect_to(url_for("remittance_staff.payees_not_on_record"))
-
-
-def _codes_page(form: CodesForm, status: int = 200, errors: tuple[str, ...] = ()) -> Response:
-    lists = code_lists.loaded_lists(db_session(), today(settings().payer.zone))
-    return page("remittance/staff/codes.html", form=form, lists=lists, errors=errors, status=status)
-
-
-@blueprint.get("/codes")
-@access.staff(MANAGE_CODES)
-def codes() -> ResponseReturnValue:
-    return _codes_page(CodesForm(formdata=None))
-
-
-@blueprint.post("/codes")
-@access.staff(MANAGE_CODES)
-def load_codes() -> ResponseReturnValue:
-    form = CodesForm()
-    if not form.validate_on_submit():
-        return _codes_page(form, 422)
-    db, file = db_session(), form.file.data
-    try:
-        rows = code_lists.read_list(file.stream, file.filename)
-    except code_lists.UnusableList as error:
-        return _codes_page(form, 422, error.errors)
-    report = code_lists.load_list(db, form.list.data, rows, file.filename)
-    db.commit()
-    flash(
-        f"{report.list}: {report.rows:,} rows loaded ({report.added:,} new, {report.changed:,} changed, "
-        f"{report.removed:,} no longer there).",
-        "good",
-    )
-    return redirect_to(url_for("remittance_staff.codes"))

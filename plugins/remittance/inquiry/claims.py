@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from hp_portal.api import Listing, PortalSession
 
-from .models import Adjustment, Claim, Line
-from .numbers import name_key, number_key
-from .rows import AnyRow, AnySelect
+from ..keys import name_key, number_key
+from ..models import Adjustment, Claim, Line
+from .selections import AnyRow, AnySelect
 
 PAGE = 50
 SORTS = ("order", "patient", "claim", "service", "charged", "paid")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hp_portal import api
 from hp_portal.api import Job, Payee, PortalSession
 
-from .models import Claim, Payment
+from ..models import Claim, Payment
 
 TIN = "tin"
 _MOST_REMEMBERED = 10_000

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from hp_portal.api import PortalSession, mask_tin
 
-from .models import Payment
-from .payee_matching import TIN
+from ..models import Payment
+from .matching import TIN
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The form in which numbers and names are compared: what people type and what files say meet here.
+"""The forms in which texts, numbers and names are kept and compared: what people type and what files say meet here.
 
 Importing stores these keys beside what the file said; searching turns what was typed into the same form.
 """
@@ -13,6 +13,11 @@ _LEADING_ZEROS = re.compile(r"^(NP)?0+(?=.)")
 
 _LONGEST = 100
 """Keys are cut here: an index takes no text of any length, and nobody types more."""
+
+
+def plain(text: str | None) -> str:
+    """One line without control characters, blanks cut to one and none around it."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text or "").split())
 
 
 def number_key(text: str | None) -> str:

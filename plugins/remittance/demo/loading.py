@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from hp_portal import api
 from hp_portal.api import DemoCheck, Grant, Organization, Payee, PortalSession
 
-from .demo.scenes import STORIES, WORTH_TRYING, Days, Story
-from .demo.writing import FileText, PayeeText, PaymentText
-from .importing import import_file
+from ..intake.importing import import_file
+from .scenes import STORIES, WORTH_TRYING, Days, Story
+from .writing import FileText, PayeeText, PaymentText
 
 _ORIGINATOR = "1000000099"
 _STRANGER = PayeeText("DEMO TRAVELING CLINIC", "000000099", "", "")

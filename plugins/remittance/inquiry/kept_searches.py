@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from hp_portal.api import Actor, Job, PortalSession, now
 
+from ..models import KeptSearch
 from .criteria import ClaimCriteria
-from .models import KeptSearch
 
 KEPT = dt.timedelta(hours=12)
 _PURPOSE = "remittance search"

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..keys import plain
+
 _AMOUNT = re.compile(r"^([0-9]{1,12})(?:\.([0-9]{1,2}))?$")
 
 # The columns a list of payments can be sorted by: its name in the URL.
@@ -87,11 +89,6 @@ def read_amount(text: str | None) -> int | None:
 def show_plain(cents: int | None) -> str:
     """`1234.50`, as a field and a URL hold it."""
     return "" if cents is None else f"{cents // 100}.{cents % 100:02d}"
-
-
-def plain(text: str | None) -> str:
-    """One line without control characters, blanks cut to one and none around it."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text or "").split())
 
 
 def read_number(arguments: Mapping[str, Any]) -> str:

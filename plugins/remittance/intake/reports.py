@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .x12.codes import TRANSACTION_SETS
-from .x12.diagnostics import RULES, Diagnostic
-from .x12.records import FileSummary
+from ..x12.codes import TRANSACTION_SETS
+from ..x12.diagnostics import RULES, Diagnostic
+from ..x12.records import FileSummary
 
 MOST_FINDINGS = 200
 MOST_OF_A_RULE = 20

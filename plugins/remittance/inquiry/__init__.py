@@ -1,0 +1,1 @@
+"""Remittance Inquiry as providers see it: search, one payment, its claims and their history."""
