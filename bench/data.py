@@ -14,12 +14,12 @@ from flask import Flask
 
 from hp_portal import clock, migrations
 from hp_portal.app import create_app
-from hp_portal.core.access.models import Grant
 from hp_portal.core.applications.menu import start_settings
-from hp_portal.core.applications.models import PersonApplication
 from hp_portal.core.identity.actor import TERMS_OF_USE, hash_token
+from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
-from hp_portal.core.organizations.models import Organization, Payee
+from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.payees.models import Payee
 from hp_portal.database import Database, PortalSession
 from hp_portal.scopes import WholeScope
 from hp_portal.settings import Settings

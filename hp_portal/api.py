@@ -6,13 +6,13 @@ from hp_portal.audience import Audience
 from hp_portal.clock import now, today
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import can, current_actor, the_actor
-from hp_portal.core.access.models import Grant
 from hp_portal.core.audit.record import Who, record
 from hp_portal.core.documents.rendering import DocumentError, render_pdf
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
-from hp_portal.core.organizations.identifiers import BadIdentifier, mask_tin, parse_npi, parse_tin
-from hp_portal.core.organizations.models import Organization, Payee
+from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.payees.identifiers import BadIdentifier, mask_tin, parse_npi, parse_tin
+from hp_portal.core.payees.models import Payee
 from hp_portal.core.web.formats import show_date, show_datetime, show_money
 from hp_portal.core.web.paging import Listing, page_number
 from hp_portal.core.web.render import db_session, page, redirect_to, settings, wants_fragment

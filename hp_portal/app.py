@@ -12,19 +12,19 @@ from flask_wtf import CSRFProtect
 from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 
 from hp_portal import migrations
-from hp_portal.core.access import application as tax_id_npi_access
-from hp_portal.core.access import enforce, startup
+from hp_portal.core.access import enforce
 from hp_portal.core.access.gate import Directory
-from hp_portal.core.applications import menu
-from hp_portal.core.audit import views as audit_views
+from hp_portal.core.account import views as account_views
+from hp_portal.core.activity import views as activity_views
+from hp_portal.core.applications import menu, mounting
 from hp_portal.core.audit.events import CORE_EVENTS
 from hp_portal.core.audit.record import EventRegistry
-from hp_portal.core.identity import views as identity_views
 from hp_portal.core.identity.actor import Limits
 from hp_portal.core.pages import errors, help_topics
 from hp_portal.core.pages import views as pages_views
 from hp_portal.core.staff import views as staff_views
-from hp_portal.core.staff.permissions import CORE_STAFF_PERMISSIONS
+from hp_portal.core.staff.permissions import CORE_STAFF_LINKS, CORE_STAFF_PERMISSIONS
+from hp_portal.core.tax_ids import application as tax_id_npi_access
 from hp_portal.core.web import assets, logs, security, templating
 from hp_portal.database import Database
 from hp_portal.plugins import Plugins, load_plugins
@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     database = Database(settings)
     database.install(app)
 
-    plugins = load_plugins({"access": tax_id_npi_access}, extra_plugins)
+    plugins = load_plugins({"tax_ids": tax_id_npi_access}, extra_plugins)
     app.extensions["hp_portal.plugins"] = plugins
     database.info["events"] = declare_events(plugins)
     database.info["dispatch"] = lambda event: list(plugins.collect("portal_event", event=event))
@@ -69,12 +69,13 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     menu.install(app)
     errors.install(app)
 
-    app.extensions["hp_portal.directory"] = directory = Directory(staff_permissions=dict(CORE_STAFF_PERMISSIONS))
+    directory = Directory(staff_permissions=dict(CORE_STAFF_PERMISSIONS), staff_links=CORE_STAFF_LINKS)
+    app.extensions["hp_portal.directory"] = directory
     for blueprint in core_blueprints():
         app.register_blueprint(blueprint)
     mount_applications(app, plugins, directory)
     help_topics.install(app, plugins)
-    startup.check_rules(app, directory)
+    mounting.check_rules(app, directory)
     migrations.install(app, database, plugins)
     return app
 
@@ -92,8 +93,8 @@ def core_blueprints() -> list[Blueprint]:
     """The pages that are there whatever is installed."""
     return [
         pages_views.blueprint,
-        identity_views.blueprint,
-        audit_views.blueprint,
+        account_views.blueprint,
+        activity_views.blueprint,
         staff_views.blueprint,
     ]
 
@@ -104,7 +105,7 @@ def mount_applications(app: Flask, plugins: Plugins, directory: Directory) -> No
     for name, state in plugins.states.items():
         if not (state.loaded and state.application):
             continue
-        startup.mount(app, directory, state.application, name)
+        mounting.mount(app, directory, state.application, name)
         if state.folder and (state.folder / "templates").is_dir():
             folders.append(FileSystemLoader(state.folder / "templates"))
     # The core's templates come first: a plugin adds pages, it does not replace them.

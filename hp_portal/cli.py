@@ -12,10 +12,10 @@ from flask import Flask
 
 from hp_portal import demo, migrations, serving, worker
 from hp_portal.app import create_app
+from hp_portal.core.activity import sealing
 from hp_portal.core.applications.menu import start_settings
-from hp_portal.core.audit import sealing
 from hp_portal.core.identity.passwords import WeakPassword, check_acceptable
-from hp_portal.core.organizations import payees as payee_files
+from hp_portal.core.payees import importing as payee_files
 from hp_portal.core.staff.accounts import NameTaken, create_staff, ensure_role
 from hp_portal.database import Database, PortalSession
 from hp_portal.plugins import Plugins

@@ -42,7 +42,6 @@ class UTCDateTime(sa.types.TypeDecorator[dt.datetime]):
 
 # 64 bits on PostgreSQL; SQLite's autoincrementing key must be spelled INTEGER.
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-Cents = Annotated[int, mapped_column(sa.BigInteger())]
 key = Annotated[int, mapped_column(BigId, primary_key=True)]
 
 

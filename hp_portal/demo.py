@@ -24,13 +24,13 @@ from flask import Flask
 from stdnum import luhn
 
 from hp_portal import clock, migrations, serving
-from hp_portal.core.access.models import Grant
 from hp_portal.core.applications.menu import start_settings
-from hp_portal.core.applications.models import PersonApplication
 from hp_portal.core.identity.actor import TERMS_OF_USE
+from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Acceptance, Person
 from hp_portal.core.identity.passwords import hash_password
-from hp_portal.core.organizations.models import Organization, Payee
+from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.payees.models import Payee
 from hp_portal.core.staff.accounts import create_staff, ensure_role
 from hp_portal.database import Database, PortalSession
 from hp_portal.hookspecs import DemoCheck

@@ -16,9 +16,9 @@ import structlog
 from flask import Flask
 
 from hp_portal import clock
-from hp_portal.core.audit import sealing
-from hp_portal.core.identity import attempts
+from hp_portal.core.activity import sealing
 from hp_portal.core.identity.models import SignIn
+from hp_portal.core.limits import attempts
 from hp_portal.database import Database, PortalSession
 from hp_portal.hookspecs import Job
 from hp_portal.plugins import Plugins

@@ -6,8 +6,8 @@ import hp_portal
 from hp_portal import clock, migrations
 from hp_portal.app import create_app
 from hp_portal.core.applications.menu import start_settings
-from hp_portal.core.applications.models import PersonApplication
 from hp_portal.core.identity.actor import TERMS_OF_USE, hash_token
+from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
 from hp_portal.core.organizations.models import Organization
 from hp_portal.scopes import WholeScope

@@ -105,7 +105,7 @@ def test_payees_are_loaded_dry_first(folder: Path) -> None:
 def test_plugins_are_listed(folder: Path) -> None:
     ok(run(folder, "db", "upgrade"))
     rows = json.loads(ok(run(folder, "plugins", "list", "--json")))
-    assert {row["name"]: row["state"] for row in rows} == {"access": "loaded", "remittance": "loaded"}
+    assert {row["name"]: row["state"] for row in rows} == {"tax_ids": "loaded", "remittance": "loaded"}
     assert "Remittance Inquiry" in ok(run(folder, "plugins", "list"))
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hp_portal import clock
 from hp_portal.core.access.gate import Directory, Verdict, decide
 from hp_portal.core.access.rules import Rule, rule_of
-from hp_portal.core.applications.models import PersonApplication
 from hp_portal.core.identity.actor import Actor
+from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.hookspecs import Application, Permission
 from tests.conftest import MakeApp

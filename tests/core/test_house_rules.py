@@ -19,7 +19,7 @@ HOT = {"plugins/remittance/x12/body.py: claims", "plugins/remittance/x12/body.py
 RAW_SQL = {
     "hp_portal/database.py": "the engine's own statements",
     "hp_portal/core/audit/record.py": "a Core insert: an event for every page must cost little",
-    "hp_portal/core/access/models.py": "the condition of a partial index",
+    "hp_portal/core/organizations/models.py": "the condition of a partial index",
     "plugins/remittance/models.py": "a scope criterion in terms of another table",
     "plugins/remittance/intake/loading.py": "COPY and executemany of the import",
 }

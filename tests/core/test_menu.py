@@ -6,7 +6,7 @@ import pytest
 
 from hp_portal import clock
 from hp_portal.audience import Audience
-from hp_portal.core.applications.models import PersonApplication
+from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from tests.conftest import MakeApp

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from hp_portal.core.activity.reading import PAGE
 from hp_portal.core.audit.models import AuditEvent
-from hp_portal.core.audit.reading import PAGE
 from tests.support.client import PortalClient, tree_of
 from tests.support.html import text_of
 from tests.support.world import World

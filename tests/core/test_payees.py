@@ -7,8 +7,8 @@ import io
 import pytest
 import sqlalchemy as sa
 
-from hp_portal.core.organizations.models import Payee
-from hp_portal.core.organizations.payees import PayeeReport, UnusableFile, load_payees, read_rows
+from hp_portal.core.payees.importing import PayeeReport, UnusableFile, load_payees, read_rows
+from hp_portal.core.payees.models import Payee
 from tests.support.identifiers import make_npi
 from tests.support.world import World
 

@@ -14,9 +14,8 @@ from flask import Blueprint, Flask
 
 import tests.sample_plugin as sample
 from hp_portal import migrations
-from hp_portal.core.access.models import Grant
 from hp_portal.core.audit.models import AuditEvent
-from hp_portal.core.organizations.models import Organization
+from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.database import PortalSession
 from hp_portal.hookspecs import Application, PaymentProof, hookimpl
 from hp_portal.plugins import Plugins

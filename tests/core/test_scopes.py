@@ -15,11 +15,11 @@ from sqlalchemy.orm import aliased
 
 import tests.sample_plugin  # noqa: F401 - its model takes part where no table is needed
 from hp_portal import scopes
-from hp_portal.core.access.models import Grant
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import Who, record
 from hp_portal.core.identity.models import Person, SignIn
-from hp_portal.core.organizations.models import Organization, Payee
+from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.payees.models import Payee
 from hp_portal.database import Base, PortalSession
 from hp_portal.scopes import OrganizationScope, Scoped, ScopeMissing, ScopeViolation, WholeScope
 from tests.support.matrix import Scene, build_scene
@@ -115,7 +115,7 @@ def _join(session: PortalSession, model: type[Any]) -> set[Any]:
 
 def _outer_join(session: PortalSession, model: type[Any]) -> set[Any]:
     """From a table that everybody may read, as a list of names would."""
-    from hp_portal.core.applications.models import ApplicationSetting
+    from hp_portal.core.identity.applications import ApplicationSetting
 
     statement = sa.select(key_of(model)).select_from(ApplicationSetting).outerjoin(model, sa.true())
     return set(session.scalars(statement)) - {None}

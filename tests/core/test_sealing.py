@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from hp_portal import clock
+from hp_portal.core.activity.sealing import SEALED, Verification, canonical, seal, verify
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import record
-from hp_portal.core.audit.sealing import SEALED, Verification, canonical, seal, verify
 from hp_portal.core.audit.triggers import drop_triggers
 from hp_portal.vault import Vault
 from tests.conftest import MakeApp

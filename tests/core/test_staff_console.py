@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
 from hp_portal import clock
-from hp_portal.core.applications.models import ApplicationSetting
 from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.identity.applications import ApplicationSetting
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.staff.lookup import LIMIT, may_be_tin
@@ -166,7 +166,7 @@ def test_a_plugin_that_did_not_load_is_named_with_the_reason(database_url: str, 
     assert "RuntimeError: no such table: of contents" in rows["unlucky"][4]
     assert rows["remittance"][2:4] == ["Loaded", "Remittance Inquiry"]
     assert rows["remittance"][1]
-    assert rows["access"][2:] == ["Loaded", "Tax ID & NPI access", ""]
+    assert rows["tax_ids"][2:] == ["Loaded", "Tax ID & NPI access", ""]
 
 
 # ---- organizations and people

@@ -137,8 +137,8 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "the name of pages of the portal": (
         lambda blueprint, staff: {
-            "key": "identity",
-            "blueprint": Blueprint("identity", "trial"),
+            "key": "account",
+            "blueprint": Blueprint("account", "trial"),
             "staff_blueprint": None,
             **NOTHING_DECLARED,
         },
@@ -167,7 +167,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
         "teardown_request",
     ),
     "before another's requests": (
-        on_app(lambda app: app.before_request_funcs.setdefault("identity", []).append(lambda: None)),
+        on_app(lambda app: app.before_request_funcs.setdefault("account", []).append(lambda: None)),
         "before_request",
     ),
     "every error": (app_wide(lambda blueprint: blueprint.app_errorhandler(404)(lambda e: "")), "errorhandler"),

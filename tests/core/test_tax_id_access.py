@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from hp_portal.core.access.models import Grant
 from hp_portal.core.audit.models import AuditEvent
-from hp_portal.core.organizations.models import Payee
+from hp_portal.core.organizations.models import Grant
+from hp_portal.core.payees.models import Payee
 from hp_portal.hookspecs import PayeeRef, PaymentProof, hookimpl
 from tests.conftest import MakeApp
 from tests.support.client import PortalClient, tree_of

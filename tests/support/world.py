@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from flask import Flask
 
 from hp_portal import clock
-from hp_portal.core.access.models import Grant
 from hp_portal.core.applications.menu import start_settings
-from hp_portal.core.applications.models import ApplicationSetting, PersonApplication
 from hp_portal.core.identity.actor import TERMS_OF_USE, hash_token
+from hp_portal.core.identity.applications import ApplicationSetting, PersonApplication
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
 from hp_portal.core.identity.passwords import hash_password
-from hp_portal.core.organizations.models import Organization, Payee
+from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.payees.models import Payee
 from hp_portal.core.staff.accounts import create_staff, ensure_role
 from hp_portal.database import PortalSession
 from hp_portal.scopes import OrganizationScope, WholeScope

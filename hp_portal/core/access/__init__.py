@@ -1,1 +1,1 @@
-"""Rules on routes, the one gate, Tax ID & NPI grants."""
+"""The door: rules on routes, the one gate, who is signed in."""

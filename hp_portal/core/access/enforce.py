@@ -89,7 +89,7 @@ def _page_asked_for() -> str:
 
 
 def _sign_in_first() -> ResponseReturnValue:
-    target = url_for("identity.sign_in", next=_page_asked_for())
+    target = url_for("account.sign_in", next=_page_asked_for())
     if request.headers.get("HX-Request") == "true":
         # A redirect would be followed by fetch and the sign-in page swapped into the middle of this one.
         response = current_app.make_response(("", 401))
@@ -147,7 +147,7 @@ def _refuse(verdict: Verdict) -> ResponseReturnValue:
     if verdict is Verdict.SIGN_IN:
         return _sign_in_first()
     if verdict is Verdict.TERMS:
-        return redirect_to(url_for("identity.terms", next=_page_asked_for()))
+        return redirect_to(url_for("account.terms", next=_page_asked_for()))
     if verdict is Verdict.NOT_FOUND:
         abort(404)
     if verdict is Verdict.NOT_GIVEN:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from hp_portal.core.access.rules import Rule
 from hp_portal.core.identity.actor import Actor
-from hp_portal.hookspecs import Application
+from hp_portal.hookspecs import Application, StaffLink
 
 
 class Verdict(enum.Enum):
@@ -24,11 +24,15 @@ class Verdict(enum.Enum):
 
 @dataclass
 class Directory:
-    """Which application declares which permission, and which blueprint belongs to which application."""
+    """Which application declares which permission, and which blueprint belongs to which application.
+
+    `staff_links` are the core's own places in the staff console.
+    """
 
     application_of_permission: dict[str, Application] = field(default_factory=dict)
     application_of_blueprint: dict[str, Application] = field(default_factory=dict)
     staff_permissions: dict[str, str] = field(default_factory=dict)
+    staff_links: tuple[StaffLink, ...] = ()
 
     def add(self, application: Application) -> None:
         for permission in application.permissions:

@@ -7,11 +7,11 @@ import datetime as dt
 import sqlalchemy as sa
 
 from hp_portal import clock
-from hp_portal.core.applications.models import ApplicationSetting, PersonApplication
 from hp_portal.core.identity.actor import TERMS_OF_USE, Actor, Limits, hash_token
+from hp_portal.core.identity.applications import ApplicationSetting, PersonApplication
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
+from hp_portal.core.identity.staff_roles import StaffRoleMember, StaffRolePermission
 from hp_portal.core.organizations.models import Organization
-from hp_portal.core.staff.models import StaffRoleMember, StaffRolePermission
 from hp_portal.database import PortalSession
 
 _who_is = (

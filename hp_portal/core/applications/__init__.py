@@ -1,1 +1,1 @@
-"""The Applications menu: what is enabled for whom."""
+"""The Applications menu, what is enabled for whom, mounting plugins."""

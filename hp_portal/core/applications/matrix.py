@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.audience import Audience
-from hp_portal.core.applications.models import ApplicationSetting
 from hp_portal.core.audit.record import record
 from hp_portal.core.identity.actor import Actor
+from hp_portal.core.identity.applications import ApplicationSetting
 from hp_portal.core.identity.models import Person
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import Application

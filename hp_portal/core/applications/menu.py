@@ -13,9 +13,8 @@ from hp_portal.audience import Audience
 from hp_portal.core.access.enforce import can, current_actor, directory, limits
 from hp_portal.core.access.gate import Verdict, decide
 from hp_portal.core.access.rules import Rule
-from hp_portal.core.applications.models import ApplicationSetting
 from hp_portal.core.identity.actor import Actor
-from hp_portal.core.staff.permissions import CORE_STAFF_LINKS
+from hp_portal.core.identity.applications import ApplicationSetting
 from hp_portal.database import PortalSession
 from hp_portal.hookspecs import Application
 from hp_portal.plugins import Plugins
@@ -64,7 +63,8 @@ def applications_menu(actor: Actor) -> list[MenuItem]:
 
 
 def staff_menu() -> list[MenuItem]:
-    links = (*CORE_STAFF_LINKS, *(link for application in plugins().applications for link in application.staff_links))
+    own = directory().staff_links
+    links = (*own, *(link for application in plugins().applications for link in application.staff_links))
     return [
         MenuItem(
             link.endpoint,

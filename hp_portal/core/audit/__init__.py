@@ -1,1 +1,1 @@
-"""The append-only record of who, when, what and why."""
+"""Writing the append-only record."""

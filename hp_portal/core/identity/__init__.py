@@ -1,1 +1,1 @@
-"""People, passwords, sign-in sessions, the terms of use."""
+"""People, passwords, sign-ins, staff roles, applications given and enabled."""

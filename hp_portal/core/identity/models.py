@@ -50,19 +50,6 @@ class SignIn(Base, scopes.Shared):
     user_agent: Mapped[str] = mapped_column(sa.String(300))
 
 
-class Attempt(Base, scopes.Shared):
-    """A failed try at a secret, counted by what it was aimed at and where it came from, whoever served it."""
-
-    __tablename__ = "attempt"
-    __shared__ = "counted before anybody is known"
-    __table_args__ = (sa.Index("ix_attempt_kind_subject_at", "kind", "subject", "at"),)
-
-    id: Mapped[key]
-    kind: Mapped[str] = mapped_column(sa.String(30))
-    subject: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
-    at: Mapped[dt.datetime]
-
-
 class Acceptance(Base, scopes.Shared):
     """Who accepted which version of an agreement, when, and from where."""
 

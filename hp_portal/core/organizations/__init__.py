@@ -1,1 +1,1 @@
-"""Organizations, provider types and payees (TIN + NPI)."""
+"""Organizations and their grants to payees."""

@@ -1,4 +1,4 @@
-"""Organizations that use the portal, and the payees the payer pays."""
+"""Organizations that use the portal, and their grants: which organization may see what is paid to which payee."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hp_portal import scopes
 from hp_portal.audience import Audience
 from hp_portal.database import Base, key
+
+# How an organization proved that a payee is its own.
+PROOFS = {
+    "check": "Check or EFT number",
+    "non_payment": "Non-payment notice number",
+    "payer": "Recorded by the health plan",
+}
 
 
 class Organization(Base, scopes.Scoped):
@@ -34,26 +41,26 @@ class Organization(Base, scopes.Scoped):
         return self.audience == Audience.BILLING
 
 
-class Payee(Base, scopes.Scoped):
-    """A TIN + NPI that the payer pays: the payer's own record, loaded by the payer."""
+class Grant(Base, scopes.OwnedByOrganization):
+    """An organization's access to a payee, from `granted_at` until `ended_at`."""
 
-    __tablename__ = "payee"
-    __table_args__ = (sa.UniqueConstraint("tin_hash", "npi", postgresql_nulls_not_distinct=True),)
+    __tablename__ = "access_grant"
+    __table_args__ = (
+        # At most one open grant for an organization and a payee.
+        sa.Index(
+            "uq_access_grant_open",
+            "organization_id",
+            "payee_id",
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        ),
+    )
 
     id: Mapped[key]
-    tin_sealed: Mapped[bytes]
-    tin_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
-    npi: Mapped[str | None] = mapped_column(sa.String(10), index=True)
-    vendor_number: Mapped[str] = mapped_column(sa.String(40), index=True)
-    name: Mapped[str] = mapped_column(sa.String(200))
-    provider_type: Mapped[str] = mapped_column(sa.String(20))
-    network_status: Mapped[str] = mapped_column(sa.String(20))
-    address: Mapped[str] = mapped_column(sa.String(400))
-    updated_at: Mapped[dt.datetime]
-
-    @classmethod
-    def scope_criterion(cls) -> sa.ColumnElement[bool]:
-        return cls.id.in_(scopes.granted_payees())
-
-
-NETWORK_STATUSES = ("contracted", "out of network", "national")
+    payee_id: Mapped[int] = mapped_column(sa.ForeignKey("payee.id"), index=True)
+    proof: Mapped[str] = mapped_column(sa.String(20))
+    granted_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    granted_at: Mapped[dt.datetime]
+    ended_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    ended_at: Mapped[dt.datetime | None]

@@ -9,11 +9,11 @@ from hp_portal import database, migrations
 from hp_portal.audience import Audience
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import current_actor
+from hp_portal.core.account.forms import SignInForm
+from hp_portal.core.account.views import how_ended
 from hp_portal.core.applications.blank import delegate_names, why_blank
 from hp_portal.core.applications.menu import applications_menu, plugins, staff_menu
 from hp_portal.core.identity.actor import Actor
-from hp_portal.core.identity.forms import SignInForm
-from hp_portal.core.identity.views import how_ended
 from hp_portal.core.pages.help_topics import find_topic, topics
 from hp_portal.core.web.render import db_session, page, redirect_to
 
@@ -28,7 +28,7 @@ def home() -> ResponseReturnValue:
         known = plugins().applications
         return page("pages/welcome.html", form=SignInForm(), applications=known, ended=how_ended())
     if not actor.terms_accepted:
-        return redirect_to(url_for("identity.terms"))
+        return redirect_to(url_for("account.terms"))
     if actor.is_staff:
         return page("staff/console.html", links=staff_menu())
     if menu := applications_menu(actor):

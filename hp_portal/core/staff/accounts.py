@@ -10,7 +10,7 @@ from hp_portal import clock
 from hp_portal.core.audit.record import record
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.passwords import hash_password
-from hp_portal.core.staff.models import StaffRole, StaffRoleMember, StaffRolePermission
+from hp_portal.core.identity.staff_roles import StaffRole, StaffRoleMember, StaffRolePermission
 from hp_portal.database import PortalSession
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from hp_portal.audience import Audience
-from hp_portal.core.access.models import Grant
-from hp_portal.core.applications.models import PersonApplication
 from hp_portal.core.audit.record import record
+from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Person, SignIn
-from hp_portal.core.organizations.identifiers import BadIdentifier, mask_tin, parse_npi, parse_tin
-from hp_portal.core.organizations.models import Organization, Payee
+from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.payees.identifiers import BadIdentifier, mask_tin, parse_npi, parse_tin
+from hp_portal.core.payees.models import Payee
 from hp_portal.database import PortalSession
 
 LIMIT = 50

@@ -11,12 +11,12 @@ from flask.typing import ResponseReturnValue
 from hp_portal.audience import Audience
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
-from hp_portal.core.access.models import PROOFS
+from hp_portal.core.activity.reading import ActivityFilter, event_kinds, search_activity
+from hp_portal.core.activity.views import newest_shown, steady_pages
 from hp_portal.core.applications import matrix
 from hp_portal.core.applications.menu import plugins, staff_menu
-from hp_portal.core.audit.reading import ActivityFilter, event_kinds, search_activity
 from hp_portal.core.audit.record import record
-from hp_portal.core.audit.views import newest_shown, steady_pages
+from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.staff import lookup
 from hp_portal.core.staff.forms import ActivityForm, LookupForm
 from hp_portal.core.web.paging import page_number

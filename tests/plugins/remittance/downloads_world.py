@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from hp_portal import clock
-from hp_portal.core.organizations.models import Payee
+from hp_portal.core.payees.models import Payee
 from hp_portal_plugins.remittance.models import (
     Adjustment,
     Claim,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from hp_portal.core.organizations.models import Payee
+from hp_portal.core.payees.models import Payee
 from hp_portal.settings import Payer
 from hp_portal_plugins.remittance.demo.writing import (
     ClaimText,

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from flask import Flask
 
 from hp_portal import demo
-from hp_portal.core.organizations.models import Organization, Payee
+from hp_portal.core.organizations.models import Organization
+from hp_portal.core.payees.models import Payee
 from hp_portal.hookspecs import DemoCheck
 from hp_portal_plugins.remittance.demo.loading import _payments, load_demo
 from hp_portal_plugins.remittance.demo.writing import FileText, PayeeText

@@ -156,7 +156,7 @@ def test_own_pages_do_not_lead_to_anothers_claims(two: Two) -> None:
 def test_what_is_seen_ends_with_the_grant(world: World, two: Two) -> None:
     client = two.mine.client
     assert client.get(url_of(two.own)).status_code == 200
-    from hp_portal.core.access.models import Grant
+    from hp_portal.core.organizations.models import Grant
 
     with world.session() as session:
         grant = session.query(Grant).filter(Grant.organization_id == two.mine.organization.id).one()

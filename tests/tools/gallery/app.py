@@ -39,12 +39,12 @@ ENDPOINTS = {
     "pages.help": "/help/",
     "pages.contact": "/contact",
     "pages.policies": "/policies",
-    "identity.sign_in": "/sign-in",
-    "identity.sign_out": "/sign-out",
-    "identity.keepalive": "/sign-in/keep-alive",
-    "identity.my_sign_ins": "/my-sign-ins",
-    "identity.change_password": "/change-password",
-    "audit.my_activity": "/my-activity",
+    "account.sign_in": "/sign-in",
+    "account.sign_out": "/sign-out",
+    "account.keepalive": "/sign-in/keep-alive",
+    "account.my_sign_ins": "/my-sign-ins",
+    "account.change_password": "/change-password",
+    "activity.my_activity": "/my-activity",
 }
 
 

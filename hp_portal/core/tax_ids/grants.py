@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from hp_portal import clock, scopes
-from hp_portal.core.access.models import Grant
 from hp_portal.core.audit.record import record
 from hp_portal.core.identity.actor import Actor
-from hp_portal.core.identity.attempts import check_attempts, count_failure, forget_failures
 from hp_portal.core.identity.models import Person
-from hp_portal.core.organizations.identifiers import mask_tin
-from hp_portal.core.organizations.models import Payee
+from hp_portal.core.limits.attempts import check_attempts, count_failure, forget_failures
+from hp_portal.core.organizations.models import Grant
+from hp_portal.core.payees.identifiers import mask_tin
+from hp_portal.core.payees.models import Payee
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import PayeeRef, PaymentProof, PortalEvent
 from hp_portal.plugins import Plugins

@@ -7,20 +7,14 @@ from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
-from hp_portal.core.access.forms import AddPayeeForm
-from hp_portal.core.access.grants import (
-    AlreadyLinked,
-    NotForBilling,
-    ProofRefused,
-    add_by_payment,
-    linked_payees,
-)
-from hp_portal.core.access.models import PROOFS
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.audit.record import record
-from hp_portal.core.identity.attempts import TooManyAttempts
-from hp_portal.core.identity.views import wait_words, with_retry_after
-from hp_portal.core.organizations.identifiers import parse_npi, parse_tin
+from hp_portal.core.limits.attempts import TooManyAttempts
+from hp_portal.core.limits.waiting import wait_words, with_retry_after
+from hp_portal.core.organizations.models import PROOFS
+from hp_portal.core.payees.identifiers import parse_npi, parse_tin
+from hp_portal.core.tax_ids.forms import AddPayeeForm
+from hp_portal.core.tax_ids.grants import AlreadyLinked, NotForBilling, ProofRefused, add_by_payment, linked_payees
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
 KEY = "tax-id-npi-access"
@@ -39,7 +33,7 @@ def index() -> ResponseReturnValue:
     rows = linked_payees(db)
     record(db, "tax-id-npi-access.grant.listed", shown=len(rows))
     db.commit()
-    return page("access/index.html", rows=rows, proofs=PROOFS, billing=the_actor().audience == "billing")
+    return page("tax_ids/index.html", rows=rows, proofs=PROOFS, billing=the_actor().audience == "billing")
 
 
 @blueprint.get("/add")
@@ -49,7 +43,7 @@ def add() -> ResponseReturnValue:
 
 
 def _add_page(form: AddPayeeForm, status: int) -> Response:
-    return page("access/add.html", form=form, billing=the_actor().audience == "billing", status=status)
+    return page("tax_ids/add.html", form=form, billing=the_actor().audience == "billing", status=status)
 
 
 @blueprint.post("/add")

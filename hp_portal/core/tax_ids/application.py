@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hp_portal.audience import Audience
-from hp_portal.core.access.views import KEY, READ, blueprint
+from hp_portal.core.tax_ids.views import KEY, READ, blueprint
 from hp_portal.hookspecs import Application, EventSpec, Permission, hookimpl
 
 

@@ -10,12 +10,12 @@ from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
-from hp_portal.core.audit.reading import Activity, own_activity
+from hp_portal.core.activity.reading import Activity, own_activity
 from hp_portal.core.audit.record import record
 from hp_portal.core.web.paging import Listing, page_number
 from hp_portal.core.web.render import db_session, page
 
-blueprint = Blueprint("audit", __name__)
+blueprint = Blueprint("activity", __name__)
 
 
 def newest_shown() -> int | None:
@@ -39,7 +39,7 @@ def steady_pages(listing: Listing[Activity], endpoint: str, **arguments: Any) ->
 def my_activity() -> ResponseReturnValue:
     db = db_session()
     number = page_number(request.args)
-    listing = steady_pages(own_activity(db, the_actor(), number, newest_shown()), "audit.my_activity")
+    listing = steady_pages(own_activity(db, the_actor(), number, newest_shown()), "activity.my_activity")
     record(db, "audit.own.viewed", page=number)
     db.commit()
-    return page("audit/my_activity.html", "activity", listing=listing)
+    return page("activity/my_activity.html", "activity", listing=listing)

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.audience import PROVIDER_TYPES
 from hp_portal.core.audit.record import record
-from hp_portal.core.organizations.identifiers import BadIdentifier, parse_npi, parse_tin
-from hp_portal.core.organizations.models import NETWORK_STATUSES, Payee
+from hp_portal.core.payees.identifiers import BadIdentifier, parse_npi, parse_tin
+from hp_portal.core.payees.models import NETWORK_STATUSES, Payee
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import PortalEvent
 

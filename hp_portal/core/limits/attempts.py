@@ -8,7 +8,7 @@ import math
 import sqlalchemy as sa
 
 from hp_portal import clock
-from hp_portal.core.identity.models import Attempt
+from hp_portal.core.limits.models import Attempt
 from hp_portal.database import PortalSession, lock
 
 

@@ -8,7 +8,7 @@ from flask_wtf import FlaskForm
 from wtforms import StringField
 from wtforms.validators import DataRequired, Length, ValidationError
 
-from hp_portal.core.organizations.identifiers import BadIdentifier, parse_npi, parse_tin
+from hp_portal.core.payees.identifiers import BadIdentifier, parse_npi, parse_tin
 from hp_portal.core.web.cleaning import one_line
 
 

@@ -11,28 +11,18 @@ from flask_login import login_user, logout_user
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import current_actor, limits, load_actor, safe_next, the_actor
 from hp_portal.core.access.who_is import touch
-from hp_portal.core.identity import signing_in
-from hp_portal.core.identity.attempts import TooManyAttempts
-from hp_portal.core.identity.forms import ChangePasswordForm, SignInForm, TermsForm
+from hp_portal.core.account import signing_in
+from hp_portal.core.account.forms import ChangePasswordForm, SignInForm, TermsForm
+from hp_portal.core.account.user_agents import describe_user_agent
 from hp_portal.core.identity.passwords import WeakPassword
-from hp_portal.core.identity.user_agents import describe_user_agent
+from hp_portal.core.limits.attempts import TooManyAttempts
+from hp_portal.core.limits.waiting import wait_words, with_retry_after
 from hp_portal.core.web.markdown import render_markdown
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.web.security import client_address
 
-blueprint = Blueprint("identity", __name__)
+blueprint = Blueprint("account", __name__)
 WRONG = "This user name and password do not go together. Check both, or ask your delegate for help."
-
-
-def wait_words(error: TooManyAttempts) -> str:
-    """How long to wait, as people say it: `1 minute`, `14 minutes`."""
-    return "1 minute" if error.minutes == 1 else f"{error.minutes} minutes"
-
-
-def with_retry_after(response: Response, error: TooManyAttempts) -> Response:
-    """Tell programs, too, how long to wait."""
-    response.headers["Retry-After"] = str(int(error.wait.total_seconds()) + 1)
-    return response
 
 
 def _too_many(error: TooManyAttempts) -> str:
@@ -50,7 +40,7 @@ def how_ended() -> str:
 
 
 def _sign_in_page(form: SignInForm, status: int = 200) -> Response:
-    return page("identity/sign_in.html", form=form, ended=how_ended() if status == 200 else "", status=status)
+    return page("account/sign_in.html", form=form, ended=how_ended() if status == 200 else "", status=status)
 
 
 @blueprint.get("/sign-in")
@@ -103,7 +93,7 @@ def sign_out() -> ResponseReturnValue:
     db.commit()
     logout_user()
     session.clear()
-    return redirect_to(url_for("identity.sign_in", ended="signed-out"))
+    return redirect_to(url_for("account.sign_in", ended="signed-out"))
 
 
 @blueprint.post("/sign-in/keep-alive")
@@ -121,7 +111,7 @@ def keepalive() -> Response:
 def my_sign_ins() -> ResponseReturnValue:
     actor = the_actor()
     rows = signing_in.open_sign_ins(db_session(), actor, settings())
-    return page("identity/my_sign_ins.html", rows=rows, actor=actor, describe=describe_user_agent)
+    return page("account/my_sign_ins.html", rows=rows, actor=actor, describe=describe_user_agent)
 
 
 @blueprint.post("/my-sign-ins/<int(max=9223372036854775807):sign_in_id>/end")
@@ -134,7 +124,7 @@ def end_sign_in(sign_in_id: int) -> ResponseReturnValue:
         abort(404)
     db.commit()
     flash("That session has been ended.", "good")
-    return redirect_to(url_for("identity.my_sign_ins"))
+    return redirect_to(url_for("account.my_sign_ins"))
 
 
 @blueprint.get("/change-password")
@@ -144,7 +134,7 @@ def change_password() -> ResponseReturnValue:
 
 
 def _password_page(form: ChangePasswordForm, status: int) -> Response:
-    return page("identity/change_password.html", form=form, min_length=settings().password_min_length, status=status)
+    return page("account/change_password.html", form=form, min_length=settings().password_min_length, status=status)
 
 
 @blueprint.post("/change-password")
@@ -180,7 +170,7 @@ def _terms_page(form: TermsForm, status: int = 200) -> Response:
     path = own or Path(__file__).parent / "terms.md"
     text = path.read_text(encoding="utf-8").replace("{payer}", settings().payer.name)
     return page(
-        "identity/terms.html",
+        "account/terms.html",
         form=form,
         text=render_markdown(text),
         version=settings().terms_version,

@@ -12,8 +12,8 @@ from hp_portal import clock, scopes
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.identity import passwords
 from hp_portal.core.identity.actor import TERMS_OF_USE, Actor, hash_token
-from hp_portal.core.identity.attempts import check_attempts, count_failure, forget_failures, take_back
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
+from hp_portal.core.limits.attempts import check_attempts, count_failure, forget_failures, take_back
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
 

@@ -1,0 +1,1 @@
+"""Payees (TIN + NPI): the payer's own record."""

@@ -1,0 +1,1 @@
+"""Tax ID & NPI access: an application of the core's own, through the same hooks as everybody's."""
