@@ -53,8 +53,9 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     database = Database(settings)
     database.install(app)
 
-    plugins = load_plugins({"tax_ids": tax_id_npi_access}, extra_plugins)
+    plugins = load_plugins({"tax_ids": tax_id_npi_access}, extra_plugins, settings.plugins_left_out)
     app.extensions["hp_portal.plugins"] = plugins
+    migrations.install(app, database, plugins)
     database.info["events"] = declare_events(plugins)
     database.info["dispatch"] = lambda event: list(plugins.collect("portal_event", event=event))
 
@@ -76,7 +77,6 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     mount_applications(app, plugins, directory)
     help_topics.install(app, plugins)
     mounting.check_rules(app, directory)
-    migrations.install(app, database, plugins)
     return app
 
 

@@ -13,6 +13,7 @@ from flask import Flask
 from hp_portal import demo, migrations, serving, worker
 from hp_portal.app import create_app
 from hp_portal.core.activity import sealing
+from hp_portal.core.applications import forgetting
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.identity.passwords import WeakPassword, check_acceptable
 from hp_portal.core.payees import importing as payee_files
@@ -115,21 +116,35 @@ def db() -> None:
 
 @db.command("upgrade")
 def db_upgrade() -> None:
-    """Bring the database to the newest schema, of the core and of every installed plugin."""
+    """Bring the database to the newest schema, of the core and of every installed plugin.
+
+    Each plugin's upgrade stands alone: one that fails is undone and named, and the others go on.
+    """
     app = the_app()
-    migrations.upgrade(app)
+    done = migrations.upgrade(app)
     with new_session("the matrix's cells of new applications") as session:
         start_settings(session, app.extensions["hp_portal.plugins"].applications)
         session.commit()
+    for note in done.notes:
+        click.echo(note, err=True)
+    if done.failed:
+        for key, reason in done.failed.items():
+            click.echo(f"The plugin {key} was not upgraded: {reason}", err=True)
+        raise click.ClickException("The database is up to date but for the plugins named above.")
     click.echo("The database is up to date.")
 
 
 @db.command("check")
 def db_check() -> None:
     """Fail when the migrated database and the models differ."""
-    found = migrations.differences(the_app())
-    for difference in found:
+    app = the_app()
+    for note in (*migrations.rolled_back(app).values(), *map(migrations.left_behind_note, migrations.left_behind(app))):
+        click.echo(note, err=True)
+    reasons, found = migrations.unready(app), migrations.differences(app)
+    for difference in (*reasons, *found):
         click.echo(str(difference), err=True)
+    if reasons:
+        raise click.ClickException("the database is not ready for this portal")
     if found:
         raise click.ClickException("the migrations do not lead to the models")
     click.echo("Migrations and models match.")
@@ -229,7 +244,7 @@ def plugins_list(as_json: bool) -> None:
             "name": state.name,
             "version": state.version,
             "application": state.application.label if state.application else "",
-            "state": "loaded" if state.loaded else "failed",
+            "state": "loaded" if state.loaded else "left out" if state.left_out else "failed",
             "error": state.error,
         }
         for state in found.states.values()
@@ -241,6 +256,29 @@ def plugins_list(as_json: bool) -> None:
         click.echo(
             f"{row['name']:<14} {row['version']:<10} {row['state']:<8} {row['application']}  {row['error']}".rstrip()
         )
+
+
+@plugins.command("forget")
+@click.argument("key")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def plugins_forget(key: str, yes: bool) -> None:
+    """Drop what the plugin KEY left after it was uninstalled: tables, settings, and who it was given to.
+
+    Its audit events stay.
+    """
+    app = the_app()
+    try:
+        with new_session(f"forget the plugin {key}") as session:
+            found = forgetting.what_is_left(session, app, key)
+            click.echo(f"Tables: {', '.join(found.tables) or 'none'}.")
+            click.echo(f"Settings: {found.settings}. Given to people: {found.given}.")
+            if not yes:
+                click.confirm(f"Drop all of this for good? Make a backup first. Forget {key}", abort=True)
+            forgetting.forget(session, app, key)
+            session.commit()
+    except forgetting.CannotForget as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{key} is forgotten.")
 
 
 @cli.group("audit")

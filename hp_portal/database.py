@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
@@ -193,16 +195,26 @@ def is_postgresql(session: Session) -> bool:
     return session.get_bind().dialect.name == "postgresql"
 
 
+def _lock_number(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+
+
 def lock(session: Session, name: str) -> None:
     """Hold a named lock until this transaction ends, so that check-then-write is done by one at a time.
 
     PostgreSQL: an advisory lock of that name. SQLite has one writer anyway: the write transaction starts here.
     """
     if is_postgresql(session):
-        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-        session.connection().execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+        statement = sa.text("SELECT pg_advisory_xact_lock(:number)")
+        session.connection().execute(statement, {"number": _lock_number(name)})
     else:
         start_writing(session)
+
+
+def schema_connection(session: Session) -> sa.Connection:
+    """The session's connection, in its write transaction, for dropping tables."""
+    start_writing(session)
+    return session.connection()
 
 
 def start_writing(session: Session) -> None:
@@ -215,6 +227,28 @@ def start_writing(session: Session) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def ping(session: Session) -> None:
-    """Raise when the database does not answer."""
-    session.execute(sa.text("SELECT 1").execution_options(unscoped="readiness"))
+@contextmanager
+def changing_schema(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """One transaction for a change of the schema, by one process at a time; undone when the block raises.
+
+    SQLite rebuilds a table to change it, which foreign keys would forbid: they are checked at the end instead.
+    """
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": _lock_number("schema")})
+            yield connection
+            connection.commit()
+            return
+        raw = cast(sqlite3.Connection, connection.connection.dbapi_connection)
+        raw.execute("PRAGMA foreign_keys=OFF")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                raise sa.exc.IntegrityError(
+                    "foreign_key_check", None, ValueError(f"rows of {broken[0]} lost their owner")
+                )
+            connection.commit()
+        finally:
+            connection.rollback()
+            raw.execute("PRAGMA foreign_keys=ON")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.resources
 import importlib.util
 import re
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +30,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class PluginState:
-    """One installed plugin as the staff's page shows it. `error` is the text of why it did not load or last failed."""
+    """One installed plugin as the staff's page shows it. `error` is the text of why it did not load or last failed.
+
+    `left_out` says that a setting keeps it out. `package` is the name of its module.
+    """
 
     name: str
     version: str
@@ -39,6 +41,13 @@ class PluginState:
     error: str = ""
     folder: Path | None = None
     application: Application | None = None
+    left_out: bool = False
+    package: str = ""
+
+    @property
+    def key(self) -> str:
+        """What its tables, jobs and settings are called after."""
+        return self.application.key if self.application else self.name
 
 
 @dataclass
@@ -65,7 +74,7 @@ class Plugins:
             name = implementation.plugin_name
             wanted = {key: arguments[key] for key in implementation.argnames}
             try:
-                with _savepoint(arguments.get("session")):
+                with confined(), _savepoint(arguments.get("session")):
                     answer = implementation.function(**wanted)
             except Exception as error:
                 self.failed(name, hook, error)
@@ -79,6 +88,15 @@ class Plugins:
                 return answer
         return None
 
+    def leave_out(self, name: str, reason: str) -> None:
+        """Take a plugin out as a whole before it is mounted: none of its pages, hooks or jobs."""
+        state = self.states[name]
+        log.error("plugin.left-out", plugin=name, reason=reason)
+        state.error = state.error or reason
+        state.loaded = False
+        if self.manager.has_plugin(name):
+            self.manager.unregister(name=name)
+
     def failed(self, name: str, hook: str, error: Exception) -> None:
         """Note a failure for the staff's page; the portal runs on."""
         log.error("plugin.failed", plugin=name, hook=hook, error=type(error).__name__, exc_info=error)
@@ -86,6 +104,21 @@ class Plugins:
             # What failed while it worked may quote the data it worked on; what failed to load does not.
             text = describe(error) if hook in LOADING else describe(error, with_text=False)
             state.error = f"{hook}: {text}"
+
+
+class Ended(Exception):
+    """A plugin tried to end the process: its cause is what it raised, such as SystemExit."""
+
+
+@contextmanager
+def confined() -> Iterator[None]:
+    """Run what a plugin brings: whatever it raises but KeyboardInterrupt comes out as an Exception."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise Ended(f"{type(error).__name__}: {error}") from error
 
 
 @contextmanager
@@ -99,15 +132,21 @@ def _savepoint(session: PortalSession | None) -> Iterator[None]:
         yield
 
 
-def describe(error: Exception, *, with_text: bool = True) -> str:
+def describe(error: BaseException, *, with_text: bool = True) -> str:
     """The failure as staff read it: what, and the innermost place."""
+    if isinstance(error, Ended) and error.__cause__:
+        error = error.__cause__
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error}{place}" if with_text else f"{type(error).__name__}{place}"
 
 
-def load_plugins(own: dict[str, ModuleType], extra: dict[str, object] | None = None) -> Plugins:
+def load_plugins(
+    own: dict[str, ModuleType], extra: dict[str, object] | None = None, left_out: Collection[str] = ()
+) -> Plugins:
     """Load the core's `own` applications, then what is installed; `extra` adds plugins by name, for tests.
+
+    Of those `left_out` not even the module is imported.
 
     A plugin that cannot be imported or asked for its application is kept as a state with its error. Raises
     ConfigurationError when two plugins claim one key.
@@ -119,20 +158,34 @@ def load_plugins(own: dict[str, ModuleType], extra: dict[str, object] | None = N
         _register(plugins, name, module, importlib.metadata.version("hp-portal"))
     for entry in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
         version = entry.dist.version if entry.dist else ""
+        if entry.name in left_out:
+            _leave_out(plugins, entry.name, version, _find_folder(entry.module))
+            continue
         try:
-            module = entry.load()
+            with confined():
+                module = entry.load()
         except Exception as error:
             if entry.name in plugins.states:
                 raise _two_plugins(entry.name) from error
-            state = PluginState(entry.name, version, loaded=False, folder=_find_folder(entry.module))
+            folder = _find_folder(entry.module)
+            state = PluginState(entry.name, version, loaded=False, folder=folder, package=entry.module)
             plugins.states[entry.name] = state
             plugins.failed(entry.name, "import", error)
         else:
             _register(plugins, entry.name, module, version)
     for name, plugin in (extra or {}).items():
+        if name in left_out:
+            _leave_out(plugins, name, "", _folder_of(plugin))
+            continue
         _register(plugins, name, plugin, "")
     _ask_applications(plugins)
     return plugins
+
+
+def _leave_out(plugins: Plugins, name: str, version: str, folder: Path | None) -> None:
+    if name in plugins.states:
+        raise _two_plugins(name)
+    plugins.states[name] = PluginState(name, version, loaded=False, folder=folder, left_out=True)
 
 
 def _two_plugins(name: str) -> ConfigurationError:
@@ -148,12 +201,17 @@ def _find_folder(module: str) -> Path | None:
     return Path(next(iter(spec.submodule_search_locations))) if spec and spec.submodule_search_locations else None
 
 
+def _folder_of(plugin: object) -> Path | None:
+    if isinstance(plugin, ModuleType) and plugin.__spec__ and plugin.__spec__.submodule_search_locations:
+        return Path(next(iter(plugin.__spec__.submodule_search_locations)))
+    return None
+
+
 def _register(plugins: Plugins, name: str, plugin: object, version: str) -> None:
     if name in plugins.states:
         raise _two_plugins(name)
-    state = plugins.states[name] = PluginState(name, version)
-    if isinstance(plugin, ModuleType) and plugin.__spec__ and plugin.__spec__.submodule_search_locations:
-        state.folder = Path(str(importlib.resources.files(plugin)))
+    state = plugins.states[name] = PluginState(name, version, package=getattr(plugin, "__name__", name))
+    state.folder = _folder_of(plugin)
     try:
         plugins.manager.register(plugin, name=name)
         plugins.manager.check_pending()

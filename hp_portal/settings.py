@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -73,6 +74,10 @@ class Settings(BaseSettings):
     log_format: str = Field("json", pattern="^(json|text)$")
     demo: bool = Field(False, description="Set by `hp-portal demo` alone.")
 
+    plugins_left_out: Annotated[
+        tuple[str, ...], NoDecode, Field(description="Installed plugins that are not loaded, by name, with commas.")
+    ] = ()
+
     idle_minutes: float = Field(15, gt=0)
     absolute_hours: float = Field(12, gt=0)
     password_min_length: int = Field(12, ge=8, description="NIST SP 800-63B: at least 8, 15 for passwords alone.")
@@ -84,6 +89,11 @@ class Settings(BaseSettings):
     terms_path: Path | None = Field(None, description="The payer's own terms of use as Markdown.")
     max_upload_mb: int = Field(256, ge=1)
     remittance_kept_months: int = Field(84, ge=1, description="How long payments can be looked up.")
+
+    @field_validator("plugins_left_out", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
     @classmethod
     def settings_customise_sources(

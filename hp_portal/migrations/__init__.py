@@ -1,81 +1,320 @@
-"""Schema migrations: one Alembic branch for the core and one for every installed plugin, enabled or not."""
+"""Schema migrations: the core's, and those of every installed plugin whether its application is enabled or not.
+
+Each has a chain of revisions and a version table of its own (chains.py). A plugin's upgrade is one transaction: when it fails, or
+touches tables that are not its own, it is undone, and the others go on.
+"""
 
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from typing import Any
 
+import sqlalchemy as sa
+from alembic import autogenerate, command
+from alembic.runtime.migration import MigrationContext
 from flask import Flask
-from flask_alembic import Alembic
 
-from hp_portal.database import Base, Database
-from hp_portal.plugins import Plugins
+from hp_portal.database import Base, Database, changing_schema
+from hp_portal.migrations.adopting import adopt_shared_table
+from hp_portal.migrations.chains import (
+    CORE,
+    HERE,
+    SUFFIX,
+    BadMigrations,
+    Chain,
+    chain_of,
+    core_tables,
+    owner_of,
+    prefix_of,
+    read,
+    tables_declared_in,
+)
+from hp_portal.plugins import Plugins, confined, describe
+from hp_portal.settings import ConfigurationError
 
-HERE = Path(__file__).parent
+
+@dataclass
+class Upgraded:
+    """What an upgrade did: `failed` says by plugin what went wrong, `notes` what was left as it is and why."""
+
+    failed: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class LeftBehind:
+    """What a plugin that is not installed left in the database."""
+
+    key: str
+    revision: str
+    tables: tuple[str, ...]
 
 
 def install(app: Flask, database: Database, plugins: Plugins) -> None:
-    """Put every installed plugin's `migrations/` on the path, as a branch named like its folder."""
-    locations = [
-        (name, str(state.folder / "migrations"))
-        for name, state in plugins.states.items()
-        if state.folder and (state.folder / "migrations").is_dir()
-    ]
-    app.config["ALEMBIC"] = {
-        "script_location": str(HERE),
-        "version_locations": [("core", str(HERE / "core")), *locations],
-    }
-    app.config["ALEMBIC_CONTEXT"] = {
-        "render_as_batch": True,
-        "compare_type": True,
-        # Server defaults are never used, and databases spell them differently.
-        "compare_server_default": False,
-    }
-    alembic = Alembic(run_mkdir=False, command_name="", metadatas=Base.metadata, engines=database.engine)
-    alembic.init_app(app)
-    # Flask-Alembic raises the level when it is made.
+    """Read every chain. A plugin whose migrations cannot be used is left out as a whole, with the reason in its state."""
+    core = Chain(CORE, HERE / CORE)
+    read(core)
+    chains = {CORE: core}
+    for state in plugins.states.values():
+        chain = chain_of(state)
+        if chain is None:
+            continue
+        chains[chain.key] = chain
+        if not chain.problem and state.loaded and (wrong := _misnamed(chain, state.package)):
+            chain.problem = wrong
+        if chain.problem:
+            plugins.leave_out(state.name, f"migrations: {chain.problem}")
+    app.extensions["hp_portal.chains"] = chains
+    app.extensions["hp_portal.database"] = database
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-def upgrade(app: Flask) -> None:
-    """Bring the database to the newest schema."""
-    with app.app_context():
-        app.extensions["alembic"].upgrade()
+def _misnamed(chain: Chain, package: str) -> str:
+    """Why the names of a plugin's tables will not do, or nothing."""
+    if taken := [table for table in core_tables() if table.startswith(chain.prefix)]:
+        return f"the portal's own table {min(taken)!r} starts with {chain.prefix!r}; choose another key"
+    foreign = {table for table in tables_declared_in(package) if not table.startswith(chain.prefix)}
+    return f"table {min(foreign)!r} must be called {chain.prefix}…" if foreign else ""
+
+
+def chains_of(app: Flask) -> dict[str, Chain]:
+    found: dict[str, Chain] = app.extensions["hp_portal.chains"]
+    return found
+
+
+def engine_of(app: Flask) -> sa.Engine:
+    database: Database = app.extensions["hp_portal.database"]
+    return database.engine
+
+
+def upgrade(app: Flask) -> Upgraded:
+    """Bring the database to the newest schema: the core's first, then each plugin's.
+
+    A failure of the core's raises; a plugin's is told in what is returned, and the others go on. Raises ConfigurationError
+    when the database is newer than the portal.
+    """
+    done, chains = Upgraded(), chains_of(app)
+    with changing_schema(engine_of(app)) as connection:
+        done.notes += adopt_shared_table(connection, chains)
+        applied = chains[CORE].applied(connection)
+        if applied and applied not in chains[CORE].revisions:
+            raise ConfigurationError(_newer_database(applied))
+        command.upgrade(chains[CORE].config(connection=connection), "head")
+    for chain in chains.values():
+        if chain.key == CORE or chain.left_out:
+            continue
+        if chain.problem:
+            done.failed[chain.key] = chain.problem
+            continue
+        try:
+            with confined(), changing_schema(engine_of(app)) as connection:
+                done.notes += _upgrade_plugin(chain, connection)
+        except Exception as error:
+            done.failed[chain.key] = str(error) if isinstance(error, BadMigrations) else describe(error)
+    done.notes += [left_behind_note(left) for left in left_behind(app)]
+    return done
+
+
+def _newer_database(revision: str) -> str:
+    return (
+        f"The database is at revision {revision}, which this version of the portal does not know. "
+        "Install the version that made it, or restore the backup from before the upgrade."
+    )
+
+
+def left_behind_note(left: LeftBehind) -> str:
+    return (
+        f"{left.key} is not installed; its revision {left.revision or 'none'} and {len(left.tables)} tables stay. "
+        f"`hp-portal plugins forget {left.key}` removes them."
+    )
+
+
+def _upgrade_plugin(chain: Chain, connection: sa.Connection) -> list[str]:
+    applied = chain.applied(connection)
+    if applied == chain.head:
+        return []
+    if applied and applied not in chain.revisions:
+        return [rolled_back_note(chain, applied)]
+    before = _shape(chain, connection)
+    command.upgrade(chain.config(connection=connection), "head")
+    after = _shape(chain, connection)
+    if changed := sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name)):
+        raise BadMigrations(
+            f"they change {changed[0]!r}; a plugin's migrations touch tables called {chain.prefix}… alone"
+        )
+    return []
+
+
+def rolled_back_note(chain: Chain, applied: str) -> str:
+    return (
+        f"{chain.key}: the database is at revision {applied}, which the installed version does not know. "
+        "It was rolled back; its tables stay as the newer version made them."
+    )
+
+
+def _shape(chain: Chain, connection: sa.Connection) -> dict[str, Any]:
+    """The tables that are not the chain's own, with their columns and indexes."""
+    inspector = sa.inspect(connection)
+    indexes = inspector.get_multi_indexes()
+    return {
+        table: (
+            [(column["name"], str(column["type"]), column["nullable"]) for column in columns],
+            sorted(str(index["name"]) for index in indexes.get((schema, table), ())),
+        )
+        for (schema, table), columns in inspector.get_multi_columns().items()
+        if not table.startswith(chain.prefix)
+    }
 
 
 def is_current(app: Flask) -> bool:
-    """Is the database at the newest revision of every branch? Needs an app context."""
-    alembic = app.extensions["alembic"]
-    scripts = alembic.script_directory
-    # A branch that another depends on has no row of its own, so what is applied includes what it depends on.
-    applied = {script.revision for script in scripts.get_all_current(alembic.migration_context.get_current_heads())}
-    return applied.issuperset(scripts.get_heads())
+    """Has the database the newest schema of the core and of every plugin in use?"""
+    return not unready(app)
 
 
-def differences(app: Flask) -> list[Any]:
-    """What the models have and the migrated database has not, or the reverse; empty when they match."""
-    with app.app_context():
-        found: list[Any] = app.extensions["alembic"].compare_metadata()
+def unready(app: Flask) -> list[str]:
+    """Why the database cannot serve this portal, in words; nothing when it can. Raises when it does not answer.
+
+    A plugin that was removed or rolled back is no reason.
+    """
+    reasons = []
+    with engine_of(app).connect() as connection:
+        for chain in chains_of(app).values():
+            if chain.left_out:
+                continue
+            if chain.problem:
+                reasons.append(f"the migrations of the plugin {chain.key} cannot be used: {chain.problem}")
+                continue
+            applied = chain.applied(connection)
+            if applied == chain.head:
+                continue
+            if applied and applied not in chain.revisions:
+                if chain.key == CORE:
+                    reasons.append(_newer_database(applied))
+                continue
+            reasons.append(f"the database needs `hp-portal db upgrade` ({chain.key})")
+    return reasons
+
+
+def rolled_back(app: Flask) -> dict[str, str]:
+    """What to say of plugins whose installed version is older than their tables, by key."""
+    found = {}
+    with engine_of(app).connect() as connection:
+        for chain in chains_of(app).values():
+            if chain.key != CORE and chain.usable:
+                applied = chain.applied(connection)
+                if applied and applied not in chain.revisions:
+                    found[chain.key] = rolled_back_note(chain, applied)
+    return found
+
+
+def left_behind(app: Flask) -> list[LeftBehind]:
+    """What plugins that are no longer installed left, found by their version tables."""
+    with engine_of(app).connect() as connection:
+        names = sa.inspect(connection).get_table_names()
+        prefixes = {name.removesuffix(SUFFIX) for name in names if name.endswith(f"_{SUFFIX}")}
+        installed = {chain.prefix for chain in chains_of(app).values()}
+        found = []
+        for prefix in sorted(prefixes - installed):
+            key = prefix.rstrip("_").replace("_", "-")
+            tables = tuple(sorted(_tables_of(prefix, names, prefixes | installed)))
+            found.append(LeftBehind(key, Chain(key, HERE).applied(connection), tables))
         return found
 
 
+def _tables_of(prefix: str, names: list[str], prefixes: set[str]) -> set[str]:
+    return {name for name in names if owner_of(name, prefixes) == prefix} - core_tables()
+
+
+def tables_of(app: Flask, key: str) -> list[str]:
+    """The tables in the database that belong to a plugin, installed or not, its version table among them."""
+    with engine_of(app).connect() as connection:
+        names = sa.inspect(connection).get_table_names()
+    prefixes = {name.removesuffix(SUFFIX) for name in names if name.endswith(f"_{SUFFIX}")}
+    prefixes |= {chain.prefix for chain in chains_of(app).values()} | {prefix_of(key)}
+    return sorted(_tables_of(prefix_of(key), names, prefixes))
+
+
+def drop_tables(connection: sa.Connection, names: Collection[str]) -> None:
+    """Drop tables in the connection's transaction, those that refer to others first."""
+    reflected = sa.MetaData()
+    reflected.reflect(connection, only=sorted(names))
+    reflected.drop_all(connection, tables=[reflected.tables[name] for name in names])
+
+
+def differences(app: Flask) -> list[Any]:
+    """What the models have and the migrated database has not, or the reverse; empty when they match.
+
+    Looks at the tables of the core and of the plugins in use, at the revision the database should have.
+    """
+    with engine_of(app).connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={"compare_type": True, "compare_server_default": False, "include_name": _compared(app)},
+        )
+        found: list[Any] = autogenerate.compare_metadata(context, _models_in_use(app))
+        return found
+
+
+def _models_in_use(app: Flask) -> sa.MetaData:
+    """The tables of the core and of loaded plugins: another's models may have been imported before it failed."""
+    plugins: Plugins = app.extensions["hp_portal.plugins"]
+    wanted = core_tables()
+    for state in plugins.states.values():
+        if state.loaded:
+            wanted |= tables_declared_in(state.package)
+    away = rolled_back(app)
+    prefixes = [chain.prefix for key, chain in chains_of(app).items() if key in away]
+    made = sa.MetaData(naming_convention=Base.metadata.naming_convention)
+    for table in Base.metadata.sorted_tables:
+        if table.name in wanted and not owner_of(table.name, prefixes):
+            table.to_metadata(made)
+    return made
+
+
+def _compared(app: Flask) -> Callable[..., bool]:
+    """Alembic's filter of what it looks at in the database: not what others left, nor plugins not in use."""
+    away = rolled_back(app)
+    aside = {
+        *(chain.prefix for key, chain in chains_of(app).items() if key != CORE and (not chain.usable or key in away)),
+        *(prefix_of(left.key) for left in left_behind(app)),
+        *_not_loaded(app),
+    }
+    prefixes = aside | {chain.prefix for chain in chains_of(app).values()}
+
+    def look(name: str | None, kind: str, _parents: object) -> bool:
+        if kind != "table" or name is None:
+            return True
+        return not name.endswith(SUFFIX) and (name in core_tables() or owner_of(name, prefixes) not in aside)
+
+    return look
+
+
+def _not_loaded(app: Flask) -> set[str]:
+    plugins: Plugins = app.extensions["hp_portal.plugins"]
+    return {prefix_of(state.key) for state in plugins.states.values() if not state.loaded}
+
+
 def make_revision(app: Flask, branch: str, message: str) -> str:
-    """Write a revision with what differs in the tables of a branch; returns its file."""
-    prefixes = tuple(f"{name}_" for name, _ in app.config["ALEMBIC"]["version_locations"] if name != "core")
+    """Write a revision with what differs in the tables of the core (`core`) or of a plugin; returns its file."""
+    chains = chains_of(app)
+    if branch not in chains:
+        raise ConfigurationError(
+            f"There are no migrations of {branch!r}. A plugin needs a folder migrations/ first. Known: {', '.join(chains)}."
+        )
+    chain = chains[branch]
+    prefixes = {one.prefix for one in chains.values()}
 
     def belongs(_object: object, name: str | None, kind: str, _reflected: bool, _compared: object) -> bool:
         if kind != "table" or name is None:
             return True
-        return not name.startswith(prefixes) if branch == "core" else name.startswith(f"{branch}_")
+        if name.endswith(SUFFIX):
+            return False
+        return name in core_tables() if branch == CORE else owner_of(name, prefixes) == chain.prefix
 
-    app.config["ALEMBIC_CONTEXT"]["include_object"] = belongs
-    first = {"depend": "core@head"} if branch != "core" and not _has_revisions(app, branch) else {}
-    with app.app_context():
-        made = app.extensions["alembic"].revision(message, branch=branch, **first)
-        return ", ".join(str(script.path) for script in made)
-
-
-def _has_revisions(app: Flask, branch: str) -> bool:
-    folder = dict(app.config["ALEMBIC"]["version_locations"])[branch]
-    return any(Path(folder).glob("*.py"))
+    with engine_of(app).connect() as connection:
+        config = chain.config(connection=connection, include_object=belongs)
+        made = command.revision(config, message, autogenerate=True, version_path=str(chain.folder))
+    scripts = made if isinstance(made, list) else [made]
+    return ", ".join(str(script.path) for script in scripts if script)

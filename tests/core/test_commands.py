@@ -170,3 +170,23 @@ def _has_seals(path: Path) -> bool:
     with closing(sqlite3.connect(path)) as connection:
         found: tuple[int] = connection.execute("SELECT count(*) FROM audit_sealed_row").fetchone()
     return found[0] > 0
+
+
+def test_forgetting_a_plugin_asks_first(folder: Path) -> None:
+    ok(run(folder, "db", "upgrade"))
+    without = "remittance"
+    refused = run(folder, "plugins", "forget", "remittance", "--yes")
+    assert refused.returncode == 1
+    assert "is installed" in refused.stderr
+    assert run(folder, "plugins", "forget", "remittance", HP_PORTAL_PLUGINS_LEFT_OUT=without).returncode == 1, (
+        "nobody answered"
+    )
+    said = ok(run(folder, "plugins", "forget", "remittance", "--yes", HP_PORTAL_PLUGINS_LEFT_OUT=without))
+    assert "remittance_payment" in said
+    assert "remittance is forgotten" in said
+    assert "match" in ok(run(folder, "db", "check", HP_PORTAL_PLUGINS_LEFT_OUT=without))
+    with sqlite3.connect(folder / "instance" / "hp_portal.sqlite") as connection:
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    assert "person" in names
+    assert not {name for name in names if name.startswith("remittance_")}
+    ok(run(folder, "db", "upgrade"))

@@ -15,6 +15,7 @@ CORE_EVENTS = (
     EventSpec("staff.person.created", "Created a staff account", ("person", "role")),
     EventSpec("staff.application.enabled", "Enabled an application", ("application", "audience")),
     EventSpec("staff.application.disabled", "Disabled an application", ("application", "audience")),
+    EventSpec("staff.plugin.forgotten", "Dropped what a plugin left", ("plugin", "tables", "given")),
     EventSpec("staff.people.searched", "Searched organizations and people", ("query", "found")),
     EventSpec("staff.organization.viewed", "Viewed an organization", ("organization",)),
     EventSpec("staff.activity.searched", "Searched activity", ("filters", "found")),

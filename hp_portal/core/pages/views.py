@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import structlog
 from flask import Blueprint, Response, abort, current_app, make_response, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import SQLAlchemyError
 
-from hp_portal import database, migrations
+from hp_portal import migrations
 from hp_portal.audience import Audience
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import current_actor
@@ -17,6 +19,7 @@ from hp_portal.core.identity.actor import Actor
 from hp_portal.core.pages.help_topics import find_topic, topics
 from hp_portal.core.web.render import db_session, page, redirect_to
 
+log = structlog.get_logger(__name__)
 blueprint = Blueprint("pages", __name__)
 
 
@@ -97,11 +100,13 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 @access.public
 def readyz() -> Response:
-    """The process can serve: the database answers and has the newest schema."""
-    database.ping(db_session())
-    if not migrations.is_current(current_app):
-        return _plain("the database needs `hp-portal db upgrade`\n", 503)
-    return _plain("ready\n", 200)
+    """The process can serve: the database answers and has the newest schema of the core and of every plugin in use."""
+    try:
+        reasons = migrations.unready(current_app)
+    except SQLAlchemyError:
+        log.exception("database.unreachable")
+        return _plain("the database does not answer\n", 503)
+    return _plain("\n".join([*reasons, ""]), 503) if reasons else _plain("ready\n", 200)
 
 
 def _plain(text: str, status: int) -> Response:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, abort, flash, request, url_for
+from flask import Blueprint, Response, abort, current_app, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
+from hp_portal import migrations
 from hp_portal.audience import Audience
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
@@ -61,7 +62,12 @@ def applications_set(application: str, audience: str) -> ResponseReturnValue:
 @blueprint.get("/plugins", endpoint="plugins")
 @access.staff("staff:plugins:read")
 def installed_plugins() -> ResponseReturnValue:
-    return page("staff/plugins.html", states=list(plugins().states.values()))
+    return page(
+        "staff/plugins.html",
+        states=list(plugins().states.values()),
+        rolled_back=migrations.rolled_back(current_app),
+        left_behind=migrations.left_behind(current_app),
+    )
 
 
 @blueprint.get("/organizations")

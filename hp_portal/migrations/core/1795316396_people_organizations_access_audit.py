@@ -14,8 +14,6 @@ from hp_portal.core.audit import triggers
 
 revision = "1795316396"
 down_revision = None
-branch_labels = ("core",)
-depends_on = None
 
 
 def upgrade() -> None:

@@ -13,8 +13,6 @@ import hp_portal.database
 
 revision = "1795316401"
 down_revision = None
-branch_labels = ("remittance",)
-depends_on = "1795316396"
 
 
 def upgrade() -> None:

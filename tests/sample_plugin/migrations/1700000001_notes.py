@@ -10,8 +10,6 @@ from alembic import op
 
 revision = "1700000001"
 down_revision = None
-branch_labels = ("sample",)
-depends_on = "core"
 
 
 def upgrade() -> None:

@@ -1,0 +1,59 @@
+"""Forgetting a plugin that was uninstalled: its tables, its settings, and to whom it was given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from flask import Flask
+
+from hp_portal import migrations
+from hp_portal.core.audit.record import record
+from hp_portal.core.identity.applications import ApplicationSetting, PersonApplication
+from hp_portal.database import PortalSession, schema_connection
+from hp_portal.migrations.chains import CORE
+from hp_portal.plugins import KEY, Plugins
+
+
+class CannotForget(Exception):
+    """The plugin is still installed, or there is nothing of it."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a plugin left: names of tables, and how many settings and people's applications."""
+
+    tables: tuple[str, ...]
+    settings: int
+    given: int
+
+
+def what_is_left(session: PortalSession, app: Flask, key: str) -> Left:
+    """What `forget` would drop. Raises CannotForget."""
+    if not KEY.fullmatch(key) or key == CORE:
+        raise CannotForget(f"{key!r} is no key of a plugin.")
+    plugins: Plugins = app.extensions["hp_portal.plugins"]
+    if any(key in (state.key, state.name) and not state.left_out for state in plugins.states.values()):
+        raise CannotForget(f"{key} is installed. Uninstall it first, or leave it out by HP_PORTAL_PLUGINS_LEFT_OUT.")
+    left = Left(
+        tuple(migrations.tables_of(app, key)),
+        _count(session, ApplicationSetting, key),
+        _count(session, PersonApplication, key),
+    )
+    if left == Left((), 0, 0):
+        raise CannotForget(f"There is nothing of a plugin {key!r} in the database.")
+    return left
+
+
+def _count(session: PortalSession, model: type[ApplicationSetting] | type[PersonApplication], key: str) -> int:
+    return session.scalar(sa.select(sa.func.count()).select_from(model).where(model.application == key)) or 0
+
+
+def forget(session: PortalSession, app: Flask, key: str) -> Left:
+    """Drop what the plugin left, audited. The record keeps its events. Raises CannotForget."""
+    left = what_is_left(session, app, key)
+    session.execute(sa.delete(ApplicationSetting).where(ApplicationSetting.application == key))
+    session.execute(sa.delete(PersonApplication).where(PersonApplication.application == key))
+    migrations.drop_tables(schema_connection(session), left.tables)
+    record(session, "staff.plugin.forgotten", plugin=key, tables=list(left.tables), given=left.given)
+    return left

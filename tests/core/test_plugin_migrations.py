@@ -1,0 +1,247 @@
+"""Migrations of plugins: removed, rolled back or broken, they concern their own tables and the portal runs on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from hp_portal import migrations
+from hp_portal.core.applications import forgetting
+from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.identity.applications import ApplicationSetting, PersonApplication
+from tests.conftest import MakeApp
+from tests.support.databases import Databases, database_of, prepare_database
+from tests.support.plugins import plugins_of, revision, table, write_plugin
+from tests.support.world import World
+
+FIRST = {"a1_first.py": revision("a1", table("claim_status_note"))}
+SECOND = FIRST | {"a2_second.py": revision("a2", table("claim_status_more"), after="a1")}
+
+
+def tables(app: Flask) -> set[str]:
+    return set(sa.inspect(database_of(app).engine).get_table_names())
+
+
+def ready(app: Flask) -> tuple[int, str]:
+    answer = app.test_client().get("/readyz")
+    return answer.status_code, answer.get_data(as_text=True)
+
+
+def plugins_page(app: Flask) -> str:
+    world = World(app)
+    world.staff("a.keeper", permissions=("staff:console:open", "staff:plugins:read"))
+    return world.sign_in("a.keeper").get("/staff/plugins").text
+
+
+def install(make_app: MakeApp, url: str, **plugins: ModuleType) -> Flask:
+    """An app with these plugins on a database brought up to date."""
+    app = make_app(url, extra_plugins={name.replace("_", "-"): module for name, module in plugins.items()})
+    prepare_database(app)
+    return app
+
+
+def test_a_removed_plugin_is_named_and_forgotten(database_url: str, make_app: MakeApp, tmp_path: Path) -> None:
+    claim_status = write_plugin(tmp_path, "claim-status", migrations=FIRST)
+    claim = write_plugin(tmp_path, "claim", migrations={"b1.py": revision("b1", table("claim_line"))})
+    with_both = install(make_app, database_url, claim_status=claim_status, claim=claim)
+    World(with_both).person("a.clerk", applications=("claim", "claim-status"))
+    with pytest.raises(forgetting.CannotForget, match="is installed"), World(with_both).session() as session:
+        forgetting.forget(session, with_both, "claim-status")
+
+    app = make_app(database_url)
+    assert ready(app) == (200, "ready\n")
+    notes = migrations.upgrade(app).notes
+    assert [note for note in notes if "claim-status is not installed; its revision a1" in note]
+    assert migrations.differences(app) == []
+    page = plugins_page(app)
+    assert "hp-portal plugins forget claim-status" in page
+    assert "claim_status_note" in page
+
+    with World(app).session() as session:
+        left = forgetting.forget(session, app, "claim")
+    assert left.tables == ("claim_alembic_version", "claim_line")
+    assert "claim_status_note" in tables(app), "another plugin's, though its name begins alike"
+    with World(app).session() as session:
+        forgetting.forget(session, app, "claim-status")
+    assert not {name for name in tables(app) if name.startswith("claim")}
+    with World(app).session() as session:
+        for model in (ApplicationSetting, PersonApplication):
+            assert not set(session.scalars(sa.select(model.application))) & {"claim", "claim-status"}
+        told = session.scalars(sa.select(AuditEvent.fields).where(AuditEvent.event == "staff.plugin.forgotten")).all()
+    assert '"plugin":"claim"' in told[0]
+    assert migrations.upgrade(app).notes == []
+
+
+@pytest.mark.parametrize("key", ["core", "", "staff", "remittance", "never-there", "../x"])
+def test_what_cannot_be_forgotten(key: str, sqlite_app: Flask) -> None:
+    before = tables(sqlite_app)
+    with pytest.raises(forgetting.CannotForget), World(sqlite_app).session() as session:
+        forgetting.forget(session, sqlite_app, key)
+    assert tables(sqlite_app) == before
+
+
+def test_a_plugin_that_was_rolled_back(database_url: str, make_app: MakeApp, tmp_path: Path) -> None:
+    install(make_app, database_url, claim_status=write_plugin(tmp_path / "new", "claim-status", migrations=SECOND))
+    old = write_plugin(tmp_path / "old", "claim-status", migrations=FIRST)
+    app = make_app(database_url, extra_plugins={"claim-status": old})
+    assert ready(app) == (200, "ready\n")
+    done = migrations.upgrade(app)
+    assert (done.failed, len(done.notes)) == ({}, 1)
+    assert "revision a2" in done.notes[0]
+    assert migrations.differences(app) == []
+    assert "claim_status_more" in tables(app)
+    assert "revision a2" in plugins_page(app)
+    World(app).person("a.clerk", applications=("claim-status",))
+    World(app).enable("claim-status", "physician")
+    assert World(app).sign_in("a.clerk").get("/apps/claim-status/").status_code == 200
+
+
+BAD: dict[str, tuple[dict[str, str], str]] = {
+    "no revision": ({"README.txt": "soon"}, "has no revision"),
+    "two of one id": ({"a.py": revision("a1"), "b.py": revision("a1")}, "two files are revision 'a1'"),
+    "two starts": ({"a.py": revision("a1"), "b.py": revision("b1")}, "not one chain"),
+    "two ends": (FIRST | {"b.py": revision("b1", after="a1"), "c.py": revision("c1", after="a1")}, "not one chain"),
+    "after another's": ({"a.py": revision("a1", after="1795316396")}, "not among the plugin's own"),
+    "depends on another's": ({"a.py": revision("a1", more='depends_on = "core"')}, "leave it out"),
+    "another's label": ({"a.py": revision("a1", more='branch_labels = ("remittance",)')}, "the label 'remittance'"),
+    "no Python": ({"a.py": "def ("}, "SyntaxError"),
+    "ends the process": ({"a.py": "raise SystemExit(3)"}, "SystemExit: 3"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_migrations_leave_the_plugin_out(case: str, sqlite_app: Flask, make_app: MakeApp, tmp_path: Path) -> None:
+    files, words = BAD[case]
+    url = sqlite_app.extensions["hp_portal.settings"].database_url
+    app = make_app(url, extra_plugins={"claim-status": write_plugin(tmp_path, "claim-status", migrations=files)})
+    assert words in plugins_of(app).states["claim-status"].error
+    status, text = ready(app)
+    assert status == 503
+    assert "the migrations of the plugin claim-status cannot be used" in text
+    assert words in text
+    done = migrations.upgrade(app)
+    assert words in done.failed["claim-status"]
+    assert words.split(":")[0].replace("'", "&#39;") in plugins_page(app)
+    World(app).person("a.clerk")
+    client = World(app).sign_in("a.clerk")
+    assert client.get("/apps/tax-id-npi-access/").status_code == 200
+    assert client.get("/apps/claim-status/").status_code == 404
+
+
+def test_a_label_of_its_own_is_fine(sqlite_app: Flask, make_app: MakeApp, tmp_path: Path) -> None:
+    files = {"a.py": revision("a1", more='branch_labels = ("claim_status",)')}
+    url = sqlite_app.extensions["hp_portal.settings"].database_url
+    app = make_app(url, extra_plugins={"claim-status": write_plugin(tmp_path, "claim-status", migrations=files)})
+    assert plugins_of(app).states["claim-status"].loaded
+    assert ready(app) == (503, "the database needs `hp-portal db upgrade` (claim-status)\n")
+
+
+def test_a_setting_leaves_a_plugin_out(sqlite_app: Flask, make_app: MakeApp, tmp_path: Path) -> None:
+    """Even one whose migrations are bad: the portal is ready again without uninstalling it."""
+    plugin = write_plugin(tmp_path, "claim-status", migrations={"a.py": "raise SystemExit(3)"})
+    url = sqlite_app.extensions["hp_portal.settings"].database_url
+    app = make_app(url, extra_plugins={"claim-status": plugin}, plugins_left_out="remittance, claim-status")
+    assert [key for key, state in plugins_of(app).states.items() if state.left_out] == ["remittance", "claim-status"]
+    assert ready(app) == (200, "ready\n")
+    assert migrations.upgrade(app).failed == {}
+    assert migrations.differences(app) == []
+    assert plugins_page(app).count("Left out") == 2
+    World(app).person("a.clerk")
+    client = World(app).sign_in("a.clerk")
+    assert client.get("/apps/remittance/").status_code == 404
+    assert client.get("/apps/tax-id-npi-access/").status_code == 200
+
+
+MODEL = """
+from hp_portal.api import Base, Shared, key
+from sqlalchemy.orm import Mapped
+
+class Thing{unique}(Base, Shared):
+    __tablename__ = "{table}"
+    __shared__ = "a trial"
+    id: Mapped[key]
+"""
+
+
+def test_tables_are_called_after_their_plugin(sqlite_app: Flask, make_app: MakeApp, tmp_path: Path) -> None:
+    body = MODEL.format(unique=abs(hash(tmp_path)), table="elsewhere_thing")
+    plugin = write_plugin(tmp_path, "claim-status", migrations=FIRST, body=body)
+    app = make_app(sqlite_app.extensions["hp_portal.settings"].database_url, extra_plugins={"claim-status": plugin})
+    assert "'elsewhere_thing' must be called claim_status_…" in plugins_of(app).states["claim-status"].error
+    assert migrations.differences(app) == []
+
+
+def test_a_key_that_the_portals_own_tables_begin_with(sqlite_app: Flask, make_app: MakeApp, tmp_path: Path) -> None:
+    plugin = write_plugin(tmp_path, "person", migrations={"a.py": revision("a1", table("person_x"))})
+    app = make_app(sqlite_app.extensions["hp_portal.settings"].database_url, extra_plugins={"person": plugin})
+    assert "choose another key" in plugins_of(app).states["person"].error
+
+
+STEPS_OUTSIDE = {
+    "a table of another name": table("elsewhere"),
+    "a column of the portal's": 'op.add_column("organization", sa.Column("trial", sa.Integer()))',
+    "an index on the portal's": 'op.create_index("ix_claim_status_name", "organization", ["name"])',
+    "a table of the portal's": 'op.drop_table("attempt")',
+    "failing half way": f"{table('claim_status_note')}; 1 / 0",
+    "ending the process half way": f"{table('claim_status_note')}; exit(1)",
+}
+
+
+@pytest.mark.parametrize("case", STEPS_OUTSIDE)
+def test_an_upgrade_that_fails_or_steps_outside_is_undone(
+    case: str, database_url: str, make_app: MakeApp, tmp_path: Path
+) -> None:
+    bad = write_plugin(tmp_path, "claim-status", migrations={"a.py": revision("a1", STEPS_OUTSIDE[case])})
+    good = write_plugin(tmp_path, "zeta", migrations={"z.py": revision("z1", table("zeta_thing"))})
+    app = make_app(database_url, extra_plugins={"claim-status": bad, "zeta": good})
+    before = tables(app)
+    columns = sa.inspect(database_of(app).engine).get_columns("organization")
+    done = migrations.upgrade(app)
+    assert done.failed.keys() == {"claim-status"}
+    assert tables(app) == before | {"zeta_thing", "zeta_alembic_version"}
+    assert len(sa.inspect(database_of(app).engine).get_columns("organization")) == len(columns)
+
+
+def test_readyz_has_words_when_the_database_does_not_answer(make_app: MakeApp) -> None:
+    app = make_app("postgresql://nobody@127.0.0.1:1/none")
+    assert ready(app) == (503, "the database does not answer\n")
+
+
+def test_a_database_newer_than_the_portal(database_url: str, make_app: MakeApp) -> None:
+    app = make_app(database_url)
+    with database_of(app).engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = 'f9'"))
+    status, text = ready(app)
+    assert status == 503
+    assert "revision f9, which this version of the portal does not know" in text
+
+
+def test_one_version_table_for_all_is_split(
+    database_kind: str, databases: Databases, tmp_path: Path, make_app: MakeApp
+) -> None:
+    """As it was: a plugin's row stood for the core's that it depended on, and a removed plugin's row stayed."""
+    url = databases.new_empty(database_kind, tmp_path)
+    app = make_app(url)
+    migrations.upgrade(app)
+    core, remittance = (migrations.chains_of(app)[key] for key in ("core", "remittance"))
+    with database_of(app).engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = :head"), {"head": remittance.head})
+        connection.execute(sa.text("INSERT INTO alembic_version VALUES (:head), ('1700000001')"), {"head": core.head})
+        connection.execute(sa.text("DROP TABLE remittance_alembic_version"))
+    done = migrations.upgrade(app)
+    assert done.notes == ["Revision 1700000001 belongs to no installed plugin; its tables stay as they are."]
+    with database_of(app).engine.connect() as connection:
+        assert (core.applied(connection), remittance.applied(connection)) == (core.head, remittance.head)
+    databases.drop(url)
+
+
+@pytest.fixture(autouse=True)
+def no_trial_modules() -> object:
+    yield
+    for name in [name for name in sys.modules if name.startswith("trial_plugin_")]:
+        del sys.modules[name]
