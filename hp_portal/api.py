@@ -14,7 +14,7 @@ from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.identifiers import BadIdentifier, mask_tin, parse_npi, parse_tin
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.web.formats import show_date, show_datetime, show_money
-from hp_portal.core.web.paging import Listing, page_number
+from hp_portal.core.web.listing import Column, Listing, Order, PastTheEnd, Sorting, page_number, page_of
 from hp_portal.core.web.render import db_session, page, redirect_to, settings, wants_fragment
 from hp_portal.database import Base, BigId, Database, PortalSession, is_postgresql, key, lock
 from hp_portal.hookspecs import (
@@ -49,6 +49,7 @@ __all__ = [
     "BadIdentifier",
     "Base",
     "BigId",
+    "Column",
     "Database",
     "DemoCheck",
     "DocumentError",
@@ -56,11 +57,13 @@ __all__ = [
     "Grant",
     "Job",
     "Listing",
+    "Order",
     "Organization",
     "OrganizationScope",
     "OwnedByOrganization",
     "OwnedByOrganizationOrPayer",
     "PaidTo",
+    "PastTheEnd",
     "Payee",
     "PayeeRef",
     "Payer",
@@ -72,6 +75,7 @@ __all__ = [
     "Scoped",
     "Settings",
     "Shared",
+    "Sorting",
     "StaffLink",
     "Who",
     "WholeScope",
@@ -88,6 +92,7 @@ __all__ = [
     "now",
     "page",
     "page_number",
+    "page_of",
     "parse_npi",
     "parse_tin",
     "record",

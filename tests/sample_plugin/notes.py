@@ -7,7 +7,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hp_portal.api import (
     Base,
+    Column,
     DemoCheck,
+    Listing,
+    Order,
     Organization,
     OwnedByOrganization,
     Payee,
@@ -15,7 +18,9 @@ from hp_portal.api import (
     PaymentProof,
     PortalEvent,
     PortalSession,
+    Sorting,
     key,
+    page_of,
     record,
 )
 
@@ -27,6 +32,21 @@ class Note(Base, OwnedByOrganization):
 
     id: Mapped[key]
     text: Mapped[str] = mapped_column(sa.Text())
+
+
+LIST = Sorting(
+    (Column("number", "Number", Note.id, "number"), Column("text", "Note", Note.text)), default="number", tie=Note.id
+)
+
+
+def list_notes(session: PortalSession, order: Order) -> Listing[Note]:
+    """One page of the notes one may see."""
+    return page_of(session, sa.select(Note), order)
+
+
+def find_note(session: PortalSession, note_id: int) -> Note | None:
+    """A note, or None when there is none that one may see."""
+    return session.get(Note, note_id)
 
 
 def write_note(session: PortalSession, organization_id: int, text: str) -> Note:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import click
-import sqlalchemy as sa
 from flask import Blueprint, abort, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.api import access, db_session, page, redirect_to, the_actor
 
-from .notes import Note, write_note
+from .notes import LIST, find_note, list_notes, write_note
 
 blueprint = Blueprint("sample", __name__)
 staff_blueprint = Blueprint("sample_staff", __name__)
@@ -19,16 +18,17 @@ public_blueprint = Blueprint("sample_public", __name__)
 @blueprint.get("/")
 @access.requires("sample:note:read")
 def index() -> ResponseReturnValue:
-    return page("sample/index.html", "notes", notes=db_session().scalars(sa.select(Note).order_by(Note.id)).all())
+    listing = list_notes(db_session(), LIST.read(request.args)).at("sample.index")
+    return page("sample/index.html", "notes", listing=listing)
 
 
 @blueprint.get("/notes/<int:note_id>")
 @access.requires("sample:note:read")
 def note(note_id: int) -> ResponseReturnValue:
-    found = db_session().get(Note, note_id)
+    found = find_note(db_session(), note_id)
     if found is None:
         abort(404)
-    return page("sample/index.html", "notes", notes=[found])
+    return page("sample/note.html", note=found)
 
 
 @blueprint.post("/")
@@ -45,8 +45,7 @@ def write() -> ResponseReturnValue:
 @staff_blueprint.get("/count")
 @access.staff("sample:note:count")
 def count() -> ResponseReturnValue:
-    notes = db_session().scalars(sa.select(Note).order_by(Note.id)).all()
-    return page("sample/count.html", notes=notes)
+    return page("sample/count.html", notes=list_notes(db_session(), LIST.read({})).total)
 
 
 @public_blueprint.get("/about")

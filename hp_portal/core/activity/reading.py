@@ -15,7 +15,7 @@ from hp_portal.core.audit.record import EventRegistry
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
-from hp_portal.core.web.paging import Listing
+from hp_portal.core.web.listing import Listing, page_of
 from hp_portal.database import PortalSession
 
 PAGE = 50
@@ -54,18 +54,10 @@ def _listing(
     registry: EventRegistry = session.info["events"]
     if newest is not None:
         where = [*where, AuditEvent.id <= newest]
-    total = session.scalar(sa.select(sa.func.count(AuditEvent.id)).where(*where)) or 0
-    rows = session.execute(
-        sa.select(AuditEvent, Person.name, Organization.name)
-        .outerjoin(Person, Person.id == AuditEvent.person_id)
-        .outerjoin(Organization, Organization.id == AuditEvent.organization_id)
-        .where(*where)
-        .order_by(AuditEvent.id.desc())
-        .limit(PAGE)
-        .offset((number - 1) * PAGE)
-    ).all()
-    found = [
-        Activity(
+
+    def activity(row: Any) -> Activity:
+        event, person, organization = row
+        return Activity(
             event.id,
             event.at,
             event.event,
@@ -77,9 +69,16 @@ def _listing(
             person or "",
             organization or "",
         )
-        for event, person, organization in rows
-    ]
-    return Listing(found, number, PAGE, total)
+
+    rows = (
+        sa.select(AuditEvent, Person.name, Organization.name)
+        .outerjoin(Person, Person.id == AuditEvent.person_id)
+        .outerjoin(Organization, Organization.id == AuditEvent.organization_id)
+        .where(*where)
+        .order_by(AuditEvent.id.desc())
+    )
+    count = sa.select(sa.func.count(AuditEvent.id)).where(*where)
+    return page_of(session, rows, number, count=count, size=PAGE, make=activity)
 
 
 def own_activity(session: PortalSession, actor: Actor, number: int, newest: int | None = None) -> Listing[Activity]:

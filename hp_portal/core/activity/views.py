@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.activity.reading import Activity, own_activity
 from hp_portal.core.audit.record import record
-from hp_portal.core.web.paging import Listing, page_number
+from hp_portal.core.web.listing import Listing, page_number
 from hp_portal.core.web.render import db_session, page
 
 blueprint = Blueprint("activity", __name__)
@@ -29,9 +28,7 @@ def steady_pages(listing: Listing[Activity], endpoint: str, **arguments: Any) ->
     newest = newest_shown()
     if newest is None and listing.rows:
         newest = listing.rows[0].id
-    return dataclasses.replace(
-        listing, url_for_page=lambda number: url_for(endpoint, **arguments, page=number, newest=newest)
-    )
+    return listing.at(endpoint, **arguments, newest=newest)
 
 
 @blueprint.get("/my-activity")

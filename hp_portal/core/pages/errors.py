@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
 import sqlalchemy as sa
 import structlog
 from flask import Flask, Response, current_app, g, make_response, render_template, request
@@ -10,6 +13,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from hp_portal.core.access.enforce import NotGiven, NotValidated, the_actor
 from hp_portal.core.applications.blank import delegate_names
+from hp_portal.core.web.listing import PastTheEnd
 from hp_portal.core.web.render import db_session, wants_fragment
 
 log = structlog.get_logger(__name__)
@@ -19,9 +23,14 @@ log = structlog.get_logger(__name__)
 DATABASE_GONE = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
 
-def error_response(code: int, detail: str | None = None, retry_after: int | None = None) -> Response:
-    """The error page, or the fragment where htmx asked for a part of a page."""
-    context = {"code": code, "detail": detail, "retry_after": retry_after}
+def error_response(
+    code: int, detail: str | None = None, retry_after: int | None = None, actions: Sequence[tuple[str, str]] = ()
+) -> Response:
+    """The error page, or the fragment where htmx asked for a part of a page.
+
+    `actions`: where to go instead, as pairs of label and address.
+    """
+    context = {"code": code, "detail": detail, "retry_after": retry_after, "actions": actions}
     if wants_fragment():
         body = render_template("errors/fragment.html", **context)
     else:
@@ -36,7 +45,7 @@ def error_response(code: int, detail: str | None = None, retry_after: int | None
 def _bare(code: int) -> Response:
     """When even the page around an error may fail."""
     template = "errors/fragment.html" if wants_fragment() else "errors/bare.html"
-    context = {"code": code, "detail": None, "retry_after": None, "request_id": g.get("request_id", "")}
+    context = {"code": code, "detail": None, "retry_after": None, "actions": (), "request_id": g.get("request_id", "")}
     response = make_response(current_app.jinja_env.get_template(template).render(**context), code)
     response.vary.update(("HX-Request", "HX-Request-Type"))
     return response
@@ -77,6 +86,13 @@ def install(app: Flask) -> None:
             "The form was too old to be accepted, probably because you signed in again since it was opened. "
             "Go back: what you typed should still be there. Reload the page if sending it again does not work.",
         )
+
+    @app.errorhandler(PastTheEnd)
+    def past_the_end(error: PastTheEnd) -> Response:
+        kept = [(name, value) for name, value in request.args.items(multi=True) if name != "page"]
+        first = f"{request.path}?{urlencode(kept)}" if kept else request.path
+        pages = "1 page" if error.pages == 1 else f"{error.pages:,} pages"
+        return error_response(404, f"There is no such page: the list has {pages}.", actions=[("First page", first)])
 
     @app.errorhandler(NotGiven)
     def not_given(_error: NotGiven) -> Response:

@@ -20,7 +20,7 @@ from hp_portal.core.audit.record import record
 from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.staff import lookup
 from hp_portal.core.staff.forms import ActivityForm, LookupForm
-from hp_portal.core.web.paging import page_number
+from hp_portal.core.web.listing import page_number
 from hp_portal.core.web.render import db_session, page, redirect_to, settings, wants_fragment
 
 blueprint = Blueprint("staff", __name__, url_prefix="/staff")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, abort, request, url_for
@@ -175,11 +176,7 @@ def _whole_payment(db: PortalSession, found: Payment) -> dict[str, Any]:
 
 
 def _listing(found: Listing[Any], payment_id: int, wanted: claims.Wanted, token: str) -> Listing[Any]:
-    if found.number > found.pages:
-        abort(404)
-    return Listing(
-        found.rows, found.number, found.size, found.total, lambda number: _url(payment_id, wanted, token, page=number)
-    )
+    return replace(found, address=lambda page=1: _url(payment_id, wanted, token, page=page))
 
 
 def _url(payment_id: int, wanted: claims.Wanted, token: str, *, sort: str | None = None, page: int = 1) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from flask import Response, abort, request, url_for
+from flask import Response, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
@@ -173,10 +173,8 @@ def _url(values: dict[str, str], sort: str, number: int = 1) -> str:
 
 
 def _listing(found: Listing[Row], address: Callable[[int], str]) -> Listing[Row]:
-    """The listing with addresses for its pages; a page beyond the last does not exist."""
-    if found.number > found.pages:
-        abort(404)
-    return replace(found, url_for_page=address)
+    """The listing with addresses for its pages."""
+    return replace(found, address=lambda page=1: address(page))
 
 
 def _sorts(values: dict[str, str], sort: str) -> dict[str, tuple[str, str | None]]:

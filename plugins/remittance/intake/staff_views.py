@@ -16,6 +16,7 @@ from hp_portal.api import (
     now,
     page,
     page_number,
+    page_of,
     record,
     redirect_to,
     the_actor,
@@ -43,15 +44,13 @@ def _imports_page(form: UploadForm, status: int = 200) -> Response:
 def _imports(number: int) -> Listing[Any]:
     """Files, newest first, with who imported them."""
     db = db_session()
-    rows = db.execute(
+    rows = (
         sa.select(RemittanceFile, Person.name)
         .outerjoin(Person, Person.id == RemittanceFile.imported_by_id)
         .order_by(RemittanceFile.id.desc())
-        .limit(_PAGE)
-        .offset((number - 1) * _PAGE)
-    ).all()
-    total = db.scalar(sa.select(sa.func.count()).select_from(RemittanceFile)) or 0
-    return Listing(list(rows), number, _PAGE, total, lambda asked: url_for("remittance_staff.imports", page=asked))
+    )
+    listing: Listing[Any] = page_of(db, rows, number, size=_PAGE)
+    return listing.at("remittance_staff.imports")
 
 
 def _active_uploads() -> list[Any]:
@@ -116,9 +115,7 @@ def file_report(file_id: int) -> ResponseReturnValue:
 def payees_not_on_record() -> ResponseReturnValue:
     db, number = db_session(), page_number(request.args)
     rows, total = unknown_payees(db, _PAGE, (number - 1) * _PAGE)
-    listing = Listing(
-        rows, number, _PAGE, total, lambda asked: url_for("remittance_staff.payees_not_on_record", page=asked)
-    )
+    listing = Listing(rows, number, _PAGE, total).at("remittance_staff.payees_not_on_record")
     record(db, "remittance.unknown-payees.viewed", page=number, shown=len(rows))
     db.commit()
     return page("remittance/staff/unknown_payees.html", "payees", listing=listing)
