@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 from flask import Flask
 
-from hp_portal import demo, migrations, serving, worker
+from hp_portal import backup, demo, migrations, serving, worker
 from hp_portal.app import create_app
 from hp_portal.core.activity import sealing
 from hp_portal.core.applications import forgetting
@@ -156,6 +157,42 @@ def db_check() -> None:
 def db_revision(branch: str, message: str) -> None:
     """Write a migration for what BRANCH (core, or a plugin's name) changed in its models."""
     click.echo(migrations.make_revision(the_app(), branch, message))
+
+
+@cli.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+def backup_command(file: Path) -> None:
+    """Write the whole database to FILE, a new file, while the portal runs."""
+    database: Database = the_app().extensions["hp_portal.database"]
+    try:
+        backup.back_up(database.engine, file)
+    except backup.BackupFailed as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{file} holds the whole database, {file.stat().st_size:,} bytes.")
+    click.echo(
+        "HP_PORTAL_DATA_KEY and HP_PORTAL_SECRET_KEY are not in it. Keep them somewhere else: without the data key"
+    )
+    click.echo("neither Tax IDs nor remittance files can be read.")
+
+
+@cli.command("restore")
+@click.argument("file", type=click.Path(path_type=Path))
+def restore_command(file: Path) -> None:
+    """Fill an empty database with a backup, then check its schema and its audit record."""
+    try:
+        found = backup.restore(the_app(), file)
+    except backup.BackupFailed as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{file} is restored.")
+    if found.audit is None:
+        click.echo("Its schema is not this version's. Run `hp-portal db upgrade`, then `hp-portal audit verify`.")
+    elif found.audit.broken:
+        raise click.ClickException(
+            f"the audit record does not hold: {found.audit.broken}. Either it was changed, or HP_PORTAL_DATA_KEY does "
+            "not list the key that sealed it."
+        )
+    else:
+        click.echo(f"Schema: up to date. Audit: {found.audit.sealed} events sealed. Head: {found.audit.head}")
 
 
 @cli.group("payees")

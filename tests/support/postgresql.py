@@ -124,6 +124,7 @@ class PostgresServer:
             for parent in (self.folder, self.folder.parent):
                 parent.chmod(0o755)
             os.chown(self.folder, self._as["user"], self._as["group"])
+        (self.folder / "programs").write_text(str(binaries))
         self._run(
             str(binaries / "initdb"),
             *("-D", str(self.data), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"),
@@ -133,6 +134,11 @@ class PostgresServer:
             file.write(options + f"unix_socket_directories = '{self.folder}'\n")
         log = str(self.folder / "log")
         self._run(str(binaries / "pg_ctl"), "-D", str(self.data), "-l", log, "-w", "-t", str(PATIENCE), "-s", "start")
+
+    @property
+    def programs(self) -> Path:
+        """The folder of the running server's own pg_dump, pg_restore and so on."""
+        return Path((self.folder / "programs").read_text())
 
     def stop(self) -> None:
         """End the server, if it was started, and wait for it; its data is not needed any more."""

@@ -1,0 +1,151 @@
+"""Backup and restore of the whole database: one file, made while the portal runs.
+
+An SQLite database is copied by SQLite's online backup, a PostgreSQL database by `pg_dump` and `pg_restore`, which must be
+on the PATH in the server's version. The file holds all data and neither of the two keys.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from flask import Flask
+from psycopg.conninfo import make_conninfo
+
+from hp_portal import migrations
+from hp_portal.core.activity import sealing
+from hp_portal.database import Database
+from hp_portal.scopes import WholeScope
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+# How the files of each kind begin.
+SIGNS = {SQLITE: b"SQLite format 3\0", POSTGRESQL: b"PGDMP"}
+# Whoever owns the database that is restored into owns what is in it.
+OPTIONS = ("--no-owner", "--no-privileges")
+
+
+class BackupFailed(Exception):
+    """Nothing was written, or nothing restored; the text is for the person at the terminal."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was found in the database after restoring: is its schema the newest, and does the audit chain hold?
+
+    `audit` is None where the schema is not the newest: the record cannot be read then.
+    """
+
+    current: bool
+    audit: sealing.Verification | None
+
+
+def back_up(engine: sa.Engine, target: Path) -> None:
+    """Write the database to `target`, a new file that its owner alone may read. Raises BackupFailed."""
+    if target.exists():
+        raise BackupFailed(f"{target} exists already. Choose another name.")
+    with _written_whole(target) as partial:
+        if engine.dialect.name == SQLITE:
+            source = Path(engine.url.database or "")
+            if not source.is_file():
+                raise BackupFailed(f"There is no database at {source}.")
+            with closing(sqlite3.connect(source)) as original, closing(sqlite3.connect(partial)) as copy:
+                original.backup(copy)
+                copy.execute("PRAGMA journal_mode=DELETE")  # one file, with nothing beside it
+        else:
+            _run("pg_dump", engine, "--format=custom", *OPTIONS, f"--file={partial}")
+
+
+def restore(app: Flask, source: Path) -> Restored:
+    """Fill the empty database of `app` with a backup, and look at what is in it then. Raises BackupFailed."""
+    database: Database = app.extensions["hp_portal.database"]
+    engine = database.engine
+    _check_kind(source, engine.dialect.name)
+    if sa.inspect(engine).get_table_names():
+        raise BackupFailed(
+            "The database is not empty, and nothing was changed. Restore into a new one: name it in "
+            "HP_PORTAL_DATABASE_URL, or move the old one away first."
+        )
+    if engine.dialect.name == SQLITE:
+        _restore_sqlite(source, Path(engine.url.database or ""))
+    else:
+        _run("pg_restore", engine, "--exit-on-error", "--single-transaction", *OPTIONS, after=(str(source),))
+    engine.dispose()
+    with app.app_context():
+        current = migrations.is_current(app)
+        if not current:
+            return Restored(False, None)
+        with database.new_session(WholeScope("verifying what was restored")) as session:
+            return Restored(True, sealing.verify(session))
+
+
+@contextmanager
+def _written_whole(target: Path) -> Iterator[Path]:
+    """A file beside `target` that takes its name once everything is in it."""
+    partial = target.with_name(target.name + ".partial")
+    try:
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError as error:
+        raise BackupFailed(
+            f"{partial} exists: another backup is being written, or one was interrupted. Delete it in that case."
+        ) from error
+    except OSError as error:
+        raise BackupFailed(f"{partial} cannot be written: {error.strerror}.") from error
+    try:
+        yield partial
+        os.replace(partial, target)
+    except (OSError, sqlite3.Error) as error:
+        raise BackupFailed(f"The backup was not written: {error}.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _check_kind(source: Path, kind: str) -> None:
+    try:
+        with source.open("rb") as file:
+            start = file.read(max(map(len, SIGNS.values())))
+    except OSError as error:
+        raise BackupFailed(f"{source} cannot be read: {error.strerror}.") from error
+    found = next((name for name, sign in SIGNS.items() if start.startswith(sign)), None)
+    if found is None:
+        raise BackupFailed(f"{source} is not a backup that `hp-portal backup` has made.")
+    if found != kind:
+        raise BackupFailed(f"{source} is a backup of a {found} database; HP_PORTAL_DATABASE_URL names {kind}.")
+
+
+def _restore_sqlite(source: Path, target: Path) -> None:
+    try:
+        with closing(sqlite3.connect(source)) as backup, closing(sqlite3.connect(target)) as copy:
+            (answer,) = backup.execute("PRAGMA quick_check(1)").fetchone()
+            if answer != "ok":
+                raise BackupFailed(f"{source} is damaged, and nothing was restored: {answer}")
+            backup.backup(copy)
+    except sqlite3.Error as error:
+        raise BackupFailed(f"{source} cannot be restored: {error}.") from error
+
+
+def _run(program: str, engine: sa.Engine, *options: str, after: tuple[str, ...] = ()) -> None:
+    """Run one of PostgreSQL's programs on the engine's database. The password travels in the environment."""
+    _, given = engine.dialect.create_connect_args(engine.url)
+    given = {name: value for name, value in given.items() if isinstance(value, str | int)}
+    password = str(given.pop("password", ""))
+    command = [program, *options, f"--dbname={make_conninfo(**given)}", *after]
+    path = shutil.which(program)
+    if path is None:
+        raise BackupFailed(
+            f"{program} is not on the PATH. Install PostgreSQL's client programs in the server's version (Debian: "
+            f"postgresql-client), or run this where they are:\n  {shlex.join(command)}"
+        )
+    environment = {**os.environ, **({"PGPASSWORD": password} if password else {})}
+    result = subprocess.run(  # noqa: S603 - a program found on the PATH, with arguments that no shell reads
+        [path, *command[1:]], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, check=False
+    )
+    if result.returncode:
+        raise BackupFailed(f"{program} failed: {result.stderr.strip()}")
