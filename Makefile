@@ -5,6 +5,8 @@ BIN = $(VENV)/bin
 WORKERS ?= auto
 TESTS ?=
 PORT ?= 8350
+# What an installation is made from besides the locks.
+BUILT = pyproject.toml setup.py plugins/remittance/x12/_fast_lines.c
 
 .DEFAULT_GOAL := help
 
@@ -13,9 +15,9 @@ help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 # The demo needs only what a deployment needs; a full environment will do as well.
-$(VENV)/runs: requirements.lock pyproject.toml
+$(VENV)/runs: requirements.lock $(BUILT)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@sum=$$(cat requirements.lock pyproject.toml | cksum); \
+	@sum=$$(cat requirements.lock $(BUILT) | cksum); \
 	if [ "$$sum" != "$$(cat $@ 2>/dev/null)" ]; then \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . && \
@@ -30,9 +32,9 @@ demo: $(VENV)/runs ## Run the demo payer: database, data, web server and worker 
 venv: $(VENV)/installed ## Make the virtual environment from the hash-checked lock
 
 # The stamp keeps the lock's checksum: a fresh checkout's file times mean nothing.
-$(VENV)/installed: requirements-dev.lock pyproject.toml
+$(VENV)/installed: requirements-dev.lock $(BUILT)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@sum=$$(cat requirements-dev.lock pyproject.toml | cksum); \
+	@sum=$$(cat requirements-dev.lock $(BUILT) | cksum); \
 	if [ "$$sum" != "$$(cat $@ 2>/dev/null)" ]; then \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . && \

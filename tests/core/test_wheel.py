@@ -16,6 +16,9 @@ from tests.support.processes import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = {"hp_portal": "hp_portal", "plugins": "hp_portal_plugins", "templates": "hp_portal/templates"}
+COMPILED = ("*.so", "*.pyd")
+PIP = ("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--disable-pip-version-check")
+IS_IT_COMPILED = "from hp_portal_plugins.remittance.x12 import compiled; print(compiled.fast_lines is not None)"
 IN_THE_FOLDER = Path(__file__).with_name("serve_from_wheel.py")
 
 
@@ -29,16 +32,26 @@ def run(*command: str, cwd: Path, **environment: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy: building in the tree leaves files there that come back in the next wheel."""
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy: building in the tree leaves files there that come back in the next wheel."""
     copy = tmp_path_factory.mktemp("source")
     for folder in FOLDERS:
-        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__", *COMPILED))
+    for file in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, copy)
-    out = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), ".", cwd=copy)
+    return copy
+
+
+def build(source: Path, out: Path, **environment: str) -> Path:
+    command = (sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), ".")
+    run(*command, cwd=source, **environment)
+    shutil.rmtree(source / "build", ignore_errors=True)
     return next(out.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(source, tmp_path_factory.mktemp("dist"))
 
 
 def test_the_wheel_s_files_are_the_tree_s(wheel: Path) -> None:
@@ -48,8 +61,10 @@ def test_the_wheel_s_files_are_the_tree_s(wheel: Path) -> None:
         f"{target}/{path.relative_to(ROOT / folder)}"
         for folder, target in FOLDERS.items()
         for path in (ROOT / folder).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".c"
     }
+    tree = {path for path in tree if not path.endswith((".so", ".pyd"))}
+    inside = {path for path in inside if not path.endswith((".so", ".pyd"))}
     assert sorted(tree - inside) == []
     assert sorted(inside - tree) == []
     assert {entry.split("/")[0] for entry in inside} == {"hp_portal", "hp_portal_plugins"}
@@ -60,8 +75,7 @@ def test_the_installed_wheel_serves(wheel: Path, tmp_path: Path) -> None:
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     elsewhere.mkdir()
     shutil.copy(IN_THE_FOLDER, elsewhere)
-    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--disable-pip-version-check")
-    run(*pip, "--root-user-action=ignore", "--target", str(site), str(wheel), cwd=elsewhere)
+    run(sys.executable, *PIP, "--root-user-action=ignore", "--target", str(site), str(wheel), cwd=elsewhere)
     assert {path.name for path in site.iterdir() if ".dist-info" not in path.name} - {"bin", "__pycache__"} == {
         "hp_portal",
         "hp_portal_plugins",
@@ -85,3 +99,30 @@ def test_the_installed_wheel_serves(wheel: Path, tmp_path: Path) -> None:
         "/help/signing-in": "200 text/html",
         "/static/portal.bundle.css": "200 text/css",
     }
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler (cc)")
+def test_a_wheel_built_with_a_compiler_has_the_compiled_part(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        compiled = [entry for entry in archive.namelist() if entry.endswith((".so", ".pyd"))]
+    assert [entry.rsplit("/", 1)[0] for entry in compiled] == ["hp_portal_plugins/remittance/x12"]
+    assert "-cp311-abi3-" in wheel.name
+
+
+def test_a_wheel_for_every_machine_has_none(source: Path, tmp_path: Path) -> None:
+    wheel = build(source, tmp_path, HP_PORTAL_PURE="1")
+    assert wheel.name.endswith("-py3-none-any.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert not [entry for entry in archive.namelist() if entry.endswith((".so", ".pyd"))]
+
+
+def test_without_a_compiler_it_installs_all_the_same(source: Path, tmp_path: Path) -> None:
+    """As a minimal system does it: from the sources, with nothing that compiles."""
+    no_compiler = str(tmp_path / "no-such-compiler")
+    run(
+        sys.executable, *PIP, "--no-build-isolation", "--root-user-action=ignore", "--target", str(tmp_path / "site"),
+        str(source), cwd=tmp_path, CC=no_compiler, LDSHARED=no_compiler,
+    )  # fmt: skip
+    shutil.rmtree(source / "build", ignore_errors=True)
+    said = run(sys.executable, "-c", IS_IT_COMPILED, cwd=tmp_path, PYTHONPATH=str(tmp_path / "site"))
+    assert said.split() == ["False"]

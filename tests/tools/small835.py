@@ -1,8 +1,12 @@
 """A small good file of three checks, written out, and ways to bend it: what the reader's tests start from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 
+import pytest
+
+from hp_portal_plugins.remittance.x12 import compiled
 from hp_portal_plugins.remittance.x12.reader import read
 from hp_portal_plugins.remittance.x12.records import FileSummary, Transaction
 
@@ -144,10 +148,20 @@ def encode(text: str, end: str = "~\n", encoding: str = "latin-1") -> bytes:
 
 
 def parse(data: bytes, block: int = 1 << 20) -> tuple[list[Transaction], FileSummary]:
-    """What the reader makes of a file."""
+    """What the reader makes of a file: the same with the compiled part, where that was built, as without it."""
     *transactions, summary = read(BytesIO(data), block=block)
+    with pure_python():
+        assert [*read(BytesIO(data), block=block)] == [*transactions, summary]
     assert isinstance(summary, FileSummary)
     return [found for found in transactions if isinstance(found, Transaction)], summary
+
+
+@contextmanager
+def pure_python() -> Iterator[None]:
+    """The reader as it is where its compiled part was not built."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "fast_lines", None)
+        yield
 
 
 def rules(transactions: Iterable[Transaction], summary: FileSummary | None = None) -> list[str]:

@@ -9,6 +9,7 @@ an unlooked-at place makes the segments seen fewer than the segments there are; 
 with `careful`, each layout worked out afresh (see `transaction`).
 """
 
+from . import compiled
 from .check_reader import CheckReader
 from .money import DECIMALS, WHOLE, cents
 from .records import LINE
@@ -28,6 +29,8 @@ class Body(CheckReader):
         dates, element, line_start = syntax.dates, syntax.element, syntax.line_start
         known_layouts, all_lines, payment_number = self.head_layouts, self.rows.lines, self.number
         add_claim, whole_dollars, fractions = self.add_claim, WHOLE, DECIMALS
+        fast = compiled.fast_lines is not None and not self.careful and element.isascii()
+        read_lines = self._fast_lines if fast else self._lines
         for number, text in enumerate(texts, 1):
             lines = text.rsplit(line_start)  # finds from the right, which is twice as quick as from the left
             elements = lines[0].split(element)
@@ -58,7 +61,7 @@ class Body(CheckReader):
                     more = self.more(elements, layout.kept)
             adjusted = self.claim_adjustments(elements, layout, number) if layout.triplets else 0
             before = len(all_lines)
-            change = self._lines(lines, number)
+            change = read_lines(lines, number)
             adjusted = None if adjusted is None or change is None else adjusted + change
 
             try:
@@ -98,10 +101,30 @@ class Body(CheckReader):
                 )
             )  # fmt: skip
 
-    def _lines(self, texts: list[str], claim: int) -> int | None:
+    def _fast_lines(self, texts: list[str], claim: int) -> int | None:
+        """As `_lines`, with the usual lines read by the compiled part."""
+        assert compiled.fast_lines is not None
+        syntax = self.syntax
+        number, total = 1, 0
+        complete = True
+        while True:
+            number, change, segments = compiled.fast_lines.read_lines(
+                self.more, texts, number, self.number, claim, syntax.element, syntax.lines.plans, syntax.dates,
+                syntax.procedures, syntax.units, self.rows.lines, self.rows.adjustments,
+            )  # fmt: skip
+            self.segments += segments
+            total += change
+            if number >= len(texts):
+                return total if complete else None
+            unusual = self._lines(texts, claim, number, number + 1)
+            complete = complete and unusual is not None
+            total += unusual or 0
+            number += 1
+
+    def _lines(self, texts: list[str], claim: int, first: int = 1, stop: int | None = None) -> int | None:
         """Reads a claim's service lines: the marked texts after each SVC; the first text is the claim's own head.
 
-        The sum of their CAS in cents, None when one is not readable.
+        All lines, or those from `first` up to `stop`. The sum of their CAS in cents, None when one is not readable.
         """
         syntax = self.syntax
         dates, procedures, known_units, element = syntax.dates, syntax.procedures, syntax.units, syntax.element
@@ -109,7 +132,7 @@ class Body(CheckReader):
         payment_number, whole_dollars, fractions = self.number, WHOLE, DECIMALS
         total: int | None = 0
         segments = 0
-        for number in range(1, len(texts)):
+        for number in range(first, len(texts) if stop is None else stop):
             elements = texts[number].split(element)
             for layout in known_layouts.get(len(elements), ()):
                 if layout.names(elements) == layout.expected:

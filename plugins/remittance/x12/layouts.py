@@ -15,6 +15,7 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import Any
 
+from . import compiled
 from .codes import PAYMENT_SEGMENTS
 
 ABSENT = -1
@@ -25,6 +26,8 @@ _QUALIFIED_IN_LINE = frozenset({"DTM", "REF", "AMT", "LQ"})
 _QUALIFIED_IN_HEAD = frozenset({"DTM", "NM1", "AMT"})
 _SPECIAL = frozenset({"SE", "PLB", "LX", "TS2", "TS3"})
 _CLAIM_DATES = {"232": 0, "233": 1, "050": 2, "036": 3}
+_MOST_PLANNED = 128
+"""Elements of the longest line that the compiled part reads."""
 _REMARKS = {"MOA": range(3, 8), "MIA": (5, 20, 21, 22, 23)}
 
 Fetch = Callable[[list[str]], tuple[Any, ...]]
@@ -53,6 +56,7 @@ class Layout:
     starts: tuple[int, ...]
     segments: int  # the CLP or SVC included
     unusual: bool  # has more than the hot path reads itself
+    plan: object = None  # a line's, for `compiled`: the same places in C, when nothing is unusual but `kept`
     subscriber: Fetch | None = None
     corrected: Fetch | None = None
     submitted: Fetch | None = None
@@ -71,6 +75,7 @@ class Layouts:
         self.build = build
         self.mark = mark
         self.known: dict[int, list[Layout]] = {}
+        self.plans: dict[int, list[object]] = {}
         self.count = 0
 
     def learn(self, elements: list[str]) -> Layout:
@@ -80,6 +85,8 @@ class Layouts:
         if self.count < self._MOST and len(same_length) < self._MOST_OF_A_LENGTH:
             same_length.append(layout)
             self.count += 1
+            if layout.plan is not None:
+                self.plans.setdefault(len(elements), []).append(layout.plan)
         return layout
 
 
@@ -137,13 +144,20 @@ class _Walk:
         # itemgetter gives a tuple only for two places or more; the empty string at the end is always the same.
         checked = self.checked if len(self.checked) > 1 else [*self.checked, ABSENT, ABSENT]
         names = itemgetter(*checked)
+        expected = names(self.elements)
+        plain_triplets = tuple((group, reason, amount) for group, reason, amount, _ in self.triplets) if plain else ()
+        unread = len(self.remarks) > 1 or self.special or any(more.values())
+        plan = None
+        if compiled.fast_lines and plain and not unread and not self.unknown and len(self.elements) <= _MOST_PLANNED:
+            plan = compiled.fast_lines.line_plan(
+                len(self.elements), len(self.starts) + 1, tuple(checked), expected, tuple(places), plain_triplets,
+                tuple(self.kept),
+            )  # fmt: skip
         return Layout(
             names=names,
-            expected=names(self.elements),
+            expected=expected,
             values=itemgetter(*places),
-            plain_triplets=tuple((group, reason, amount) for group, reason, amount, _ in self.triplets)
-            if plain
-            else (),
+            plain_triplets=plain_triplets,
             triplets=() if plain else tuple(self.triplets),
             remarks=tuple(self.remarks) if len(self.remarks) > 1 else (),
             kept=tuple(self.kept),
@@ -151,7 +165,8 @@ class _Walk:
             unknown=tuple(self.unknown),
             starts=self.starts,
             segments=len(self.starts) + 1,
-            unusual=bool(len(self.remarks) > 1 or self.kept or self.special or any(more.values())),
+            unusual=bool(unread or self.kept),
+            plan=plan,
             **more,
         )
 

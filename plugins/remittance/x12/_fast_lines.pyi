@@ -1,0 +1,30 @@
+from collections.abc import Callable
+from typing import Any
+
+VERSION: int
+
+def line_plan(
+    elements: int,
+    segments: int,
+    checked: tuple[int, ...],
+    expected: tuple[str, ...],
+    values: tuple[int, ...],
+    triplets: tuple[tuple[int, int, int], ...],
+    kept: tuple[tuple[int, int], ...],
+    /,
+) -> object: ...
+def read_lines(
+    more: Callable[..., str],
+    texts: list[str],
+    first: int,
+    payment: int,
+    claim: int,
+    element: str,
+    plans: dict[int, list[object]],
+    dates: dict[str, str],
+    procedures: dict[str, Any],
+    units: dict[str, str],
+    lines: list[Any],
+    adjustments: list[Any],
+    /,
+) -> tuple[int, int, int]: ...
