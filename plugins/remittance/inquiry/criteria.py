@@ -9,9 +9,10 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from ..keys import plain
+from ..keys import number_key, plain
 
 _AMOUNT = re.compile(r"^([0-9]{1,12})(?:\.([0-9]{1,2}))?$")
 
@@ -27,10 +28,27 @@ class NotReadable(ValueError):
 
 
 @dataclass(frozen=True)
+class CheckNumber:
+    """A payment's number as it was typed, and the key by which it is compared; both empty when none was typed."""
+
+    typed: str = ""
+    key: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> CheckNumber:
+        """The number in what somebody typed; of something very long, its beginning."""
+        typed = plain(text[:MOST_READ])
+        return cls(typed, number_key(typed))
+
+    def __bool__(self) -> bool:
+        return bool(self.typed)
+
+
+@dataclass(frozen=True)
 class PaymentCriteria:
     """What a payment must be like. Amounts are cents, both ends of a span belong to it; None and empty: any."""
 
-    number: str = ""
+    number: CheckNumber = CheckNumber()
     issued_from: dt.date | None = None
     issued_to: dt.date | None = None
     amount_min: int | None = None
@@ -38,17 +56,15 @@ class PaymentCriteria:
     payee: int | None = None
     zero: bool = False
 
-    def __bool__(self) -> bool:
-        return self != _ANY
-
     @property
     def only_number(self) -> bool:
         return bool(self.number) and self == PaymentCriteria(number=self.number)
 
-    def for_url(self) -> dict[str, str]:
+    @cached_property
+    def url_values(self) -> Mapping[str, str]:
         """The criteria as a query string has them."""
         values = {
-            "number": self.number,
+            "number": self.number.typed,
             "issued_from": self.issued_from.isoformat() if self.issued_from else "",
             "issued_to": self.issued_to.isoformat() if self.issued_to else "",
             "amount_min": show_plain(self.amount_min),
@@ -57,9 +73,6 @@ class PaymentCriteria:
             "zero": "1" if self.zero else "",
         }
         return {name: value for name, value in values.items() if value}
-
-
-_ANY = PaymentCriteria()
 
 
 @dataclass(frozen=True)
@@ -89,11 +102,6 @@ def read_amount(text: str | None) -> int | None:
 def show_plain(cents: int | None) -> str:
     """`1234.50`, as a field and a URL hold it."""
     return "" if cents is None else f"{cents // 100}.{cents % 100:02d}"
-
-
-def read_number(arguments: Mapping[str, Any]) -> str:
-    """The number searched for; of something very long, its beginning."""
-    return plain(str(arguments.get("number", ""))[:MOST_READ])
 
 
 def read_sort(arguments: Mapping[str, Any]) -> str:

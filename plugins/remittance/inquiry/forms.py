@@ -11,7 +11,7 @@ from wtforms.validators import Length, Optional, ValidationError
 from wtforms.widgets import TextInput
 
 from ..keys import number_key, plain
-from .criteria import ClaimCriteria, NotReadable, PaymentCriteria, read_amount, show_plain
+from .criteria import CheckNumber, ClaimCriteria, NotReadable, PaymentCriteria, read_amount, show_plain
 
 _DATE = "Enter a date as month, day and year."
 
@@ -77,7 +77,7 @@ class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
     def validate_amount_max(self, field: Field) -> None:
         _later(self.amount_min, field, "This amount is lower than the first one.")
 
-    def criteria(self, number: str) -> PaymentCriteria:
+    def criteria(self, number: CheckNumber) -> PaymentCriteria:
         """What was asked for; valid once the form is."""
         return PaymentCriteria(
             number,

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from hp_portal.api import BadIdentifier, PortalSession, parse_npi
+import sqlalchemy as sa
 
-from ..keys import number_key
-from . import search
+from hp_portal.api import BadIdentifier, Payee, PortalSession, parse_npi
+
+from ..models import Claim
+from .criteria import CheckNumber
 
 # ASC X12 005010X221A1, TRN02: at most 50 characters.
 LONGEST = 50
@@ -31,22 +33,22 @@ class Problem(StrEnum):
     LETTERS = "letters"
 
 
-def what_is_wrong(session: PortalSession, number: str) -> Problem | None:
+def what_is_wrong(session: PortalSession, number: CheckNumber) -> Problem | None:
     """What a number that found nothing looks like instead, or None when it looks like a payment's."""
-    key = number_key(number)
+    key, typed = number.key, number.typed
     if not key:
         return Problem.EMPTY
     if len(key) > LONGEST:
         return Problem.TOO_LONG
-    if search.claim_is_called(session, number):
+    if _claim_is_called(session, key):
         return Problem.CLAIM
-    if _looks_like_npi(number) or re.fullmatch(r"\d{2}-\d{7}|\d{3}-\d{2}-\d{4}", number.strip()):
+    if _looks_like_npi(typed) or re.fullmatch(r"\d{2}-\d{7}|\d{3}-\d{2}-\d{4}", typed):
         return Problem.TIN_OR_NPI
-    if search.is_own_identifier(session, number):
+    if _is_own_identifier(session, typed):
         return Problem.TIN_OR_NPI
     if not key.removeprefix("NP").isdigit():
         return Problem.LETTERS
-    if len(key.removeprefix("NP")) < SHORTEST and len(re.sub(r"\D", "", number)) < SHORTEST:
+    if len(key.removeprefix("NP")) < SHORTEST and len(re.sub(r"\D", "", typed)) < SHORTEST:
         return Problem.TOO_SHORT
     return None
 
@@ -57,3 +59,17 @@ def _looks_like_npi(number: str) -> bool:
     except BadIdentifier:
         return False
     return True
+
+
+def _claim_is_called(session: PortalSession, key: str) -> bool:
+    """Is this the number of a claim, or of a patient's account or membership, that one may see?"""
+    columns = (Claim.payer_control_key, Claim.patient_control_key, Claim.member_key)
+    found = sa.select(Claim.claim).where(sa.or_(*(column == key for column in columns))).limit(1)
+    return session.scalar(found) is not None
+
+
+def _is_own_identifier(session: PortalSession, number: str) -> bool:
+    """Is this the TIN or NPI of a payee one may see?"""
+    digits = "".join(filter(str.isdigit, number))
+    condition = sa.or_(Payee.npi == digits, Payee.tin_hash.in_(session.vault.digests(digits, "tin")))
+    return session.scalar(sa.select(Payee.id).where(condition).limit(1)) is not None

@@ -86,7 +86,7 @@ def find_payments(session: PortalSession, criteria: PaymentCriteria, sort: str, 
     """One page of the payments that fit; `number` is the page, `sort` one of `SORTS`, with `-` for descending."""
     where = _conditions(criteria)
     if criteria.only_number:
-        values = {"number_key": number_key(criteria.number), "wanted_rows": PAGE, "offset_rows": (number - 1) * PAGE}
+        values = {"number_key": criteria.number.key, "wanted_rows": PAGE, "offset_rows": (number - 1) * PAGE}
         rows = list(session.execute(_by_number[sort], values).all())
     else:
         statement = _rows.where(*where).order_by(*_order(sort)).limit(PAGE).offset((number - 1) * PAGE)
@@ -104,7 +104,7 @@ def _total(session: PortalSession, rows: list[AnyRow], number: int, where: list[
 def _conditions(criteria: PaymentCriteria) -> list[sa.ColumnElement[bool]]:
     where: list[sa.ColumnElement[bool]] = []
     if criteria.number:
-        where.append(Payment.number_key == number_key(criteria.number))
+        where.append(Payment.number_key == criteria.number.key)
     if criteria.issued_from:
         where.append(Payment.effective_on >= criteria.issued_from)
     if criteria.issued_to:
@@ -185,22 +185,7 @@ def _name_begins(session: PortalSession, prefix: str) -> sa.ColumnElement[bool]:
     return sa.and_(Claim.patient_key >= prefix, Claim.patient_key < prefix + "\U0010ffff")
 
 
-def claim_is_called(session: PortalSession, number: str) -> bool:
-    """Is this the number of a claim, or of a patient's account or membership, that one may see?"""
-    key = number_key(number)
-    columns = (Claim.payer_control_key, Claim.patient_control_key, Claim.member_key)
-    found = sa.select(Claim.claim).where(sa.or_(*(column == key for column in columns))).limit(1)
-    return session.scalar(found) is not None
-
-
 def payees(session: PortalSession) -> list[AnyRow]:
     """The payees one may see, to choose from: id, name, NPI."""
     statement: AnySelect = sa.select(Payee.id, Payee.name, Payee.npi).order_by(Payee.name, Payee.id)
     return list(session.execute(statement).all())
-
-
-def is_own_identifier(session: PortalSession, number: str) -> bool:
-    """Is this the TIN or NPI of a payee one may see?"""
-    digits = "".join(filter(str.isdigit, number))
-    condition = sa.or_(Payee.npi == digits, Payee.tin_hash.in_(session.vault.digests(digits, "tin")))
-    return session.scalar(sa.select(Payee.id).where(condition).limit(1)) is not None

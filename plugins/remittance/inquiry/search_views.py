@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -29,7 +29,7 @@ from ..blueprint import READ, blueprint
 from ..codes.plain_words import payment_word, status_word
 from ..keys import name_key, number_key
 from . import chart, kept_searches, no_results, search
-from .criteria import NEWEST_FIRST, SORTS, ClaimCriteria, PaymentCriteria, read_number, read_sort
+from .criteria import NEWEST_FIRST, SORTS, CheckNumber, ClaimCriteria, PaymentCriteria, read_sort
 from .forms import ClaimSearchForm, PaymentSearchForm
 
 _DIGEST = "remittance inquiry"
@@ -41,14 +41,14 @@ Row = TypeVar("Row")
 def index() -> ResponseReturnValue:
     if token := request.args.get("search"):
         return _kept(token)
-    number = read_number(request.args)
+    number = CheckNumber.of(request.args.get("number", ""))
     if not any(request.args.get(name) for name in _FIELDS):
         if number:
             return _found(PaymentCriteria(number))
         return _newest() if "number" not in request.args else _nothing_typed()
     form = _payment_form(request.args)
     if not form.validate():
-        return _page(number=number, payment_form=form, opened="payment", status=422)
+        return _page(number=number.typed, payment_form=form, opened="payment", status=422)
     return _found(form.criteria(number))
 
 
@@ -98,9 +98,9 @@ def _found(criteria: PaymentCriteria) -> Response:
     if criteria.only_number and found.total == 1:
         return redirect_to(url_for("remittance.payment", payment_id=found.rows[0].id))
     return _page(
-        number=criteria.number,
-        found=_listing(found, lambda wanted: _url(criteria.for_url(), sort, wanted)),
-        sorts=_sorts(criteria.for_url(), sort),
+        number=criteria.number.typed,
+        found=_listing(found, lambda wanted: _url(criteria.url_values, sort, wanted)),
+        sorts=_sorts(criteria.url_values, sort),
         problem=problem,
         opened="" if criteria.only_number or found.total else "payment",
     )
@@ -109,9 +109,9 @@ def _found(criteria: PaymentCriteria) -> Response:
 def _keys(db: PortalSession, criteria: PaymentCriteria, problem: no_results.Problem | None) -> dict[str, str]:
     """What was asked, for the audit. What looks like no payment's number may be a member's number or a name that was typed
     in the wrong place: it is not kept readable."""
-    keys = criteria.for_url()
+    keys = dict(criteria.url_values)
     if problem is not None:
-        keys["number"] = db.vault.digest(number_key(criteria.number), _DIGEST).hex()
+        keys["number"] = db.vault.digest(criteria.number.key, _DIGEST).hex()
     return keys
 
 
@@ -163,7 +163,7 @@ def _payees() -> list[Any]:
     return search.payees(db_session())
 
 
-def _url(values: dict[str, str], sort: str, number: int = 1) -> str:
+def _url(values: Mapping[str, str], sort: str, number: int = 1) -> str:
     changed: dict[str, Any] = dict(values)
     if sort != NEWEST_FIRST:
         changed["sort"] = sort
@@ -177,7 +177,7 @@ def _listing(found: Listing[Row], address: Callable[[int], str]) -> Listing[Row]
     return replace(found, address=lambda page=1: address(page))
 
 
-def _sorts(values: dict[str, str], sort: str) -> dict[str, tuple[str, str | None]]:
+def _sorts(values: Mapping[str, str], sort: str) -> dict[str, tuple[str, str | None]]:
     """For each column the address that sorts by it, or turns the direction round, and how it is sorted now."""
     column, descending = sort.removeprefix("-"), sort.startswith("-")
     addresses = {}
