@@ -11,7 +11,7 @@ from typing import Any
 import click
 from flask import Flask
 
-from hp_portal import backup, demo, migrations, serving, worker
+from hp_portal import backup, migrations, serving, worker
 from hp_portal.app import create_app
 from hp_portal.core.activity import sealing
 from hp_portal.core.applications import forgetting
@@ -345,5 +345,8 @@ def audit_verify(as_json: bool, head: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print address, people and payments as JSON.")
 def demo_command(port: int, seed_only: bool, as_json: bool) -> None:
     """Run a demo payer: database, data, web server and worker."""
+    # Only this command needs it: a production process never imports the demo.
+    from hp_portal import demo
+
     os.environ.update(demo.environment())
     demo.run(the_app(), port=port, seed_only=seed_only, as_json=as_json)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -320,6 +321,14 @@ def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
             process.kill()
 
 
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Rows as indented lines, every column as wide as its longest text and two blanks."""
+    widths = [max(map(len, column)) + 2 for column in zip(*rows, strict=True)]
+    return [
+        "    " + "".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
 def _as_text(description: dict[str, Any]) -> str:
     lines = [
         "",
@@ -328,13 +337,11 @@ def _as_text(description: dict[str, Any]) -> str:
         f"  Who can sign in, all with the password {PASSWORD}",
         "",
     ]
-    lines += [
-        f"    {person['username']:<16}{person['role']}, {person['organization']}" for person in description["people"]
-    ]
-    if description["checks"]:
+    people, checks = description["people"], description["checks"]
+    lines += _columns([(person["username"], f"{person['role']}, {person['organization']}") for person in people])
+    if checks:
         lines += ["", "  Numbers to try in Remittance Inquiry", ""]
-        lines += [
-            f"    {check['number']:<16}{check['method']:<5}{check['what']} ({check['organization']})"
-            for check in description["checks"]
-        ]
+        lines += _columns(
+            [(check["number"], check["method"], f"{check['what']} ({check['organization']})") for check in checks]
+        )
     return "\n".join([*lines, "", "  Ctrl-C stops it.", ""])

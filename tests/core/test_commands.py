@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -140,6 +141,38 @@ def test_the_demo_seeds_once_and_says_who_can_sign_in(folder: Path) -> None:
     assert all(set(person) == {"role", "username", "password", "organization"} for person in first["people"])
     assert all(set(check) == {"number", "method", "organization", "what"} for check in first["checks"])
     assert {check["method"] for check in first["checks"]} >= {"EFT", "check", "non-payment notice"}
+    lines = ok(run(folder, "demo", "--seed-only", keys=False)).splitlines()
+    for check in first["checks"]:
+        (line,) = [line for line in lines if line.split()[:1] == [check["number"]]]
+        columns = re.split(r" {2,}", line.strip())
+        assert columns == [check["number"], check["method"], f"{check['what']} ({check['organization']})"]
+    (unlinked,) = [check["what"] for check in first["checks"] if check["organization"] == "nobody yet"]
+    assert "Tax ID 00-0000011 and NPI 1999900073" in unlinked
+
+
+PRODUCTION = """
+import contextlib, sys
+from hp_portal.cli import cli
+for command in (["db", "upgrade"], ["worker", "--once"]):
+    with contextlib.suppress(SystemExit):
+        cli(command, standalone_mode=False)
+import hp_portal.wsgi
+print("loaded:", *(name for name in sys.modules if name.startswith("hp_portal") and "demo" in name))
+"""
+
+
+def test_a_production_process_never_loads_the_demo(folder: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HP_PORTAL_")}
+    result = subprocess.run(
+        [sys.executable, "-c", PRODUCTION],
+        cwd=folder,
+        env=environment | KEYS,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert ok(result).splitlines()[-1] == "loaded:"
 
 
 def test_the_demo_serves_with_its_worker_until_told_to_stop(folder: Path, start_program: Started) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import random
+from collections.abc import Mapping
 from itertools import groupby
 
 import sqlalchemy as sa
@@ -39,11 +40,18 @@ def load_demo(session: PortalSession) -> list[DemoCheck]:
             number,
             _METHODS[by_number[number].method],
             holders.get(by_number[number].payee.vendor_number, _NOBODY),
-            what,
+            what + _how_to_link(by_number[number].payee, holders),
         )
         for number, what in WORTH_TRYING.items()
         if number in by_number
     ]
+
+
+def _how_to_link(payee: PayeeText, holders: Mapping[str, str]) -> str:
+    """The Tax ID and NPI that linking a payee needs, when nobody holds it yet."""
+    if holders.get(payee.vendor_number) != _NOBODY:
+        return ""
+    return f", Tax ID {payee.tin[:2]}-{payee.tin[2:]} and NPI {payee.npi}"
 
 
 def _payments(payees: dict[str, PayeeText]) -> list[PaymentText]:
