@@ -22,6 +22,7 @@ from hp_portal.core.audit.record import EventRegistry
 from hp_portal.core.identity.actor import Limits
 from hp_portal.core.pages import errors, help_topics
 from hp_portal.core.pages import views as pages_views
+from hp_portal.core.people import views as people_views
 from hp_portal.core.staff import views as staff_views
 from hp_portal.core.staff.permissions import CORE_STAFF_LINKS, CORE_STAFF_PERMISSIONS
 from hp_portal.core.tax_ids import application as tax_id_npi_access
@@ -95,6 +96,7 @@ def core_blueprints() -> list[Blueprint]:
         pages_views.blueprint,
         account_views.blueprint,
         activity_views.blueprint,
+        people_views.blueprint,
         staff_views.blueprint,
     ]
 

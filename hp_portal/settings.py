@@ -85,6 +85,7 @@ class Settings(BaseSettings):
     attempts_per_address: int = Field(50, ge=1, description="Failed sign-ins within the window, per address.")
     attempts_window_minutes: float = Field(15, gt=0)
     proof_attempts: int = Field(5, ge=1, description="Failed proofs within the window, per organization and payee.")
+    password_link_hours: float = Field(24, gt=0, description="How long a link to set a password works.")
     terms_version: str = "2026-01"
     terms_path: Path | None = Field(None, description="The payer's own terms of use as Markdown.")
     max_upload_mb: int = Field(256, ge=1)

@@ -105,6 +105,8 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "number": lambda scene, person: 1,
     "file_id": lambda scene, person: scene.own.file_id,
     "organization_id": lambda scene, person: scene.own.organization.id,
+    "person_id": lambda scene, person: scene.own.person.id,
+    "token": lambda scene, person: "no-such-token",
     "topic": lambda scene, person: "signing-in",
     "application": lambda scene, person: "remittance",
     "audience": lambda scene, person: "pharmacy",

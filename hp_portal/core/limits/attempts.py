@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Iterable
 
 import sqlalchemy as sa
 
@@ -48,6 +49,22 @@ def check_attempts(session: PortalSession, kind: str, subject: str, *, limit: in
     )
     if len(recent) >= limit:
         raise TooManyAttempts(recent[-1] + window - now)
+
+
+def waits(
+    session: PortalSession, kind: str, subjects: Iterable[str], *, limit: int, window: dt.timedelta
+) -> dict[str, dt.timedelta]:
+    """How long each of these subjects still has to wait; those with a try left are not in the answer. Takes no lock."""
+    now = clock.now()
+    by_digest = {digest: subject for subject in subjects for digest in session.vault.digests(subject, "attempt")}
+    tries: dict[str, list[dt.datetime]] = {}
+    for digest, at in session.execute(
+        sa.select(Attempt.subject, Attempt.at)
+        .where(Attempt.kind == kind, Attempt.subject.in_(by_digest), Attempt.at > now - window)
+        .order_by(Attempt.at.desc())
+    ):
+        tries.setdefault(by_digest[digest], []).append(at)
+    return {subject: ats[limit - 1] + window - now for subject, ats in tries.items() if len(ats) >= limit}
 
 
 def count_failure(session: PortalSession, kind: str, subject: str) -> None:

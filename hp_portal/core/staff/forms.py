@@ -20,6 +20,17 @@ class LookupForm(FlaskForm):  # type: ignore[misc]
     )
 
 
+class ReasonForm(FlaskForm):  # type: ignore[misc]
+    """Why staff do something that somebody will ask about later; kept with the record."""
+
+    reason = StringField(
+        "Reason",
+        [DataRequired("Say why: it is kept with the record."), Length(3, 200, "Use 3 to 200 characters.")],
+        filters=[one_line],
+        render_kw={"autocomplete": "off"},
+    )
+
+
 class ActivityForm(Form):  # type: ignore[misc]
     """Read from the address: nothing in it is about a member, and a search can be kept as a bookmark."""
 

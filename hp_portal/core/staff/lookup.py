@@ -16,7 +16,9 @@ from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.identifiers import BadIdentifier, mask_tin, parse_npi, parse_tin
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.people.accounts import locked_for
 from hp_portal.database import PortalSession
+from hp_portal.settings import Settings
 
 LIMIT = 50
 
@@ -186,9 +188,29 @@ def _payees(session: PortalSession, query: str) -> list[FoundPayee]:
 
 
 @dataclass(frozen=True)
+class PersonPage:
+    """A person of an organization as their page in the console shows them. `locked` says how long, None: not at all."""
+
+    person: Person
+    organization: str
+    last_sign_in: dt.datetime | None
+    locked: dt.timedelta | None
+
+
+def view_person(session: PortalSession, settings: Settings, person: Person) -> PersonPage:
+    """Somebody of an organization, recorded."""
+    organization = session.get_one(Organization, person.organization_id)
+    last = session.scalar(sa.select(sa.func.max(SignIn.created_at)).where(SignIn.person_id == person.id))
+    record(session, "staff.person.viewed", person=person.id)
+    locked = locked_for(session, settings, [person.id]).get(person.id)
+    return PersonPage(person, organization.name, last, locked)
+
+
+@dataclass(frozen=True)
 class Member:
     """A person of an organization, with the applications given to them by key."""
 
+    id: int
     name: str
     username: str
     email: str
@@ -264,6 +286,7 @@ def _members(session: PortalSession, organization_id: int) -> list[Member]:
         given.setdefault(person_id, []).append(application)
     return [
         Member(
+            person.id,
             person.name,
             person.username,
             person.email,

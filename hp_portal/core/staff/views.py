@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, abort, current_app, flash, request, url_for
+from flask import Response, abort, current_app, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal import migrations
@@ -19,11 +19,11 @@ from hp_portal.core.applications.menu import plugins, staff_menu
 from hp_portal.core.audit.record import record
 from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.staff import lookup
+from hp_portal.core.staff import people_views as people_views
+from hp_portal.core.staff.blueprint import blueprint as blueprint
 from hp_portal.core.staff.forms import ActivityForm, LookupForm
 from hp_portal.core.web.listing import page_number
 from hp_portal.core.web.render import db_session, page, redirect_to, settings, wants_fragment
-
-blueprint = Blueprint("staff", __name__, url_prefix="/staff")
 
 
 @blueprint.get("/")

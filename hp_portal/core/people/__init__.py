@@ -1,0 +1,1 @@
+"""Accounts of other people: created, unlocked, deactivated, given a link to set a password."""

@@ -1,0 +1,154 @@
+"""Accounts of people in organizations: created, unlocked, deactivated and reactivated. Every verb needs a whole scope."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import secrets
+import unicodedata
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.core.audit.record import record
+from hp_portal.core.identity.models import Person, SignIn
+from hp_portal.core.identity.passwords import hash_password
+from hp_portal.core.limits import attempts
+from hp_portal.core.people.models import PasswordLink
+from hp_portal.database import PortalSession, lock
+from hp_portal.settings import Settings
+
+USERNAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{1,78}[a-z0-9])")
+
+
+class NameTaken(Exception):
+    """The user name or the e-mail address belongs to an account already; `field` says which of the two."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"this {field} is taken")
+        self.field = field
+
+
+def find_member(session: PortalSession, person_id: int) -> Person | None:
+    """Somebody of an organization; None for unknown ids and for the payer's own staff, who are managed by command."""
+    person = session.get(Person, person_id)
+    return person if person is not None and person.organization_id is not None else None
+
+
+def _plain(text: str) -> str:
+    """Lower-case ASCII letters and digits of a name: `Zoë` is `zoe`."""
+    decomposed = unicodedata.normalize("NFKD", text.lower())
+    return re.sub(r"[^a-z0-9]", "", decomposed.encode("ascii", "ignore").decode())
+
+
+def suggest_username(session: PortalSession, name: str) -> str:
+    """A free user name made of somebody's name: `Mina Lee Keeper` is `mina.keeper`, then `mina.keeper2`."""
+    words = [word for part in name.split() if (word := _plain(part))]
+    base = ".".join([words[0], words[-1]] if len(words) > 1 else words)[:60]
+    base = base if len(base) >= 3 else f"user.{base}".rstrip(".")
+    taken = set(session.scalars(sa.select(Person.username).where(Person.username.startswith(base, autoescape=True))))
+    return next(
+        name for number in range(1, len(taken) + 2) if (name := base if number == 1 else f"{base}{number}") not in taken
+    )
+
+
+def create_person(
+    session: PortalSession,
+    *,
+    organization_id: int,
+    name: str,
+    email: str,
+    username: str = "",
+    delegate: bool = False,
+) -> Person:
+    """Create an account that cannot be signed in to before its password is set by a link.
+
+    An empty `username` is made of the name. Raises NameTaken.
+    """
+    lock(session, "names of accounts")
+    email = email.strip().lower()
+    username = username.strip().lower() or suggest_username(session, name)
+    for field, value in (("username", username), ("email", email)):
+        # Either is accepted at the sign-in, so none may be the other of somebody else.
+        if session.scalar(sa.select(Person.id).where(sa.or_(Person.username == value, Person.email == value))):
+            raise NameTaken(field)
+    now = clock.now()
+    person = Person(
+        organization_id=organization_id,
+        username=username,
+        email=email,
+        name=name,
+        # Of a password that nobody has ever seen.
+        password_hash=hash_password(secrets.token_urlsafe(32)),
+        password_changed_at=now,
+        is_staff=False,
+        is_delegate=delegate,
+        created_at=now,
+    )
+    session.add(person)
+    session.flush()
+    record(session, "people.person.created", person=person.id, organization=organization_id, delegate=delegate)
+    return person
+
+
+def locked_for(session: PortalSession, settings: Settings, person_ids: Iterable[int]) -> dict[int, dt.timedelta]:
+    """How long the sign-in of each of these people is still paused; those who may try are left out."""
+    window = dt.timedelta(minutes=settings.attempts_window_minutes)
+    subjects = {f"person:{person_id}": person_id for person_id in person_ids}
+    waits = attempts.waits(session, "sign-in", subjects, limit=settings.attempts_per_account, window=window)
+    return {subjects[subject]: wait for subject, wait in waits.items()}
+
+
+def unlock(session: PortalSession, person: Person) -> None:
+    """Forget the failed tries that are counted against somebody's account."""
+    attempts.forget_failures(session, "sign-in", f"person:{person.id}")
+    record(session, "people.person.unlocked", person=person.id)
+
+
+def end_links(session: PortalSession, person_id: int) -> None:
+    """Open links to set this person's password work no longer."""
+    session.execute(
+        sa.update(PasswordLink)
+        .where(PasswordLink.person_id == person_id, PasswordLink.ended_at.is_(None))
+        .values(ended_at=clock.now())
+    )
+
+
+def deactivate(session: PortalSession, person: Person, reason: str) -> bool:
+    """Let somebody in no longer, end their sign-ins and links; False when the account is deactivated already."""
+    lock(session, f"account:{person.id}")
+    session.refresh(person)
+    if person.deactivated_at is not None:
+        return False
+    person.deactivated_at = clock.now()
+    session.flush()
+    ended = session.execute(
+        sa.update(SignIn)
+        .where(SignIn.person_id == person.id, SignIn.ended_at.is_(None))
+        .values(ended_at=clock.now(), end_reason="deactivated")
+        .returning(SignIn.id)
+    ).all()
+    end_links(session, person.id)
+    record(session, "people.person.deactivated", reason=reason, person=person.id, sign_ins_ended=len(ended))
+    return True
+
+
+def reactivate(session: PortalSession, person: Person) -> bool:
+    """Let somebody in again, with the password and applications they had; False when the account is active."""
+    lock(session, f"account:{person.id}")
+    session.refresh(person)
+    if person.deactivated_at is None:
+        return False
+    person.deactivated_at = None
+    session.flush()
+    record(session, "people.person.reactivated", person=person.id)
+    return True
+
+
+def has_delegate(session: PortalSession, organization_id: int) -> bool:
+    """Has the organization a delegate who can sign in?"""
+    wanted = sa.select(Person.id).where(
+        Person.organization_id == organization_id, Person.is_delegate, Person.deactivated_at.is_(None)
+    )
+    return session.scalar(wanted.limit(1)) is not None

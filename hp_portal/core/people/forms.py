@@ -1,0 +1,50 @@
+"""Creating an account, and setting a password by a link."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, PasswordField, StringField
+from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, Optional, Regexp, ValidationError
+
+from hp_portal.core.people.accounts import USERNAME
+from hp_portal.core.web.cleaning import one_line
+
+TYPED = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+
+
+class CreatePersonForm(FlaskForm):  # type: ignore[misc]
+    name = StringField(
+        "Name",
+        [DataRequired("Enter the person's first and last name."), Length(max=200)],
+        filters=[one_line],
+        render_kw={"autocomplete": "off"},
+    )
+    email = StringField(
+        "E-mail",
+        [
+            DataRequired("Enter the person's own e-mail address."),
+            Length(max=254),
+            Regexp(r"[^@\s]+@[^@\s]+\.[^@\s.]+\Z", message="Enter an e-mail address such as name@office.example."),
+        ],
+        filters=[one_line],
+        render_kw={**TYPED, "inputmode": "email"},
+    )
+    username = StringField("User name", [Optional(), Length(max=80)], filters=[one_line], render_kw=TYPED)
+    delegate = BooleanField("Delegate: looks after the accounts of this organization")
+
+    def validate_username(self, field: Any) -> None:
+        if field.data and not USERNAME.fullmatch(field.data.lower()):
+            raise ValidationError("Use 3 to 80 letters, digits, periods, hyphens or underscores, such as first.last.")
+
+
+class SetPasswordForm(FlaskForm):  # type: ignore[misc]
+    new = PasswordField(
+        "New password", [InputRequired("Enter a password.")], render_kw={"autocomplete": "new-password"}
+    )
+    again = PasswordField(
+        "New password again",
+        [InputRequired("Enter the password once more."), EqualTo("new", "The two passwords differ.")],
+        render_kw={"autocomplete": "new-password"},
+    )

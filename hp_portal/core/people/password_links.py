@@ -1,0 +1,123 @@
+"""Links to set a password: made for somebody, used once by them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hp_portal import clock, scopes
+from hp_portal.core.audit.record import Who, get_who, record
+from hp_portal.core.identity import passwords
+from hp_portal.core.identity.actor import Actor, hash_token
+from hp_portal.core.identity.models import Person, SignIn
+from hp_portal.core.limits import attempts
+from hp_portal.core.organizations.models import Organization
+from hp_portal.core.people.accounts import end_links
+from hp_portal.core.people.models import PasswordLink
+from hp_portal.database import PortalSession
+from hp_portal.settings import Settings
+
+
+class LinkDead(Exception):
+    """Nobody made this link, or it was used, replaced or has expired: the answer does not tell which."""
+
+
+@dataclass(frozen=True)
+class NewLink:
+    """A fresh link: the token that is shown once, and until when it works."""
+
+    token: str
+    expires_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class Invited:
+    """Whose password a link sets."""
+
+    person_id: int
+    name: str
+    username: str
+
+
+def make_link(session: PortalSession, settings: Settings, actor: Actor, person: Person) -> NewLink:
+    """Make a link for somebody to set a password; earlier ones of theirs stop working. Needs a whole scope."""
+    end_links(session, person.id)
+    token, now = secrets.token_urlsafe(32), clock.now()
+    expires = now + dt.timedelta(hours=settings.password_link_hours)
+    session.add(
+        PasswordLink(
+            person_id=person.id,
+            token_hash=hash_token(token),
+            made_by_id=actor.person_id,
+            made_at=now,
+            expires_at=expires,
+        )
+    )
+    record(session, "people.password-link.made", person=person.id)
+    return NewLink(token, expires)
+
+
+def _open_link(token: str) -> sa.Select[PasswordLink, Person]:
+    return (
+        sa.select(PasswordLink, Person)
+        .join(Person, Person.id == PasswordLink.person_id)
+        .where(
+            PasswordLink.token_hash == hash_token(token),
+            PasswordLink.ended_at.is_(None),
+            PasswordLink.expires_at > clock.now(),
+            Person.deactivated_at.is_(None),
+        )
+    )
+
+
+def look_at_link(session: PortalSession, settings: Settings, token: str, address: str) -> Invited:
+    """Whose password the link sets. Raises LinkDead, the try counted (the caller commits), or TooManyAttempts."""
+    window = dt.timedelta(minutes=settings.attempts_window_minutes)
+    subject = f"at:{address}"
+    attempts.check_attempts(session, "password-link", subject, limit=settings.attempts_per_address, window=window)
+    with scopes.whole(session, "nobody is known before signing in"):
+        found = session.execute(_open_link(token)).one_or_none()
+    if found is None:
+        attempts.count_failure(session, "password-link", subject)
+        raise LinkDead
+    return Invited(found[1].id, found[1].name, found[1].username)
+
+
+def use_link(session: PortalSession, settings: Settings, token: str, address: str, *, password: str) -> Invited:
+    """Set the password, end the link and every sign-in of the person, and forget failed tries at the old password.
+
+    Raises what `look_at_link` does, or passwords.WeakPassword, after which the link still works.
+    """
+    invited = look_at_link(session, settings, token, address)
+    with scopes.whole(session, "the account of the link"):
+        link, person = session.execute(_open_link(token)).one()
+        organization = session.get(Organization, person.organization_id)
+        about = (person.username, person.email, *person.name.split(), settings.payer.name)
+        about = (*about, organization.name) if organization else about
+        passwords.check_acceptable(password, min_length=settings.password_min_length, about=about)
+        now = clock.now()
+        # Two windows with one link: the row is ended once.
+        ended = sa.update(PasswordLink).where(PasswordLink.id == link.id, PasswordLink.ended_at.is_(None))
+        if session.execute(ended.values(ended_at=now).returning(PasswordLink.id)).first() is None:
+            raise LinkDead
+        person.password_hash = passwords.hash_password(password)
+        person.password_changed_at = now
+        session.flush()
+        _after(session, person)
+    return invited
+
+
+def _after(session: PortalSession, person: Person) -> None:
+    attempts.forget_failures(session, "sign-in", f"person:{person.id}")
+    others = session.execute(
+        sa.update(SignIn)
+        .where(SignIn.person_id == person.id, SignIn.ended_at.is_(None))
+        .values(ended_at=clock.now(), end_reason="password")
+        .returning(SignIn.id)
+    ).all()
+    here = get_who(session)
+    who = Who(person.id, person.organization_id, None, here.request_id, here.address)
+    record(session, "identity.password.set", who=who, other_sign_ins_ended=len(others))

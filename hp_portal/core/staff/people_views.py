@@ -1,0 +1,125 @@
+"""The page of a person in the console, and what staff do with an account."""
+
+from __future__ import annotations
+
+from flask import Response, abort, flash, url_for
+from flask.typing import ResponseReturnValue
+
+from hp_portal.core.access import rules as access
+from hp_portal.core.access.enforce import the_actor
+from hp_portal.core.identity.models import Person
+from hp_portal.core.organizations.models import Organization
+from hp_portal.core.people import accounts, password_links
+from hp_portal.core.people.forms import CreatePersonForm
+from hp_portal.core.staff import lookup
+from hp_portal.core.staff.blueprint import blueprint
+from hp_portal.core.staff.forms import ReasonForm
+from hp_portal.core.web.render import db_session, page, redirect_to, settings
+
+ID = "<int(max=9223372036854775807):person_id>"
+TAKEN = {
+    "username": "Somebody has this user name already. Choose another, or leave it empty.",
+    "email": "An account with this e-mail address exists already. Everybody needs an address of their own.",
+}
+
+
+def _member(person_id: int) -> Person:
+    return accounts.find_member(db_session(), person_id) or abort(404)
+
+
+@blueprint.get(f"/people/{ID}")
+@access.staff("staff:people:search")
+def people_one(person_id: int) -> ResponseReturnValue:
+    return _person_page(_member(person_id), ReasonForm(formdata=None), 200)
+
+
+def _person_page(person: Person, form: ReasonForm, status: int) -> Response:
+    db = db_session()
+    found = lookup.view_person(db, settings(), person)
+    db.commit()
+    return page("staff/person.html", found=found, form=form, status=status)
+
+
+def _organization(organization_id: int) -> Organization:
+    return db_session().get(Organization, organization_id) or abort(404)
+
+
+def _new_page(organization: Organization, form: CreatePersonForm, status: int) -> Response:
+    return page("staff/person_new.html", organization=organization, form=form, status=status)
+
+
+@blueprint.route("/organizations/<int(max=9223372036854775807):organization_id>/people/new", methods=["GET", "POST"])
+@access.staff("staff:people:create")
+def people_new(organization_id: int) -> ResponseReturnValue:
+    organization, form = _organization(organization_id), CreatePersonForm()
+    if not form.validate_on_submit():
+        return _new_page(organization, form, 422 if form.is_submitted() else 200)
+    db = db_session()
+    try:
+        person = accounts.create_person(
+            db,
+            organization_id=organization.id,
+            name=form.name.data,
+            email=form.email.data,
+            username=form.username.data or "",
+            delegate=form.delegate.data,
+        )
+    except accounts.NameTaken as taken:
+        db.rollback()
+        form[taken.field].errors = [TAKEN[taken.field]]
+        return _new_page(organization, form, 422)
+    db.commit()
+    flash(
+        f"{person.name} now has an account with the user name {person.username}. A link lets them set a password.",
+        "good",
+    )
+    return redirect_to(url_for("staff.people_one", person_id=person.id))
+
+
+@blueprint.post(f"/people/{ID}/unlock")
+@access.staff("staff:people:unlock")
+def people_unlock(person_id: int) -> ResponseReturnValue:
+    person, db = _member(person_id), db_session()
+    accounts.unlock(db, person)
+    db.commit()
+    flash(f"{person.name} can try to sign in again.", "good")
+    return redirect_to(url_for("staff.people_one", person_id=person.id))
+
+
+@blueprint.post(f"/people/{ID}/password-link")
+@access.staff("staff:password-links:make")
+def people_password_link(person_id: int) -> ResponseReturnValue:
+    """Shows the link once; only its hash is kept."""
+    person, db = _member(person_id), db_session()
+    if person.deactivated_at is not None:
+        flash(f"{person.name}’s account is deactivated. Reactivate it first.", "warn")
+        return redirect_to(url_for("staff.people_one", person_id=person.id))
+    made = password_links.make_link(db, settings(), the_actor(), person)
+    db.commit()
+    url = url_for("people.follow_link", token=made.token, _external=True)
+    return page("staff/password_link.html", person=person, url=url, expires_at=made.expires_at)
+
+
+@blueprint.post(f"/people/{ID}/deactivate")
+@access.staff("staff:people:deactivate")
+def people_deactivate(person_id: int) -> ResponseReturnValue:
+    person, db, form = _member(person_id), db_session(), ReasonForm()
+    if not form.validate_on_submit():
+        return _person_page(person, form, 422)
+    done = accounts.deactivate(db, person, form.reason.data)
+    db.commit()
+    if done:
+        flash(f"{person.name}’s account is deactivated, and their sessions have been ended.", "good")
+    if not accounts.has_delegate(db, person.organization_id or 0):
+        flash("This organization now has no delegate who can sign in.", "warn")
+    return redirect_to(url_for("staff.people_one", person_id=person.id))
+
+
+@blueprint.post(f"/people/{ID}/reactivate")
+@access.staff("staff:people:deactivate")
+def people_reactivate(person_id: int) -> ResponseReturnValue:
+    person, db = _member(person_id), db_session()
+    accounts.reactivate(db, person)
+    db.commit()
+    flash(f"{person.name}’s account is active again.", "good")
+    return redirect_to(url_for("staff.people_one", person_id=person.id))
