@@ -56,7 +56,8 @@ class Application:
 
     `blueprint` is mounted at /apps/<key>, `staff_blueprint` at /staff/<key>, `public_blueprint` at /<key>; `index` is the
     endpoint the menu opens. `permissions` are what a person given the application holds, `staff_permissions` what roles of
-    the payer's staff are made of.
+    the payer's staff are made of. `starts_enabled_for` and `starts_given` (do new people get it) are how a payer's database
+    begins; afterwards staff decide.
     """
 
     key: str
@@ -72,6 +73,7 @@ class Application:
     staff_links: tuple[StaffLink, ...] = ()
     audit_events: tuple[EventSpec, ...] = ()
     starts_enabled_for: frozenset[Audience] = frozenset()
+    starts_given: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class PortalEvent:
     """Something that has been committed: `grant.added`, `payment.imported`, … with its ids."""
 
     key: str
-    ids: Mapping[str, int] = field(default_factory=dict)
+    ids: Mapping[str, int | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

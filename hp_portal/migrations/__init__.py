@@ -16,6 +16,7 @@ from alembic import autogenerate, command
 from alembic.runtime.migration import MigrationContext
 from flask import Flask
 
+from hp_portal import clock
 from hp_portal.database import Base, Database, changing_schema
 from hp_portal.migrations.adopting import adopt_shared_table
 from hp_portal.migrations.chains import (
@@ -315,6 +316,7 @@ def make_revision(app: Flask, branch: str, message: str) -> str:
 
     with engine_of(app).connect() as connection:
         config = chain.config(connection=connection, include_object=belongs)
-        made = command.revision(config, message, autogenerate=True, version_path=str(chain.folder))
+        moment = str(int(clock.now().timestamp()))
+        made = command.revision(config, message, autogenerate=True, version_path=str(chain.folder), rev_id=moment)
     scripts = made if isinstance(made, list) else [made]
     return ", ".join(str(script.path) for script in scripts if script)

@@ -78,6 +78,7 @@ def portal_application() -> Application:
             EventSpec("remittance.codes.loaded", "Loaded a code list", ("list", "rows", "added", "removed")),
         ),
         starts_enabled_for=frozenset(Audience),
+        starts_given=True,
     )
 
 

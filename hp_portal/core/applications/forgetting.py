@@ -9,7 +9,7 @@ from flask import Flask
 
 from hp_portal import migrations
 from hp_portal.core.audit.record import record
-from hp_portal.core.identity.applications import ApplicationSetting, PersonApplication
+from hp_portal.core.identity.applications import ApplicationDefault, ApplicationSetting, PersonApplication
 from hp_portal.database import PortalSession, schema_connection
 from hp_portal.migrations.chains import CORE
 from hp_portal.plugins import KEY, Plugins
@@ -52,8 +52,8 @@ def _count(session: PortalSession, model: type[ApplicationSetting] | type[Person
 def forget(session: PortalSession, app: Flask, key: str) -> Left:
     """Drop what the plugin left, audited. The record keeps its events. Raises CannotForget."""
     left = what_is_left(session, app, key)
-    session.execute(sa.delete(ApplicationSetting).where(ApplicationSetting.application == key))
-    session.execute(sa.delete(PersonApplication).where(PersonApplication.application == key))
+    for model in (ApplicationSetting, ApplicationDefault, PersonApplication):
+        session.execute(sa.delete(model).where(model.application == key))
     migrations.drop_tables(schema_connection(session), left.tables)
     record(session, "staff.plugin.forgotten", plugin=key, tables=list(left.tables), given=left.given)
     return left

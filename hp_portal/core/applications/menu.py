@@ -14,7 +14,7 @@ from hp_portal.core.access.enforce import can, current_actor, directory, limits
 from hp_portal.core.access.gate import Verdict, decide
 from hp_portal.core.access.rules import Rule
 from hp_portal.core.identity.actor import Actor
-from hp_portal.core.identity.applications import ApplicationSetting
+from hp_portal.core.identity.applications import ApplicationDefault, ApplicationSetting
 from hp_portal.database import PortalSession
 from hp_portal.hookspecs import Application
 from hp_portal.plugins import Plugins
@@ -80,10 +80,17 @@ def staff_menu() -> list[MenuItem]:
 
 
 def start_settings(session: PortalSession, applications: list[Application]) -> None:
-    """Give every application its starting cells in the matrix; cells that exist stay as the payer's staff set them."""
+    """Give every application its starting cells in the matrix and what new people get; what staff have set stays."""
+    defaults = set(session.scalars(sa.select(ApplicationDefault.application)))
     cells = session.execute(sa.select(ApplicationSetting.application, ApplicationSetting.audience))
     existing = {(application, audience) for application, audience in cells}
     for application in applications:
+        if application.key not in defaults:
+            session.add(
+                ApplicationDefault(
+                    application=application.key, new_people=application.starts_given, changed_at=clock.now()
+                )
+            )
         for audience in Audience:
             if (application.key, audience.value) not in existing:
                 session.add(

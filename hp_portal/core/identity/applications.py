@@ -24,6 +24,18 @@ class ApplicationSetting(Base, scopes.Shared):
     changed_at: Mapped[dt.datetime]
 
 
+class ApplicationDefault(Base, scopes.Shared):
+    """Is an application given to people when their account is created."""
+
+    __tablename__ = "application_default"
+    __shared__ = "the payer's setting"
+
+    application: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    new_people: Mapped[bool]
+    changed_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    changed_at: Mapped[dt.datetime]
+
+
 class PersonApplication(Base, scopes.Shared):
     """An application given to a person."""
 

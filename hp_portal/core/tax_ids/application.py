@@ -23,4 +23,5 @@ def portal_application() -> Application:
             EventSpec("tax-id-npi-access.grant.refused", "Could not add a Tax ID and NPI", ("tin", "npi")),
         ),
         starts_enabled_for=frozenset(Audience),
+        starts_given=True,
     )
