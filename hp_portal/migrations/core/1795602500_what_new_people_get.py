@@ -1,7 +1,7 @@
 """what new people get
 
 Revision ID: 1795602500
-Revises: 1795316396
+Revises: 1795557600
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 import hp_portal.database
 
 revision = "1795602500"
-down_revision = "1795316396"
+down_revision = "1795557600"
 
 
 def upgrade() -> None:
