@@ -1,0 +1,1 @@
+"""Pictures of the portal's own pages, taken from the demo."""

@@ -1,0 +1,177 @@
+"""Pictures of the main screens, and whether any of them scrolls sideways.
+
+    python -m tests.tools.screens OUTDIR [--of NAME,NAME] [--dark]
+
+starts the demo on a free port in the folder `instance/demo`, signs in as an office, a delegate and an administrator, and
+writes a PNG file of every screen at 360, 768 and 1280 px. Prints what is wrong: a page that scrolls sideways at one of
+these widths, or at 641 and 960 px, and parts that stand out of their frame. Ends with 1 when there is any.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.tools.gallery.__main__ import CHROMIUM, FLAGS
+
+WIDTHS = (360, 768, 1280)
+ALSO = (641, 960)
+HEIGHTS = {360: 740, 768: 1024, 1280: 900}
+# A page may be long; a picture shows its beginning.
+LONGEST = 2200
+
+# What stands out of the frame: an element beyond the right edge that nothing around it scrolls or hides.
+OUTSIDE = """() => {
+  const clips = (node) => {
+    for (let at = node.parentElement; at; at = at.parentElement) {
+      if (getComputedStyle(at).overflowX !== "visible" || getComputedStyle(at).clipPath !== "none") return true;
+    }
+    return false;
+  };
+  return [...document.body.querySelectorAll("*")]
+    .filter((node) => node.getBoundingClientRect().right > innerWidth + 1 && !clips(node))
+    .slice(0, 3).map((node) => node.outerHTML.slice(0, 100));
+}"""
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A page to look at: who opens it, where, and what is done before the picture is taken."""
+
+    who: str
+    path: str
+    act: Callable[[Page], Any] = lambda page: None
+
+
+def _open_payment(page: Page) -> None:
+    page.locator("table.data tbody th a").first.click()
+    page.wait_for_load_state()
+
+
+def _open_claim(page: Page) -> None:
+    _open_payment(page)
+    page.goto(page.url.rstrip("/") + "/claims/1")
+
+
+def _open_organization(page: Page) -> None:
+    page.get_by_label("Name, user name").or_(page.locator("main form input[name=query]")).first.fill("Lakeshore")
+    page.locator("main form button[type=submit]").first.click()
+    page.wait_for_load_state()
+    page.locator("table.data tbody th a").first.click()
+    page.wait_for_load_state()
+
+
+SCREENS = {
+    "welcome": Screen("", "/"),
+    "sign-in": Screen("", "/sign-in"),
+    "help": Screen("", "/help/"),
+    "home": Screen("demo.office", "/"),
+    "inquiry": Screen("demo.office", "/apps/remittance/"),
+    "results": Screen("demo.office", "/apps/remittance/?amount_min=100"),
+    "nothing-found": Screen("demo.office", "/apps/remittance/?number=9400000123"),
+    "payment": Screen("demo.office", "/apps/remittance/?number=940000050001", _open_payment),
+    "claim": Screen("demo.office", "/apps/remittance/?number=940000050001", _open_claim),
+    "tax-ids": Screen("demo.office", "/apps/tax-id-npi-access/"),
+    "tax-ids-add": Screen("demo.office", "/apps/tax-id-npi-access/add"),
+    "my-activity": Screen("demo.office", "/my-activity"),
+    "console": Screen("demo.staff", "/staff/"),
+    "matrix": Screen("demo.staff", "/staff/applications"),
+    "imports": Screen("demo.staff", "/staff/remittance/"),
+    "activity": Screen("demo.staff", "/staff/activity?first="),
+    "plugins": Screen("demo.staff", "/staff/plugins"),
+    "organization": Screen("demo.staff", "/staff/organizations", _open_organization),
+}
+
+
+@contextmanager
+def demo() -> Iterator[dict[str, Any]]:
+    """The demo, running: its address, people and payments."""
+    command = [sys.executable, "-m", "hp_portal", "demo", "--port", "0", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        while not (line := process.stdout.readline()).startswith("{"):
+            if process.poll() is not None:
+                raise RuntimeError("the demo did not start")
+        yield json.loads(line)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+
+def sign_in(browser: Browser, running: dict[str, Any], who: str, dark: bool) -> Page:
+    """A page of its own profile, of `who` (nobody: signed out)."""
+    context = browser.new_context(color_scheme="dark" if dark else "light", reduced_motion="reduce")
+    page = context.new_page()
+    if who:
+        person = next(one for one in running["people"] if one["username"] == who)
+        page.goto(f"{running['url']}/sign-in")
+        page.get_by_label("User name or e-mail").fill(who)
+        page.get_by_label("Password", exact=True).fill(person["password"])
+        page.get_by_role("main").get_by_role("button", name="Sign in").click()
+        page.wait_for_url(lambda address: "/sign-in" not in address)
+    return page
+
+
+def look(page: Page, address: str, screen: Screen, out: Path, name: str) -> list[str]:
+    """Pictures of one screen at every width; what is wrong with it."""
+    problems = []
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(address + screen.path)
+    screen.act(page)
+    for width in sorted({*WIDTHS, *ALSO}):
+        page.set_viewport_size({"width": width, "height": HEIGHTS.get(width, 900)})
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            problems.append(f"{name} at {width}: the page scrolls sideways")
+        problems += [f"{name} at {width}: outside of its frame: {html}" for html in page.evaluate(OUTSIDE)]
+        if width in WIDTHS:
+            _save(page.screenshot(full_page=True), out / f"{name}-{width}.png")
+    return problems
+
+
+def _save(picture: bytes, file: Path) -> None:
+    """With 64 colors, which is enough for a page and a third of the size."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    image = image.crop((0, 0, image.width, min(image.height, LONGEST)))
+    image.quantize(64, dither=Image.Dither.NONE).save(file, optimize=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Pictures of the main screens.")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--of", default="", help="names of screens, with commas between; all when left out")
+    parser.add_argument("--dark", action="store_true")
+    asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    wanted = asked.of.split(",") if asked.of else list(SCREENS)
+    problems = []
+    with demo() as running, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        pages: dict[str, Page] = {}
+        for name in wanted:
+            screen = SCREENS[name]
+            if screen.who not in pages:
+                pages[screen.who] = sign_in(browser, running, screen.who, asked.dark)
+            label = f"{name}-dark" if asked.dark else name
+            problems += look(pages[screen.who], running["url"], screen, asked.out, label)
+        browser.close()
+    for problem in problems:
+        print(problem)
+    print(f"{len(problems)} problems; pictures in {asked.out}")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
