@@ -18,6 +18,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from tests.conftest import MakeApp, cannot_run
 from tests.support.chromium import CannotStart, chromium, driver
 from tests.support.databases import Databases
+from tests.support.layout import layout_problems
 from tests.support.world import PASSWORD, World
 
 # Milliseconds. Long, for a machine that is busy: no test waits for it unless something is wrong.
@@ -147,11 +148,15 @@ def sign_in(page: Page, url: str, username: str, password: str = PASSWORD) -> No
 
 
 def axe(page: Page) -> None:
-    """Fail unless axe finds nothing wrong (WCAG 2.1 A and AA, best practices). Needs JavaScript in the page."""
+    """Fail unless axe finds nothing wrong (WCAG 2.1 A and AA, best practices) and the page fits at every width.
+
+    Needs JavaScript in the page.
+    """
     options = {"resultTypes": ["violations"]}
     results = Axe().run(page, options=options)
     found = [
         f"{violation['id']}: {violation['help']} – " + ", ".join(str(node["target"]) for node in violation["nodes"])
         for violation in results.response["violations"]
     ]
+    found += layout_problems(page)
     assert not found, "\n".join(found)

@@ -62,7 +62,7 @@ def test_an_upload_is_followed_to_its_report(live: Live, staff: Page) -> None:
     run_worker(live)
     expect(page.get_by_role("link", name="march.835")).to_be_visible()
     expect(page.get_by_role("link", name="scan.pdf")).to_be_visible()
-    expect(page.locator("#imports[hx-trigger]")).to_have_count(0)
+    expect(page.locator("#imports[data-hx-trigger]")).to_have_count(0)
     axe(page)
     page.get_by_role("link", name="march.835").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Import of march.835")

@@ -106,8 +106,10 @@ def _inline_code(element: Element) -> Iterator[str]:
     if element.tag == "script" and (element.text or "").strip():
         yield "inline script"
     for name, value in element.attrib.items():
-        if name.startswith(("on", "hx-on")):
+        if name.startswith(("on", "hx-on", "data-hx-on")):
             yield f"{name} at <{element.tag}>"
+        elif name.startswith("hx-"):
+            yield f"{name} at <{element.tag}>: write data-{name}"
         if value.strip().lower().startswith(("javascript:", "js:")):
             yield f"script in {name} at <{element.tag}>"
 

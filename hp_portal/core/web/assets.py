@@ -20,7 +20,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from wsgiref.headers import Headers
 
@@ -44,19 +44,22 @@ class UnknownAsset(LookupError):
 class Bundle:
     """Several files of the core's static folder served as one.
 
-    `layered` parts are wrapped in `@layer vendor` (style sheets only).
+    `layered` parts are wrapped in `@layer vendor` (style sheets only). A part of `repeated` is put in once under each of
+    its conditions, for rules that hold under any of them where CSS has no "or".
     """
 
     name: str
     parts: tuple[str, ...]
     layered: frozenset[str] = frozenset()
+    repeated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 PORTAL_BUNDLES = (
     Bundle(
         "portal.bundle.css",
-        ("vendor/pico.min.css", "portal.css", "components.css", "tables.css", "pages.css"),
+        ("vendor/pico.min.css", "portal.css", "components.css", "tables.css", "cards.css", "pages.css"),
         layered=frozenset({"vendor/pico.min.css"}),
+        repeated={"cards.css": ("@container frame (max-width: 58rem)", "@container few (max-width: 38rem)")},
     ),
     Bundle("portal.bundle.js", ("vendor/htmx.min.js", "portal.js", "session.js")),
 )
@@ -137,12 +140,15 @@ def _join(bundle: Bundle, contents: Mapping[str, bytes]) -> bytes:
     missing = [part for part in bundle.parts if part not in contents]
     if missing:
         raise ValueError(f"{bundle.name} lacks {', '.join(missing)}")
-    return b"\n".join(
-        b"@layer vendor{" + contents[part].removeprefix(b'@charset "UTF-8";') + b"}"
-        if part in bundle.layered
-        else contents[part]
-        for part in bundle.parts
-    )
+    return b"\n".join(_wrapped(bundle, part, contents[part]) for part in bundle.parts)
+
+
+def _wrapped(bundle: Bundle, part: str, text: bytes) -> bytes:
+    if part in bundle.layered:
+        return b"@layer vendor{" + text.removeprefix(b'@charset "UTF-8";') + b"}"
+    if part in bundle.repeated:
+        return b"\n".join(b"@media screen{" + one.encode() + b"{" + text + b"}}" for one in bundle.repeated[part])
+    return text
 
 
 def _publish(name: str, data: bytes, out: Path) -> str:

@@ -56,7 +56,7 @@ def test_uploaded_files_are_imported_by_the_worker(world: World, staff: PortalCl
     page = staff.get(URL).text
     assert "2 files uploaded" in page
     assert page.count("Waiting for the worker") == 2
-    assert 'hx-trigger="every 1s"' in page
+    assert 'data-hx-trigger="every 1s"' in page
     assert run_worker(world)
     assert run_worker(world)
     assert (count(world, Payment), count(world, UploadChunk)) == (2, 0)

@@ -3,8 +3,8 @@
     python -m tests.tools.screens OUTDIR [--of NAME,NAME] [--dark]
 
 starts the demo on a free port in the folder `instance/demo`, signs in as an office, a delegate and an administrator, and
-writes a PNG file of every screen at 360, 768 and 1280 px. Prints what is wrong: a page that scrolls sideways at one of
-these widths, or at 641 and 960 px, and parts that stand out of their frame. Ends with 1 when there is any.
+writes a PNG file of every screen at 360, 768 and 1280 px. Prints what does not fit (tests/support/layout.py) and ends with 1
+when there is any.
 """
 
 from __future__ import annotations
@@ -24,27 +24,13 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.support.layout import layout_problems
 from tests.tools.gallery.__main__ import CHROMIUM, FLAGS
 
 WIDTHS = (360, 768, 1280)
-ALSO = (641, 960)
 HEIGHTS = {360: 740, 768: 1024, 1280: 900}
 # A page may be long; a picture shows its beginning.
 LONGEST = 2200
-
-# What stands out of the frame: an element beyond the right edge that nothing around it scrolls or hides.
-OUTSIDE = """() => {
-  const clips = (node) => {
-    for (let at = node.parentElement; at; at = at.parentElement) {
-      if (getComputedStyle(at).overflowX !== "visible" || getComputedStyle(at).clipPath !== "none") return true;
-    }
-    return false;
-  };
-  return [...document.body.querySelectorAll("*")]
-    .filter((node) => node.getBoundingClientRect().right > innerWidth + 1 && !clips(node))
-    .slice(0, 3).map((node) => node.outerHTML.slice(0, 100));
-}"""
-
 
 @dataclass(frozen=True)
 class Screen:
@@ -127,18 +113,13 @@ def sign_in(browser: Browser, running: dict[str, Any], who: str, dark: bool) -> 
 
 def look(page: Page, address: str, screen: Screen, out: Path, name: str) -> list[str]:
     """Pictures of one screen at every width; what is wrong with it."""
-    problems = []
     page.set_viewport_size({"width": 1280, "height": 900})
     page.goto(address + screen.path)
     screen.act(page)
-    for width in sorted({*WIDTHS, *ALSO}):
-        page.set_viewport_size({"width": width, "height": HEIGHTS.get(width, 900)})
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            problems.append(f"{name} at {width}: the page scrolls sideways")
-        problems += [f"{name} at {width}: outside of its frame: {html}" for html in page.evaluate(OUTSIDE)]
-        if width in WIDTHS:
-            _save(page.screenshot(full_page=True), out / f"{name}-{width}.png")
-    return problems
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
+        _save(page.screenshot(full_page=True), out / f"{name}-{width}.png")
+    return [f"{name} {problem}" for problem in layout_problems(page)]
 
 
 def _save(picture: bytes, file: Path) -> None:
