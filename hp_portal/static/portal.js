@@ -74,6 +74,8 @@
     input.type = shown ? "password" : "text";
     button.setAttribute("aria-pressed", String(!shown));
   });
+  // A switch sends its form: in HTML it may not be the form's submit button.
+  on("click", "[data-sends]", (button) => button.form.requestSubmit());
   const closeMenus = (except) => {
     for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== except) menu.open = false;
   };
