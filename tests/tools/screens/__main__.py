@@ -32,6 +32,7 @@ HEIGHTS = {360: 740, 768: 1024, 1280: 900}
 # A page may be long; a picture shows its beginning.
 LONGEST = 2200
 
+
 @dataclass(frozen=True)
 class Screen:
     """A page to look at: who opens it, where, and what is done before the picture is taken."""
