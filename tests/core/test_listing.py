@@ -179,24 +179,15 @@ def test_a_list_page_of_a_plugin_is_short(sample_world: World) -> None:
     assert "1–25 of 30 notes" in first.text
 
 
-def test_heads_and_the_list_of_ways_to_sort_lead_to_the_same(sample_world: World) -> None:
-    """The list is for narrow screens, where rows are cards without a head; both put the fragment into the same place."""
+def test_heads_sort_and_put_the_fragment_into_its_place(sample_world: World) -> None:
+    """They stay where rows are cards: as a line of links, *Sort by*."""
     client = writer(sample_world, 2)
     tree = tree_of(client.get("/apps/sample/?sort=-number"))
     heads = [head for head in tree.iter("th") if head.get("scope") == "col"]
     assert [(text_of(head), head.get("aria-sort")) for head in heads] == [("Number", "descending"), ("Note", None)]
     links = [link for head in heads for link in head.iter("a")]
     assert [link.get("href") for link in links] == ["/apps/sample/", "/apps/sample/?sort=text"]
-    form = next(form for form in tree.iter("form") if form.get("class") == "sort-by")
-    assert (form.get("method"), form.get("action")) == ("get", "/apps/sample/")
-    assert {link.get("hx-target") for link in links} == {form.get("hx-target")} == {"#results"}
-    options = [(option.get("value"), text_of(option), option.get("selected")) for option in form.iter("option")]
-    assert options == [
-        ("number", "Number, lowest first", None),
-        ("-number", "Number, highest first", ""),
-        ("text", "Note, A to Z", None),
-        ("-text", "Note, Z to A", None),
-    ]
+    assert {link.get("data-hx-target") for link in links} == {"#results"}
     assert "note 002" in client.get("/apps/sample/?sort=-text").text
 
 
@@ -207,7 +198,6 @@ def test_addresses_keep_what_was_searched_for(sqlite_app: object, world: World) 
         assert listing.url_for_page(3) == "/staff/organizations/7?q=ash+%26+elm&sort=-npi&page=3#rows"
         assert listing.url_for_page(1) == "/staff/organizations/7?q=ash+%26+elm&sort=-npi#rows"
         assert listing.headers[0].url == "/staff/organizations/7?q=ash+%26+elm#rows"
-        assert listing.sort_form == ("/staff/organizations/7#rows", [("q", "ash & elm")])
 
 
 # ---- a page past the end

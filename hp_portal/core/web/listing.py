@@ -19,7 +19,6 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
-from urllib.parse import parse_qsl, urlsplit
 
 import sqlalchemy as sa
 from flask import url_for
@@ -31,14 +30,6 @@ AnySelect: TypeAlias = sa.Select[*tuple[Any, ...]]
 Kind = Literal["text", "code", "date", "number"]
 PAGE = 25
 MOST_PAGES = 1_000_000
-
-# How people say it, ascending and descending.
-_WORDS: dict[Kind, tuple[str, str]] = {
-    "text": ("A to Z", "Z to A"),
-    "code": ("ascending", "descending"),
-    "date": ("oldest first", "newest first"),
-    "number": ("lowest first", "highest first"),
-}
 
 
 class PastTheEnd(Exception):
@@ -82,15 +73,6 @@ class Header:
     numeric: bool
     url: str | None = None
     direction: str | None = None
-
-
-@dataclass(frozen=True)
-class SortChoice:
-    """A way to sort, for the *Sort by* list: `value` as addresses have it, `label` such as `Issued, newest first`."""
-
-    value: str
-    label: str
-    chosen: bool
 
 
 class Sorting:
@@ -154,15 +136,6 @@ class Order:
         turned = column.name if descending else f"-{column.name}"
         return Header(column.label, column.numeric, address(turned), "descending" if descending else "ascending")
 
-    def choices(self) -> list[SortChoice]:
-        """Both ways of every column that sorts."""
-        return [
-            SortChoice(value, f"{column.label}, {words}", value == self.sort)
-            for column in self.sorting.columns
-            if column.sort_by is not None
-            for value, words in zip((column.name, f"-{column.name}"), _WORDS[column.kind], strict=True)
-        ]
-
 
 @dataclass(frozen=True)
 class Listing(Generic[Row]):
@@ -219,17 +192,6 @@ class Listing(Generic[Row]):
     def headers(self) -> list[Header]:
         """The heads of the columns; none for a list without a Sorting."""
         return self.order.headers(self._url) if self.order else []
-
-    @property
-    def sort_choices(self) -> list[SortChoice]:
-        return self.order.choices() if self.order else []
-
-    @property
-    def sort_form(self) -> tuple[str, list[tuple[str, str]]]:
-        """Where a form that sorts is sent, and the hidden values it carries along."""
-        parts = urlsplit(self.address())
-        action = f"{parts.path}#{parts.fragment}" if parts.fragment else parts.path
-        return action, parse_qsl(parts.query, keep_blank_values=True)
 
 
 def page_number(arguments: Mapping[str, Any], name: str = "page") -> int:
