@@ -38,6 +38,7 @@ from hp_portal.scopes import (
     Shared,
     WholeScope,
     granted_payees,
+    scope_organization,
     whole,
 )
 from hp_portal.settings import Payer, Settings
@@ -98,6 +99,7 @@ __all__ = [
     "record",
     "redirect_to",
     "render_pdf",
+    "scope_organization",
     "settings",
     "show_date",
     "show_datetime",

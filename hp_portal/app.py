@@ -18,7 +18,6 @@ from hp_portal.core.account import views as account_views
 from hp_portal.core.activity import views as activity_views
 from hp_portal.core.applications import menu, mounting
 from hp_portal.core.audit.events import CORE_EVENTS
-from hp_portal.core.audit.record import EventRegistry
 from hp_portal.core.identity.actor import Limits
 from hp_portal.core.pages import errors, help_topics
 from hp_portal.core.pages import views as pages_views
@@ -28,6 +27,7 @@ from hp_portal.core.staff.permissions import CORE_STAFF_LINKS, CORE_STAFF_PERMIS
 from hp_portal.core.tax_ids import application as tax_id_npi_access
 from hp_portal.core.web import assets, logs, security, templating
 from hp_portal.database import Database
+from hp_portal.events import EventRegistry
 from hp_portal.plugins import Plugins, load_plugins
 from hp_portal.settings import Settings, load_settings
 
@@ -57,8 +57,8 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     plugins = load_plugins({"tax_ids": tax_id_npi_access}, extra_plugins, settings.plugins_left_out)
     app.extensions["hp_portal.plugins"] = plugins
     migrations.install(app, database, plugins)
-    database.info["events"] = declare_events(plugins)
-    database.info["dispatch"] = lambda event: list(plugins.collect("portal_event", event=event))
+    database.events = declare_events(plugins)
+    database.dispatch = lambda event: list(plugins.collect("portal_event", event=event))
 
     # The order of the before_request functions: id and clock, gate, CSRF, whatever pages add.
     logs.install(app)

@@ -5,21 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, cast
 
 import sqlalchemy as sa
 from flask import Flask, g
-from sqlalchemy.orm import DeclarativeBase, Mapper, Session, mapped_column, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 
 from hp_portal import scopes
+from hp_portal.events import EventRegistry, PortalEvent
+from hp_portal.session import PortalSession as PortalSession
+from hp_portal.session import Scope, SessionContext
 from hp_portal.settings import ConfigurationError, Settings
 from hp_portal.vault import Vault
-
-if TYPE_CHECKING:
-    from hp_portal.hookspecs import PortalEvent
 
 
 class UTCDateTime(sa.types.TypeDecorator[dt.datetime]):
@@ -64,61 +64,7 @@ class Base(DeclarativeBase):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         scopes.check_marked(cls)
         super().__init_subclass__(**kwargs)
-
-
-Row = TypeVar("Row")
-
-
-class PortalSession(Session):
-    """A session that knows the vault and its scope."""
-
-    @property
-    def vault(self) -> Vault:
-        return cast(Vault, self.info["vault"])
-
-    def get(self, entity: type[Row] | Mapper[Row], ident: Any, **options: Any) -> Row | None:
-        """`Session.get`, in the session's scope also for a row that was loaded in a wider one."""
-        if not isinstance(self.info.get("scope"), scopes.WholeScope):
-            self.flush()
-            options["populate_existing"] = True
-        return super().get(entity, ident, **options)
-
-    def get_one(self, entity: type[Row] | Mapper[Row], ident: Any, **options: Any) -> Row:
-        """The same, or sqlalchemy.exc.NoResultFound."""
-        found = self.get(entity, ident, **options)
-        if found is None:
-            raise sa.exc.NoResultFound(f"no {getattr(entity, '__name__', entity)} with that key in the scope")
-        return found
-
-    def announce(self, event: PortalEvent) -> None:
-        """Tell the plugins' `portal_event` once this transaction is committed; a rollback forgets it."""
-        self.info.setdefault("announced", []).append((self.get_nested_transaction(), event))
-
-
-def _dispatch(session: Session) -> None:
-    announced = session.info.pop("announced", [])
-    if session.in_nested_transaction():
-        # A savepoint is released: what was announced since now hangs on the transaction around it.
-        done = session.get_nested_transaction()
-        around = done.parent if done is not None and done.parent is not None and done.parent.nested else None
-        session.info["announced"] = [(around if where is done else where, event) for where, event in announced]
-        return
-    dispatch = session.info.get("dispatch")
-    for _, event in announced:
-        if dispatch is not None:
-            dispatch(event)
-
-
-def _forget(session: Session) -> None:
-    announced = session.info.pop("announced", [])
-    if session.in_nested_transaction():
-        undone = session.get_nested_transaction()
-        session.info["announced"] = [(where, event) for where, event in announced if where is not undone]
-
-
-scopes.install(PortalSession)
-sa.event.listen(PortalSession, "after_commit", _dispatch)
-sa.event.listen(PortalSession, "after_rollback", _forget)
+        scopes.register(cls)
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -162,15 +108,14 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self.engine = make_engine(settings.database_url, settings.database_pool)
         self.vault = Vault(settings.data_keys)
-        # What every session carries along: app.py adds the declared audit events and the dispatcher of portal events.
-        self.info: dict[str, Any] = {"vault": self.vault}
-        self._sessions = sessionmaker(self.engine, class_=PortalSession, expire_on_commit=False)
+        # What every session carries along; app.py sets both.
+        self.events = EventRegistry()
+        self.dispatch: Callable[[PortalEvent], object] | None = None
 
-    def new_session(self, scope: scopes.Scope | None = None) -> PortalSession:
+    def new_session(self, scope: Scope | None = None) -> PortalSession:
         """A session of one's own, to be used as a context manager: commands, the worker, tests."""
-        session = self._sessions()
-        session.info.update(self.info, scope=scope)
-        return session
+        context = SessionContext(self.vault, self.events, self.dispatch, scope)
+        return PortalSession(self.engine, context=context, expire_on_commit=False)
 
     @property
     def session(self) -> PortalSession:

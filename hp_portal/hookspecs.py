@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import pluggy
 from flask import Blueprint
 
 from hp_portal.audience import Audience
-
-if TYPE_CHECKING:
-    from hp_portal.database import PortalSession
+from hp_portal.events import EventSpec as EventSpec
+from hp_portal.events import PortalEvent as PortalEvent
+from hp_portal.session import PortalSession
 
 PROJECT = "hp_portal"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -26,15 +25,6 @@ class Permission:
 
     key: str
     label: str
-
-
-@dataclass(frozen=True)
-class EventSpec:
-    """A kind of audit event: its key `<application>.<thing>.<deed>`, what people read, and exactly the fields it has."""
-
-    key: str
-    label: str
-    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,14 +92,6 @@ class Job:
     label: str
     every: dt.timedelta
     run: Callable[[PortalSession], None]
-
-
-@dataclass(frozen=True)
-class PortalEvent:
-    """Something that has been committed: `grant.added`, `payment.imported`, … with its ids."""
-
-    key: str
-    ids: Mapping[str, int | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

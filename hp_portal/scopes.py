@@ -14,10 +14,9 @@ update and delete; with no scope set, touching a marked table raises `ScopeMissi
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from contextvars import ContextVar
 from typing import Any, ClassVar, cast
 
 import sqlalchemy as sa
@@ -32,6 +31,11 @@ from sqlalchemy.orm import (
 )
 from sqlalchemy.sql import visitors
 
+from hp_portal.session import OrganizationScope as OrganizationScope
+from hp_portal.session import PortalSession
+from hp_portal.session import Scope as Scope
+from hp_portal.session import WholeScope as WholeScope
+
 
 class ScopeMissing(Exception):
     """A scoped table was touched by a session without a scope: a page forgot to say for whom it asks."""
@@ -41,30 +45,13 @@ class ScopeViolation(Exception):
     """A row of another organization was about to be written, or a statement the scope cannot be added to was run."""
 
 
-@dataclass(frozen=True)
-class OrganizationScope:
-    """One organization: its own rows, and those of the payees it holds grants to."""
-
-    organization_id: int
-
-
-@dataclass(frozen=True)
-class WholeScope:
-    """Every row. For the payer's staff behind a permission, the worker, imports and the gate; says why."""
-
-    reason: str
-
-
-Scope = OrganizationScope | WholeScope
-
-
-# The listener puts the organization here just before a statement runs; the one bind parameter below reads it. Built once,
-# the criteria stay in SQLAlchemy's statement cache.
-_current = threading.local()
+# The listener puts the session's organization here before each of its statements; the one bind parameter below reads it.
+# Built once, the criteria stay in SQLAlchemy's statement cache.
+_current: ContextVar[int | None] = ContextVar("scope_organization", default=None)
 
 
 def _current_organization() -> int:
-    organization_id: int | None = getattr(_current, "organization_id", None)
+    organization_id = _current.get()
     if organization_id is None:
         raise ScopeMissing("no scope is set for this session: whose rows may it see?")
     return organization_id
@@ -137,12 +124,30 @@ class Shared:
     __shared__: ClassVar[str] = ""
 
 
+OWNED = (OwnedByOrganization, OwnedByOrganizationOrPayer)
+_scoped_tables: set[sa.FromClause] = set()
+
+
 def check_marked(cls: type[DeclarativeBase]) -> None:
-    """Raise TypeError unless a mapped class carries exactly one mark."""
+    """Raise TypeError unless a mapped class says once, and without contradicting itself, whose rows it holds."""
+    name = cls.__name__
     if issubclass(cls, Scoped) == issubclass(cls, Shared):
-        raise TypeError(f"{cls.__name__} needs either a mark of hp_portal.scopes that scopes it, or Shared")
-    if issubclass(cls, Shared) and not cls.__shared__:
-        raise TypeError(f"{cls.__name__} is Shared; say why in __shared__")
+        raise TypeError(f"{name} needs either a mark of hp_portal.scopes that scopes it, or Shared")
+    if issubclass(cls, Shared):
+        if not cls.__shared__:
+            raise TypeError(f"{name} is Shared; say why in __shared__")
+        return
+    if getattr(cls, "__shared__", ""):
+        raise TypeError(f"{name} is scoped and says in __shared__ why it is not; take one of both away")
+    marks = [mark.__name__ for mark in (*OWNED, PaidTo) if issubclass(cls, mark)]
+    if len(marks) > 1 and "scope_criterion" not in vars(cls):
+        raise TypeError(f"{name} is marked as {' and '.join(marks)}; say in scope_criterion what that means")
+
+
+def register(cls: type[DeclarativeBase]) -> None:
+    """Remember a mapped class's table when its rows are scoped: statements that name it would slip past the criteria."""
+    if issubclass(cls, Scoped) and not vars(cls).get("__abstract__"):
+        _scoped_tables.add(sa.inspect(cls).local_table)
 
 
 # Not propagated with the rows it loads: a later load of theirs gets the scope of its own time, here.
@@ -151,39 +156,31 @@ _CRITERIA = with_loader_criteria(
 )
 
 
-def set_scope(session: Session, scope: Scope) -> None:
+def set_scope(session: PortalSession, scope: Scope) -> None:
     """Say whose rows this session may see from here on."""
-    session.info["scope"] = scope
-
-
-def get_scope(session: Session) -> Scope | None:
-    return session.info.get("scope")
+    session.context.scope = scope
 
 
 @contextmanager
-def whole(session: Session, reason: str) -> Iterator[None]:
-    """See every row for the length of a block: for verbs that must look beyond one organization, such as a proof."""
-    before = session.info.get("scope")
-    session.info["scope"] = WholeScope(reason)
+def whole(session: PortalSession, reason: str) -> Iterator[None]:
+    """See every row for the length of a block: for verbs that must look beyond one organization, such as a proof.
+
+    Whose session it is stays the same: `granted_payees()` and `scope_organization` still speak of its organization.
+    """
+    before = session.context.scope
+    session.context.scope = WholeScope(reason, before.organization_id if before else None)
     try:
         yield
     finally:
-        session.info["scope"] = before
-
-
-def _scoped_tables() -> set[sa.FromClause]:
-    from hp_portal.database import Base
-
-    return {mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, Scoped)}
+        session.context.scope = before
 
 
 def _refuse_unscopable(statement: sa.Executable) -> None:
     """Statements that name tables instead of models, and raw SQL, would slip past the criteria."""
-    scoped = _scoped_tables()
     for element in visitors.iterate(cast(visitors.ExternallyTraversible, statement)):
         if isinstance(element, sa.TextClause):
             raise ScopeViolation('raw SQL needs execution_options(unscoped="why")')
-        if element in scoped:
+        if element in _scoped_tables:
             raise ScopeViolation(f"name the model, not the table {element}: sa.select(Model.id).exists()")
 
 
@@ -191,15 +188,17 @@ def _refuse_other_tables(statement: sa.Update | sa.Delete) -> None:
     """An update or delete gets the criteria of its own table alone, not of others that `where()` joins it with."""
     if statement.whereclause is None:
         return
-    scoped = _scoped_tables()
     for source in sa.select(sa.literal(1)).where(statement.whereclause).get_final_froms():
-        if source != statement.table and any(element in scoped for element in visitors.iterate(source)):
+        if source != statement.table and any(element in _scoped_tables for element in visitors.iterate(source)):
             raise ScopeViolation(f"{statement.table} joined with a scoped table: say which rows by a select in where()")
 
 
+@sa.event.listens_for(PortalSession, "do_orm_execute")
 def apply_scope(state: ORMExecuteState) -> None:
-    """`do_orm_execute` listener: adds the session's scope to the statement."""
-    scope = state.session.info.get("scope")
+    """Add the session's scope to a statement that is about to run."""
+    scope = cast(PortalSession, state.session).context.scope
+    # Before anything else: what a statement says of the scope's organization itself is true in every case below.
+    _current.set(scope.organization_id if scope is not None else None)
     if isinstance(scope, WholeScope) or state.execution_options.get("unscoped"):
         return
     statement = state.statement
@@ -214,11 +213,7 @@ def apply_scope(state: ORMExecuteState) -> None:
         raise ScopeViolation("an update by primary keys cannot be scoped; say which rows in where()")
     if isinstance(statement, sa.Update | sa.Delete):
         _refuse_other_tables(statement)
-    _current.organization_id = scope.organization_id if scope is not None else None
     state.statement = statement.options(_CRITERIA)
-
-
-OWNED = (OwnedByOrganization, OwnedByOrganizationOrPayer)
 
 
 def _check_insert(state: ORMExecuteState, scope: OrganizationScope | None, statement: sa.Insert) -> None:
@@ -244,12 +239,13 @@ def _owners(row: object) -> set[int | None]:
     return {*(history.added or ()), *(history.unchanged or ()), *(history.deleted or ())} or {None}
 
 
+@sa.event.listens_for(PortalSession, "before_flush")
 def check_written(session: Session, _context: object, _instances: object) -> None:
-    """`before_flush` listener: an organization's session writes its own rows alone.
+    """An organization's session writes its own rows alone.
 
     What is scoped by a payee or otherwise is the payer's record: written in a whole scope, which says why.
     """
-    scope = session.info.get("scope")
+    scope = cast(PortalSession, session).context.scope
     if not isinstance(scope, OrganizationScope):
         return
     for row in (*session.new, *session.dirty, *session.deleted):
@@ -257,9 +253,3 @@ def check_written(session: Session, _context: object, _instances: object) -> Non
             continue
         if not isinstance(row, OWNED) or _owners(row) != {scope.organization_id}:
             raise ScopeViolation(f"{type(row).__name__} that is not {scope}'s own was about to be written")
-
-
-def install(session_class: type[Session]) -> None:
-    """Listen on a session class."""
-    sa.event.listen(session_class, "do_orm_execute", apply_scope)
-    sa.event.listen(session_class, "before_flush", check_written)

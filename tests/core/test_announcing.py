@@ -10,7 +10,7 @@ from tests.support.world import World
 def test_events_wait_for_the_outermost_commit(world: World) -> None:
     told: list[PortalEvent] = []
     with world.database.new_session(WholeScope("a test")) as session:
-        session.info["dispatch"] = told.append
+        session.context.dispatch = told.append
         session.announce(PortalEvent("first"))
         with session.begin_nested():
             session.announce(PortalEvent("kept"))

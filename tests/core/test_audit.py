@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from hp_portal.core.activity.sealing import seal
 from hp_portal.core.audit.models import AuditEvent, AuditSeal, AuditSealedRow
-from hp_portal.core.audit.record import EventRegistry, UndeclaredEvent, Who, record, set_who
+from hp_portal.core.audit.record import Who, record, set_who
 from hp_portal.core.audit.triggers import TABLES
 from hp_portal.database import PortalSession, is_postgresql
+from hp_portal.events import EventRegistry, UndeclaredEvent
 from hp_portal.hookspecs import EventSpec
 from tests.support.world import World
 

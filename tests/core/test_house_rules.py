@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -163,7 +164,7 @@ def test_no_file_speaks_of_a_machine_or_a_registry() -> None:
 
 
 def test_plugins_name_the_portal_s_surface_alone() -> None:
-    """Also inside functions and for types, where import-linter is told not to look."""
+    """Also inside functions and for types, and whatever module is new."""
     wrong = []
     for path in files("plugins", suffix=".py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -185,3 +186,12 @@ def test_plugins_name_the_portal_s_surface_alone() -> None:
                 if module.partition(".")[0] in ("hp_portal", "hp_portal_plugins") and module not in allowed
             ]
     assert not wrong
+
+
+def test_no_import_is_excepted_from_the_contracts() -> None:
+    """Layers that name every module, and nothing that import-linter is told to overlook."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    assert set(settings) == {"root_packages", "contracts"}
+    for contract in settings["contracts"]:
+        assert not {"ignore_imports", "exhaustive_ignores"} & contract.keys(), contract["name"]
+        assert contract["type"] != "layers" or contract.get("exhaustive"), contract["name"]

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from hp_portal import scopes
 from hp_portal.core.audit.models import AuditEvent
-from hp_portal.core.audit.record import EventRegistry
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
@@ -51,7 +50,6 @@ class ActivityFilter:
 def _listing(
     session: PortalSession, where: list[sa.ColumnElement[bool]], number: int, newest: int | None
 ) -> Listing[Activity]:
-    registry: EventRegistry = session.info["events"]
     if newest is not None:
         where = [*where, AuditEvent.id <= newest]
 
@@ -61,7 +59,7 @@ def _listing(
             event.id,
             event.at,
             event.event,
-            registry.label(event.event),
+            session.context.events.label(event.event),
             json.loads(event.fields),
             event.reason,
             event.address,
@@ -92,8 +90,7 @@ def own_activity(session: PortalSession, actor: Actor, number: int, newest: int 
 
 def event_kinds(session: PortalSession) -> list[tuple[str, str]]:
     """Every declared kind of event as (key, what people read), by what people read."""
-    registry: EventRegistry = session.info["events"]
-    return sorted(((spec.key, spec.label) for spec in registry.all()), key=lambda kind: kind[1].lower())
+    return sorted(((spec.key, spec.label) for spec in session.context.events.all()), key=lambda kind: kind[1].lower())
 
 
 def search_activity(

@@ -16,9 +16,6 @@ class Person(Base, scopes.OwnedByOrganizationOrPayer):
 
     __tablename__ = "person"
     __table_args__ = (sa.Index("ix_person_organization_id", "organization_id"),)
-    __shared__ = (
-        "signed in by name before any organization is known; lists of people filter by organization in their verb"
-    )
 
     id: Mapped[key]
     # Both are kept lower-case, as people type them in any case.
