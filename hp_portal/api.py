@@ -10,6 +10,7 @@ from hp_portal.core.audit.record import Who, record
 from hp_portal.core.documents.rendering import DocumentError, render_pdf
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
+from hp_portal.core.kept.keeping import KeptGone, find_kept, keep_values
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.identifiers import BadIdentifier, mask_tin, parse_npi, parse_tin
 from hp_portal.core.payees.models import Payee
@@ -57,6 +58,7 @@ __all__ = [
     "EventSpec",
     "Grant",
     "Job",
+    "KeptGone",
     "Listing",
     "Order",
     "Organization",
@@ -84,9 +86,11 @@ __all__ = [
     "can",
     "current_actor",
     "db_session",
+    "find_kept",
     "granted_payees",
     "hookimpl",
     "is_postgresql",
+    "keep_values",
     "key",
     "lock",
     "mask_tin",

@@ -18,6 +18,7 @@ from flask import Flask
 from hp_portal import clock
 from hp_portal.core.activity import sealing
 from hp_portal.core.identity.models import SignIn
+from hp_portal.core.kept import keeping
 from hp_portal.core.limits import attempts
 from hp_portal.database import Database, PortalSession
 from hp_portal.hookspecs import Job
@@ -30,7 +31,7 @@ SIGN_INS_KEPT = dt.timedelta(days=90)
 
 
 def core_jobs(settings: Settings) -> list[Job]:
-    """Sealing the audit, ending sign-ins that ran out, forgetting old counts."""
+    """Sealing the audit, ending sign-ins that ran out, forgetting old counts and kept values."""
 
     def seal(session: PortalSession) -> None:
         while sealing.seal(session) == sealing.BATCH:
@@ -53,6 +54,7 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("audit.seal", "Seal the audit record", dt.timedelta(seconds=5), seal),
         Job("identity.end-sign-ins", "End sessions that ran out", dt.timedelta(minutes=1), end_sign_ins),
         Job("identity.forget-attempts", "Forget old failed attempts", dt.timedelta(hours=1), forget_attempts),
+        Job("kept.forget-expired", "Forget kept values", dt.timedelta(minutes=30), keeping.forget_expired),
     ]
 
 

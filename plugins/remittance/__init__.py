@@ -23,7 +23,7 @@ from .blueprint import DOWNLOAD, MANAGE_CODES, READ, READ_IMPORTS, RUN_IMPORTS, 
 from .codes import commands as code_commands
 from .codes import staff_views as code_views
 from .downloads import views as download_views
-from .inquiry import kept_searches, payment_views, search_views
+from .inquiry import payment_views, search_views
 from .intake import commands, matching, proofs, staff_views, uploads
 
 # Imported for what they hang on the blueprints.
@@ -84,7 +84,7 @@ def portal_application() -> Application:
 
 @hookimpl
 def portal_jobs() -> Sequence[Job]:
-    return [*kept_searches.jobs(), uploads.JOB, matching.JOB]
+    return [uploads.JOB, matching.JOB]
 
 
 @hookimpl

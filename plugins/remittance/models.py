@@ -287,15 +287,3 @@ class UploadChunk(api.Base, api.Shared):
     upload_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_upload.id"), primary_key=True)
     position: Mapped[int] = mapped_column(sa.Integer(), primary_key=True, autoincrement=False)
     sealed: Mapped[bytes]
-
-
-class KeptSearch(api.Base, api.OwnedByOrganization):
-    """A search by member data: posted, kept sealed for a while, so that its URL has a random word instead of PHI."""
-
-    __tablename__ = "remittance_search"
-
-    id: Mapped[api.key]
-    token: Mapped[str] = mapped_column(sa.String(43), unique=True)
-    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
-    criteria_sealed: Mapped[bytes]
-    created_at: Mapped[dt.datetime] = mapped_column(index=True)

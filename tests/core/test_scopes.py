@@ -17,7 +17,9 @@ import tests.sample_plugin  # noqa: F401 - its model takes part where no table i
 from hp_portal import scopes
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import Who, record
+from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.models import Person, SignIn
+from hp_portal.core.kept.models import KeptValues
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.database import Base, PortalSession
@@ -72,15 +74,16 @@ def two(world: World) -> Two:
 
 
 def _fill_rest(session: PortalSession, organization: Organization, person: Person, payment_id: int) -> None:
-    from hp_portal_plugins.remittance.models import KeptSearch, ProviderAdjustment
+    from hp_portal_plugins.remittance.models import ProviderAdjustment
 
     session.add(
-        KeptSearch(
+        KeptValues(
             organization_id=organization.id,
-            token=f"token-{organization.id}",
             person_id=person.id,
-            criteria_sealed=b"",
-            created_at=dt.datetime.now(dt.UTC),
+            kind="sample",
+            token_hash=hash_token(f"token-{organization.id}"),
+            sealed=b"",
+            expires_at=dt.datetime.now(dt.UTC),
         )
     )
     session.add(ProviderAdjustment(payment_id=payment_id, position=1, reason="WO", amount=1))

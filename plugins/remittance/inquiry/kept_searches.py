@@ -1,63 +1,16 @@
-"""Searches by member data. What was typed is kept sealed for some hours; the page's address holds a random word for it."""
+"""Searches by member data: kept sealed for some hours; the page's address holds a random word for them."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import json
-import re
-import secrets
-from typing import Any
 
-import sqlalchemy as sa
+from hp_portal.api import Actor, PortalSession, find_kept, keep_values
 
-from hp_portal.api import Actor, Job, PortalSession, now
-
-from ..models import KeptSearch
 from .criteria import ClaimCriteria
 
-KEPT = dt.timedelta(hours=12)
-_PURPOSE = "remittance search"
-# What a word can look like; nothing else is worth asking the database, which refuses some characters.
-_WORD = re.compile(r"[A-Za-z0-9_-]{32}")
-
-
-class SearchGone(Exception):
-    """This word stands for no search of this person: mistyped, somebody else's, or too old."""
-
-
-def keep(session: PortalSession, actor: Actor, kind: str, values: dict[str, Any]) -> str:
-    """Keep what was typed for this person; the word for it."""
-    token = secrets.token_urlsafe(24)
-    session.add(
-        KeptSearch(
-            token=token,
-            person_id=actor.person_id,
-            organization_id=actor.organization_id,
-            criteria_sealed=session.vault.seal_text(json.dumps({"kind": kind, **values}), _PURPOSE),
-            created_at=now(),
-        )
-    )
-    return token
-
-
-def find(session: PortalSession, actor: Actor, kind: str, token: str) -> dict[str, Any]:
-    """What a word of this person stands for. Raises SearchGone."""
-    if not _WORD.fullmatch(token):
-        raise SearchGone
-    sealed = session.scalar(
-        sa.select(KeptSearch.criteria_sealed).where(
-            KeptSearch.token == token,
-            KeptSearch.person_id == actor.person_id,
-            KeptSearch.created_at > now() - KEPT,
-        )
-    )
-    if sealed is None:
-        raise SearchGone
-    values: dict[str, Any] = json.loads(session.vault.open_text(sealed, _PURPOSE))
-    if values.pop("kind") != kind:
-        raise SearchGone
-    return values
+_CLAIMS = "remittance claims"
+_FILTER = "remittance claims of a payment"
 
 
 def keep_claims(session: PortalSession, actor: Actor, criteria: ClaimCriteria) -> str:
@@ -67,23 +20,23 @@ def keep_claims(session: PortalSession, actor: Actor, criteria: ClaimCriteria) -
         for name, value in dataclasses.asdict(criteria).items()
         if value
     }
-    return keep(session, actor, "claims", values)
+    return keep_values(session, actor, _CLAIMS, values)
 
 
 def find_claims(session: PortalSession, actor: Actor, token: str) -> ClaimCriteria:
-    """The search for claims that a word stands for. Raises SearchGone."""
-    values = find(session, actor, "claims", token)
+    """The search for claims that a word stands for. Raises KeptGone."""
+    values = find_kept(session, actor, _CLAIMS, token)
     for name in ("service_from", "service_to"):
         if name in values:
             values[name] = dt.date.fromisoformat(values[name])
     return ClaimCriteria(**values)
 
 
-def forget_old(session: PortalSession) -> None:
-    """Remove the searches that can no longer be used."""
-    session.execute(sa.delete(KeptSearch).where(KeptSearch.created_at <= now() - KEPT))
+def keep_filter(session: PortalSession, actor: Actor, payment_id: int, text: str) -> str:
+    """Keep what a payment's claims are filtered by; the word for it."""
+    return keep_values(session, actor, f"{_FILTER} {payment_id}", {"text": text})
 
 
-def jobs() -> list[Job]:
-    """What the worker does for this module."""
-    return [Job("remittance.forget-searches", "Forget old searches", dt.timedelta(minutes=30), forget_old)]
+def find_filter(session: PortalSession, actor: Actor, payment_id: int, token: str) -> str:
+    """What a payment's claims are filtered by. Raises KeptGone, also for another payment's word."""
+    return str(find_kept(session, actor, f"{_FILTER} {payment_id}", token)["text"])

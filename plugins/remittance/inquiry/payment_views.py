@@ -9,6 +9,7 @@ from flask import Response, abort, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.api import (
+    KeptGone,
     Listing,
     PortalSession,
     access,
@@ -32,7 +33,6 @@ from . import claims, history, kept_searches
 from .forms import ClaimFilterForm
 from .payment import balance, contacts, find_payment, masked_tin
 
-_FILTER = "claims of a payment"
 WORDS: dict[str, Any] = {
     "method_word": method_word,
     "payment_word": payment_word,
@@ -50,8 +50,8 @@ def payment(payment_id: int) -> ResponseReturnValue:
     token, gone, text = request.args.get("filter", ""), False, ""
     if token:
         try:
-            text = _kept_text(db, payment_id, token)
-        except kept_searches.SearchGone:
+            text = kept_searches.find_filter(db, the_actor(), payment_id, token)
+        except KeptGone:
             token, gone = "", True
     return _payment_page(db, found, text, token, gone=gone)
 
@@ -66,7 +66,7 @@ def filter_claims(payment_id: int) -> ResponseReturnValue:
         return _payment_page(db, found, "", "", form=form, status=422)
     values: dict[str, Any] = {name: request.form[name] for name in ("status", "sort") if request.form.get(name)}
     if text := form.text.data:
-        values["filter"] = kept_searches.keep(db, the_actor(), _FILTER, {"payment": payment_id, "text": text})
+        values["filter"] = kept_searches.keep_filter(db, the_actor(), payment_id, text)
     db.commit()
     return redirect_to(url_for("remittance.payment", payment_id=payment_id, **values) + "#claims-of-payment")
 
@@ -113,13 +113,6 @@ def _payment_or_404(db: PortalSession, payment_id: int) -> Payment:
     if found is None:
         abort(404)
     return found
-
-
-def _kept_text(db: PortalSession, payment_id: int, token: str) -> str:
-    values = kept_searches.find(db, the_actor(), _FILTER, token)
-    if values["payment"] != payment_id:
-        raise kept_searches.SearchGone
-    return str(values["text"])
 
 
 def _payment_page(

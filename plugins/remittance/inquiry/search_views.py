@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from hp_portal.api import (
+    KeptGone,
     Listing,
     PortalSession,
     access,
@@ -120,7 +121,7 @@ def _kept(token: str) -> Response:
     db, sort, number = db_session(), read_sort(request.args), page_number(request.args)
     try:
         criteria = kept_searches.find_claims(db, the_actor(), token)
-    except kept_searches.SearchGone:
+    except KeptGone:
         return _page(gone=True, status=404)
     found = search.find_claims(db, criteria, sort, number)
     record(

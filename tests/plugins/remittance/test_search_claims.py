@@ -10,9 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from hp_portal import clock
+from hp_portal.core.kept.models import KeptValues
 from hp_portal.worker import all_jobs
-from hp_portal_plugins.remittance.inquiry import kept_searches
-from hp_portal_plugins.remittance.models import KeptSearch
 from tests.support.world import World
 
 from .inquiry import DAY, Office, claim, events, url_of
@@ -75,7 +74,7 @@ def test_what_was_typed_stands_neither_in_the_address_nor_readable_in_the_databa
     assert parts.query.startswith("search=")
     assert "sample" not in parts.query.lower()
     with office.world.session() as session:
-        sealed = session.scalars(sa.select(KeptSearch.criteria_sealed)).one()
+        sealed = session.scalars(sa.select(KeptValues.sealed)).one()
     assert b"Sample" not in sealed
     assert "sample" in office.client.get(answer.headers["Location"]).text.lower()
 
@@ -97,16 +96,15 @@ def test_a_word_is_nobody_elses(office: Office) -> None:
 def test_a_word_ends_after_twelve_hours_and_is_removed(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     address = office.client.post(SEARCH, {"member_id": "M00000001"}).headers["Location"]
     later = clock.now() + dt.timedelta(hours=12, seconds=1)
-    (job,) = [job for job in all_jobs(office.world.app) if job.key == "remittance.forget-searches"]
+    (job,) = [job for job in all_jobs(office.world.app) if job.key == "kept.forget-expired"]
 
     def left() -> int:
         with office.world.session() as session:
             job.run(session)
-            return session.scalar(sa.select(sa.func.count(KeptSearch.id))) or 0
+            return session.scalar(sa.select(sa.func.count(KeptValues.id))) or 0
 
     assert left() == 1
     monkeypatch.setattr(clock, "now", lambda: later)
-    monkeypatch.setattr(kept_searches, "now", lambda: later)
     client = office.world.sign_in(office.username)
     assert client.get(address).status_code == 404
     assert left() == 0

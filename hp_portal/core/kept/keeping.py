@@ -1,0 +1,80 @@
+"""What may not stand in an address, such as a patient's name: posted, kept sealed for a while, found by a random word.
+
+token = keep_values(db, the_actor(), "remittance claims", {"last_name": "SAMPLE"}, dt.timedelta(hours=12))
+values = find_kept(db, the_actor(), "remittance claims", token)
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.core.identity.actor import Actor, hash_token
+from hp_portal.core.kept.models import KeptValues
+from hp_portal.database import PortalSession
+
+TTL = dt.timedelta(hours=12)
+# What a word can look like; nothing else is worth asking the database, which refuses some characters.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
+
+
+class KeptGone(Exception):
+    """This word stands for nothing of this person and kind: mistyped, somebody else's, or too old."""
+
+
+def keep_values(
+    session: PortalSession, actor: Actor, kind: str, values: Mapping[str, Any], ttl: dt.timedelta = TTL
+) -> str:
+    """Keep values of JSON's types for the actor, alone, until `ttl` has passed; the word for them, 32 characters for an address.
+
+    `kind` says what they are, at most 80 characters, starting with the application's key: a word is of one kind.
+    Raises TypeError for a value that JSON does not know. The caller commits.
+    """
+    token = secrets.token_urlsafe(24)
+    session.add(
+        KeptValues(
+            token_hash=hash_token(token),
+            kind=kind,
+            person_id=actor.person_id,
+            organization_id=actor.organization_id,
+            sealed=session.vault.seal_text(json.dumps(dict(values)), _purpose(kind, token)),
+            expires_at=clock.now() + ttl,
+        )
+    )
+    session.flush()
+    return token
+
+
+def find_kept(session: PortalSession, actor: Actor, kind: str, token: str) -> dict[str, Any]:
+    """What the actor kept under a word. Raises KeptGone; SealBroken when the row has been tampered with."""
+    if not _TOKEN.fullmatch(token):
+        raise KeptGone
+    sealed = session.scalar(
+        sa.select(KeptValues.sealed).where(
+            KeptValues.token_hash == hash_token(token),
+            KeptValues.kind == kind,
+            KeptValues.person_id == actor.person_id,
+            KeptValues.expires_at > clock.now(),
+        )
+    )
+    if sealed is None:
+        raise KeptGone
+    values: dict[str, Any] = json.loads(session.vault.open_text(sealed, _purpose(kind, token)))
+    return values
+
+
+def _purpose(kind: str, token: str) -> str:
+    """The word is part of it: what is sealed in one row cannot be read from another."""
+    return f"kept {kind} {token}"
+
+
+def forget_expired(session: PortalSession) -> None:
+    """Remove what can no longer be found. Needs a whole scope; the worker does it."""
+    session.execute(sa.delete(KeptValues).where(KeptValues.expires_at <= clock.now()))
