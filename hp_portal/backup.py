@@ -38,12 +38,12 @@ class BackupFailed(Exception):
 
 @dataclass(frozen=True)
 class Restored:
-    """What was found in the database after restoring: is its schema the newest, and does the audit chain hold?
+    """What was found in the database after restoring.
 
-    `audit` is None where the schema is not the newest: the record cannot be read then.
+    `unready` says why it cannot serve this version of the portal yet, nothing when it can; `audit` is None until then.
     """
 
-    current: bool
+    unready: list[str]
     audit: sealing.Verification | None
 
 
@@ -79,11 +79,11 @@ def restore(app: Flask, source: Path) -> Restored:
         _run("pg_restore", engine, "--exit-on-error", "--single-transaction", *OPTIONS, after=(str(source),))
     engine.dispose()
     with app.app_context():
-        current = migrations.is_current(app)
-        if not current:
-            return Restored(False, None)
+        unready = migrations.unready(app)
+        if unready:
+            return Restored(unready, None)
         with database.new_session(WholeScope("verifying what was restored")) as session:
-            return Restored(True, sealing.verify(session))
+            return Restored([], sealing.verify(session))
 
 
 @contextmanager

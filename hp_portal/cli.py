@@ -185,7 +185,9 @@ def restore_command(file: Path) -> None:
         raise click.ClickException(str(error)) from error
     click.echo(f"{file} is restored.")
     if found.audit is None:
-        click.echo("Its schema is not this version's. Run `hp-portal db upgrade`, then `hp-portal audit verify`.")
+        for reason in found.unready:
+            click.echo(reason, err=True)
+        click.echo("Run `hp-portal db upgrade`, then `hp-portal audit verify`.")
     elif found.audit.broken:
         raise click.ClickException(
             f"the audit record does not hold: {found.audit.broken}. Either it was changed, or HP_PORTAL_DATA_KEY does "

@@ -288,6 +288,8 @@ def run(app: Flask, *, port: int, seed_only: bool, as_json: bool) -> None:
         subprocess.Popen([*command, "worker"]),
     ]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # A shell that starts it in the background has it ignore Ctrl-C; whoever sends the signal means it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         _wait_until_up(description["url"], processes)
         click.echo(json.dumps(description) if as_json else _as_text(description))

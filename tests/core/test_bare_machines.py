@@ -41,7 +41,7 @@ def test_browser_tests_say_what_is_missing(no_driver: None, tmp_path: Path, ci: 
     )
     assert outcome in result.stdout
     assert "libatomic.so.1" in result.stdout
-    assert "apt-get install libatomic1" in result.stdout
+    assert "apt-get install chromium libatomic1" in result.stdout
     assert result.returncode == (1 if ci else 0)
 
 

@@ -177,8 +177,10 @@ def test_a_production_process_never_loads_the_demo(folder: Path) -> None:
 
 def test_the_demo_serves_with_its_worker_until_told_to_stop(folder: Path, start_program: Started) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HP_PORTAL_")}
+    # Started as a shell starts it in the background: with Ctrl-C ignored.
+    background = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")
     process = start_program(
-        [sys.executable, "-m", "hp_portal", "demo", "--port", "0", "--json"],
+        [*background, sys.executable, "-m", "hp_portal", "demo", "--port", "0", "--json"],
         environment=environment,
         cwd=folder,
         stdout=subprocess.PIPE,

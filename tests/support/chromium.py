@@ -43,8 +43,8 @@ def driver() -> Iterator[Playwright]:
         said = (asked.stderr.strip() or asked.stdout.strip() or f"exit code {asked.returncode}").splitlines()[-1]
         library = re.search(r"loading shared libraries: ([^:\s]+)", said)
         package = PACKAGES.get(library[1]) if library else None
-        remedy = f" Install it: apt-get install {package}" if package else ""
-        raise CannotStart(f"Playwright's driver cannot start here: {said}.{remedy}")
+        remedy = f" (apt-get install chromium {package})" if package else ""
+        raise CannotStart(f"Playwright's driver cannot start here{remedy}: {said}")
     with sync_playwright() as started:
         yield started
 

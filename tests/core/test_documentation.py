@@ -1,0 +1,81 @@
+"""What operators read is complete: every setting with its default, every command, every file that is named."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from pydantic_core import PydanticUndefined
+
+from hp_portal import cli
+from hp_portal.settings import Payer, Settings
+from tests.conftest import MakeApp
+from tests.support.databases import Databases
+
+ROOT = Path(__file__).parents[2]
+OPERATING = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+NONE = ("none", "–")
+
+
+def as_written(default: Any) -> str:
+    """A default as the table of settings writes it."""
+    if hasattr(default, "get_secret_value"):
+        default = default.get_secret_value()
+    if default in (None, "", ()):
+        return ""
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.+?) \| (.+) \|$", OPERATING, flags=re.MULTILINE)
+    documented = {name.lower(): "" if default in NONE else default.strip("`") for name, default, _ in rows}
+    fields = {name: field for name, field in Settings.model_fields.items() if name != "payer"}
+    assert documented == {name: as_written(field.default) for name, field in fields.items()}
+    assert PydanticUndefined not in [field.default for field in fields.values()]
+
+
+def test_the_payer_s_profile_is_documented() -> None:
+    example = re.search(r"```toml\n(\[payer\]\n.*?)```", OPERATING, flags=re.DOTALL)
+    assert example is not None
+    profile = tomllib.loads(example[1])["payer"]
+    assert profile.keys() == Payer.model_fields.keys()
+    Payer(**profile)
+
+
+def commands(group: click.Group, *before: str) -> Iterator[str]:
+    with click.Context(group) as context:
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            if isinstance(command, click.Group):
+                yield from commands(command, *before, name)
+            else:
+                yield " ".join((*before, name))
+
+
+def test_every_command_is_documented(
+    databases: Databases, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "_app", [make_app(databases.new_sqlite(tmp_path / "portal.sqlite"))])
+    found = set(commands(cli.cli))
+    assert "remittance import" in found, "the commands of plugins are among them"
+    hooks = (ROOT / "docs/plugin-hooks.md").read_text(encoding="utf-8")  # of those for who writes plugins
+    assert {command for command in found if f"hp-portal {command}" not in OPERATING + hooks} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_is_linked_is_there(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|mailto:)([^)#]*)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if link and not (page.parent / link).exists()] == []
+
+
+def test_what_is_named_is_there() -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    named = set(re.findall(r"`((?:deploy|docs|hp_portal|plugins|templates|tests|bench)/[\w./-]+)`", text))
+    assert named, "the pages name files of the project"
+    assert {path for path in named if not (ROOT / path).exists()} == set()
