@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from hp_portal.core.access.rules import Rule, rule_of
 from hp_portal.core.identity.models import Person, SignIn
-from hp_portal.core.organizations.models import Organization
+from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal_plugins.remittance.models import Payment, RemittanceFile
 
 from .client import PortalClient
@@ -98,6 +98,12 @@ def _another_sign_in(scene: Scene, person_id: int) -> int:
         return session.scalars(newest).one()
 
 
+def _open_grant(scene: Scene) -> Grant:
+    with scene.world.session() as session:
+        own = sa.select(Grant).where(Grant.organization_id == scene.own.organization.id, Grant.ended_at.is_(None))
+        return session.scalars(own).one()
+
+
 # What stands in a URL for each name of a parameter, given the scene and the person who asks.
 PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "payment_id": lambda scene, person: scene.own.payment_id,
@@ -105,6 +111,8 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "number": lambda scene, person: 1,
     "file_id": lambda scene, person: scene.own.file_id,
     "organization_id": lambda scene, person: scene.own.organization.id,
+    "grant_id": lambda scene, person: _open_grant(scene).id,
+    "payee_id": lambda scene, person: _open_grant(scene).payee_id,
     "person_id": lambda scene, person: scene.own.person.id,
     "token": lambda scene, person: "no-such-token",
     "topic": lambda scene, person: "signing-in",

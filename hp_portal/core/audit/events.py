@@ -27,7 +27,11 @@ CORE_EVENTS = (
     EventSpec("staff.plugin.forgotten", "Dropped what a plugin left", ("plugin", "tables", "given")),
     EventSpec("staff.people.searched", "Searched organizations and people", ("query", "found")),
     EventSpec("staff.organization.viewed", "Viewed an organization", ("organization",)),
+    EventSpec("staff.organization.listed", "Listed organizations", ("filters", "found")),
+    EventSpec("staff.payee.viewed", "Viewed a payee", ("payee",)),
     EventSpec("staff.person.viewed", "Viewed a person", ("person",)),
     EventSpec("staff.activity.searched", "Searched activity", ("filters", "found")),
+    EventSpec("payees.payee.added", "Added a payee to the record", ("payee",)),
+    EventSpec("payees.payee.changed", "Changed a payee of the record", ("payee", "changed")),
     EventSpec("payees.imported", "Loaded the payees' record", ("added", "changed", "unchanged")),
 )

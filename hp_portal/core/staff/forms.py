@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import DateField, Form, SelectField, StringField
+from wtforms import DateField, Form, SelectChoice, SelectField, StringField
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
+from hp_portal.audience import Audience
+from hp_portal.core.staff.lookup import may_be_tin
 from hp_portal.core.web.cleaning import one_line
 
 
@@ -29,6 +31,30 @@ class ReasonForm(FlaskForm):  # type: ignore[misc]
         filters=[one_line],
         render_kw={"autocomplete": "off"},
     )
+
+
+class OrganizationsForm(Form):  # type: ignore[misc]
+    """Read from the address, so Tax IDs are not taken."""
+
+    name = StringField("Name", [Optional(), Length(max=200)], filters=[one_line], render_kw={"autocomplete": "off"})
+    type = SelectField(
+        "Type",
+        [Optional()],
+        choices=[SelectChoice("", "Any type"), *(SelectChoice(one.value, one.label) for one in Audience)],
+    )
+    account = SelectField(
+        "Account",
+        [Optional()],
+        choices=[
+            SelectChoice("", "Any"),
+            SelectChoice("validated", "Validated"),
+            SelectChoice("waiting", "Not validated"),
+        ],
+    )
+
+    def validate_name(self, field: Any) -> None:
+        if field.data and may_be_tin(field.data):
+            raise ValidationError("This looks like a Tax ID. Use the search, which keeps Tax IDs out of addresses.")
 
 
 class ActivityForm(Form):  # type: ignore[misc]

@@ -52,6 +52,7 @@ class FoundPerson:
 class FoundPayee:
     """A payee of the payer's record, and the organizations that are linked to it. The TIN is masked."""
 
+    id: int
     name: str
     tin: str
     npi: str
@@ -167,24 +168,38 @@ def _payees(session: PortalSession, query: str) -> list[FoundPayee]:
     with contextlib.suppress(BadIdentifier):
         wanted.append(Payee.npi == parse_npi(query))
     payees = session.scalars(sa.select(Payee).where(sa.or_(*wanted)).order_by(Payee.name, Payee.npi).limit(LIMIT)).all()
+    linked = _linked_to(session, [payee.id for payee in payees])
+    return [_found_payee(session, payee, linked) for payee in payees]
+
+
+def _linked_to(session: PortalSession, payee_ids: list[int]) -> dict[int, list[tuple[int, str]]]:
+    """The organizations with an open link to each payee, as (id, name)."""
     linked: dict[int, list[tuple[int, str]]] = {}
     for payee_id, organization_id, name in session.execute(
         sa.select(Grant.payee_id, Organization.id, Organization.name)
         .join(Organization, Organization.id == Grant.organization_id)
-        .where(Grant.payee_id.in_([payee.id for payee in payees]), Grant.ended_at.is_(None))
+        .where(Grant.payee_id.in_(payee_ids), Grant.ended_at.is_(None))
         .order_by(Organization.name)
     ):
         linked.setdefault(payee_id, []).append((organization_id, name))
-    return [
-        FoundPayee(
-            payee.name,
-            mask_tin(session.vault.open_text(payee.tin_sealed, "tin")),
-            payee.npi or "",
-            payee.vendor_number,
-            linked.get(payee.id, []),
-        )
-        for payee in payees
-    ]
+    return linked
+
+
+def _found_payee(session: PortalSession, payee: Payee, linked: dict[int, list[tuple[int, str]]]) -> FoundPayee:
+    return FoundPayee(
+        payee.id,
+        payee.name,
+        mask_tin(session.vault.open_text(payee.tin_sealed, "tin")),
+        payee.npi or "",
+        payee.vendor_number,
+        linked.get(payee.id, []),
+    )
+
+
+def view_payee(session: PortalSession, payee: Payee) -> FoundPayee:
+    """One payee of the record with the organizations linked to it, recorded."""
+    record(session, "staff.payee.viewed", payee=payee.id)
+    return _found_payee(session, payee, _linked_to(session, [payee.id]))
 
 
 @dataclass(frozen=True)
@@ -224,6 +239,8 @@ class Member:
 class Link:
     """A TIN and NPI linked to an organization; `proof` is a key of PROOFS. The TIN is masked."""
 
+    grant_id: int
+    payee_id: int
     name: str
     tin: str
     npi: str
@@ -309,6 +326,8 @@ def _links(session: PortalSession, organization_id: int) -> list[Link]:
     )
     return [
         Link(
+            grant.id,
+            payee.id,
             payee.name,
             mask_tin(session.vault.open_text(payee.tin_sealed, "tin")),
             payee.npi or "",

@@ -19,6 +19,8 @@ from hp_portal.core.applications.menu import plugins, staff_menu
 from hp_portal.core.audit.record import record
 from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.staff import lookup
+from hp_portal.core.staff import organization_views as organization_views
+from hp_portal.core.staff import payee_views as payee_views
 from hp_portal.core.staff import people_views as people_views
 from hp_portal.core.staff.blueprint import blueprint as blueprint
 from hp_portal.core.staff.forms import ActivityForm, LookupForm

@@ -20,6 +20,8 @@ def portal_application() -> Application:
         audit_events=(
             EventSpec("tax-id-npi-access.grant.listed", "Viewed Tax ID & NPI access", ("shown",)),
             EventSpec("tax-id-npi-access.grant.added", "Added a Tax ID and NPI", ("payee", "proof")),
+            EventSpec("tax-id-npi-access.grant.recorded", "Linked a Tax ID and NPI", ("organization", "payee")),
+            EventSpec("tax-id-npi-access.grant.ended", "Ended a linked Tax ID and NPI", ("organization", "payee")),
             EventSpec("tax-id-npi-access.grant.refused", "Could not add a Tax ID and NPI", ("tin", "npi")),
         ),
         starts_enabled_for=frozenset(Audience),

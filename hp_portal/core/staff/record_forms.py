@@ -1,0 +1,87 @@
+"""Forms for payees of the record, and for linking them to organizations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import SelectChoice, SelectField, StringField, TextAreaField
+from wtforms.validators import DataRequired, Length, Optional, ValidationError
+
+from hp_portal.audience import PROVIDER_TYPES
+from hp_portal.core.payees.by_hand import PayeeFacts
+from hp_portal.core.payees.identifiers import BadIdentifier, parse_npi, parse_tin
+from hp_portal.core.payees.models import NETWORK_STATUSES
+from hp_portal.core.staff.forms import ReasonForm
+from hp_portal.core.web.cleaning import one_line
+
+DIGITS = {"inputmode": "numeric", "autocomplete": "off"}
+
+
+class _IdentifiedPayee(FlaskForm):  # type: ignore[misc]
+    """A payee by its Tax ID and, unless it has none, its NPI."""
+
+    tin = StringField(
+        "Tax ID (TIN)",
+        [DataRequired("Enter the payee's Tax ID."), Length(max=20)],
+        render_kw={**DIGITS, "data-sensitive": ""},
+    )
+    npi = StringField("NPI", [Optional(), Length(max=20)], render_kw=DIGITS)
+
+    def validate_tin(self, field: Any) -> None:
+        try:
+            parse_tin(field.data)
+        except BadIdentifier as error:
+            raise ValidationError(str(error)) from error
+
+    def validate_npi(self, field: Any) -> None:
+        try:
+            parse_npi(field.data)
+        except BadIdentifier as error:
+            raise ValidationError(str(error)) from error
+
+    @property
+    def tin_digits(self) -> str:
+        return parse_tin(self.tin.data)
+
+    @property
+    def npi_digits(self) -> str | None:
+        return parse_npi(self.npi.data) if self.npi.data else None
+
+
+class LinkForm(_IdentifiedPayee, ReasonForm):
+    """A payee to link to an organization, and why the payer vouches for it."""
+
+
+def _lines(text: str | None) -> str | None:
+    """The lines without control characters and without blanks around them; empty lines are left out."""
+    if text is None:
+        return None
+    return "\n".join(line for part in text.splitlines() if (line := one_line(part)))
+
+
+class PayeeForm(FlaskForm):  # type: ignore[misc]
+    """What the record says of a payee besides its TIN and NPI."""
+
+    name = StringField("Name", [DataRequired("Enter the payee's name."), Length(max=200)], filters=[one_line])
+    vendor_number = StringField(
+        "Vendor number", [DataRequired("Enter the vendor number."), Length(max=40)], filters=[one_line]
+    )
+    provider_type = SelectField("Provider type", choices=[SelectChoice(one.value, one.label) for one in PROVIDER_TYPES])
+    network_status = SelectField(
+        "Network status", choices=[SelectChoice(one, one.capitalize()) for one in NETWORK_STATUSES]
+    )
+    address = TextAreaField("Mailing address", [Optional(), Length(max=350)], filters=[_lines], render_kw={"rows": 3})
+
+    def facts(self) -> PayeeFacts:
+        return PayeeFacts(
+            vendor_number=self.vendor_number.data,
+            name=self.name.data,
+            provider_type=self.provider_type.data,
+            network_status=self.network_status.data,
+            address=self.address.data or "",
+        )
+
+
+class NewPayeeForm(_IdentifiedPayee, PayeeForm):
+    """A payee that is not on record yet."""

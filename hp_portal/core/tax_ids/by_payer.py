@@ -1,0 +1,88 @@
+"""Tax IDs and NPIs linked to an organization, and ended, by the payer's staff. Every verb needs a whole scope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.core.audit.record import record
+from hp_portal.core.identity.actor import Actor
+from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.payees.identifiers import mask_tin
+from hp_portal.core.payees.models import Payee
+from hp_portal.core.tax_ids.grants import AlreadyLinked
+from hp_portal.database import PortalSession, lock
+from hp_portal.hookspecs import PortalEvent
+
+
+@dataclass(frozen=True)
+class OpenGrant:
+    """An organization's open link to a payee. The TIN is masked."""
+
+    grant_id: int
+    organization_id: int
+    organization: str
+    payee_id: int
+    payee: str
+    tin: str
+    npi: str
+
+
+def link_payee(session: PortalSession, actor: Actor, organization: Organization, payee: Payee, reason: str) -> Grant:
+    """Let an organization see what is paid to a payee, on the payer's own word. Raises AlreadyLinked."""
+    lock(session, f"grant:{organization.id}:{payee.id}")
+    open_already = sa.select(Grant.id).where(
+        Grant.organization_id == organization.id, Grant.payee_id == payee.id, Grant.ended_at.is_(None)
+    )
+    if session.scalar(open_already) is not None:
+        raise AlreadyLinked
+    grant = Grant(
+        organization_id=organization.id,
+        payee_id=payee.id,
+        proof="payer",
+        granted_by_id=actor.person_id,
+        granted_at=clock.now(),
+    )
+    session.add(grant)
+    session.flush()
+    record(session, "tax-id-npi-access.grant.recorded", reason=reason, organization=organization.id, payee=payee.id)
+    session.announce(PortalEvent("grant.added", {"organization": organization.id, "payee": payee.id}))
+    return grant
+
+
+def find_open_grant(session: PortalSession, grant_id: int) -> OpenGrant | None:
+    """A link that has not ended, or None."""
+    row = session.execute(
+        sa.select(Grant, Organization.name, Payee)
+        .join(Organization, Organization.id == Grant.organization_id)
+        .join(Payee, Payee.id == Grant.payee_id)
+        .where(Grant.id == grant_id, Grant.ended_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        return None
+    grant, organization, payee = row
+    tin = mask_tin(session.vault.open_text(payee.tin_sealed, "tin"))
+    return OpenGrant(grant.id, grant.organization_id, organization, payee.id, payee.name, tin, payee.npi or "")
+
+
+def end_grant(session: PortalSession, actor: Actor, grant: OpenGrant, reason: str) -> bool:
+    """Let the organization see nothing more of the payee, from the next page on; False when it has ended meanwhile."""
+    ended = session.execute(
+        sa.update(Grant)
+        .where(Grant.id == grant.grant_id, Grant.ended_at.is_(None))
+        .values(ended_at=clock.now(), ended_by_id=actor.person_id)
+        .returning(Grant.id)
+    ).first()
+    if ended is None:
+        return False
+    record(
+        session,
+        "tax-id-npi-access.grant.ended",
+        reason=reason,
+        organization=grant.organization_id,
+        payee=grant.payee_id,
+    )
+    session.announce(PortalEvent("grant.ended", {"organization": grant.organization_id, "payee": grant.payee_id}))
+    return True
