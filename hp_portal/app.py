@@ -19,6 +19,7 @@ from hp_portal.core.activity import views as activity_views
 from hp_portal.core.applications import menu, mounting
 from hp_portal.core.audit.events import CORE_EVENTS
 from hp_portal.core.identity.actor import Limits
+from hp_portal.core.jobs import failures
 from hp_portal.core.pages import errors, help_topics
 from hp_portal.core.pages import views as pages_views
 from hp_portal.core.people import views as people_views
@@ -52,6 +53,8 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     logs.configure(settings)
 
     database = Database(settings)
+    # Runs after the request's session is closed: what is called last at the end is registered first.
+    app.teardown_appcontext(lambda _error: failures.write_outcomes(app))
     database.install(app)
 
     plugins = load_plugins({"tax_ids": tax_id_npi_access}, extra_plugins, settings.plugins_left_out)

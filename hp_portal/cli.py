@@ -20,6 +20,7 @@ from hp_portal.core.identity.passwords import WeakPassword, check_acceptable
 from hp_portal.core.payees import importing as payee_files
 from hp_portal.core.staff.accounts import NameTaken, create_staff, ensure_role
 from hp_portal.database import Database, PortalSession
+from hp_portal.hookspecs import LANES
 from hp_portal.plugins import Plugins
 from hp_portal.scopes import WholeScope
 from hp_portal.settings import ConfigurationError
@@ -103,11 +104,15 @@ def serve_command(host: str, port: int, workers: int, threads: int) -> None:
 
 @cli.command("worker")
 @click.option("--once", is_flag=True, help="Run every job once and end.")
-def worker_command(once: bool) -> None:
-    """Run the periodic jobs: sealing the audit, imports, what plugins add."""
+@click.option("--lane", "lanes", multiple=True, type=click.Choice(LANES), help="Only jobs of this lane; default: all.")
+def worker_command(once: bool, lanes: tuple[str, ...]) -> None:
+    """Run the periodic jobs: sealing the audit, imports, what plugins add.
+
+    Short jobs do not wait for long ones. Several workers may run side by side, on one machine or more.
+    """
     if once:
-        sys.exit(0 if worker.run_once(the_app()) else 1)
-    worker.run_forever(the_app())
+        sys.exit(0 if worker.run_once(the_app(), lanes or LANES) else 1)
+    worker.run_forever(the_app(), lanes or LANES)
 
 
 @cli.group("db")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pluggy
 from flask import Blueprint
@@ -84,14 +85,22 @@ class PayeeRef:
     is_non_payment: bool
 
 
+LANES = ("short", "long")
+
+
 @dataclass(frozen=True)
 class Job:
-    """Something the worker does every so often, in a session of its own that it commits."""
+    """Something the worker does every so often, in a session of its own that it commits.
+
+    `key` is `<application>.<deed>`. What may take longer than some seconds belongs into the `lane` "long", where it keeps
+    nothing short waiting.
+    """
 
     key: str
     label: str
     every: dt.timedelta
     run: Callable[[PortalSession], None]
+    lane: Literal["short", "long"] = "short"
 
 
 @dataclass(frozen=True)

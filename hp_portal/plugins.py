@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib.metadata
 import importlib.util
 import re
+import threading
 import traceback
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +22,7 @@ from flask import Flask
 
 from hp_portal import hookspecs
 from hp_portal.database import PortalSession, start_writing
-from hp_portal.hookspecs import Application
+from hp_portal.hookspecs import LANES, Application, DemoCheck, Job, PayeeRef
 from hp_portal.settings import ConfigurationError
 
 KEY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -50,12 +53,29 @@ class PluginState:
         return self.application.key if self.application else self.name
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """How a hook or job of a plugin ended: `error` says what failed and where, without data; empty for success."""
+
+    plugin: str
+    place: str
+    error: str = ""
+
+
+class _Outcomes(threading.local):
+    """What has happened in this thread and is not kept in the database yet."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[tuple[str, str], Outcome] = {}
+
+
 @dataclass
 class Plugins:
     """The plugin manager and the state of every plugin, keyed by name."""
 
     manager: pluggy.PluginManager
     states: dict[str, PluginState] = field(default_factory=dict)
+    _outcomes: _Outcomes = field(default_factory=_Outcomes)
 
     @property
     def applications(self) -> list[Application]:
@@ -75,10 +95,11 @@ class Plugins:
             wanted = {key: arguments[key] for key in implementation.argnames}
             try:
                 with confined(), _savepoint(arguments.get("session")):
-                    answer = implementation.function(**wanted)
+                    answer = check_answer(hook, self.states[name], implementation.function(**wanted))
             except Exception as error:
                 self.failed(name, hook, error)
             else:
+                self.succeeded(name, hook)
                 yield name, answer
 
     def first(self, hook: str, **arguments: Any) -> Any:
@@ -98,16 +119,66 @@ class Plugins:
             self.manager.unregister(name=name)
 
     def failed(self, name: str, hook: str, error: Exception) -> None:
-        """Note a failure for the staff's page; the portal runs on."""
+        """Note a failure of a hook, or of a job by its key, for the staff's page; the portal runs on."""
         log.error("plugin.failed", plugin=name, hook=hook, error=type(error).__name__, exc_info=error)
-        if state := self.states.get(name):
+        if hook in LOADING:
+            self.states[name].error = f"{hook}: {describe(error)}"
+        else:
             # What failed while it worked may quote the data it worked on; what failed to load does not.
-            text = describe(error) if hook in LOADING else describe(error, with_text=False)
-            state.error = f"{hook}: {text}"
+            self._outcomes.waiting[name, hook] = Outcome(name, hook, describe(error, with_text=False))
+
+    def succeeded(self, name: str, hook: str) -> None:
+        """Note a success, which clears an earlier failure; a failure in the same request stands."""
+        if hook not in LOADING:
+            self._outcomes.waiting.setdefault((name, hook), Outcome(name, hook))
+
+    def take_outcomes(self) -> list[Outcome]:
+        """What is to be kept in the database of this thread's failures and successes."""
+        found = list(self._outcomes.waiting.values())
+        self._outcomes.waiting.clear()
+        return found
 
 
 class Ended(Exception):
     """A plugin tried to end the process: its cause is what it raised, such as SystemExit."""
+
+
+def check_answer(hook: str, state: PluginState, answer: Any) -> Any:
+    """A hook's answer as it may be used. Raises TypeError or ValueError when it is not what the hook promises."""
+    if hook == "portal_jobs":
+        return _check_jobs(state.key, answer)
+    if hook == "portal_demo":
+        return _all_of(DemoCheck, answer)
+    if hook == "portal_verify_payment" and not (answer is None or isinstance(answer, PayeeRef)):
+        raise TypeError(f"answered with {type(answer).__name__} instead of a PayeeRef or None")
+    return answer
+
+
+def _all_of(kind: type[Any], answer: Any) -> list[Any]:
+    if answer is None or isinstance(answer, str | bytes) or not isinstance(answer, Iterable):
+        raise TypeError(f"answered with {type(answer).__name__} instead of a list of {kind.__name__}")
+    found = list(answer)
+    for one in found:
+        if not isinstance(one, kind):
+            raise TypeError(f"answered with a list that holds {type(one).__name__} instead of {kind.__name__}")
+    return found
+
+
+def _check_jobs(key: str, answer: Any) -> list[Job]:
+    jobs: list[Job] = _all_of(Job, answer)
+    for job in jobs:
+        if not (isinstance(job.key, str) and job.key.startswith(f"{key}.") and len(job.key) <= 80):
+            raise ValueError(f"a job is called {job.key!r}; its key must start with '{key}.'")
+        if not (isinstance(job.every, dt.timedelta) and job.every > dt.timedelta(0)):
+            raise ValueError(f"{job.key}: `every` must be a time span")
+        if not callable(job.run):
+            raise TypeError(f"{job.key}: `run` cannot be called")
+        if job.lane not in LANES:
+            raise ValueError(f"{job.key}: there is no lane {job.lane!r}; known are {' and '.join(LANES)}")
+    twice = [name for name, count in Counter(job.key for job in jobs).items() if count > 1]
+    if twice:
+        raise ValueError(f"two jobs are called {twice[0]!r}")
+    return jobs
 
 
 @contextmanager

@@ -1,14 +1,19 @@
 """The worker: runs the periodic jobs of the core and of every plugin.
 
-Several workers may run at once, on one machine or more; a job that must not run twice at a time takes a lock or a lease.
+Several workers may run at once, on one machine or more; a job is run by one of them at a time.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import os
+import secrets
 import signal
+import socket
 import threading
-import time
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from types import FrameType
 
 import sqlalchemy as sa
@@ -18,16 +23,19 @@ from flask import Flask
 from hp_portal import clock
 from hp_portal.core.activity import sealing
 from hp_portal.core.identity.models import SignIn
+from hp_portal.core.jobs import failures, leases
 from hp_portal.core.kept import keeping
 from hp_portal.core.limits import attempts
 from hp_portal.database import Database, PortalSession
-from hp_portal.hookspecs import Job
-from hp_portal.plugins import Plugins
+from hp_portal.hookspecs import LANES, Job
+from hp_portal.plugins import Plugins, confined
 from hp_portal.scopes import WholeScope
 from hp_portal.settings import Settings
 
 log = structlog.get_logger(__name__)
 SIGN_INS_KEPT = dt.timedelta(days=90)
+AT_A_TIME = {"short": 2, "long": 2}  # jobs of a lane that one worker runs at a time
+LOOK_EVERY = 0.5  # seconds between looks at what is due
 
 
 def core_jobs(settings: Settings) -> list[Job]:
@@ -58,36 +66,137 @@ def core_jobs(settings: Settings) -> list[Job]:
     ]
 
 
-def all_jobs(app: Flask) -> list[Job]:
+def owned_jobs(app: Flask) -> list[tuple[str, Job]]:
+    """Every job with the plugin it belongs to, `core` for the core's. A plugin that answers with wrong ones has none."""
     plugins: Plugins = app.extensions["hp_portal.plugins"]
-    jobs = core_jobs(app.extensions["hp_portal.settings"])
-    for _, found in plugins.collect("portal_jobs"):
-        jobs += found
+    jobs = [("core", job) for job in core_jobs(app.extensions["hp_portal.settings"])]
+    for name, found in plugins.collect("portal_jobs"):
+        jobs += [(name, job) for job in found]
     return jobs
 
 
-def run_job(app: Flask, job: Job) -> bool:
-    """Run one job in a session of its own and commit; a failure is logged and the job tried again next time."""
+def all_jobs(app: Flask) -> list[Job]:
+    return [job for _, job in owned_jobs(app)]
+
+
+def run_job(app: Flask, job: Job, owner: str = "core") -> bool:
+    """Run one job in a session of its own and commit; a failure is logged, noted, and the job tried again next time."""
     database: Database = app.extensions["hp_portal.database"]
+    plugins: Plugins = app.extensions["hp_portal.plugins"]
+    done = False
     try:
-        with database.new_session(WholeScope(f"job {job.key}")) as session:
+        with confined(), database.new_session(WholeScope(f"job {job.key}")) as session:
             job.run(session)
             session.commit()
     except Exception as error:
         log.error("job.failed", job=job.key, exc_info=error)
-        return False
-    return True
+        plugins.failed(owner, job.key, error)
+    else:
+        plugins.succeeded(owner, job.key)
+        done = True
+    failures.write_outcomes(app)
+    return done
 
 
-def run_once(app: Flask) -> bool:
-    """Run every job once; False when one failed."""
+class Worker:
+    """Runs jobs when they are due, side by side: some short ones at a time, and long ones in a lane of their own.
+
+    A job runs once at a time whatever the number of workers: each takes it with a lease in the database, which is renewed while
+    the job runs and runs out when its worker dies.
+    """
+
+    def __init__(self, app: Flask, lanes: Collection[str] = LANES) -> None:
+        self.app = app
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.jobs = {job.key: (owner, job) for owner, job in owned_jobs(app) if job.lane in lanes}
+        self.running: set[str] = set()
+        self._database: Database = app.extensions["hp_portal.database"]
+        self._changed = threading.Condition()
+        self._stopped = False
+
+    def session(self) -> PortalSession:
+        return self._database.new_session(WholeScope("the worker's leases"))
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop`: then nothing new is begun, and what runs is finished."""
+        with self.session() as session:
+            leases.announce_jobs(session, self.jobs)
+        log.info("worker.started", worker=self.name, jobs=sorted(self.jobs))
+        renewing = threading.Thread(target=self._renew, name="leases", daemon=True)
+        with ExitStack() as stack:
+            pools = {lane: stack.enter_context(ThreadPoolExecutor(size, lane)) for lane, size in AT_A_TIME.items()}
+            renewing.start()
+            while not stop.is_set():
+                self._begin_due(pools)
+                stop.wait(LOOK_EVERY)
+            log.info("worker.stopping", running=sorted(self.running))
+        # The pools have waited for what was running.
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        renewing.join()
+        log.info("worker.stopped", worker=self.name)
+
+    def _begin_due(self, pools: dict[str, ThreadPoolExecutor]) -> None:
+        try:
+            with self.session() as session:
+                due = leases.due_jobs(session)
+        except sa.exc.SQLAlchemyError as error:
+            log.error("worker.database-away", exc_info=error)
+            return
+        for key, (owner, job) in self.jobs.items():
+            busy = sum(1 for name in self.running if self.jobs[name][1].lane == job.lane)
+            if key in due and key not in self.running and busy < AT_A_TIME[job.lane]:
+                with self._changed:
+                    self.running.add(key)
+                pools[job.lane].submit(self._run, owner, job)
+
+    def _run(self, owner: str, job: Job) -> None:
+        try:
+            with self.app.app_context():
+                self.run_held(owner, job)
+        except Exception as error:
+            log.error("worker.database-away", job=job.key, exc_info=error)
+        finally:
+            with self._changed:
+                self.running.discard(job.key)
+
+    def run_held(self, owner: str, job: Job, *, early: bool = False) -> bool | None:
+        """Run a job under its lease. None: another worker holds it. Needs an app context."""
+        with self.session() as session:
+            if not leases.take(session, job.key, self.name, early=early):
+                return None
+        done = run_job(self.app, job, owner)
+        with self.session() as session:
+            leases.give_back(session, job.key, self.name, job.every)
+        return done
+
+    def _renew(self) -> None:
+        """Keep the leases of what runs, until nothing runs any more and the worker stops."""
+        while True:
+            with self._changed:
+                if self._changed.wait_for(lambda: self._stopped, leases.LEASE.total_seconds() / 4):
+                    return
+                held = set(self.running)
+            try:
+                with self.session() as session:
+                    leases.renew(session, held, self.name)
+            except sa.exc.SQLAlchemyError as error:
+                log.error("worker.lease-not-renewed", exc_info=error)
+
+
+def run_once(app: Flask, lanes: Collection[str] = LANES) -> bool:
+    """Run every job once, due or not; False when one failed. What another worker is at is left to it."""
+    worker = Worker(app, lanes)
+    with worker.session() as session:
+        leases.announce_jobs(session, worker.jobs)
     with app.app_context():
-        failed = [job.key for job in all_jobs(app) if not run_job(app, job)]
-    return not failed
+        ended = [worker.run_held(owner, job, early=True) for owner, job in worker.jobs.values()]
+    return False not in ended
 
 
-def run_forever(app: Flask) -> None:
-    """Run every job when it is due, until SIGTERM or SIGINT; the job in progress is finished first."""
+def run_forever(app: Flask, lanes: Collection[str] = LANES) -> None:
+    """Run every job when it is due, until SIGTERM or SIGINT; what runs is finished first."""
     stop = threading.Event()
 
     def ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
@@ -95,16 +204,4 @@ def run_forever(app: Flask) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask_to_stop)
-    jobs = all_jobs(app)
-    due = {job.key: 0.0 for job in jobs}
-    log.info("worker.started", jobs=[job.key for job in jobs])
-    with app.app_context():
-        while not stop.is_set():
-            for job in jobs:
-                if stop.is_set():
-                    break
-                if time.monotonic() >= due[job.key]:
-                    run_job(app, job)
-                    due[job.key] = time.monotonic() + job.every.total_seconds()
-            stop.wait(max(0.05, min(due.values()) - time.monotonic()))
-    log.info("worker.stopped")
+    Worker(app, lanes).run(stop)

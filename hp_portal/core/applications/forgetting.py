@@ -10,6 +10,7 @@ from flask import Flask
 from hp_portal import migrations
 from hp_portal.core.audit.record import record
 from hp_portal.core.identity.applications import ApplicationDefault, ApplicationSetting, PersonApplication
+from hp_portal.core.jobs.models import JobRun, PluginFailure
 from hp_portal.database import PortalSession, schema_connection
 from hp_portal.migrations.chains import CORE
 from hp_portal.plugins import KEY, Plugins
@@ -54,6 +55,8 @@ def forget(session: PortalSession, app: Flask, key: str) -> Left:
     left = what_is_left(session, app, key)
     for model in (ApplicationSetting, ApplicationDefault, PersonApplication):
         session.execute(sa.delete(model).where(model.application == key))
+    session.execute(sa.delete(PluginFailure).where(PluginFailure.plugin == key))
+    session.execute(sa.delete(JobRun).where(JobRun.job.startswith(f"{key}.", autoescape=True)))
     migrations.drop_tables(schema_connection(session), left.tables)
     record(session, "staff.plugin.forgotten", plugin=key, tables=list(left.tables), given=left.given)
     return left

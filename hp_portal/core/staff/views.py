@@ -17,6 +17,7 @@ from hp_portal.core.activity.views import newest_shown, steady_pages
 from hp_portal.core.applications import matrix
 from hp_portal.core.applications.menu import plugins, staff_menu
 from hp_portal.core.audit.record import record
+from hp_portal.core.jobs.failures import failures
 from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.staff import lookup
 from hp_portal.core.staff import organization_views as organization_views
@@ -67,6 +68,7 @@ def installed_plugins() -> ResponseReturnValue:
     return page(
         "staff/plugins.html",
         states=list(plugins().states.values()),
+        failures=failures(db_session()),
         rolled_back=migrations.rolled_back(current_app),
         left_behind=migrations.left_behind(current_app),
     )

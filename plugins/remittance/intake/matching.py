@@ -108,5 +108,9 @@ def match_soon(session: PortalSession) -> None:
 
 
 JOB = Job(
-    "remittance.match-payees", "Match payments to payees added to the record", dt.timedelta(minutes=1), match_soon
+    "remittance.match-payees",
+    "Match payments to payees added to the record",
+    dt.timedelta(minutes=1),
+    match_soon,
+    lane="long",
 )

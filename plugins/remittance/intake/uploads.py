@@ -215,4 +215,6 @@ def _fail(session: PortalSession, held: Held, error: Exception) -> None:
     session.commit()
 
 
-JOB = Job("remittance.import-uploads", "Import uploaded remittances", dt.timedelta(seconds=2), import_uploads)
+JOB = Job(
+    "remittance.import-uploads", "Import uploaded remittances", dt.timedelta(seconds=2), import_uploads, lane="long"
+)

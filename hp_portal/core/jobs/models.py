@@ -1,0 +1,37 @@
+"""Jobs and failures."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hp_portal import scopes
+from hp_portal.database import Base
+
+
+class JobRun(Base, scopes.Shared):
+    """A job's turn: when it is due, and the worker that holds it until its lease runs out."""
+
+    __tablename__ = "job_run"
+    __shared__ = "the workers' own"
+
+    job: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
+    due_at: Mapped[dt.datetime]
+    holder: Mapped[str] = mapped_column(sa.String(80))
+    leased_until: Mapped[dt.datetime | None]
+
+
+class PluginFailure(Base, scopes.Shared):
+    """A hook or job that fails: what, since when and how often, until it succeeds. `plugin` is `core` for the core's jobs."""
+
+    __tablename__ = "plugin_failure"
+    __shared__ = "shown to staff with the permission; says what failed, never with what data"
+
+    plugin: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
+    place: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
+    error: Mapped[str] = mapped_column(sa.String(300))
+    times: Mapped[int]
+    first_at: Mapped[dt.datetime]
+    last_at: Mapped[dt.datetime]
