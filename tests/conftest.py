@@ -15,7 +15,8 @@ from flask import Flask
 
 from hp_portal.app import create_app
 from hp_portal.core.identity import passwords
-from tests.support.databases import Databases, database_of, settings_for
+from tests import sample_plugin
+from tests.support.databases import Databases, database_of, prepare_database, settings_for
 from tests.support.postgresql import CannotStart, remove_run_folder, run_folder
 from tests.support.processes import Started
 from tests.support.world import World
@@ -150,4 +151,12 @@ def sqlite_app(databases: Databases, tmp_path: Path, make_app: MakeApp) -> Flask
 
 @pytest.fixture
 def world(app: Flask) -> World:
+    return World(app)
+
+
+@pytest.fixture
+def sample_world(database_url: str, make_app: MakeApp) -> World:
+    """The portal with the sample plugin installed beside the others."""
+    app = make_app(database_url, extra_plugins={"sample": sample_plugin})
+    prepare_database(app)
     return World(app)

@@ -12,7 +12,7 @@ from hp_portal.core.organizations.models import Organization
 from tests.conftest import MakeApp
 from tests.support.client import PortalClient, tree_of
 from tests.support.html import text_of
-from tests.support.world import APPLICATIONS, World
+from tests.support.world import World
 
 
 def offered(client: PortalClient) -> list[str]:
@@ -75,7 +75,7 @@ def test_blank_before_the_account_is_validated(world: World) -> None:
 
 def test_blank_when_nothing_is_enabled_for_the_provider_type(world: World) -> None:
     world.person("a.clerk", organization=world.organization(audience="pharmacy"))
-    for application in APPLICATIONS:
+    for application in world.applications:
         world.disable(application, "pharmacy")
     client = world.sign_in("a.clerk")
     assert offered(client) == nav(client) == []

@@ -45,13 +45,6 @@ def plugins_of(app: Flask) -> Plugins:
     return found
 
 
-@pytest.fixture
-def sample_world(database_url: str, make_app: MakeApp) -> World:
-    app = make_app(database_url, extra_plugins={"sample": sample})
-    prepare_database(app)
-    return World(app)
-
-
 def clerk(world: World, name: str = "a.clerk") -> portal_client.PortalClient:
     world.person(name, applications=("sample", "tax-id-npi-access"))
     return world.sign_in(name)

@@ -1,11 +1,12 @@
 """The access matrix: every route of the app against every kind of person. Nobody types URLs.
 
-A route's values come from `PROVIDERS` by the name of its parameter; what must happen follows from the route's rule.
+A route's values come from its plugin's scene, or for the core from `PROVIDERS`, by the name of the parameter; what must happen
+follows from the route's rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,11 +19,10 @@ from werkzeug.test import TestResponse
 from hp_portal.core.access.rules import Rule, rule_of
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Grant, Organization
-from hp_portal_plugins.remittance.models import Payment, RemittanceFile
 
 from .client import PortalClient
-from .edi import make_835
-from .world import APPLICATIONS, World
+from .scenes import Part, PluginScene, scene_of, scenes_of
+from .world import World
 
 OPEN, SIGN_IN, TERMS, FORBIDDEN, NOT_FOUND = "opens", "sign in first", "terms first", "403", "404"
 PERSONAS = (
@@ -42,13 +42,15 @@ STAFF = ("staff without permission", "staff with permission")
 
 @dataclass(frozen=True)
 class Side:
-    """An organization with everything a URL can name, and the words that must not be seen by another."""
+    """An organization with everything a URL can name, by application, and the words that must not be seen by another."""
 
     organization: Organization
     person: Person
-    payment_id: int
-    file_id: int
-    secrets: tuple[str, ...]
+    parts: dict[str, Part]
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return (self.organization.name, *(word for part in self.parts.values() for word in part.secrets))
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,13 @@ class Scene:
     own: Side
     other: Side
 
+    def plugin_of(self, route: Route) -> tuple[str, PluginScene] | None:
+        """Whose route it is, with that plugin's scene; None for the core's."""
+        directory = self.world.app.extensions["hp_portal.directory"]
+        application = directory.application_of_blueprint.get(route.endpoint.rpartition(".")[0])
+        found = scene_of(application.key) if application else None
+        return (application.key, found) if application and found else None
+
 
 def build_scene(world: World) -> Scene:
     return Scene(world, _side(world, "Aspen"), _side(world, "Birch"))
@@ -67,26 +76,8 @@ def build_scene(world: World) -> Scene:
 def _side(world: World, word: str) -> Side:
     organization = world.organization(f"{word} Clinic")
     person = world.person(f"{word.lower()}.clerk", organization=organization, name=f"{word} Clerk")
-    payee = world.payee(name=f"{word} Payee")
-    world.grant(organization, payee)
-    with world.session() as session:
-        tin = session.vault.open_text(payee.tin_sealed, "tin")
-    secrets = (f"{word} Clinic", f"{word} Payee", f"{word.upper()}-TRACE", f"{word.upper()}PATIENT", f"{word}-MEMBER")
-    data = make_835(
-        tin=tin,
-        npi=payee.npi or "",
-        trace=secrets[2],
-        payee=secrets[1],
-        last_name=secrets[3],
-        member=secrets[4],
-        account=f"{word}-ACCOUNT",
-        claim=f"{word}-CLAIM",
-    )
-    world.import_835(data, f"{word}.835")
-    with world.session() as session:
-        payment_id = session.scalars(sa.select(Payment.id).where(Payment.trace_number == secrets[2])).one()
-        file_id = session.scalars(sa.select(RemittanceFile.id).where(RemittanceFile.name == f"{word}.835")).one()
-    return Side(organization, person, payment_id, file_id, (*secrets, f"{word}-ACCOUNT", f"{word}-CLAIM"))
+    parts = {key: scene.build(world, organization) for key, scene in scenes_of(world.app).items()}
+    return Side(organization, person, parts)
 
 
 def _another_sign_in(scene: Scene, person_id: int) -> int:
@@ -99,17 +90,15 @@ def _another_sign_in(scene: Scene, person_id: int) -> int:
 
 
 def _open_grant(scene: Scene) -> Grant:
+    """The first of the own organization's grants that have not ended."""
     with scene.world.session() as session:
         own = sa.select(Grant).where(Grant.organization_id == scene.own.organization.id, Grant.ended_at.is_(None))
-        return session.scalars(own).one()
+        return session.scalars(own.order_by(Grant.id).limit(1)).one()
 
 
-# What stands in a URL for each name of a parameter, given the scene and the person who asks.
+# What stands in the core's URLs for each name of a parameter, given the scene and the person who asks. A plugin's are in
+# its own scene.py.
 PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
-    "payment_id": lambda scene, person: scene.own.payment_id,
-    "claim": lambda scene, person: 1,
-    "number": lambda scene, person: 1,
-    "file_id": lambda scene, person: scene.own.file_id,
     "organization_id": lambda scene, person: scene.own.organization.id,
     "grant_id": lambda scene, person: _open_grant(scene).id,
     "payee_id": lambda scene, person: _open_grant(scene).payee_id,
@@ -120,8 +109,6 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "audience": lambda scene, person: "pharmacy",
     "sign_in_id": lambda scene, person: _another_sign_in(scene, (person or scene.own.person).id),
 }
-# Names of parameters that only the owning organization may use.
-OWNED = {"payment_id"}
 # Views that answer 404 by themselves without what the matrix does not give them.
 MAY_MISS = {"pages.go"}
 # Public views that lead somebody who is signed in to the terms by themselves.
@@ -137,14 +124,27 @@ def routes(app: Flask) -> Iterator[tuple[Route, str, Rule]]:
             yield route, method, rule
 
 
-def url_of(scene: Scene, route: Route, person: Person | None) -> str:
-    """The route's address with values filled in."""
-    unknown = route.arguments - PROVIDERS.keys()
-    assert not unknown, f"{route.rule}: tell tests/support/matrix.py what {unknown} can be"
-    values = {name: PROVIDERS[name](scene, person) for name in route.arguments}
+def url_of(scene: Scene, route: Route, person: Person | None, **given: Any) -> str:
+    """The route's address with values filled in; `given` ones win."""
+    values = {name: _value(scene, route, name, person) for name in route.arguments - given.keys()}
     with scene.world.app.test_request_context():
         adapter = scene.world.app.url_map.bind("localhost")
-        return adapter.build(route.endpoint, values)
+        return adapter.build(route.endpoint, values | given)
+
+
+def _value(scene: Scene, route: Route, name: str, person: Person | None) -> Any:
+    if found := scene.plugin_of(route):
+        key, plugin = found
+        if name in plugin.providers:
+            return plugin.providers[name](scene.own.parts[key], person)
+    assert name in PROVIDERS, f"{route.rule}: say in the plugin's scene.py what {name!r} can be (see scenes.py)"
+    return PROVIDERS[name](scene, person)
+
+
+def names_owned(scene: Scene, route: Route) -> bool:
+    """Does the route's address name something that only the owning organization may see?"""
+    found = scene.plugin_of(route)
+    return found is not None and not route.arguments.isdisjoint(found[1].owned)
 
 
 def cast_person(scene: Scene, persona: str, permission: str = "") -> Person | None:
@@ -169,19 +169,19 @@ def cast_person(scene: Scene, persona: str, permission: str = "") -> Person | No
     if persona == "not validated":
         return world.person(name, organization=world.organization(validated=False))
     if persona == "application disabled":
-        for key in APPLICATIONS:
+        for key in world.applications:
             world.disable(key, "dental")
         return world.person(name, organization=world.organization(audience="dental"))
     return world.person(
         name,
         organization=scene.own.organization,
         terms=persona != "terms not accepted",
-        applications=() if persona == "no application given" else APPLICATIONS,
+        applications=() if persona == "no application given" else None,
         delegate=persona == "delegate",
     )
 
 
-def expected(route: Route, rule: Rule, persona: str) -> str:
+def expected(scene: Scene, route: Route, rule: Rule, persona: str) -> str:
     """What the rule means for this kind of person."""
     if persona == "terms not accepted" and route.endpoint in MAY_LEAD_TO_TERMS:
         return TERMS
@@ -203,7 +203,7 @@ def expected(route: Route, rule: Rule, persona: str) -> str:
         return NOT_FOUND
     if persona in STAFF or persona in ("not validated", "no application given"):
         return FORBIDDEN
-    if persona == "wrong organization" and route.arguments & OWNED:
+    if persona == "wrong organization" and names_owned(scene, route):
         return NOT_FOUND
     return OPEN
 
@@ -220,9 +220,16 @@ def outcome(response: TestResponse) -> str:
     return OPEN if response.status_code < 500 else f"error {response.status_code}"
 
 
-def ask(scene: Scene, route: Route, method: str, person: Person | None, **options: Any) -> TestResponse:
-    """Open a route with a sign-in of its own, as some views end it."""
-    url = url_of(scene, route, person)
+def ask(
+    scene: Scene,
+    route: Route,
+    method: str,
+    person: Person | None,
+    values: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> TestResponse:
+    """Open a route with a sign-in of its own, as some views end it. `values` stand in the URL in place of usual ones."""
+    url = url_of(scene, route, person, **(values or {}))
     client = scene.world.sign_in(person.username) if person else PortalClient(scene.world.app)
     if method == "GET":
         return client.get(url, **options)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
@@ -29,7 +27,6 @@ from .databases import database_of
 from .identifiers import make_npi, make_tin
 
 PASSWORD = "seven-quiet-harbors-59"
-APPLICATIONS = ("remittance", "tax-id-npi-access")
 
 
 class World:
@@ -42,6 +39,11 @@ class World:
         self._count = itertools.count(1)
         with self.session() as session:
             start_settings(session, app.extensions["hp_portal.plugins"].applications)
+
+    @property
+    def applications(self) -> tuple[str, ...]:
+        """The keys of all applications of the app."""
+        return tuple(application.key for application in self.app.extensions["hp_portal.plugins"].applications)
 
     @contextmanager
     def session(self) -> Iterator[PortalSession]:
@@ -73,13 +75,13 @@ class World:
         username: str,
         *,
         organization: Organization | None = None,
-        applications: Iterable[str] = APPLICATIONS,
+        applications: Iterable[str] | None = None,
         delegate: bool = False,
         terms: bool = True,
         name: str = "",
         password: str = PASSWORD,
     ) -> Person:
-        """Somebody of an organization (a new one when none is given) with the applications given to them."""
+        """Somebody of an organization (a new one when none is given) with the applications given to them (None: all)."""
         organization = organization or self.organization()
         now = clock.now()
         row = Person(
@@ -96,7 +98,8 @@ class World:
         with self.session() as session:
             session.add(row)
             session.flush()
-            session.add_all(PersonApplication(person_id=row.id, application=key, given_at=now) for key in applications)
+            given = self.applications if applications is None else applications
+            session.add_all(PersonApplication(person_id=row.id, application=key, given_at=now) for key in given)
             if terms:
                 self._accept_terms(session, row)
         return row
@@ -176,13 +179,6 @@ class World:
         with self.session() as session:
             row = session.get_one(ApplicationSetting, (application, audience))
             row.enabled = enabled
-
-    def import_835(self, data: bytes, name: str = "sample.835") -> Any:
-        """Import a file as the command does; returns the import's report."""
-        from hp_portal_plugins.remittance.intake.importing import import_file
-
-        with self.session() as session:
-            return import_file(session, io.BytesIO(data), name)
 
     def client(self, app: Flask | None = None) -> PortalClient:
         """Somebody who has not signed in; `app` may be another app on the same database."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from dataclasses import replace
 
 from hp_portal.core.payees.models import Payee
@@ -17,6 +18,9 @@ from hp_portal_plugins.remittance.demo.writing import (
     Reason,
     Service,
 )
+from hp_portal_plugins.remittance.intake.importing import import_file
+from hp_portal_plugins.remittance.intake.reports import ImportReport
+from tests.support.world import World
 
 DAY = dt.date(2026, 3, 2)
 ORIGINATOR = "1000000098"
@@ -63,3 +67,9 @@ def many_payments(count: int, claims: int = 3, first: int = 1) -> list[PaymentTe
         )
         for number in range(first, first + count)
     ]
+
+
+def import_835(world: World, data: bytes, name: str = "sample.835") -> ImportReport:
+    """Import a file as the command does; returns the import's report."""
+    with world.session() as session:
+        return import_file(session, io.BytesIO(data), name)

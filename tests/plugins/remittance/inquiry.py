@@ -24,6 +24,7 @@ from hp_portal_plugins.remittance.demo.writing import (
     Service,
 )
 from hp_portal_plugins.remittance.models import Payment
+from tests.plugins.remittance.import_files import import_835
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.world import World
 
@@ -87,7 +88,7 @@ class Office:
         control = next(_count)
         file = FileText(payer, "1999999999", dt.datetime(2026, 3, 2, 5, 30, tzinfo=dt.UTC), control, payments)
         before = _highest(self.world)
-        report = self.world.import_835(file.encoded(), f"sample-{control}.835")
+        report = import_835(self.world, file.encoded(), f"sample-{control}.835")
         assert report.payments == len(payments), report
         return list(range(before + 1, before + 1 + len(payments)))
 

@@ -28,7 +28,16 @@ from hp_portal_plugins.remittance.models import (
 )
 from hp_portal_plugins.remittance.x12.reader import read
 from hp_portal_plugins.remittance.x12.records import Transaction
-from tests.plugins.remittance.import_files import CLINIC, DAY, SURNAME, claim, file_of, many_payments, payment
+from tests.plugins.remittance.import_files import (
+    CLINIC,
+    DAY,
+    SURNAME,
+    claim,
+    file_of,
+    import_835,
+    many_payments,
+    payment,
+)
 from tests.support.edi import make_835
 from tests.support.identifiers import make_npi
 from tests.support.world import World
@@ -66,7 +75,7 @@ def stored(world: World) -> dict[str, Any]:
 
 def test_what_is_stored_is_what_an_independent_reader_finds(world: World) -> None:
     data = generate(bytes=150_000, seed=7)
-    report = world.import_835(data)
+    report = import_835(world, data)
     found = stored(world)
     oracle = oxedi.parse(data)
     assert found["payments"] == len(oracle.tables["payments"]) == report.payments
@@ -83,7 +92,7 @@ def test_what_is_stored_is_what_an_independent_reader_finds(world: World) -> Non
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_samples_are_stored_as_they_are_read(world: World, path: Path) -> None:
     data = path.read_bytes()
-    report = world.import_835(data, path.name)
+    report = import_835(world, data, path.name)
     good = [one for one in transactions(data) if one.importable]
     assert report.payments == len(good) > 0
     assert stored(world)["amount"] == sum(int(one.fact("amount") or 0) for one in good) == report.amount
@@ -94,7 +103,7 @@ def test_samples_are_stored_as_they_are_read(world: World, path: Path) -> None:
 
 def test_a_payments_facts_are_stored(world: World) -> None:
     payee = world.payee("000000001", "1999800008")
-    world.import_835(file_of(payment("000940-0007", claim("acct 01", "cl-0099"), off_by=100)))
+    import_835(world, file_of(payment("000940-0007", claim("acct 01", "cl-0099"), off_by=100)))
     with world.session() as session:
         row = session.scalars(sa.select(Payment)).one()
         one = session.scalars(sa.select(Claim)).one()
@@ -116,7 +125,7 @@ def test_a_payments_facts_are_stored(world: World) -> None:
 
 
 def test_positions_count_within_the_payment(world: World) -> None:
-    world.import_835(file_of(payment("1", claim("A"), claim("B")), payment("2")))
+    import_835(world, file_of(payment("1", claim("A"), claim("B")), payment("2")))
     with world.session() as session:
         found = session.execute(
             sa.select(
@@ -129,20 +138,20 @@ def test_positions_count_within_the_payment(world: World) -> None:
 
 def test_the_same_file_again_changes_nothing_and_says_so(world: World) -> None:
     data = file_of(payment("1"), payment("2"))
-    world.import_835(data)
+    import_835(world, data)
     before = stored(world)
-    report = world.import_835(data, "again.835")
+    report = import_835(world, data, "again.835")
     assert stored(world) == before
     assert (report.outcome, report.payments, report.already_known) == (reports.UNCHANGED, 0, ["1", "2"])
     assert report.message == "This very file was imported before."
 
 
 def test_the_same_check_in_another_file_changes_nothing(world: World) -> None:
-    world.import_835(file_of(payment("1", claim("A")), payment("2")))
-    report = world.import_835(file_of(payment("2"), payment("3"), control=2))
+    import_835(world, file_of(payment("1", claim("A")), payment("2")))
+    report = import_835(world, file_of(payment("2"), payment("3"), control=2))
     assert (report.outcome, report.payments, report.already_known) == (reports.IMPORTED, 1, ["2"])
     assert stored(world)["payments"] == 3
-    report = world.import_835(file_of(payment("3"), control=3))
+    report = import_835(world, file_of(payment("3"), control=3))
     assert report.message == "Every payment in this file was imported before."
 
 
@@ -152,20 +161,20 @@ def test_the_same_check_in_another_file_changes_nothing(world: World) -> None:
     ids=["number", "date", "amount"],
 )
 def test_a_check_that_differs_in_its_identity_is_another(world: World, other: Any) -> None:
-    world.import_835(file_of(payment("1")))
-    assert world.import_835(file_of(other, control=2)).payments == 1
+    import_835(world, file_of(payment("1")))
+    assert import_835(world, file_of(other, control=2)).payments == 1
 
 
 def test_a_check_twice_in_a_file_is_stored_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importing, "_BATCH_ROWS", 5)  # the second one comes in a later batch
-    report = world.import_835(file_of(payment("1"), payment("1"), *many_payments(6), payment("1")))
+    report = import_835(world, file_of(payment("1"), payment("1"), *many_payments(6), payment("1")))
     assert (report.payments, report.already_known) == (7, ["1", "1"])
 
 
 def test_batches_make_no_difference(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importing, "_BATCH_ROWS", 10)
     data = file_of(*many_payments(30))
-    report = world.import_835(data)
+    report = import_835(world, data)
     assert (report.payments, report.claims) == (30, 90)
     with world.session() as session:
         ids = session.scalars(sa.select(Payment.id).order_by(Payment.id)).all()
@@ -173,7 +182,7 @@ def test_batches_make_no_difference(world: World, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_does_not_balance_is_imported_and_marked(world: World) -> None:
-    report = world.import_835(file_of(payment("1"), payment("2", off_by=-1)))
+    report = import_835(world, file_of(payment("1"), payment("2", off_by=-1)))
     assert (report.outcome, report.payments, report.unbalanced) == (reports.IMPORTED, 2, ["2"])
     assert report.diagnostics_by_rule == {"balance.check": 1}
     assert report.diagnostics[0].payment == "2"
@@ -185,7 +194,7 @@ def test_what_does_not_balance_is_imported_and_marked(world: World) -> None:
 def test_a_payment_without_amount_is_left_out_and_the_others_go_in(world: World) -> None:
     data = file_of(payment("1"), payment("2"), payment("3"))
     second = data.index(b"BPR*I*80", data.index(b"ST*835*0002"))
-    report = world.import_835(data[:second] + b"BPR*I*8O" + data[second + 8 :])
+    report = import_835(world, data[:second] + b"BPR*I*8O" + data[second + 8 :])
     assert (report.outcome, report.payments, report.skipped) == (reports.IMPORTED, 2, 1)
     with world.session() as session:
         assert set(session.scalars(sa.select(Payment.trace_number))) == {"1", "3"}
@@ -194,7 +203,7 @@ def test_a_payment_without_amount_is_left_out_and_the_others_go_in(world: World)
 def test_a_truncated_check_is_left_out_and_comes_with_the_whole_file(world: World) -> None:
     data = file_of(payment("1"), payment("2"))
     cut = data[: data.index(b"SE*", data.index(b"ST*835*0002"))]
-    assert (world.import_835(cut).payments, world.import_835(data).payments) == (1, 1)
+    assert (import_835(world, cut).payments, import_835(world, data).payments) == (1, 1)
     assert stored(world)["payments"] == 2
 
 
@@ -214,7 +223,7 @@ REFUSED = {
 @pytest.mark.parametrize("kind", REFUSED)
 def test_a_refused_file_leaves_its_report_and_nothing_else(world: World, kind: str) -> None:
     data, message = REFUSED[kind]
-    report = world.import_835(data, "bad.835")
+    report = import_835(world, data, "bad.835")
     assert report.outcome == reports.REFUSED
     assert report.message.startswith(message)
     with world.session() as session:
@@ -224,12 +233,12 @@ def test_a_refused_file_leaves_its_report_and_nothing_else(world: World, kind: s
 
 
 def test_a_refused_file_can_be_imported_when_it_is_sent_whole(world: World) -> None:
-    world.import_835(REFUSED["no good payment"][0])
-    assert world.import_835(file_of(payment("1"))).payments == 1
+    import_835(world, REFUSED["no good payment"][0])
+    assert import_835(world, file_of(payment("1"))).payments == 1
 
 
 def test_the_report_is_kept_and_reads_back(world: World) -> None:
-    report = world.import_835(file_of(payment("1", off_by=5)))
+    report = import_835(world, file_of(payment("1", off_by=5)))
     with world.session() as session:
         row = session.scalars(sa.select(RemittanceFile)).one()
     assert reports.from_json(row.report) == report
@@ -252,7 +261,7 @@ def test_reports_name_no_patient(world: World) -> None:
         b"NM1*QC", f"XYZ*{SURNAME}~\nNM1*QC".encode()
     )
     broken += f"{SURNAME}*AFTER~\n".encode()
-    report = world.import_835(broken, "odd.835")
+    report = import_835(world, broken, "odd.835")
     assert report.payments == 1
     assert report.diagnostics_count >= 4
     assert SURNAME not in report.as_json()
@@ -260,7 +269,7 @@ def test_reports_name_no_patient(world: World) -> None:
 
 def test_findings_are_capped_and_counted(world: World) -> None:
     bad = [payment(f"{number}", off_by=1) for number in range(1, 400)]
-    report = world.import_835(file_of(*bad))
+    report = import_835(world, file_of(*bad))
     assert report.diagnostics_by_rule == {"balance.check": 399}
     assert len(report.diagnostics) == reports.MOST_OF_A_RULE
     assert (len(report.unbalanced), report.unbalanced_count) == (reports.MOST_NUMBERS, 399)
@@ -287,7 +296,7 @@ def damaged() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("kind", damaged())
 def test_odd_text_is_stored_not_choked_on(world: World, kind: str) -> None:
-    report = world.import_835(damaged()[kind])
+    report = import_835(world, damaged()[kind])
     assert (report.outcome, report.payments) == (reports.IMPORTED, 1)
     assert stored(world)["claims"] == 1
 
@@ -296,7 +305,7 @@ def test_sums_that_no_database_integer_holds_are_not_stored(world: World) -> Non
     largest = "9999999999999.99"
     good = file_of(payment("1")).decode()
     triplets = "".join(f"CAS*CO*45*{largest}~\n" for _ in range(9_300))
-    report = world.import_835(good.replace("CAS*CO*45*20~\n", triplets).encode())
+    report = import_835(world, good.replace("CAS*CO*45*20~\n", triplets).encode())
     assert (report.payments, report.adjustments) == (1, 9_300)
     with world.session() as session:
         assert session.scalars(sa.select(Claim.adjusted)).one() is None
@@ -305,7 +314,7 @@ def test_sums_that_no_database_integer_holds_are_not_stored(world: World) -> Non
 
 def test_the_kept_text_is_sealed_and_makes_a_whole_interchange(world: World) -> None:
     data = file_of(payment("1"), payment("2", claim("OTHER")))
-    world.import_835(data)
+    import_835(world, data)
     with world.session() as session:
         second = session.scalars(sa.select(Payment.id).where(Payment.trace_number == "2")).one()
         sealed = session.scalars(sa.select(PaymentText.sealed).where(PaymentText.payment_id == second)).one()
@@ -361,6 +370,6 @@ def test_notices_of_no_payment_with_one_placeholder_are_told_apart_by_their_paye
         make_835(tin=f"00000000{number}", npi=make_npi(number), trace="0000", paid="0", method="NON")
         for number in (1, 2)
     )
-    assert world.import_835(first).payments == 1
-    assert world.import_835(second).payments == 1
-    assert world.import_835(second.replace(b"*000000001*0*P", b"*000000002*0*P")).already_known == ["0000"]
+    assert import_835(world, first).payments == 1
+    assert import_835(world, second).payments == 1
+    assert import_835(world, second.replace(b"*000000001*0*P", b"*000000002*0*P")).already_known == ["0000"]

@@ -16,7 +16,7 @@ from hp_portal_plugins.remittance.intake.matching import match_unknown
 from hp_portal_plugins.remittance.intake.proofs import verify_payment
 from hp_portal_plugins.remittance.models import Claim, Payment
 from tests.conftest import MakeApp
-from tests.plugins.remittance.import_files import CLINIC, claim, file_of, payment
+from tests.plugins.remittance.import_files import CLINIC, claim, file_of, import_835, payment
 from tests.support.databases import DATA_KEY
 from tests.support.identifiers import make_npi
 from tests.support.world import World
@@ -27,7 +27,7 @@ URL = "/staff/remittance/payees-not-on-record"
 
 def paid_to(world: World, tin: str, npi: str, number: str = "1") -> int | None:
     """Import a payment to that TIN and NPI; the payee it was matched to."""
-    world.import_835(file_of(payment(number, payee=replace(CLINIC, tin=tin, npi=npi))))
+    import_835(world, file_of(payment(number, payee=replace(CLINIC, tin=tin, npi=npi))))
     with world.session() as session:
         payee_id = session.scalars(sa.select(Payment.payee_id).where(Payment.trace_number == number)).one()
         claims = session.scalars(sa.select(Claim.payee_id).join(Payment).where(Payment.trace_number == number)).all()
@@ -65,7 +65,7 @@ def test_a_payment_to_nobody_known_is_kept_and_seen_by_no_organization(world: Wo
 
 def test_unknown_payees_are_listed_masked_and_matched_when_they_are_added(world: World) -> None:
     to = replace(CLINIC, name="SAMPLE NEW CLINIC", tin="000007654", npi=NPI)
-    world.import_835(file_of(payment("1", payee=to), payment("2", claim(paid=5000), payee=to), payment("3")))
+    import_835(world, file_of(payment("1", payee=to), payment("2", claim(paid=5000), payee=to), payment("3")))
     world.staff("reader", permissions=["remittance:import:read", "remittance:import:run"])
     client = world.sign_in("reader")
     page = client.get(URL).text
@@ -164,7 +164,7 @@ def test_what_proves_nothing(world: World) -> None:
 def test_a_number_of_two_payees_proves_neither(world: World) -> None:
     first, _ = world.payee(TIN, NPI), world.payee(TIN, OTHER_NPI)
     paid_to(world, TIN, NPI, "1")
-    world.import_835(file_of(payment("01", claim(paid=1), payee=replace(CLINIC, tin=TIN, npi=OTHER_NPI))))
+    import_835(world, file_of(payment("01", claim(paid=1), payee=replace(CLINIC, tin=TIN, npi=OTHER_NPI))))
     assert proved(world, number="1", tin=TIN) is None
     assert proved(world, number="1", tin=TIN, npi=NPI) == PayeeRef(first.id, False)
 

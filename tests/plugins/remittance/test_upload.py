@@ -16,7 +16,7 @@ from hp_portal.core.access.rules import rule_of
 from hp_portal.database import is_postgresql, lock
 from hp_portal_plugins.remittance.intake import importing, loading, uploads
 from hp_portal_plugins.remittance.models import Payment, RemittanceFile, Upload, UploadChunk
-from tests.plugins.remittance.import_files import SURNAME, file_of, many_payments, payment
+from tests.plugins.remittance.import_files import SURNAME, file_of, import_835, many_payments, payment
 from tests.support.client import PortalClient
 from tests.support.world import World
 
@@ -279,7 +279,7 @@ def test_nothing_chosen_is_explained(world: World, staff: PortalClient) -> None:
 def test_readers_see_imports_but_do_not_upload(world: World) -> None:
     world.staff("reader", permissions=[READ])
     client = world.sign_in("reader")
-    world.import_835(file_of(payment("1")))
+    import_835(world, file_of(payment("1")))
     page = client.get(URL).text
     assert 'type="file"' not in page
     assert "sample.835" in page
@@ -302,7 +302,7 @@ def test_reports_of_no_file_are_not_found(staff: PortalClient) -> None:
 
 def test_imports_are_listed_by_pages(world: World, staff: PortalClient) -> None:
     for number in range(30):
-        world.import_835(b"%PDF", f"file-{number:02}.pdf")
+        import_835(world, b"%PDF", f"file-{number:02}.pdf")
     first, second = staff.get(URL).text, staff.get(f"{URL}?page=2").text
     assert "file-29.pdf" in first
     assert "file-04.pdf" not in first
