@@ -17,6 +17,7 @@ class Audience(enum.StrEnum):
 
     @property
     def label(self) -> str:
+        """As screens show it."""
         return "Billing organization" if self is Audience.BILLING else self.value.capitalize()
 
 

@@ -42,9 +42,10 @@ class UTCDateTime(sa.types.TypeDecorator[dt.datetime]):
         return value.replace(tzinfo=dt.UTC) if dialect.name == "sqlite" else value.astimezone(dt.UTC)
 
 
-# 64 bits on PostgreSQL; SQLite's autoincrementing key must be spelled INTEGER.
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""The type of ids: 64 bits on PostgreSQL; SQLite's autoincrementing key must be spelled INTEGER."""
 key = Annotated[int, mapped_column(BigId, primary_key=True)]
+"""The annotation of a model's own id: `id: Mapped[key]`."""
 
 
 class Base(DeclarativeBase):
@@ -125,6 +126,7 @@ class Database:
         return cast(PortalSession, g.session)
 
     def install(self, app: Flask) -> None:
+        """End each request's session with the request."""
         app.extensions["hp_portal.database"] = self
         app.teardown_appcontext(close_session)
 
@@ -137,6 +139,7 @@ def close_session(_error: BaseException | None = None) -> None:
 
 
 def is_postgresql(session: Session) -> bool:
+    """Does the session speak to PostgreSQL? Otherwise it is SQLite."""
     return session.get_bind().dialect.name == "postgresql"
 
 

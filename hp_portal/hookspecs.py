@@ -18,6 +18,7 @@ from hp_portal.session import PortalSession
 PROJECT = "hp_portal"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks the functions of a plugin's `__init__.py` that implement hooks: `@hookimpl`."""
 
 
 @dataclass(frozen=True)

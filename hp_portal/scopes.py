@@ -60,6 +60,7 @@ def _current_organization() -> int:
 scope_organization: sa.BindParameter[int] = sa.bindparam(
     "scope_organization_id", callable_=_current_organization, type_=sa.Integer()
 )
+"""The organization whose session runs the statement, for criteria of one's own."""
 _grant = sa.table("access_grant", sa.column("payee_id"), sa.column("organization_id"), sa.column("ended_at"))
 
 
@@ -87,6 +88,7 @@ class OwnedByOrganization(Scoped):
 
     @declared_attr
     def organization_id(cls) -> Mapped[int]:
+        """The column: whose row it is."""
         return mapped_column(sa.ForeignKey("organization.id"))
 
     @classmethod
@@ -99,6 +101,7 @@ class OwnedByOrganizationOrPayer(Scoped):
 
     @declared_attr
     def organization_id(cls) -> Mapped[int | None]:
+        """The column: whose row it is; None is the payer's."""
         return mapped_column(sa.ForeignKey("organization.id"))
 
     @classmethod
@@ -111,6 +114,7 @@ class PaidTo(Scoped):
 
     @declared_attr
     def payee_id(cls) -> Mapped[int | None]:
+        """The column: which payee the row is about; None is not known yet."""
         return mapped_column(sa.ForeignKey("payee.id"))
 
     @classmethod

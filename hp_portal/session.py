@@ -73,6 +73,7 @@ class PortalSession(Session):
 
     @property
     def vault(self) -> Vault:
+        """Seals and opens values, and makes keyed hashes of them: `seal_text(value, purpose)`, `open_text`, `digest`."""
         return self.context.vault
 
     def get(self, entity: type[Row] | Mapper[Row], ident: Any, **options: Any) -> Row | None:

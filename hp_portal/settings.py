@@ -54,6 +54,7 @@ class Payer(BaseModel):
 
     @property
     def zone(self) -> ZoneInfo:
+        """The zone in which people read times."""
         return ZoneInfo(self.timezone)
 
 

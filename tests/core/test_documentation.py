@@ -12,10 +12,11 @@ import click
 import pytest
 from pydantic_core import PydanticUndefined
 
-from hp_portal import cli
+from hp_portal import api, cli
 from hp_portal.settings import Payer, Settings
 from tests.conftest import MakeApp
 from tests.support.databases import Databases
+from tests.tools import api_page
 
 ROOT = Path(__file__).parents[2]
 OPERATING = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
@@ -79,3 +80,12 @@ def test_what_is_named_is_there() -> None:
     named = set(re.findall(r"`((?:deploy|docs|hp_portal|plugins|templates|tests|bench)/[\w./-]+)`", text))
     assert named, "the pages name files of the project"
     assert {path for path in named if not (ROOT / path).exists()} == set()
+
+
+def test_the_api_page_is_complete_and_true() -> None:
+    assert api_page.undescribed() == [], "every name of hp_portal.api says in its docstring what it is"
+    assert {entry.name for entry in api_page.entries()} == set(api.__all__)
+    page = (ROOT / "docs/plugin-api.md").read_text(encoding="utf-8")
+    assert page == "\n".join(api_page.write()).rstrip() + "\n", (
+        "run: python -m tests.tools.api_page > docs/plugin-api.md"
+    )

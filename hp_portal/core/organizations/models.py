@@ -38,6 +38,7 @@ class Organization(Base, scopes.Scoped):
 
     @property
     def is_billing(self) -> bool:
+        """Is it a billing organization, not a provider's own?"""
         return self.audience == Audience.BILLING
 
 

@@ -55,6 +55,7 @@ class Column:
 
     @property
     def numeric(self) -> bool:
+        """Is it aligned right?"""
         return self.kind == "number"
 
     @property
@@ -121,6 +122,7 @@ class Order:
     number: int = 1
 
     def order_by(self) -> tuple[sa.UnaryExpression[Any], ...]:
+        """For a statement."""
         return self.sorting.order_by(self.sort)
 
     def headers(self, address: Callable[[str], str]) -> list[Header]:
@@ -157,6 +159,7 @@ class Listing(Generic[Row]):
 
     @property
     def pages(self) -> int:
+        """How many pages there are, at least 1."""
         return max(1, -(-self.total // self.size))
 
     @property
@@ -166,6 +169,7 @@ class Listing(Generic[Row]):
 
     @property
     def last(self) -> int:
+        """The number of the last row shown, 0 when there is none."""
         return self.first + len(self.rows) - 1 if self.rows else 0
 
     def at(self, endpoint: str, **values: Any) -> Listing[Row]:
