@@ -110,8 +110,8 @@ class Reach:
     people: int
 
 
-def reach(session: PortalSession) -> dict[str, Reach]:
-    """How far every application reaches, by key. Needs a whole scope."""
+def reach(session: PortalSession, applications: list[Application]) -> dict[str, Reach]:
+    """How far each of these applications reaches, by key. Needs a whole scope."""
     active = sa.select(Person.id).where(Person.organization_id.is_not(None), Person.deactivated_at.is_(None))
     people = session.scalar(sa.select(sa.func.count()).select_from(active.subquery())) or 0
     rows = session.execute(
@@ -119,12 +119,12 @@ def reach(session: PortalSession) -> dict[str, Reach]:
         .where(PersonApplication.person_id.in_(active))
         .group_by(PersonApplication.application)
     )
-    return {key: Reach(count, people) for key, count in rows}
+    given = {row[0]: row[1] for row in rows}
+    return {application.key: Reach(given.get(application.key, 0), people) for application in applications}
 
 
-def give_to_everybody(session: PortalSession, actor: Actor, application: Application, audiences: set[str]) -> int:
-    """Give an application to all active people of organizations of these audiences; returns to how many. Whole scope."""
-    people = session.scalars(
+def _lacking(application: Application, audiences: set[str]) -> sa.Select[Person]:
+    return (
         sa.select(Person)
         .join(Organization, Organization.id == Person.organization_id)
         .where(
@@ -134,6 +134,15 @@ def give_to_everybody(session: PortalSession, actor: Actor, application: Applica
                 sa.select(PersonApplication.person_id).where(PersonApplication.application == application.key)
             ),
         )
-        .order_by(Person.id)
-    ).all()
+    )
+
+
+def count_lacking(session: PortalSession, application: Application, audiences: set[str]) -> int:
+    """How many active people of organizations of these audiences do not have an application. Needs a whole scope."""
+    return session.scalar(sa.select(sa.func.count()).select_from(_lacking(application, audiences).subquery())) or 0
+
+
+def give_to_everybody(session: PortalSession, actor: Actor, application: Application, audiences: set[str]) -> int:
+    """Give an application to all active people of organizations of these audiences; returns to how many. Whole scope."""
+    people = session.scalars(_lacking(application, audiences).order_by(Person.id)).all()
     return sum(give_application(session, actor, person, application) for person in people)

@@ -72,6 +72,24 @@ def _cell(
     )
 
 
+def audiences_of(session: PortalSession, application: Application) -> list[Audience]:
+    """For whom an application is enabled."""
+    enabled = set(
+        session.scalars(
+            sa.select(ApplicationSetting.audience).where(
+                ApplicationSetting.application == application.key, ApplicationSetting.enabled
+            )
+        )
+    )
+    return [audience for audience in Audience if audience.value in enabled]
+
+
+def enabled_for(session: PortalSession, audience: Audience) -> set[str]:
+    """The keys of the applications that are enabled for an audience."""
+    wanted = ApplicationSetting.audience == audience.value
+    return set(session.scalars(sa.select(ApplicationSetting.application).where(wanted, ApplicationSetting.enabled)))
+
+
 def set_cell(
     session: PortalSession, actor: Actor, application: Application, audience: Audience, *, enabled: bool
 ) -> Cell:

@@ -11,12 +11,15 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from hp_portal import clock
+from hp_portal.core.applications.giving import give_starting_applications
 from hp_portal.core.audit.record import record
+from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.limits import attempts
 from hp_portal.core.people.models import PasswordLink
 from hp_portal.database import PortalSession, lock
+from hp_portal.hookspecs import Application
 from hp_portal.settings import Settings
 
 USERNAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{1,78}[a-z0-9])")
@@ -55,6 +58,8 @@ def suggest_username(session: PortalSession, name: str) -> str:
 
 def create_person(
     session: PortalSession,
+    actor: Actor,
+    applications: list[Application],
     *,
     organization_id: int,
     name: str,
@@ -62,7 +67,8 @@ def create_person(
     username: str = "",
     delegate: bool = False,
 ) -> Person:
-    """Create an account that cannot be signed in to before its password is set by a link.
+    """Create an account that cannot be signed in to before its password is set by a link, with what new people get of the
+    installed `applications`.
 
     An empty `username` is made of the name. Raises NameTaken.
     """
@@ -89,6 +95,7 @@ def create_person(
     session.add(person)
     session.flush()
     record(session, "people.person.created", person=person.id, organization=organization_id, delegate=delegate)
+    give_starting_applications(session, actor, person, applications)
     return person
 
 

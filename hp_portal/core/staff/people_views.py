@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
+from hp_portal.core.applications.menu import plugins
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people import accounts, password_links
@@ -58,6 +59,8 @@ def people_new(organization_id: int) -> ResponseReturnValue:
     try:
         person = accounts.create_person(
             db,
+            the_actor(),
+            plugins().applications,
             organization_id=organization.id,
             name=form.name.data,
             email=form.email.data,

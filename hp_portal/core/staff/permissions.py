@@ -7,6 +7,7 @@ from hp_portal.hookspecs import StaffLink
 CORE_STAFF_PERMISSIONS = {
     "staff:console:open": "Open the staff console",
     "staff:applications:manage": "Enable applications per provider type",
+    "staff:applications:give": "Give applications to people and take them away",
     "staff:plugins:read": "See the installed plugins",
     "staff:people:search": "Search organizations and people",
     "staff:organizations:list": "List all organizations",

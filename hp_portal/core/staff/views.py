@@ -14,7 +14,7 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.activity.reading import ActivityFilter, event_kinds, search_activity
 from hp_portal.core.activity.views import newest_shown, steady_pages
-from hp_portal.core.applications import matrix
+from hp_portal.core.applications import giving, matrix
 from hp_portal.core.applications.menu import plugins, staff_menu
 from hp_portal.core.audit.record import record
 from hp_portal.core.jobs.failures import failures
@@ -25,6 +25,7 @@ from hp_portal.core.staff import payee_views as payee_views
 from hp_portal.core.staff import people_views as people_views
 from hp_portal.core.staff.blueprint import blueprint as blueprint
 from hp_portal.core.staff.forms import ActivityForm, LookupForm
+from hp_portal.core.staff.giving_views import application_or_404, wanted_or_400
 from hp_portal.core.web.listing import page_number
 from hp_portal.core.web.render import db_session, page, redirect_to, settings, wants_fragment
 
@@ -38,22 +39,25 @@ def console() -> ResponseReturnValue:
 @blueprint.get("/applications")
 @access.staff("staff:applications:manage")
 def applications() -> ResponseReturnValue:
-    rows = matrix.matrix(db_session(), plugins().applications)
-    return page("staff/applications.html", rows=rows, audiences=list(Audience))
+    db = db_session()
+    return page(
+        "staff/applications.html",
+        rows=matrix.matrix(db, plugins().applications),
+        audiences=list(Audience),
+        reach=giving.reach(db, plugins().applications),
+        new_people_get=giving.new_people_get(db),
+    )
 
 
 @blueprint.post("/applications/<application>/<audience>")
 @access.staff("staff:applications:manage")
 def applications_set(application: str, audience: str) -> ResponseReturnValue:
     """One cell of the matrix: `enabled` is 1 or 0."""
-    known = {one.key: one for one in plugins().applications}
-    if application not in known or audience not in list(Audience):
+    known = application_or_404(application)
+    if audience not in list(Audience):
         abort(404)
-    wanted = request.form.get("enabled")
-    if wanted not in ("0", "1"):
-        abort(400)
     db = db_session()
-    cell = matrix.set_cell(db, the_actor(), known[application], Audience(audience), enabled=wanted == "1")
+    cell = matrix.set_cell(db, the_actor(), known, Audience(audience), enabled=wanted_or_400())
     db.commit()
     if wants_fragment():
         return page("staff/applications.html", "cell", cell=cell, saved=True)
@@ -116,8 +120,13 @@ def organizations_one(organization_id: int) -> ResponseReturnValue:
     if found is None:
         abort(404)
     db.commit()
-    labels = {application.key: application.label for application in plugins().applications}
-    return page("staff/organization.html", organization=found, labels=labels, proofs=PROOFS)
+    enabled = matrix.enabled_for(db, found.audience)
+    return page(
+        "staff/organization.html",
+        organization=found,
+        applications=[one for one in plugins().applications if one.key in enabled],
+        proofs=PROOFS,
+    )
 
 
 @blueprint.get("/activity")
