@@ -18,21 +18,35 @@
   };
 
   // ---- focus: a summary of errors or the marked element of what has just arrived
+  const take = (target, options) => {
+    if (!target.matches("a[href], button, input, select, textarea, [tabindex]")) target.tabIndex = -1;
+    target.focus(options);
+  };
   const settle = (root, focused = ".error-summary, [data-focus-after-swap]") => {
     const target = all(root, focused)[0];
-    if (target) {
-      if (!target.matches("a[href], button, input, select, textarea, [tabindex]")) target.tabIndex = -1;
-      target.focus();
-    }
+    if (target) take(target);
     for (const element of all(root, "[data-announce]")) announce(element.dataset.announce);
     watchTables(root);
+  };
+
+  // A link that sorts or turns pages is swapped out with its list: sorting, the focus stays on the same head; turning pages,
+  // it goes to where the list begins.
+  let pressed = null;
+  const follow = (list, { label, page }) => {
+    const head = label && [...list.querySelectorAll(".sort a")].find((link) => link.textContent === label);
+    if (head) take(head, { preventScroll: true });
+    else if (page && !list.contains(document.activeElement)) {
+      take(list.querySelector("h2, h3, .table-scroll") ?? list);
+      const rows = list.querySelector(".pager p");
+      if (rows && !list.querySelector("[data-announce]")) announce(rows.textContent);
+    }
   };
 
   // ---- tables: a frame takes the keyboard's focus only where it scrolls
   const frames = new ResizeObserver((entries) => {
     for (const { target } of entries) {
       if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
-      else target.removeAttribute("tabindex");
+      else if (target !== document.activeElement) target.removeAttribute("tabindex");
     }
   });
   const watchTables = (root) => all(root, ".table-scroll").forEach((frame) => frames.observe(frame));
@@ -87,7 +101,54 @@
     menu.querySelector("summary").focus();
   });
 
-  // ---- one submission at a time
+  // ---- the connection: nothing is sent, and nothing typed lost, while there is none
+  const offline = document.getElementById("offline");
+  const showConnection = () => {
+    if (offline) offline.hidden = navigator.onLine;
+  };
+  for (const type of ["online", "offline", "pageshow"]) addEventListener(type, showConnection);
+  document.addEventListener("submit", (event) => {
+    if (navigator.onLine) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    showConnection();
+    announce("You are offline. Nothing was sent.");
+  }, true);
+
+  // ---- downloads: the button is busy until the file has come; what is no file is opened as a page
+  const nameOf = (disposition) => {
+    const coded = /filename\*=UTF-8''([^;]+)/i.exec(disposition);
+    return coded ? decodeURIComponent(coded[1]) : /filename="?([^";]+)/i.exec(disposition)?.[1] ?? "download";
+  };
+  const download = async (address, button) => {
+    if (button.getAttribute("aria-busy")) return;
+    button.setAttribute("aria-busy", "true");
+    announce("The file is being prepared.");
+    try {
+      const answer = await fetch(address, { headers: { Accept: "*/*" } });
+      const disposition = answer.headers.get("Content-Disposition") ?? "";
+      if (!answer.ok || !disposition.startsWith("attachment")) return location.assign(address);
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(await answer.blob());
+      link.download = nameOf(disposition);
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+      document.dispatchEvent(new Event("portal:answered"));
+      announce("The file has been downloaded.");
+    } catch {
+      showConnection();
+      announce("The portal could not be reached. Check the connection and try again.");
+    } finally {
+      button.removeAttribute("aria-busy");
+    }
+  };
+  on("click", "a[data-download]", (link, event) => {
+    if (event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    download(link.href, link);
+  });
+
+  // ---- one submission at a time, and a button that says so
   const release = (form) => {
     delete form.dataset.submitting;
     for (const button of form.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
@@ -104,34 +165,55 @@
   }, true);
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    // htmx prevents the default and reports the end by itself; a GET may be repeated at will.
-    if (event.defaultPrevented || form.method !== "post" || form.target === "_blank") return;
-    hold(form, event.submitter);
-    // A form may answer with a download, after which the page stays.
-    setTimeout(() => release(form), 8000);
+    // htmx prevents the default and reports the end by itself.
+    if (event.defaultPrevented || form.target === "_blank") return;
+    if (event.submitter && form.matches("[data-download]")) {
+      event.preventDefault();
+      const address = new URL(event.submitter.formAction);
+      address.search = new URLSearchParams(new FormData(form));
+      download(address, event.submitter);
+      return;
+    }
+    // A GET may be repeated at will: its button is busy, but nothing is held.
+    if (form.method === "post") hold(form, event.submitter);
+    else event.submitter?.setAttribute("aria-busy", "true");
+    // Whoever stops the page from loading may send again after a while.
+    setTimeout(() => release(form), 60_000);
   });
-  addEventListener("pageshow", () => document.querySelectorAll("[data-submitting]").forEach(release));
+  addEventListener("pageshow", () => {
+    for (const button of document.querySelectorAll("form [aria-busy]")) release(button.form);
+  });
 
   // ---- htmx
   document.addEventListener("htmx:before:request", (event) => {
     const { ctx } = event.detail;
     ctx.target?.setAttribute("aria-busy", "true");
     if (ctx.request.form && ctx.request.method === "POST") hold(ctx.request.form, ctx.request.submitter);
+    else ctx.request.submitter?.setAttribute("aria-busy", "true");
   });
   document.addEventListener("htmx:finally:request", (event) => {
     const { ctx } = event.detail;
     ctx.target?.removeAttribute("aria-busy");
     if (ctx.request.form) release(ctx.request.form);
   });
+  document.addEventListener("htmx:before:swap", (event) => {
+    const link = event.detail.ctx.sourceElement?.closest?.(".sort a, .pager a");
+    const sorts = link?.closest(".sort");
+    pressed = link ? { label: sorts && link.textContent, page: !sorts } : null;
+  });
   document.addEventListener("htmx:after:settle", (event) => {
     for (const node of event.detail.newContent ?? []) if (node.nodeType === 1) settle(node);
+    if (pressed && event.target.nodeType === 1) follow(event.target, pressed);
+    pressed = null;
   });
   document.addEventListener("htmx:error", (event) => {
+    showConnection();
     if (event.detail.ctx) announce("The portal could not be reached. Check the connection and try again.");
   });
 
   window.portal = { announce };
   showTheme();
+  showConnection();
   settle(document.body, ".error-summary");
   // A menu wider than the screen begins where one is.
   for (const nav of document.querySelectorAll(".site-nav, .tabs")) {

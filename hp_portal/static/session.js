@@ -5,12 +5,20 @@
 // POST to `data-keepalive-url`, which answers 2xx or, when the session has ended, anything else.
 (() => {
   "use strict";
+  const SIGNED_OUT = "portal-signed-out";
+  // The page after signing out tells the other tabs: only now is nobody signed in.
+  if (document.querySelector("[data-signed-out]")) {
+    try {
+      localStorage.setItem(SIGNED_OUT, String(Date.now()));
+    } catch {
+      // Storage may be forbidden: the other tabs find out at their next request.
+    }
+  }
   const { idleSeconds, keepaliveUrl, signInUrl, person } = document.body.dataset;
   // The server notes activity only once in a fifteenth of its time, so its clock may be that much ahead.
   const allowed = Number(idleSeconds) * 1000 * 14 / 15;
   if (!allowed) return;
   const SEEN = "portal-seen";
-  const SIGNED_OUT = "portal-signed-out";
   const DRAFT = `portal-draft ${person} ${location.pathname}`;
   const warning = Math.min(120_000, allowed / 2);
   const dialog = document.getElementById("idle-dialog");
@@ -196,15 +204,20 @@
       end();
     } else touch();
   });
+  document.addEventListener("portal:answered", touch);
 
   // ---- signing out in one tab ends every tab: nothing is left to be read
-  document.addEventListener("submit", (event) => {
-    if (event.target.matches("[data-sign-out]")) store(() => localStorage.setItem(SIGNED_OUT, String(Date.now())));
-  });
+  const opened = Date.now();
+  const leave = () => {
+    if (Number(store(() => localStorage.getItem(SIGNED_OUT))) > opened) location.replace(`${signInUrl}?ended=signed-out`);
+  };
   addEventListener("storage", (event) => {
     if (event.key === SEEN) check();
-    if (event.key === SIGNED_OUT && event.newValue) location.assign(signInUrl);
+    if (event.key === SIGNED_OUT) leave();
   });
+  // A tab that slept, or a page that comes back by the browser's Back button, may have missed it.
+  addEventListener("pageshow", leave);
+  document.addEventListener("visibilitychange", leave);
 
   touch();
   restore();

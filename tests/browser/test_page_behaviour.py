@@ -109,16 +109,6 @@ def test_typing_and_other_tabs_keep_the_session(gallery: str, new_context: Any) 
         expect(dialog).to_be_hidden()
 
 
-def test_signing_out_empties_the_other_tabs(gallery: str, new_context: Any) -> None:
-    context = new_context()
-    first, second = context.new_page(), context.new_page()
-    first.goto(gallery)
-    second.goto(gallery)
-    second.locator("details.menu summary").click()
-    with first.expect_navigation(url="**/sign-in"):
-        second.get_by_role("button", name="Sign out").click()
-
-
 def test_an_htmx_answer_401_keeps_the_page(gallery: str, browser_page: Page) -> None:
     page = browser_page
     page.goto(gallery)

@@ -177,13 +177,15 @@ def _gallery(topic: str = "") -> str:
 
 
 def _error(code: int) -> str:
-    return render_template("errors/error.html", code=code, detail=None, retry_after=600 if code == 429 else None)
+    return render_template(
+        "errors/error.html", code=code, detail=None, retry_after=600 if code == 429 else None, actions=()
+    )
 
 
 def _fragment() -> tuple[str, int]:
     status = int(request.args.get("status", "200"))
     if status >= 400:
-        return render_template("errors/fragment.html", code=status, detail=None, retry_after=None), status
+        return render_template("errors/fragment.html", code=status, detail=None, retry_after=None, actions=()), status
     return render_template("parts/swapped.html"), status
 
 
