@@ -168,7 +168,9 @@ def test_with_forced_colors_state_is_still_seen(gallery: str, browser_page: Page
     for navigation in (".site-nav", ".tabs"):
         current = style(f"{navigation} a[aria-current]", "borderBottomColor")
         assert current != style(f"{navigation} a:not([aria-current])", "borderBottomColor")
-        assert style(f"{navigation} a:not([aria-current])", "borderBottomColor") == style("header.site", "backgroundColor")
+        assert style(f"{navigation} a:not([aria-current])", "borderBottomColor") == style(
+            "header.site", "backgroundColor"
+        )
     pressed, other = (style(f".theme [aria-pressed={state}]", "backgroundColor") for state in ("true", "false"))
     assert pressed != other
     assert style(".field select", "appearance") == "auto"
