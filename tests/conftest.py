@@ -13,9 +13,11 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 
+from hp_portal import clock as portal_clock
 from hp_portal.app import create_app
 from hp_portal.core.identity import passwords
 from tests import sample_plugin
+from tests.support.clock import Clock
 from tests.support.databases import Databases, database_of, prepare_database, settings_for
 from tests.support.postgresql import CannotStart, remove_run_folder, run_folder
 from tests.support.processes import Started
@@ -56,6 +58,14 @@ def cheap_passwords() -> Iterator[None]:
         passwords._nobody.cache_clear()
         yield
     passwords._nobody.cache_clear()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time as the whole portal sees it, to set and to move on."""
+    made = Clock()
+    monkeypatch.setattr(portal_clock, "_read", made.now)
+    return made
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,7 @@ from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.hookspecs import Application, Permission
 from tests.conftest import MakeApp
+from tests.support.clock import Clock
 from tests.support.world import World
 
 NOW = dt.datetime(2026, 11, 3, 15, 0, tzinfo=dt.UTC)
@@ -83,21 +84,20 @@ def test_changes_count_from_the_next_request_of_every_worker(database_url: str, 
     assert (client.get(url).status_code, elsewhere.get(url).status_code) == (303, 303)
 
 
-def test_a_sign_in_ends_when_idle_and_at_the_latest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    time = clock.now()
-    monkeypatch.setattr(clock, "now", lambda: time)
+def test_a_sign_in_ends_when_idle_and_at_the_latest(world: World, clock: Clock) -> None:
+    clock.set(clock.now())
     world.person("a.clerk")
     client = world.sign_in("a.clerk")
     for _ in range(4):
-        time += dt.timedelta(minutes=14)
+        clock.advance(minutes=14)
         assert client.get("/my-sign-ins").status_code == 200
-    time += dt.timedelta(minutes=15, seconds=1)
+    clock.advance(minutes=15, seconds=1)
     assert client.get("/my-sign-ins").status_code == 303
     client = world.sign_in("a.clerk")
     for _ in range(12 * 6 - 1):
-        time += dt.timedelta(minutes=10)
+        clock.advance(minutes=10)
         assert client.get("/my-sign-ins", check=False).status_code == 200
-    time += dt.timedelta(minutes=10, seconds=1)
+    clock.advance(minutes=10, seconds=1)
     assert client.get("/my-sign-ins").status_code == 303
 
 
@@ -112,9 +112,8 @@ def test_an_ended_sign_in_and_an_invented_token_open_nothing(world: World) -> No
     assert client.get("/my-sign-ins").status_code == 303
 
 
-def test_a_page_that_asks_by_itself_keeps_nobody_signed_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    time = clock.now()
-    monkeypatch.setattr(clock, "now", lambda: time)
+def test_a_page_that_asks_by_itself_keeps_nobody_signed_in(world: World, clock: Clock) -> None:
+    clock.set(clock.now())
     world.staff("a.keeper", permissions=("remittance:import:read",))
     client = world.sign_in("a.keeper")
     passive = next(
@@ -123,9 +122,9 @@ def test_a_page_that_asks_by_itself_keeps_nobody_signed_in(world: World, monkeyp
         if (rule := rule_of(world.app.view_functions[route.endpoint])) and rule.passive and not route.arguments
     )
     for _ in range(3):
-        time += dt.timedelta(minutes=4)
+        clock.advance(minutes=4)
         assert client.get(passive, fragment=True, check=False).status_code == 200
-    time += dt.timedelta(minutes=4)
+    clock.advance(minutes=4)
     assert client.get(passive).status_code == 303
 
 

@@ -195,3 +195,14 @@ def test_no_import_is_excepted_from_the_contracts() -> None:
     for contract in settings["contracts"]:
         assert not {"ignore_imports", "exhaustive_ignores"} & contract.keys(), contract["name"]
         assert contract["type"] != "layers" or contract.get("exhaustive"), contract["name"]
+
+
+def test_tests_set_the_time_by_the_clock_fixture_alone() -> None:
+    """A `now` patched in one module leaves the others in another time."""
+    found = [
+        f"{name(path)}: {match.group()}"
+        for path in files("tests", suffix=".py")
+        for match in re.finditer(r"setattr\([^)\n]*[\".](?:now|today)\"", path.read_text(encoding="utf-8"))
+        if path != Path(__file__)
+    ]
+    assert not found

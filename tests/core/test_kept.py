@@ -8,7 +8,6 @@ import datetime as dt
 import pytest
 import sqlalchemy as sa
 
-from hp_portal import clock
 from hp_portal.core.access.who_is import find_actor
 from hp_portal.core.identity.actor import Actor, Limits, hash_token
 from hp_portal.core.identity.models import Person, SignIn
@@ -17,6 +16,7 @@ from hp_portal.core.kept.models import KeptValues
 from hp_portal.scopes import OrganizationScope
 from hp_portal.vault import SealBroken
 from hp_portal.worker import run_once
+from tests.support.clock import Clock
 from tests.support.world import World
 
 VALUES = {"last_name": "SAMPLE", "pages": [1, 2]}
@@ -74,13 +74,12 @@ def test_a_word_is_its_person_s_alone_and_of_one_kind(world: World) -> None:
             find_kept(session, everybody, "sample search", token)
 
 
-def test_the_word_ends_and_the_worker_removes_the_row(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_word_ends_and_the_worker_removes_the_row(world: World, clock: Clock) -> None:
     clerk = actor_of(world, world.person("a.clerk"))
     with world.session() as session:
         token = keep_values(session, clerk, "sample search", VALUES)
         lasting = keep_values(session, clerk, "sample search", {}, TTL * 2)
-    later = clock.now() + TTL
-    monkeypatch.setattr(clock, "now", lambda: later)
+    clock.advance(TTL)
     with world.session() as session:
         with pytest.raises(KeptGone):
             find_kept(session, clerk, "sample search", token)

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 import pytest
 import sqlalchemy as sa
 
-from hp_portal import clock
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people import accounts
 from hp_portal.core.people.models import PasswordLink
 from tests.support.client import PortalClient, heading_of, tree_of
+from tests.support.clock import Clock
 from tests.support.html import text_of
 from tests.support.world import PASSWORD, World
 
@@ -199,13 +199,13 @@ def test_only_the_hash_of_a_link_is_kept(world: World, staff: PortalClient) -> N
     assert token not in staff.get(f"/staff/people/{person.id}").text
 
 
-def test_a_link_expires(world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_expires(world: World, staff: PortalClient, clock: Clock) -> None:
     link = make_link(staff, world.person("m.keeper"))
-    somebody, now = world.client(), clock.now()
+    somebody, made = world.client(), clock.now()
     hours = world.settings.password_link_hours
-    monkeypatch.setattr(clock, "now", lambda: now + dt.timedelta(hours=hours, seconds=-5))
+    clock.set(made + dt.timedelta(hours=hours, seconds=-5))
     assert follow(somebody, link).status_code == 200
-    monkeypatch.setattr(clock, "now", lambda: now + dt.timedelta(hours=hours, seconds=5))
+    clock.set(made + dt.timedelta(hours=hours, seconds=5))
     assert set_password(somebody).status_code == 410
 
 

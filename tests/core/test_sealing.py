@@ -10,35 +10,23 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from hp_portal import clock
 from hp_portal.core.activity.sealing import SEALED, Verification, canonical, seal, verify
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import record
 from hp_portal.core.audit.triggers import drop_triggers
 from hp_portal.vault import Vault
 from tests.conftest import MakeApp
+from tests.support.clock import Clock
 from tests.support.databases import DATA_KEY
 from tests.support.world import World
 
 NOW = dt.datetime(2026, 11, 3, 15, 0, tzinfo=dt.UTC)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.time = NOW
-
-    def now(self) -> dt.datetime:
-        return self.time
-
-    def forward(self, **span: float) -> None:
-        self.time += dt.timedelta(**span)
-
-
 @pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    set_clock = Clock()
-    monkeypatch.setattr(clock, "now", set_clock.now)
-    return set_clock
+def time(clock: Clock) -> Clock:
+    clock.set(NOW)
+    return clock
 
 
 def write(world: World, count: int) -> None:
@@ -106,7 +94,7 @@ def test_a_pause_of_the_worker_is_no_forgery(world: World, time: Clock) -> None:
     write(world, 2)
     seal_all(world)
     for _ in range(4):
-        time.forward(days=2)
+        time.advance(days=2)
         write(world, 2)
     assert check(world).broken is None
     assert sum(seal_all(world)) == 8

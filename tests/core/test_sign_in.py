@@ -22,27 +22,14 @@ from hp_portal.core.identity import passwords
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
 from tests.conftest import MakeApp
 from tests.support.client import PortalClient, heading_of
+from tests.support.clock import Clock
 from tests.support.world import PASSWORD, World
 
 
-class Clock:
-    """The time, as the test sets it."""
-
-    def __init__(self) -> None:
-        self.time = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
-
-    def now(self) -> dt.datetime:
-        return self.time
-
-    def forward(self, **amount: float) -> None:
-        self.time += dt.timedelta(**amount)
-
-
 @pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock_of_test = Clock()
-    monkeypatch.setattr(clock, "now", clock_of_test.now)
-    return clock_of_test
+def time(clock: Clock) -> Clock:
+    clock.set(dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC))
+    return clock
 
 
 def enter(client: PortalClient, name: str, password: str = PASSWORD, *, to: str = "") -> TestResponse:
@@ -125,14 +112,14 @@ def test_an_account_pauses_whichever_worker_is_asked(
     world.person("a.clerk")
     for number in range(4):
         assert enter(PortalClient(workers[number % 2]), name, "wrong").status_code == 422
-    time.forward(minutes=1, seconds=30)
+    time.advance(minutes=1, seconds=30)
     for worker in workers:
         blocked = enter(PortalClient(worker), name)
         assert blocked.status_code == 429
         assert "Wait 14 minutes" in blocked.text
         assert blocked.headers["Retry-After"] == str(13 * 60 + 31)
     assert events(world)[-1] == "identity.sign-in.blocked"
-    time.forward(minutes=13, seconds=31)
+    time.advance(minutes=13, seconds=31)
     assert enter(PortalClient(workers[0]), name).status_code == (303 if name == "a.clerk" else 422)
 
 
@@ -176,11 +163,11 @@ def test_control_characters_are_dropped(world: World) -> None:
 def test_a_session_ends_when_nothing_happens(world: World, time: Clock) -> None:
     world.person("a.clerk")
     client = world.sign_in("a.clerk")
-    time.forward(minutes=14)
+    time.advance(minutes=14)
     assert is_in(client)
-    time.forward(minutes=14)
+    time.advance(minutes=14)
     assert is_in(client), "the request before counts as activity"
-    time.forward(minutes=15)
+    time.advance(minutes=15)
     asked = client.get("/my-activity")
     assert asked.status_code == 303
     assert "Your session has ended" in client.get(asked.location).text
@@ -192,9 +179,9 @@ def test_a_session_ends_at_last_however_busy(world: World, time: Clock) -> None:
     world.person("a.clerk")
     client = world.sign_in("a.clerk")
     for _ in range(12 * 6 - 1):
-        time.forward(minutes=10)
+        time.advance(minutes=10)
         assert is_in(client)
-    time.forward(minutes=10)
+    time.advance(minutes=10)
     assert not is_in(client)
 
 
@@ -202,16 +189,16 @@ def test_staying_signed_in_counts_at_once(world: World, time: Clock) -> None:
     world.person("a.clerk")
     client = world.sign_in("a.clerk")
     for _ in range(3):
-        time.forward(minutes=14)
+        time.advance(minutes=14)
         assert client.post("/sign-in/keep-alive").status_code == 204
-    time.forward(minutes=15)
+    time.advance(minutes=15)
     assert client.post("/sign-in/keep-alive").status_code == 303
 
 
 def test_htmx_is_told_of_an_ended_session(world: World, time: Clock) -> None:
     world.person("a.clerk")
     client = world.sign_in("a.clerk")
-    time.forward(minutes=16)
+    time.advance(minutes=16)
     current = {"HX-Current-URL": "http://localhost/my-activity?page=3"}
     answer = client.get("/my-activity?page=4", fragment=True, headers=current)
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (

@@ -20,6 +20,7 @@ from hp_portal.core.staff.lookup import LIMIT, may_be_tin
 from hp_portal.core.staff.permissions import CORE_STAFF_LINKS, CORE_STAFF_PERMISSIONS
 from tests.conftest import MakeApp
 from tests.support.client import PortalClient, heading_of, tree_of
+from tests.support.clock import Clock
 from tests.support.html import text_of
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.world import World
@@ -332,15 +333,14 @@ def test_activity_is_found_by_person_organization_and_kind(world: World, staff: 
     assert recorded(world, "staff.activity.searched")[0] == {"filters": {"person": "anna"}, "found": 2}
 
 
-def test_days_are_those_of_the_payer(world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_days_are_those_of_the_payer(world: World, staff: PortalClient, clock: Clock) -> None:
     """March 2 in Chicago lasts from 6:00 to 6:00 UTC of the day after."""
     world.person("a.clerk")
     zone = ZoneInfo("America/Chicago")
     for hour, minute in ((23, 59), (0, 0)):
         day = dt.datetime(2026, 3, 1 if hour else 2, hour, minute, tzinfo=zone)
-        with monkeypatch.context() as patch:
-            patch.setattr(clock, "now", lambda day=day: day.astimezone(dt.UTC))
-            world.sign_in("a.clerk").get("/my-activity")
+        clock.set(day)
+        world.sign_in("a.clerk").get("/my-activity")
 
     def found(query: str) -> list[str]:
         return [row[0] for row in cells(staff, f"/staff/activity?event=audit.own.viewed&{query}", "events")]

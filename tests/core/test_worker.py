@@ -18,6 +18,7 @@ from hp_portal.database import PortalSession
 from hp_portal.hookspecs import Job, hookimpl
 from hp_portal.worker import Worker, run_once
 from tests.conftest import MakeApp
+from tests.support.clock import Clock
 from tests.support.plugins import plugins_of
 from tests.support.world import World
 
@@ -112,20 +113,17 @@ def test_two_workers_never_run_a_job_at_once(database_url: str, make_app: MakeAp
         assert "trial.alone" not in leases.due_jobs(session), "it has run, for both"
 
 
-def test_a_dead_workers_job_is_taken_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_workers_job_is_taken_again(world: World, clock: Clock) -> None:
     with world.session() as session:
         leases.announce_jobs(session, ["trial.a"])
         assert leases.take(session, "trial.a", "the dead one")
         assert not leases.take(session, "trial.a", "another")
-        later = clock.now() + leases.LEASE * 0.9
-        monkeypatch.setattr(clock, "now", lambda: later)
+        clock.advance(leases.LEASE * 0.9)
         leases.renew(session, ["trial.a"], "the dead one")
-        much_later = later + leases.LEASE * 0.9
-        monkeypatch.setattr(clock, "now", lambda: much_later)
+        clock.advance(leases.LEASE * 0.9)
         assert not leases.take(session, "trial.a", "another"), "it was renewed"
         assert "trial.a" not in leases.due_jobs(session)
-        at_last = later + leases.LEASE * 1.1
-        monkeypatch.setattr(clock, "now", lambda: at_last)
+        clock.advance(leases.LEASE * 0.2)
         assert "trial.a" in leases.due_jobs(session)
         assert leases.take(session, "trial.a", "another")
         assert not leases.give_back(session, "trial.a", "the dead one", HOUR), "it holds nothing any more"

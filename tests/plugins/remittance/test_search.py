@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from hp_portal import clock
 from hp_portal_plugins.remittance.demo.writing import PayeeText, PaymentText
 from hp_portal_plugins.remittance.inquiry import chart, forms
 from hp_portal_plugins.remittance.inquiry.criteria import NotReadable, read_amount
 from hp_portal_plugins.remittance.keys import number_key
 from tests.support.client import tree_of
+from tests.support.clock import Clock
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.world import World
 
@@ -174,10 +174,8 @@ def test_what_cannot_be_read_is_named_at_its_field(office: Office, query: dict[s
     assert '<details class="disclosure" open' in response.text
 
 
-def test_before_any_search_the_newest_payments_and_the_months_show(
-    varied: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(clock, "now", lambda: dt.datetime(2026, 3, 10, 18, 0, tzinfo=dt.UTC))
+def test_before_any_search_the_newest_payments_and_the_months_show(varied: Office, clock: Clock) -> None:
+    clock.set(dt.datetime(2026, 3, 10, 18, 0, tzinfo=dt.UTC))
     client = varied.world.sign_in(varied.username)
     response = client.get(HOME)
     assert numbers(response) == ["NP1003", "1002", "1001"]

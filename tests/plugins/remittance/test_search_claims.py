@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 import sqlalchemy as sa
 
-from hp_portal import clock
 from hp_portal.core.kept.models import KeptValues
 from hp_portal.worker import all_jobs
+from tests.support.clock import Clock
 from tests.support.world import World
 
 from .inquiry import DAY, Office, claim, events, url_of
@@ -93,9 +93,8 @@ def test_a_word_is_nobody_elses(office: Office) -> None:
     assert office.client.get(address).status_code == 200
 
 
-def test_a_word_ends_after_twelve_hours_and_is_removed(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_word_ends_after_twelve_hours_and_is_removed(office: Office, clock: Clock) -> None:
     address = office.client.post(SEARCH, {"member_id": "M00000001"}).headers["Location"]
-    later = clock.now() + dt.timedelta(hours=12, seconds=1)
     (job,) = [job for job in all_jobs(office.world.app) if job.key == "kept.forget-expired"]
 
     def left() -> int:
@@ -104,7 +103,7 @@ def test_a_word_ends_after_twelve_hours_and_is_removed(office: Office, monkeypat
             return session.scalar(sa.select(sa.func.count(KeptValues.id))) or 0
 
     assert left() == 1
-    monkeypatch.setattr(clock, "now", lambda: later)
+    clock.advance(hours=12, seconds=1)
     client = office.world.sign_in(office.username)
     assert client.get(address).status_code == 404
     assert left() == 0

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from hp_portal import clock, worker
+from hp_portal import worker
 from hp_portal.core.access.rules import rule_of
 from hp_portal.database import is_postgresql, lock
 from hp_portal_plugins.remittance.intake import importing, loading, uploads
 from hp_portal_plugins.remittance.models import Payment, RemittanceFile, Upload, UploadChunk
 from tests.plugins.remittance.import_files import SURNAME, file_of, import_835, many_payments, payment
 from tests.support.client import PortalClient
+from tests.support.clock import Clock
 from tests.support.world import World
 
 URL = "/staff/remittance/"
@@ -133,18 +134,14 @@ def test_progress_asks_for_itself_without_keeping_anybody_signed_in(world: World
     assert rule.passive
 
 
-def test_a_dead_workers_upload_is_taken_up_after_its_lease(
-    world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dead_workers_upload_is_taken_up_after_its_lease(world: World, staff: PortalClient, clock: Clock) -> None:
     upload(staff, file_of(payment("1")))
     with world.session() as session:
         dead = uploads.take(session)  # and is never heard of again
     assert dead is not None
     assert run_worker(world)
     assert count(world, Payment) == 0
-    later = clock.now() + uploads.READING_LEASE + dt.timedelta(seconds=1)
-    monkeypatch.setattr(clock, "now", lambda: later)
-    monkeypatch.setattr("hp_portal.api.now", lambda: later)
+    clock.advance(uploads.READING_LEASE + dt.timedelta(seconds=1))
     assert run_worker(world)
     assert count(world, Payment) == 1
     # The dead one comes back to life: it may not do anything any more.
@@ -155,17 +152,12 @@ def test_a_dead_workers_upload_is_taken_up_after_its_lease(
     assert (count(world, RemittanceFile), the_upload(world).state) == (1, uploads.DONE)
 
 
-def test_a_file_that_ends_every_worker_is_given_up(
-    world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_ends_every_worker_is_given_up(world: World, staff: PortalClient, clock: Clock) -> None:
     upload(staff, file_of(payment("1")))
-    later = clock.now()
     for _ in range(uploads.MOST_ATTEMPTS):
         with world.session() as session:
             assert uploads.take(session) is not None
-        later += uploads.READING_LEASE + dt.timedelta(seconds=1)
-        monkeypatch.setattr(clock, "now", lambda moment=later: moment)
-        monkeypatch.setattr("hp_portal.api.now", lambda moment=later: moment)
+        clock.advance(uploads.READING_LEASE + dt.timedelta(seconds=1))
     with world.session() as session:
         assert uploads.take(session) is None
     row = the_upload(world)
@@ -175,15 +167,14 @@ def test_a_file_that_ends_every_worker_is_given_up(
 
 
 def test_an_import_longer_than_its_lease_is_left_alone(
-    world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch
+    world: World, staff: PortalClient, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload(staff, file_of(payment("1")))
     taken: list[uploads.Held | None] = []
 
     def slowly(*arguments: Any, **options: Any) -> Any:
-        later = clock.now() + uploads.SAVING_LEASE + dt.timedelta(seconds=1)
-        with monkeypatch.context() as patch, world.session() as session:
-            patch.setattr("hp_portal.api.now", lambda: later)
+        clock.advance(uploads.SAVING_LEASE + dt.timedelta(seconds=1))
+        with world.session() as session:
             if is_postgresql(session):  # on SQLite, whoever imports is the only writer
                 session.execute(sa.text("SET lock_timeout = '5s'"), execution_options={"unscoped": "a test"})
                 taken.append(uploads.take(session))
@@ -204,7 +195,7 @@ def test_one_upload_is_taken_by_one_worker(world: World, staff: PortalClient) ->
 
 
 def test_an_import_that_dies_leaves_the_upload_for_the_next(
-    world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch
+    world: World, staff: PortalClient, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload(staff, file_of(payment("1")))
 
@@ -215,8 +206,7 @@ def test_an_import_that_dies_leaves_the_upload_for_the_next(
         patch.setattr(uploads, "import_file", die)
         assert not run_worker(world)
     assert (the_upload(world).state, count(world, Payment)) == (uploads.SAVING, 0)
-    later = clock.now() + uploads.SAVING_LEASE + dt.timedelta(seconds=1)
-    monkeypatch.setattr("hp_portal.api.now", lambda: later)
+    clock.advance(uploads.SAVING_LEASE + dt.timedelta(seconds=1))
     assert run_worker(world)
     assert (the_upload(world).state, count(world, Payment)) == (uploads.DONE, 1)
 
