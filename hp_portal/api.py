@@ -40,8 +40,8 @@ from hp_portal.scopes import (
     WholeScope,
     granted_payees,
     scope_organization,
-    whole,
 )
+from hp_portal.scopes import whole_for_plugins as whole
 from hp_portal.settings import Payer, Settings
 
 __all__ = [

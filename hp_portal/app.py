@@ -61,7 +61,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     app.extensions["hp_portal.plugins"] = plugins
     migrations.install(app, database, plugins)
     database.events = declare_events(plugins)
-    database.dispatch = lambda event: list(plugins.collect("portal_event", event=event))
+    database.dispatch = plugins.tell
 
     # The order of the before_request functions: id and clock, gate, CSRF, whatever pages add.
     logs.install(app)
@@ -90,6 +90,9 @@ def declare_events(plugins: Plugins) -> EventRegistry:
     registry.declare(CORE_EVENTS)
     for application in plugins.applications:
         registry.declare(application.audit_events)
+    for state in plugins.states.values():
+        if state.loaded and not state.own:
+            registry.add_plugin(state.package, state.key)
     return registry
 
 
@@ -111,6 +114,7 @@ def mount_applications(app: Flask, plugins: Plugins, directory: Directory) -> No
         if not (state.loaded and state.application):
             continue
         mounting.mount(app, directory, state.application, name)
+        mounting.check_files(state)
         if state.folder and (state.folder / "templates").is_dir():
             folders.append(FileSystemLoader(state.folder / "templates"))
     # The core's templates come first: a plugin adds pages, it does not replace them.

@@ -111,7 +111,7 @@ class Database:
         self.vault = Vault(settings.data_keys)
         # What every session carries along; app.py sets both.
         self.events = EventRegistry()
-        self.dispatch: Callable[[PortalEvent], object] | None = None
+        self.dispatch: Callable[[PortalSession, PortalEvent], object] | None = None
 
     def new_session(self, scope: Scope | None = None) -> PortalSession:
         """A session of one's own, to be used as a context manager: commands, the worker, tests."""

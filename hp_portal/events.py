@@ -21,7 +21,7 @@ class EventSpec:
 
 @dataclass(frozen=True)
 class PortalEvent:
-    """Something that has been committed: `grant.added`, `payment.imported`, … with its ids."""
+    """Something that is about to be committed: `grant.added`, `<plugin>.…`, with its ids."""
 
     key: str
     ids: Mapping[str, int | str] = field(default_factory=dict)
@@ -32,6 +32,23 @@ class EventRegistry:
 
     def __init__(self) -> None:
         self._specs: dict[str, EventSpec] = {}
+        self._packages: dict[str, str] = {}
+        self._owners: dict[str, str] = {}
+
+    def add_plugin(self, package: str, key: str) -> None:
+        """Say that the modules of a package are a plugin's, whose events are called `<key>.…`."""
+        self._packages[package] = key
+
+    def check_own(self, module: str, event: str) -> None:
+        """Raise UndeclaredEvent when a plugin's module speaks of an event that is not the plugin's own."""
+        owner = self._owners.get(module)
+        if owner is None:
+            found = [key for package, key in self._packages.items() if f"{module}.".startswith(f"{package}.")]
+            owner = self._owners[module] = found[0] if found else ""
+        if owner and not event.startswith(f"{owner}."):
+            raise UndeclaredEvent(
+                f"{module} belongs to the plugin {owner}: its events are called {owner}.…, not {event}"
+            )
 
     def declare(self, specs: Iterable[EventSpec]) -> None:
         """Add kinds; raises UndeclaredEvent when a key is declared twice with different fields."""

@@ -135,5 +135,5 @@ def portal_demo(session: PortalSession) -> Sequence[DemoCheck]:  # type: ignore[
 
 
 @hookspec
-def portal_event(event: PortalEvent) -> None:
-    """Something has been committed."""
+def portal_event(session: PortalSession, event: PortalEvent) -> None:
+    """Something is about to be committed, in this session's transaction."""

@@ -22,7 +22,8 @@ from flask import Flask
 
 from hp_portal import hookspecs
 from hp_portal.database import PortalSession, start_writing
-from hp_portal.hookspecs import LANES, Application, DemoCheck, Job, PayeeRef
+from hp_portal.hookspecs import LANES, Application, DemoCheck, Job, PayeeRef, PortalEvent
+from hp_portal.scopes import whole
 from hp_portal.settings import ConfigurationError
 
 KEY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -35,7 +36,7 @@ log = structlog.get_logger(__name__)
 class PluginState:
     """One installed plugin as the staff's page shows it. `error` is the text of why it did not load or last failed.
 
-    `left_out` says that a setting keeps it out. `package` is the name of its module.
+    `left_out` says that a setting keeps it out. `package` is the name of its module. `own` marks the core's applications.
     """
 
     name: str
@@ -46,6 +47,7 @@ class PluginState:
     application: Application | None = None
     left_out: bool = False
     package: str = ""
+    own: bool = False
 
     @property
     def key(self) -> str:
@@ -108,6 +110,12 @@ class Plugins:
             if answer is not None:
                 return answer
         return None
+
+    def tell(self, session: PortalSession, event: PortalEvent) -> None:
+        """Tell every plugin of an event in the transaction that made it, each in a savepoint and in a whole scope."""
+        with whole(session, f"portal_event {event.key}"):
+            for _ in self.collect("portal_event", session=session, event=event):
+                pass
 
     def leave_out(self, name: str, reason: str) -> None:
         """Take a plugin out as a whole before it is mounted: none of its pages, hooks or jobs."""
@@ -199,8 +207,12 @@ def _savepoint(session: PortalSession | None) -> Iterator[None]:
         return
     # SQLite: a savepoint outside of a transaction would commit when it is released, so the transaction starts first.
     start_writing(session)
-    with session.begin_nested():
-        yield
+    before, session.context.in_hook = session.context.in_hook, True
+    try:
+        with session.begin_nested():
+            yield
+    finally:
+        session.context.in_hook = before
 
 
 def describe(error: BaseException, *, with_text: bool = True) -> str:
@@ -227,6 +239,7 @@ def load_plugins(
     plugins = Plugins(manager)
     for name, module in own.items():
         _register(plugins, name, module, importlib.metadata.version("hp-portal"))
+        plugins.states[name].own = True
     for entry in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
         version = entry.dist.version if entry.dist else ""
         if entry.name in left_out:

@@ -15,7 +15,7 @@ update and delete; with no scope set, touching a marked table raises `ScopeMissi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, cast
 
@@ -177,6 +177,17 @@ def whole(session: PortalSession, reason: str) -> Iterator[None]:
         yield
     finally:
         session.context.scope = before
+
+
+def whole_for_plugins(session: PortalSession, reason: str) -> AbstractContextManager[None]:
+    """See every row for the length of a block, in a job, a command, a hook or a page of the payer's staff.
+
+    Raises ScopeViolation in a page of an organization: what it may see is what its scope shows, and looking beyond is for the
+    core's own verbs, such as a proof.
+    """
+    if isinstance(session.context.scope, OrganizationScope):
+        raise ScopeViolation(f"whole() in a page of an organization ({reason}); see only what its scope shows")
+    return whole(session, reason)
 
 
 def _refuse_unscopable(statement: sa.Executable) -> None:

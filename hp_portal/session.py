@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
@@ -49,16 +50,18 @@ class Who:
 class SessionContext:
     """What one session carries along.
 
-    `events` are the declared kinds of audit events; `dispatch` tells plugins of a portal event once it is committed.
-    `announced` are the portal events that wait for the commit, each with the savepoint it hangs on.
+    `events` are the declared kinds of audit events; `dispatch` tells plugins of a portal event just before the commit.
+    `announced` are the portal events that wait for the commit, each with the savepoint it hangs on. `in_hook` says that a
+    plugin's hook is at work, which leaves committing to its caller.
     """
 
     vault: Vault
     events: EventRegistry
-    dispatch: Callable[[PortalEvent], object] | None = None
+    dispatch: Callable[[PortalSession, PortalEvent], object] | None = None
     scope: Scope | None = None
     who: Who = Who()
     announced: list[tuple[SessionTransaction | None, PortalEvent]] = field(default_factory=list)
+    in_hook: bool = False
 
 
 Row = TypeVar("Row")
@@ -91,23 +94,39 @@ class PortalSession(Session):
         return found
 
     def announce(self, event: PortalEvent) -> None:
-        """Tell the plugins' `portal_event` once this transaction is committed; a rollback forgets it."""
+        """Tell the plugins' `portal_event` just before this transaction is committed; a rollback forgets it.
+
+        Raises UndeclaredEvent when a plugin announces an event whose key is not `<its key>.…`.
+        """
+        self.context.events.check_own(sys._getframe(1).f_globals.get("__name__", ""), event.key)
         self.context.announced.append((self.get_nested_transaction(), event))
+
+    def commit(self) -> None:
+        """Tell the plugins what was announced, then commit: their writes and this session's stand or fall together."""
+        if self.context.in_hook:
+            raise RuntimeError("a hook does not commit; who called it does, or undoes everything")
+        for _ in range(ROUNDS):
+            announced, self.context.announced = self.context.announced, []
+            if not announced or self.context.dispatch is None:
+                break
+            for _, event in announced:
+                self.context.dispatch(self, event)
+        else:
+            raise RuntimeError("plugins answer events with events without end")
+        super().commit()
+
+
+ROUNDS = 20  # events that answer events, before somebody is taken to go round in circles
 
 
 @sa.event.listens_for(PortalSession, "after_commit")
-def _dispatch(session: Session) -> None:
-    context = cast(PortalSession, session).context
-    announced, context.announced = context.announced, []
-    if session.in_nested_transaction():
-        # A savepoint is released: what was announced since now hangs on the transaction around it.
-        done = session.get_nested_transaction()
-        around = done.parent if done is not None and done.parent is not None and done.parent.nested else None
-        context.announced = [(around if where is done else where, event) for where, event in announced]
+def _fold(session: Session) -> None:
+    """A savepoint is released: what was announced since now hangs on the transaction around it."""
+    if not session.in_nested_transaction():
         return
-    for _, event in announced:
-        if context.dispatch is not None:
-            context.dispatch(event)
+    context, done = cast(PortalSession, session).context, session.get_nested_transaction()
+    around = done.parent if done is not None and done.parent is not None and done.parent.nested else None
+    context.announced = [(around if where is done else where, event) for where, event in context.announced]
 
 
 @sa.event.listens_for(PortalSession, "after_rollback")

@@ -110,13 +110,14 @@ def test_portal_verify_payment_proves_a_payee(sample_world: World) -> None:
         assert session.scalars(sa.select(Grant.payee_id)).all() == [payee.id]
 
 
-def test_portal_event_comes_after_the_commit(sample_world: World) -> None:
+def test_portal_event_comes_with_the_commit(sample_world: World) -> None:
     sample.events.clear()
     client = clerk(sample_world)
-    client.post("/apps/sample/", {"text": "One"})
+    client.post("/apps/sample/", {"text": "  One  "})
     assert [event.key for event in sample.events] == ["sample.note.written"]
     with sample_world.session() as session:
-        assert session.get(Note, sample.events[0].ids["note"]) is not None
+        note = session.get_one(Note, sample.events[0].ids["note"])
+        assert note.text == "One", "the hook has written in the same transaction"
         assert session.scalar(sa.select(sa.func.count(AuditEvent.id)).where(AuditEvent.event == "sample.note.written"))
 
 

@@ -61,5 +61,6 @@ def portal_demo(session: PortalSession) -> Sequence[DemoCheck]:
 
 
 @hookimpl
-def portal_event(event: PortalEvent) -> None:
+def portal_event(session: PortalSession, event: PortalEvent) -> None:
     events.append(event)
+    notes.tidy_written(session, event)

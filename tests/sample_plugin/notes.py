@@ -67,6 +67,13 @@ def payee_of(session: PortalSession, proof: PaymentProof) -> PayeeRef | None:
     return PayeeRef(payee_id, is_non_payment=False) if payee_id else None
 
 
+def tidy_written(session: PortalSession, event: PortalEvent) -> None:
+    """A note loses the blanks around it in the transaction that wrote it."""
+    if event.key == "sample.note.written":
+        note = session.get_one(Note, event.ids["note"])
+        note.text = note.text.strip()
+
+
 def remove_empty(session: PortalSession) -> None:
     session.execute(sa.delete(Note).where(Note.text == ""))
 

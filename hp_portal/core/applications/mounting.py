@@ -11,6 +11,7 @@ from flask import Blueprint, Flask
 from hp_portal.core.access.gate import Directory
 from hp_portal.core.access.rules import rule_of
 from hp_portal.hookspecs import Application
+from hp_portal.plugins import PluginState
 from hp_portal.settings import ConfigurationError
 
 
@@ -109,6 +110,23 @@ def _check_links(app: Flask, application: Application, name: str) -> None:
             )
         if all(route.arguments for route in routes):
             raise ConfigurationError(f"Plugin {name!r}: {endpoint!r} cannot stand in a menu, its address needs values.")
+
+
+def check_files(state: PluginState) -> None:
+    """Templates stand under templates/<key>/ and help topics are called <key>….md, so that no plugin's hides another's.
+
+    Raises ConfigurationError.
+    """
+    if state.folder is None:
+        return
+    templates = state.folder / "templates"
+    for path in templates.rglob("*"):
+        inside = path.relative_to(templates)
+        if path.is_file() and inside.parts[0] != state.key:
+            raise ConfigurationError(f"Plugin {state.name!r}: templates/{inside} must stand in templates/{state.key}/.")
+    for path in (state.folder / "help").glob("*.md"):
+        if path.stem != state.key and not path.stem.startswith(f"{state.key}-"):
+            raise ConfigurationError(f"Plugin {state.name!r}: help/{path.name} must be called {state.key}-{path.name}.")
 
 
 def check_rules(app: Flask, directory: Directory) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import sqlalchemy as sa
 
@@ -29,8 +30,10 @@ _insert = sa.insert(AuditEvent.__table__)  # type: ignore[arg-type]
 def record(session: PortalSession, event: str, *, reason: str = "", who: Who | None = None, **fields: object) -> None:
     """Add an event to the session's transaction.
 
-    `fields` must be exactly those declared, of JSON's types, without PHI in the clear. Raises UndeclaredEvent.
+    `fields` must be exactly those declared, of JSON's types, without PHI in the clear. Raises UndeclaredEvent, also when a
+    plugin records an event of somebody else.
     """
+    session.context.events.check_own(sys._getframe(1).f_globals.get("__name__", ""), event)
     spec = session.context.events[event]
     if fields.keys() != set(spec.fields):
         raise UndeclaredEvent(f"{event} has fields {sorted(spec.fields)}, not {sorted(fields)}")

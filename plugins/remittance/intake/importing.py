@@ -98,7 +98,7 @@ def import_file(
             amount=report.amount,
         )
         if report.payments:
-            session.announce(PortalEvent("payment.imported", {"file": file.id, "payments": report.payments}))
+            session.announce(PortalEvent("remittance.payment.imported", {"file": file.id, "payments": report.payments}))
     return report
 
 

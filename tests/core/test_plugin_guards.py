@@ -1,0 +1,88 @@
+"""What a plugin may speak of and look at: its own events, its own files, and in an organization's page its scope's rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from hp_portal.events import UndeclaredEvent
+from hp_portal.settings import ConfigurationError
+from tests.conftest import MakeApp
+from tests.support.databases import prepare_database
+from tests.support.plugins import write_plugin
+from tests.support.world import World
+
+VIEWS = """
+from flask import request
+from hp_portal import api
+
+@blueprint.get("/deed/<deed>")
+@access.requires("claim-status:thing:read")
+def deed(deed):
+    session = api.db_session()
+    DEEDS[deed](session)
+    session.commit()
+    return "done"
+
+def whole(session):
+    with api.whole(session, "curious"):
+        pass
+
+DEEDS = {
+    "whole": whole,
+    "record": lambda session: api.record(session, "identity.terms.accepted", version="1"),
+    "announce": lambda session: session.announce(api.PortalEvent("grant.added", {})),
+    "own": lambda session: session.announce(api.PortalEvent("claim-status.thing.read", {})),
+}
+staff_blueprint = Blueprint("claim-status_staff", __name__)
+"""
+
+
+@pytest.fixture
+def trial(sqlite_app: Flask, make_app: MakeApp, tmp_path: Path) -> World:
+    plugin = write_plugin(tmp_path, "claim-status", body=VIEWS)
+    app = make_app(sqlite_app.extensions["hp_portal.settings"].database_url, extra_plugins={"claim-status": plugin})
+    prepare_database(app)
+    return World(app)
+
+
+@pytest.mark.parametrize(("deed", "status"), [("own", 200), ("whole", 500), ("record", 500), ("announce", 500)])
+def test_in_a_page_of_an_organization(deed: str, status: int, trial: World) -> None:
+    trial.person("a.clerk", applications=("claim-status",))
+    trial.enable("claim-status", "physician")
+    assert trial.sign_in("a.clerk").get(f"/apps/claim-status/deed/{deed}").status_code == status
+
+
+def test_the_reason_is_told(trial: World) -> None:
+    with trial.session() as session:
+        check = session.context.events.check_own
+        with pytest.raises(UndeclaredEvent, match=r"events are called remittance\.…, not identity\.terms\.accepted"):
+            check("hp_portal_plugins.remittance.inquiry.search_views", "identity.terms.accepted")
+        check("hp_portal_plugins.remittance_of_another", "identity.terms.accepted")
+
+
+OUTSIDE = {
+    "a template of everybody's": (
+        {"templates/page.html": ""},
+        "templates/page.html must stand in templates/claim-status/",
+    ),
+    "a template of another's": ({"templates/remittance/payment.html": ""}, "must stand in templates/claim-status/"),
+    "a help topic of another name": ({"help/signing-in.md": "# Mine"}, "must be called claim-status-signing-in.md"),
+}
+
+
+@pytest.mark.parametrize("case", OUTSIDE)
+def test_files_outside_of_its_own_names(case: str, sqlite_app: Flask, make_app: MakeApp, tmp_path: Path) -> None:
+    files, words = OUTSIDE[case]
+    plugin = write_plugin(tmp_path, "claim-status", files=files)
+    with pytest.raises(ConfigurationError, match=words):
+        make_app(sqlite_app.extensions["hp_portal.settings"].database_url, extra_plugins={"claim-status": plugin})
+
+
+def test_whole_is_for_what_is_not_an_organizations(trial: World) -> None:
+    from hp_portal import api
+
+    with trial.session() as session, api.whole(session, "a job"):
+        pass
