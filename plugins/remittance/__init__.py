@@ -19,15 +19,15 @@ from hp_portal.api import (
 )
 
 from . import models as models
-from .blueprint import DOWNLOAD, MANAGE_CODES, READ, READ_IMPORTS, RUN_IMPORTS, blueprint, staff_blueprint
+from .blueprint import DOWNLOAD, INSPECT, MANAGE_CODES, READ, READ_IMPORTS, RUN_IMPORTS, blueprint, staff_blueprint
 from .codes import commands as code_commands
 from .codes import staff_views as code_views
 from .downloads import views as download_views
-from .inquiry import payment_views, search_views
+from .inquiry import inspection_views, payment_views, search_views
 from .intake import commands, matching, proofs, staff_views, uploads
 
 # Imported for what they hang on the blueprints.
-VIEWS = (search_views, payment_views, download_views, staff_views, code_views)
+VIEWS = (search_views, payment_views, inspection_views, download_views, staff_views, code_views)
 COMMANDS = (commands, code_commands)
 
 
@@ -44,6 +44,7 @@ def portal_application() -> Application:
         staff_permissions=(
             Permission(RUN_IMPORTS, "Upload remittance files"),
             Permission(READ_IMPORTS, "See imports of remittances and their reports"),
+            Permission(INSPECT, "Open a payment that a provider reports"),
             Permission(MANAGE_CODES, "Load code lists"),
         ),
         staff_links=(
@@ -54,6 +55,7 @@ def portal_application() -> Application:
                 READ_IMPORTS,
                 "Tax IDs and NPIs that were paid but that no provider can see yet",
             ),
+            StaffLink("Open a reported payment", "remittance_staff.inspect", INSPECT),
             StaffLink("Code lists", "remittance_staff.codes", MANAGE_CODES),
         ),
         permissions=(
@@ -64,6 +66,9 @@ def portal_application() -> Application:
             EventSpec("remittance.payment.searched", "Searched payments", ("kind", "keys", "shown", "page")),
             EventSpec("remittance.payment.viewed", "Viewed a payment", ("payment", "number", "shown", "page")),
             EventSpec("remittance.claim.viewed", "Viewed a claim", ("payment", "claim")),
+            EventSpec("remittance.payment.sought", "Looked for a reported payment", ("number", "found")),
+            EventSpec("remittance.payment.inspected", "Opened a reported payment", ("payment", "number", "page")),
+            EventSpec("remittance.claim.inspected", "Opened a claim of a reported payment", ("payment", "claim")),
             EventSpec("remittance.payment.downloaded", "Downloaded a payment", ("payment", "format")),
             EventSpec("remittance.claim.downloaded", "Downloaded a claim", ("payment", "claim", "format")),
             EventSpec(

@@ -1,0 +1,65 @@
+"""A payment that a provider reports, opened by the payer's staff: found by its number, with a reason that is kept.
+
+Staff see every payment, so every verb needs a whole scope. A reason opens the payments it was given for, for an hour.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hp_portal.api import Actor, KeptGone, PortalSession, find_kept, keep_values, record
+
+from ..keys import number_key
+from ..models import Payment
+from .selections import AnyRow
+
+_KIND = "remittance inspection"
+_TTL = dt.timedelta(hours=1)
+MOST = 20
+
+
+@dataclass(frozen=True)
+class Found:
+    """Payments with the number, at most `MOST`, and the word that opens their pages."""
+
+    payments: list[AnyRow]
+    word: str
+
+
+def seek(session: PortalSession, actor: Actor, number: str, reason: str) -> Found:
+    """Find payments by number, recorded with the reason. The caller commits."""
+    key = number_key(number)
+    rows = session.execute(
+        sa.select(
+            Payment.id,
+            Payment.trace_number,
+            Payment.method,
+            Payment.effective_on,
+            Payment.payee_name,
+            Payment.payee_npi,
+            Payment.claim_count,
+            Payment.amount,
+        )
+        .where(Payment.number_key == key)
+        .order_by(Payment.effective_on.desc(), Payment.id.desc())
+        .limit(MOST)
+    ).all()
+    # What is no payment's number may be a member's, typed in the wrong place: it is not kept readable.
+    shown = number if rows else session.vault.digest(key, "remittance inquiry").hex()
+    record(session, "remittance.payment.sought", reason=reason, number=shown, found=len(rows))
+    if not rows:
+        return Found([], "")
+    word = keep_values(session, actor, _KIND, {"reason": reason, "payments": [row.id for row in rows]}, _TTL)
+    return Found(list(rows), word)
+
+
+def reason_of(session: PortalSession, actor: Actor, word: str, payment_id: int) -> str | None:
+    """The reason that was given for opening this payment; None when none was, or too long ago."""
+    try:
+        kept = find_kept(session, actor, _KIND, word)
+    except KeptGone:
+        return None
+    return str(kept["reason"]) if payment_id in kept["payments"] else None

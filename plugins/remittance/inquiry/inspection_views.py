@@ -1,0 +1,125 @@
+"""The staff's pages about a payment that a provider reports: read only, with a reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from flask import abort, flash, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import StringField
+from wtforms.validators import DataRequired, Length
+
+from hp_portal.api import (
+    PortalSession,
+    access,
+    db_session,
+    page,
+    page_number,
+    record,
+    redirect_to,
+    settings,
+    the_actor,
+)
+
+from ..blueprint import INSPECT, staff_blueprint
+from ..codes import glossary
+from ..codes.plain_words import method_word, payment_word, status_word
+from ..keys import plain
+from ..models import Payment
+from . import claims
+from .inspection import reason_of, seek
+from .payment import balance, contacts, find_payment, masked_tin
+
+WORDS: dict[str, Any] = {"method_word": method_word, "payment_word": payment_word, "status_word": status_word}
+
+
+class InspectForm(FlaskForm):  # type: ignore[misc]
+    number = StringField(
+        "Check, EFT or non-payment notice number",
+        [DataRequired("Enter the number of the payment."), Length(max=60)],
+        filters=[plain],
+        render_kw={"autocomplete": "off"},
+    )
+    reason = StringField(
+        "Reason",
+        [DataRequired("Say why: it is kept with the record."), Length(3, 200, "Use 3 to 200 characters.")],
+        filters=[plain],
+        render_kw={"autocomplete": "off"},
+    )
+
+
+@staff_blueprint.route("/inspect", methods=["GET", "POST"])
+@access.staff(INSPECT)
+def inspect() -> ResponseReturnValue:
+    """Find a reported payment by its number."""
+    form, db = InspectForm(), db_session()
+    if not form.validate_on_submit():
+        status = 422 if form.is_submitted() else 200
+        return page("remittance/staff/inspect.html", form=form, found=None, status=status, **WORDS)
+    found = seek(db, the_actor(), form.number.data, form.reason.data)
+    db.commit()
+    if len(found.payments) == 1:
+        return redirect_to(url_for("remittance_staff.inspect_payment", payment_id=found.payments[0].id, why=found.word))
+    return page("remittance/staff/inspect.html", form=form, found=found, **WORDS)
+
+
+def _reason_first() -> ResponseReturnValue:
+    flash("Say why you open a payment. A reason holds for an hour.", "info")
+    return redirect_to(url_for("remittance_staff.inspect"))
+
+
+def _payment_or_404(db: PortalSession, payment_id: int) -> Payment:
+    return find_payment(db, payment_id) or abort(404)
+
+
+@staff_blueprint.get("/inspect/<int(max=9223372036854775807):payment_id>")
+@access.staff(INSPECT)
+def inspect_payment(payment_id: int) -> ResponseReturnValue:
+    db, why = db_session(), request.args.get("why", "")
+    found = _payment_or_404(db, payment_id)
+    reason = reason_of(db, the_actor(), why, payment_id)
+    if reason is None:
+        return _reason_first()
+    number = page_number(request.args)
+    rows = claims.list_claims(db, found.id, claims.Wanted(page=number))
+    address = url_for("remittance_staff.inspect_payment", payment_id=payment_id, why=why)
+    rows = replace(rows, address=lambda page=1: f"{address}&page={page}#claims")
+    record(db, "remittance.payment.inspected", reason=reason, payment=found.id, number=found.trace_number, page=number)
+    db.commit()
+    return page(
+        "remittance/staff/inspect_payment.html",
+        payment=found,
+        rows=rows,
+        why=why,
+        reason=reason,
+        tin=masked_tin(db, found),
+        proof=balance(db, found),
+        contacts=contacts(found, settings().payer),
+        **WORDS,
+    )
+
+
+@staff_blueprint.get("/inspect/<int(max=9223372036854775807):payment_id>/claims/<int(max=2147483647):number>")
+@access.staff(INSPECT)
+def inspect_claim(payment_id: int, number: int) -> ResponseReturnValue:
+    db, why = db_session(), request.args.get("why", "")
+    found = _payment_or_404(db, payment_id)
+    opened = claims.open_claim(db, payment_id, number) or abort(404)
+    reason = reason_of(db, the_actor(), why, payment_id)
+    if reason is None:
+        return _reason_first()
+    record(db, "remittance.claim.inspected", reason=reason, payment=payment_id, claim=number)
+    db.commit()
+    used = glossary.codes_of(db, found.id, opened.claim.claim)
+    return page(
+        "remittance/staff/inspect_claim.html",
+        payment=found,
+        claim=opened.claim,
+        opened=opened,
+        why=why,
+        reason=reason,
+        meaning=glossary.look_up(db, used, found.effective_on),
+        **WORDS,
+    )
