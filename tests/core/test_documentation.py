@@ -69,6 +69,12 @@ def test_every_command_is_documented(
     assert {command for command in found if f"hp-portal {command}" not in OPERATING + hooks} == set()
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = [str(page.relative_to(ROOT)) for page in PAGES if page.name != "README.md"]
+    assert [page for page in pages if f"]({page})" not in readme] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_is_linked_is_there(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|mailto:)([^)#]*)", page.read_text(encoding="utf-8"))
