@@ -12,6 +12,8 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
+from hp_portal_plugins.remittance.demo.segments import Envelope, Marks, money, reasons
+
 LAST = [
     "ABARA", "BRENNICK", "CASTELLO", "DUMONT", "ESTRADA", "FAIRWEATHER", "GANNON", "HOLLOWAY", "IBSEN", "JARRETT",
     "KOWAL", "LINDQUIST", "MARCHETTI", "NAKAMURA", "OYELARAN", "PRZYBYLSKI", "QUIMBY", "RASMUSSEN", "SALDIVAR", "TRAN",
@@ -138,20 +140,13 @@ def npi(r: random.Random) -> str:
     return text + str((10 - total % 10) % 10)
 
 
-def money(cents: int) -> str:
-    """X12 type R: no superfluous zeros, no superfluous point."""
-    whole, part = divmod(abs(cents), 100)
-    decimals = f".{part:02d}".rstrip("0").rstrip(".") if part else ""
-    return f"{'-' if cents < 0 else ''}{whole}{decimals}"
-
-
 class Generator:
     """Writes one file; `counts` tells what is in it."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self.r = r = random.Random(options.seed)
-        self.end = options.terminator + NEWLINES[options.newline]
+        self.marks = Marks(options.element, options.component, options.terminator + NEWLINES[options.newline])
         self.out: list[str] = []
         self.size = 0
         self.segments = 0
@@ -166,17 +161,18 @@ class Generator:
 
     def segment(self, *elements: str) -> None:
         """Adds a segment, empty elements at its end left out."""
-        text = self.options.element.join(elements).rstrip(self.options.element) + self.end
+        self._add(self.marks.segment(*elements))
+
+    def _add(self, text: str) -> None:
         self.out.append(text)
         self.size += len(text)
         self.segments += 1
         self.counts.segments += 1
 
     def cas(self, group: str, items: list[tuple[str, int]]) -> None:
-        for start in range(0, len(items), 6):
-            part = items[start : start + 6]
-            self.segment("CAS", group, *(text for reason, amount in part for text in (reason, money(amount), "")))
-            self.counts.adjustments += len(part)
+        for elements in reasons(group, items):
+            self.segment(*elements)
+        self.counts.adjustments += len(items)
 
     def new_line(self, status: str) -> Line:
         r = self.r
@@ -354,18 +350,15 @@ class Generator:
 
     def file(self) -> str:
         """The whole file."""
-        isa = [
-            "ISA", "00", " " * 10, "00", " " * 10, "ZZ", "MVHP1".ljust(15), "ZZ", "CLRHOUSE01".ljust(15), "260302", "0645",
-            "^", "00501", "000000731", "0", "P", self.options.component,
-        ]  # fmt: skip
-        self.segment(*isa)
-        self.segment("GS", "HP", "MVHP1", "CLRHOUSE01", "20260302", "0645", "731", "X", "005010X221A1")
+        envelope = Envelope("MVHP1", "CLRHOUSE01", dt.datetime(2026, 3, 2, 6, 45, tzinfo=dt.UTC), 731, self.marks)
+        for text in envelope.head():
+            self._add(text)
         number = 0
         while self.size < self.options.bytes:
             number += 1
             self.transaction(number, self.options.bytes - self.size)
-        self.segment("GE", str(number), "731")
-        self.segment("IEA", "1", "000000731")
+        for text in envelope.foot(number):
+            self._add(text)
         return "".join(self.out)
 
 

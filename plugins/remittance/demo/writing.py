@@ -1,4 +1,4 @@
-"""Writes ASC X12 835 text (005010X221A1) from a few values. Amounts are cents; sums are worked out here, so they balance."""
+"""Payments as 835 files, from a few values. Amounts are cents; sums are worked out here, so they balance."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 
 from hp_portal.api import Payer
 
-ELEMENT, END = "*", "~\n"
-# BPR03 to BPR16 between amount and date: the account numbers are zeros.
-_EFT = "C*ACH*CCP*01*000000000*DA*000000*{originator}**01*000000000*DA*000000"
-_BPR = {"ACH": f"I*{{amount}}*{_EFT}", "CHK": "I*{amount}*C*CHK***********", "NON": "H*0*C*NON***********"}
+from .segments import Envelope, Marks, money, reasons
+
+Elements = tuple[str, ...]
+_MARKS = Marks()
+# BPR03 to BPR15 of an EFT: the account numbers are zeros.
+_EFT = ("C", "ACH", "CCP", "01", "000000000", "DA", "000000")
+_TO_ACCOUNT = ("", "01", "000000000", "DA", "000000")
 
 
 @dataclass(frozen=True)
@@ -161,117 +164,104 @@ class FileText:
 
     def encoded(self) -> bytes:
         """The file; letters outside of ASCII are left out, as the basic character set of X12 has none."""
-        return "".join(line + END for line in self._segments()).encode("ascii", "ignore")
+        envelope = Envelope(self.payer.payer_id, "RECEIVER", self.written, self.control, _MARKS)
+        transactions = ([_MARKS.segment(*one) for one in self._payment(payment)] for payment in self.payments)
+        return "".join(envelope.around(transactions)).encode("ascii", "ignore")
 
-    def _segments(self) -> Iterable[str]:
-        day, clock = f"{self.written:%Y%m%d}", f"{self.written:%H%M}"
-        payer_id = self.payer.payer_id
-        yield (
-            f"ISA*00*{'':10}*00*{'':10}*ZZ*{payer_id:15.15}*ZZ*{'RECEIVER':15}*{day[2:]}*{clock}*^*00501*"
-            f"{self.control:09}*0*P*:"
-        )
-        yield f"GS*HP*{payer_id}*RECEIVER*{day}*{clock}*{self.control}*X*005010X221A1"
-        for place, payment in enumerate(self.payments, 1):
-            segments = list(self._payment(payment))
-            yield f"ST*835*{place:04}"
-            yield from segments
-            yield f"SE*{len(segments) + 2}*{place:04}"
-        yield f"GE*{len(self.payments)}*{self.control}"
-        yield f"IEA*1*{self.control:09}"
-
-    def _payment(self, payment: PaymentText) -> Iterable[str]:
+    def _payment(self, payment: PaymentText) -> Iterable[Elements]:
         issued = f"{payment.issued:%Y%m%d}"
-        how = _BPR[payment.method].format(amount=money(payment.amount), originator=self.originator)
-        yield f"BPR*{how}*{issued}"
-        yield f"TRN*1*{payment.number}*{self.originator}"
-        yield f"DTM*405*{issued}"
+        yield self._head(payment, issued)
+        yield ("TRN", "1", payment.number, self.originator)
+        yield ("DTM", "405", issued)
         yield from self._payer()
-        payee = payment.payee
-        yield f"N1*PE*{plain(payee.name)}*XX*{payee.npi}" if payee.npi else f"N1*PE*{plain(payee.name)}*FI*{payee.tin}"
-        yield f"N3*{payee.street}"
-        yield f"N4*{payee.city}*{payee.state}*{payee.postal_code}"
-        if payee.vendor_number:
-            yield f"REF*PQ*{payee.vendor_number}"
-        if payee.npi and payee.tin:
-            yield f"REF*TJ*{payee.tin}"
+        yield from _payee(payment.payee)
         if payment.claims:
-            yield "LX*1"
+            yield ("LX", "1")
         for claim in payment.claims:
             yield from _claim(claim)
         if payment.provider_reasons:
-            pairs = ELEMENT.join(
-                f"{reason.code}:{reason.reference}*{money(reason.amount)}" for reason in payment.provider_reasons
-            )
-            yield f"PLB*{payee.npi or payee.tin}*{payment.issued.year}1231*{pairs}"
+            pairs = ((f"{one.code}:{one.reference}", money(one.amount)) for one in payment.provider_reasons)
+            provider = payment.payee.npi or payment.payee.tin
+            yield ("PLB", provider, f"{payment.issued.year}1231", *(element for pair in pairs for element in pair))
 
-    def _payer(self) -> Iterable[str]:
+    def _head(self, payment: PaymentText, issued: str) -> Elements:
+        """BPR. A notice of no payment has no amount."""
+        if payment.method == "ACH":
+            return ("BPR", "I", money(payment.amount), *_EFT, self.originator, *_TO_ACCOUNT, issued)
+        if payment.method == "CHK":
+            return ("BPR", "I", money(payment.amount), "C", "CHK", *[""] * 11, issued)
+        return ("BPR", "H", "0", "C", "NON", *[""] * 11, issued)
+
+    def _payer(self) -> Iterable[Elements]:
         payer = self.payer
-        yield f"N1*PR*{plain(payer.name)}*XV*{payer.payer_id}"
-        yield "N3*1 DEMONSTRATION PLAZA"
-        yield "N4*EXAMPLETON*MN*55000"
+        yield ("N1", "PR", plain(payer.name), "XV", payer.payer_id)
+        yield ("N3", "1 DEMONSTRATION PLAZA")
+        yield ("N4", "EXAMPLETON", "MN", "55000")
         digits = "".join(character for character in payer.phone if character.isdigit())
+        phone, email = ("TE", digits) if digits else (), ("EM", payer.email) if payer.email else ()
         if digits:
-            yield f"PER*CX*PROVIDER SERVICES*TE*{digits}"
-        if digits or payer.email:
-            phone = f"*TE*{digits}" if digits else ""
-            email = f"*EM*{payer.email}" if payer.email else ""
-            yield f"PER*BL*REMITTANCE HELP{phone}{email}"
+            yield ("PER", "CX", "PROVIDER SERVICES", *phone)
+        if phone or email:
+            yield ("PER", "BL", "REMITTANCE HELP", *phone, *email)
 
 
-def _claim(claim: ClaimText) -> Iterable[str]:
-    drg = f"*{claim.drg}*1" if claim.drg else ""
-    yield (
-        f"CLP*{claim.account}*{claim.status}*{money(claim.charged)}*{money(claim.paid)}*"
-        f"{money(claim.patient_owes) if claim.patient_owes else ''}*{claim.filing}*{claim.control}*{claim.facility}*"
-        f"{claim.frequency}{'*' + drg if drg else ''}"
-    )
-    yield from _cas(claim.reasons)
-    yield f"NM1*QC*1*{claim.patient.last}*{claim.patient.first}****MI*{claim.patient.member}"
+def _payee(payee: PayeeText) -> Iterable[Elements]:
+    yield ("N1", "PE", plain(payee.name), *(("XX", payee.npi) if payee.npi else ("FI", payee.tin)))
+    yield ("N3", payee.street)
+    yield ("N4", payee.city, payee.state, payee.postal_code)
+    if payee.vendor_number:
+        yield ("REF", "PQ", payee.vendor_number)
+    if payee.npi and payee.tin:
+        yield ("REF", "TJ", payee.tin)
+
+
+def _claim(claim: ClaimText) -> Iterable[Elements]:
+    owed = money(claim.patient_owes) if claim.patient_owes else ""
+    amounts = (money(claim.charged), money(claim.paid), owed)
+    drg = ("", claim.drg, "1") if claim.drg else ()
+    place = (claim.filing, claim.control, claim.facility, claim.frequency)
+    yield ("CLP", claim.account, claim.status, *amounts, *place, *drg)
+    yield from _reasons(claim.reasons)
+    yield _member("QC", claim.patient)
     if claim.subscriber:
-        yield f"NM1*IL*1*{claim.subscriber.last}*{claim.subscriber.first}****MI*{claim.subscriber.member}"
+        yield _member("IL", claim.subscriber)
     if claim.rendering:
         name, npi = claim.rendering
-        yield f"NM1*82*1*{name}*DEMO****XX*{npi}"
+        yield ("NM1", "82", "1", name, "DEMO", "", "", "", "XX", npi)
     if claim.remarks:
-        yield "MOA***" + ELEMENT.join(claim.remarks[:5])
+        yield ("MOA", "", "", *claim.remarks[:5])
     days = [service.day for service in claim.services]
     if days:
-        yield f"DTM*232*{min(days):%Y%m%d}"
-        yield f"DTM*233*{max(days):%Y%m%d}"
-        yield f"DTM*050*{max(days) + dt.timedelta(days=4):%Y%m%d}"
+        yield ("DTM", "232", f"{min(days):%Y%m%d}")
+        yield ("DTM", "233", f"{max(days):%Y%m%d}")
+        yield ("DTM", "050", f"{max(days) + dt.timedelta(days=4):%Y%m%d}")
     for number, service in enumerate(claim.services, 1):
         yield from _service(service, f"{claim.account}L{number}")
 
 
-def _service(service: Service, control: str) -> Iterable[str]:
-    yield (
-        f"SVC*{service.procedure}*{money(service.charged)}*{money(service.paid)}*{service.revenue}"
-        f"{f'*{service.units}' if service.units != 1 else ''}".rstrip("*")
-    )
-    yield f"DTM*472*{service.day:%Y%m%d}"
-    yield from _cas(service.reasons)
-    yield f"REF*6R*{control}"
+def _member(entity: str, patient: Patient) -> Elements:
+    return ("NM1", entity, "1", patient.last, patient.first, "", "", "", "MI", patient.member)
+
+
+def _service(service: Service, control: str) -> Iterable[Elements]:
+    units = str(service.units) if service.units != 1 else ""
+    yield ("SVC", service.procedure, money(service.charged), money(service.paid), service.revenue, units)
+    yield ("DTM", "472", f"{service.day:%Y%m%d}")
+    yield from _reasons(service.reasons)
+    yield ("REF", "6R", control)
     owed = sum(reason.amount for reason in service.reasons if reason.group == "PR")
     if service.paid > 0:
-        yield f"AMT*B6*{money(service.paid + owed)}"
+        yield ("AMT", "B6", money(service.paid + owed))
     for remark in service.remarks:
-        yield f"LQ*HE*{remark}"
+        yield ("LQ", "HE", remark)
 
 
-def _cas(reasons: Iterable[Reason]) -> Iterable[str]:
-    """One CAS a group, its reasons in triplets."""
-    groups: dict[str, list[str]] = {}
-    for reason in reasons:
-        groups.setdefault(reason.group, []).append(f"{reason.code}*{money(reason.amount)}")
+def _reasons(found: Iterable[Reason]) -> Iterable[Elements]:
+    groups: dict[str, list[tuple[str, int]]] = {}
+    for reason in found:
+        groups.setdefault(reason.group, []).append((reason.code, reason.amount))
     for group, pairs in groups.items():
-        yield f"CAS*{group}*" + "**".join(pairs)
-
-
-def money(cents: int) -> str:
-    """`12.5`, `-3`, `0`: an amount without the zeros that X12 leaves out."""
-    whole, part = divmod(abs(cents), 100)
-    text = f"{whole}.{part:02}".rstrip("0").rstrip(".")
-    return f"-{text}" if cents < 0 else text
+        yield from reasons(group, pairs)
 
 
 def plain(text: str) -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import sqlalchemy as sa
 
 from hp_portal.core.organizations.models import Organization
-from hp_portal_plugins.remittance.models import Payment, ProviderAdjustment, RemittanceFile
-from tests.support.edi import make_835
+from hp_portal_plugins.remittance.demo.writing import Patient, ProviderReason
+from hp_portal_plugins.remittance.models import Payment, RemittanceFile
 from tests.support.scenes import Part, Provider
 from tests.support.world import World
 
-from .import_files import import_835
+from .import_files import claim, file_of, import_835, payee_text, payment
 
 providers: Mapping[str, Provider] = {
     "payment_id": lambda part, person: part.values["payment"],
@@ -24,23 +25,19 @@ owned = frozenset({"payment_id"})
 
 
 def build(world: World, organization: Organization) -> Part:
-    """A payment of one claim to a payee of the organization's own."""
+    """A payment of one claim to a payee of the organization's own, with a provider-level adjustment."""
     word = organization.name.partition(" ")[0]
     payee = world.payee(name=f"{word} Payee")
     world.grant(organization, payee)
     with world.session() as session:
-        tin = session.vault.open_text(payee.tin_sealed, "tin")
-    facts = {
-        "payee": f"{word} Payee",
-        "trace": f"{word.upper()}-TRACE",
-        "last_name": f"{word.upper()}PATIENT",
-        "member": f"{word}-MEMBER",
-        "account": f"{word}-ACCOUNT",
-        "claim": f"{word}-CLAIM",
-    }
-    import_835(world, make_835(tin=tin, npi=payee.npi or "", **facts), f"{word}.835")
+        to = payee_text(payee, session.vault.open_text(payee.tin_sealed, "tin"))
+    number, patient = f"{word.upper()}-TRACE", Patient(f"{word.upper()}PATIENT", "ANN", f"{word}-MEMBER")
+    paid = replace(claim(f"{word}-ACCOUNT", f"{word}-CLAIM"), patient=patient)
+    file = f"{word}.835"
+    adjusted = (ProviderReason("L6", paid.control, -1),)
+    import_835(world, file_of(payment(number, paid, payee=to, provider_reasons=adjusted)), file)
     with world.session() as session:
-        payment = session.scalars(sa.select(Payment.id).where(Payment.trace_number == facts["trace"])).one()
-        file = session.scalars(sa.select(RemittanceFile.id).where(RemittanceFile.name == f"{word}.835")).one()
-        session.add(ProviderAdjustment(payment_id=payment, position=1, reason="WO", amount=1))
-    return Part({"payment": payment, "file": file}, tuple(facts.values()))
+        payment_id = session.scalars(sa.select(Payment.id).where(Payment.trace_number == number)).one()
+        file_id = session.scalars(sa.select(RemittanceFile.id).where(RemittanceFile.name == file)).one()
+    secrets = (payee.name, payee.name.upper(), number, patient.last, patient.member, paid.account, paid.control)
+    return Part({"payment": payment_id, "file": file_id}, secrets)

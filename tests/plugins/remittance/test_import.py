@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,6 @@ from tests.plugins.remittance.import_files import (
     many_payments,
     payment,
 )
-from tests.support.edi import make_835
 from tests.support.identifiers import make_npi
 from tests.support.world import World
 from tests.tools.gen835 import generate
@@ -367,8 +367,12 @@ def test_number_keys_forgive_what_people_type() -> None:
 
 def test_notices_of_no_payment_with_one_placeholder_are_told_apart_by_their_payee(world: World) -> None:
     first, second = (
-        make_835(tin=f"00000000{number}", npi=make_npi(number), trace="0000", paid="0", method="NON")
-        for number in (1, 2)
+        file_of(
+            payment(
+                "0000", claim(paid=0), payee=replace(CLINIC, tin=f"00000000{place}", npi=make_npi(place)), method="NON"
+            )
+        )
+        for place in (1, 2)
     )
     assert import_835(world, first).payments == 1
     assert import_835(world, second).payments == 1
