@@ -218,3 +218,21 @@ def test_503_even_where_the_error_page_itself_needs_the_database(portal: World) 
     for url in ("/", "/nowhere", "/my-activity"):
         assert client.get(url).status_code == 503
     assert client.get("/healthz").status_code == 200
+
+
+# The pages that search engines may find; `sign-in` is on the first of them.
+TO_BE_FOUND = ("/", "/contact", "/e-services", "/policies", "/help/", "/help/signing-in")
+
+
+def test_public_pages_describe_themselves_and_no_others_can_be_found(portal: World, anonymous: PortalClient) -> None:
+    """Every page that any test opens says one or the other (tests/support/html.py)."""
+
+    def described(url: str, client: PortalClient) -> bool:
+        return any(meta.get("name") == "description" for meta in tree_of(client.get(url)).iter("meta"))
+
+    assert [url for url in TO_BE_FOUND if not described(url, anonymous)] == []
+    assert [url for url in ("/sign-in", "/sign-in?next=/contact", "/no-such-page") if described(url, anonymous)] == []
+    portal.person("a.clerk")
+    assert [url for url in TO_BE_FOUND if described(url, portal.sign_in("a.clerk"))] == []
+    robots = anonymous.get("/robots.txt").text.splitlines()
+    assert robots == ["User-agent: *", "Disallow: /apps/", "Disallow: /staff/", "Disallow: /set-password"]

@@ -29,7 +29,8 @@ def test_a_test_sees_nothing_of_another(world: World) -> None:
         assert session.scalar(sa.select(sa.func.count(Person.id))) == 0
 
 
-PAGE = "<!doctype html><html lang=en><title>T</title><body><main><h1>One</h1>{}</main></body></html>"
+HEAD = "<!doctype html><html lang=en><title>T</title><meta name=robots content=noindex>"
+PAGE = HEAD + "<body><main><h1>One</h1>{}</main></body></html>"
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,9 @@ PAGE = "<!doctype html><html lang=en><title>T</title><body><main><h1>One</h1>{}<
         ("<script>1</script>", "inline script"),
         ("<p onclick='x()'>x</p>", "onclick"),
         ("<p hx-on:click='x()'>x</p>", "hx-on:click"),
+        ("<p data-hx-on:click='x()'>x</p>", "data-hx-on:click"),
+        ("<p hx-get='/x'>x</p>", "write data-hx-get"),
+        ("<meta name=description content=x>", "or both"),
         ("<a href='javascript:x()'>x</a>", "script in href"),
         ("<input name=q>", "no label"),
         ("<form method=post action=/x></form>", "csrf_token"),

@@ -58,9 +58,19 @@ def check_page(text: str) -> None:
         problems.append(f"{len(headings)} h1: {headings}")
     if len(list(tree.iter("main"))) != 1:
         problems.append("not exactly one <main>")
+    problems += _found_by_search_engines(tree)
     problems += _common(tree)
     problems += _references(tree)
     _raise(problems)
+
+
+def _found_by_search_engines(tree: Element) -> Iterator[str]:
+    """A page describes itself, or says that it is not to be found."""
+    named = {element.get("name"): element.get("content") or "" for element in tree.iter("meta")}
+    if ("description" in named) == (named.get("robots") == "noindex"):
+        yield "neither a description nor noindex, or both"
+    if "description" in named and not 40 <= len(named["description"]) <= 170:
+        yield f"a description of {len(named['description'])} characters"
 
 
 def check_fragment(text: str) -> None:

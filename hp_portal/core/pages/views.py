@@ -125,5 +125,5 @@ def favicon() -> ResponseReturnValue:
 @blueprint.get("/robots.txt")
 @access.public
 def robots() -> Response:
-    """Nothing here is for search engines."""
-    return _plain("User-agent: *\nDisallow: /\n", 200)
+    """Search engines may know the public pages that describe themselves; every other page says `noindex` as well."""
+    return _plain("User-agent: *\nDisallow: /apps/\nDisallow: /staff/\nDisallow: /set-password\n", 200)
