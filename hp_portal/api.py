@@ -8,15 +8,20 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import can, current_actor, the_actor
 from hp_portal.core.audit.record import Who, record
 from hp_portal.core.documents.rendering import DocumentError, render_pdf
+from hp_portal.core.identifiers.numbers import BadIdentifier, mask_tin, parse_npi, parse_tin
+from hp_portal.core.identifiers.sealed import OptionalTin, SealedTin, masked_tin, tin_values
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.kept.keeping import KeptGone, find_kept, keep_values
+from hp_portal.core.limits.attempts import TooManyAttempts, check_attempts, count_failure, forget_failures
+from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.organizations.models import Grant, Organization
-from hp_portal.core.payees.identifiers import BadIdentifier, mask_tin, parse_npi, parse_tin
+from hp_portal.core.payees.finding import find_payee, find_payees, is_payee
 from hp_portal.core.payees.models import Payee
-from hp_portal.core.web.formats import show_date, show_datetime, show_money
+from hp_portal.core.web.fields import AmountField, DayField, NpiField, ParsedField, TinField, later_than
+from hp_portal.core.web.formats import parse_money, plain_money, show_date, show_datetime, show_money
 from hp_portal.core.web.listing import Column, Listing, Order, PastTheEnd, Sorting, page_number, page_of
-from hp_portal.core.web.render import db_session, page, redirect_to, settings, wants_fragment
+from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings, wants_fragment
 from hp_portal.database import Base, BigId, Database, PortalSession, is_postgresql, key, lock
 from hp_portal.hookspecs import (
     Application,
@@ -46,6 +51,7 @@ from hp_portal.settings import Payer, Settings
 
 __all__ = [
     "Actor",
+    "AmountField",
     "Application",
     "Audience",
     "BadIdentifier",
@@ -53,6 +59,7 @@ __all__ = [
     "BigId",
     "Column",
     "Database",
+    "DayField",
     "DemoCheck",
     "DocumentError",
     "EventSpec",
@@ -60,12 +67,15 @@ __all__ = [
     "Job",
     "KeptGone",
     "Listing",
+    "NpiField",
+    "OptionalTin",
     "Order",
     "Organization",
     "OrganizationScope",
     "OwnedByOrganization",
     "OwnedByOrganizationOrPayer",
     "PaidTo",
+    "ParsedField",
     "PastTheEnd",
     "Payee",
     "PayeeRef",
@@ -76,30 +86,44 @@ __all__ = [
     "PortalEvent",
     "PortalSession",
     "Scoped",
+    "SealedTin",
     "Settings",
     "Shared",
     "Sorting",
     "StaffLink",
+    "TinField",
+    "TooManyAttempts",
     "Who",
     "WholeScope",
     "access",
+    "after_post",
     "can",
+    "check_attempts",
+    "count_failure",
     "current_actor",
     "db_session",
     "find_kept",
+    "find_payee",
+    "find_payees",
+    "forget_failures",
     "granted_payees",
     "hookimpl",
+    "is_payee",
     "is_postgresql",
     "keep_values",
     "key",
+    "later_than",
     "lock",
     "mask_tin",
+    "masked_tin",
     "now",
     "page",
     "page_number",
     "page_of",
+    "parse_money",
     "parse_npi",
     "parse_tin",
+    "plain_money",
     "record",
     "redirect_to",
     "render_pdf",
@@ -109,7 +133,9 @@ __all__ = [
     "show_datetime",
     "show_money",
     "the_actor",
+    "tin_values",
     "today",
+    "too_many",
     "wants_fragment",
     "whole",
 ]

@@ -11,7 +11,7 @@ from flask import Blueprint, Flask
 from flask_wtf import CSRFProtect
 from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 
-from hp_portal import migrations
+from hp_portal import addresses, migrations
 from hp_portal.core.access import enforce
 from hp_portal.core.access.gate import Directory
 from hp_portal.core.account import views as account_views
@@ -50,6 +50,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
         dt.timedelta(minutes=settings.idle_minutes), dt.timedelta(hours=settings.absolute_hours)
     )
     app.jinja_env.undefined = StrictUndefined
+    addresses.install(app)
     logs.configure(settings)
 
     database = Database(settings)

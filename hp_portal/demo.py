@@ -26,6 +26,7 @@ from stdnum import luhn
 
 from hp_portal import clock, migrations, serving
 from hp_portal.core.applications.menu import start_settings
+from hp_portal.core.identifiers.sealed import tin_values
 from hp_portal.core.identity.actor import TERMS_OF_USE
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Acceptance, Person
@@ -195,8 +196,7 @@ def _load_core(app: Flask, session: PortalSession) -> None:
 def _add_payee(session: PortalSession, entry: DemoPayee, organizations: dict[str, Organization]) -> None:
     now = clock.now()
     payee = Payee(
-        tin_sealed=session.vault.seal_text(entry.tin, "tin"),
-        tin_hash=session.vault.digest(entry.tin, "tin"),
+        **tin_values(session, entry.tin),
         npi=entry.npi,
         vendor_number=entry.vendor_number,
         name=entry.name,

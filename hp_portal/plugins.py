@@ -20,7 +20,7 @@ import pluggy
 import structlog
 from flask import Flask
 
-from hp_portal import hookspecs
+from hp_portal import addresses, hookspecs
 from hp_portal.database import PortalSession, start_writing
 from hp_portal.hookspecs import LANES, Application, DemoCheck, Job, PayeeRef, PortalEvent
 from hp_portal.scopes import whole
@@ -336,6 +336,7 @@ def _try(application: Application) -> None:
     if not isinstance(application, Application):
         raise TypeError(f"answered with {type(application).__name__} instead of an Application")
     spare = Flask("spare", static_folder=None)
+    addresses.install(spare)
     for blueprint in (application.blueprint, application.staff_blueprint, application.public_blueprint):
         if blueprint is not None:
             spare.register_blueprint(blueprint, url_prefix=f"/{blueprint.name}")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hp_portal.core.payees.identifiers import BadIdentifier, mask_tin, parse_npi, parse_tin
+from hp_portal.core.identifiers.numbers import BadIdentifier, mask_tin, parse_npi, parse_tin
 from tests.support.identifiers import make_npi
 
 

@@ -22,7 +22,7 @@ def index() -> ResponseReturnValue:
     return page("sample/index.html", "notes", listing=listing)
 
 
-@blueprint.get("/notes/<int(max=9223372036854775807):note_id>")
+@blueprint.get("/notes/<id:note_id>")
 @access.requires("sample:note:read")
 def note(note_id: int) -> ResponseReturnValue:
     found = find_note(db_session(), note_id)

@@ -16,17 +16,13 @@ from hp_portal.core.account.forms import ChangePasswordForm, SignInForm, TermsFo
 from hp_portal.core.account.user_agents import describe_user_agent
 from hp_portal.core.identity.passwords import WeakPassword
 from hp_portal.core.limits.attempts import TooManyAttempts
-from hp_portal.core.limits.waiting import wait_words, with_retry_after
+from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.web.markdown import render_markdown
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.web.security import client_address
 
 blueprint = Blueprint("account", __name__)
 WRONG = "This user name and password do not go together. Check both, or ask your delegate for help."
-
-
-def _too_many(error: TooManyAttempts) -> str:
-    return f"Too many failed attempts. Wait {wait_words(error)}, then try again."
 
 
 def how_ended() -> str:
@@ -63,8 +59,7 @@ def sign_in_post() -> ResponseReturnValue:
     except TooManyAttempts as error:
         signing_in.record_blocked(db, form.username.data)
         db.commit()
-        form.form_errors = [_too_many(error)]
-        return with_retry_after(_sign_in_page(form, 429), error)
+        return too_many(form, error, _sign_in_page)
     db.commit()
     try:
         started = signing_in.sign_in(
@@ -114,7 +109,7 @@ def my_sign_ins() -> ResponseReturnValue:
     return page("account/my_sign_ins.html", rows=rows, actor=actor, describe=describe_user_agent)
 
 
-@blueprint.post("/my-sign-ins/<int(max=9223372036854775807):sign_in_id>/end")
+@blueprint.post("/my-sign-ins/<id:sign_in_id>/end")
 @access.before_terms
 def end_sign_in(sign_in_id: int) -> ResponseReturnValue:
     actor, db = the_actor(), db_session()
@@ -147,8 +142,7 @@ def change_password_post() -> ResponseReturnValue:
         signing_in.reserve_own_try(db, settings(), the_actor())
     except TooManyAttempts as error:
         db.rollback()
-        form.form_errors = [_too_many(error)]
-        return with_retry_after(_password_page(form, 429), error)
+        return too_many(form, error, _password_page)
     db.commit()
     try:
         signing_in.change_password(db, settings(), the_actor(), current=form.current.data, new=form.new.data)

@@ -21,6 +21,11 @@ class TooManyAttempts(Exception):
         self.wait = wait
 
     @property
+    def seconds(self) -> int:
+        """The wait in whole seconds, at least one; after them a try is let in."""
+        return int(self.wait.total_seconds()) + 1
+
+    @property
     def minutes(self) -> int:
         """The wait in whole minutes, at least one."""
         return max(1, math.ceil(self.wait.total_seconds() / 60))

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hp_portal import scopes
 from hp_portal.audience import Audience
+from hp_portal.core.identifiers.sealed import OptionalTin
 from hp_portal.database import Base, key
 
 # How an organization proved that a payee is its own.
@@ -19,7 +20,7 @@ PROOFS = {
 }
 
 
-class Organization(Base, scopes.Scoped):
+class Organization(Base, OptionalTin, scopes.Scoped):
     """A provider organization, or a billing organization under its own TIN."""
 
     __tablename__ = "organization"
@@ -27,8 +28,6 @@ class Organization(Base, scopes.Scoped):
     id: Mapped[key]
     name: Mapped[str] = mapped_column(sa.String(200))
     audience: Mapped[str] = mapped_column(sa.String(20))
-    tin_sealed: Mapped[bytes | None]
-    tin_hash: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32), index=True)
     validated_at: Mapped[dt.datetime | None]
     created_at: Mapped[dt.datetime]
 

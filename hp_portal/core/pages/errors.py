@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from hp_portal.core.access.enforce import NotGiven, NotValidated, the_actor
 from hp_portal.core.applications.blank import delegate_names
+from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.web.listing import PastTheEnd
 from hp_portal.core.web.render import db_session, wants_fragment
 
@@ -86,6 +87,10 @@ def install(app: Flask) -> None:
             "The form was too old to be accepted, probably because you signed in again since it was opened. "
             "Go back: what you typed should still be there. Reload the page if sending it again does not work.",
         )
+
+    @app.errorhandler(TooManyAttempts)
+    def too_many_attempts(error: TooManyAttempts) -> Response:
+        return error_response(429, retry_after=error.seconds)
 
     @app.errorhandler(PastTheEnd)
     def past_the_end(error: PastTheEnd) -> Response:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
 from hp_portal import clock
 from hp_portal.core.audit.record import record
+from hp_portal.core.identifiers.sealed import tin_values
+from hp_portal.core.payees.finding import find_payee
 from hp_portal.core.payees.models import Payee
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import PortalEvent
@@ -33,24 +33,13 @@ class PayeeFacts:
     address: str
 
 
-def find_payee(session: PortalSession, tin: str, npi: str | None) -> Payee | None:
-    """The payee of the record with this TIN and NPI (digits only); None when there is none."""
-    return session.scalars(
-        sa.select(Payee).where(
-            Payee.tin_hash.in_(session.vault.digests(tin, "tin")),
-            Payee.npi == npi if npi else Payee.npi.is_(None),
-        )
-    ).one_or_none()
-
-
 def add_payee(session: PortalSession, tin: str, npi: str | None, facts: PayeeFacts) -> Payee:
     """Add a payee to the record. Raises PayeeExists."""
     lock(session, "payees import")
-    if (known := find_payee(session, tin, npi)) is not None:
+    if (known := find_payee(session, tin=tin, npi=npi)) is not None:
         raise PayeeExists(known.id)
     payee = Payee(
-        tin_sealed=session.vault.seal_text(tin, "tin"),
-        tin_hash=session.vault.digest(tin, "tin"),
+        **tin_values(session, tin),
         npi=npi,
         updated_at=clock.now(),
         **dataclasses.asdict(facts),

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TextIO
 
-import sqlalchemy as sa
-
 from hp_portal import clock
 from hp_portal.audience import PROVIDER_TYPES
 from hp_portal.core.audit.record import record
-from hp_portal.core.payees.identifiers import BadIdentifier, parse_npi, parse_tin
+from hp_portal.core.identifiers.numbers import BadIdentifier, parse_npi, parse_tin
+from hp_portal.core.identifiers.sealed import tin_values
+from hp_portal.core.payees.finding import find_payee
 from hp_portal.core.payees.models import NETWORK_STATUSES, Payee
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import PortalEvent
@@ -143,12 +143,7 @@ def load_payees(session: PortalSession, rows: Iterable[PayeeRow | RowError]) -> 
 
 
 def _load(session: PortalSession, row: PayeeRow, report: PayeeReport) -> None:
-    payee = session.scalars(
-        sa.select(Payee).where(
-            Payee.tin_hash.in_(session.vault.digests(row.tin, "tin")),
-            Payee.npi == row.npi if row.npi else Payee.npi.is_(None),
-        )
-    ).one_or_none()
+    payee = find_payee(session, tin=row.tin, npi=row.npi)
     facts = {
         "vendor_number": row.vendor_number,
         "name": row.name,
@@ -159,8 +154,7 @@ def _load(session: PortalSession, row: PayeeRow, report: PayeeReport) -> None:
     if payee is None:
         session.add(
             Payee(
-                tin_sealed=session.vault.seal_text(row.tin, "tin"),
-                tin_hash=session.vault.digest(row.tin, "tin"),
+                **tin_values(session, row.tin),
                 npi=row.npi,
                 updated_at=clock.now(),
                 **facts,

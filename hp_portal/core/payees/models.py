@@ -8,18 +8,17 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hp_portal import scopes
+from hp_portal.core.identifiers.sealed import SealedTin
 from hp_portal.database import Base, key
 
 
-class Payee(Base, scopes.Scoped):
+class Payee(Base, SealedTin, scopes.Scoped):
     """A TIN + NPI that the payer pays: the payer's own record, loaded by the payer."""
 
     __tablename__ = "payee"
     __table_args__ = (sa.UniqueConstraint("tin_hash", "npi", postgresql_nulls_not_distinct=True),)
 
     id: Mapped[key]
-    tin_sealed: Mapped[bytes]
-    tin_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
     npi: Mapped[str | None] = mapped_column(sa.String(10), index=True)
     vendor_number: Mapped[str] = mapped_column(sa.String(40), index=True)
     name: Mapped[str] = mapped_column(sa.String(200))

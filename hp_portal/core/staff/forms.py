@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import DateField, Form, SelectChoice, SelectField, StringField
+from wtforms import Form, SelectChoice, SelectField, StringField
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from hp_portal.audience import Audience
 from hp_portal.core.staff.lookup import may_be_tin
 from hp_portal.core.web.cleaning import one_line
+from hp_portal.core.web.fields import DayField, later_than
 
 
 class LookupForm(FlaskForm):  # type: ignore[misc]
@@ -70,14 +71,5 @@ class ActivityForm(Form):  # type: ignore[misc]
         "Organization", [Optional(), Length(max=200)], filters=[one_line], render_kw={"autocomplete": "off"}
     )
     event = SelectField("What was done", [Optional()])
-    since = DateField("From", [Optional()])
-    until = DateField("To", [Optional()])
-
-    def validate_since(self, field: Any) -> None:
-        if field.data and not 1900 < field.data.year < 3000:
-            raise ValidationError("Enter a day with a year such as 2026.")
-
-    def validate_until(self, field: Any) -> None:
-        self.validate_since(field)
-        if field.data and self.since.data and field.data < self.since.data:
-            raise ValidationError("The last day is before the first.")
+    since = DayField("From")
+    until = DayField("To", [later_than("since", "The last day is before the first.")])

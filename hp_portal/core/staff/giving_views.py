@@ -27,7 +27,7 @@ def wanted_or_400() -> bool:
     return wanted == "1" if wanted in ("0", "1") else abort(400)
 
 
-@blueprint.post("/people/<int(max=9223372036854775807):person_id>/applications/<application>")
+@blueprint.post("/people/<id:person_id>/applications/<application>")
 @access.staff("staff:applications:give")
 def people_application(person_id: int, application: str) -> ResponseReturnValue:
     """One cell of an organization's table of people and applications: `enabled` is 1 or 0."""

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from hp_portal.audience import Audience
 from hp_portal.core.audit.record import record
+from hp_portal.core.identifiers.numbers import BadIdentifier, parse_npi, parse_tin
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Grant, Organization
-from hp_portal.core.payees.identifiers import BadIdentifier, mask_tin, parse_npi, parse_tin
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.people.accounts import locked_for
 from hp_portal.database import PortalSession
@@ -102,11 +102,11 @@ def search(session: PortalSession, query: str) -> Found:
     return found
 
 
-def _tin_hashes(session: PortalSession, query: str) -> list[bytes]:
+def _tin_is(model: type[Organization | Payee], session: PortalSession, query: str) -> sa.ColumnElement[bool]:
     try:
-        return session.vault.digests(parse_tin(query), "tin")
+        return model.tin_is(session, parse_tin(query))
     except BadIdentifier:
-        return []
+        return sa.false()
 
 
 def _organizations(session: PortalSession, query: str, linked: set[int]) -> list[FoundOrganization]:
@@ -121,7 +121,7 @@ def _organizations(session: PortalSession, query: str, linked: set[int]) -> list
         .where(
             sa.or_(
                 Organization.name.icontains(query, autoescape=True),
-                Organization.tin_hash.in_(_tin_hashes(session, query)),
+                _tin_is(Organization, session, query),
                 Organization.id.in_(linked),
             )
         )
@@ -163,7 +163,7 @@ def _people(session: PortalSession, query: str) -> list[FoundPerson]:
 def _payees(session: PortalSession, query: str) -> list[FoundPayee]:
     wanted: list[sa.ColumnElement[bool]] = [
         Payee.vendor_number.in_({query, query.upper()}),
-        Payee.tin_hash.in_(_tin_hashes(session, query)),
+        _tin_is(Payee, session, query),
     ]
     with contextlib.suppress(BadIdentifier):
         wanted.append(Payee.npi == parse_npi(query))
@@ -189,7 +189,7 @@ def _found_payee(session: PortalSession, payee: Payee, linked: dict[int, list[tu
     return FoundPayee(
         payee.id,
         payee.name,
-        mask_tin(session.vault.open_text(payee.tin_sealed, "tin")),
+        payee.masked_tin(session),
         payee.npi or "",
         payee.vendor_number,
         linked.get(payee.id, []),
@@ -270,12 +270,11 @@ def view_organization(session: PortalSession, organization_id: int) -> Organizat
     if organization is None:
         return None
     record(session, "staff.organization.viewed", organization=organization.id)
-    sealed = organization.tin_sealed
     return OrganizationPage(
         organization.id,
         organization.name,
         Audience(organization.audience),
-        mask_tin(session.vault.open_text(sealed, "tin")) if sealed else "",
+        organization.masked_tin(session),
         organization.validated_at,
         organization.created_at,
         _members(session, organization.id),
@@ -329,7 +328,7 @@ def _links(session: PortalSession, organization_id: int) -> list[Link]:
             grant.id,
             payee.id,
             payee.name,
-            mask_tin(session.vault.open_text(payee.tin_sealed, "tin")),
+            payee.masked_tin(session),
             payee.npi or "",
             payee.vendor_number,
             grant.proof,

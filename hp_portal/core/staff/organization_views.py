@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.organizations.models import Organization
-from hp_portal.core.payees.by_hand import find_payee
+from hp_portal.core.payees.finding import find_payee
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import OrganizationsForm, ReasonForm
 from hp_portal.core.staff.organizations import ORGANIZATIONS, OrganizationFilter, list_organizations
@@ -17,7 +17,7 @@ from hp_portal.core.tax_ids.by_payer import OpenGrant, end_grant, find_open_gran
 from hp_portal.core.tax_ids.grants import AlreadyLinked
 from hp_portal.core.web.render import db_session, page, redirect_to
 
-ID = "<int(max=9223372036854775807):organization_id>"
+ID = "<id:organization_id>"
 NOT_ON_RECORD = "No payee with this Tax ID and NPI is on record. Add the payee first."
 
 
@@ -42,7 +42,7 @@ def organizations_link(organization_id: int) -> ResponseReturnValue:
     organization = db.get(Organization, organization_id) or abort(404)
     if not form.validate_on_submit():
         return _link_page(organization, form, 422 if form.is_submitted() else 200)
-    payee = find_payee(db, form.tin_digits, form.npi_digits)
+    payee = find_payee(db, tin=form.tin.data, npi=form.npi.data)
     if payee is None:
         form.form_errors = [NOT_ON_RECORD]
         return _link_page(organization, form, 422)
@@ -61,7 +61,7 @@ def _link_page(organization: Organization, form: LinkForm, status: int) -> Respo
     return page("staff/link.html", organization=organization, form=form, status=status)
 
 
-@blueprint.route("/linked/<int(max=9223372036854775807):grant_id>/end", methods=["GET", "POST"])
+@blueprint.route("/linked/<id:grant_id>/end", methods=["GET", "POST"])
 @access.staff("staff:tax-ids:manage")
 def organizations_end_link(grant_id: int) -> ResponseReturnValue:
     db, form = db_session(), ReasonForm()

@@ -21,7 +21,7 @@ def payees_new() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return page("staff/payee_new.html", form=form, known=None, status=422 if form.is_submitted() else 200)
     try:
-        payee = add_payee(db, form.tin_digits, form.npi_digits, form.facts())
+        payee = add_payee(db, form.tin.data, form.npi.data, form.facts())
     except PayeeExists as exists:
         db.rollback()
         return page("staff/payee_new.html", form=form, known=exists.payee_id, status=422)
@@ -30,7 +30,7 @@ def payees_new() -> ResponseReturnValue:
     return redirect_to(url_for("staff.payees_one", payee_id=payee.id))
 
 
-@blueprint.route("/payees/<int(max=9223372036854775807):payee_id>", methods=["GET", "POST"])
+@blueprint.route("/payees/<id:payee_id>", methods=["GET", "POST"])
 @access.staff("staff:payees:manage")
 def payees_one(payee_id: int) -> ResponseReturnValue:
     db = db_session()

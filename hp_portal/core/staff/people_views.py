@@ -17,7 +17,7 @@ from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import ReasonForm
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
-ID = "<int(max=9223372036854775807):person_id>"
+ID = "<id:person_id>"
 TAKEN = {
     "username": "Somebody has this user name already. Choose another, or leave it empty.",
     "email": "An account with this e-mail address exists already. Everybody needs an address of their own.",
@@ -49,7 +49,7 @@ def _new_page(organization: Organization, form: CreatePersonForm, status: int) -
     return page("staff/person_new.html", organization=organization, form=form, status=status)
 
 
-@blueprint.route("/organizations/<int(max=9223372036854775807):organization_id>/people/new", methods=["GET", "POST"])
+@blueprint.route("/organizations/<id:organization_id>/people/new", methods=["GET", "POST"])
 @access.staff("staff:people:create")
 def people_new(organization_id: int) -> ResponseReturnValue:
     organization, form = _organization(organization_id), CreatePersonForm()

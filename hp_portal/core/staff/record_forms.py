@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask_wtf import FlaskForm
 from wtforms import SelectChoice, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, Length, Optional
 
 from hp_portal.audience import PROVIDER_TYPES
 from hp_portal.core.payees.by_hand import PayeeFacts
-from hp_portal.core.payees.identifiers import BadIdentifier, parse_npi, parse_tin
 from hp_portal.core.payees.models import NETWORK_STATUSES
 from hp_portal.core.staff.forms import ReasonForm
 from hp_portal.core.web.cleaning import one_line
-
-DIGITS = {"inputmode": "numeric", "autocomplete": "off"}
+from hp_portal.core.web.fields import NpiField, TinField
 
 
 class _IdentifiedPayee(FlaskForm):  # type: ignore[misc]
     """A payee by its Tax ID and, unless it has none, its NPI."""
 
-    tin = StringField(
-        "Tax ID (TIN)",
-        [DataRequired("Enter the payee's Tax ID."), Length(max=20)],
-        render_kw={**DIGITS, "data-sensitive": ""},
-    )
-    npi = StringField("NPI", [Optional(), Length(max=20)], render_kw=DIGITS)
-
-    def validate_tin(self, field: Any) -> None:
-        try:
-            parse_tin(field.data)
-        except BadIdentifier as error:
-            raise ValidationError(str(error)) from error
-
-    def validate_npi(self, field: Any) -> None:
-        try:
-            parse_npi(field.data)
-        except BadIdentifier as error:
-            raise ValidationError(str(error)) from error
-
-    @property
-    def tin_digits(self) -> str:
-        return parse_tin(self.tin.data)
-
-    @property
-    def npi_digits(self) -> str | None:
-        return parse_npi(self.npi.data) if self.npi.data else None
+    tin = TinField("Tax ID (TIN)", required="Enter the payee's Tax ID.")
+    npi = NpiField("NPI")
 
 
 class LinkForm(_IdentifiedPayee, ReasonForm):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from flask import Response, abort, current_app, flash, request, url_for
+from flask import Response, abort, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal import migrations
@@ -27,7 +27,7 @@ from hp_portal.core.staff.blueprint import blueprint as blueprint
 from hp_portal.core.staff.forms import ActivityForm, LookupForm
 from hp_portal.core.staff.giving_views import application_or_404, wanted_or_400
 from hp_portal.core.web.listing import page_number
-from hp_portal.core.web.render import db_session, page, redirect_to, settings, wants_fragment
+from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings
 
 
 @blueprint.get("/")
@@ -59,11 +59,10 @@ def applications_set(application: str, audience: str) -> ResponseReturnValue:
     db = db_session()
     cell = matrix.set_cell(db, the_actor(), known, Audience(audience), enabled=wanted_or_400())
     db.commit()
-    if wants_fragment():
-        return page("staff/applications.html", "cell", cell=cell, saved=True)
     state = "enabled" if cell.enabled else "disabled"
-    flash(f"{cell.application_label} is {state} for: {cell.audience.label}.", "good")
-    return redirect_to(url_for("staff.applications"))
+    said = f"{cell.application_label} is {state} for: {cell.audience.label}."
+    back = url_for("staff.applications")
+    return after_post(back, "staff/applications.html", "cell", message=said, cell=cell, saved=True)
 
 
 @blueprint.get("/plugins", endpoint="plugins")
@@ -112,7 +111,7 @@ def organizations_search() -> ResponseReturnValue:
     return _found_page(form, query)
 
 
-@blueprint.get("/organizations/<int(max=9223372036854775807):organization_id>")
+@blueprint.get("/organizations/<id:organization_id>")
 @access.staff("staff:people:search")
 def organizations_one(organization_id: int) -> ResponseReturnValue:
     db = db_session()

@@ -10,7 +10,6 @@ from hp_portal import clock
 from hp_portal.core.audit.record import record
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.organizations.models import Grant, Organization
-from hp_portal.core.payees.identifiers import mask_tin
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.tax_ids.grants import AlreadyLinked
 from hp_portal.database import PortalSession, lock
@@ -63,7 +62,7 @@ def find_open_grant(session: PortalSession, grant_id: int) -> OpenGrant | None:
     if row is None:
         return None
     grant, organization, payee = row
-    tin = mask_tin(session.vault.open_text(payee.tin_sealed, "tin"))
+    tin = payee.masked_tin(session)
     return OpenGrant(grant.id, grant.organization_id, organization, payee.id, payee.name, tin, payee.npi or "")
 
 

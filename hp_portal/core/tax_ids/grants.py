@@ -9,11 +9,11 @@ import sqlalchemy as sa
 
 from hp_portal import clock, scopes
 from hp_portal.core.audit.record import record
+from hp_portal.core.identifiers.numbers import mask_tin
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.limits.attempts import check_attempts, count_failure, forget_failures
 from hp_portal.core.organizations.models import Grant
-from hp_portal.core.payees.identifiers import mask_tin
 from hp_portal.core.payees.models import Payee
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import PayeeRef, PaymentProof, PortalEvent
@@ -60,7 +60,7 @@ def linked_payees(session: PortalSession) -> list[LinkedPayee]:
         LinkedPayee(
             grant.id,
             payee.name,
-            mask_tin(session.vault.open_text(payee.tin_sealed, "tin")),
+            payee.masked_tin(session),
             payee.npi or "",
             payee.vendor_number,
             grant.proof,

@@ -10,9 +10,8 @@ from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.audit.record import record
 from hp_portal.core.limits.attempts import TooManyAttempts
-from hp_portal.core.limits.waiting import wait_words, with_retry_after
+from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.organizations.models import PROOFS
-from hp_portal.core.payees.identifiers import parse_npi, parse_tin
 from hp_portal.core.tax_ids.forms import AddPayeeForm
 from hp_portal.core.tax_ids.grants import AlreadyLinked, NotForBilling, ProofRefused, add_by_payment, linked_payees
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
@@ -58,8 +57,8 @@ def add_post() -> ResponseReturnValue:
             settings(),
             plugins(),
             the_actor(),
-            tin=parse_tin(form.tin.data),
-            npi=parse_npi(form.npi.data),
+            tin=form.tin.data,
+            npi=form.npi.data,
             number=form.number.data,
         )
     except ProofRefused:
@@ -68,8 +67,7 @@ def add_post() -> ResponseReturnValue:
         return _add_page(form, 422)
     except TooManyAttempts as error:
         db.rollback()
-        form.form_errors = [f"Too many numbers that did not match. Wait {wait_words(error)}, or contact us."]
-        return with_retry_after(_add_page(form, 429), error)
+        return too_many(form, error, _add_page, "Too many numbers that did not match. Wait {wait}, or contact us.")
     except AlreadyLinked:
         db.rollback()
         flash("Your organization has this Tax ID and NPI already.", "info")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from zoneinfo import ZoneInfo
+
+_AMOUNT = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,2}))?\Z")
 
 
 def show_date(value: dt.date | None) -> str:
@@ -17,6 +20,22 @@ def show_datetime(value: dt.datetime | None, zone: ZoneInfo) -> str:
         return ""
     local = value.astimezone(zone)
     return f"{show_date(local.date())}, {local:%I}:{local:%M} {local:%p} {local:%Z}".replace(", 0", ", ")
+
+
+def parse_money(text: str | None) -> int | None:
+    """Cents of `1,234.5` or `$1,234.50`; None for nothing. Raises ValueError with words for the person who typed it."""
+    plain = re.sub(r"[\s$,]", "", text or "")
+    if not plain:
+        return None
+    match = _AMOUNT.match(plain)
+    if not match:
+        raise ValueError("Enter an amount in dollars, such as 1234.50.")
+    return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
+
+
+def plain_money(cents: int | None) -> str:
+    """`1234.50`, `-3.00`, as a field, an address or a file holds it; nothing for None."""
+    return "" if cents is None else f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
 
 
 def show_money(cents: int | None) -> str:

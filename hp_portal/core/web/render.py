@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, current_app, g, make_response, render_template, request
+from flask import Response, current_app, flash, g, make_response, render_template, request
 from jinja2_fragments.flask import render_block
 
 from hp_portal.database import Database, PortalSession
@@ -38,6 +38,18 @@ def page(template: str, fragment: str | None = None, *, status: int = 200, **con
     response = make_response(body, status)
     response.vary.update(("HX-Request", "HX-Request-Type"))
     return response
+
+
+def after_post(
+    location: str, template: str, fragment: str, *, message: str = "", tone: str = "good", **context: Any
+) -> Response:
+    """The answer to a form that htmx may have sent from within a page: the block that shows the new state, or a redirect to
+    `location` with `message` as a notice on top of that page (`tone`: good, info, warn or bad)."""
+    if wants_fragment():
+        return page(template, fragment, **context)
+    if message:
+        flash(message, tone)
+    return redirect_to(location)
 
 
 def redirect_to(location: str, *, status: int = 303) -> Response:

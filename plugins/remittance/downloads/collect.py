@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from hp_portal.api import PortalSession, mask_tin
+from hp_portal.api import PortalSession, masked_tin
 
 from ..models import Adjustment, Claim, Line, Payment, ProviderAdjustment
 
@@ -65,7 +65,10 @@ def find_remittance(session: PortalSession, payment_id: int) -> Remittance | Non
         .order_by(ProviderAdjustment.position)
     )
     return Remittance(
-        payment, _masked_tin(session, payment), _together(claims, lines, adjustments), tuple(provider_adjustments)
+        payment,
+        masked_tin(session, payment.payee_tin_sealed),
+        _together(claims, lines, adjustments),
+        tuple(provider_adjustments),
     )
 
 
@@ -86,7 +89,7 @@ def find_claim(session: PortalSession, payment_id: int, claim: int) -> Remittanc
         .where(Adjustment.payment_id == payment_id, Adjustment.claim == claim)
         .order_by(Adjustment.position)
     )
-    return Remittance(payment, _masked_tin(session, payment), _together(claims, lines, adjustments), ())
+    return Remittance(payment, masked_tin(session, payment.payee_tin_sealed), _together(claims, lines, adjustments), ())
 
 
 def dates(first: dt.date | None, last: dt.date | None) -> Iterator[dt.date]:
@@ -101,12 +104,6 @@ def patient_name(claim: Claim) -> str:
     """`LAST, FIRST MIDDLE` as far as it was sent."""
     given = " ".join(filter(None, (claim.patient_first_name, claim.patient_middle_name)))
     return ", ".join(filter(None, (claim.patient_last_name, given)))
-
-
-def _masked_tin(session: PortalSession, payment: Payment) -> str:
-    if payment.payee_tin_sealed is None:
-        return ""
-    return mask_tin(session.vault.open_text(payment.payee_tin_sealed, "tin"))
 
 
 def _together(

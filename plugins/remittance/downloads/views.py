@@ -28,7 +28,7 @@ _CONTENT_TYPES = {
 }
 
 
-@blueprint.get("/payments/<int(max=9223372036854775807):payment_id>/pdf")
+@blueprint.get("/payments/<id:payment_id>/pdf")
 @access.requires(DOWNLOAD)
 def payment_pdf(payment_id: int) -> ResponseReturnValue:
     remittance = _remittance(payment_id)
@@ -37,21 +37,21 @@ def payment_pdf(payment_id: int) -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/payments/<int(max=9223372036854775807):payment_id>/xlsx")
+@blueprint.get("/payments/<id:payment_id>/xlsx")
 @access.requires(DOWNLOAD)
 def payment_xlsx(payment_id: int) -> ResponseReturnValue:
     remittance = _remittance(payment_id)
     return _hand_over(remittance.payment, "xlsx", make_xlsx(remittance, _meanings(remittance.payment)))
 
 
-@blueprint.get("/payments/<int(max=9223372036854775807):payment_id>/csv")
+@blueprint.get("/payments/<id:payment_id>/csv")
 @access.requires(DOWNLOAD)
 def payment_csv(payment_id: int) -> ResponseReturnValue:
     remittance = _remittance(payment_id)
     return _hand_over(remittance.payment, "csv", make_csv(remittance))
 
 
-@blueprint.get("/payments/<int(max=9223372036854775807):payment_id>/835")
+@blueprint.get("/payments/<id:payment_id>/835")
 @access.requires(DOWNLOAD)
 def payment_835(payment_id: int) -> ResponseReturnValue:
     _reason()
@@ -60,7 +60,7 @@ def payment_835(payment_id: int) -> ResponseReturnValue:
     return _hand_over(payment, "835", text)
 
 
-@blueprint.get("/payments/<int(max=9223372036854775807):payment_id>/claims/<int(max=2147483647):claim>/pdf")
+@blueprint.get("/payments/<id:payment_id>/claims/<id(32):claim>/pdf")
 @access.requires(DOWNLOAD)
 def claim_pdf(payment_id: int, claim: int) -> ResponseReturnValue:
     _reason()

@@ -6,25 +6,20 @@ Numbers, amounts and dates of payments may stand in a URL; what tells of a patie
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ..keys import number_key, plain
+from hp_portal.api import plain_money
 
-_AMOUNT = re.compile(r"^([0-9]{1,12})(?:\.([0-9]{1,2}))?$")
+from ..keys import number_key, plain
 
 # The columns a list of payments can be sorted by: its name in the URL.
 SORTS = ("date", "number", "payee", "amount")
 NEWEST_FIRST = "-date"
 # Longer than any number may be (see no_results.py), so that too long stays too long.
 MOST_READ = 100
-
-
-class NotReadable(ValueError):
-    """Something typed is no amount or date; the text says what to do."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +62,8 @@ class PaymentCriteria:
             "number": self.number.typed,
             "issued_from": self.issued_from.isoformat() if self.issued_from else "",
             "issued_to": self.issued_to.isoformat() if self.issued_to else "",
-            "amount_min": show_plain(self.amount_min),
-            "amount_max": show_plain(self.amount_max),
+            "amount_min": plain_money(self.amount_min),
+            "amount_max": plain_money(self.amount_max),
             "payee": str(self.payee or ""),
             "zero": "1" if self.zero else "",
         }
@@ -86,22 +81,6 @@ class ClaimCriteria:
     first_name: str = ""
     service_from: dt.date | None = None
     service_to: dt.date | None = None
-
-
-def read_amount(text: str | None) -> int | None:
-    """Cents of `1,234.5` or `$1,234.50`; None for nothing. Raises NotReadable."""
-    plain = re.sub(r"[\s$,]", "", text or "")
-    if not plain:
-        return None
-    match = _AMOUNT.match(plain)
-    if not match:
-        raise NotReadable("Enter an amount in dollars, such as 1234.50.")
-    return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
-
-
-def show_plain(cents: int | None) -> str:
-    """`1234.50`, as a field and a URL hold it."""
-    return "" if cents is None else f"{cents // 100}.{cents % 100:02d}"
 
 
 def read_sort(arguments: Mapping[str, Any]) -> str:

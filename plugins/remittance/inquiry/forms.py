@@ -6,52 +6,15 @@ import datetime as dt
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, DateField, Field, SelectField, StringField
-from wtforms.validators import Length, Optional, ValidationError
-from wtforms.widgets import TextInput
+from wtforms import BooleanField, SelectField, StringField
+from wtforms.validators import Length, Optional
+
+from hp_portal.api import AmountField, DayField, later_than
 
 from ..keys import number_key, plain
-from .criteria import CheckNumber, ClaimCriteria, NotReadable, PaymentCriteria, read_amount, show_plain
+from .criteria import CheckNumber, ClaimCriteria, PaymentCriteria
 
-_DATE = "Enter a date as month, day and year."
-
-
-class AmountField(Field):  # type: ignore[misc]
-    """Dollars as people type them; `data` is cents."""
-
-    widget = TextInput()
-
-    def _value(self) -> str:
-        if self.raw_data:
-            return str(self.raw_data[0])
-        return show_plain(self.data)
-
-    def process_formdata(self, valuelist: list[str]) -> None:
-        self.data = None
-        if valuelist:
-            try:
-                self.data = read_amount(valuelist[0])
-            except NotReadable as error:
-                raise ValueError(str(error)) from error
-
-
-class DayField(DateField):  # type: ignore[misc]
-    """A business date. Browsers without a date picker send what was typed: 3/2/2026 is read, too."""
-
-    def __init__(self, label: str, **values: Any) -> None:
-        super().__init__(label, [Optional()], format=["%Y-%m-%d", "%m/%d/%Y"], **values)
-
-    def process_formdata(self, valuelist: list[str]) -> None:
-        try:
-            super().process_formdata(valuelist)
-        except ValueError as error:
-            raise ValueError(_DATE) from error
-
-
-def _later(first: Any, last: Any, text: str) -> None:
-    """Refuse a span that ends before it begins, at its end."""
-    if first.data is not None and last.data is not None and last.data < first.data:
-        raise ValidationError(text)
+_EARLIER = "This date lies before the first one."
 
 
 class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
@@ -61,21 +24,15 @@ class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
         csrf = False
 
     issued_from = DayField("Issued from")
-    issued_to = DayField("Issued to")
-    amount_min = AmountField("Amount from", [Optional()])
-    amount_max = AmountField("Amount to", [Optional()])
+    issued_to = DayField("Issued to", [later_than("issued_from", _EARLIER)])
+    amount_min = AmountField("Amount from")
+    amount_max = AmountField("Amount to", [later_than("amount_min", "This amount is lower than the first one.")])
     payee = SelectField("Payee", [Optional()], coerce=str)
     zero = BooleanField("Only payments of $0.00 and notices of no payment")
 
     def __init__(self, payees: list[tuple[str, str]], **values: Any) -> None:
         super().__init__(**values)
         self.payee.choices = [("", "Every payee you can see"), *payees]
-
-    def validate_issued_to(self, field: Field) -> None:
-        _later(self.issued_from, field, "This date lies before the first one.")
-
-    def validate_amount_max(self, field: Field) -> None:
-        _later(self.amount_min, field, "This amount is lower than the first one.")
 
     def criteria(self, number: CheckNumber) -> PaymentCriteria:
         """What was asked for; valid once the form is."""
@@ -99,7 +56,7 @@ class ClaimSearchForm(FlaskForm):  # type: ignore[misc]
     last_name = StringField("Patient’s last name", filters=[plain], validators=[Optional(), Length(max=100)])
     first_name = StringField("First name, or its beginning", filters=[plain], validators=[Optional(), Length(max=100)])
     service_from = DayField("Dates of service from")
-    service_to = DayField("Dates of service to")
+    service_to = DayField("Dates of service to", [later_than("service_from", _EARLIER)])
 
     def validate(self, extra_validators: Any = None) -> bool:
         """At least one thing to search by, and for a name the dates of service."""
@@ -116,9 +73,6 @@ class ClaimSearchForm(FlaskForm):  # type: ignore[misc]
             self.last_name.errors = ["Enter the last name, too."]
             return False
         return valid
-
-    def validate_service_to(self, field: Field) -> None:
-        _later(self.service_from, field, "This date lies before the first one.")
 
     def criteria(self) -> ClaimCriteria:
         """What was asked for; valid once the form is. One date alone is that day."""

@@ -15,6 +15,7 @@ from hp_portal.api import (
     PortalSession,
     access,
     db_session,
+    masked_tin,
     page,
     page_number,
     record,
@@ -30,7 +31,7 @@ from ..keys import plain
 from ..models import Payment
 from . import claims
 from .inspection import reason_of, seek
-from .payment import balance, contacts, find_payment, masked_tin
+from .payment import balance, contacts, find_payment
 
 WORDS: dict[str, Any] = {"method_word": method_word, "payment_word": payment_word, "status_word": status_word}
 
@@ -74,7 +75,7 @@ def _payment_or_404(db: PortalSession, payment_id: int) -> Payment:
     return find_payment(db, payment_id) or abort(404)
 
 
-@staff_blueprint.get("/inspect/<int(max=9223372036854775807):payment_id>")
+@staff_blueprint.get("/inspect/<id:payment_id>")
 @access.staff(INSPECT)
 def inspect_payment(payment_id: int) -> ResponseReturnValue:
     db, why = db_session(), request.args.get("why", "")
@@ -94,14 +95,14 @@ def inspect_payment(payment_id: int) -> ResponseReturnValue:
         rows=rows,
         why=why,
         reason=reason,
-        tin=masked_tin(db, found),
+        tin=masked_tin(db, found.payee_tin_sealed),
         proof=balance(db, found),
         contacts=contacts(found, settings().payer),
         **WORDS,
     )
 
 
-@staff_blueprint.get("/inspect/<int(max=9223372036854775807):payment_id>/claims/<int(max=2147483647):number>")
+@staff_blueprint.get("/inspect/<id:payment_id>/claims/<id(32):number>")
 @access.staff(INSPECT)
 def inspect_claim(payment_id: int, number: int) -> ResponseReturnValue:
     db, why = db_session(), request.args.get("why", "")

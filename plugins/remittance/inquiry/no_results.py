@@ -71,5 +71,5 @@ def _claim_is_called(session: PortalSession, key: str) -> bool:
 def _is_own_identifier(session: PortalSession, number: str) -> bool:
     """Is this the TIN or NPI of a payee one may see?"""
     digits = "".join(filter(str.isdigit, number))
-    condition = sa.or_(Payee.npi == digits, Payee.tin_hash.in_(session.vault.digests(digits, "tin")))
+    condition = sa.or_(Payee.npi == digits, Payee.tin_is(session, digits))
     return session.scalar(sa.select(Payee.id).where(condition).limit(1)) is not None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from hp_portal.api import Payer, PortalSession, mask_tin
+from hp_portal.api import Payer, PortalSession
 
 from ..models import Claim, Payment
 
@@ -57,13 +57,6 @@ class Proof:
 def find_payment(session: PortalSession, payment_id: int) -> Payment | None:
     """The payment, when it exists and one may see it."""
     return session.scalar(sa.select(Payment).where(Payment.id == payment_id))
-
-
-def masked_tin(session: PortalSession, payment: Payment) -> str:
-    """The last digits of the payee's Tax ID as the file gave it; empty when it gave none."""
-    if payment.payee_tin_sealed is None:
-        return ""
-    return mask_tin(session.vault.open_text(payment.payee_tin_sealed, "tin"))
 
 
 def balance(session: PortalSession, payment: Payment) -> Proof:

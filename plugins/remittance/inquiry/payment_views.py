@@ -15,6 +15,7 @@ from hp_portal.api import (
     access,
     can,
     db_session,
+    masked_tin,
     page,
     page_number,
     record,
@@ -31,7 +32,7 @@ from ..downloads.reasons import REASONS, USUAL
 from ..models import Claim, Payment
 from . import claims, history, kept_searches
 from .forms import ClaimFilterForm
-from .payment import balance, contacts, find_payment, masked_tin
+from .payment import balance, contacts, find_payment
 
 WORDS: dict[str, Any] = {
     "method_word": method_word,
@@ -42,7 +43,7 @@ WORDS: dict[str, Any] = {
 }
 
 
-@blueprint.get("/payments/<int(max=9223372036854775807):payment_id>")
+@blueprint.get("/payments/<id:payment_id>")
 @access.requires(READ)
 def payment(payment_id: int) -> ResponseReturnValue:
     db = db_session()
@@ -56,7 +57,7 @@ def payment(payment_id: int) -> ResponseReturnValue:
     return _payment_page(db, found, text, token, gone=gone)
 
 
-@blueprint.post("/payments/<int(max=9223372036854775807):payment_id>/filter")
+@blueprint.post("/payments/<id:payment_id>/filter")
 @access.requires(READ)
 def filter_claims(payment_id: int) -> ResponseReturnValue:
     """A name or number to filter by comes by POST; the answer's address has a word for it."""
@@ -71,7 +72,7 @@ def filter_claims(payment_id: int) -> ResponseReturnValue:
     return redirect_to(url_for("remittance.payment", payment_id=payment_id, **values) + "#claims-of-payment")
 
 
-@blueprint.get("/payments/<int(max=9223372036854775807):payment_id>/claims/<int(max=2147483647):number>")
+@blueprint.get("/payments/<id:payment_id>/claims/<id(32):number>")
 @access.requires(READ)
 def claim(payment_id: int, number: int) -> ResponseReturnValue:
     """A claim: for htmx its row opened in place (closed again with ?closed=1), else a page of its own."""
@@ -158,7 +159,7 @@ def _payment_page(
 def _whole_payment(db: PortalSession, found: Payment) -> dict[str, Any]:
     """What stands around the claims."""
     return {
-        "tin": masked_tin(db, found),
+        "tin": masked_tin(db, found.payee_tin_sealed),
         "proof": balance(db, found),
         "contacts": contacts(found, settings().payer),
         "adjustments": history.provider_adjustments(db, found),

@@ -20,16 +20,12 @@ def verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeRef | No
     when several payees fit. One statement whatever the answer, so that its time tells nothing.
     """
     key = number_key(proof.number)
-    fits = [Payment.number_key == key]
-    if proof.tin:
-        fits.append(Payee.tin_hash.in_(session.vault.digests(proof.tin, "tin")))
-    if proof.npi:
-        fits.append(Payee.npi == proof.npi)
-    if proof.vendor_number:
-        fits.append(sa.func.upper(Payee.vendor_number) == proof.vendor_number.strip().upper())
-    if not key or not (proof.tin or proof.npi):
-        fits.append(sa.false())
-    wanted = sa.select(Payee.id).join(Payment, Payment.payee_id == Payee.id).where(*fits).distinct().limit(2)
+    if key and (proof.tin or proof.npi):
+        fits = api.is_payee(session, tin=proof.tin, npi=proof.npi, vendor_number=proof.vendor_number)
+    else:
+        fits = sa.false()
+    payments = sa.select(Payee.id).join(Payment, Payment.payee_id == Payee.id).where(Payment.number_key == key, fits)
+    wanted = payments.distinct().limit(2)
     with api.whole(session, "proof by a payment"):
         found = session.scalars(wanted).all()
     return PayeeRef(found[0], key.startswith(NON_PAYMENT)) if len(found) == 1 else None

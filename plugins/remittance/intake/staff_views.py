@@ -93,7 +93,7 @@ def upload() -> ResponseReturnValue:
     return redirect_to(url_for("remittance_staff.imports"))
 
 
-@staff_blueprint.get("/files/<int(max=9223372036854775807):file_id>")
+@staff_blueprint.get("/files/<id:file_id>")
 @access.staff(READ_IMPORTS)
 def file_report(file_id: int) -> ResponseReturnValue:
     db = db_session()

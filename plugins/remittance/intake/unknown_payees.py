@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from hp_portal.api import PortalSession, mask_tin
+from hp_portal.api import PortalSession, masked_tin
 
 from ..models import Payment
-from .matching import TIN
 
 
 @dataclass(frozen=True)
@@ -53,11 +52,10 @@ def unknown_payees(session: PortalSession, limit: int, offset: int = 0) -> tuple
     rows = []
     for group in groups:
         one = newest[group.newest]
-        tin = session.vault.open_text(one.payee_tin_sealed, TIN) if one.payee_tin_sealed else ""
         rows.append(
             UnknownPayee(
                 one.payee_name or "",
-                mask_tin(tin) if tin else "",
+                masked_tin(session, one.payee_tin_sealed),
                 one.payee_npi or "",
                 group.payments,
                 int(group.amount),

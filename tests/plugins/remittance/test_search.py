@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from hp_portal.core.web.formats import parse_money
 from hp_portal_plugins.remittance.demo.writing import PayeeText, PaymentText
 from hp_portal_plugins.remittance.inquiry import chart, forms
-from hp_portal_plugins.remittance.inquiry.criteria import NotReadable, read_amount
 from hp_portal_plugins.remittance.keys import number_key
 from tests.support.client import tree_of
 from tests.support.clock import Clock
@@ -283,13 +283,13 @@ def test_every_search_is_recorded(office: Office) -> None:
     [("", None), ("12", 1200), ("12.5", 1250), ("$1,234.56", 123456), (" 0 ", 0)],
 )
 def test_amounts_are_read_as_people_type_them(text: str, cents: int | None) -> None:
-    assert read_amount(text) == cents
+    assert parse_money(text) == cents
 
 
 @pytest.mark.parametrize("text", ["-1", "1.234", "1e3", "٣", "9" * 13])
 def test_what_is_no_amount_is_refused(text: str) -> None:
-    with pytest.raises(NotReadable):
-        read_amount(text)
+    with pytest.raises(ValueError):
+        parse_money(text)
 
 
 @pytest.mark.parametrize(

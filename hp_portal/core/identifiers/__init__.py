@@ -1,0 +1,1 @@
+"""TIN and NPI: reading, masking, sealing."""
