@@ -208,7 +208,6 @@ def _refuse_other_tables(statement: sa.Update | sa.Delete) -> None:
             raise ScopeViolation(f"{statement.table} joined with a scoped table: say which rows by a select in where()")
 
 
-@sa.event.listens_for(PortalSession, "do_orm_execute")
 def apply_scope(state: ORMExecuteState) -> None:
     """Add the session's scope to a statement that is about to run."""
     scope = cast(PortalSession, state.session).context.scope
@@ -254,7 +253,6 @@ def _owners(row: object) -> set[int | None]:
     return {*(history.added or ()), *(history.unchanged or ()), *(history.deleted or ())} or {None}
 
 
-@sa.event.listens_for(PortalSession, "before_flush")
 def check_written(session: Session, _context: object, _instances: object) -> None:
     """An organization's session writes its own rows alone.
 
@@ -268,3 +266,7 @@ def check_written(session: Session, _context: object, _instances: object) -> Non
             continue
         if not isinstance(row, OWNED) or _owners(row) != {scope.organization_id}:
             raise ScopeViolation(f"{type(row).__name__} that is not {scope}'s own was about to be written")
+
+
+sa.event.listen(PortalSession, "do_orm_execute", apply_scope)
+sa.event.listen(PortalSession, "before_flush", check_written)

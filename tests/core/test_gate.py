@@ -50,6 +50,8 @@ READ, MANAGE = Rule("requires", "x:thing:read"), Rule("staff", "x:thing:manage")
         (READ, replace(BASE, validated=False), Verdict.NOT_VALIDATED),
         (READ, replace(BASE, validated=False, enabled=frozenset()), Verdict.NOT_FOUND),
         (READ, replace(BASE, given=frozenset({"y"})), Verdict.NOT_GIVEN),
+        (READ, replace(BASE, validated=False, given=frozenset()), Verdict.NOT_VALIDATED),
+        (READ, replace(BASE, validated=False, given=frozenset(), enabled=frozenset()), Verdict.NOT_FOUND),
         (READ, STAFF, Verdict.FORBIDDEN),
         (READ, replace(STAFF, given=frozenset({"x"}), enabled=frozenset({"x"})), Verdict.FORBIDDEN),
         (MANAGE, BASE, Verdict.NOT_FOUND),

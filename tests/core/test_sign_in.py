@@ -241,6 +241,22 @@ def test_one_can_end_another_session_of_one_s_own(world: World) -> None:
         assert session.get_one(SignIn, there_id).end_reason == "ended by the person"
 
 
+def test_sessions_that_have_run_out_are_not_listed(world: World, clock: Clock) -> None:
+    """Neither idle ones nor those that have lasted too long, though nobody has ended them yet."""
+    world.person("a.clerk")
+    world.sign_in("a.clerk")  # lasts too long, however busy
+    clock.advance(hours=12)
+    world.sign_in("a.clerk")  # sits idle
+    clock.advance(minutes=15)
+    with world.session() as session:
+        oldest = session.scalars(sa.select(SignIn).order_by(SignIn.id)).first()
+        assert oldest is not None
+        oldest.last_seen_at = clock.now()
+    here, there = world.sign_in("a.clerk"), world.sign_in("a.clerk")
+    assert here.get("/my-sign-ins").text.count("/end") == 1
+    assert is_in(there)
+
+
 # ---- the password
 
 

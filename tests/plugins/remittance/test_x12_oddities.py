@@ -174,7 +174,18 @@ def test_a_payee_identifier_that_is_no_number_and_extra_elements() -> None:
     checks, summary = parse(encode(text))
     assert rules(checks, summary) == []
     assert checks[2].fact("payee_id") == "AB-12"
+    assert checks[2].fact("payee_npi") is None, "only N103 = XX says that the identifier is an NPI"
     assert (row_of(checks, 1, 1)["control_number"], row_of(checks, 1, 1)["allowed"]) == ("P00000001001", 8000)
+
+
+@pytest.mark.parametrize(("qualifier", "npi"), [("XX", "1679576722"), ("FI", None), ("BS", None), ("", None)])
+def test_only_an_npi_is_taken_for_one(qualifier: str, npi: str | None) -> None:
+    text = good().replace("NM1*82*1*KOWAL*PAT****XX*", f"NM1*82*1*KOWAL*PAT****{qualifier}*")
+    text = text.replace("N1*PE*TRAN CLINIC*XX*", f"N1*PE*TRAN CLINIC*{qualifier}*")
+    checks, _ = parse(encode(text))
+    claims = [row(CLAIM, values) for check in checks for values in check.rows.claims]
+    assert next(claim.get("rendering_npi") for claim in claims if claim.get("rendering_name") == "KOWAL, PAT") == npi
+    assert checks[2].fact("payee_npi") == ("1234567893" if npi else None)
 
 
 def test_segments_shorter_than_usual() -> None:

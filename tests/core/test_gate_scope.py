@@ -1,0 +1,110 @@
+"""What the gate leaves behind for the view: whose rows the session may see, and who acts in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from flask import Flask, request, request_finished
+
+from hp_portal.core.access.enforce import current_actor, set_scope_for, the_actor
+from hp_portal.core.access.rules import Rule
+from hp_portal.scopes import OrganizationScope, Scope, WholeScope
+from hp_portal.session import Who
+from tests.support.databases import database_of
+from tests.support.world import World
+
+from .test_gate import BASE, STAFF
+
+Left = dict[str, tuple[Scope | None, Who]]
+
+
+@contextmanager
+def left_behind(app: Flask) -> Iterator[Left]:
+    """By path, the scope and the who of the request's session as the view left them."""
+    found: Left = {}
+
+    def note(_sender: object, **_arguments: object) -> None:
+        context = database_of(app).session.context
+        found[request.path] = (context.scope, context.who)
+
+    with request_finished.connected_to(note, app):
+        yield found
+
+
+def test_each_kind_of_page_gets_its_rows(world: World) -> None:
+    organization = world.organization()
+    world.person("a.clerk", organization=organization)
+    world.staff("a.lead", permissions=("staff:people:search",))
+    with left_behind(world.app) as left:
+        clerk = world.sign_in("a.clerk")
+        for url in ("/", "/my-sign-ins", "/apps/tax-id-npi-access/"):
+            assert clerk.get(url).status_code == 200
+        assert world.sign_in("a.lead").get("/staff/organizations").status_code == 200
+        assert world.client().get("/contact").status_code == 200
+    scopes = {path: scope for path, (scope, _) in left.items()}
+    own = OrganizationScope(organization.id)
+    assert scopes == {
+        "/": None,
+        "/my-sign-ins": own,
+        "/apps/tax-id-npi-access/": own,
+        "/staff/organizations": WholeScope("staff with staff:people:search"),
+        "/contact": None,
+    }
+
+
+def test_who_acts_is_known_where_somebody_is_signed_in(world: World) -> None:
+    organization = world.organization()
+    person = world.person("a.clerk", organization=organization)
+    with left_behind(world.app) as left:
+        world.sign_in("a.clerk").get("/my-sign-ins")
+        known = left["/my-sign-ins"][1]
+        world.client().get("/contact")
+        unknown = left["/contact"][1]
+        world.sign_in("a.clerk").get("/healthz")
+        asked_by_a_machine = left["/healthz"][1]
+    assert (known.person_id, known.organization_id, known.address) == (person.id, organization.id, "127.0.0.1")
+    assert known.sign_in_id is not None
+    for who in (unknown, asked_by_a_machine):
+        assert (who.person_id, who.organization_id, who.sign_in_id, who.address) == (None, None, None, "127.0.0.1")
+    assert all(len(who.request_id) == 32 for who in (known, unknown, asked_by_a_machine))
+    assert len({known.request_id, unknown.request_id, asked_by_a_machine.request_id}) == 3
+
+
+def test_whoever_is_refused_is_given_no_rows(world: World) -> None:
+    """Neither by the gate nor by an application that somebody else has."""
+    world.person("a.clerk", applications=())
+    world.staff("a.lead", permissions=())
+    with left_behind(world.app) as left:
+        assert world.sign_in("a.clerk").get("/apps/tax-id-npi-access/").status_code == 403
+        assert world.sign_in("a.lead").get("/staff/organizations").status_code == 403
+    assert [scope for scope, _ in left.values()] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("rule", "actor", "scope"),
+    [
+        (Rule("public"), None, None),
+        (Rule("public"), BASE, None),
+        (Rule("public"), STAFF, None),
+        (Rule("signed_in"), None, None),
+        (Rule("signed_in"), BASE, OrganizationScope(1)),
+        (Rule("signed_in"), STAFF, None),
+        (Rule("requires", "x:thing:read"), replace(BASE, organization_id=7), OrganizationScope(7)),
+        (Rule("delegate"), replace(BASE, is_delegate=True), OrganizationScope(1)),
+        (Rule("staff", "x:thing:manage"), STAFF, WholeScope("staff with x:thing:manage")),
+    ],
+)
+def test_the_scope_of_a_rule(sqlite_app: Flask, rule: Rule, actor: object, scope: Scope | None) -> None:
+    with database_of(sqlite_app).new_session() as session:
+        set_scope_for(session, rule, actor)  # type: ignore[arg-type]
+        assert session.context.scope == scope
+
+
+def test_a_public_view_that_takes_somebody_for_granted_fails(sqlite_app: Flask) -> None:
+    with sqlite_app.test_request_context("/contact"):
+        assert current_actor() is None
+        with pytest.raises(RuntimeError, match="rule is public"):
+            the_actor()
