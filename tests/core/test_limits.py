@@ -28,7 +28,6 @@ WINDOW = dt.timedelta(minutes=15)
 NEW = "purple-anchor-window-2031"
 
 
-
 def wait(session: PortalSession, subject: str, *, kind: str = "sign-in", limit: int = 3) -> dt.timedelta | None:
     """How long one would have to wait for another try; None when there is one left."""
     try:
