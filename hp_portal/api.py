@@ -21,7 +21,7 @@ from hp_portal.core.payees.models import Payee
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, ParsedField, TinField, later_than
 from hp_portal.core.web.formats import parse_money, plain_money, show_date, show_datetime, show_money
 from hp_portal.core.web.listing import Column, Listing, Order, PastTheEnd, Sorting, page_number, page_of
-from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings, wants_fragment
+from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings, settings_of, wants_fragment
 from hp_portal.database import Base, BigId, Database, PortalSession, is_postgresql, key, lock
 from hp_portal.hookspecs import (
     Application,
@@ -129,6 +129,7 @@ __all__ = [
     "render_pdf",
     "scope_organization",
     "settings",
+    "settings_of",
     "show_date",
     "show_datetime",
     "show_money",

@@ -29,6 +29,7 @@ from hp_portal.core.tax_ids import application as tax_id_npi_access
 from hp_portal.core.web import assets, logs, security, templating
 from hp_portal.database import Database
 from hp_portal.events import EventRegistry
+from hp_portal.plugin_settings import load_plugin_settings
 from hp_portal.plugins import Plugins, load_plugins
 from hp_portal.settings import Settings, load_settings
 
@@ -61,6 +62,9 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     plugins = load_plugins({"tax_ids": tax_id_npi_access}, extra_plugins, settings.plugins_left_out)
     app.extensions["hp_portal.plugins"] = plugins
     migrations.install(app, database, plugins)
+    app.extensions["hp_portal.plugin_settings"] = load_plugin_settings(
+        plugins.applications, {name for state in plugins.states.values() for name in (state.name, state.key)}
+    )
     database.events = declare_events(plugins)
     database.dispatch = plugins.tell
 

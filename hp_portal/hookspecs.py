@@ -9,6 +9,7 @@ from typing import Literal
 
 import pluggy
 from flask import Blueprint
+from pydantic import BaseModel
 
 from hp_portal.audience import Audience
 from hp_portal.events import EventSpec as EventSpec
@@ -49,7 +50,8 @@ class Application:
     `blueprint` is mounted at /apps/<key>, `staff_blueprint` at /staff/<key>, `public_blueprint` at /<key>; `index` is the
     endpoint the menu opens. `permissions` are what a person given the application holds, `staff_permissions` what roles of
     the payer's staff are made of. `starts_enabled_for` and `starts_given` (do new people get it) are how a payer's database
-    begins; afterwards staff decide.
+    begins; afterwards staff decide. `settings` is a pydantic model with a default for every field; `settings_of(key)` is what
+    was read into it.
     """
 
     key: str
@@ -66,6 +68,7 @@ class Application:
     audit_events: tuple[EventSpec, ...] = ()
     starts_enabled_for: frozenset[Audience] = frozenset()
     starts_given: bool = False
+    settings: type[BaseModel] | None = None
 
 
 @dataclass(frozen=True)

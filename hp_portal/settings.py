@@ -9,17 +9,18 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 
@@ -90,7 +91,6 @@ class Settings(BaseSettings):
     terms_version: str = "2026-01"
     terms_path: Path | None = Field(None, description="The payer's own terms of use as Markdown.")
     max_upload_mb: int = Field(256, ge=1)
-    remittance_kept_months: int = Field(84, ge=1, description="How long payments can be looked up.")
 
     @field_validator("plugins_left_out", mode="before")
     @classmethod
@@ -107,11 +107,13 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         del dotenv_settings, file_secret_settings  # two ways to set a thing are enough
-        file = os.environ.get("HP_PORTAL_CONFIG")
-        if file and not Path(file).is_file():
-            raise ConfigurationError(f"HP_PORTAL_CONFIG names {file}, which is no file.")
-        toml = (TomlConfigSettingsSource(settings_cls, Path(file)),) if file else ()
-        return (init_settings, env_settings, *toml)
+        # Tables that are not the core's are plugins'; hp_portal/plugin_settings.py reads them.
+        own = {
+            name: value
+            for name, value in read_file().items()
+            if name in settings_cls.model_fields or not isinstance(value, dict)
+        }
+        return (init_settings, env_settings, InitSettingsSource(settings_cls, own))
 
     @property
     def data_keys(self) -> tuple[bytes, ...]:
@@ -141,6 +143,32 @@ _DATA_KEY_HELP = (
 )
 
 
+def read_file() -> dict[str, Any]:
+    """What the TOML file holds that HP_PORTAL_CONFIG names; nothing when it names none. Raises ConfigurationError."""
+    file = os.environ.get("HP_PORTAL_CONFIG")
+    if not file:
+        return {}
+    if not Path(file).is_file():
+        raise ConfigurationError(f"HP_PORTAL_CONFIG names {file}, which is no file.")
+    try:
+        return tomllib.loads(Path(file).read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"HP_PORTAL_CONFIG names {file}, which is no TOML: {error}") from error
+
+
+NO_SUCH_SETTING = "there is no such setting (a plugin's stand in its own table, [<plugin>], or after its name and __)"
+
+
+def not_usable(error: ValidationError, prefix: str) -> ConfigurationError:
+    """The settings that are wrong, each by the name of its environment variable."""
+    lines = []
+    for problem in error.errors():
+        name = prefix + "__".join(str(part) for part in problem["loc"]).upper()
+        told = NO_SUCH_SETTING if problem["type"] == "extra_forbidden" else problem["msg"]
+        lines.append(f"  {name}: {told}")
+    return ConfigurationError("These settings are not usable:\n" + "\n".join(lines))
+
+
 def load_settings(**values: object) -> Settings:
     """Read and check the settings; `values` win over environment and file.
 
@@ -149,11 +177,7 @@ def load_settings(**values: object) -> Settings:
     try:
         settings = Settings(**values)  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = [
-            f"  HP_PORTAL_{'__'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
-            for problem in error.errors()
-        ]
-        raise ConfigurationError("These settings are not usable:\n" + "\n".join(lines)) from error
+        raise not_usable(error, "HP_PORTAL_") from error
     if len(settings.secret_key.get_secret_value()) < 32:
         raise ConfigurationError(
             f"HP_PORTAL_SECRET_KEY is missing or shorter than 32 characters. It signs cookies. {_SECRET_KEY_HELP}"

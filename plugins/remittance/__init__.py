@@ -25,6 +25,7 @@ from .codes import staff_views as code_views
 from .downloads import views as download_views
 from .inquiry import inspection_views, payment_views, search_views
 from .intake import commands, matching, proofs, staff_views, uploads
+from .settings import RemittanceSettings
 
 # Imported for what they hang on the blueprints.
 VIEWS = (search_views, payment_views, inspection_views, download_views, staff_views, code_views)
@@ -84,6 +85,7 @@ def portal_application() -> Application:
         ),
         starts_enabled_for=frozenset(Audience),
         starts_given=True,
+        settings=RemittanceSettings,
     )
 
 

@@ -17,6 +17,11 @@ def settings() -> Settings:
     return found
 
 
+def settings_of(key: str) -> Any:
+    """A plugin's settings: what `Application.settings` names, as read and checked at the start. KeyError: it has none."""
+    return current_app.extensions["hp_portal.plugin_settings"][key]
+
+
 def db_session() -> PortalSession:
     """This request's database session, scoped by the gate."""
     database: Database = current_app.extensions["hp_portal.database"]

@@ -10,6 +10,7 @@ from flask import Flask, g
 from jinja2 import FileSystemBytecodeCache
 
 from hp_portal.core.web.formats import show_date, show_datetime, show_money
+from hp_portal.core.web.render import settings_of
 from hp_portal.settings import Settings
 
 MACRO_FILES = ("icons", "attributes", "forms", "page", "data", "tables", "errors", "console")
@@ -25,6 +26,7 @@ def install(app: Flask, settings: Settings, *, version: str) -> None:
         payer=settings.payer,
         portal_version=version,
         portal_settings=settings,
+        settings_of=settings_of,
         t_date=show_date,
         t_datetime=lambda moment: show_datetime(moment, settings.payer.zone),
         t_money=show_money,
