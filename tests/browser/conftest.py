@@ -65,15 +65,9 @@ class _LiveServer:
 
 
 @pytest.fixture
-def live_settings() -> dict[str, Any]:
-    """Settings of the running portal; a test module overrides this fixture for its own."""
-    return {}
-
-
-@pytest.fixture
-def live(databases: Databases, tmp_path: Path, make_app: MakeApp, live_settings: dict[str, Any]) -> Iterator[Live]:
+def live(databases: Databases, tmp_path: Path, make_app: MakeApp) -> Iterator[Live]:
     """The portal on a fresh SQLite database, listening on a free port of 127.0.0.1."""
-    app = make_app(databases.new_sqlite(tmp_path / "portal.sqlite"), **live_settings)
+    app = make_app(databases.new_sqlite(tmp_path / "portal.sqlite"))
     server = _LiveServer(app)
     yield Live(server.url, app, World(app))
     server.stop()

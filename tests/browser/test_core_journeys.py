@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Live, axe, sign_in
+from tests.support.clock import Clock
 from tests.support.identifiers import make_npi
 
 ADD = "/apps/tax-id-npi-access/add"
@@ -95,22 +96,26 @@ def test_keyboard_alone(live: Live, browser_page: Page) -> None:
     expect(page.get_by_role("main")).to_contain_text("signed out")
 
 
-SHORT = {"idle_minutes": 0.15}  # 9 seconds
+def let_pass(minutes: int, page: Page, clock: Clock) -> None:
+    """Minutes go by, in the browser and on the server."""
+    clock.advance(minutes=minutes)
+    page.clock.fast_forward(minutes * 60_000)
 
 
-@pytest.mark.parametrize("live_settings", [SHORT], ids=["short idle time"])
-def test_a_pause_keeps_what_was_typed(live: Live, browser_page: Page) -> None:
+def test_a_pause_keeps_what_was_typed(live: Live, browser_page: Page, clock: Clock) -> None:
     live.world.person("a.clerk")
     page = browser_page
+    page.clock.install()
     sign_in(page, live.url, "a.clerk")
     page.goto(f"{live.url}{ADD}")
     page.get_by_label("NPI", exact=True).fill(make_npi(1))
+    let_pass(13, page, clock)
     expect(page.get_by_text("Are you still there?")).to_be_visible()
     page.get_by_role("button", name="Stay signed in").click()
     expect(page.get_by_text("Are you still there?")).to_be_hidden()
+    let_pass(16, page, clock)
     expect(page.get_by_text("You were signed out")).to_be_visible()
     axe(page)
-    page.wait_for_timeout(1500)
     page.get_by_role("link", name="Sign in", exact=True).click()
     page.get_by_label("User name or e-mail").fill("a.clerk")
     page.get_by_label("Password", exact=True).fill("seven-quiet-harbors-59")
@@ -119,17 +124,17 @@ def test_a_pause_keeps_what_was_typed(live: Live, browser_page: Page) -> None:
     expect(page.get_by_label("NPI", exact=True)).to_have_value(make_npi(1))
 
 
-@pytest.mark.parametrize("live_settings", [SHORT], ids=["short idle time"])
-def test_a_pause_keeps_member_data_on_the_page_alone(live: Live, browser_page: Page) -> None:
+def test_a_pause_keeps_member_data_on_the_page_alone(live: Live, browser_page: Page, clock: Clock) -> None:
     """A TIN is not stored in the browser: one signs in in another tab and continues here."""
     live.world.person("a.clerk")
     page = browser_page
+    page.clock.install()
     sign_in(page, live.url, "a.clerk")
     page.goto(f"{live.url}{ADD}")
     page.get_by_label("Tax ID (TIN)").fill("00-0000001")
+    let_pass(16, page, clock)
     expect(page.get_by_text("You were signed out")).to_be_visible()
     assert "0000001" not in page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}])")
-    page.wait_for_timeout(1500)
     with page.context.expect_page() as opened:
         page.get_by_role("link", name="Sign in in a new tab").click()
     other = opened.value

@@ -11,8 +11,10 @@ from playwright.sync_api import Page, expect
 
 from tests.tools.gallery.__main__ import serve
 
-# Seconds without activity; the warning comes after half of them, the end after 14/15.
-IDLE = 6
+# Seconds without activity; the warning comes two minutes before the end, the end after 14/15 of them. They pass on the
+# browser's own clock, which the tests move.
+IDLE = 900
+WARNING, END = 721_000, 841_000
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +24,13 @@ def gallery() -> Iterator[str]:
 
 
 def test_warning_then_stay_signed_in(gallery: str, browser_page: Page) -> None:
+    browser_page.clock.install()
     browser_page.goto(f"{gallery}/?idle={IDLE}")
     dialog = browser_page.get_by_role("dialog", name="Are you still there?")
+    expect(dialog).to_be_hidden()
+    browser_page.clock.fast_forward(WARNING)
     expect(dialog).to_be_visible()
-    expect(dialog).to_contain_text(re.compile(r"signed out in \d+ seconds?"))
+    expect(dialog).to_contain_text(re.compile(r"signed out in (\d+ seconds|2 minutes)"))
     with browser_page.expect_response("**/sign-in/keep-alive") as answer:
         dialog.get_by_role("button", name="Stay signed in").click()
     assert answer.value.status == 200
@@ -34,12 +39,14 @@ def test_warning_then_stay_signed_in(gallery: str, browser_page: Page) -> None:
 
 def test_what_was_typed_comes_back_after_signing_in(gallery: str, browser_page: Page) -> None:
     page = browser_page
+    page.clock.install()
     page.goto(f"{gallery}/?idle={IDLE}")
     page.get_by_label("Reason").fill("half a sentence")
     page.get_by_label("I have read").check()
     page.get_by_label("Payment method").select_option("CHK")
     page.get_by_label("Password", exact=True).fill("a secret never kept")
     ended = page.get_by_role("dialog", name="You were signed out")
+    page.clock.fast_forward(END)
     expect(ended).to_be_visible()
     expect(ended).to_contain_text("is kept in this tab")
     assert "secret" not in page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
@@ -58,8 +65,10 @@ def test_what_was_typed_comes_back_after_signing_in(gallery: str, browser_page: 
 
 def test_another_person_gets_nothing_of_it(gallery: str, browser_page: Page) -> None:
     page = browser_page
+    page.clock.install()
     page.goto(f"{gallery}/?idle={IDLE}&person=one")
     page.get_by_label("Reason").fill("half a sentence")
+    page.clock.fast_forward(END)
     expect(page.get_by_role("dialog", name="You were signed out")).to_be_visible()
     page.goto(f"{gallery}/?person=two")
     expect(page.get_by_label("Reason")).to_have_value("")
@@ -68,9 +77,11 @@ def test_another_person_gets_nothing_of_it(gallery: str, browser_page: Page) -> 
 
 def test_member_data_stays_on_the_page_and_nowhere_else(gallery: str, browser_page: Page) -> None:
     page = browser_page
+    page.clock.install()
     page.goto(f"{gallery}/?idle={IDLE}")
     page.get_by_label("Patient account").fill("PATIENT-1")
     ended = page.get_by_role("dialog", name="You were signed out")
+    page.clock.fast_forward(END)
     expect(ended).to_be_visible()
     expect(ended.get_by_role("link", name="Sign in", exact=True)).to_be_hidden()
     expect(ended.get_by_role("link", name="Sign in in a new tab")).to_be_visible()
@@ -86,9 +97,11 @@ def test_member_data_stays_on_the_page_and_nowhere_else(gallery: str, browser_pa
 
 def test_the_page_is_not_continued_by_another_person(gallery: str, browser_page: Page) -> None:
     page = browser_page
+    page.clock.install()
     page.goto(f"{gallery}/?idle={IDLE}&person=one")
     page.get_by_label("Patient account").fill("PATIENT-1")
     ended = page.get_by_role("dialog", name="You were signed out")
+    page.clock.fast_forward(END)
     expect(ended).to_be_visible()
     # The gallery's sign-in page says that somebody else is signed in.
     with page.expect_navigation():
@@ -98,15 +111,19 @@ def test_the_page_is_not_continued_by_another_person(gallery: str, browser_page:
 
 def test_typing_and_other_tabs_keep_the_session(gallery: str, new_context: Any) -> None:
     context = new_context()
+    context.clock.install()
     first, second = context.new_page(), context.new_page()
     first.goto(f"{gallery}/?idle={IDLE}")
     second.goto(f"{gallery}/?idle={IDLE}")
-    dialogs = [page.locator("#idle-dialog") for page in (first, second)]
-    for _ in range(5):
-        second.get_by_label("Reason").press_sequentially("word ")
-        second.wait_for_timeout(1500)
-    for dialog in dialogs:
-        expect(dialog).to_be_hidden()
+    for _ in range(3):
+        context.clock.fast_forward(WARNING - 60_000)
+        with second.expect_response("**/sign-in/keep-alive"):
+            second.get_by_label("Reason").press_sequentially("word ")
+    for page in (first, second):
+        expect(page.locator("#idle-dialog")).to_be_hidden()
+    context.clock.fast_forward(WARNING)
+    for page in (first, second):
+        expect(page.locator("#idle-dialog")).to_be_visible()
 
 
 def test_an_htmx_answer_401_keeps_the_page(gallery: str, browser_page: Page) -> None:
