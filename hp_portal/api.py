@@ -45,6 +45,7 @@ from hp_portal.scopes import (
     WholeScope,
     granted_payees,
     scope_organization,
+    select_rows,
 )
 from hp_portal.scopes import whole_for_plugins as whole
 from hp_portal.settings import Payer, Settings
@@ -128,6 +129,7 @@ __all__ = [
     "redirect_to",
     "render_pdf",
     "scope_organization",
+    "select_rows",
     "settings",
     "settings_of",
     "show_date",

@@ -18,6 +18,8 @@ HOT = {"plugins/remittance/x12/body.py: claims", "plugins/remittance/x12/body.py
 
 # Where the scopes cannot reach is said here, file by file, with the reason.
 RAW_SQL = {
+    "hp_portal/scopes.py": "the same criteria on the connection, for statements that were given them before",
+    "hp_portal/core/access/who_is.py": "who it is, asked in a whole scope before anything else, on every request",
     "hp_portal/database.py": "the engine's own statements",
     "hp_portal/core/audit/record.py": "a Core insert: an event for every page must cost little",
     "hp_portal/core/organizations/models.py": "the condition of a partial index",

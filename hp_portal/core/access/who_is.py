@@ -73,15 +73,20 @@ def _words(text: str | None) -> frozenset[str]:
 def find_actor(session: PortalSession, token: str, limits: Limits, terms_version: str) -> Actor | None:
     """The person behind a sign-in's token, or None when it has ended or run out. Needs a whole scope."""
     now = clock.now()
-    row = session.execute(
-        _who_is,
-        {
-            "token_hash": hash_token(token),
-            "idle_since": now - limits.idle,
-            "oldest": now - limits.absolute,
-            "terms_version": terms_version,
-        },
-    ).one_or_none()
+    # Asked of the connection: nothing of the session is needed, and every request pays for it.
+    row = (
+        session.connection()
+        .execute(
+            _who_is,
+            {
+                "token_hash": hash_token(token),
+                "idle_since": now - limits.idle,
+                "oldest": now - limits.absolute,
+                "terms_version": terms_version,
+            },
+        )
+        .one_or_none()
+    )
     if row is None:
         return None
     return Actor(

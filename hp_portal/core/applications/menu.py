@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, current_app, request, url_for
+from flask import Flask, current_app, g, request, url_for
 
 from hp_portal import clock
 from hp_portal.audience import Audience
@@ -104,12 +104,12 @@ def start_settings(session: PortalSession, applications: list[Application]) -> N
 
 
 def install(app: Flask) -> None:
-    """Give every full page its menus."""
+    """Give every full page its menus; a fragment has none."""
 
     @app.context_processor
     def menus() -> dict[str, Any]:
         actor = current_actor()
-        if actor is None:
+        if actor is None or g.get("is_fragment"):
             return {"menu": [], "staff_menu": [], "session_limits": None}
         return {
             "menu": [] if actor.is_staff or not actor.terms_accepted else applications_menu(actor),

@@ -38,7 +38,7 @@ def record(session: PortalSession, event: str, *, reason: str = "", who: Who | N
     if fields.keys() != set(spec.fields):
         raise UndeclaredEvent(f"{event} has fields {sorted(spec.fields)}, not {sorted(fields)}")
     who = who or get_who(session)
-    session.execute(
+    session.connection().execute(
         _insert,
         {
             "at": clock.now(),

@@ -35,11 +35,9 @@ def wants_fragment() -> bool:
 
 def page(template: str, fragment: str | None = None, *, status: int = 200, **context: Any) -> Response:
     """Render a page, or only its block `fragment` when htmx asks for a part."""
-    if fragment and wants_fragment():
-        g.is_fragment = True
-        body = render_block(template, fragment, **context)
-    else:
-        body = render_template(template, **context)
+    part = fragment if wants_fragment() else None
+    g.is_fragment = part is not None
+    body = render_block(template, part, **context) if part else render_template(template, **context)
     response = make_response(body, status)
     response.vary.update(("HX-Request", "HX-Request-Type"))
     return response

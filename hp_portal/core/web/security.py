@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from flask import Flask, Response, g, request
+from flask.sessions import SecureCookieSessionInterface
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hp_portal.settings import Settings
@@ -22,6 +24,18 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 
+class CookieSessions(SecureCookieSessionInterface):
+    """Flask's sessions in a signed cookie, with one signer for all requests instead of one for each."""
+
+    def __init__(self) -> None:
+        self._signer: URLSafeTimedSerializer | None = None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        if self._signer is None:
+            self._signer = super().get_signing_serializer(app)
+        return self._signer
+
+
 def install(app: Flask, settings: Settings) -> None:
     """Set cookies' flags, trust the configured proxies, add headers."""
     app.config.update(
@@ -36,6 +50,7 @@ def install(app: Flask, settings: Settings) -> None:
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=settings.https,
     )
+    app.session_interface = CookieSessions()
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from hp_portal.api import Listing, Payee, PortalSession, is_postgresql
+from hp_portal.api import Listing, Payee, PortalSession, is_postgresql, select_rows
 
 from ..keys import name_key, number_key
 from ..models import Claim, Payment
@@ -84,21 +85,22 @@ def newest_payments(session: PortalSession, today: dt.date) -> list[AnyRow]:
 
 def find_payments(session: PortalSession, criteria: PaymentCriteria, sort: str, number: int) -> Listing[AnyRow]:
     """One page of the payments that fit; `number` is the page, `sort` one of `SORTS`, with `-` for descending."""
-    where = _conditions(criteria)
     if criteria.only_number:
         values = {"number_key": criteria.number.key, "wanted_rows": PAGE, "offset_rows": (number - 1) * PAGE}
-        rows = list(session.execute(_by_number[sort], values).all())
+        rows = list(select_rows(session, _by_number[sort], values).all())
     else:
-        statement = _rows.where(*where).order_by(*_order(sort)).limit(PAGE).offset((number - 1) * PAGE)
+        statement = _rows.where(*_conditions(criteria)).order_by(*_order(sort)).limit(PAGE).offset((number - 1) * PAGE)
         rows = list(session.execute(statement).all())
-    return Listing(rows, number, PAGE, _total(session, rows, number, where))
+    return Listing(rows, number, PAGE, _total(session, rows, number, lambda: _conditions(criteria)))
 
 
-def _total(session: PortalSession, rows: list[AnyRow], number: int, where: list[sa.ColumnElement[bool]]) -> int:
+def _total(
+    session: PortalSession, rows: list[AnyRow], number: int, where: Callable[[], list[sa.ColumnElement[bool]]]
+) -> int:
     """How many there are; counted only where the page does not tell."""
     if 0 < len(rows) < PAGE or (number == 1 and not rows):
         return (number - 1) * PAGE + len(rows)
-    return session.scalar(sa.select(sa.func.count(Payment.id)).where(*where)) or 0
+    return session.scalar(sa.select(sa.func.count(Payment.id)).where(*where())) or 0
 
 
 def _conditions(criteria: PaymentCriteria) -> list[sa.ColumnElement[bool]]:
@@ -132,7 +134,7 @@ def find_claims(session: PortalSession, criteria: ClaimCriteria, sort: str, numb
         PaymentWithClaims(row, claims[row.id][:CLAIMS_SHOWN], max(0, len(claims[row.id]) - CLAIMS_SHOWN))
         for row in rows
     ]
-    return Listing(found, number, PAGE, _total(session, rows, number, where))
+    return Listing(found, number, PAGE, _total(session, rows, number, lambda: where))
 
 
 def _claims_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from flask import Response, request, url_for
 from flask.typing import ResponseReturnValue
@@ -170,7 +171,8 @@ def _url(values: Mapping[str, str], sort: str, number: int = 1) -> str:
         changed["sort"] = sort
     if number > 1:
         changed["page"] = number
-    return url_for("remittance.index", **changed)
+    # Put together here: url_for would look for the route once more for every link of the table's head.
+    return f"{url_for('remittance.index')}?{urlencode(changed)}"
 
 
 def _listing(found: Listing[Row], address: Callable[[int], str]) -> Listing[Row]:
