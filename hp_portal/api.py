@@ -8,6 +8,8 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import can, current_actor, the_actor
 from hp_portal.core.audit.record import Who, record
 from hp_portal.core.documents.rendering import DocumentError, render_pdf
+from hp_portal.core.documents.sheets import CSV_TYPE, XLSX_TYPE, Sheet, amount, csv_file, quantity, safe_text, xlsx_file
+from hp_portal.core.documents.sheets import Value as SheetValue
 from hp_portal.core.identifiers.numbers import BadIdentifier, mask_tin, parse_npi, parse_tin
 from hp_portal.core.identifiers.sealed import OptionalTin, SealedTin, masked_tin, tin_values
 from hp_portal.core.identity.actor import Actor
@@ -18,6 +20,7 @@ from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.finding import find_payee, find_payees, is_payee
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.web.attachments import attachment, file_name_part
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, ParsedField, TinField, later_than
 from hp_portal.core.web.formats import parse_money, plain_money, show_date, show_datetime, show_money
 from hp_portal.core.web.listing import Column, Listing, Order, PastTheEnd, Sorting, page_number, page_of
@@ -51,6 +54,8 @@ from hp_portal.scopes import whole_for_plugins as whole
 from hp_portal.settings import Payer, Settings
 
 __all__ = [
+    "CSV_TYPE",
+    "XLSX_TYPE",
     "Actor",
     "AmountField",
     "Application",
@@ -90,6 +95,8 @@ __all__ = [
     "SealedTin",
     "Settings",
     "Shared",
+    "Sheet",
+    "SheetValue",
     "Sorting",
     "StaffLink",
     "TinField",
@@ -98,11 +105,15 @@ __all__ = [
     "WholeScope",
     "access",
     "after_post",
+    "amount",
+    "attachment",
     "can",
     "check_attempts",
     "count_failure",
+    "csv_file",
     "current_actor",
     "db_session",
+    "file_name_part",
     "find_kept",
     "find_payee",
     "find_payees",
@@ -125,9 +136,11 @@ __all__ = [
     "parse_npi",
     "parse_tin",
     "plain_money",
+    "quantity",
     "record",
     "redirect_to",
     "render_pdf",
+    "safe_text",
     "scope_organization",
     "select_rows",
     "settings",
@@ -141,4 +154,5 @@ __all__ = [
     "too_many",
     "wants_fragment",
     "whole",
+    "xlsx_file",
 ]

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 from wtforms import Form
@@ -117,18 +117,21 @@ def test_tax_ids_stay_out_of_the_browser_s_storage_and_autocompletion() -> None:
     assert 'inputmode="numeric"' in str(typed().npi())
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**14 - 1))
 def test_amounts_survive_being_shown_and_read(cents: int) -> None:
     assert parse_money(plain_money(cents)) == cents
     assert parse_money(f"${cents // 100:,}.{cents % 100:02d}") == cents
 
 
+@settings(deadline=None)
 @given(st.dates(dt.date(1900, 1, 1), dt.date(2999, 12, 31)))
 def test_days_survive_being_shown_and_read(day: dt.date) -> None:
     field = typed(begins=f"{day.month}/{day.day}/{day.year:04}").begins
     assert (field.data, field.show(field.data)) == (day, day.isoformat())
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_no_text_breaks_a_field(text: str) -> None:
     form = typed(begins=text, least=text, tin=text, npi=text)
@@ -137,6 +140,7 @@ def test_no_text_breaks_a_field(text: str) -> None:
         assert form[name].data is None or not form[name].errors
 
 
+@settings(deadline=None)
 @given(st.integers(0, 9_999))
 def test_every_right_npi_is_taken(number: int) -> None:
     form = typed(npi=make_npi(number))

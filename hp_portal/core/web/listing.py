@@ -19,6 +19,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
+from urllib.parse import urlencode
 
 import sqlalchemy as sa
 from flask import url_for
@@ -178,7 +179,13 @@ class Listing(Generic[Row]):
         `_anchor` works as for `url_for`. Needs a request.
         """
         kept = {name: value for name, value in values.items() if value not in (None, "")}
-        return dataclasses.replace(self, address=lambda **changed: url_for(endpoint, **kept, **changed))
+        base, anchor, fragment = url_for(endpoint, **kept).partition("#")
+        joint = "&" if "?" in base else "?"
+
+        def address(**changed: Any) -> str:
+            return f"{base}{joint}{urlencode(changed)}{anchor}{fragment}" if changed else f"{base}{anchor}{fragment}"
+
+        return dataclasses.replace(self, address=address)
 
     def url_for_page(self, number: int) -> str:
         """The address of a page of the list as it is sorted now."""

@@ -1,22 +1,16 @@
 """A payment as CSV: a row for each service line, each claim without lines and each provider adjustment.
 
-RFC 4180, UTF-8 with a byte order mark so that Excel reads names right. The columns are documented in docs/documents.md;
-add new ones at the end. Amounts are decimals with a point and two digits, dates are ISO 8601.
+The columns are documented in docs/documents.md; add new ones at the end.
 """
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
-import io
 from collections.abc import Iterator
-from decimal import Decimal
+
+from hp_portal.api import SheetValue, amount, csv_file, quantity
 
 from ..models import Adjustment, Claim, Line, Payment, ProviderAdjustment
-from .amounts import NUMBER, decimal, quantity
 from .collect import ClaimParts, Remittance
-
-Value = str | int | Decimal | dt.date | None
 
 PAYMENT_COLUMNS = ("record", "payment_number", "payment_method", "payment_date", "payment_amount", "payer_name",
                    "payee_name", "payee_npi")  # fmt: skip
@@ -35,34 +29,13 @@ PROVIDER_ADJUSTMENT_COLUMNS = (
 )  # fmt: skip
 COLUMNS = PAYMENT_COLUMNS + CLAIM_COLUMNS + LINE_COLUMNS + PROVIDER_ADJUSTMENT_COLUMNS
 
-# Spreadsheets take a cell that starts with one of these for a formula; some also the full-width forms, and some drop
-# blanks before them.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-
-
-def safe(text: str) -> str:
-    """Text that no spreadsheet takes for a formula: an apostrophe goes before it. A negative number stays a number.
-
-    OWASP, CSV injection.
-    """
-    if NUMBER.fullmatch(text):
-        return text
-    if text.startswith(_FORMULA_STARTS) or text.lstrip().startswith(_FORMULA_STARTS):
-        return "'" + text
-    return text
-
 
 def payment_csv(remittance: Remittance) -> bytes:
     """The whole payment. A payment whose lines, claims and provider adjustments are none has a header row alone."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for row in _rows(remittance):
-        writer.writerow([safe(value) if isinstance(value, str) else value for value in row])
-    return out.getvalue().encode("utf-8-sig", errors="replace")
+    return csv_file(COLUMNS, _rows(remittance))
 
 
-def _rows(remittance: Remittance) -> Iterator[tuple[Value, ...]]:
+def _rows(remittance: Remittance) -> Iterator[tuple[SheetValue, ...]]:
     no_claim, no_line = (None,) * len(CLAIM_COLUMNS), (None,) * len(LINE_COLUMNS)
     no_provider_adjustment = (None,) * len(PROVIDER_ADJUSTMENT_COLUMNS)
     payment = _payment(remittance.payment)
@@ -76,19 +49,19 @@ def _rows(remittance: Remittance) -> Iterator[tuple[Value, ...]]:
         yield ("provider_adjustment", *payment, *no_claim, *no_line, *_provider_adjustment(adjustment))
 
 
-def _payment(payment: Payment) -> tuple[Value, ...]:
+def _payment(payment: Payment) -> tuple[SheetValue, ...]:
     return (
         payment.trace_number,
         payment.method,
         payment.effective_on,
-        decimal(payment.amount),
+        amount(payment.amount),
         payment.payer_name,
         payment.payee_name,
         payment.payee_npi,
     )
 
 
-def _claim(parts: ClaimParts) -> tuple[Value, ...]:
+def _claim(parts: ClaimParts) -> tuple[SheetValue, ...]:
     claim: Claim = parts.claim
     return (
         claim.claim,
@@ -102,16 +75,16 @@ def _claim(parts: ClaimParts) -> tuple[Value, ...]:
         claim.rendering_npi,
         claim.service_from,
         claim.service_to,
-        decimal(claim.charged),
-        decimal(claim.adjusted),
-        decimal(claim.patient_responsibility),
-        decimal(claim.paid),
+        amount(claim.charged),
+        amount(claim.adjusted),
+        amount(claim.patient_responsibility),
+        amount(claim.paid),
         _adjustments(parts.adjustments_at(None)),
         claim.remarks,
     )
 
 
-def _line(line: Line, adjustments: list[Adjustment]) -> tuple[Value, ...]:
+def _line(line: Line, adjustments: list[Adjustment]) -> tuple[SheetValue, ...]:
     return (
         line.line,
         line.service_from,
@@ -120,10 +93,10 @@ def _line(line: Line, adjustments: list[Adjustment]) -> tuple[Value, ...]:
         line.modifiers,
         line.revenue_code,
         quantity(line.units),
-        decimal(line.charged),
-        decimal(line.allowed),
-        decimal(line.adjusted),
-        decimal(line.paid),
+        amount(line.charged),
+        amount(line.allowed),
+        amount(line.adjusted),
+        amount(line.paid),
         _adjustments(adjustments),
         line.remarks,
         line.control_number,
@@ -133,18 +106,18 @@ def _line(line: Line, adjustments: list[Adjustment]) -> tuple[Value, ...]:
 def _adjustments(adjustments: list[Adjustment]) -> str:
     """`CO-45 20.00; PR-1 5.00`."""
     return "; ".join(
-        f"{adjustment.group or ''}-{adjustment.reason or ''} {decimal(adjustment.amount) or 0:.2f}"
+        f"{adjustment.group or ''}-{adjustment.reason or ''} {amount(adjustment.amount) or 0:.2f}"
         if adjustment.amount is not None
         else f"{adjustment.group or ''}-{adjustment.reason or ''}"
         for adjustment in adjustments
     )
 
 
-def _provider_adjustment(adjustment: ProviderAdjustment) -> tuple[Value, ...]:
+def _provider_adjustment(adjustment: ProviderAdjustment) -> tuple[SheetValue, ...]:
     return (
         adjustment.reason,
         adjustment.reference,
         adjustment.provider_id,
         adjustment.fiscal_period_ends_on,
-        decimal(adjustment.amount),
+        amount(adjustment.amount),
     )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from flask import Response, abort, request
 from flask.typing import ResponseReturnValue
 
-from hp_portal.api import access, db_session, record, settings
+from hp_portal.api import CSV_TYPE, XLSX_TYPE, access, attachment, db_session, file_name_part, record, settings
 
 from ..blueprint import DOWNLOAD, blueprint
 from ..codes.glossary import Meanings, codes_of, look_up
@@ -22,8 +20,8 @@ from .xlsx import payment_xlsx as make_xlsx
 
 _CONTENT_TYPES = {
     "pdf": "application/pdf",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "csv": "text/csv; charset=utf-8",
+    "xlsx": XLSX_TYPE,
+    "csv": CSV_TYPE,
     "835": "application/edi-x12",
 }
 
@@ -96,12 +94,4 @@ def _hand_over(payment: Payment, kind: str, body: bytes, *, claim: int | None = 
         name = f"remittance-{number}-claim-{claim}.{kind}"
         record(session, "remittance.claim.downloaded", reason=_reason(), payment=payment.id, claim=claim, format=kind)
     session.commit()
-    response = Response(body, content_type=_CONTENT_TYPES[kind])
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def file_name_part(text: str) -> str:
-    """What every file system takes of a number: letters, digits, dashes; at most 60 of them."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:60]
+    return attachment(body, name, _CONTENT_TYPES[kind])

@@ -9,9 +9,9 @@ import oxedi
 import pytest
 import sqlalchemy as sa
 
+from hp_portal.api import file_name_part
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal_plugins.remittance.downloads.reasons import REASONS
-from hp_portal_plugins.remittance.downloads.views import file_name_part
 from hp_portal_plugins.remittance.x12.reader import read
 from hp_portal_plugins.remittance.x12.records import Transaction
 from tests.plugins.remittance.downloads_world import usual_payment
