@@ -36,6 +36,7 @@ from hp_portal.hookspecs import (
     Permission,
     PortalEvent,
     StaffLink,
+    StaffQueue,
     hookimpl,
 )
 from hp_portal.scopes import (
@@ -99,6 +100,7 @@ __all__ = [
     "SheetValue",
     "Sorting",
     "StaffLink",
+    "StaffQueue",
     "TinField",
     "TooManyAttempts",
     "Who",

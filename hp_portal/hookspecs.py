@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pluggy
@@ -44,6 +44,24 @@ class StaffLink:
 
 
 @dataclass(frozen=True)
+class StaffQueue:
+    """Work that waits for the payer's staff, or a warning: on the console's first page with its number, while there is any.
+
+    `count` gives the number, with one cheap statement in a whole scope; `one` and `many` are the words after it, such as
+    `import has failed`, `imports have failed`. `endpoint`, with `arguments` in its address, is where one does something
+    about it. `tone`: how urgent it is.
+    """
+
+    one: str
+    many: str
+    endpoint: str
+    permission: str
+    count: Callable[[PortalSession], int]
+    tone: Literal["info", "warn", "bad"] = "info"
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Application:
     """An item of the Applications menu.
 
@@ -65,6 +83,7 @@ class Application:
     permissions: tuple[Permission, ...] = ()
     staff_permissions: tuple[Permission, ...] = ()
     staff_links: tuple[StaffLink, ...] = ()
+    staff_queues: tuple[StaffQueue, ...] = ()
     audit_events: tuple[EventSpec, ...] = ()
     starts_enabled_for: frozenset[Audience] = frozenset()
     starts_given: bool = False

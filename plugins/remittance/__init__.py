@@ -25,6 +25,7 @@ from .codes import staff_views as code_views
 from .downloads import views as download_views
 from .inquiry import inspection_views, payment_views, search_views
 from .intake import commands, matching, proofs, staff_views, uploads
+from .intake.queues import QUEUES
 from .settings import RemittanceSettings
 
 # Imported for what they hang on the blueprints.
@@ -59,6 +60,7 @@ def portal_application() -> Application:
             StaffLink("Open a reported payment", "remittance_staff.inspect", INSPECT),
             StaffLink("Code lists", "remittance_staff.codes", MANAGE_CODES),
         ),
+        staff_queues=QUEUES,
         permissions=(
             Permission(READ, "See payments and their claims"),
             Permission(DOWNLOAD, "Download payments"),

@@ -115,7 +115,8 @@ def test_an_application_taken_away_is_gone_with_the_next_request_of_every_worker
 def test_staff_have_the_console_and_no_applications(world: World) -> None:
     world.staff("a.staff", permissions=["staff:console:open", "staff:plugins:read"])
     client = world.sign_in("a.staff")
-    home = client.get("/")
+    assert client.get("/").location == "/staff/"
+    home = client.get("/staff/")
     assert offered(client) == nav(client) == []
     assert 'href="/staff/plugins"' in home.text
     assert 'href="/staff/activity"' not in home.text

@@ -17,6 +17,7 @@ from hp_portal.api import (
     PortalEvent,
     PortalSession,
     StaffLink,
+    StaffQueue,
     hookimpl,
 )
 
@@ -40,6 +41,7 @@ def portal_application() -> Application:
         permissions=(Permission("sample:note:read", "Read and write notes"),),
         staff_permissions=(Permission("sample:note:count", "Count notes"),),
         staff_links=(StaffLink("Sample notes", "sample_staff.count", "sample:note:count", "How many there are"),),
+        staff_queues=(StaffQueue("note", "notes", "sample_staff.count", "sample:note:count", notes.count_notes),),
         audit_events=(EventSpec("sample.note.written", "Wrote a note", ("note",)),),
         starts_enabled_for=frozenset({Audience.PHYSICIAN}),
     )

@@ -44,6 +44,11 @@ def list_notes(session: PortalSession, order: Order) -> Listing[Note]:
     return page_of(session, sa.select(Note), order)
 
 
+def count_notes(session: PortalSession) -> int:
+    """How many notes there are, for the staff's first page."""
+    return session.scalar(sa.select(sa.func.count(Note.id))) or 0
+
+
 def find_note(session: PortalSession, note_id: int) -> Note | None:
     """A note, or None when there is none that one may see."""
     return session.get(Note, note_id)

@@ -101,7 +101,11 @@ def _check_routes(app: Flask, known: set[tuple[str, str]], prefixes: list[tuple[
 def _check_links(app: Flask, application: Application, name: str) -> None:
     """What menus point at must exist: a broken link would break the menu of every application."""
     blueprint, staff = application.blueprint.name, f"{application.key}_staff"
-    links = [(application.index, blueprint), *((link.endpoint, staff) for link in application.staff_links)]
+    links = [
+        (application.index, blueprint),
+        *((link.endpoint, staff) for link in application.staff_links),
+        *((queue.endpoint, staff) for queue in application.staff_queues),
+    ]
     for endpoint, owner in links:
         routes = list(app.url_map.iter_rules(endpoint)) if endpoint in app.view_functions else []
         if not endpoint.startswith(f"{owner}.") or not any("GET" in (route.methods or ()) for route in routes):

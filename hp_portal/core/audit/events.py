@@ -28,6 +28,7 @@ CORE_EVENTS = (
     EventSpec("staff.people.searched", "Searched organizations and people", ("query", "found")),
     EventSpec("staff.organization.viewed", "Viewed an organization", ("organization",)),
     EventSpec("staff.organization.listed", "Listed organizations", ("filters", "found")),
+    EventSpec("staff.person.locked-listed", "Listed people who are locked out", ("found",)),
     EventSpec("staff.payee.viewed", "Viewed a payee", ("payee",)),
     EventSpec("staff.person.viewed", "Viewed a person", ("person",)),
     EventSpec("staff.activity.searched", "Searched activity", ("filters", "found")),

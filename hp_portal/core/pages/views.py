@@ -10,11 +10,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from hp_portal import migrations
 from hp_portal.audience import Audience
 from hp_portal.core.access import rules as access
-from hp_portal.core.access.enforce import current_actor
+from hp_portal.core.access.enforce import can, current_actor
 from hp_portal.core.account.forms import SignInForm
 from hp_portal.core.account.views import how_ended
 from hp_portal.core.applications.blank import delegate_names, why_blank
-from hp_portal.core.applications.menu import applications_menu, plugins, staff_menu
+from hp_portal.core.applications.menu import applications_menu, plugins
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.pages.help_topics import find_topic, topics
 from hp_portal.core.web.render import db_session, page, redirect_to
@@ -33,7 +33,9 @@ def home() -> ResponseReturnValue:
     if not actor.terms_accepted:
         return redirect_to(url_for("account.terms"))
     if actor.is_staff:
-        return page("staff/console.html", links=staff_menu())
+        if can("staff:console:open"):
+            return redirect_to(url_for("staff.console"))
+        return page("staff/console.html", links=[], waiting=[])
     if menu := applications_menu(actor):
         return page("pages/home.html", actor=actor, applications=menu)
     return _blank_home(actor)

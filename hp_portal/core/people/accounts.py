@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.applications.giving import give_starting_applications
+from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import record
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person, SignIn
@@ -105,6 +106,22 @@ def locked_for(session: PortalSession, settings: Settings, person_ids: Iterable[
     subjects = {f"person:{person_id}": person_id for person_id in person_ids}
     waits = attempts.waits(session, "sign-in", subjects, limit=settings.attempts_per_account, window=window)
     return {subjects[subject]: wait for subject, wait in waits.items()}
+
+
+def locked_people(session: PortalSession, settings: Settings) -> dict[int, dt.timedelta]:
+    """Everybody of an organization whose sign-in is paused at present, and for how long."""
+    since = clock.now() - dt.timedelta(minutes=settings.attempts_window_minutes)
+    # The counts are kept under keyed hashes; the record says whose tries they may be.
+    tried = session.scalars(
+        sa.select(AuditEvent.person_id)
+        .where(
+            AuditEvent.event == "identity.sign-in.failed",
+            AuditEvent.at > since,
+            AuditEvent.organization_id.is_not(None),
+        )
+        .distinct()
+    )
+    return locked_for(session, settings, [person_id for person_id in tried if person_id is not None])
 
 
 def unlock(session: PortalSession, person: Person) -> None:

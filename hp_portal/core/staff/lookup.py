@@ -16,7 +16,7 @@ from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
-from hp_portal.core.people.accounts import locked_for
+from hp_portal.core.people.accounts import locked_for, locked_people
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
 
@@ -219,6 +219,30 @@ def view_person(session: PortalSession, settings: Settings, person: Person) -> P
     record(session, "staff.person.viewed", person=person.id)
     locked = locked_for(session, settings, [person.id]).get(person.id)
     return PersonPage(person, organization.name, last, locked)
+
+
+@dataclass(frozen=True)
+class LockedPerson:
+    """Somebody whose sign-in is paused, and for how long."""
+
+    id: int
+    name: str
+    organization: str
+    wait: dt.timedelta
+
+
+def list_locked(session: PortalSession, settings: Settings) -> list[LockedPerson]:
+    """Everybody of an organization whose sign-in is paused at present, by name, recorded."""
+    waits = locked_people(session, settings)
+    rows = session.execute(
+        sa.select(Person.id, Person.name, Organization.name)
+        .join(Organization, Organization.id == Person.organization_id)
+        .where(Person.id.in_(waits))
+        .order_by(Person.name, Person.id)
+    )
+    found = [LockedPerson(person_id, name, organization, waits[person_id]) for person_id, name, organization in rows]
+    record(session, "staff.person.locked-listed", found=len(found))
+    return found
 
 
 @dataclass(frozen=True)

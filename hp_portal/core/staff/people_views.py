@@ -34,6 +34,15 @@ def people_one(person_id: int) -> ResponseReturnValue:
     return _person_page(_member(person_id), ReasonForm(formdata=None), 200)
 
 
+@blueprint.get("/people/locked")
+@access.staff("staff:people:unlock")
+def people_locked() -> ResponseReturnValue:
+    db = db_session()
+    rows = lookup.list_locked(db, settings())
+    db.commit()
+    return page("staff/locked.html", rows=rows)
+
+
 def _person_page(person: Person, form: ReasonForm, status: int) -> Response:
     db = db_session()
     found = lookup.view_person(db, settings(), person)

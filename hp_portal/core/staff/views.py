@@ -26,6 +26,7 @@ from hp_portal.core.staff import people_views as people_views
 from hp_portal.core.staff.blueprint import blueprint as blueprint
 from hp_portal.core.staff.forms import ActivityForm, LookupForm
 from hp_portal.core.staff.giving_views import application_or_404, wanted_or_400
+from hp_portal.core.staff.queues import waiting
 from hp_portal.core.web.listing import page_number
 from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings
 
@@ -33,7 +34,7 @@ from hp_portal.core.web.render import after_post, db_session, page, redirect_to,
 @blueprint.get("/")
 @access.staff("staff:console:open")
 def console() -> ResponseReturnValue:
-    return page("staff/console.html", links=staff_menu())
+    return page("staff/console.html", links=staff_menu(), waiting=waiting(db_session()))
 
 
 @blueprint.get("/applications")

@@ -1,0 +1,106 @@
+"""What waits for staff and what they are warned of: the core's own, and what every plugin brings. Needs a whole scope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from flask import url_for
+
+from hp_portal.core.access.enforce import can
+from hp_portal.core.applications.menu import plugins
+from hp_portal.core.jobs.failures import failures
+from hp_portal.core.organizations.models import Organization
+from hp_portal.core.people.accounts import locked_people
+from hp_portal.core.web.render import settings
+from hp_portal.database import PortalSession, is_postgresql
+from hp_portal.hookspecs import StaffQueue
+from hp_portal.plugins import confined
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A queue that is not empty: how many, in words, where to go, and how urgent it is (info, warn, bad)."""
+
+    count: int
+    words: str
+    url: str
+    tone: str
+
+
+def _failing_plugins(session: PortalSession) -> int:
+    not_loaded = {name for name, state in plugins().states.items() if not state.loaded}
+    return len(not_loaded | {row.plugin for row in failures(session)})
+
+
+def _not_validated(session: PortalSession) -> int:
+    waiting = sa.select(sa.func.count(Organization.id)).where(Organization.validated_at.is_(None))
+    return session.scalar(waiting) or 0
+
+
+def _locked(session: PortalSession) -> int:
+    return len(locked_people(session, settings()))
+
+
+CORE_QUEUES = (
+    StaffQueue(
+        "plugin does not work", "plugins do not work", "staff.plugins", "staff:plugins:read", _failing_plugins, "bad"
+    ),
+    StaffQueue(
+        "person is locked out", "people are locked out", "staff.people_locked", "staff:people:unlock", _locked, "warn"
+    ),
+    StaffQueue(
+        "organization is not validated",
+        "organizations are not validated",
+        "staff.organizations_all",
+        "staff:organizations:list",
+        _not_validated,
+        arguments={"account": "waiting"},
+    ),
+)
+
+
+def _queues() -> Iterator[tuple[str, StaffQueue]]:
+    """Every queue with the name of its plugin, empty for the core's."""
+    for queue in CORE_QUEUES:
+        yield "", queue
+    for name, state in plugins().states.items():
+        if state.loaded and state.application:
+            for queue in state.application.staff_queues:
+                yield name, queue
+
+
+def waiting(session: PortalSession) -> list[Waiting]:
+    """The queues that this member of staff may work on and that are not empty, the most urgent first.
+
+    One that cannot be counted is its plugin's failure, and left out.
+    """
+    found = []
+    for name, queue in _queues():
+        if can(queue.permission) and (count := _count(session, name, queue)):
+            words = f"{count:,} {queue.one if count == 1 else queue.many}"
+            found.append(Waiting(count, words, url_for(queue.endpoint, **dict[str, Any](queue.arguments)), queue.tone))
+    urgency = {"bad": 0, "warn": 1, "info": 2}
+    return sorted(found, key=lambda one: urgency[one.tone])
+
+
+def _count(session: PortalSession, name: str, queue: StaffQueue) -> int:
+    # A statement that fails ends the transaction on PostgreSQL; on SQLite a savepoint would lock the database for writing.
+    savepoint: AbstractContextManager[object] = session.begin_nested() if is_postgresql(session) else nullcontext()
+    place = f"staff_queues: {queue.many}"
+    try:
+        with confined(), savepoint:
+            count = queue.count(session)
+            if not isinstance(count, int):
+                raise TypeError(f"counted {type(count).__name__} instead of a number")
+    except Exception as error:
+        if not name:
+            raise
+        plugins().failed(name, place, error)
+        return 0
+    if name:
+        plugins().succeeded(name, place)
+    return count

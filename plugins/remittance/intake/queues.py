@@ -1,0 +1,40 @@
+"""What waits for staff about remittances: imports that failed or wait, payees that are not on record."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from hp_portal.api import PortalSession, StaffQueue, now
+
+from ..blueprint import READ_IMPORTS
+from ..models import Payment, Upload
+from .uploads import ACTIVE, FAILED, FAILED_SHOWN
+
+
+def _failed(session: PortalSession) -> int:
+    lately = Upload.uploaded_at > now() - FAILED_SHOWN
+    return session.scalar(sa.select(sa.func.count()).where(Upload.state == FAILED, lately)) or 0
+
+
+def _waiting(session: PortalSession) -> int:
+    return session.scalar(sa.select(sa.func.count()).where(Upload.state.in_(ACTIVE))) or 0
+
+
+def _not_on_record(session: PortalSession) -> int:
+    payees = sa.select(Payment.payee_tin_hash, Payment.payee_npi).where(Payment.payee_id.is_(None)).distinct()
+    return session.scalar(sa.select(sa.func.count()).select_from(payees.subquery())) or 0
+
+
+_IMPORTS = "remittance_staff.imports"
+QUEUES = (
+    StaffQueue("import has failed", "imports have failed", _IMPORTS, READ_IMPORTS, _failed, "bad"),
+    StaffQueue("file waits to be imported", "files wait to be imported", _IMPORTS, READ_IMPORTS, _waiting),
+    StaffQueue(
+        "payee is paid but not on record",
+        "payees are paid but not on record",
+        "remittance_staff.payees_not_on_record",
+        READ_IMPORTS,
+        _not_on_record,
+        "warn",
+    ),
+)
