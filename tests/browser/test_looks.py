@@ -220,3 +220,15 @@ def test_signing_out_signs_the_other_tabs_out_on_screen(live: Live, office: Offi
     expect(second.get_by_role("main")).to_contain_text("You are signed out.")
     asleep.evaluate("dispatchEvent(new Event('pageshow'))")
     asleep.wait_for_url("**/sign-in?ended=signed-out")
+
+
+def test_on_paper_tables_are_tables_and_nothing_is_left_to_press(gallery: str, browser_page: Page) -> None:
+    page = browser_page
+    page.goto(gallery)
+    page.set_viewport_size({"width": 700, "height": 900})
+    assert page.locator("#claims").evaluate("node => getComputedStyle(node).display") == "block"
+    page.emulate_media(media="print")
+    assert page.locator("#claims").evaluate("node => getComputedStyle(node).display") == "table"
+    for selector in (".tools", ".site-nav", ".theme", ".pager ul", ".search-bar", ".skip", ".tabs"):
+        expect(page.locator(selector).first).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hp_portal.core.documents import rendering
+from hp_portal.core.documents.looks import ACCENTS, look_of
 from hp_portal.core.documents.rendering import DocumentError, render_pdf
+from hp_portal.settings import Payer
 from tests.support.pdf import TaggedPdf
 
 SAMPLE = """
@@ -132,3 +135,22 @@ def test_the_typesetter_is_told_no_settings(template: Path, monkeypatch: pytest.
     render(template)
     assert given_environments
     assert not any(name.startswith("HP_PORTAL_") for name in given_environments[0])
+
+
+def test_the_payer_stands_at_the_head_of_every_page_in_its_accent(template: Path) -> None:
+    payer = Payer(name="Sample Health Plan", phone="555-0100", email="help@plan.example", accent="plum")
+    assert look_of(payer) == {
+        "payer": "Sample Health Plan",
+        "contact": "555-0100 · help@plan.example",
+        "hue": "345",
+        "chroma": "0.13",
+    }
+    plain, headed = render(template), render(template, payer=payer)
+    assert headed.text == plain.text, "the head is furniture: not read out on every page"
+    assert len(headed.file.pages[0].Contents.read_bytes()) > len(plain.file.pages[0].Contents.read_bytes())
+
+
+def test_accents_on_paper_are_those_of_the_screen() -> None:
+    css = (Path(rendering.__file__).parents[2] / "static" / "portal.css").read_text(encoding="utf-8")
+    found = re.findall(r'\[data-accent="(\w+)"\] { --hue: (\d+); --chroma: ([\d.]+); }', css)
+    assert {name: (int(hue), float(chroma)) for name, hue, chroma in found} == ACCENTS

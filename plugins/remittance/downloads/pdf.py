@@ -62,7 +62,7 @@ def _render(heading: str, remittance: Remittance, meanings: Meanings, payer: Pay
         "glossary": _glossary(meanings),
         **parts,
     }
-    return render_pdf(_TEMPLATE, data, title=heading, author=remittance.payment.payer_name or payer.name)
+    return render_pdf(_TEMPLATE, data, title=heading, author=remittance.payment.payer_name or payer.name, payer=payer)
 
 
 def _pairs(*pairs: tuple[str, str | None]) -> list[tuple[str, str]]:
