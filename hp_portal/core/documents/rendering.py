@@ -36,7 +36,8 @@ def render_pdf(
     """Typeset a template with data of JSON's types, its `data` there.
 
     The document's title, author and language are metadata; the title also stands in every page's footer, with the page's
-    number and their count. `payer` stands at the head of every page, and gives the document its accent. The template may read files of its own folder and use the functions of prelude.typ.
+    number and their count. `payer` stands at the head of every page, and gives the document its accent. The template may
+    read files of its own folder and use the functions of prelude.typ.
     Typesetting runs in a process of its own: typst keeps what it has typeset in memory for a while, and a large document
     would hold up this process's other requests. That process gets none of the portal's settings.
     Raises DocumentError when the template fails or takes longer than two minutes.
