@@ -22,7 +22,7 @@ from hp_portal.core.payees.finding import find_payee, find_payees, is_payee
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.web.attachments import attachment, file_name_part
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, ParsedField, TinField, later_than
-from hp_portal.core.web.formats import parse_money, plain_money, show_date, show_datetime, show_money
+from hp_portal.core.web.formats import parse_money, plain_money, show_count, show_date, show_datetime, show_money
 from hp_portal.core.web.listing import Column, Listing, Order, PastTheEnd, Sorting, page_number, page_of
 from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings, settings_of, wants_fragment
 from hp_portal.database import Base, BigId, Database, PortalSession, is_postgresql, key, lock
@@ -147,6 +147,7 @@ __all__ = [
     "select_rows",
     "settings",
     "settings_of",
+    "show_count",
     "show_date",
     "show_datetime",
     "show_money",

@@ -37,7 +37,7 @@ class RemittanceFile(api.Base, api.Shared):
 
 
 class Payment(api.Base, api.PaidTo):
-    """A check, EFT or notice of no payment. `payee_id` is null until the payee stands in the payer's record."""
+    """A check, EFT or non-payment notice. `payee_id` is null until the payee stands in the payer's record."""
 
     __tablename__ = "remittance_payment"
     __table_args__ = (

@@ -98,7 +98,7 @@ def test_by_keyboard_alone(live: Live, office: Office, browser_page: Page) -> No
     tab_to("SAMPLE, ANN")
     page.keyboard.press("Enter")
     expect(page.get_by_role("table", name="Service lines")).to_be_visible()
-    tab_to("Everything about this claim")
+    tab_to("Claim details")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Claim 26X000001")
 

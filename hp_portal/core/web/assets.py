@@ -30,7 +30,7 @@ from whitenoise import WhiteNoise
 
 STATIC_URL = "/static/"
 
-# What is published; anything else in a static folder (notes, licences' sources) stays at home.
+# What is published; anything else in a static folder (notes, licenses' sources) stays at home.
 _PUBLISHED = frozenset({".css", ".js", ".svg", ".png", ".jpg", ".webp", ".ico", ".woff2", ".txt"})
 _COMPRESSED = frozenset({".css", ".js", ".svg", ".ico", ".txt"})
 _HASHED_NAME = re.compile(r"\.[0-9a-f]{8}\.[a-z0-9]+$")

@@ -38,6 +38,11 @@ def plain_money(cents: int | None) -> str:
     return "" if cents is None else f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
 
 
+def show_count(number: int, one: str, many: str = "") -> str:
+    """`1 file`, `2,000 files`; `many` where it is not `one` with an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def show_money(cents: int | None) -> str:
     """`$1,234.50`, `−$3.00`; a plain word for an amount that could not be read."""
     if cents is None:

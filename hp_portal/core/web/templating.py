@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, g
 from jinja2 import FileSystemBytecodeCache
 
-from hp_portal.core.web.formats import show_date, show_datetime, show_money
+from hp_portal.core.web.formats import show_count, show_date, show_datetime, show_money
 from hp_portal.core.web.render import settings_of
 from hp_portal.settings import Settings
 
@@ -30,6 +30,7 @@ def install(app: Flask, settings: Settings, *, version: str) -> None:
         t_date=show_date,
         t_datetime=lambda moment: show_datetime(moment, settings.payer.zone),
         t_money=show_money,
+        t_count=show_count,
     )
     environment.globals["ui"] = load_macros(app)
 

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import click
 
-from hp_portal.api import db_session
+from hp_portal.api import db_session, show_count
 
 from ..blueprint import blueprint
 from . import lists
@@ -33,6 +33,6 @@ def load_command(name: str, file: BinaryIO) -> None:
         raise click.ClickException("Nothing was loaded.") from error
     session.commit()
     click.echo(
-        f"{report.list}: {report.rows:,} rows ({report.added:,} new, {report.changed:,} changed, "
+        f"{report.list}: {show_count(report.rows, 'row')} ({report.added:,} new, {report.changed:,} changed, "
         f"{report.removed:,} no longer there)."
     )

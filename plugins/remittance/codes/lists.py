@@ -1,7 +1,7 @@
 """Loads the reason and remark codes' texts that the plan has licensed.
 
 CARC (external code list 139) and RARC (411) are X12's to license: the portal comes without their texts, and the plan loads
-the files that it downloads under its licence, as CSV or XLSX.
+the files that it downloads under its license, as CSV or XLSX.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What codes of a remittance mean, in our own few words.
 
-None of this is the published text of a code list: those belong to their owners and are loaded by the plan under its licence
+None of this is the published text of a code list: those belong to their owners and are loaded by the plan under its license
 (see the table of codes). Pages mark these words as ours and prefer a loaded text.
 """
 
@@ -15,19 +15,19 @@ GROUPS = {
 }
 
 STATUSES = {
-    "1": "Paid as first payer",
-    "2": "Paid as second payer",
-    "3": "Paid as third payer",
+    "1": "Processed as primary",
+    "2": "Processed as secondary",
+    "3": "Processed as tertiary",
     "4": "Denied",
     "5": "Waiting for a decision",
-    "10": "Received, not yet worked on",
+    "10": "Received, not processed yet",
     "13": "On hold",
     "15": "On hold, being looked into",
     "16": "On hold, returned for more information",
     "17": "On hold, waiting for review",
-    "19": "Paid as first payer and forwarded",
-    "20": "Paid as second payer and forwarded",
-    "21": "Paid as third payer and forwarded",
+    "19": "Processed as primary and forwarded",
+    "20": "Processed as secondary and forwarded",
+    "21": "Processed as tertiary and forwarded",
     "22": "Reversal of an earlier payment",
     "23": "Not this plan’s claim, forwarded",
     "25": "Estimate only, no payment",
@@ -268,9 +268,9 @@ METHODS = {
     "BOP": "Transfer chosen by the bank",
     "CHK": "Check",
     "FWT": "Wire transfer",
-    "NON": "No payment",
+    "NON": "Non-payment notice",
 }
-_NUMBERS = {"ACH": "EFT", "BOP": "EFT", "FWT": "EFT", "CHK": "Check", "NON": "Notice of no payment"}
+_NUMBERS = {"ACH": "EFT", "BOP": "EFT", "FWT": "EFT", "CHK": "Check", "NON": "Non-payment notice"}
 
 
 def status_word(code: str | None) -> str:

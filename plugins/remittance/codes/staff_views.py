@@ -9,7 +9,7 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import SelectField
 from wtforms.fields.choices import SelectChoice
 
-from hp_portal.api import access, db_session, page, redirect_to, settings, today
+from hp_portal.api import access, db_session, page, redirect_to, settings, show_count, today
 
 from ..blueprint import MANAGE_CODES, staff_blueprint
 from . import lists
@@ -45,7 +45,7 @@ def load_codes() -> ResponseReturnValue:
     report = lists.load_list(db, form.list.data, rows, file.filename)
     db.commit()
     flash(
-        f"{report.list}: {report.rows:,} rows loaded ({report.added:,} new, {report.changed:,} changed, "
+        f"{report.list}: {show_count(report.rows, 'row')} loaded ({report.added:,} new, {report.changed:,} changed, "
         f"{report.removed:,} no longer there).",
         "good",
     )

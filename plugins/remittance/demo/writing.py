@@ -133,7 +133,7 @@ class PayeeText:
 
 @dataclass(frozen=True)
 class PaymentText:
-    """A check, EFT or notice of no payment. `off_by` is added to the true amount, to show what does not balance."""
+    """A check, EFT or non-payment notice. `off_by` is added to the true amount, to show what does not balance."""
 
     number: str
     method: str
@@ -185,7 +185,7 @@ class FileText:
             yield ("PLB", provider, f"{payment.issued.year}1231", *(element for pair in pairs for element in pair))
 
     def _head(self, payment: PaymentText, issued: str) -> Elements:
-        """BPR. A notice of no payment has no amount."""
+        """BPR. A non-payment notice has no amount."""
         if payment.method == "ACH":
             return ("BPR", "I", money(payment.amount), *_EFT, self.originator, *_TO_ACCOUNT, issued)
         if payment.method == "CHK":

@@ -33,7 +33,7 @@ def payment_pdf(remittance: Remittance, meanings: Meanings, payer: Payer) -> byt
         blocks=blocks,
         overview=_overview(remittance, meanings),
         provider_adjustments=_provider_adjustments(remittance, meanings),
-        claims_heading="Claims in detail",
+        claims_heading="Claim details",
     )
 
 
@@ -134,7 +134,7 @@ def _balance(payment: Payment) -> dict[str, Any]:
     paid, adjusted = payment.claims_paid, payment.provider_adjusted
     facts = [
         ("Paid on claims", show_money(paid)),
-        ("Less provider adjustments", show_money(adjusted)),
+        ("Less provider-level adjustments", show_money(adjusted)),
         ("Payment", show_money(payment.amount)),
     ]
     if paid is not None and adjusted is not None and paid - adjusted != payment.amount:
@@ -201,7 +201,9 @@ def _provider_adjustments(remittance: Remittance, meanings: Meanings) -> list[li
         for adjustment in found
     ]
     return (
-        [*rows, ["", "All provider adjustments", "", "", "", _total([each.amount for each in found])]] if rows else []
+        [*rows, ["", "All provider-level adjustments", "", "", "", _total([each.amount for each in found])]]
+        if rows
+        else []
     )
 
 

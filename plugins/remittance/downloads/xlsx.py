@@ -14,13 +14,13 @@ Column = tuple[str, int]  # heading, width in characters
 _CLAIMS: tuple[Column, ...] = (
     ("Claim", 7), ("Patient", 26), ("Patient account", 20), ("Claim number", 20), ("Member ID", 16), ("Status code", 8),
     ("Status", 26), ("Service from", 12), ("Service to", 12), ("Received", 12), ("Rendering provider", 26),
-    ("Rendering NPI", 13), ("Charged", 13), ("Adjusted", 13), ("Patient owes", 13), ("Paid", 13), ("Remarks", 16),
+    ("Rendering NPI", 13), ("Charged", 13), ("Adjustments", 13), ("Patient owes", 13), ("Paid", 13), ("Remarks", 16),
     ("DRG", 8), ("Lines", 7), ("Balances", 10),
 )  # fmt: skip
 _LINES: tuple[Column, ...] = (
     ("Claim", 7), ("Line", 6), ("Patient account", 20), ("Claim number", 20), ("Service from", 12), ("Service to", 12),
     ("Procedure", 12), ("Modifiers", 12), ("Revenue code", 10), ("Units", 8), ("Charged", 13), ("Allowed", 13),
-    ("Adjusted", 13), ("Paid", 13), ("Remarks", 16), ("Line control number", 20), ("Balances", 10),
+    ("Adjustments", 13), ("Paid", 13), ("Remarks", 16), ("Line control number", 20), ("Balances", 10),
 )  # fmt: skip
 _ADJUSTMENTS: tuple[Column, ...] = (
     ("Claim", 7), ("Line", 6), ("Claim number", 20), ("Group", 7), ("Group meaning", 30), ("Reason", 8),
@@ -42,7 +42,7 @@ def payment_xlsx(remittance: Remittance, meanings: Meanings) -> bytes:
             Sheet("Claims", _CLAIMS, (_claim(parts.claim, meanings) for parts in claims)),
             Sheet("Lines", _LINES, (_line(parts.claim, line) for parts in claims for line in parts.lines)),
             Sheet("Adjustments", _ADJUSTMENTS, adjustments),
-            Sheet("Provider adjustments", _PROVIDER_ADJUSTMENTS, provider_adjustments),
+            Sheet("Provider-level adjustments", _PROVIDER_ADJUSTMENTS, provider_adjustments),
         ],
         title=f"Remittance advice {remittance.payment.trace_number}",
         author=remittance.payment.payer_name or "",
@@ -62,7 +62,7 @@ def _payment(remittance: Remittance) -> list[tuple[SheetValue, ...]]:
         ("Payee Tax ID", remittance.payee_tin),
         ("Payer's number for the payee", payment.payee_number),
         ("Paid on claims", amount(payment.claims_paid)),
-        ("Provider adjustments", amount(payment.provider_adjusted)),
+        ("Provider-level adjustments", amount(payment.provider_adjusted)),
         ("Balances", _yes(payment.balanced)),
         ("Claims", payment.claim_count),
         ("Lines", payment.line_count),

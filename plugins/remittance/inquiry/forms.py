@@ -28,7 +28,7 @@ class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
     amount_min = AmountField("Amount from")
     amount_max = AmountField("Amount to", [later_than("amount_min", "This amount is lower than the first one.")])
     payee = SelectField("Payee", [Optional()], coerce=str)
-    zero = BooleanField("Only payments of $0.00 and notices of no payment")
+    zero = BooleanField("Only payments of $0.00 and non-payment notices")
 
     def __init__(self, payees: list[tuple[str, str]], **values: Any) -> None:
         super().__init__(**values)

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import click
 import sqlalchemy as sa
 
-from hp_portal.api import db_session, show_money
+from hp_portal.api import db_session, show_count, show_money
 
 from ..blueprint import blueprint
 from . import reports
@@ -65,19 +65,15 @@ def _with_bar(stream: BinaryIO, path: Path) -> ImportReport:
         return import_file(db_session(), stream, path.name, progress=lambda read, _payments: bar.update(read - bar.pos))
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def _print(report: ImportReport) -> None:
     click.echo(f"{report.file}: {report.outcome}. {report.message}".rstrip())
     if report.payments:
         counts = [
-            f"{_counted(report.payments, 'payment')} ({show_money(report.amount)})",
-            _counted(report.claims, "claim"),
-            _counted(report.lines, "line"),
-            _counted(report.adjustments, "adjustment"),
-            _counted(report.provider_adjustments, "provider adjustment"),
+            f"{show_count(report.payments, 'payment')} ({show_money(report.amount)})",
+            show_count(report.claims, "claim"),
+            show_count(report.lines, "line"),
+            show_count(report.adjustments, "adjustment"),
+            show_count(report.provider_adjustments, "provider-level adjustment"),
         ]
         click.echo(f"  {', '.join(counts)}")
     for count, what, numbers in (

@@ -252,7 +252,7 @@ _PAYEE_ID = loading.PAYMENTS.columns.index("payee_id")
 def identity(transaction: Transaction) -> bytes:
     """SHA-256 of what makes a check the same check: originator, trace number, amount, date (CAQH CORE rule 370).
 
-    Notices of no payment may share a placeholder for a number, so where nothing is paid the payee belongs to it.
+    Non-payment notices may share a placeholder for a number, so where nothing is paid the payee belongs to it.
     """
     columns = ["originator_id", "trace_number", "amount", "effective_on"]
     if transaction.fact("amount") == 0:

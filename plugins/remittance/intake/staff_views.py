@@ -19,6 +19,7 @@ from hp_portal.api import (
     page_of,
     record,
     redirect_to,
+    show_count,
     the_actor,
 )
 
@@ -88,8 +89,7 @@ def upload() -> ResponseReturnValue:
     for file in form.files.data:
         uploads.receive(db, file.stream, file.filename or "file", the_actor().person_id)
     db.commit()
-    count = len(form.files.data)
-    flash(f"{count} file{'s' if count != 1 else ''} uploaded. They are imported one after another.", "good")
+    flash(f"{show_count(len(form.files.data), 'file')} uploaded. Files are imported one after another.", "good")
     return redirect_to(url_for("remittance_staff.imports"))
 
 
@@ -129,5 +129,5 @@ def match_again() -> ResponseReturnValue:
     matched = match_unknown(db)
     record(db, "remittance.unknown-payees.matched", payments=matched)
     db.commit()
-    flash(f"{matched:,} payment{'s' if matched != 1 else ''} matched to the payer's record.", "good")
+    flash(f"{show_count(matched, 'payment')} matched to the payer's record.", "good")
     return redirect_to(url_for("remittance_staff.payees_not_on_record"))

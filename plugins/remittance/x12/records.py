@@ -186,7 +186,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """One 835: a check, an EFT or a notice of no payment.
+    """One 835: a check, an EFT or a non-payment notice.
 
     `raw` is its own text from ST to SE with the last terminator. `importable` is False when the payment's amount
     or trace number is not known or the text is truncated; such a check must not be stored, or the whole one would

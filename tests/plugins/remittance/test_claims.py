@@ -39,7 +39,7 @@ def test_a_row_has_what_people_compare(office: Office, mixed: int) -> None:
     response = office.client.get(url_of(mixed))
     rows = [words(row) for row in tree_of(response).iter("tr")]
     (row,) = [row for row in rows if "SAMPLE, ANN" in row]
-    expected = "26X000001 Yours: ACCT-00001 Feb 10, 2026 $200.00 $50.00 $20.00 $150.00 Paid as first payer"
+    expected = "26X000001 Yours: ACCT-00001 Feb 10, 2026 $200.00 $50.00 $20.00 $150.00 Processed as primary"
     assert row == f"SAMPLE, ANN {expected}"
 
 
@@ -150,7 +150,7 @@ def test_a_claim_has_a_page_of_its_own(office: Office) -> None:
     assert heading_of(response) == "Claim 26X000005"
     for shown in ("SAMPLE, ANN", "M00000005", "PARENT", "HELPER", "1999999992", "470", "ACCT-00005", "Received"):
         assert shown in text, shown
-    assert "Charged $200.00 − Adjusted $60.00 = Paid $140.00" in text
+    assert "Charged $200.00 − Adjustments $60.00 = Paid $140.00" in text
     assert "OA-23 $10.00 What an earlier payer paid or took off." in text
     assert "MA01 How to appeal this decision." in text
     assert url_of(payment) in response.text

@@ -38,8 +38,8 @@ def test_read_from_the_payment_over_its_claims_to_the_codes(office: Office) -> N
         "Payee",
         "Balance",
         "Claims at a glance",
-        "Provider adjustments",
-        "Claims in detail",
+        "Provider-level adjustments",
+        "Claim details",
         "Codes in this document",
     ]
     assert [found.whole_text for found in pdf.tree.all("H3")] == [
@@ -89,7 +89,7 @@ def test_claims_lines_and_reasons_stand_in_tables(office: Office) -> None:
     overview = rows(pdf, 0)
     assert overview[0][:2] == ["Claim", "Patient"]
     assert overview[1][:4] == ["1", "TESTPATIENT, ANN", "ACCT1", "9001-1"]
-    assert overview[1][5:] == ["$145.50", "$75.50", "$10.00", "$70.00", "Paid as first payer"]
+    assert overview[1][5:] == ["$145.50", "$75.50", "$10.00", "$70.00", "Processed as primary"]
     assert overview[3][-1] == "Denied"
     assert overview[-1][5:9] == ["$375.50", "$105.50", "$10.00", "$270.00"]
     provider = rows(pdf, 1)
@@ -121,7 +121,7 @@ def test_the_glossary_has_the_codes_used_and_whose_words_they_are(office: Office
         ("Adjustment reason", "Z99"),
     }
     assert glossary["Adjustment reason", "Z01"] == ["Text of the plan", "Published code list"]
-    assert glossary["Claim status", "1"] == ["Paid as first payer", "In our own words"]
+    assert glossary["Claim status", "1"] == ["Processed as primary", "In our own words"]
     assert glossary["Adjustment reason", "Z99"][0] == "No explanation is loaded for this code"
 
 
@@ -140,7 +140,7 @@ def test_a_single_claim_tells_nothing_of_other_patients(office: Office) -> None:
     pdf = claim_pdf(office, usual_payment(office.payee), 2)
     assert "SAMPLE, BOB" in pdf.text
     assert [found.whole_text for found in pdf.tree.all("H1")] == ["Remittance advice for claim 9001-2"]
-    for other in ("TESTPATIENT", "EXAMPLE, ANN", "ACCT1", "9001-1", "9001-3", "CO-45", "Provider adjustments"):
+    for other in ("TESTPATIENT", "EXAMPLE, ANN", "ACCT1", "9001-1", "9001-3", "CO-45", "Provider-level adjustments"):
         assert other not in pdf.text
     assert len(pdf.tree.all("H3")) == 1
 
@@ -148,7 +148,7 @@ def test_a_single_claim_tells_nothing_of_other_patients(office: Office) -> None:
 def test_a_notice_of_no_payment_without_claims_is_a_document_too(office: Office) -> None:
     built = PaymentBuilder(office.payee, "NP0001", method="NON")
     pdf = payment_pdf(office, built)
-    assert "No payment" in pdf.text
+    assert "Non-payment notice" in pdf.text
     assert pdf.tree.all("Table") == []
 
 

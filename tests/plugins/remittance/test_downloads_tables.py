@@ -93,14 +93,14 @@ def test_csv_keeps_names_as_they_are(office: Office) -> None:
 
 def test_xlsx_has_a_sheet_for_each_kind_of_row(office: Office) -> None:
     book = workbook(office, usual_payment(office.payee))
-    assert book.sheetnames == ["Payment", "Claims", "Lines", "Adjustments", "Provider adjustments"]
+    assert book.sheetnames == ["Payment", "Claims", "Lines", "Adjustments", "Provider-level adjustments"]
     assert [len(records(sheet)) for sheet in book.worksheets[1:]] == [3, 3, 4, 1]
     facts = {row["Fact"]: row["Value"] for row in records(book["Payment"])}
     assert facts["Number"] == "0012345"
-    assert (facts["Amount"], facts["Paid on claims"], facts["Provider adjustments"]) == (220, 270, 50)
+    assert (facts["Amount"], facts["Paid on claims"], facts["Provider-level adjustments"]) == (220, 270, 50)
     assert facts["Payee Tax ID"] == f"•••••{office.payee_text.tin[-4:]}"
     claims = records(book["Claims"])
-    assert [row["Status"] for row in claims] == ["Paid as first payer", "Paid as first payer", "Denied"]
+    assert [row["Status"] for row in claims] == ["Processed as primary", "Processed as primary", "Denied"]
     assert records(book["Adjustments"])[-1]["Line"] is None
     for sheet in book.worksheets:
         assert sheet.freeze_panes == "A2"

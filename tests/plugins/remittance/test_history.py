@@ -38,9 +38,9 @@ def test_reversal_and_correction_in_other_payments_are_linked_with_the_net_effec
     reversal = office.paid("4502", claim(1).reversed(), claim(2), claim(3), issued=day(30))
     correction = office.paid("4503", claim(1, services=LESS), issued=day(60))
     expected = [
-        "EFT 4501 Mar 2, 2026 Original Paid as first payer $200.00 $150.00",
+        "EFT 4501 Mar 2, 2026 Original Processed as primary $200.00 $150.00",
         "EFT 4502 Apr 1, 2026 Reversal Reversal of an earlier payment −$200.00 −$150.00",
-        "EFT 4503 May 1, 2026 Correction Paid as first payer $200.00 $50.00",
+        "EFT 4503 May 1, 2026 Correction Processed as primary $200.00 $50.00",
         "Net effect $50.00",
     ]
     for place, payment in enumerate((first, reversal, correction)):

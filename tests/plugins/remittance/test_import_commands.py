@@ -72,7 +72,7 @@ def test_it_ends_well_when_every_file_is_imported_or_unchanged(world: World, run
     first, second = run("import", path), run("import", path)
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert "one.835: imported." in first.output
-    assert "1 payment ($80.00), 1 claim, 1 line, 1 adjustment, 0 provider adjustments" in first.output
+    assert "1 payment ($80.00), 1 claim, 1 line, 1 adjustment, 0 provider-level adjustments" in first.output
     assert "unchanged. This very file was imported before." in second.output
 
 
@@ -130,7 +130,7 @@ def test_codes_are_loaded(world: World, run: Run, tmp_path: Path) -> None:
     path = tmp_path / "codes.csv"
     path.write_text("Code,Description\nZ01,An invented reason\n", encoding="utf-8")
     result = run("codes", "load", "carc", path)
-    assert (result.exit_code, result.output) == (0, "CARC: 1 rows (1 new, 0 changed, 0 no longer there).\n")
+    assert (result.exit_code, result.output) == (0, "CARC: 1 row (1 new, 0 changed, 0 no longer there).\n")
     with world.session() as session:
         assert session.scalars(sa.select(Code.text)).one() == "An invented reason"
 

@@ -35,7 +35,7 @@ def read(office: Office, payment: int) -> str:
     [
         ("4512", "ACH", "EFT 4512", "Electronic funds transfer (EFT)"),
         ("4512", "CHK", "Check 4512", "Method Check"),
-        ("NP4512", "NON", "Notice of no payment NP4512", "No payment"),
+        ("NP4512", "NON", "Non-payment notice NP4512", "Non-payment notice"),
     ],
 )
 def test_what_was_paid_to_whom(office: Office, number: str, method: str, heading: str, words: str) -> None:

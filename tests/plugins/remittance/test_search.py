@@ -251,7 +251,7 @@ def test_a_number_that_looks_odd_is_found_all_the_same(office: Office) -> None:
 def test_a_claim_number_in_the_box_is_named_and_not_kept_readable(office: Office) -> None:
     office.paid("4512", claim(61))
     response = office.client.get(f"{HOME}?number=26x000061")
-    assert "It belongs to a claim or patient" in response.text
+    assert "It belongs to a claim or a patient" in response.text
     assert "26X000061" not in str(events(office.world, "remittance.payment.searched"))
 
 

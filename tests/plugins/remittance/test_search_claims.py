@@ -63,7 +63,7 @@ def test_claims_are_found_beneath_their_payments(office: Office, typed: dict[str
 def test_a_result_shows_the_claim_and_leads_to_it(office: Office) -> None:
     text = searched(office, member_id="M00000002").text
     assert "1 payment with matching claims" in text
-    for shown in ("4512", "SAMPLE, BOB", "Feb 10, 2026", "$150.00", "Paid as first payer", "/claims/2"):
+    for shown in ("4512", "SAMPLE, BOB", "Feb 10, 2026", "$150.00", "Processed as primary", "/claims/2"):
         assert shown in text
 
 

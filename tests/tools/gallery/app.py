@@ -171,7 +171,7 @@ def _gallery(topic: str = "") -> str:
         pages=[Page(1, 1, 1), Page(1, 13, 312), Page(6, 13, 312)],
         day=dt.date(2026, 11, 3),
         moment=dt.datetime(2026, 11, 3, 15, 4, tzinfo=dt.UTC),
-        tabs=[_link("Claims", True), _link("Provider adjustments"), _link("Codes used")],
+        tabs=[_link("Claims", True), _link("Provider-level adjustments"), _link("Codes used")],
         topic=topic,
     )
 
