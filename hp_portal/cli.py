@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from hp_portal.core.applications import forgetting
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.identity.passwords import WeakPassword, check_acceptable
 from hp_portal.core.payees import importing as payee_files
+from hp_portal.core.staff import roles
 from hp_portal.core.staff.accounts import NameTaken, create_staff, ensure_role
 from hp_portal.database import Database, PortalSession
 from hp_portal.hookspecs import LANES
@@ -240,6 +242,13 @@ def staff() -> None:
     """Accounts of the payer's staff."""
 
 
+def _refuse_unknown(permissions: Collection[str], known: Collection[str]) -> None:
+    if unknown := set(permissions) - set(known):
+        raise click.ClickException(
+            f"unknown permissions: {', '.join(sorted(unknown))}. Known: {', '.join(sorted(known))}"
+        )
+
+
 @staff.command("create")
 @click.argument("username")
 @click.option("--name", required=True, help="The person's own name.")
@@ -256,11 +265,7 @@ def staff_create(username: str, name: str, email: str, role: str, permissions: t
     """Create an account for a member of the payer's staff."""
     app = the_app()
     known = app.extensions["hp_portal.directory"].staff_permissions
-    unknown = set(permissions) - set(known)
-    if unknown:
-        raise click.ClickException(
-            f"unknown permissions: {', '.join(sorted(unknown))}. Known: {', '.join(sorted(known))}"
-        )
+    _refuse_unknown(permissions, known)
     settings = app.extensions["hp_portal.settings"]
     try:
         check_acceptable(password, min_length=settings.password_min_length, about=(username, email, *name.split()))
@@ -271,6 +276,25 @@ def staff_create(username: str, name: str, email: str, role: str, permissions: t
     except (WeakPassword, NameTaken) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{username} can sign in as {role}.")
+
+
+@staff.command("role")
+@click.argument("name")
+@click.option("--permission", "permissions", multiple=True, help="Give the role this permission.")
+@click.option("--all", "everything", is_flag=True, help="Give the role every permission there is.")
+def staff_role(name: str, permissions: tuple[str, ...], everything: bool) -> None:
+    """Give the role NAME permissions, such as those that an update or a new plugin brought; made when it is new."""
+    known = the_app().extensions["hp_portal.directory"].staff_permissions
+    _refuse_unknown(permissions, known)
+    with new_session("staff role") as session:
+        role = ensure_role(session, name, ())
+        given = [
+            one
+            for one in (known if everything else permissions)
+            if roles.set_permission(session, role, one, wanted=True)
+        ]
+        session.commit()
+    click.echo(f"{name} was given: {', '.join(given) or 'nothing new'}.")
 
 
 @cli.group("plugins")

@@ -225,3 +225,13 @@ def test_forgetting_a_plugin_asks_first(folder: Path) -> None:
     assert "person" in names
     assert not {name for name in names if name.startswith("remittance_")}
     ok(run(folder, "db", "upgrade"))
+
+
+def test_a_role_is_given_what_is_new(folder: Path) -> None:
+    ok(run(folder, "db", "upgrade"))
+    said = ok(run(folder, "staff", "role", "Administrator", "--permission", "staff:console:open"))
+    assert said == "Administrator was given: staff:console:open.\n"
+    said = ok(run(folder, "staff", "role", "Administrator", "--all"))
+    assert "staff:roles:manage" in said
+    assert "staff:console:open" not in said
+    assert run(folder, "staff", "role", "Administrator", "--permission", "staff:no:such").returncode == 1

@@ -58,6 +58,15 @@ class OrganizationsForm(Form):  # type: ignore[misc]
             raise ValidationError("This looks like a Tax ID. Use the search, which keeps Tax IDs out of addresses.")
 
 
+class RoleForm(FlaskForm):  # type: ignore[misc]
+    name = StringField(
+        "Name of the role",
+        [DataRequired("Enter a name for the role."), Length(2, 80, "Enter 2 to 80 characters.")],
+        filters=[one_line],
+        render_kw={"autocomplete": "off"},
+    )
+
+
 class ActivityForm(Form):  # type: ignore[misc]
     """Read from the address: nothing in it is about a member, and a search can be kept as a bookmark."""
 

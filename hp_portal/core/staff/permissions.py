@@ -8,6 +8,7 @@ CORE_STAFF_PERMISSIONS = {
     "staff:console:open": "Open the staff console",
     "staff:applications:manage": "Enable applications per provider type",
     "staff:applications:give": "Give applications to people and take them away",
+    "staff:roles:manage": "Say what roles of staff may do",
     "staff:plugins:read": "See the installed plugins",
     "staff:people:search": "Search organizations and people",
     "staff:organizations:list": "List all organizations",
@@ -22,6 +23,7 @@ CORE_STAFF_PERMISSIONS = {
 
 CORE_STAFF_LINKS = (
     StaffLink("Applications", "staff.applications", "staff:applications:manage"),
+    StaffLink("Roles of staff", "staff.roles", "staff:roles:manage"),
     StaffLink("Plugins", "staff.plugins", "staff:plugins:read"),
     StaffLink("Organizations and people", "staff.organizations", "staff:people:search"),
     StaffLink("Activity", "staff.activity", "staff:activity:search"),
