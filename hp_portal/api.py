@@ -21,6 +21,7 @@ from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.finding import find_payee, find_payees, is_payee
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.web.attachments import attachment, file_name_part
+from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, ParsedField, TinField, later_than
 from hp_portal.core.web.formats import parse_money, plain_money, show_count, show_date, show_datetime, show_money
 from hp_portal.core.web.listing import Column, Listing, Order, PastTheEnd, Sorting, page_number, page_of
@@ -131,6 +132,7 @@ __all__ = [
     "mask_tin",
     "masked_tin",
     "now",
+    "one_line",
     "page",
     "page_number",
     "page_of",

@@ -10,12 +10,14 @@ from typing import Any
 
 import click
 import pytest
+from flask import Flask
 from pydantic_core import PydanticUndefined
 
 from hp_portal import api, cli
 from hp_portal.settings import Payer, Settings
 from tests.conftest import MakeApp
 from tests.support.databases import Databases
+from tests.support.plugins import plugins_of
 from tests.tools import api_page
 
 ROOT = Path(__file__).parents[2]
@@ -33,10 +35,14 @@ def as_written(default: Any) -> str:
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 
-def test_every_setting_is_documented_with_its_default() -> None:
+def test_every_setting_is_documented_with_its_default(sqlite_app: Flask) -> None:
     rows = re.findall(r"^\| `([A-Z_]+)` \| (.+?) \| (.+) \|$", OPERATING, flags=re.MULTILINE)
     documented = {name.lower(): "" if default in NONE else default.strip("`") for name, default, _ in rows}
     fields = {name: field for name, field in Settings.model_fields.items() if name != "payer"}
+    for application in plugins_of(sqlite_app).applications:
+        if application.settings is not None:
+            prefix = application.key.replace("-", "_")
+            fields |= {f"{prefix}__{name}": field for name, field in application.settings.model_fields.items()}
     assert documented == {name: as_written(field.default) for name, field in fields.items()}
     assert PydanticUndefined not in [field.default for field in fields.values()]
 

@@ -21,9 +21,9 @@ API = "hp_portal.api"
 WIDTH = 100
 HEAD = """# The plugin API
 
-Everything a plugin may import, from `hp_portal.api` alone. [Plugin hooks](plugin-hooks.md) says what a plugin
-implements, and [helpers](plugin-helpers.md) shows the larger parts in use. Until version 1.0 a name may change with a minor
-version; [the change log](../CHANGELOG.md) says so.
+Everything a plugin may import, from `hp_portal.api` alone. [The tutorial](plugin-tutorial.md) builds a plugin with it,
+[plugin hooks](plugin-hooks.md) says what a plugin implements, and [helpers](plugin-helpers.md) shows the larger parts in use.
+Until version 1.0 a name may change with a minor version; [the change log](../CHANGELOG.md) says so.
 
 This page is written by `python -m tests.tools.api_page`.
 """

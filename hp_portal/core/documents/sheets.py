@@ -26,8 +26,11 @@ from openpyxl.utils import get_column_letter
 from hp_portal import clock
 
 Value = str | int | Decimal | dt.date | dt.datetime | bool | None
+"""What a cell may hold."""
 CSV_TYPE = "text/csv; charset=utf-8"
+"""The media type of a CSV file."""
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+"""The media type of an Excel file."""
 UTC = ZoneInfo("UTC")
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")

@@ -48,10 +48,12 @@ class SealedTin(_Tin):
 
     @declared_attr
     def tin_sealed(cls) -> Mapped[bytes]:
+        """The column: the Tax ID, encrypted."""
         return mapped_column(sa.LargeBinary())
 
     @declared_attr
     def tin_hash(cls) -> Mapped[bytes]:
+        """The column: its keyed hash, to look it up by."""
         return mapped_column(sa.LargeBinary(32))
 
 
@@ -60,8 +62,10 @@ class OptionalTin(_Tin):
 
     @declared_attr
     def tin_sealed(cls) -> Mapped[bytes | None]:
+        """The column: the Tax ID, encrypted."""
         return mapped_column(sa.LargeBinary())
 
     @declared_attr
     def tin_hash(cls) -> Mapped[bytes | None]:
+        """The column: its keyed hash, to look it up by."""
         return mapped_column(sa.LargeBinary(32), index=True)
