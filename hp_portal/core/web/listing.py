@@ -27,6 +27,7 @@ from flask import url_for
 from hp_portal.database import PortalSession
 
 Row = TypeVar("Row")
+Other = TypeVar("Other")
 AnySelect: TypeAlias = sa.Select[*tuple[Any, ...]]
 Kind = Literal["text", "code", "date", "number"]
 PAGE = 25
@@ -172,6 +173,10 @@ class Listing(Generic[Row]):
     def last(self) -> int:
         """The number of the last row shown, 0 when there is none."""
         return self.first + len(self.rows) - 1 if self.rows else 0
+
+    def with_rows(self, rows: list[Other]) -> Listing[Other]:
+        """The same page with other rows in the place of its own, one for one, as where they are completed by more statements."""
+        return dataclasses.replace(cast("Listing[Other]", self), rows=rows)
 
     def at(self, endpoint: str, **values: Any) -> Listing[Row]:
         """The same page, its links leading to this endpoint with these values; empty ones are left out.

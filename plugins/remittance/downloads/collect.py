@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from hp_portal.api import PortalSession, masked_tin
+from hp_portal.api import PortalSession, masked_tin, record
 
 from ..models import Adjustment, Claim, Line, Payment, ProviderAdjustment
 
@@ -90,6 +90,14 @@ def find_claim(session: PortalSession, payment_id: int, claim: int) -> Remittanc
         .order_by(Adjustment.position)
     )
     return Remittance(payment, masked_tin(session, payment.payee_tin_sealed), _together(claims, lines, adjustments), ())
+
+
+def record_download(session: PortalSession, payment: Payment, kind: str, reason: str, claim: int | None = None) -> None:
+    """Put into the record that a payment, or one claim of it, leaves as a file of this kind. The caller commits."""
+    if claim is None:
+        record(session, "remittance.payment.downloaded", reason=reason, payment=payment.id, format=kind)
+    else:
+        record(session, "remittance.claim.downloaded", reason=reason, payment=payment.id, claim=claim, format=kind)
 
 
 def dates(first: dt.date | None, last: dt.date | None) -> Iterator[dt.date]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from flask import Response, abort, request
 from flask.typing import ResponseReturnValue
 
-from hp_portal.api import CSV_TYPE, XLSX_TYPE, access, attachment, db_session, file_name_part, record, settings
+from hp_portal.api import CSV_TYPE, XLSX_TYPE, access, attachment, db_session, file_name_part, settings
 
 from ..blueprint import DOWNLOAD, blueprint
 from ..codes.glossary import Meanings, codes_of, look_up
 from ..intake.kept_text import kept_interchange
 from ..models import Payment
-from .collect import Remittance, find_claim, find_payment, find_remittance
+from .collect import Remittance, find_claim, find_payment, find_remittance, record_download
 from .csv import payment_csv as make_csv
 from .pdf import claim_pdf as make_claim_pdf
 from .pdf import payment_pdf as make_payment_pdf
@@ -86,12 +86,8 @@ def _reason() -> str:
 def _hand_over(payment: Payment, kind: str, body: bytes, *, claim: int | None = None) -> Response:
     """The file as an attachment, once the download stands in the record."""
     session = db_session()
-    number = file_name_part(payment.trace_number) or str(payment.id)
-    if claim is None:
-        name = f"remittance-{number}.{kind}"
-        record(session, "remittance.payment.downloaded", reason=_reason(), payment=payment.id, format=kind)
-    else:
-        name = f"remittance-{number}-claim-{claim}.{kind}"
-        record(session, "remittance.claim.downloaded", reason=_reason(), payment=payment.id, claim=claim, format=kind)
+    record_download(session, payment, kind, _reason(), claim)
     session.commit()
-    return attachment(body, name, _CONTENT_TYPES[kind])
+    number = file_name_part(payment.trace_number) or str(payment.id)
+    of_claim = "" if claim is None else f"-claim-{claim}"
+    return attachment(body, f"remittance-{number}{of_claim}.{kind}", _CONTENT_TYPES[kind])

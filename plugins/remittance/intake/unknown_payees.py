@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
-from hp_portal.api import PortalSession, masked_tin
+from hp_portal.api import Column, Listing, Order, PortalSession, Sorting, masked_tin, page_of, record
 
 from ..models import Payment
+from .matching import match_unknown
 
 
 @dataclass(frozen=True)
@@ -25,42 +27,63 @@ class UnknownPayee:
     last_on: dt.date | None
 
 
-def unknown_payees(session: PortalSession, limit: int, offset: int = 0) -> tuple[list[UnknownPayee], int]:
-    """The payees of one page, most payments first, and how many there are. Needs a whole scope."""
-    count = sa.func.count()
-    grouped = (
-        sa.select(
-            sa.func.max(Payment.id).label("newest"),
-            count.label("payments"),
-            sa.func.sum(Payment.amount).label("amount"),
-            sa.func.min(Payment.effective_on).label("first_on"),
-            sa.func.max(Payment.effective_on).label("last_on"),
-        )
-        .where(Payment.payee_id.is_(None))
-        .group_by(Payment.payee_tin_hash, Payment.payee_npi)
+_payments = sa.func.count()
+_grouped = (
+    sa.select(
+        sa.func.max(Payment.id).label("newest"),
+        _payments.label("payments"),
+        sa.func.sum(Payment.amount).label("amount"),
+        sa.func.min(Payment.effective_on).label("first_on"),
+        sa.func.max(Payment.effective_on).label("last_on"),
     )
-    total = session.scalar(sa.select(count).select_from(grouped.subquery())) or 0
-    groups = session.execute(grouped.order_by(count.desc(), sa.func.max(Payment.id)).limit(limit).offset(offset)).all()
+    .where(Payment.payee_id.is_(None))
+    .group_by(Payment.payee_tin_hash, Payment.payee_npi)
+)
+UNKNOWN_PAYEES = Sorting(
+    (
+        Column("name", "Name in the file"),
+        Column("tin", "Tax ID"),
+        Column("npi", "NPI", Payment.payee_npi, "code"),
+        Column("payments", "Payments", _payments, "number"),
+        Column("amount", "Amount", sa.func.sum(Payment.amount), "number"),
+        Column("issued", "Issued", sa.func.max(Payment.effective_on), "date"),
+    ),
+    default="-payments",
+    tie=sa.func.max(Payment.id),
+)
+
+
+def view_unknown_payees(session: PortalSession, order: Order) -> Listing[UnknownPayee]:
+    """One page of the payees, recorded as viewed. Needs a whole scope; the caller commits."""
+    count = sa.select(sa.func.count()).select_from(_grouped.subquery())
+    groups: Listing[Any] = page_of(session, _grouped, order, count=count)
     newest = {
         row.id: row
         for row in session.execute(
             sa.select(Payment.id, Payment.payee_name, Payment.payee_npi, Payment.payee_tin_sealed).where(
-                Payment.id.in_([group.newest for group in groups])
+                Payment.id.in_([group.newest for group in groups.rows])
             )
         )
     }
-    rows = []
-    for group in groups:
-        one = newest[group.newest]
-        rows.append(
-            UnknownPayee(
-                one.payee_name or "",
-                masked_tin(session, one.payee_tin_sealed),
-                one.payee_npi or "",
-                group.payments,
-                int(group.amount),
-                group.first_on,
-                group.last_on,
-            )
-        )
-    return rows, total
+    rows = [_payee(session, newest[group.newest], group) for group in groups.rows]
+    record(session, "remittance.unknown-payees.viewed", page=order.number, shown=len(rows))
+    return groups.with_rows(rows)
+
+
+def _payee(session: PortalSession, one: Any, group: Any) -> UnknownPayee:
+    return UnknownPayee(
+        one.payee_name or "",
+        masked_tin(session, one.payee_tin_sealed),
+        one.payee_npi or "",
+        group.payments,
+        int(group.amount),
+        group.first_on,
+        group.last_on,
+    )
+
+
+def match_again_now(session: PortalSession) -> int:
+    """Look again whether the payer's record has them by now, recorded; how many payments were matched."""
+    matched = match_unknown(session)
+    record(session, "remittance.unknown-payees.matched", payments=matched)
+    return matched

@@ -1,0 +1,66 @@
+"""The files that were imported, and those on their way, as the payer's staff see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from hp_portal.api import Column, Listing, Order, Person, PortalSession, Sorting, now, page_of, record
+
+from ..models import RemittanceFile, Upload
+from .reports import ImportReport, from_json
+from .uploads import ACTIVE, FAILED, FAILED_SHOWN
+
+FILES = Sorting(
+    (
+        Column("file", "File", RemittanceFile.name),
+        Column("imported", "Imported", RemittanceFile.imported_at, "date"),
+        Column("outcome", "Outcome", RemittanceFile.outcome),
+        Column("size", "Size", RemittanceFile.size, "number"),
+    ),
+    default="-imported",
+    tie=RemittanceFile.id,
+)
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """A file, who imported it (empty: a command) and what was found in it."""
+
+    file: RemittanceFile
+    person: str
+    report: ImportReport
+
+
+def list_files(session: PortalSession, order: Order) -> Listing[Any]:
+    """One page of the files, each with the name of the person who imported it (None: a command)."""
+    rows = sa.select(RemittanceFile, Person.name).outerjoin(Person, Person.id == RemittanceFile.imported_by_id)
+    return page_of(session, rows, order)
+
+
+def active_uploads(session: PortalSession) -> list[Any]:
+    """Uploads that are not imported yet, and those that failed lately, each with the name of who uploaded it."""
+    lately = sa.and_(Upload.state == FAILED, Upload.uploaded_at > now() - FAILED_SHOWN)
+    rows = session.execute(
+        sa.select(Upload, Person.name)
+        .join(Person, Person.id == Upload.uploaded_by_id)
+        .where(sa.or_(Upload.state.in_(ACTIVE), lately))
+        .order_by(Upload.id)
+    )
+    return list(rows)
+
+
+def view_report(session: PortalSession, file_id: int) -> FileReport | None:
+    """The report of an import, recorded as viewed; None when there is no such file. The caller commits."""
+    found = session.execute(
+        sa.select(RemittanceFile, Person.name)
+        .outerjoin(Person, Person.id == RemittanceFile.imported_by_id)
+        .where(RemittanceFile.id == file_id)
+    ).one_or_none()
+    if found is None:
+        return None
+    file, person = found
+    record(session, "remittance.report.viewed", file=file.id)
+    return FileReport(file, person or "", from_json(file.report))
