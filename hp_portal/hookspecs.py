@@ -34,13 +34,15 @@ class Permission:
 class StaffLink:
     """An entry of the staff console's menu: shown to staff with the permission.
 
-    `summary` says below it what it is for; empty: what the permission says.
+    `summary` says below it what it is for; empty: what the permission says. `group` is the heading it stands under: one of the
+    console's own (`Providers`, `Oversight`, `Setup`) or another; empty: the application's label.
     """
 
     label: str
     endpoint: str
     permission: str
     summary: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)

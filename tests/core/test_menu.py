@@ -122,3 +122,33 @@ def test_staff_have_the_console_and_no_applications(world: World) -> None:
     assert 'href="/staff/activity"' not in home.text
     world.staff("b.staff")
     assert "No part of the staff console is open to you" in world.sign_in("b.staff").get("/").text
+
+
+def test_the_console_s_menu_stands_in_groups(world: World) -> None:
+    world.staff(
+        "a.keeper",
+        permissions=(
+            "staff:console:open",
+            "staff:people:search",
+            "staff:plugins:read",
+            "staff:applications:manage",
+            "remittance:import:read",
+            "remittance:codes:manage",
+        ),
+    )
+    client = world.sign_in("a.keeper")
+
+    def menu(path: str) -> list[list[str]]:
+        tree = tree_of(client.get(path))
+        (nav,) = (nav for nav in tree.iter("nav") if nav.get("aria-label") == "Staff console")
+        return [[text_of(link) for link in row.iter("a")] for row in nav.iter("ul")]
+
+    top = ["Organizations and people", "Remittance Inquiry", "Setup"]
+    assert menu("/staff/") == [top]
+    assert menu("/staff/plugins") == [top, ["Applications", "Plugins"]]
+    inner = menu("/staff/remittance/codes")[1]
+    assert inner[0] == "Remittance imports"
+    assert "Code lists" in inner
+    tree = tree_of(client.get("/staff/"))
+    headings = [text_of(element) for element in tree.iter() if (element.get("id") or "").startswith("group-")]
+    assert headings == ["Providers", "Remittance Inquiry", "Setup"]

@@ -16,7 +16,7 @@ from hp_portal.core.access.rules import Rule
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.applications import ApplicationDefault, ApplicationSetting
 from hp_portal.database import PortalSession
-from hp_portal.hookspecs import Application
+from hp_portal.hookspecs import Application, StaffLink
 from hp_portal.plugins import Plugins
 
 
@@ -29,6 +29,15 @@ class MenuItem:
     url: str
     summary: str = ""
     current: bool = False
+
+
+@dataclass(frozen=True)
+class MenuGroup:
+    """Entries of the console's menu under one heading; `current` when the page shown belongs to one of them."""
+
+    label: str
+    items: list[MenuItem]
+    current: bool
 
 
 def plugins() -> Plugins:
@@ -62,21 +71,34 @@ def applications_menu(actor: Actor) -> list[MenuItem]:
     ]
 
 
-def staff_menu() -> list[MenuItem]:
-    own = directory().staff_links
-    links = (*own, *(link for application in plugins().applications for link in application.staff_links))
-    return [
-        MenuItem(
-            link.endpoint,
-            link.label,
-            url_for(link.endpoint),
-            link.summary or directory().staff_permissions[link.permission],
-            request.endpoint is not None
-            and (request.endpoint == link.endpoint or request.endpoint.startswith(link.endpoint + "_")),
-        )
-        for link in links
-        if can(link.permission)
+def staff_menu() -> list[MenuGroup]:
+    """What the signed-in member of staff may open, by group: providers first, then plugins', then the rest of the core's."""
+    own = [(link.group, link) for link in directory().staff_links]
+    brought = [
+        (link.group or application.label, link)
+        for application in plugins().applications
+        for link in application.staff_links
     ]
+    here = directory().application_of_blueprint.get(request.blueprint or "")
+    groups: dict[str, list[MenuItem]] = {}
+    for group, link in (*own[:1], *brought, *own[1:]):
+        if can(link.permission):
+            groups.setdefault(group, []).append(_staff_item(link))
+    return [
+        MenuGroup(label, items, any(item.current for item in items) or (here is not None and here.label == label))
+        for label, items in groups.items()
+    ]
+
+
+def _staff_item(link: StaffLink) -> MenuItem:
+    here = request.endpoint or ""
+    return MenuItem(
+        link.endpoint,
+        link.label,
+        url_for(link.endpoint),
+        link.summary or directory().staff_permissions[link.permission],
+        here == link.endpoint or here.startswith(link.endpoint + "_"),
+    )
 
 
 def start_settings(session: PortalSession, applications: list[Application]) -> None:

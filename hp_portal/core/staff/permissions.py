@@ -22,9 +22,9 @@ CORE_STAFF_PERMISSIONS = {
 }
 
 CORE_STAFF_LINKS = (
-    StaffLink("Applications", "staff.applications", "staff:applications:manage"),
-    StaffLink("Roles of staff", "staff.roles", "staff:roles:manage"),
-    StaffLink("Plugins", "staff.plugins", "staff:plugins:read"),
-    StaffLink("Organizations and people", "staff.organizations", "staff:people:search"),
-    StaffLink("Activity", "staff.activity", "staff:activity:search"),
+    StaffLink("Organizations and people", "staff.organizations", "staff:people:search", group="Providers"),
+    StaffLink("Activity", "staff.activity", "staff:activity:search", group="Oversight"),
+    StaffLink("Applications", "staff.applications", "staff:applications:manage", group="Setup"),
+    StaffLink("Roles of staff", "staff.roles", "staff:roles:manage", group="Setup"),
+    StaffLink("Plugins", "staff.plugins", "staff:plugins:read", group="Setup"),
 )
