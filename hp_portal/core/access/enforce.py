@@ -12,6 +12,7 @@ from flask_login import LoginManager, current_user
 from hp_portal import scopes
 from hp_portal.core.access.gate import Directory, Verdict, decide
 from hp_portal.core.access.rules import Rule, rule_of
+from hp_portal.core.access.unsent import keep_unsent, page_before
 from hp_portal.core.access.who_is import find_actor, touch
 from hp_portal.core.audit.record import Who, set_who
 from hp_portal.core.identity.actor import Actor, Limits
@@ -84,12 +85,14 @@ def _page_asked_for() -> str:
             return url_for("pages.home")
         return safe_next(f"{shown.path}?{shown.query}" if shown.query else shown.path)
     if request.method != "GET":
-        return url_for("pages.home")
+        return safe_next(page_before())
     return request.full_path.removesuffix("?")
 
 
-def _sign_in_first() -> ResponseReturnValue:
-    target = url_for("account.sign_in", next=_page_asked_for())
+def _sign_in_first(rule: Rule) -> ResponseReturnValue:
+    unsent = None if request.headers.get("HX-Request") == "true" else keep_unsent(db_session(), rule)
+    asked_for = url_for("account.unsent", token=unsent) if unsent else _page_asked_for()
+    target = url_for("account.sign_in", next=asked_for)
     if request.headers.get("HX-Request") == "true":
         # A redirect would be followed by fetch and the sign-in page swapped into the middle of this one.
         response = current_app.make_response(("", 401))
@@ -121,7 +124,7 @@ def enforce() -> ResponseReturnValue | None:
     actor = current_actor() if request.endpoint not in ANONYMOUS else None
     verdict = decide(rule, actor, directory())
     if verdict is not Verdict.ALLOW:
-        return _refuse(verdict)
+        return _refuse(verdict, rule)
     if actor is not None:
         set_who(
             session,
@@ -143,9 +146,9 @@ def enforce() -> ResponseReturnValue | None:
 ANONYMOUS = frozenset({"pages.healthz", "pages.readyz"})
 
 
-def _refuse(verdict: Verdict) -> ResponseReturnValue:
+def _refuse(verdict: Verdict, rule: Rule) -> ResponseReturnValue:
     if verdict is Verdict.SIGN_IN:
-        return _sign_in_first()
+        return _sign_in_first(rule)
     if verdict is Verdict.TERMS:
         return redirect_to(url_for("account.terms", next=_page_asked_for()))
     if verdict is Verdict.NOT_FOUND:

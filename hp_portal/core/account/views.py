@@ -10,11 +10,13 @@ from flask_login import login_user, logout_user
 
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import current_actor, limits, load_actor, safe_next, the_actor
+from hp_portal.core.access.unsent import find_unsent
 from hp_portal.core.access.who_is import touch
 from hp_portal.core.account import signing_in
 from hp_portal.core.account.forms import ChangePasswordForm, SignInForm, TermsForm
 from hp_portal.core.account.user_agents import describe_user_agent
 from hp_portal.core.identity.passwords import WeakPassword
+from hp_portal.core.kept.keeping import KeptGone
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.web.markdown import render_markdown
@@ -36,7 +38,8 @@ def how_ended() -> str:
 
 
 def _sign_in_page(form: SignInForm, status: int = 200) -> Response:
-    return page("account/sign_in.html", form=form, ended=how_ended() if status == 200 else "", status=status)
+    kept = (form.next.data or "").startswith(url_for("account.unsent", token=""))
+    return page("account/sign_in.html", form=form, ended=how_ended() if status == 200 else "", kept=kept, status=status)
 
 
 @blueprint.get("/sign-in")
@@ -78,6 +81,18 @@ def sign_in_post() -> ResponseReturnValue:
     session.clear()
     login_user(load_actor(started.token))
     return redirect_to(safe_next(form.next.data))
+
+
+@blueprint.get("/sign-in/unsent/<token>")
+@access.signed_in
+def unsent(token: str) -> ResponseReturnValue:
+    """What was sent after the session had ended, to be sent now or not at all."""
+    try:
+        form = find_unsent(db_session(), the_actor(), token)
+    except KeptGone:
+        flash("What you had typed is no longer there. Please enter it again.", "warn")
+        return redirect_to(url_for("pages.home"))
+    return page("account/unsent.html", unsent=form, back=safe_next(form.page))
 
 
 @blueprint.post("/sign-out")

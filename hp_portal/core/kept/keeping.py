@@ -11,7 +11,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -25,12 +25,22 @@ TTL = dt.timedelta(hours=12)
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
+class Owner(Protocol):
+    """Whom kept values belong to: an Actor, or the person of a session that has ended."""
+
+    @property
+    def person_id(self) -> int: ...
+
+    @property
+    def organization_id(self) -> int | None: ...
+
+
 class KeptGone(Exception):
     """This word stands for nothing of this person and kind: mistyped, somebody else's, or too old."""
 
 
 def keep_values(
-    session: PortalSession, actor: Actor, kind: str, values: Mapping[str, Any], ttl: dt.timedelta = TTL
+    session: PortalSession, actor: Owner, kind: str, values: Mapping[str, Any], ttl: dt.timedelta = TTL
 ) -> str:
     """Keep values of JSON's types for the actor, alone, until `ttl` has passed; the word for them, 32 characters for an address.
 

@@ -1,0 +1,103 @@
+"""A form that was sent after the session had ended: what was typed is kept, sealed, until its person has signed in again.
+
+Only what the same browser sends with the ended session's own cookie and CSRF token is kept, for that person alone, one form at
+a time, for an hour. Files are not, and neither are the forms of an account (passwords, the terms).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from flask import request, session
+from flask_wtf.csrf import validate_csrf
+from wtforms import ValidationError
+
+from hp_portal import scopes
+from hp_portal.core.access.rules import Rule
+from hp_portal.core.identity.actor import Actor, hash_token
+from hp_portal.core.identity.models import Person, SignIn
+from hp_portal.core.kept.keeping import find_kept, keep_values
+from hp_portal.core.kept.models import KeptValues
+from hp_portal.database import PortalSession
+
+KIND = "portal unsent form"
+TTL = dt.timedelta(hours=1)
+LARGEST = 64 * 1024
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+@dataclass(frozen=True)
+class _Somebody:
+    """Whose form it is: nobody is signed in."""
+
+    person_id: int
+    organization_id: int | None
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """A form as it would have been sent: its address, its fields in order, and the page it stood on (both paths)."""
+
+    address: str
+    fields: tuple[tuple[str, str], ...]
+    page: str
+
+
+def page_before() -> str:
+    """The path of this portal's page that the request came from; nothing when the browser does not say."""
+    try:
+        seen = urlsplit(request.referrer or "")
+    except ValueError:
+        return ""
+    if seen.netloc != request.host:
+        return ""
+    return f"{seen.path}?{seen.query}" if seen.query else seen.path
+
+
+def keep_unsent(db: PortalSession, rule: Rule) -> str | None:
+    """Keep the request's form when it is the ended session's own; the word for it. Commits, as the request ends here."""
+    if request.method != "POST" or rule.before_terms or request.mimetype not in _FORMS:
+        return None
+    if not 0 < (request.content_length or 0) <= LARGEST or any(file.filename for file in request.files.values()):
+        return None
+    with scopes.whole(db, "whose session has ended?"):
+        owner = _whose(db, session.get("_user_id"))
+        if owner is None or not _is_own_form():
+            return None
+        fields = [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
+        db.execute(sa.delete(KeptValues).where(KeptValues.person_id == owner.person_id, KeptValues.kind == KIND))
+        values = {"address": request.full_path.removesuffix("?"), "fields": fields, "page": page_before()}
+        token = keep_values(db, owner, KIND, values, TTL)
+        db.commit()
+    return token
+
+
+def find_unsent(db: PortalSession, actor: Actor, token: str) -> Unsent:
+    """The form that the actor sent in vain. Raises KeptGone."""
+    with scopes.whole(db, "one's own form"):
+        values = find_kept(db, actor, KIND, token)
+    pairs: Iterable[tuple[str, str]] = values["fields"]
+    return Unsent(values["address"], tuple((name, value) for name, value in pairs), values["page"])
+
+
+def _whose(db: PortalSession, token: str | None) -> _Somebody | None:
+    if not token:
+        return None
+    found = db.execute(
+        sa.select(Person.id, Person.organization_id)
+        .join(SignIn, SignIn.person_id == Person.id)
+        .where(SignIn.token_hash == hash_token(token), Person.deactivated_at.is_(None))
+    ).one_or_none()
+    return _Somebody(*found) if found else None
+
+
+def _is_own_form() -> bool:
+    try:
+        validate_csrf(request.form.get("csrf_token"))
+    except ValidationError:
+        return False
+    return True
