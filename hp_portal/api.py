@@ -27,6 +27,7 @@ from hp_portal.core.web.formats import parse_money, plain_money, show_count, sho
 from hp_portal.core.web.listing import Column, Listing, Order, PastTheEnd, Sorting, page_number, page_of
 from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings, settings_of, wants_fragment
 from hp_portal.database import Base, BigId, Database, PortalSession, is_postgresql, key, lock
+from hp_portal.events import Reference
 from hp_portal.hookspecs import (
     Application,
     DemoCheck,
@@ -93,6 +94,7 @@ __all__ = [
     "Person",
     "PortalEvent",
     "PortalSession",
+    "Reference",
     "Scoped",
     "SealedTin",
     "Settings",

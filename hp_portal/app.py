@@ -16,8 +16,8 @@ from hp_portal.core.access import enforce
 from hp_portal.core.access.gate import Directory
 from hp_portal.core.account import views as account_views
 from hp_portal.core.activity import views as activity_views
+from hp_portal.core.activity.events import CORE_EVENTS
 from hp_portal.core.applications import menu, mounting
-from hp_portal.core.audit.events import CORE_EVENTS
 from hp_portal.core.identity.actor import Limits
 from hp_portal.core.jobs import failures
 from hp_portal.core.pages import errors, help_topics

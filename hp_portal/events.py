@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from string import Formatter
+from typing import Any
 
 
 class UndeclaredEvent(Exception):
@@ -11,12 +13,37 @@ class UndeclaredEvent(Exception):
 
 
 @dataclass(frozen=True)
+class Reference:
+    """What an event is about, as people call it, and the address where one may look at it; None: nowhere."""
+
+    text: str
+    url: str | None = None
+
+
+# Asked for many events of a kind at once, with their fields: what each is about, None for what is gone or not for these eyes.
+# Called with a PortalSession in the reader's scope, the events' fields, and whether the payer's staff read.
+Names = Callable[[Any, Sequence[Mapping[str, Any]], bool], Sequence[Reference | None]]
+
+
+@dataclass(frozen=True)
 class EventSpec:
-    """A kind of audit event: its key `<application>.<thing>.<deed>`, what people read, and exactly the fields it has."""
+    """A kind of audit event: its key `<application>.<thing>.<deed>`, what people read, and exactly the fields it has.
+
+    `sentence` says more where activity is read, such as `Looked at {payment}`. What stands in braces is a field that people
+    understand as it is, or is found by `names`. Where one of them cannot be found, people read the label. Keys of rows
+    are named, never shown.
+    """
 
     key: str
     label: str
     fields: tuple[str, ...] = ()
+    sentence: str = ""
+    names: Mapping[str, Names] = field(default_factory=dict)
+
+    @property
+    def placeholders(self) -> list[str]:
+        """What stands in braces."""
+        return [name for _, name, _, _ in Formatter().parse(self.sentence) if name is not None]
 
 
 @dataclass(frozen=True)
@@ -51,8 +78,13 @@ class EventRegistry:
             )
 
     def declare(self, specs: Iterable[EventSpec]) -> None:
-        """Add kinds; raises UndeclaredEvent when a key is declared twice with different fields."""
+        """Add kinds; raises UndeclaredEvent for a key declared twice, or a sentence with words that nothing fills."""
         for spec in specs:
+            unknown = [name for name in spec.placeholders if name not in spec.fields and name not in spec.names]
+            if unknown:
+                raise UndeclaredEvent(
+                    f"the sentence of {spec.key} speaks of {', '.join(unknown)}, which it does not have"
+                )
             if self._specs.setdefault(spec.key, spec) != spec:
                 raise UndeclaredEvent(f"audit event {spec.key} is declared twice")
 
@@ -61,6 +93,10 @@ class EventRegistry:
             return self._specs[key]
         except KeyError:
             raise UndeclaredEvent(f"audit event {key} is not declared") from None
+
+    def get(self, key: str) -> EventSpec | None:
+        """The kind, or None for one of a plugin that is gone."""
+        return self._specs.get(key)
 
     def label(self, key: str) -> str:
         """What people read; an event of a plugin that is gone shows as its key."""

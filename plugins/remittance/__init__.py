@@ -8,7 +8,6 @@ from hp_portal.api import (
     Application,
     Audience,
     DemoCheck,
-    EventSpec,
     Job,
     PayeeRef,
     PaymentProof,
@@ -24,6 +23,7 @@ from .codes import commands as code_commands
 from .codes import staff_views as code_views
 from .downloads import views as download_views
 from .inquiry import inspection_views, payment_views, search_views
+from .inquiry.named import EVENTS
 from .intake import commands, matching, proofs, staff_views, uploads
 from .intake.queues import QUEUES
 from .settings import RemittanceSettings
@@ -65,26 +65,7 @@ def portal_application() -> Application:
             Permission(READ, "See payments and their claims"),
             Permission(DOWNLOAD, "Download payments"),
         ),
-        audit_events=(
-            EventSpec("remittance.payment.searched", "Searched payments", ("kind", "keys", "shown", "page")),
-            EventSpec("remittance.payment.viewed", "Viewed a payment", ("payment", "number", "shown", "page")),
-            EventSpec("remittance.claim.viewed", "Viewed a claim", ("payment", "claim")),
-            EventSpec("remittance.payment.sought", "Looked for a reported payment", ("number", "found")),
-            EventSpec("remittance.payment.inspected", "Opened a reported payment", ("payment", "number", "page")),
-            EventSpec("remittance.claim.inspected", "Opened a claim of a reported payment", ("payment", "claim")),
-            EventSpec("remittance.payment.downloaded", "Downloaded a payment", ("payment", "format")),
-            EventSpec("remittance.claim.downloaded", "Downloaded a claim", ("payment", "claim", "format")),
-            EventSpec(
-                "remittance.file.imported",
-                "Imported a remittance file",
-                ("file", "sha256", "outcome", "payments", "amount"),
-            ),
-            EventSpec("remittance.file.uploaded", "Uploaded a remittance file", ("upload", "size")),
-            EventSpec("remittance.report.viewed", "Viewed an import's report", ("file",)),
-            EventSpec("remittance.unknown-payees.viewed", "Viewed payees not on record", ("page", "shown")),
-            EventSpec("remittance.unknown-payees.matched", "Matched payments to payees", ("payments",)),
-            EventSpec("remittance.codes.loaded", "Loaded a code list", ("list", "rows", "added", "removed")),
-        ),
+        audit_events=EVENTS,
         starts_enabled_for=frozenset(Audience),
         starts_given=True,
         settings=RemittanceSettings,

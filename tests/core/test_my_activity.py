@@ -25,7 +25,7 @@ def test_one_s_own_activity_newest_first(world: World) -> None:
     world.sign_in("b.clerk").get("/apps/tax-id-npi-access/")
     client.get("/apps/tax-id-npi-access/")
     client.get("/my-activity")
-    assert listed(client)[0] == ["Viewed my activity", "Viewed Tax ID & NPI access"]
+    assert listed(client)[0] == ["Viewed page 1 of my activity", "Viewed Tax ID & NPI access: 0 linked"]
 
 
 def test_tries_of_others_at_one_s_account_are_listed(world: World) -> None:
@@ -50,9 +50,9 @@ def test_pages_do_not_repeat_what_the_one_before_showed(world: World) -> None:
     client.get("/apps/tax-id-npi-access/")
     first, following = listed(client)
     assert len(first) == PAGE
-    assert first[0] == "Viewed Tax ID & NPI access"
+    assert first[0] == "Viewed Tax ID & NPI access: 0 linked"
     second, end = listed(client, following)
-    assert (second, end) == (["Viewed my activity"], "")
+    assert (second, end) == (["Viewed page 1 of my activity"], "")
 
 
 def test_a_page_comes_as_a_fragment(world: World) -> None:
@@ -61,7 +61,7 @@ def test_a_page_comes_as_a_fragment(world: World) -> None:
     client.get("/my-activity")
     answer = client.get("/my-activity", fragment=True)
     assert "<h1" not in answer.text
-    assert listed(client, fragment=True)[0] == ["Viewed my activity"] * 2
+    assert listed(client, fragment=True)[0] == ["Viewed page 1 of my activity"] * 2
 
 
 def test_pages_that_do_not_exist(world: World) -> None:

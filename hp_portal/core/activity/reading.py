@@ -5,30 +5,29 @@ from __future__ import annotations
 import datetime as dt
 import json
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
 from hp_portal import scopes
+from hp_portal.core.activity.sentences import sentences
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.web.listing import Listing, page_of
 from hp_portal.database import PortalSession
+from hp_portal.events import Reference
 
 PAGE = 50
 
 
 @dataclass(frozen=True)
 class Activity:
-    """One event as people read it. `details` are the event's fields, by name."""
+    """One event as people read it. `sentence` is what was done: parts of text, some with an address."""
 
     id: int
     at: dt.datetime
-    event: str
-    label: str
-    details: dict[str, Any]
+    sentence: list[Reference]
     reason: str
     address: str
     request_id: str
@@ -47,27 +46,15 @@ class ActivityFilter:
     until: dt.datetime | None = None
 
 
+Kept = tuple[AuditEvent, str | None, str | None]
+
+
 def _listing(
     session: PortalSession, where: list[sa.ColumnElement[bool]], number: int, newest: int | None
-) -> Listing[Activity]:
+) -> Listing[Kept]:
+    """Events with the names of person and organization, newest first."""
     if newest is not None:
         where = [*where, AuditEvent.id <= newest]
-
-    def activity(row: Any) -> Activity:
-        event, person, organization = row
-        return Activity(
-            event.id,
-            event.at,
-            event.event,
-            session.context.events.label(event.event),
-            json.loads(event.fields),
-            event.reason,
-            event.address,
-            event.request_id,
-            person or "",
-            organization or "",
-        )
-
     rows = (
         sa.select(AuditEvent, Person.name, Organization.name)
         .outerjoin(Person, Person.id == AuditEvent.person_id)
@@ -76,7 +63,28 @@ def _listing(
         .order_by(AuditEvent.id.desc())
     )
     count = sa.select(sa.func.count(AuditEvent.id)).where(*where)
-    return page_of(session, rows, number, count=count, size=PAGE, make=activity)
+    return page_of(session, rows, number, count=count, size=PAGE, make=tuple)
+
+
+def _told(session: PortalSession, kept: Listing[Kept], *, for_staff: bool) -> Listing[Activity]:
+    """The same page with what was done in sentences, as the session's scope lets one see it."""
+    said = sentences(
+        session, [(event.event, json.loads(event.fields)) for event, _, _ in kept.rows], for_staff=for_staff
+    )
+    rows = [
+        Activity(
+            event.id,
+            event.at,
+            sentence,
+            event.reason,
+            event.address,
+            event.request_id,
+            person or "",
+            organization or "",
+        )
+        for (event, person, organization), sentence in zip(kept.rows, said, strict=True)
+    ]
+    return Listing(rows, kept.number, kept.size, kept.total)
 
 
 def own_activity(session: PortalSession, actor: Actor, number: int, newest: int | None = None) -> Listing[Activity]:
@@ -85,7 +93,11 @@ def own_activity(session: PortalSession, actor: Actor, number: int, newest: int 
     Looking is an event itself, so the list grows as one turns its pages; `newest`, an event's id, holds it still.
     """
     with scopes.whole(session, "one's own activity, whatever the organization"):
-        return _listing(session, [AuditEvent.person_id == actor.person_id], number, newest)
+        kept = _listing(session, [AuditEvent.person_id == actor.person_id], number, newest)
+        if actor.is_staff:
+            return _told(session, kept, for_staff=True)
+    # Names and links in the person's own scope: what has been taken from the organization since is not named.
+    return _told(session, kept, for_staff=False)
 
 
 def event_kinds(session: PortalSession) -> list[tuple[str, str]]:
@@ -118,4 +130,4 @@ def search_activity(
         where.append(AuditEvent.at >= wanted.since)
     if wanted.until:
         where.append(AuditEvent.at < wanted.until)
-    return _listing(session, where, number, newest)
+    return _told(session, _listing(session, where, number, newest), for_staff=True)

@@ -1,0 +1,52 @@
+"""Further words for the sentences of the core's events: applications by label, filters and changed fields in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hp_portal.core.access.enforce import directory
+from hp_portal.core.applications.menu import plugins
+from hp_portal.database import PortalSession
+from hp_portal.events import Reference
+
+Fields = Sequence[Mapping[str, Any]]
+_FILTERS = {
+    "person": "person",
+    "organization": "organization",
+    "event": "deed",
+    "since": "from",
+    "until": "to",
+    "name": "name",
+    "audience": "type",
+    "account": "account",
+}
+
+
+def applications(_session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
+    """The application of each event; one that is uninstalled has no name any more."""
+    labels = {application.key: application.label for application in plugins().applications}
+    return [Reference(labels[event["application"]]) if event["application"] in labels else None for event in events]
+
+
+def permissions(_session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
+    """The permission of each event, in the words of whoever declares it."""
+    labels = directory().staff_permissions
+    return [Reference(labels[event["permission"]]) if event["permission"] in labels else None for event in events]
+
+
+def filters(session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
+    """What a list was narrowed to: ` by person “anna”`; nothing when it was not."""
+    said: list[Reference | None] = []
+    for event in events:
+        words = []
+        for name, value in event["filters"].items():
+            shown = session.context.events.label(value) if name == "event" else value
+            words.append(f"{_FILTERS.get(name, name)} “{shown}”")
+        said.append(Reference(f" by {', '.join(words)}" if words else ""))
+    return said
+
+
+def changed(_session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
+    """Names of fields as people call them: `vendor number and name`."""
+    return [Reference(" and ".join(name.replace("_", " ") for name in event["changed"])) for event in events]

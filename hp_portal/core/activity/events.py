@@ -1,0 +1,193 @@
+"""Every audit event the core declares, and the sentence in which people read it."""
+
+from __future__ import annotations
+
+from hp_portal.audience import Audience
+from hp_portal.core.activity import about
+from hp_portal.core.people.named import counted, organizations, people, worded
+from hp_portal.core.people.named import payees as payees_named
+from hp_portal.events import EventSpec
+
+_PERSON = {"person": people}
+_AUDIENCES = worded("audience", {one.value: one.label.lower() for one in Audience})
+_APPLICATION = {"application": about.applications}
+_SESSIONS = {"sessions": counted("other_sign_ins_ended", "other session", "other sessions")}
+
+_OWN = (
+    EventSpec("identity.sign-in.succeeded", "Signed in"),
+    EventSpec("identity.sign-in.failed", "Sign-in failed", ("account",)),
+    EventSpec("identity.sign-in.blocked", "Sign-in blocked after too many attempts", ("account",)),
+    EventSpec(
+        "identity.sign-in.ended",
+        "Signed out",
+        ("sign_in", "how"),
+        "{how}",
+        {"how": worded("how", {"signed out": "Signed out", "ended by the person": "Ended another session"})},
+    ),
+    EventSpec(
+        "identity.password.changed",
+        "Changed the password",
+        ("other_sign_ins_ended",),
+        "Changed the password, which ended {sessions}",
+        _SESSIONS,
+    ),
+    EventSpec(
+        "identity.password.set",
+        "Set the password by a link",
+        ("other_sign_ins_ended",),
+        "Set the password by a link, which ended {sessions}",
+        _SESSIONS,
+    ),
+    EventSpec(
+        "identity.terms.accepted", "Accepted the terms of use", ("version",), "Accepted the terms of use of {version}"
+    ),
+    EventSpec("audit.own.viewed", "Viewed my activity", ("page",), "Viewed page {page} of my activity"),
+)
+_PEOPLE = (
+    EventSpec(
+        "people.person.created",
+        "Created an account",
+        ("person", "organization", "delegate"),
+        "Created an account for {person} at {organization}{delegate}",
+        {
+            **_PERSON,
+            "organization": organizations,
+            "delegate": worded("delegate", {True: ", as a delegate", False: ""}),
+        },
+    ),
+    EventSpec("people.person.unlocked", "Unlocked an account", ("person",), "Unlocked {person}", _PERSON),
+    EventSpec(
+        "people.person.deactivated",
+        "Deactivated an account",
+        ("person", "sign_ins_ended"),
+        "Deactivated {person}",
+        _PERSON,
+    ),
+    EventSpec("people.person.reactivated", "Reactivated an account", ("person",), "Reactivated {person}", _PERSON),
+    EventSpec(
+        "people.password-link.made",
+        "Made a link to set a password",
+        ("person",),
+        "Made a link with which {person} can set a password",
+        _PERSON,
+    ),
+    EventSpec(
+        "person.application.given",
+        "Gave an application to a person",
+        ("person", "application"),
+        "Gave {application} to {person}",
+        {**_PERSON, **_APPLICATION},
+    ),
+    EventSpec(
+        "person.application.taken",
+        "Took an application from a person",
+        ("person", "application"),
+        "Took {application} from {person}",
+        {**_PERSON, **_APPLICATION},
+    ),
+)
+_STAFF = (
+    EventSpec(
+        "staff.person.created",
+        "Created a staff account",
+        ("person", "role"),
+        "Created a staff account for {person} with the role {role}",
+        _PERSON,
+    ),
+    EventSpec(
+        "staff.application.enabled",
+        "Enabled an application",
+        ("application", "audience"),
+        "Enabled {application} for {audience}",
+        {**_APPLICATION, "audience": _AUDIENCES},
+    ),
+    EventSpec(
+        "staff.application.disabled",
+        "Disabled an application",
+        ("application", "audience"),
+        "Disabled {application} for {audience}",
+        {**_APPLICATION, "audience": _AUDIENCES},
+    ),
+    EventSpec(
+        "staff.application.default-set",
+        "Set what new people get",
+        ("application", "new_people"),
+        "Set that new people {wanted} {application}",
+        {**_APPLICATION, "wanted": worded("new_people", {True: "get", False: "do not get"})},
+    ),
+    EventSpec("staff.role.added", "Added a role of staff", ("role",), "Added the role {role}"),
+    EventSpec(
+        "staff.role.permission-given",
+        "Gave a role a permission",
+        ("role", "permission"),
+        "Gave the role {role} the permission: {permission}",
+        {"permission": about.permissions},
+    ),
+    EventSpec(
+        "staff.role.permission-taken",
+        "Took a permission from a role",
+        ("role", "permission"),
+        "Took from the role {role} the permission: {permission}",
+        {"permission": about.permissions},
+    ),
+    EventSpec("staff.plugin.forgotten", "Dropped what a plugin left", ("plugin", "tables", "given")),
+    EventSpec(
+        "staff.people.searched",
+        "Searched organizations and people",
+        ("query", "found"),
+        "Searched organizations and people for “{query}” and found {found}",
+    ),
+    EventSpec(
+        "staff.organization.viewed",
+        "Viewed an organization",
+        ("organization",),
+        "Viewed {organization}",
+        {"organization": organizations},
+    ),
+    EventSpec(
+        "staff.organization.listed",
+        "Listed organizations",
+        ("filters", "found"),
+        "Listed {found}{filters}",
+        {"found": counted("found", "organization", "organizations"), "filters": about.filters},
+    ),
+    EventSpec(
+        "staff.person.locked-listed",
+        "Listed people who are locked out",
+        ("found",),
+        "Listed {found} who are locked out",
+        {"found": counted("found", "person", "people")},
+    ),
+    EventSpec("staff.payee.viewed", "Viewed a payee", ("payee",), "Viewed {payee}", {"payee": payees_named}),
+    EventSpec("staff.person.viewed", "Viewed a person", ("person",), "Viewed {person}", _PERSON),
+    EventSpec(
+        "staff.activity.searched",
+        "Searched activity",
+        ("filters", "found"),
+        "Searched activity{filters}",
+        {"filters": about.filters},
+    ),
+)
+_RECORDS = (
+    EventSpec(
+        "payees.payee.added",
+        "Added a payee to the record",
+        ("payee",),
+        "Added {payee} to the record",
+        {"payee": payees_named},
+    ),
+    EventSpec(
+        "payees.payee.changed",
+        "Changed a payee of the record",
+        ("payee", "changed"),
+        "Changed {changed} of {payee}",
+        {"payee": payees_named, "changed": about.changed},
+    ),
+    EventSpec(
+        "payees.imported",
+        "Loaded the payees' record",
+        ("added", "changed", "unchanged"),
+        "Loaded the payees’ record: {added} added, {changed} changed, {unchanged} unchanged",
+    ),
+)
+CORE_EVENTS = (*_OWN, *_PEOPLE, *_STAFF, *_RECORDS)

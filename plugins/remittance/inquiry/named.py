@@ -1,0 +1,179 @@
+"""What the audit events of remittances are about, for their sentences: payments and claims by number, with links."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from flask import url_for
+
+from hp_portal.api import EventSpec, PortalSession, Reference, can
+
+from ..blueprint import READ, READ_IMPORTS
+from ..codes.plain_words import payment_word
+from ..models import Claim, Payment, RemittanceFile
+
+Fields = Sequence[Mapping[str, Any]]
+
+
+def payments(session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
+    """The payment of each event, `EFT 9400000001`, linked for those who can open it."""
+    rows = session.execute(
+        sa.select(Payment.id, Payment.method, Payment.trace_number).where(
+            Payment.id.in_({event["payment"] for event in events})
+        )
+    )
+    linked = can(READ)
+    found = {
+        key: Reference(
+            f"{payment_word(method)} {number}", url_for("remittance.payment", payment_id=key) if linked else None
+        )
+        for key, method, number in rows
+    }
+    return [found.get(event["payment"]) for event in events]
+
+
+def claims(session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
+    """The claim of each event by its number, linked for those who can open it."""
+    wanted = {(event["payment"], event["claim"]) for event in events}
+    rows = session.execute(
+        sa.select(Claim.payment_id, Claim.claim, Claim.payer_control_number, Claim.patient_control_number).where(
+            sa.tuple_(Claim.payment_id, Claim.claim).in_(wanted)
+        )
+    )
+    linked = can(READ)
+    found = {
+        (payment, claim): Reference(
+            f"claim {payer_number or patient_number or claim}",
+            url_for("remittance.claim", payment_id=payment, number=claim) if linked else None,
+        )
+        for payment, claim, payer_number, patient_number in rows
+    }
+    return [found.get((event["payment"], event["claim"])) for event in events]
+
+
+def searches(_session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
+    """What was searched for, in words. Names and numbers of members are kept as hashes and stay unsaid."""
+    return [Reference(_search(event["kind"], event["keys"])) for event in events]
+
+
+def _search(kind: str, keys: Mapping[str, str]) -> str:
+    if kind == "newest":
+        return "Looked at the newest payments"
+    if kind == "claims":
+        return "Searched for payments by their claims"
+    number = keys.get("number", "")
+    if kind == "number" and number:
+        return "Searched for a number that is no payment’s" if len(number) == 64 else f"Searched for payment {number}"
+    return "Searched for payments by date, amount or payee"
+
+
+def _file(session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
+    rows = session.execute(
+        sa.select(RemittanceFile.id, RemittanceFile.name).where(
+            RemittanceFile.id.in_({event["file"] for event in events})
+        )
+    )
+    linked = can(READ_IMPORTS)
+    found = {
+        key: Reference(name, url_for("remittance_staff.file_report", file_id=key) if linked else None)
+        for key, name in rows
+    }
+    return [found.get(event["file"]) for event in events]
+
+
+def _format(_session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
+    words = {"pdf": "PDF", "xlsx": "Excel", "csv": "CSV", "835": "835"}
+    return [Reference(words.get(event["format"], str(event["format"]))) for event in events]
+
+
+def _many(field: str, one: str, many: str) -> Any:
+    def say(_session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
+        return [Reference(f"{event[field]:,} {one if event[field] == 1 else many}") for event in events]
+
+    return say
+
+
+_PAYMENT, _CLAIM = {"payment": payments}, {"payment": payments, "claim": claims}
+_FILE = {"file": _file}
+EVENTS = (
+    EventSpec(
+        "remittance.payment.searched",
+        "Searched payments",
+        ("kind", "keys", "shown", "page"),
+        "{search}",
+        {"search": searches},
+    ),
+    EventSpec(
+        "remittance.payment.viewed",
+        "Looked at a payment",
+        ("payment", "number", "shown", "page"),
+        "Looked at {payment}",
+        _PAYMENT,
+    ),
+    EventSpec(
+        "remittance.claim.viewed",
+        "Looked at a claim",
+        ("payment", "claim"),
+        "Looked at {claim} in {payment}",
+        _CLAIM,
+    ),
+    EventSpec(
+        "remittance.payment.sought",
+        "Looked for a reported payment",
+        ("number", "found"),
+        "Looked for a reported payment and found {found}",
+    ),
+    EventSpec(
+        "remittance.payment.inspected",
+        "Opened a reported payment",
+        ("payment", "number", "page"),
+        "Opened {payment}",
+        _PAYMENT,
+    ),
+    EventSpec(
+        "remittance.claim.inspected",
+        "Opened a claim of a reported payment",
+        ("payment", "claim"),
+        "Opened {claim} in {payment}",
+        _CLAIM,
+    ),
+    EventSpec(
+        "remittance.payment.downloaded",
+        "Downloaded a payment",
+        ("payment", "format"),
+        "Downloaded {payment} as {format}",
+        {**_PAYMENT, "format": _format},
+    ),
+    EventSpec(
+        "remittance.claim.downloaded",
+        "Downloaded a claim",
+        ("payment", "claim", "format"),
+        "Downloaded {claim} in {payment} as {format}",
+        {**_CLAIM, "format": _format},
+    ),
+    EventSpec(
+        "remittance.file.imported",
+        "Imported a remittance file",
+        ("file", "sha256", "outcome", "payments", "amount"),
+        "Imported {file}: {payments}",
+        {**_FILE, "payments": _many("payments", "payment", "payments")},
+    ),
+    EventSpec("remittance.file.uploaded", "Uploaded a remittance file", ("upload", "size")),
+    EventSpec("remittance.report.viewed", "Viewed an import’s report", ("file",), "Viewed the report of {file}", _FILE),
+    EventSpec("remittance.unknown-payees.viewed", "Viewed payees not on record", ("page", "shown")),
+    EventSpec(
+        "remittance.unknown-payees.matched",
+        "Matched payments to payees",
+        ("payments",),
+        "Matched {payments} to the payer’s record",
+        {"payments": _many("payments", "payment", "payments")},
+    ),
+    EventSpec(
+        "remittance.codes.loaded",
+        "Loaded a code list",
+        ("list", "rows", "added", "removed"),
+        "Loaded the code list {list} with {rows} rows",
+    ),
+)
