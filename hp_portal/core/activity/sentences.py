@@ -61,8 +61,8 @@ def _ask(
     # Old events may lack what a newer version writes, and a plugin may stumble over them: the page is shown all the same.
     try:
         answers = list(names(session, events, for_staff))
-    except (LookupError, TypeError, ValueError) as error:
-        log.warning("activity.not-named", event=spec.key, error=type(error).__name__)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        log.warning("activity.not-named", kind=spec.key, error=type(error).__name__)
         return None
     return answers if len(answers) == len(events) else None
 
