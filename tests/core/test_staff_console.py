@@ -359,7 +359,7 @@ def test_days_are_those_of_the_payer(world: World, staff: PortalClient, clock: C
         ("since=2026-03-02&until=2026-03-01", "before the first"),
         ("since=9999-12-31", "such as 2026"),
         ("until=9999-12-31", "such as 2026"),
-        ("since=yesterday", "such as"),
+        ("since=yesterday", "Enter a date as month"),
         ("event=no.such.event", "Not a valid choice"),
     ],
 )
