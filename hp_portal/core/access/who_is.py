@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from hp_portal import clock
 from hp_portal.core.identity.actor import TERMS_OF_USE, Actor, Limits, hash_token
@@ -13,6 +17,24 @@ from hp_portal.core.identity.models import Acceptance, Person, SignIn
 from hp_portal.core.identity.staff_roles import StaffRoleMember, StaffRolePermission
 from hp_portal.core.organizations.models import Organization
 from hp_portal.database import PortalSession
+
+
+class _comma_list(FunctionElement[str]):
+    """A column's texts with commas between. `sa.func.aggregate_strings` writes its comma into the statement anew each time."""
+
+    inherit_cache = True
+    type = sa.String()
+
+
+@compiles(_comma_list)
+def _string_agg(element: _comma_list, compiler: SQLCompiler, **options: Any) -> str:
+    return f"string_agg({compiler.process(element.clauses, **options)}, ',')"
+
+
+@compiles(_comma_list, "sqlite")
+def _group_concat(element: _comma_list, compiler: SQLCompiler, **options: Any) -> str:
+    return f"group_concat({compiler.process(element.clauses, **options)})"
+
 
 _who_is = (
     sa.select(
@@ -36,15 +58,15 @@ _who_is = (
         )
         .correlate(Person)
         .scalar_subquery(),
-        sa.select(sa.func.aggregate_strings(PersonApplication.application, ","))
+        sa.select(_comma_list(PersonApplication.application))
         .where(PersonApplication.person_id == Person.id)
         .correlate(Person)
         .scalar_subquery(),
-        sa.select(sa.func.aggregate_strings(ApplicationSetting.application, ","))
+        sa.select(_comma_list(ApplicationSetting.application))
         .where(ApplicationSetting.audience == Organization.audience, ApplicationSetting.enabled)
         .correlate(Organization)
         .scalar_subquery(),
-        sa.select(sa.func.aggregate_strings(StaffRolePermission.permission, ","))
+        sa.select(_comma_list(StaffRolePermission.permission))
         .where(
             StaffRolePermission.role_id.in_(
                 sa.select(StaffRoleMember.role_id).where(StaffRoleMember.person_id == Person.id).correlate(Person)

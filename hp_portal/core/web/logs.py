@@ -12,8 +12,6 @@ from flask import Flask, Response, g, request
 
 from hp_portal.settings import Settings
 
-log = structlog.get_logger("hp_portal.request")
-
 
 def configure(settings: Settings) -> None:
     """Send structlog's events to standard error, as JSON lines or readable text."""
@@ -32,7 +30,7 @@ def configure(settings: Settings) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
 
@@ -42,7 +40,8 @@ def _keep(_logger: object, _name: str, event: structlog.typing.EventDict) -> str
 
 
 def install(app: Flask) -> None:
-    """Give each request an id and log its end."""
+    """Give each request an id and log its end. `configure` comes first: the logger is made once, here."""
+    log = structlog.get_logger("hp_portal.request").bind()
 
     @app.before_request
     def begin() -> None:
