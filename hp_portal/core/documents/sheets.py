@@ -236,6 +236,7 @@ class _Cells:
 
 
 def _clean(text: str) -> str:
-    """Without the characters that XML cannot hold."""
+    """Without the characters that XML cannot hold, lines ending as Excel ends them."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = ILLEGAL_CHARACTERS_RE.sub("", text).translate({0xFFFE: None, 0xFFFF: None})
     return text.encode("utf-8", errors="replace").decode("utf-8")
