@@ -10,11 +10,22 @@ from hp_portal.core.audit.record import Who, record
 from hp_portal.core.documents.rendering import DocumentError, render_pdf
 from hp_portal.core.documents.sheets import CSV_TYPE, XLSX_TYPE, Sheet, amount, csv_file, quantity, safe_text, xlsx_file
 from hp_portal.core.documents.sheets import Value as SheetValue
+from hp_portal.core.files.models import StoredFile
+from hp_portal.core.files.storing import (
+    FileOwner,
+    FileTooLarge,
+    delete_stored,
+    find_stored,
+    open_stored,
+    receive_file,
+    stored_bytes,
+)
 from hp_portal.core.identifiers.numbers import BadIdentifier, mask_tin, parse_npi, parse_tin
 from hp_portal.core.identifiers.sealed import OptionalTin, SealedTin, masked_tin, tin_values
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.kept.keeping import KeptGone, find_kept, keep_values
+from hp_portal.core.leases.leasing import Lease, Leased, LeaseLost, release_lease, renew_lease, take_lease
 from hp_portal.core.limits.attempts import TooManyAttempts, check_attempts, count_failure, forget_failures
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.organizations.models import Grant, Organization
@@ -55,6 +66,7 @@ from hp_portal.scopes import (
 )
 from hp_portal.scopes import whole_for_plugins as whole
 from hp_portal.settings import Payer, Settings
+from hp_portal.vault import SealBroken
 
 __all__ = [
     "CSV_TYPE",
@@ -72,9 +84,14 @@ __all__ = [
     "DemoCheck",
     "DocumentError",
     "EventSpec",
+    "FileOwner",
+    "FileTooLarge",
     "Grant",
     "Job",
     "KeptGone",
+    "Lease",
+    "LeaseLost",
+    "Leased",
     "Listing",
     "NpiField",
     "OptionalTin",
@@ -96,6 +113,7 @@ __all__ = [
     "PortalSession",
     "Reference",
     "Scoped",
+    "SealBroken",
     "SealedTin",
     "Settings",
     "Shared",
@@ -104,6 +122,7 @@ __all__ = [
     "Sorting",
     "StaffLink",
     "StaffQueue",
+    "StoredFile",
     "TinField",
     "TooManyAttempts",
     "Who",
@@ -118,10 +137,12 @@ __all__ = [
     "csv_file",
     "current_actor",
     "db_session",
+    "delete_stored",
     "file_name_part",
     "find_kept",
     "find_payee",
     "find_payees",
+    "find_stored",
     "forget_failures",
     "granted_payees",
     "hookimpl",
@@ -135,6 +156,7 @@ __all__ = [
     "masked_tin",
     "now",
     "one_line",
+    "open_stored",
     "page",
     "page_number",
     "page_of",
@@ -143,9 +165,12 @@ __all__ = [
     "parse_tin",
     "plain_money",
     "quantity",
+    "receive_file",
     "record",
     "redirect_to",
+    "release_lease",
     "render_pdf",
+    "renew_lease",
     "safe_text",
     "scope_organization",
     "select_rows",
@@ -155,6 +180,8 @@ __all__ = [
     "show_date",
     "show_datetime",
     "show_money",
+    "stored_bytes",
+    "take_lease",
     "the_actor",
     "tin_values",
     "today",

@@ -255,7 +255,7 @@ class Code(api.Base, api.Shared):
     loaded_at: Mapped[dt.datetime]
 
 
-class Upload(api.Base, api.Shared):
+class Upload(api.Base, api.Leased, api.Shared):
     """A file that staff uploaded, until the worker has imported it."""
 
     __tablename__ = "remittance_upload"
@@ -270,20 +270,8 @@ class Upload(api.Base, api.Shared):
     state: Mapped[str] = mapped_column(sa.String(20), index=True)
     bytes_read: Mapped[int]
     payments_read: Mapped[int]
-    # a worker that dies leaves its lease behind; another takes over when it has run out
-    leased_until: Mapped[dt.datetime | None]
-    # how often a worker took it up: a file that ends its worker must not end every worker
-    attempts: Mapped[int]
     error: Mapped[str | None] = mapped_column(Text)
+    # the uploaded file, until it is imported or given up
+    stored_file_id: Mapped[int | None] = mapped_column(sa.ForeignKey("stored_file.id"))
+    # what came of it
     file_id: Mapped[int | None] = mapped_column(sa.ForeignKey("remittance_file.id"))
-
-
-class UploadChunk(api.Base, api.Shared):
-    """A piece of an uploaded file, compressed and sealed; removed once it is imported."""
-
-    __tablename__ = "remittance_upload_chunk"
-    __shared__ = "the payer's staff import files; behind a permission"
-
-    upload_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_upload.id"), primary_key=True)
-    position: Mapped[int] = mapped_column(sa.Integer(), primary_key=True, autoincrement=False)
-    sealed: Mapped[bytes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy.orm import aliased
 from hp_portal import scopes
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import Who, record
+from hp_portal.core.files.storing import receive_file
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.kept.models import KeptValues
@@ -65,6 +67,8 @@ def two(sample_world: World) -> Two:
         with world.session() as session:
             record(session, "audit.own.viewed", who=Who(side.person.id, side.organization.id), page=1)
             session.add(_kept(side.organization, side.person))
+            owner = Who(side.person.id, side.organization.id)
+            receive_file(session, io.BytesIO(b"x"), "sample.txt", owner=owner, kind="sample")
     keys = {}
     for model in MODELS:
         found = []

@@ -48,7 +48,7 @@ def upload() -> ResponseReturnValue:
         return _imports_page(form, 422)
     db = db_session()
     for file in form.files.data:
-        uploads.receive(db, file.stream, file.filename or "file", the_actor().person_id)
+        uploads.receive(db, file.stream, file.filename or "file", the_actor())
     db.commit()
     flash(f"{show_count(len(form.files.data), 'file')} uploaded. Files are imported one after another.", "good")
     return redirect_to(url_for("remittance_staff.imports"))

@@ -17,6 +17,8 @@ import pytest
 import sqlalchemy as sa
 
 from hp_portal import clock
+from hp_portal.api import Who
+from hp_portal.core.jobs.models import JobRun
 from hp_portal_plugins.remittance.intake import importing, uploads
 from hp_portal_plugins.remittance.models import Claim, Payment, RemittanceFile, Upload
 from tests.plugins.remittance.import_files import file_of, many_payments
@@ -112,13 +114,14 @@ def test_a_killed_import_leaves_no_trace_and_the_next_one_works(
 def test_a_killed_workers_upload_is_imported_once_by_the_next(world: World, start: Start) -> None:
     person = world.staff("importer")
     with world.session() as session:
-        uploads.receive(session, io.BytesIO(file_of(*many_payments(120))), "sample.835", person.id)
+        uploads.receive(session, io.BytesIO(file_of(*many_payments(120))), "sample.835", Who(person.id))
     kill_when_stopped(start("worker", "--once", stop_after=2))
     assert stored(world) == (0, 0, 0)
     finish(start("worker", "--once"))
     assert stored(world) == (0, 0, 0)  # still leased to the dead one
     with world.session() as session:
         session.execute(sa.update(Upload).values(leased_until=clock.now() - dt.timedelta(seconds=1)))
+        session.execute(sa.update(JobRun).values(leased_until=None))  # the job is leased as well
     finish(start("worker", "--once"))
     assert stored(world) == (1, 120, 360)
     finish(start("worker", "--once"))

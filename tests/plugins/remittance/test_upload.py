@@ -12,10 +12,13 @@ import pytest
 import sqlalchemy as sa
 
 from hp_portal import worker
+from hp_portal.api import LeaseLost
 from hp_portal.core.access.rules import rule_of
+from hp_portal.core.files import storing
+from hp_portal.core.files.models import StoredPiece
 from hp_portal.database import is_postgresql, lock
 from hp_portal_plugins.remittance.intake import importing, loading, uploads
-from hp_portal_plugins.remittance.models import Payment, RemittanceFile, Upload, UploadChunk
+from hp_portal_plugins.remittance.models import Payment, RemittanceFile, Upload
 from tests.plugins.remittance.import_files import SURNAME, file_of, import_835, many_payments, payment
 from tests.support.client import PortalClient
 from tests.support.clock import Clock
@@ -60,7 +63,7 @@ def test_uploaded_files_are_imported_by_the_worker(world: World, staff: PortalCl
     assert 'data-hx-trigger="every 1s"' in page
     assert run_worker(world)
     assert run_worker(world)
-    assert (count(world, Payment), count(world, UploadChunk)) == (2, 0)
+    assert (count(world, Payment), count(world, StoredPiece)) == (2, 0)
     page = staff.get(URL).text
     assert "every 1s" not in page
     assert "Staff Importer" in page
@@ -92,12 +95,12 @@ def test_an_upload_is_imported_in_its_uploaders_name(world: World, staff: Portal
 
 
 def test_pieces_are_kept_sealed(world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "CHUNK", 1_000)
+    monkeypatch.setattr(storing, "PIECE", 1_000)
     data = file_of(*many_payments(3))
     upload(staff, data)
     with world.session() as session:
-        pieces = session.scalars(sa.select(UploadChunk.sealed)).all()
-        stream = uploads.KeptStream(session, the_upload(world).id)
+        pieces = session.scalars(sa.select(StoredPiece.sealed)).all()
+        stream = uploads.open_file(session, the_upload(world).stored_file_id or 0)
         read = b"".join(iter(lambda: stream.read(333), b""))
     assert len(pieces) == -(-len(data) // 1_000)
     assert not any(SURNAME.encode() in piece for piece in pieces)
@@ -146,7 +149,7 @@ def test_a_dead_workers_upload_is_taken_up_after_its_lease(world: World, staff: 
     assert count(world, Payment) == 1
     # The dead one comes back to life: it may not do anything any more.
     with world.session() as session:
-        with pytest.raises(uploads.LeaseLost):
+        with pytest.raises(LeaseLost):
             uploads.save(session, dead)
         session.rollback()
     assert (count(world, RemittanceFile), the_upload(world).state) == (1, uploads.DONE)
@@ -162,7 +165,7 @@ def test_a_file_that_ends_every_worker_is_given_up(world: World, staff: PortalCl
         assert uploads.take(session) is None
     row = the_upload(world)
     assert (row.state, row.error) == (uploads.FAILED, uploads.GIVEN_UP)
-    assert count(world, UploadChunk) == 0
+    assert count(world, StoredPiece) == 0
     assert count(world, Payment) == 0
 
 
@@ -222,7 +225,7 @@ def test_an_upload_that_cannot_be_stored_says_so_without_quoting_it(
     monkeypatch.setattr(uploads, "import_file", refuse)
     assert not run_worker(world)
     row = the_upload(world)
-    assert (row.state, count(world, Payment), count(world, UploadChunk)) == (uploads.FAILED, 0, 0)
+    assert (row.state, count(world, Payment), count(world, StoredPiece)) == (uploads.FAILED, 0, 0)
     assert row.error is not None
     assert row.error.startswith("CannotStore. Please upload the file again")
     page = staff.get(URL).text
@@ -253,7 +256,7 @@ def test_what_a_database_says_of_a_row_is_not_repeated(world: World) -> None:
 def test_an_altered_piece_fails_the_upload(world: World, staff: PortalClient) -> None:
     upload(staff, file_of(payment("1")))
     with world.session() as session:
-        piece = session.scalars(sa.select(UploadChunk)).one()
+        piece = session.scalars(sa.select(StoredPiece)).one()
         piece.sealed = piece.sealed[:-1] + bytes([piece.sealed[-1] ^ 1])
     assert not run_worker(world)
     assert (the_upload(world).state, count(world, Payment)) == (uploads.FAILED, 0)

@@ -1,0 +1,1 @@
+"""Files that people send: sealed in the database, in pieces, so that any worker can read them."""
