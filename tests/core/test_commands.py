@@ -1,4 +1,4 @@
-"""The command line as an operator uses it: a process of its own, an empty folder, settings from the environment."""
+"""The command line as an operator uses it: an empty folder, and settings from the environment."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ import subprocess
 import sys
 import urllib.request
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from flask import Flask
 
+from hp_portal import cli
+from tests.support.databases import database_of
 from tests.support.identifiers import make_npi
 from tests.support.processes import PATIENCE, Started, wait_for
 
@@ -28,30 +33,61 @@ KEYS = {
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, the current one."""
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def run(folder: Path, *arguments: str, keys: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
+@dataclass(frozen=True)
+class Done:
+    """What a command left."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(folder: Path, *arguments: str, **more: str) -> Done:
+    """A command with an app of its own, made of the environment. In this process: a process each costs a second."""
+    made: list[Flask] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "_app", made)
+        result = CliRunner().invoke(cli.cli, arguments, env=KEYS | more)
+    for app in made:
+        database_of(app).engine.dispose()
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Done(result.exit_code, result.stdout, result.stderr)
+
+
+def run_python(folder: Path, *arguments: str, **settings: str) -> Done:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HP_PORTAL_")}
-    return subprocess.run(
-        [sys.executable, "-m", "hp_portal", *arguments],
+    done = subprocess.run(
+        [sys.executable, *arguments],
         cwd=folder,
-        env=environment | (KEYS if keys else {}) | more,
+        env=environment | settings,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=PATIENCE,
         check=False,
     )
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
-def ok(result: subprocess.CompletedProcess[str]) -> str:
+def run_program(folder: Path, *arguments: str, **settings: str) -> Done:
+    """The program itself, as an operator starts it."""
+    return run_python(folder, "-m", "hp_portal", *arguments, **settings)
+
+
+def ok(result: Done) -> str:
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
 
 def test_a_missing_key_stops_the_start_and_says_how_to_make_one(folder: Path) -> None:
-    result = run(folder, "serve", keys=False)
+    result = run_program(folder, "serve")
     assert result.returncode == 2
     assert "HP_PORTAL_SECRET_KEY" in result.stderr
     assert "secrets.token_urlsafe" in result.stderr
@@ -59,7 +95,7 @@ def test_a_missing_key_stops_the_start_and_says_how_to_make_one(folder: Path) ->
 
 
 def test_a_key_that_is_none_is_told(folder: Path) -> None:
-    result = run(folder, "serve", HP_PORTAL_DATA_KEY="bm90IDMyIGJ5dGVz")
+    result = run_program(folder, "serve", **KEYS | {"HP_PORTAL_DATA_KEY": "bm90IDMyIGJ5dGVz"})
     assert result.returncode == 2
     assert "instead of 32" in result.stderr
 
@@ -134,14 +170,14 @@ def test_the_worker_seals_and_verify_notices_a_change(folder: Path) -> None:
 
 
 def test_the_demo_seeds_once_and_says_who_can_sign_in(folder: Path) -> None:
-    first = json.loads(ok(run(folder, "demo", "--seed-only", "--json", keys=False)))
-    second = json.loads(ok(run(folder, "demo", "--seed-only", "--json", keys=False)))
+    first = json.loads(ok(run_program(folder, "demo", "--seed-only", "--json")))
+    second = json.loads(ok(run_program(folder, "demo", "--seed-only", "--json")))
     assert first == second
     assert set(first) == {"url", "people", "checks"}
     assert all(set(person) == {"role", "username", "password", "organization"} for person in first["people"])
     assert all(set(check) == {"number", "method", "organization", "what"} for check in first["checks"])
     assert {check["method"] for check in first["checks"]} >= {"EFT", "check", "non-payment notice"}
-    lines = ok(run(folder, "demo", "--seed-only", keys=False)).splitlines()
+    lines = ok(run_program(folder, "demo", "--seed-only")).splitlines()
     for check in first["checks"]:
         (line,) = [line for line in lines if line.split()[:1] == [check["number"]]]
         columns = re.split(r" {2,}", line.strip())
@@ -162,16 +198,7 @@ print("loaded:", *(name for name in sys.modules if name.startswith("hp_portal") 
 
 
 def test_a_production_process_never_loads_the_demo(folder: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HP_PORTAL_")}
-    result = subprocess.run(
-        [sys.executable, "-c", PRODUCTION],
-        cwd=folder,
-        env=environment | KEYS,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    result = run_python(folder, "-c", PRODUCTION, **KEYS)
     assert ok(result).splitlines()[-1] == "loaded:"
 
 
