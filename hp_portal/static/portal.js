@@ -216,7 +216,7 @@
   showConnection();
   settle(document.body, ".error-summary");
   // A menu wider than the screen begins where one is.
-  for (const nav of document.querySelectorAll(".site-nav, .tabs")) {
+  for (const nav of document.querySelectorAll(".site-nav ul, .tabs")) {
     const here = nav.querySelector("[aria-current]");
     if (here) nav.scrollLeft = here.getBoundingClientRect().left - nav.getBoundingClientRect().left - (nav.clientWidth - here.offsetWidth) / 2;
   }
