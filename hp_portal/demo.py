@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from flask import Flask
 from stdnum import luhn
 
 from hp_portal import clock, migrations, serving
+from hp_portal.core.applications.giving import give_application
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.identifiers.sealed import tin_values
 from hp_portal.core.identity.actor import TERMS_OF_USE
@@ -157,20 +158,62 @@ def environment() -> dict[str, str]:
 
 
 def seed(app: Flask) -> list[DemoCheck]:
-    """Fill an empty database; a filled one stays. Returns the payments worth trying."""
+    """Fill an empty database; to a filled one, add what plugins bring that were installed since. Returns the payments
+    worth trying."""
     migrations.upgrade(app)
     database: Database = app.extensions["hp_portal.database"]
-    kept = Path(app.instance_path) / "checks.json"
+    plugins: Plugins = app.extensions["hp_portal.plugins"]
+    note = Path(app.instance_path) / "checks.json"
+    seeded = Seeded.read(note, {state.name for state in plugins.states.values() if state.loaded})
     with app.app_context(), database.new_session(WholeScope("demo data")) as session:
         if session.scalar(sa.select(sa.func.count()).select_from(Person)):
-            return [DemoCheck(**check) for check in json.loads(kept.read_text(encoding="utf-8"))]
-        _load_core(app, session)
-        checks: list[DemoCheck] = []
-        for _, found in app.extensions["hp_portal.plugins"].collect("portal_demo", session=session):
-            checks += found
+            new = {state.name for state in plugins.states.values() if state.loaded} - seeded.plugins
+            _add_applications(app, session, new)
+        else:
+            _load_core(app, session)
+            new, seeded = set(plugins.states), Seeded()
+        for name, found in plugins.collect("portal_demo", among=new, session=session):
+            seeded.checks[name] = found
         session.commit()
-    kept.write_text(json.dumps([asdict(check) for check in checks]), encoding="utf-8")
-    return checks
+    seeded.plugins |= new
+    seeded.write(note)
+    return [check for checks in seeded.checks.values() for check in checks]
+
+
+@dataclass
+class Seeded:
+    """Which plugins have loaded their demo data, and the payments worth trying of each: kept beside the database."""
+
+    plugins: set[str] = field(default_factory=set)
+    checks: dict[str, list[DemoCheck]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path, installed: set[str]) -> Seeded:
+        if not path.exists():
+            return cls()
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, list):  # from before plugins were noted: those there are now have loaded theirs
+            return cls(installed, {"": [DemoCheck(**check) for check in found]})
+        return cls(
+            set(found["plugins"]),
+            {name: [DemoCheck(**check) for check in checks] for name, checks in found["checks"].items()},
+        )
+
+    def write(self, path: Path) -> None:
+        checks = {name: [asdict(check) for check in found] for name, found in self.checks.items()}
+        path.write_text(json.dumps({"plugins": sorted(self.plugins), "checks": checks}), encoding="utf-8")
+
+
+def _add_applications(app: Flask, session: PortalSession, new: set[str]) -> None:
+    """Applications that were installed since: started, given to the demo's people, open to its administrator."""
+    plugins: Plugins = app.extensions["hp_portal.plugins"]
+    start_settings(session, plugins.applications)
+    ensure_role(session, "Administrator", app.extensions["hp_portal.directory"].staff_permissions)
+    given = [person.username for person in PEOPLE if person.applications]
+    for person in session.scalars(sa.select(Person).where(Person.username.in_(given))):
+        for name in new:
+            if application := plugins.states[name].application:
+                give_application(session, None, person, application)
 
 
 def _load_core(app: Flask, session: PortalSession) -> None:

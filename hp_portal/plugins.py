@@ -85,8 +85,12 @@ class Plugins:
         found = [state.application for state in self.states.values() if state.loaded and state.application]
         return sorted(found, key=lambda application: (application.weight, application.label))
 
-    def collect(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
+    def collect(
+        self, hook: str, *, among: Collection[str] | None = None, **arguments: Any
+    ) -> Iterator[tuple[str, Any]]:
         """Call every implementation of a hook, yielding (plugin name, answer). One that raises is logged and skipped.
+
+        `among` names the plugins to call; default: all.
 
         In order of registration, `tryfirst` before and `trylast` after. With a `session`, each runs in a savepoint, so that
         a failure leaves nothing half written and the session usable.
@@ -94,6 +98,8 @@ class Plugins:
         implementations: list[pluggy.HookImpl] = getattr(self.manager.hook, hook).get_hookimpls()
         for implementation in sorted(implementations, key=lambda found: found.trylast - found.tryfirst):
             name = implementation.plugin_name
+            if among is not None and name not in among:
+                continue
             wanted = {key: arguments[key] for key in implementation.argnames}
             try:
                 with confined(), _savepoint(arguments.get("session")):

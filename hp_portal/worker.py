@@ -22,11 +22,12 @@ from flask import Flask
 
 from hp_portal import clock
 from hp_portal.core.activity import sealing
+from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.identity.models import SignIn
 from hp_portal.core.jobs import failures, leases
 from hp_portal.core.kept import keeping
 from hp_portal.core.limits import attempts
-from hp_portal.database import Database, PortalSession
+from hp_portal.database import Database, PortalSession, lock
 from hp_portal.hookspecs import LANES, Job
 from hp_portal.plugins import Plugins, confined
 from hp_portal.scopes import WholeScope
@@ -119,7 +120,11 @@ class Worker:
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop`: then nothing new is begun, and what runs is finished."""
+        plugins: Plugins = self.app.extensions["hp_portal.plugins"]
         with self.session() as session:
+            # A plugin without migrations needs no `db upgrade`: its place in the matrix begins here.
+            lock(session, "applications start")
+            start_settings(session, plugins.applications)
             leases.announce_jobs(session, self.jobs)
         log.info("worker.started", worker=self.name, jobs=sorted(self.jobs))
         renewing = threading.Thread(target=self._renew, name="leases", daemon=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -12,14 +13,17 @@ import sqlalchemy as sa
 from flask import Flask
 
 from hp_portal import clock, worker
+from hp_portal.core.identity.applications import ApplicationSetting
 from hp_portal.core.jobs import leases
 from hp_portal.core.jobs.models import JobRun, PluginFailure
 from hp_portal.database import PortalSession
 from hp_portal.hookspecs import Job, hookimpl
+from hp_portal.scopes import WholeScope
 from hp_portal.worker import Worker, run_once
 from tests.conftest import MakeApp
 from tests.support.clock import Clock
-from tests.support.plugins import plugins_of
+from tests.support.databases import database_of
+from tests.support.plugins import plugins_of, write_plugin
 from tests.support.world import World
 
 HOUR = dt.timedelta(hours=1)
@@ -280,3 +284,17 @@ def test_import_that_ends_the_process(sqlite_app: Flask, make_app: MakeApp, monk
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [Entry()])
     app = make_app(sqlite_app.extensions["hp_portal.settings"].database_url)
     assert plugins_of(app).states["trial"].error.startswith("import: SystemExit: bye (test_worker.py, line")
+
+
+def test_the_worker_gives_new_applications_their_place_in_the_matrix(
+    database_url: str, make_app: MakeApp, stop: threading.Event, tmp_path: Path
+) -> None:
+    """Of a plugin that was installed without an upgrade of the database."""
+    app = make_app(database_url, extra_plugins={"claim-status": write_plugin(tmp_path, "claim-status")})
+    stop.set()
+    Worker(app).run(stop)
+    with database_of(app).new_session(WholeScope("x")) as session:
+        cells = session.scalars(
+            sa.select(ApplicationSetting.audience).where(ApplicationSetting.application == "claim-status")
+        ).all()
+    assert len(cells) == 6

@@ -1,0 +1,47 @@
+"""The demo's seeding: once, and again for what a plugin brings that was installed since."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+import tests.sample_plugin as sample
+from hp_portal import demo
+from hp_portal.app import create_app
+from hp_portal.core.identity.applications import PersonApplication
+from hp_portal.core.identity.models import Person
+from tests.sample_plugin.notes import Note
+from tests.support.databases import database_of, settings_for
+from tests.support.world import World
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Path:
+    return tmp_path / "instance"
+
+
+def test_a_plugin_installed_later_is_started_given_and_loaded_once(instance: Path) -> None:
+    url = f"sqlite:///{instance / 'portal.sqlite'}"
+    settings = settings_for(url, instance, plugins_left_out="remittance")
+    first = create_app(settings)
+    assert demo.seed(first) == []
+    later = create_app(settings, extra_plugins={"sample": sample})
+    for _ in range(2):
+        assert [check.number for check in demo.seed(later)] == ["SAMPLE-1"]
+    world = World(later)
+    with world.session() as session:
+        assert len(session.scalars(sa.select(Note)).all()) == 1
+        given = set(
+            session.scalars(
+                sa.select(Person.username)
+                .join(PersonApplication, PersonApplication.person_id == Person.id)
+                .where(PersonApplication.application == "sample")
+            )
+        )
+        assert given == {person.username for person in demo.PEOPLE if person.applications}
+    assert world.sign_in("demo.office").get("/apps/sample/").status_code == 200
+    assert world.sign_in("demo.staff").get("/staff/sample/count").status_code == 200
+    for app in (first, later):
+        database_of(app).engine.dispose()
