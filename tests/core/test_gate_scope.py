@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pytest
 from flask import Flask, request, request_finished
+from flask_login import login_user
 
-from hp_portal.core.access.enforce import current_actor, set_scope_for, the_actor
+from hp_portal.core.access.enforce import can, current_actor, set_scope_for, the_actor
 from hp_portal.core.access.rules import Rule
+from hp_portal.core.identity.actor import Actor
 from hp_portal.scopes import OrganizationScope, Scope, WholeScope
 from hp_portal.session import Who
 from tests.support.databases import database_of
@@ -108,3 +110,34 @@ def test_a_public_view_that_takes_somebody_for_granted_fails(sqlite_app: Flask) 
         assert current_actor() is None
         with pytest.raises(RuntimeError, match="rule is public"):
             the_actor()
+
+
+MANAGE = "staff:people:search"
+
+
+@pytest.mark.parametrize(
+    ("actor", "permission", "answer"),
+    [
+        (None, "remittance:payment:read", False),
+        (None, MANAGE, False),
+        (
+            replace(BASE, given=frozenset({"remittance"}), enabled=frozenset({"remittance"})),
+            "remittance:payment:read",
+            True,
+        ),
+        (replace(BASE, given=frozenset(), enabled=frozenset({"remittance"})), "remittance:payment:read", False),
+        (replace(BASE, permissions=frozenset({MANAGE})), MANAGE, False),
+        (STAFF, MANAGE, False),
+        (replace(STAFF, permissions=frozenset({MANAGE})), MANAGE, True),
+        (replace(STAFF, permissions=frozenset({MANAGE})), "staff:plugins:read", False),
+        (replace(STAFF, permissions=frozenset({"remittance:payment:read"})), "remittance:payment:read", False),
+    ],
+)
+def test_templates_are_told_what_the_gate_would_say(
+    sqlite_app: Flask, actor: Actor | None, permission: str, answer: bool
+) -> None:
+    with sqlite_app.test_request_context("/contact"):
+        if actor is not None:
+            login_user(actor)
+        assert can(permission) is answer
+        assert sqlite_app.jinja_env.globals["can"] is can

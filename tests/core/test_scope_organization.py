@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from hp_portal import scopes
 from hp_portal.api import granted_payees, scope_organization
@@ -100,11 +101,11 @@ class Both(scopes.OwnedByOrganization, scopes.PaidTo):
 @pytest.mark.parametrize(
     ("marks", "body", "text"),
     [
-        ((), {}, "needs either a mark"),
+        ((), {}, "Contradicting needs either a mark"),
         ((scopes.OwnedByOrganization, scopes.Shared), {"__shared__": "both"}, "needs either a mark"),
-        ((scopes.Shared,), {}, "say why"),
-        ((scopes.OwnedByOrganization,), {"__shared__": "everybody's"}, "take one of both away"),
-        ((Both,), {}, "say in scope_criterion"),
+        ((scopes.Shared,), {}, "Contradicting is Shared; say why"),
+        ((scopes.OwnedByOrganization,), {"__shared__": "everybody's"}, "Contradicting is scoped and says"),
+        ((Both,), {}, "Contradicting is marked as OwnedByOrganization and PaidTo; say in scope_criterion"),
     ],
 )
 def test_a_model_that_contradicts_itself_is_refused(marks: tuple[type, ...], body: dict[str, Any], text: str) -> None:
@@ -115,3 +116,31 @@ def test_a_model_that_contradicts_itself_is_refused(marks: tuple[type, ...], bod
 def test_two_marks_are_fine_where_the_model_says_what_they_mean() -> None:
     body = {"scope_criterion": classmethod(lambda cls: cls.organization_id == scope_organization)}
     scopes.check_marked(type("Explained", (scopes.OwnedByOrganization, scopes.PaidTo), body))
+
+
+def test_the_tables_of_scoped_models_are_known_by_themselves(world: World) -> None:
+    """A statement that names a table instead of its model is refused, whatever base the model was made on."""
+
+    class Apart(DeclarativeBase):
+        """Not the portal's tables."""
+
+    class Mine(Apart, scopes.OwnedByOrganization):
+        __tablename__ = "apart_mine"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        organization_id: Mapped[int]
+
+    class Everybodys(Apart, scopes.Shared):
+        __tablename__ = "apart_everybodys"
+        __shared__ = "a test"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Part(Apart, scopes.OwnedByOrganization):
+        __abstract__ = True
+
+    for model in (Mine, Everybodys, Part):
+        scopes.register(model)
+    session = world.database.new_session(scopes.OrganizationScope(1))
+    with session, pytest.raises(scopes.ScopeViolation):
+        session.execute(sa.select(Mine.__table__))
+    with session, pytest.raises((sa.exc.OperationalError, sa.exc.ProgrammingError)):
+        session.execute(sa.select(Everybodys.__table__))  # let through; there is no such table
