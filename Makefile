@@ -54,6 +54,10 @@ check: venv ## Style, types, imports, templates, migrations
 	$(BIN)/djlint templates plugins --lint --quiet
 	$(BIN)/python -m pytest -q tests/core/test_migrations.py
 
+.PHONY: mutate
+mutate: venv ## Change the guards one line at a time: do the tests notice?
+	$(BIN)/python -m tests.tools.mutate
+
 .PHONY: bench
 bench: venv ## Measure: parsing, importing, searching, as ratios to baselines of the same run
 	$(BIN)/python -m bench

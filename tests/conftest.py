@@ -28,7 +28,7 @@ MakeApp = Callable[..., Flask]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    given = getattr(config, "workerinput", {}).get("run_folder")
+    given = getattr(config, "workerinput", {}).get("run_folder") or os.environ.get("PORTAL_TEST_FOLDER")
     config.stash[RUN_FOLDER] = Path(given) if given else run_folder()
 
 
@@ -39,7 +39,7 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
+    if not hasattr(config, "workerinput") and "PORTAL_TEST_FOLDER" not in os.environ:
         remove_run_folder(config.stash[RUN_FOLDER])
 
 
