@@ -11,17 +11,14 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import tests.sample_plugin as sample
 from hp_portal import clock
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.web.listing import Column, Listing, Order, PastTheEnd, Sorting, page_number, page_of
 from hp_portal.scopes import WholeScope
-from tests.conftest import MakeApp
 from tests.sample_plugin import notes, views
 from tests.support import matrix
 from tests.support.client import PortalClient, tree_of
-from tests.support.databases import prepare_database
 from tests.support.html import text_of
 from tests.support.matrix import build_scene
 from tests.support.world import World
@@ -38,13 +35,6 @@ PAYEES = Sorting(
 )
 
 
-@pytest.fixture
-def sample_world(database_url: str, make_app: MakeApp) -> World:
-    app = make_app(database_url, extra_plugins={"sample": sample})
-    prepare_database(app)
-    return World(app)
-
-
 def writer(world: World, count: int) -> PortalClient:
     """Somebody with notes called `note 001` and so on, the newest first in the alphabet."""
     organization = world.organization()
@@ -54,6 +44,15 @@ def writer(world: World, count: int) -> PortalClient:
             notes.Note(organization_id=organization.id, text=f"note {count - number:03d}") for number in range(count)
         )
     return world.sign_in("a.clerk")
+
+
+def test_a_list_may_start_in_an_order_that_is_no_columns() -> None:
+    sorting = Sorting((Column("name", "Name", Payee.name),), default="", tie=Payee.id.asc())
+    order = sorting.read({"sort": "unknown"})
+    assert [str(part) for part in order.order_by()] == ["payee.id ASC"]
+    assert [(head.url, head.direction) for head in order.headers(str)] == [("name", None)]
+    assert [str(part) for part in sorting.read({"sort": "-name"}).order_by()][1] == "payee.id ASC"
+    assert Listing([], 1, 25, 0, order).url_for_page(1) == "?"
 
 
 # ---- pages of a statement

@@ -81,9 +81,9 @@ class Header:
 class Sorting:
     """The columns of a list, how it is sorted unless asked otherwise, and what decides between equal rows.
 
-    `default` is a column's name, with `-` before it for descending. `tie` must be unique, such as the key: without it rows
-    would move between pages. It follows the direction of the column unless it says its own (`Claim.claim.asc()`).
-    Raises ValueError for a default that is no sortable column.
+    `default` is a column's name, with `-` before it for descending; empty, the list starts in the order of `tie`. `tie` must
+    be unique, such as the key: without it rows would move between pages. It follows the direction of the column unless it
+    says its own (`Claim.claim.asc()`). Raises ValueError for a default that is no sortable column.
     """
 
     def __init__(self, columns: Sequence[Column], default: str, tie: Any) -> None:
@@ -91,7 +91,7 @@ class Sorting:
         self.default = default
         self.tie = tie
         self._by_name = {column.name: column for column in self.columns if column.sort_by is not None}
-        if default.removeprefix("-") not in self._by_name:
+        if default and default.removeprefix("-") not in self._by_name:
             raise ValueError(f"{default} is not the name of a column that sorts")
 
     @property
@@ -107,6 +107,8 @@ class Sorting:
 
     def order_by(self, wanted: str) -> tuple[sa.UnaryExpression[Any], ...]:
         """For a statement; empty values come last in both directions."""
+        if not wanted:
+            return (self.tie if isinstance(self.tie, sa.UnaryExpression) else self.tie.asc(),)
         descending = wanted.startswith("-")
         column = self._by_name[wanted.removeprefix("-")].sort_by
         first = column.desc() if descending else column.asc()

@@ -9,14 +9,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hp_portal.api import Listing, PortalSession
+from hp_portal.api import Column, Listing, Order, PortalSession, Sorting, page_of, record
 
 from ..keys import name_key, number_key
 from ..models import Adjustment, Claim, Line
 from .selections import AnyRow, AnySelect
 
 PAGE = 50
-SORTS = ("order", "patient", "claim", "service", "charged", "paid")
 
 _rows: AnySelect = sa.select(
     Claim.payment_id,
@@ -35,24 +34,30 @@ _rows: AnySelect = sa.select(
     Claim.status,
     Claim.balanced,
 )
-_sort_columns: dict[str, Any] = {
-    "order": Claim.claim,
-    "patient": Claim.patient_key,
-    "claim": Claim.payer_control_key,
-    "service": Claim.service_from,
-    "charged": Claim.charged,
-    "paid": Claim.paid,
-}
+CLAIMS = Sorting(
+    (
+        Column("patient", "Patient", Claim.patient_key),
+        Column("claim", "Claim", Claim.payer_control_key, "code"),
+        Column("service", "Service", Claim.service_from, "date"),
+        Column("charged", "Charged", Claim.charged, "number"),
+        Column("adjusted", "Adjustments", Claim.adjusted, "number"),
+        Column("owed", "Patient owes", Claim.patient_responsibility, "number"),
+        Column("paid", "Paid", Claim.paid, "number"),
+        Column("status", "Status"),
+    ),
+    default="",
+    tie=Claim.claim.asc(),
+)
+"""A payment's claims start in the order of the remittance."""
 
 
 @dataclass(frozen=True)
 class Wanted:
     """Which of a payment's claims, and in what order. `text` is part of a patient's name or of a claim number."""
 
+    order: Order
     text: str = ""
     status: str = ""
-    sort: str = "order"
-    page: int = 1
 
 
 @dataclass(frozen=True)
@@ -72,12 +77,6 @@ class OpenClaim:
     adjustments: list[Adjustment] = field(default_factory=list)
 
 
-def read_sort(arguments: Mapping[str, Any]) -> str:
-    """`patient`, or `-patient` for descending; anything unknown is the order of the remittance."""
-    wanted = str(arguments.get("sort", "order"))
-    return wanted if wanted.removeprefix("-") in SORTS else "order"
-
-
 def read_status(arguments: Mapping[str, Any]) -> str:
     """A claim status (CLP02: one or two characters) to filter by; empty for anything that can be none."""
     wanted = str(arguments.get("status", ""))
@@ -86,14 +85,7 @@ def read_status(arguments: Mapping[str, Any]) -> str:
 
 def list_claims(session: PortalSession, payment_id: int, wanted: Wanted) -> Listing[AnyRow]:
     """One page of a payment's claims."""
-    where = [Claim.payment_id == payment_id, *_filter(wanted)]
-    column = _sort_columns[wanted.sort.removeprefix("-")]
-    ordered = column.desc().nulls_last() if wanted.sort.startswith("-") else column.asc().nulls_last()
-    total = session.scalar(sa.select(sa.func.count(Claim.claim)).where(*where)) or 0
-    rows = session.execute(
-        _rows.where(*where).order_by(ordered, Claim.claim).limit(PAGE).offset((wanted.page - 1) * PAGE)
-    ).all()
-    return Listing(list(rows), wanted.page, PAGE, total)
+    return page_of(session, _rows.where(Claim.payment_id == payment_id, *_filter(wanted)), wanted.order, size=PAGE)
 
 
 def _filter(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
@@ -150,6 +142,17 @@ def open_claim(session: PortalSession, payment_id: int, number: int) -> OpenClai
     return OpenClaim(claim, [OpenLine(line, below[line.line]) for line in lines], below[None])
 
 
-def claim_row(session: PortalSession, payment_id: int, number: int) -> AnyRow | None:
-    """A claim as the list shows it."""
-    return session.execute(_rows.where(Claim.payment_id == payment_id, Claim.claim == number)).one_or_none()
+def view_claim(session: PortalSession, payment_id: int, number: int) -> OpenClaim | None:
+    """A claim with everything below it, recorded as viewed; None when there is none that one may see."""
+    opened = open_claim(session, payment_id, number)
+    if opened is not None:
+        record(session, "remittance.claim.viewed", payment=payment_id, claim=number)
+    return opened
+
+
+def view_row(session: PortalSession, payment_id: int, number: int) -> AnyRow | None:
+    """A claim as the list shows it, recorded as viewed; None when there is none that one may see."""
+    row = session.execute(_rows.where(Claim.payment_id == payment_id, Claim.claim == number)).one_or_none()
+    if row is not None:
+        record(session, "remittance.claim.viewed", payment=payment_id, claim=number)
+    return row

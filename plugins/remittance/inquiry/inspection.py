@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from hp_portal.api import Actor, KeptGone, PortalSession, find_kept, keep_values, record
+from hp_portal.api import Actor, KeptGone, Listing, Order, PortalSession, find_kept, keep_values, record
 
 from ..keys import number_key
 from ..models import Payment
+from .claims import OpenClaim, Wanted, list_claims, open_claim
 from .selections import AnyRow
 
 _KIND = "remittance inspection"
@@ -63,3 +64,25 @@ def reason_of(session: PortalSession, actor: Actor, word: str, payment_id: int) 
     except KeptGone:
         return None
     return str(kept["reason"]) if payment_id in kept["payments"] else None
+
+
+def inspect_claims(session: PortalSession, payment: Payment, order: Order, reason: str) -> Listing[AnyRow]:
+    """One page of a payment's claims, recorded with the reason. The caller commits."""
+    listing = list_claims(session, payment.id, Wanted(order))
+    record(
+        session,
+        "remittance.payment.inspected",
+        reason=reason,
+        payment=payment.id,
+        number=payment.trace_number,
+        page=listing.number,
+    )
+    return listing
+
+
+def inspect_one(session: PortalSession, payment_id: int, number: int, reason: str) -> OpenClaim | None:
+    """A claim with everything below it, recorded with the reason; None when there is none. The caller commits."""
+    opened = open_claim(session, payment_id, number)
+    if opened is not None:
+        record(session, "remittance.claim.inspected", reason=reason, payment=payment_id, claim=number)
+    return opened

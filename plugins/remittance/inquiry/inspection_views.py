@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from flask import abort, flash, request, url_for
@@ -17,8 +16,6 @@ from hp_portal.api import (
     db_session,
     masked_tin,
     page,
-    page_number,
-    record,
     redirect_to,
     settings,
     the_actor,
@@ -30,7 +27,7 @@ from ..codes.plain_words import method_word, payment_word, status_word
 from ..keys import plain
 from ..models import Payment
 from . import claims
-from .inspection import reason_of, seek
+from .inspection import inspect_claims, inspect_one, reason_of, seek
 from .payment import balance, contacts, find_payment
 
 WORDS: dict[str, Any] = {"method_word": method_word, "payment_word": payment_word, "status_word": status_word}
@@ -83,16 +80,12 @@ def inspect_payment(payment_id: int) -> ResponseReturnValue:
     reason = reason_of(db, the_actor(), why, payment_id)
     if reason is None:
         return _reason_first()
-    number = page_number(request.args)
-    rows = claims.list_claims(db, found.id, claims.Wanted(page=number))
-    address = url_for("remittance_staff.inspect_payment", payment_id=payment_id, why=why)
-    rows = replace(rows, address=lambda page=1: f"{address}&page={page}#claims")
-    record(db, "remittance.payment.inspected", reason=reason, payment=found.id, number=found.trace_number, page=number)
+    rows = inspect_claims(db, found, claims.CLAIMS.read(request.args), reason)
     db.commit()
     return page(
         "remittance/staff/inspect_payment.html",
         payment=found,
-        rows=rows,
+        rows=rows.at("remittance_staff.inspect_payment", payment_id=payment_id, why=why, _anchor="claims"),
         why=why,
         reason=reason,
         tin=masked_tin(db, found.payee_tin_sealed),
@@ -107,11 +100,10 @@ def inspect_payment(payment_id: int) -> ResponseReturnValue:
 def inspect_claim(payment_id: int, number: int) -> ResponseReturnValue:
     db, why = db_session(), request.args.get("why", "")
     found = _payment_or_404(db, payment_id)
-    opened = claims.open_claim(db, payment_id, number) or abort(404)
     reason = reason_of(db, the_actor(), why, payment_id)
     if reason is None:
         return _reason_first()
-    record(db, "remittance.claim.inspected", reason=reason, payment=payment_id, claim=number)
+    opened = inspect_one(db, payment_id, number, reason) or abort(404)
     db.commit()
     used = glossary.codes_of(db, found.id, opened.claim.claim)
     return page(

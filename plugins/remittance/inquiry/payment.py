@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from hp_portal.api import Payer, PortalSession
+from hp_portal.api import Listing, Payer, PortalSession, record
 
 from ..models import Claim, Payment
+from .claims import Wanted, list_claims
+from .selections import AnyRow
 
 
 @dataclass(frozen=True)
@@ -103,3 +105,17 @@ def _phone(text: str | None) -> str:
     """A number of ten digits as people write it in the United States; any other as it is."""
     match = re.fullmatch(r"1?(\d{3})(\d{3})(\d{4})", text or "")
     return "-".join(match.groups()) if match else text or ""
+
+
+def view_claims(session: PortalSession, payment: Payment, wanted: Wanted) -> Listing[AnyRow]:
+    """One page of the payment's claims, recorded as a look at the payment."""
+    listing = list_claims(session, payment.id, wanted)
+    record(
+        session,
+        "remittance.payment.viewed",
+        payment=payment.id,
+        number=payment.trace_number,
+        shown=len(listing.rows),
+        page=listing.number,
+    )
+    return listing

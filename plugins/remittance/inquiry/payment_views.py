@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from flask import Response, abort, request, url_for
@@ -10,15 +9,12 @@ from flask.typing import ResponseReturnValue
 
 from hp_portal.api import (
     KeptGone,
-    Listing,
     PortalSession,
     access,
     can,
     db_session,
     masked_tin,
     page,
-    page_number,
-    record,
     redirect_to,
     settings,
     the_actor,
@@ -32,7 +28,7 @@ from ..downloads.reasons import REASONS, USUAL
 from ..models import Claim, Payment
 from . import claims, history, kept_searches
 from .forms import ClaimFilterForm
-from .payment import balance, contacts, find_payment
+from .payment import balance, contacts, find_payment, view_claims
 
 WORDS: dict[str, Any] = {
     "method_word": method_word,
@@ -78,17 +74,11 @@ def claim(payment_id: int, number: int) -> ResponseReturnValue:
     """A claim: for htmx its row opened in place (closed again with ?closed=1), else a page of its own."""
     db = db_session()
     if request.args.get("closed") and wants_fragment():
-        row = claims.claim_row(db, payment_id, number)
-        if row is None:
-            abort(404)
-        record(db, "remittance.claim.viewed", payment=payment_id, claim=number)
+        row = claims.view_row(db, payment_id, number) or abort(404)
         db.commit()
         return page("remittance/claim_row.html", "closed", row=row, **WORDS)
-    opened = claims.open_claim(db, payment_id, number)
-    found = find_payment(db, payment_id)
-    if opened is None or found is None:
-        abort(404)
-    record(db, "remittance.claim.viewed", payment=payment_id, claim=number)
+    found = _payment_or_404(db, payment_id)
+    opened = claims.view_claim(db, payment_id, number) or abort(404)
     context = _claim_context(db, found, opened)
     db.commit()
     if wants_fragment():
@@ -127,28 +117,22 @@ def _payment_page(
     status: int = 200,
 ) -> Response:
     """The payment's page, or for htmx its claims. `text` filters the claims, `token` is the word for it."""
-    wanted = claims.Wanted(
-        text, claims.read_status(request.args), claims.read_sort(request.args), page_number(request.args)
-    )
-    rows = _listing(claims.list_claims(db, found.id, wanted), found.id, wanted, token)
+    wanted = claims.Wanted(claims.CLAIMS.read(request.args), text, claims.read_status(request.args))
+    listing = view_claims(db, found, wanted)
     context: dict[str, Any] = {
         "payment": found,
-        "rows": rows,
+        "rows": listing.at(
+            "remittance.payment",
+            payment_id=found.id,
+            status=wanted.status,
+            filter=token,
+            _anchor="claims-of-payment",
+        ),
         "wanted": wanted,
-        "token": token,
         "gone": gone,
-        "sorts": _sorts(found.id, wanted, token),
         "everything": url_for("remittance.payment", payment_id=found.id),
         **WORDS,
     }
-    record(
-        db,
-        "remittance.payment.viewed",
-        payment=found.id,
-        number=found.trace_number,
-        shown=len(rows.rows),
-        page=wanted.page,
-    )
     if not wants_fragment():
         context |= _whole_payment(db, found)
         context["form"] = form or ClaimFilterForm(formdata=None, text=text)
@@ -167,32 +151,6 @@ def _whole_payment(db: PortalSession, found: Payment) -> dict[str, Any]:
         "meaning": glossary.look_up(db, glossary.codes_of(db, found.id), found.effective_on),
         "downloads": _downloads(found.id),
     }
-
-
-def _listing(found: Listing[Any], payment_id: int, wanted: claims.Wanted, token: str) -> Listing[Any]:
-    return replace(found, address=lambda page=1: _url(payment_id, wanted, token, page=page))
-
-
-def _url(payment_id: int, wanted: claims.Wanted, token: str, *, sort: str | None = None, page: int = 1) -> str:
-    sort = wanted.sort if sort is None else sort
-    values: dict[str, Any] = {
-        "status": wanted.status,
-        "filter": token,
-        "sort": "" if sort == "order" else sort,
-        "page": page if page > 1 else "",
-    }
-    given = {name: value for name, value in values.items() if value}
-    return url_for("remittance.payment", payment_id=payment_id, **given) + "#claims-of-payment"
-
-
-def _sorts(payment_id: int, wanted: claims.Wanted, token: str) -> dict[str, tuple[str, str | None]]:
-    column, descending = wanted.sort.removeprefix("-"), wanted.sort.startswith("-")
-    addresses = {}
-    for name in claims.SORTS:
-        turned = f"-{name}" if name == column and not descending else name
-        direction = ("descending" if descending else "ascending") if name == column else None
-        addresses[name] = (_url(payment_id, wanted, token, sort=turned), direction)
-    return addresses
 
 
 _FORMATS = (("PDF", "pdf"), ("Excel", "xlsx"), ("CSV", "csv"), ("835", "835"))
