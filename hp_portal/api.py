@@ -32,6 +32,7 @@ from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.finding import find_payee, find_payees, is_payee
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.web.attachments import attachment, file_name_part
+from hp_portal.core.web.charts import BarChart, Point, bar_chart, short_money
 from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, ParsedField, TinField, later_than
 from hp_portal.core.web.formats import parse_money, plain_money, show_count, show_date, show_datetime, show_money
@@ -76,6 +77,7 @@ __all__ = [
     "Application",
     "Audience",
     "BadIdentifier",
+    "BarChart",
     "Base",
     "BigId",
     "Column",
@@ -109,6 +111,7 @@ __all__ = [
     "PaymentProof",
     "Permission",
     "Person",
+    "Point",
     "PortalEvent",
     "PortalSession",
     "Reference",
@@ -131,6 +134,7 @@ __all__ = [
     "after_post",
     "amount",
     "attachment",
+    "bar_chart",
     "can",
     "check_attempts",
     "count_failure",
@@ -176,6 +180,7 @@ __all__ = [
     "select_rows",
     "settings",
     "settings_of",
+    "short_money",
     "show_count",
     "show_date",
     "show_datetime",

@@ -13,7 +13,7 @@ from hp_portal.core.web.formats import show_count, show_date, show_datetime, sho
 from hp_portal.core.web.render import settings_of
 from hp_portal.settings import Settings
 
-MACRO_FILES = ("icons", "attributes", "forms", "page", "data", "tables", "errors", "console")
+MACRO_FILES = ("icons", "attributes", "forms", "page", "data", "tables", "charts", "errors", "console")
 
 
 def install(app: Flask, settings: Settings, *, version: str) -> None:

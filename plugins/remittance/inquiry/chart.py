@@ -1,4 +1,4 @@
-"""Paid amounts of the last twelve months: the figures, and the bars that show them."""
+"""Paid amounts of the last twelve months: the figures, and the chart that shows them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hp_portal.api import PortalSession
+from hp_portal.api import BarChart, Point, PortalSession, bar_chart, short_money
 
 from ..models import Payment
 
 MONTHS = 12
-# The drawing's own units: the page scales it.
-WIDTH, HEIGHT, FOOT, HEAD, GAP = 720, 150, 22, 18, 14
 
 
 @dataclass(frozen=True)
@@ -24,22 +22,6 @@ class Month:
     first: dt.date
     count: int
     paid: int
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A month as it is drawn; `amount` is a rounded figure for the top of the bar."""
-
-    month: Month
-    x: float
-    y: float
-    width: float
-    height: float
-    amount: str
-
-    @property
-    def middle(self) -> float:
-        return round(self.x + self.width / 2, 1)
 
 
 def paid_by_month(session: PortalSession, today: dt.date) -> list[Month]:
@@ -61,30 +43,18 @@ def _starts(today: dt.date) -> list[dt.date]:
     return [dt.date(number // 12, number % 12 + 1, 1) for number in range(last - MONTHS + 1, last + 1)]
 
 
-def bars(months: list[Month]) -> list[Bar]:
-    """The months as bars of a drawing `WIDTH` by `HEIGHT`; the highest fills it."""
-    most = max((month.paid for month in months), default=0)
-    step = WIDTH / len(months)
-    drawn = []
-    for position, month in enumerate(months):
-        height = round(max(0, month.paid) / most * (HEIGHT - FOOT - HEAD), 1) if most > 0 else 0.0
-        drawn.append(
-            Bar(
-                month,
-                round(position * step + GAP / 2, 1),
-                round(HEIGHT - FOOT - height, 1),
-                round(step - GAP, 1),
-                height,
+def drawn(months: list[Month]) -> BarChart | None:
+    """The months as a chart; None when nothing was paid in any of them."""
+    if not any(month.count for month in months):
+        return None
+    return bar_chart(
+        [
+            Point(
+                f"{month.first:%b}",
+                month.paid,
                 short_money(month.paid) if month.paid else "",
+                str(month.first.year) if position == 0 or month.first.month == 1 else "",
             )
-        )
-    return drawn
-
-
-def short_money(cents: int) -> str:
-    """`$950`, `$12.4k`, `$1.3M`: for a place too small for the amount itself, which stands in the table."""
-    dollars = cents / 100
-    for limit, unit in ((1_000_000, "M"), (1_000, "k")):
-        if dollars >= limit:
-            return f"${dollars / limit:.1f}".removesuffix(".0") + unit
-    return f"${dollars:.0f}"
+            for position, month in enumerate(months)
+        ]
+    )

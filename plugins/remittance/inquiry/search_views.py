@@ -76,7 +76,7 @@ def _newest() -> Response:
     months = chart.paid_by_month(db, day)
     record(db, "remittance.payment.searched", kind="newest", keys={}, shown=len(payments), page=1)
     db.commit()
-    return _page(newest=payments, months=months, bars=chart.bars(months) if any(m.count for m in months) else [])
+    return _page(newest=payments, months=months, drawn=chart.drawn(months))
 
 
 def _nothing_typed() -> Response:
@@ -201,7 +201,7 @@ def _page(*, status: int = 200, **shown: Any) -> Response:
         "found_claims": None,
         "newest": None,
         "months": [],
-        "bars": [],
+        "drawn": None,
         "sorts": {},
         "problem": None,
         "gone": False,

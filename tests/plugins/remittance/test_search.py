@@ -10,7 +10,7 @@ import pytest
 
 from hp_portal.core.web.formats import parse_money
 from hp_portal_plugins.remittance.demo.writing import PayeeText, PaymentText
-from hp_portal_plugins.remittance.inquiry import chart, forms
+from hp_portal_plugins.remittance.inquiry import forms
 from hp_portal_plugins.remittance.keys import number_key
 from tests.support.client import tree_of
 from tests.support.clock import Clock
@@ -290,13 +290,6 @@ def test_amounts_are_read_as_people_type_them(text: str, cents: int | None) -> N
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         parse_money(text)
-
-
-@pytest.mark.parametrize(
-    ("cents", "shown"), [(0, "$0"), (95_000, "$950"), (1_240_000, "$12.4k"), (300_000, "$3k"), (130_000_000, "$1.3M")]
-)
-def test_amounts_on_the_chart_are_short(cents: int, shown: str) -> None:
-    assert chart.short_money(cents) == shown
 
 
 def test_forms_of_get_need_no_token() -> None:
