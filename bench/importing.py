@@ -33,7 +33,7 @@ from hp_portal_plugins.remittance.intake import importing, loading
 from hp_portal_plugins.remittance.models import RemittanceFile
 
 ROUNDS = 5
-TARGETS = {"SQLite": "≥ 0.45", "PostgreSQL": "≥ 0.35"}
+TARGETS = {"SQLite": "≥ 0.55", "PostgreSQL": "≥ 0.5"}
 MOST_MEMORY = "≤ 100"
 ORDER = (
     loading.PAYMENTS,

@@ -30,6 +30,7 @@ from hp_portal.serving import free_port
 
 FRAGMENT = {"HX-Request": "true", "HX-Request-Type": "partial"}
 ROUNDS = 5
+PROCESSES = 4
 
 
 @contextmanager
@@ -63,12 +64,12 @@ def environment(url: str, folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def served(target: str, url: str, folder: Path) -> Iterator[int]:
-    """`target` served by one granian worker with one thread, its log thrown away; yields the port."""
+def served(target: str, url: str, folder: Path, workers: int = 1) -> Iterator[int]:
+    """`target` served by granian workers with one thread each, their log thrown away; yields the port."""
     port = free_port("127.0.0.1")
     command = [
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", "1", "--blocking-threads", "1", "--no-ws", "--log-level", "error", target,
+        "--workers", str(workers), "--blocking-threads", "1", "--no-ws", "--log-level", "error", target,
     ]  # fmt: skip
     process = subprocess.Popen(
         command, env=environment(url, folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -121,9 +122,31 @@ def request_ratio(app: Flask, engine: str, url: str, folder: Path, payments: int
             bare_loads.append(second)
             ratios.append(first.per_second / second.per_second)
     return [
-        Figure(f"search request / bare Flask view, {engine}", statistics.median(ratios), "×", "≥ 0.35"),
+        Figure(f"search request / bare Flask view, {engine}", statistics.median(ratios), "×", "≥ 0.5"),
         Figure(f"search requests a second, {engine}", _median(portal_loads), "/s", ""),
         Figure(f"bare Flask view a second, {engine}", _median(bare_loads), "/s", ""),
+    ]
+
+
+def processes_ratio(app: Flask, url: str, folder: Path, payments: int) -> list[Figure]:
+    """Requests a second of four web processes over those of one, alternating. The load and the database have their part of
+    the same cores, so the figure tells of this machine; it has no bound."""
+    headers = {"Cookie": cookie(app), **FRAGMENT}
+    requests = [request(f"/apps/remittance/?number={number}", headers) for number in own_numbers(payments)]
+    loads: dict[int, list[Load]] = {1: [], PROCESSES: []}
+    target = "hp_portal.wsgi:app"
+    with served(target, url, folder) as one, served(target, url, folder, PROCESSES) as several:
+        ports = {1: one, PROCESSES: several}
+        for port in ports.values():
+            load(port, requests, connections=2 * PROCESSES, seconds=1)
+        for _ in range(ROUNDS):
+            for count, port in ports.items():
+                loads[count].append(load(port, requests, connections=2 * PROCESSES))
+    ratios = [more.per_second / less.per_second for less, more in zip(loads[1], loads[PROCESSES], strict=True)]
+    name = f"{PROCESSES} web processes, PostgreSQL, {os.cpu_count()} cores"
+    return [
+        Figure(f"{name}: search requests a second", _median(loads[PROCESSES]), "/s", ""),
+        Figure(f"{name}: of one process", statistics.median(ratios), "×", ""),
     ]
 
 
@@ -182,6 +205,8 @@ def run(small: int = 10_000, large: int = 1_000_000) -> list[Figure]:
             for engine, url in urls.items():
                 app = fill(url, folder / "instance", small)
                 figures += request_ratio(app, engine, url, folder / "instance", small)
+                if engine == "PostgreSQL":
+                    figures += processes_ratio(app, url, folder / "instance", small)
                 few = search_p95(app, small)
                 if engine == "SQLite":
                     figures += page_weight(app)

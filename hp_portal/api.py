@@ -38,7 +38,7 @@ from hp_portal.core.web.fields import AmountField, DayField, NpiField, ParsedFie
 from hp_portal.core.web.formats import parse_money, plain_money, show_count, show_date, show_datetime, show_money
 from hp_portal.core.web.listing import Column, Listing, Order, PastTheEnd, Sorting, page_number, page_of
 from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings, settings_of, wants_fragment
-from hp_portal.database import Base, BigId, Database, PortalSession, is_postgresql, key, lock
+from hp_portal.database import Base, BigId, Database, PortalSession, is_postgresql, key, lock, refresh_statistics
 from hp_portal.events import Reference
 from hp_portal.hookspecs import (
     Application,
@@ -172,6 +172,7 @@ __all__ = [
     "receive_file",
     "record",
     "redirect_to",
+    "refresh_statistics",
     "release_lease",
     "render_pdf",
     "renew_lease",

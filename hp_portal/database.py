@@ -175,6 +175,24 @@ def start_writing(session: Session) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+# Rows that SQLite looks at for each index; PostgreSQL takes a sample by itself.
+_ANALYSIS_LIMIT = 1000
+
+
+def refresh_statistics(session: Session, *models: type[Base]) -> None:
+    """Have the database look anew at how the rows of these models are spread, after many were added: until it does, it plans
+    statements for the table as it was.
+
+    In the session's transaction, which the caller commits. Nobody who reads or writes waits for it on PostgreSQL; on SQLite
+    writers wait, for milliseconds.
+    """
+    connection = session.connection()
+    if not is_postgresql(session):
+        connection.exec_driver_sql(f"PRAGMA analysis_limit={_ANALYSIS_LIMIT}")
+    for model in models:
+        connection.exec_driver_sql(f"ANALYZE {connection.dialect.identifier_preparer.quote(model.__tablename__)}")
+
+
 @contextmanager
 def changing_schema(engine: sa.Engine) -> Iterator[sa.Connection]:
     """One transaction for a change of the schema, by one process at a time; undone when the block raises.

@@ -17,6 +17,7 @@ from . import reports
 from .importing import import_file
 from .loading import CannotStore
 from .reports import ImportReport, totals
+from .statistics import refresh_after
 
 
 @blueprint.cli.command("import")
@@ -46,6 +47,7 @@ def _import_path(path: Path, *, show_progress: bool) -> ImportReport:
         with path.open("rb") as stream:
             report = _with_bar(stream, path) if show_progress else import_file(session, stream, path.name)
         session.commit()
+        refresh_after(session, report)
     except OSError as error:
         session.rollback()
         reason = error.strerror or type(error).__name__

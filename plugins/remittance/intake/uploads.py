@@ -23,6 +23,7 @@ from ..x12.reader import read
 from ..x12.records import FileSummary
 from .importing import LOCK, import_file
 from .loading import CannotStore
+from .statistics import refresh_after
 
 WAITING, READING, SAVING, DONE, FAILED = "waiting", "reading", "saving", "done", "failed"
 ACTIVE = (WAITING, READING, SAVING)
@@ -147,6 +148,7 @@ def save(session: PortalSession, held: Held) -> None:
     report = import_file(session, open_file(session, held.file_id), held.name, person_id=held.person_id)
     _end(session, held.lease, held.file_id, state=DONE, file_id=report.file_id)
     session.commit()
+    refresh_after(session, report)
 
 
 def _renew(session: PortalSession, held: Held, lasts: dt.timedelta, **values: object) -> None:
