@@ -158,12 +158,12 @@ def test_names_from_a_file_are_text_and_nothing_else(office: Office) -> None:
     assert '#panic("x") *O �' in payment_pdf(office, built).text
 
 
-def test_five_hundred_claims_keep_their_order_over_many_pages(office: Office) -> None:
+def test_many_claims_keep_their_order_over_many_pages(office: Office) -> None:
     built = PaymentBuilder(office.payee)
-    for _ in range(500):
+    for _ in range(120):
         built.claim(lines=[{"charged": 10000, "paid": 8000, "adjustments": [("CO", "45", 2000)]}])
     pdf = payment_pdf(office, built)
-    assert len(pdf.file.pages) > 50
+    assert len(pdf.file.pages) > 12
     headings = [found.whole_text for found in pdf.tree.all("H3")]
-    assert headings == [f"Claim {number} · TESTPATIENT, ANN · 9001-{number}" for number in range(1, 501)]
-    assert rows(pdf, 0)[-1][8] == "$40,000.00"
+    assert headings == [f"Claim {number} · TESTPATIENT, ANN · 9001-{number}" for number in range(1, 121)]
+    assert rows(pdf, 0)[-1][8] == "$9,600.00"
