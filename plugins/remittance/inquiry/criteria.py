@@ -9,15 +9,11 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from hp_portal.api import plain_money
 
 from ..keys import number_key, plain
 
-# The columns a list of payments can be sorted by: its name in the URL.
-SORTS = ("date", "number", "payee", "amount")
-NEWEST_FIRST = "-date"
 # Longer than any number may be (see no_results.py), so that too long stays too long.
 MOST_READ = 100
 
@@ -81,9 +77,3 @@ class ClaimCriteria:
     first_name: str = ""
     service_from: dt.date | None = None
     service_to: dt.date | None = None
-
-
-def read_sort(arguments: Mapping[str, Any]) -> str:
-    """`date`, or `-date` for descending; anything unknown is newest first."""
-    wanted = str(arguments.get("sort", NEWEST_FIRST))
-    return wanted if wanted.removeprefix("-") in SORTS else NEWEST_FIRST

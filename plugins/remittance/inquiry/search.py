@@ -9,17 +9,25 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
-from hp_portal.api import Listing, Payee, PortalSession, is_postgresql, select_rows
+from hp_portal.api import (
+    Column,
+    Listing,
+    Order,
+    Payee,
+    PortalSession,
+    Sorting,
+    is_postgresql,
+    page_of,
+    select_rows,
+)
 
 from ..keys import name_key, number_key
 from ..models import Claim, Payment
-from .criteria import SORTS, ClaimCriteria, PaymentCriteria
+from .criteria import ClaimCriteria, PaymentCriteria
 from .selections import AnyRow, AnySelect
 
 PAGE = 25
@@ -38,31 +46,31 @@ _rows: AnySelect = sa.select(
     Payment.claim_count,
     Payment.amount,
 )
-_sort_columns = {
-    "date": Payment.effective_on,
-    "number": Payment.trace_number,
-    "payee": Payment.payee_name,
-    "amount": Payment.amount,
-}
-
-
-def _order(sort: str) -> tuple[sa.UnaryExpression[Any], ...]:
-    column: Any = _sort_columns[sort.removeprefix("-")]
-    if sort.startswith("-"):
-        return (column.desc().nulls_last(), Payment.id.desc())
-    return (column.asc().nulls_last(), Payment.id.asc())
-
+PAYMENTS = Sorting(
+    (
+        Column("number", "Number", Payment.trace_number, "code"),
+        Column("date", "Issued", Payment.effective_on, "date"),
+        Column("payee", "Payee", Payment.payee_name),
+        Column("claims", "Claims", kind="number"),
+        Column("amount", "Amount", Payment.amount, "number"),
+    ),
+    default="-date",
+    tie=Payment.id,
+)
 
 _limit = sa.bindparam("wanted_rows", type_=sa.Integer())
 _offset = sa.bindparam("offset_rows", type_=sa.Integer())
 _key = sa.bindparam("number_key", type_=sa.Text())
 _by_number = {
-    sort: _rows.where(Payment.number_key == _key).order_by(*_order(sort)).limit(_limit).offset(_offset)
-    for name in SORTS
+    sort: _rows.where(Payment.number_key == _key).order_by(*PAYMENTS.order_by(sort)).limit(_limit).offset(_offset)
+    for name in PAYMENTS.names
     for sort in (name, f"-{name}")
 }
-_newest = _rows.order_by(*_order("-date")).limit(NEWEST)
-_newest_since = _rows.where(Payment.effective_on >= sa.bindparam("since")).order_by(*_order("-date")).limit(NEWEST)
+_count_by_number = sa.select(sa.func.count(Payment.id)).where(Payment.number_key == _key)
+_newest = _rows.order_by(*PAYMENTS.order_by("-date")).limit(NEWEST)
+_newest_since = (
+    _rows.where(Payment.effective_on >= sa.bindparam("since")).order_by(*PAYMENTS.order_by("-date")).limit(NEWEST)
+)
 
 
 @dataclass(frozen=True)
@@ -83,24 +91,17 @@ def newest_payments(session: PortalSession, today: dt.date) -> list[AnyRow]:
     return rows if len(rows) == NEWEST else list(session.execute(_newest).all())
 
 
-def find_payments(session: PortalSession, criteria: PaymentCriteria, sort: str, number: int) -> Listing[AnyRow]:
-    """One page of the payments that fit; `number` is the page, `sort` one of `SORTS`, with `-` for descending."""
-    if criteria.only_number:
-        values = {"number_key": criteria.number.key, "wanted_rows": PAGE, "offset_rows": (number - 1) * PAGE}
-        rows = list(select_rows(session, _by_number[sort], values).all())
-    else:
-        statement = _rows.where(*_conditions(criteria)).order_by(*_order(sort)).limit(PAGE).offset((number - 1) * PAGE)
-        rows = list(session.execute(statement).all())
-    return Listing(rows, number, PAGE, _total(session, rows, number, lambda: _conditions(criteria)))
-
-
-def _total(
-    session: PortalSession, rows: list[AnyRow], number: int, where: Callable[[], list[sa.ColumnElement[bool]]]
-) -> int:
-    """How many there are; counted only where the page does not tell."""
-    if 0 < len(rows) < PAGE or (number == 1 and not rows):
-        return (number - 1) * PAGE + len(rows)
-    return session.scalar(sa.select(sa.func.count(Payment.id)).where(*where())) or 0
+def find_payments(session: PortalSession, criteria: PaymentCriteria, order: Order) -> Listing[AnyRow]:
+    """One page of the payments that fit. Raises PastTheEnd."""
+    if not criteria.only_number:
+        return page_of(session, _rows.where(*_conditions(criteria)), order)
+    before = (order.number - 1) * PAGE
+    values = {"number_key": criteria.number.key, "wanted_rows": PAGE, "offset_rows": before}
+    rows = list(select_rows(session, _by_number[order.sort], values).all())
+    total = before + len(rows)
+    if len(rows) == PAGE or (before and not rows):
+        total = session.scalar(_count_by_number, {"number_key": criteria.number.key}) or 0
+    return Listing(rows, order.number, PAGE, total, order)
 
 
 def _conditions(criteria: PaymentCriteria) -> list[sa.ColumnElement[bool]]:
@@ -122,19 +123,18 @@ def _conditions(criteria: PaymentCriteria) -> list[sa.ColumnElement[bool]]:
     return where
 
 
-def find_claims(session: PortalSession, criteria: ClaimCriteria, sort: str, number: int) -> Listing[PaymentWithClaims]:
-    """One page of the payments that have a matching claim, each with those claims."""
+def find_claims(session: PortalSession, criteria: ClaimCriteria, order: Order) -> Listing[PaymentWithClaims]:
+    """One page of the payments that have a matching claim, each with those claims. Raises PastTheEnd."""
     matching = _claim_conditions(session, criteria)
-    where: list[sa.ColumnElement[bool]] = [Payment.id.in_(sa.select(Claim.payment_id).where(*matching))]
-    rows = list(
-        session.execute(_rows.where(*where).order_by(*_order(sort)).limit(PAGE).offset((number - 1) * PAGE)).all()
+    with_claims = Payment.id.in_(sa.select(Claim.payment_id).where(*matching))
+    listing: Listing[AnyRow] = page_of(session, _rows.where(with_claims), order)
+    claims = _claims_of(session, [row.id for row in listing.rows], matching)
+    return listing.with_rows(
+        [
+            PaymentWithClaims(row, claims[row.id][:CLAIMS_SHOWN], max(0, len(claims[row.id]) - CLAIMS_SHOWN))
+            for row in listing.rows
+        ]
     )
-    claims = _claims_of(session, [row.id for row in rows], matching)
-    found = [
-        PaymentWithClaims(row, claims[row.id][:CLAIMS_SHOWN], max(0, len(claims[row.id]) - CLAIMS_SHOWN))
-        for row in rows
-    ]
-    return Listing(found, number, PAGE, _total(session, rows, number, lambda: where))
 
 
 def _claims_of(

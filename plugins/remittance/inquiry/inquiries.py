@@ -1,0 +1,81 @@
+"""What somebody asks and gets, recorded: the newest payments, payments by what they are like, payments by their claims.
+
+No verb here commits. What tells of a patient is recorded as keyed hashes: whoever knows a number can find who asked for it,
+and nobody can read it in the record.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from hp_portal.api import Listing, Order, PortalSession, record
+
+from ..keys import name_key, number_key
+from . import chart, search
+from .criteria import ClaimCriteria, PaymentCriteria
+from .no_results import Problem, what_is_wrong
+from .selections import AnyRow
+
+_DIGEST = "remittance inquiry"
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The latest payments, and what was paid month by month."""
+
+    payments: list[AnyRow]
+    months: list[chart.Month]
+
+
+@dataclass(frozen=True)
+class PaymentsFound:
+    """One page of the payments found, and what is wrong with a number that found none (None: nothing that can be told)."""
+
+    listing: Listing[AnyRow]
+    problem: Problem | None
+
+
+def see_newest(session: PortalSession, today: dt.date) -> Newest:
+    """What shows before any search."""
+    payments = search.newest_payments(session, today)
+    _record(session, "newest", {}, len(payments))
+    return Newest(payments, chart.paid_by_month(session, today))
+
+
+def search_payments(session: PortalSession, criteria: PaymentCriteria, order: Order) -> PaymentsFound:
+    """Payments by number and by what they are like. Raises PastTheEnd."""
+    listing = search.find_payments(session, criteria, order)
+    number = criteria.number
+    problem = what_is_wrong(session, number) if number and not listing.total else None
+    keys = dict(criteria.url_values)
+    if problem is not None:
+        # It may be a member's number or a name that was typed in the wrong place.
+        keys["number"] = session.vault.digest(number.key, _DIGEST).hex()
+    _record(session, "number" if criteria.only_number else "payments", keys, len(listing.rows), listing.number)
+    return PaymentsFound(listing, problem)
+
+
+def search_by_claims(
+    session: PortalSession, criteria: ClaimCriteria, order: Order
+) -> Listing[search.PaymentWithClaims]:
+    """Payments by the claims in them. Raises PastTheEnd."""
+    listing = search.find_claims(session, criteria, order)
+    _record(session, "claims", _digests(session, criteria), len(listing.rows), listing.number)
+    return listing
+
+
+def _digests(session: PortalSession, criteria: ClaimCriteria) -> dict[str, str]:
+    asked = {
+        "claim_number": number_key(criteria.claim_number),
+        "patient_account": number_key(criteria.patient_account),
+        "member_id": number_key(criteria.member_id),
+        "patient": name_key(criteria.last_name, criteria.first_name).strip(","),
+        "service_from": criteria.service_from.isoformat() if criteria.service_from else "",
+        "service_to": criteria.service_to.isoformat() if criteria.service_to else "",
+    }
+    return {name: session.vault.digest(value, _DIGEST).hex() for name, value in asked.items() if value}
+
+
+def _record(session: PortalSession, kind: str, keys: dict[str, str], shown: int, page: int = 1) -> None:
+    record(session, "remittance.payment.searched", kind=kind, keys=keys, shown=shown, page=page)
