@@ -24,7 +24,7 @@ from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.web.security import client_address
 
 blueprint = Blueprint("account", __name__)
-WRONG = "This user name and password do not go together. Check both, or ask your delegate for help."
+WRONG = "This user name and password do not go together. Check both, or contact us."
 
 
 def how_ended() -> str:

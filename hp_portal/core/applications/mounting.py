@@ -128,9 +128,11 @@ def check_files(state: PluginState) -> None:
         inside = path.relative_to(templates)
         if path.is_file() and inside.parts[0] != state.key:
             raise ConfigurationError(f"Plugin {state.name!r}: templates/{inside} must stand in templates/{state.key}/.")
-    for path in (state.folder / "help").glob("*.md"):
+    topics = state.folder / "help"
+    for path in topics.rglob("*.md"):
         if path.stem != state.key and not path.stem.startswith(f"{state.key}-"):
-            raise ConfigurationError(f"Plugin {state.name!r}: help/{path.name} must be called {state.key}-{path.name}.")
+            inside = path.relative_to(topics)
+            raise ConfigurationError(f"Plugin {state.name!r}: help/{inside} must be called {state.key}-{path.name}.")
 
 
 def check_rules(app: Flask, directory: Directory) -> None:

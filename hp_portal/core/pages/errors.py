@@ -102,8 +102,10 @@ def install(app: Flask) -> None:
     @app.errorhandler(NotGiven)
     def not_given(_error: NotGiven) -> Response:
         names = delegate_names(db_session(), the_actor())
-        ask = f"Please ask your delegate: {', '.join(names)}." if names else "Please ask your delegate."
-        return error_response(403, f"You have not been given this application. {ask}")
+        confirm = f" Your delegate can confirm it: {', '.join(names)}." if names else ""
+        return error_response(
+            403, f"You have not been given this application. Contact us if your work needs it.{confirm}"
+        )
 
     @app.errorhandler(NotValidated)
     def not_validated(_error: NotValidated) -> Response:

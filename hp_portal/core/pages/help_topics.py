@@ -1,14 +1,19 @@
-"""Help topics: Markdown files `help/<topic>.md` of the core and of every plugin, the first line the title."""
+"""Help topics: Markdown files `help/<topic>.md` of the core and of every plugin, the first line the title.
+
+Those in `help/staff/` are for the payer's staff: nobody else is shown or finds them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Flask, current_app
 from markupsafe import Markup
 
-from hp_portal.core.web.markdown import render_markdown
+from hp_portal.core.pages.help_search import HelpIndex, Hit, Section
+from hp_portal.core.web.markdown import plain_text, render_markdown, slug
 from hp_portal.plugins import Plugins
 from hp_portal.settings import ConfigurationError
 
@@ -21,38 +26,70 @@ class Topic:
     title: str
     body: Markup
     application: str
+    for_staff: bool
+    sections: tuple[Section, ...]
 
 
-def _read(folder: Path, application: str) -> list[Topic]:
-    found = []
+@dataclass(frozen=True)
+class Help:
+    """Every topic by key, and the index over them."""
+
+    topics: dict[str, Topic]
+    index: HelpIndex
+
+
+def _read(folder: Path, application: str, *, for_staff: bool) -> Iterator[Topic]:
     for path in sorted(folder.glob("*.md")):
         first, _, rest = path.read_text(encoding="utf-8").partition("\n")
         if not first.startswith("# "):
             raise ConfigurationError(f"Help topic {path.name} must start with a line '# Title'.")
-        found.append(Topic(path.stem, first[2:].strip(), render_markdown(rest), application))
-    return found
+        title = first[2:].strip()
+        sections = tuple(_sections(path.stem, title, rest, for_staff))
+        yield Topic(path.stem, title, render_markdown(rest), application, for_staff, sections)
+
+
+def _sections(key: str, title: str, text: str, for_staff: bool) -> Iterator[Section]:
+    beginning, *rest = f"\n{text}".split("\n## ")
+    if beginning.strip():
+        yield Section(key, title, "", "", plain_text(beginning), for_staff)
+    for part in rest:
+        heading, _, body = part.partition("\n")
+        yield Section(key, title, plain_text(heading), slug(plain_text(heading)), plain_text(body), for_staff)
 
 
 def install(app: Flask, plugins: Plugins) -> None:
     """Read every topic at start. Raises ConfigurationError when two have one name."""
-    found = _read(Path(__file__).parents[1] / "pages" / "help", "")
+    folders = [(Path(__file__).parent / "help", "")]
     for state in plugins.states.values():
         if state.loaded and state.folder and state.application:
-            found += _read(state.folder / "help", state.application.label)
+            folders.append((state.folder / "help", state.application.label))
     by_key: dict[str, Topic] = {}
-    for topic in found:
-        if topic.key in by_key:
-            raise ConfigurationError(f"Two help topics are called {topic.key!r}.")
-        by_key[topic.key] = topic
-    app.extensions["hp_portal.help"] = by_key
+    for folder, application in folders:
+        for for_staff in (False, True):
+            for topic in _read(folder / "staff" if for_staff else folder, application, for_staff=for_staff):
+                if topic.key in by_key:
+                    raise ConfigurationError(f"Two help topics are called {topic.key!r}.")
+                by_key[topic.key] = topic
+    index = HelpIndex([section for topic in by_key.values() for section in topic.sections])
+    app.extensions["hp_portal.help"] = Help(by_key, index)
 
 
-def topics() -> list[Topic]:
-    """Every topic, the core's first."""
-    found: dict[str, Topic] = current_app.extensions["hp_portal.help"]
-    return list(found.values())
+def _help() -> Help:
+    found: Help = current_app.extensions["hp_portal.help"]
+    return found
 
 
-def find_topic(key: str) -> Topic | None:
-    found: dict[str, Topic] = current_app.extensions["hp_portal.help"]
-    return found.get(key)
+def topics(*, for_staff: bool) -> list[Topic]:
+    """Every topic, the core's first; staff's topics for staff alone."""
+    return [topic for topic in _help().topics.values() if for_staff or not topic.for_staff]
+
+
+def find_topic(key: str, *, for_staff: bool) -> Topic | None:
+    """A topic that one may read, or None."""
+    found = _help().topics.get(key)
+    return found if found is not None and (for_staff or not found.for_staff) else None
+
+
+def search_topics(query: str, *, for_staff: bool) -> list[Hit]:
+    """The sections that answer a question best, one of each topic."""
+    return _help().index.search(query, for_staff=for_staff)

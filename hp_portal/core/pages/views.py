@@ -16,7 +16,8 @@ from hp_portal.core.account.views import how_ended
 from hp_portal.core.applications.blank import delegate_names, why_blank
 from hp_portal.core.applications.menu import applications_menu, plugins
 from hp_portal.core.identity.actor import Actor
-from hp_portal.core.pages.help_topics import find_topic, topics
+from hp_portal.core.pages.help_topics import find_topic, search_topics, topics
+from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.render import db_session, page, redirect_to
 
 log = structlog.get_logger(__name__)
@@ -68,10 +69,21 @@ def go() -> ResponseReturnValue:
 @blueprint.get("/help/<topic>")
 @access.public
 def help(topic: str = "") -> ResponseReturnValue:
-    found = find_topic(topic) if topic else None
+    """A topic, or all of them; `q` searches."""
+    actor = current_actor()
+    for_staff = actor is not None and actor.is_staff
+    found = find_topic(topic, for_staff=for_staff) if topic else None
     if topic and found is None:
         abort(404)
-    return page("pages/help.html", topic=found, topics=topics())
+    query = (one_line(request.args.get("q", "")) or "")[:200]
+    return page(
+        "pages/help.html",
+        "results",
+        topic=found,
+        topics=topics(for_staff=for_staff),
+        query=query,
+        hits=search_topics(query, for_staff=for_staff) if query else [],
+    )
 
 
 @blueprint.get("/contact")

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
+
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from markupsafe import Markup
 
 _markdown = MarkdownIt("commonmark", {"html": False, "typographer": False}).enable("table")
 
 
+def slug(text: str) -> str:
+    """The id of a heading: `My sign-ins` is `my-sign-ins`."""
+    return "-".join(re.findall(r"[a-z0-9]+", text.lower()))
+
+
 def render_markdown(text: str) -> Markup:
-    """Render trusted-source Markdown; HTML in it is escaped."""
-    return Markup(_markdown.render(text))  # noqa: S704 - html is off, so the renderer escapes
+    """Render trusted-source Markdown; HTML in it is escaped, and headings have ids."""
+    tokens = _markdown.parse(text)
+    taken: set[str] = set()
+    for heading, inline in pairwise(tokens):
+        if heading.type == "heading_open" and (name := slug(_text_of(inline))) and name not in taken:
+            taken.add(name)
+            heading.attrSet("id", name)
+    rendered = _markdown.renderer.render(tokens, _markdown.options, {})
+    return Markup(rendered)  # noqa: S704 - html is off, so the renderer escapes
+
+
+def plain_text(text: str) -> str:
+    """What Markdown says, without its marks."""
+    return " ".join(_text_of(token) for token in _markdown.parse(text) if token.type == "inline")
+
+
+def _text_of(token: Token) -> str:
+    return "".join(" " if child.type in ("softbreak", "hardbreak") else child.content for child in token.children or ())

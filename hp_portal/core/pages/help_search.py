@@ -1,0 +1,147 @@
+"""Searching help: a small index in memory, made at the start. Sections are ranked; a topic is found by its best one.
+
+Ranking is BM25 (Robertson and Zaragoza, 2009), with words of titles and headings counting several times.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+TITLE, HEADING, BODY = 4, 4, 1
+_K, _B = 1.2, 0.6
+_WORD = re.compile(r"[a-z0-9]+")
+# Words of questions that say nothing of their subject.
+_STOP = re.compile(
+    "a|an|and|are|as|at|be|been|by|can|could|did|do|does|for|from|had|has|have|how|i|if|in|into|is|it|its|me|my|of|on|one|or|"
+    "our|please|should|so|that|the|their|them|there|they|this|to|us|was|we|what|when|where|which|who|why|will|with|would|"
+    "you|your"
+)
+
+# What people call it, and what help calls it.
+_SAME = {
+    "login": "sign",
+    "log": "sign",
+    "logon": "sign",
+    "signin": "sign",
+    "logout": "sign",
+    "logged": "sign",
+    "forgot": "password",
+    "forgotten": "password",
+    "reset": "password",
+    "passcode": "password",
+    "cheque": "check",
+    "ein": "tax",
+    "ssn": "tax",
+    "tin": "tax",
+    "taxid": "tax",
+    "remit": "remittance",
+    "era": "remittance",
+    "eob": "remittance",
+    "print": "download",
+    "export": "download",
+    "excel": "download",
+    "pdf": "download",
+    "csv": "download",
+    "biller": "billing",
+    "denied": "adjustment",
+    "denial": "adjustment",
+    "reduced": "adjustment",
+    "timeout": "session",
+    "locked": "attempt",
+    "blocked": "attempt",
+    "lockout": "attempt",
+    "coworker": "colleague",
+    "audit": "activity",
+    "empty": "blank",
+}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a topic under one heading. `anchor` is its id on the page, empty for the beginning."""
+
+    topic: str
+    title: str
+    heading: str
+    anchor: str
+    text: str
+    for_staff: bool
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A section that was found, and a piece of its text."""
+
+    section: Section
+    excerpt: str
+
+
+def words(text: str) -> list[str]:
+    """The words of a text as they are compared: plain letters, without endings, one word for one thing."""
+    plain = unicodedata.normalize("NFKD", text.lower()).encode("ascii", "ignore").decode()
+    found = (_SAME.get(word, word) for word in _WORD.findall(plain.replace("'", "")) if not _STOP.fullmatch(word))
+    return [_stem(word) for word in found]
+
+
+def _stem(word: str) -> str:
+    """A word without its commonest endings: `signing`, `signed` and `signs` are one."""
+    for ending in ("ings", "ing", "ed", "ies", "es", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            root = word.removesuffix(ending)
+            return root + "y" if ending == "ies" else root
+    return word
+
+
+class HelpIndex:
+    """All sections with the words in them."""
+
+    def __init__(self, sections: Sequence[Section]) -> None:
+        self._sections = list(sections)
+        self._counts = [self._count(section) for section in self._sections]
+        self._lengths = [sum(counts.values()) for counts in self._counts]
+        self._average = sum(self._lengths) / max(1, len(self._lengths))
+        self._holding = Counter(word for counts in self._counts for word in counts)
+
+    @staticmethod
+    def _count(section: Section) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for text, weight in ((section.title, TITLE), (section.heading, HEADING), (section.text, BODY)):
+            for word in words(text):
+                counts[word] += weight
+        return counts
+
+    def search(self, query: str, *, for_staff: bool, most: int = 8) -> list[Hit]:
+        """The best sections, one of each topic, the best first. Staff's topics are found by staff alone."""
+        asked = set(words(query))
+        scores = [
+            (self._score(place, asked), -place)
+            for place, section in enumerate(self._sections)
+            if for_staff or not section.for_staff
+        ]
+        hits: dict[str, Hit] = {}
+        for score, place in sorted(scores, reverse=True):
+            section = self._sections[-place]
+            if score > 0 and section.topic not in hits:
+                hits[section.topic] = Hit(section, _excerpt(section.text, asked))
+        return list(hits.values())[:most]
+
+    def _score(self, place: int, asked: set[str]) -> float:
+        counts, score = self._counts[place], 0.0
+        norm = _K * (1 - _B + _B * self._lengths[place] / self._average)
+        for word in asked & counts.keys():
+            holding = self._holding[word]
+            rarity = math.log(1 + (len(self._sections) - holding + 0.5) / (holding + 0.5))
+            score += rarity * counts[word] * (_K + 1) / (counts[word] + norm)
+        return score
+
+
+def _excerpt(text: str, asked: set[str]) -> str:
+    """The sentence with most of the words that were asked."""
+    sentences = re.split(r"(?<=[.!?:])\s+", " ".join(text.split()))
+    best = max(sentences, key=lambda sentence: len(asked & set(words(sentence))))
+    return best if len(best) <= 220 else best[:219].rsplit(" ", 1)[0] + "…"
