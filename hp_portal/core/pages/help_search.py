@@ -34,7 +34,6 @@ _SAME = {
     "forgotten": "password",
     "reset": "password",
     "passcode": "password",
-    "cheque": "check",
     "ein": "tax",
     "ssn": "tax",
     "tin": "tax",
