@@ -60,6 +60,13 @@ def unavailable(error: Exception) -> Response:
     return response
 
 
+def _how_to_get_it() -> str:
+    """What somebody can do who lacks an application."""
+    names = delegate_names(db_session(), the_actor())
+    confirm = f" Your delegate can confirm it: {', '.join(names)}." if names else ""
+    return f"You have not been given this application. Contact us if your work needs it.{confirm}"
+
+
 def install(app: Flask) -> None:
     """Register the handlers."""
 
@@ -101,11 +108,7 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(NotGiven)
     def not_given(_error: NotGiven) -> Response:
-        names = delegate_names(db_session(), the_actor())
-        confirm = f" Your delegate can confirm it: {', '.join(names)}." if names else ""
-        return error_response(
-            403, f"You have not been given this application. Contact us if your work needs it.{confirm}"
-        )
+        return error_response(403, _how_to_get_it())
 
     @app.errorhandler(NotValidated)
     def not_validated(_error: NotValidated) -> Response:
