@@ -334,8 +334,8 @@ def run(app: Flask, *, port: int, seed_only: bool, as_json: bool) -> None:
     # A shell that starts it in the background has it ignore Ctrl-C; whoever sends the signal means it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        _wait_until_up(description["url"], processes)
-        click.echo(json.dumps(description) if as_json else _as_text(description))
+        if _is_up(description["url"], processes):
+            click.echo(json.dumps(description) if as_json else _as_text(description))
         while all(process.poll() is None for process in processes):
             time.sleep(0.5)
         raise click.ClickException("the web server or the worker has stopped; see the messages above")
@@ -345,15 +345,15 @@ def run(app: Flask, *, port: int, seed_only: bool, as_json: bool) -> None:
         _stop(processes)
 
 
-def _wait_until_up(url: str, processes: list[subprocess.Popen[bytes]]) -> None:
-    for _ in range(300):
-        if any(process.poll() is not None for process in processes):
-            return
+def _is_up(url: str, processes: list[subprocess.Popen[bytes]]) -> bool:
+    """Wait for the web server to answer, however long it takes. False when a process has ended instead."""
+    while all(process.poll() is None for process in processes):
         try:
-            with urllib.request.urlopen(f"{url}/healthz", timeout=2):  # noqa: S310 - our own address
-                return
+            with urllib.request.urlopen(f"{url}/healthz", timeout=10):  # noqa: S310 - our own address
+                return True
         except OSError:
             time.sleep(0.1)
+    return False
 
 
 def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
@@ -364,6 +364,7 @@ def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
             process.wait(15)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
 
 
 def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:

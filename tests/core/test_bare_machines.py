@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 import time
@@ -81,6 +82,19 @@ def test_what_a_test_started_ends_with_it() -> None:
     while not _has_ended(child):
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+def test_no_test_is_decided_by_a_time_limit() -> None:
+    """A busy machine is slow. `PATIENCE` ends what hangs, the browser tests have one limit in their conftest."""
+    limit = re.compile(r"timeout=[\d.]|\.(?:join|wait|communicate)\([\d.]|wait_for_timeout\(\d{3,}")
+    found = {
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        if path != Path(__file__) and "tools" not in path.parts
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if limit.search(line)
+    }
+    assert found == set()
 
 
 def _has_ended(process: psutil.Process) -> bool:

@@ -14,6 +14,7 @@ from hp_portal.api import granted_payees, scope_organization
 from hp_portal.core.organizations.models import Organization
 from hp_portal.database import Base, PortalSession
 from hp_portal.scopes import ScopeMissing
+from tests.support.processes import PATIENCE
 from tests.support.world import World
 
 Sides = list[tuple[Organization, int]]
@@ -80,9 +81,9 @@ def test_two_threads_keep_their_own(world: World, sides: Sides) -> None:
         seen = found.setdefault(number, [])
         with world.session_of(sides[number][0]) as session:
             for _ in range(3):
-                barrier.wait(60)
+                barrier.wait(PATIENCE)
                 seen.append(payees(session))
-                barrier.wait(60)
+                barrier.wait(PATIENCE)
                 with scopes.whole(session, "a test looks beyond"):
                     seen.append(payees(session))
 
