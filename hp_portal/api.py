@@ -38,7 +38,17 @@ from hp_portal.core.web.fields import AmountField, DayField, NpiField, ParsedFie
 from hp_portal.core.web.formats import parse_money, plain_money, show_count, show_date, show_datetime, show_money
 from hp_portal.core.web.listing import Column, Listing, Order, PastTheEnd, Sorting, page_number, page_of
 from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings, settings_of, wants_fragment
-from hp_portal.database import Base, BigId, Database, PortalSession, is_postgresql, key, lock, refresh_statistics
+from hp_portal.database import (
+    Base,
+    BigId,
+    Database,
+    PortalSession,
+    UTCDateTime,
+    is_postgresql,
+    key,
+    lock,
+    refresh_statistics,
+)
 from hp_portal.events import Reference
 from hp_portal.hookspecs import (
     Application,
@@ -128,6 +138,7 @@ __all__ = [
     "StoredFile",
     "TinField",
     "TooManyAttempts",
+    "UTCDateTime",
     "Who",
     "WholeScope",
     "access",

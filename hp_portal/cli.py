@@ -12,7 +12,7 @@ from typing import Any
 import click
 from flask import Flask
 
-from hp_portal import backup, migrations, serving, worker
+from hp_portal import backup, migrations, new_plugin, serving, worker
 from hp_portal.app import create_app
 from hp_portal.core.activity import sealing
 from hp_portal.core.applications import forgetting
@@ -324,6 +324,20 @@ def plugins_list(as_json: bool) -> None:
         click.echo(
             f"{row['name']:<14} {row['version']:<10} {row['state']:<8} {row['application']}  {row['error']}".rstrip()
         )
+
+
+@plugins.command("new")
+@click.argument("key")
+@click.option("--folder", default=".", type=click.Path(path_type=Path, file_okay=False), help="Where; default: here.")
+def plugins_new(key: str, folder: Path) -> None:
+    """Write a small plugin that works, with a table, a form, a list and a test, into the folder KEY."""
+    for path in new_plugin.write_skeleton(key, folder):
+        click.echo(str(path))
+    click.echo(
+        f"Install it: pip install --no-deps --no-build-isolation -e {folder / key}\n"
+        "Make its table: hp-portal db upgrade\n"
+        f"Try it: python -m pytest {folder / key}"
+    )
 
 
 @plugins.command("forget")

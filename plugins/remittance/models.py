@@ -40,6 +40,7 @@ class Payment(api.Base, api.PaidTo):
     """A check, EFT or non-payment notice. `payee_id` is null until the payee stands in the payer's record."""
 
     __tablename__ = "remittance_payment"
+    __scope_index__ = False  # the first index below begins with the payee
     __table_args__ = (
         # with the amount, so that sums over months need not look at the payments themselves
         sa.Index("ix_remittance_payment_payee_id_effective_on_amount", "payee_id", "effective_on", "amount"),
@@ -104,6 +105,7 @@ class Claim(api.Base, api.PaidTo):
     """A claim in a payment. `payee_id` is the payment's. Keys are what searches compare: see keys.py."""
 
     __tablename__ = "remittance_claim"
+    __scope_index__ = False  # found by its payment, or by the keys below
     # a search for the beginning of a name: PostgreSQL's own order of texts cannot serve it
     __table_args__ = (
         sa.Index("ix_remittance_claim_patient_key", "patient_key", postgresql_ops={"patient_key": "text_pattern_ops"}),

@@ -15,6 +15,7 @@ class AuditEvent(Base, scopes.OwnedByOrganizationOrPayer):
     """Who did what, when, from where and why."""
 
     __tablename__ = "audit_event"
+    __scope_index__ = False
     __table_args__ = (
         sa.Index("ix_audit_event_person_id_id", "person_id", "id"),
         sa.Index("ix_audit_event_organization_id_id", "organization_id", "id"),

@@ -15,7 +15,6 @@ class StoredFile(Base, scopes.OwnedByOrganizationOrPayer):
     """A file. `size` is in bytes, as it was sent; `kind` starts with the application's key, such as `remittance upload`."""
 
     __tablename__ = "stored_file"
-    __table_args__ = (sa.Index("ix_stored_file_organization_id", "organization_id"),)
 
     id: Mapped[key]
     # a random word that every piece is sealed with: an id may be used again, this never is
@@ -32,7 +31,6 @@ class StoredPiece(Base, scopes.OwnedByOrganizationOrPayer):
     """A piece of a file, compressed and sealed. `position` counts from 0. Owned like its file."""
 
     __tablename__ = "stored_piece"
-    __table_args__ = (sa.Index("ix_stored_piece_organization_id", "organization_id"),)
 
     file_id: Mapped[int] = mapped_column(sa.ForeignKey("stored_file.id"), primary_key=True)
     position: Mapped[int] = mapped_column(sa.Integer(), primary_key=True, autoincrement=False)

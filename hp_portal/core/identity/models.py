@@ -15,7 +15,6 @@ class Person(Base, scopes.OwnedByOrganizationOrPayer):
     """Somebody with an account in their own name: in one organization, or of the payer's staff (no organization)."""
 
     __tablename__ = "person"
-    __table_args__ = (sa.Index("ix_person_organization_id", "organization_id"),)
 
     id: Mapped[key]
     # Both are kept lower-case, as people type them in any case.

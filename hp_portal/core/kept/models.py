@@ -15,7 +15,6 @@ class KeptValues(Base, scopes.OwnedByOrganizationOrPayer):
     """Values of one person, sealed. The address has the word, the row only its hash."""
 
     __tablename__ = "kept_values"
-    __table_args__ = (sa.Index("ix_kept_values_organization_id", "organization_id"),)
 
     id: Mapped[key]
     token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)

@@ -45,6 +45,7 @@ class Grant(Base, scopes.OwnedByOrganization):
     """An organization's access to a payee, from `granted_at` until `ended_at`."""
 
     __tablename__ = "access_grant"
+    __scope_index__ = False
     __table_args__ = (
         # At most one open grant for an organization and a payee.
         sa.Index(
