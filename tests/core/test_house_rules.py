@@ -208,3 +208,24 @@ def test_tests_set_the_time_by_the_clock_fixture_alone() -> None:
         if path != Path(__file__)
     ]
     assert not found
+
+
+def _work_of_verbs(tree: ast.AST) -> Iterator[str]:
+    """What a view does not do itself: statements, and records of what was done."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import) and any(alias.name == "sqlalchemy" for alias in node.names):
+            yield f"line {node.lineno}: imports sqlalchemy"
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called in ("execute", "scalar", "scalars", "get_one", "add_all", "flush", "record"):
+                yield f"line {node.lineno}: calls {called}()"
+
+
+def test_views_leave_sql_and_the_record_to_verbs() -> None:
+    found = [
+        f"{name(path)}, {what}"
+        for path in [*PRODUCT, *files("tests/sample_plugin", suffix=".py")]
+        if path.name.endswith("views.py")
+        for what in _work_of_verbs(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert not found

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from hp_portal import scopes
 from hp_portal.core.activity.sentences import sentences
 from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.audit.record import record
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
@@ -98,6 +99,15 @@ def own_activity(session: PortalSession, actor: Actor, number: int, newest: int 
             return _told(session, kept, for_staff=True)
     # Names and links in the person's own scope: what has been taken from the organization since is not named.
     return _told(session, kept, for_staff=False)
+
+
+def view_own_activity(
+    session: PortalSession, actor: Actor, number: int, newest: int | None = None
+) -> Listing[Activity]:
+    """As `own_activity`, recorded as looked at. The caller commits."""
+    listing = own_activity(session, actor, number, newest)
+    record(session, "audit.own.viewed", page=number)
+    return listing
 
 
 def event_kinds(session: PortalSession) -> list[tuple[str, str]]:

@@ -9,8 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
-from hp_portal.core.activity.reading import Activity, own_activity
-from hp_portal.core.audit.record import record
+from hp_portal.core.activity.reading import Activity, view_own_activity
 from hp_portal.core.web.listing import Listing, page_number
 from hp_portal.core.web.render import db_session, page
 
@@ -35,8 +34,7 @@ def steady_pages(listing: Listing[Activity], endpoint: str, **arguments: Any) ->
 @access.signed_in
 def my_activity() -> ResponseReturnValue:
     db = db_session()
-    number = page_number(request.args)
-    listing = steady_pages(own_activity(db, the_actor(), number, newest_shown()), "activity.my_activity")
-    record(db, "audit.own.viewed", page=number)
+    found = view_own_activity(db, the_actor(), page_number(request.args), newest_shown())
+    listing = steady_pages(found, "activity.my_activity")
     db.commit()
     return page("activity/my_activity.html", "activity", listing=listing)

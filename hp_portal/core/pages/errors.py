@@ -12,7 +12,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from hp_portal.core.access.enforce import NotGiven, NotValidated, the_actor
-from hp_portal.core.applications.blank import delegate_names
+from hp_portal.core.applications.blank_menu import delegate_names
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.web.listing import PastTheEnd
 from hp_portal.core.web.render import db_session, wants_fragment

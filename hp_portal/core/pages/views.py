@@ -13,7 +13,7 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import can, current_actor
 from hp_portal.core.account.forms import SignInForm
 from hp_portal.core.account.views import how_ended
-from hp_portal.core.applications.blank import delegate_names, why_blank
+from hp_portal.core.applications.blank_menu import delegate_names, why_blank
 from hp_portal.core.applications.menu import applications_menu, plugins
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.pages.help_topics import find_topic, search_topics, topics

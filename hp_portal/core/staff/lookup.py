@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from hp_portal.audience import Audience
+from hp_portal.core.activity.reading import Activity, ActivityFilter, search_activity
 from hp_portal.core.audit.record import record
 from hp_portal.core.identifiers.numbers import BadIdentifier, parse_npi, parse_tin
 from hp_portal.core.identity.applications import PersonApplication
@@ -17,6 +18,7 @@ from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.people.accounts import locked_for, locked_people
+from hp_portal.core.web.listing import Listing
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
 
@@ -361,3 +363,12 @@ def _links(session: PortalSession, organization_id: int) -> list[Link]:
         )
         for grant, payee, person in rows
     ]
+
+
+def search_record(
+    session: PortalSession, wanted: ActivityFilter, filters: dict[str, str], number: int, newest: int | None
+) -> Listing[Activity]:
+    """One page of everybody's activity, the search recorded with its filters as they were typed. The caller commits."""
+    listing = search_activity(session, wanted, number, newest)
+    record(session, "staff.activity.searched", filters=filters, found=listing.total)
+    return listing

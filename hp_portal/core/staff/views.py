@@ -12,11 +12,10 @@ from hp_portal import migrations
 from hp_portal.audience import Audience
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
-from hp_portal.core.activity.reading import ActivityFilter, event_kinds, search_activity
+from hp_portal.core.activity.reading import ActivityFilter, event_kinds
 from hp_portal.core.activity.views import newest_shown, steady_pages
 from hp_portal.core.applications import giving, matrix
 from hp_portal.core.applications.menu import plugins, staff_menu
-from hp_portal.core.audit.record import record
 from hp_portal.core.jobs.failures import failures
 from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.staff import lookup
@@ -139,9 +138,8 @@ def activity() -> ResponseReturnValue:
         return page("staff/activity.html", "results", form=form, listing=None, status=422)
     wanted = _activity_filter(form, settings().payer.zone)
     filters = {name: value for name in form.data if (value := request.args.get(name))}
-    listing = search_activity(db, wanted, page_number(request.args), newest_shown())
-    listing = steady_pages(listing, "staff.activity", **filters)
-    record(db, "staff.activity.searched", filters=filters, found=listing.total)
+    found = lookup.search_record(db, wanted, filters, page_number(request.args), newest_shown())
+    listing = steady_pages(found, "staff.activity", **filters)
     db.commit()
     return page("staff/activity.html", "results", form=form, listing=listing)
 

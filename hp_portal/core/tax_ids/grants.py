@@ -71,6 +71,13 @@ def linked_payees(session: PortalSession) -> list[LinkedPayee]:
     ]
 
 
+def view_linked_payees(session: PortalSession) -> list[LinkedPayee]:
+    """As `linked_payees`, recorded as looked at. The caller commits."""
+    rows = linked_payees(session)
+    record(session, "tax-id-npi-access.grant.listed", shown=len(rows))
+    return rows
+
+
 def add_by_payment(
     session: PortalSession, settings: Settings, plugins: Plugins, actor: Actor, *, tin: str, npi: str, number: str
 ) -> LinkedPayee:

@@ -8,12 +8,11 @@ from flask.typing import ResponseReturnValue
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.applications.menu import plugins
-from hp_portal.core.audit.record import record
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.tax_ids.forms import AddPayeeForm
-from hp_portal.core.tax_ids.grants import AlreadyLinked, NotForBilling, ProofRefused, add_by_payment, linked_payees
+from hp_portal.core.tax_ids.grants import AlreadyLinked, NotForBilling, ProofRefused, add_by_payment, view_linked_payees
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
 KEY = "tax-id-npi-access"
@@ -29,8 +28,7 @@ blueprint = Blueprint(KEY, __name__)
 @access.requires(READ)
 def index() -> ResponseReturnValue:
     db = db_session()
-    rows = linked_payees(db)
-    record(db, "tax-id-npi-access.grant.listed", shown=len(rows))
+    rows = view_linked_payees(db)
     db.commit()
     return page("tax_ids/index.html", rows=rows, proofs=PROOFS, billing=the_actor().audience == "billing")
 
