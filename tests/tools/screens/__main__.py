@@ -60,6 +60,12 @@ def _open_organization(page: Page) -> None:
     page.wait_for_load_state()
 
 
+def _open_person(page: Page) -> None:
+    _open_organization(page)
+    page.locator("#people tbody th a").first.click()
+    page.wait_for_load_state()
+
+
 SCREENS = {
     "welcome": Screen("", "/"),
     "sign-in": Screen("", "/sign-in"),
@@ -73,7 +79,15 @@ SCREENS = {
     "tax-ids": Screen("demo.office", "/apps/tax-id-npi-access/"),
     "tax-ids-add": Screen("demo.office", "/apps/tax-id-npi-access/add"),
     "my-activity": Screen("demo.office", "/my-activity"),
+    "my-sign-ins": Screen("demo.office", "/my-sign-ins"),
+    "change-password": Screen("demo.office", "/change-password"),
     "console": Screen("demo.staff", "/staff/"),
+    "roles": Screen("demo.staff", "/staff/roles"),
+    "organizations": Screen("demo.staff", "/staff/organizations/all"),
+    "person": Screen("demo.staff", "/staff/organizations", _open_person),
+    "payee-new": Screen("demo.staff", "/staff/payees/new"),
+    "reported": Screen("demo.staff", "/staff/remittance/inspect"),
+    "unknown-payees": Screen("demo.staff", "/staff/remittance/payees-not-on-record"),
     "matrix": Screen("demo.staff", "/staff/applications"),
     "imports": Screen("demo.staff", "/staff/remittance/"),
     "activity": Screen("demo.staff", "/staff/activity?first="),
