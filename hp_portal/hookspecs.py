@@ -64,6 +64,27 @@ class StaffQueue:
 
 
 @dataclass(frozen=True)
+class HomeSearch:
+    """A box on the home page: what is typed goes to `endpoint` as the argument `parameter` of its address.
+
+    Not for what tells of a member: that may not stand in an address.
+    """
+
+    label: str
+    endpoint: str
+    parameter: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class News:
+    """Something new since the last visit, in a few words, and where to see it."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True)
 class Application:
     """An item of the Applications menu.
 
@@ -71,7 +92,8 @@ class Application:
     endpoint the menu opens. `permissions` are what a person given the application holds, `staff_permissions` what roles of
     the payer's staff are made of. `starts_enabled_for` and `starts_given` (do new people get it) are how a payer's database
     begins; afterwards staff decide. `settings` is a pydantic model with a default for every field; `settings_of(key)` is what
-    was read into it.
+    was read into it. `home_search` is a box on the home page; `news(session, since)` says there what is new since the last
+    visit, with one cheap statement in the organization's scope.
     """
 
     key: str
@@ -90,6 +112,8 @@ class Application:
     starts_enabled_for: frozenset[Audience] = frozenset()
     starts_given: bool = False
     settings: type[BaseModel] | None = None
+    home_search: HomeSearch | None = None
+    news: Callable[[PortalSession, dt.datetime], Sequence[News]] | None = None
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from .codes import staff_views as code_views
 from .downloads import views as download_views
 from .inquiry import inspection_views, payment_views, search_views
 from .inquiry.named import EVENTS
+from .inquiry.news import SEARCH, news
 from .intake import commands, matching, proofs, staff_views, uploads
 from .intake.queues import QUEUES
 from .settings import RemittanceSettings
@@ -66,6 +67,8 @@ def portal_application() -> Application:
             Permission(DOWNLOAD, "Download payments"),
         ),
         audit_events=EVENTS,
+        home_search=SEARCH,
+        news=news,
         starts_enabled_for=frozenset(Audience),
         starts_given=True,
         settings=RemittanceSettings,

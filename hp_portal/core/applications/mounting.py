@@ -105,6 +105,7 @@ def _check_links(app: Flask, application: Application, name: str) -> None:
         (application.index, blueprint),
         *((link.endpoint, staff) for link in application.staff_links),
         *((queue.endpoint, staff) for queue in application.staff_queues),
+        *((search.endpoint, blueprint) for search in (application.home_search,) if search is not None),
     ]
     for endpoint, owner in links:
         routes = list(app.url_map.iter_rules(endpoint)) if endpoint in app.view_functions else []

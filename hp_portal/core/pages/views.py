@@ -14,6 +14,7 @@ from hp_portal.core.access.enforce import can, current_actor
 from hp_portal.core.account.forms import SignInForm
 from hp_portal.core.account.views import how_ended
 from hp_portal.core.applications.blank_menu import delegate_names, why_blank
+from hp_portal.core.applications.home import home_of
 from hp_portal.core.applications.menu import applications_menu, plugins
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.pages.help_topics import find_topic, search_topics, topics
@@ -38,7 +39,7 @@ def home() -> ResponseReturnValue:
             return redirect_to(url_for("staff.console"))
         return page("staff/console.html", links=[], waiting=[])
     if menu := applications_menu(actor):
-        return page("pages/home.html", actor=actor, applications=menu)
+        return page("pages/home.html", actor=actor, applications=menu, home=home_of(db_session(), actor))
     return _blank_home(actor)
 
 

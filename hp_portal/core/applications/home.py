@@ -1,0 +1,68 @@
+"""The home page: a box to find something by its number, and what is new since the last visit. Applications bring both."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from flask import url_for
+
+from hp_portal.core.applications.menu import open_applications, plugins
+from hp_portal.core.identity.actor import Actor
+from hp_portal.core.identity.models import SignIn
+from hp_portal.database import PortalSession, is_postgresql
+from hp_portal.hookspecs import Application, HomeSearch, News
+from hp_portal.plugins import confined
+from hp_portal.scopes import OrganizationScope, set_scope
+
+
+@dataclass(frozen=True)
+class SearchBox:
+    """A box of the home page and where it leads."""
+
+    search: HomeSearch
+    url: str
+
+
+@dataclass(frozen=True)
+class Home:
+    """What the home page shows besides the menu. `last_visit` is None for somebody who has never signed in before."""
+
+    boxes: list[SearchBox]
+    news: list[News]
+    last_visit: dt.datetime | None
+
+
+def home_of(session: PortalSession, actor: Actor) -> Home:
+    """The boxes and news of the applications that somebody of an organization can open, in the order of the menu."""
+    applications = open_applications(actor)
+    boxes = [SearchBox(one.home_search, url_for(one.home_search.endpoint)) for one in applications if one.home_search]
+    last = session.scalar(
+        sa.select(sa.func.max(SignIn.created_at)).where(
+            SignIn.person_id == actor.person_id, SignIn.id != actor.sign_in_id, SignIn.created_at < actor.signed_in_at
+        )
+    )
+    if last is None or actor.organization_id is None:
+        return Home(boxes, [], last)
+    # The home page is public, so the gate has set no scope.
+    set_scope(session, OrganizationScope(actor.organization_id))
+    return Home(boxes, [one for application in applications for one in _news(session, application, last)], last)
+
+
+def _news(session: PortalSession, application: Application, since: dt.datetime) -> list[News]:
+    """An application's news; a failure is its own, and leaves the home page as it is."""
+    if application.news is None:
+        return []
+    name = next(name for name, state in plugins().states.items() if state.application is application)
+    # A statement that fails ends the transaction on PostgreSQL; on SQLite a savepoint would lock the database for writing.
+    savepoint: AbstractContextManager[object] = session.begin_nested() if is_postgresql(session) else nullcontext()
+    try:
+        with confined(), savepoint:
+            news = list(application.news(session, since))
+    except Exception as error:
+        plugins().failed(name, "news", error)
+        return []
+    plugins().succeeded(name, "news")
+    return news

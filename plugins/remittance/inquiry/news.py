@@ -1,0 +1,37 @@
+"""What the home page says of payments: a box for a number, and how many are new since the last visit."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+from flask import url_for
+
+from hp_portal.api import HomeSearch, News, PortalSession, now
+
+from ..models import Payment, RemittanceFile
+from .search import LATELY
+
+SEARCH = HomeSearch(
+    "Check, EFT or non-payment notice number",
+    "remittance.index",
+    "number",
+    "Spaces, dashes and leading zeros do not matter.",
+)
+_MOST = 100
+
+
+def news(session: PortalSession, since: dt.datetime) -> list[News]:
+    """Payments that were imported since then, of the last weeks at most; counted up to a hundred."""
+    lately = max(since, now() - LATELY)
+    new = (
+        sa.select(Payment.id)
+        .join(RemittanceFile, RemittanceFile.id == Payment.file_id)
+        .where(RemittanceFile.imported_at > lately)
+        .limit(_MOST)
+    )
+    count = len(session.scalars(new).all())
+    if not count:
+        return []
+    number = f"{_MOST} or more" if count == _MOST else str(count)
+    return [News(f"{number} new payment{'' if count == 1 else 's'}", url_for("remittance.index"))]
