@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO, cast
 
 import sqlalchemy as sa
@@ -109,6 +110,7 @@ class _Import:
         self.session = session
         self.file_id = file_id
         self.report = report
+        self.vault = session.vault
         self.payees = PayeeMatcher(session)
         self.loader = loading.loader(session)
         self.waiting: list[tuple[bytes, Transaction]] = []
@@ -119,15 +121,17 @@ class _Import:
         report = self.report
         first = (self.session.scalar(sa.select(sa.func.max(Payment.id))) or 0) + 1
         source = cast(BinaryIO, _Watched(stream, report, progress)) if progress else stream
-        for found in read(source, payment_numbers=itertools.count(first)):
-            if isinstance(found, FileSummary):
-                self.flush()
-                self.finish(found)
-            elif found.importable:
-                self.take(found)
-            else:
-                report.skipped += 1
-                report.find(found.diagnostics, _text(found, "trace_number"))
+        # One thread packs and seals texts while this one reads and loads: none of it needs the interpreter for long.
+        with ThreadPoolExecutor(1, "remittance texts") as self.packing:
+            for found in read(source, payment_numbers=itertools.count(first)):
+                if isinstance(found, FileSummary):
+                    self.flush()
+                    self.finish(found)
+                elif found.importable:
+                    self.take(found)
+                else:
+                    report.skipped += 1
+                    report.find(found.diagnostics, _text(found, "trace_number"))
         return report
 
     def take(self, transaction: Transaction) -> None:
@@ -168,8 +172,7 @@ class _Import:
         lines: list[Row] = []
         adjustments: list[Row] = []
         provider_adjustments: list[Row] = []
-        texts: list[tuple[int, bytes]] = []
-        seal = self.session.vault.seal
+        sealed = [self.packing.submit(self.sealed_text, found) for _, found in new]
         for mark, transaction in new:
             rows = _bounded(transaction)
             payment = self.payment(mark, transaction)
@@ -182,7 +185,6 @@ class _Import:
                 (*row, place, number_key(cast(str | None, row[_REFERENCE])) or None)
                 for place, row in enumerate(rows.provider_adjustments, 1)
             ]
-            texts.append((transaction.number, seal(kept_text.pack(transaction), kept_text.PURPOSE)))
             self.count(transaction, payee_id)
         load = self.loader.load
         load(loading.PAYMENTS, payments)
@@ -190,14 +192,17 @@ class _Import:
         load(loading.LINES, lines)
         load(loading.ADJUSTMENTS, adjustments)
         load(loading.PROVIDER_ADJUSTMENTS, provider_adjustments)
-        load(loading.TEXTS, texts)
+        load(loading.TEXTS, [(found.number, text.result()) for (_, found), text in zip(new, sealed, strict=True)])
+
+    def sealed_text(self, transaction: Transaction) -> bytes:
+        return self.vault.seal(kept_text.pack(transaction), kept_text.PURPOSE)
 
     def payment(self, mark: bytes, transaction: Transaction) -> list[Any]:
         """The row of `loading.PAYMENTS`."""
         facts = transaction.payment
         tin = plain_tin(cast(str | None, facts[_FACTS["payee_tin"]]))
         npi = cast(str | None, facts[_FACTS["payee_npi"]])
-        vault = self.session.vault
+        vault = self.vault
         return [
             transaction.number,
             self.file_id,
