@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 from hp_portal.core.access.rules import Rule, rule_of
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.staff.accounts import ensure_role
 
 from .client import PortalClient
 from .scenes import Part, PluginScene, scene_of, scenes_of
@@ -96,6 +97,14 @@ def _open_grant(scene: Scene) -> Grant:
         return session.scalars(own.order_by(Grant.id).limit(1)).one()
 
 
+def _spare_role(scene: Scene) -> int:
+    """A role of staff that no persona holds."""
+    with scene.world.session() as session:
+        role = ensure_role(session, "Spare role of the matrix", ())
+        session.commit()
+        return role.id
+
+
 # What stands in the core's URLs for each name of a parameter, given the scene and the person who asks. A plugin's are in
 # its own scene.py.
 PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
@@ -107,6 +116,8 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "topic": lambda scene, person: "signing-in",
     "application": lambda scene, person: "remittance",
     "audience": lambda scene, person: "pharmacy",
+    "role_id": lambda scene, person: _spare_role(scene),
+    "permission": lambda scene, person: "staff:console:open",
     "sign_in_id": lambda scene, person: _another_sign_in(scene, (person or scene.own.person).id),
 }
 # Views that answer 404 by themselves without what the matrix does not give them.
