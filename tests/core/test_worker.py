@@ -52,7 +52,7 @@ def start(app: Flask, stop: threading.Event) -> threading.Thread:
 
 
 def test_short_jobs_run_while_a_long_one_does(database_url: str, make_app: MakeApp, stop: threading.Event) -> None:
-    """The long job ends only when a short one has run meanwhile, twice; one after the other it would give up."""
+    """The long jobs, more than run at a time, end only when a short one has run meanwhile, twice."""
     begun, short_ran, kept = threading.Event(), threading.Semaphore(0), threading.Event()
 
     def long(session: PortalSession) -> None:
@@ -64,7 +64,12 @@ def test_short_jobs_run_while_a_long_one_does(database_url: str, make_app: MakeA
         if begun.is_set():
             short_ran.release()
 
-    jobs = Job("trial.long", "x", HOUR, long, lane="long"), Job("trial.short", "x", dt.timedelta(microseconds=1), short)
+    def also_long(session: PortalSession) -> None:
+        kept.wait(PATIENCE)
+
+    more = (Job(f"trial.long-{n}", "x", HOUR, also_long, lane="long") for n in range(sum(worker.AT_A_TIME.values())))
+    short_job = Job("trial.short", "x", dt.timedelta(microseconds=1), short)
+    jobs = Job("trial.long", "x", HOUR, long, lane="long"), *more, short_job
     thread = start(make_app(database_url, extra_plugins={"trial": plugin(*jobs)}), stop)
     assert kept.wait(PATIENCE)
     stop.set()
@@ -115,6 +120,7 @@ def test_two_workers_never_run_a_job_at_once(database_url: str, make_app: MakeAp
     assert ran == ["one"]
     with other.session() as session:
         assert "trial.alone" not in leases.due_jobs(session), "it has run, for both"
+        assert not leases.take(session, "trial.alone", other.name), "also when it had been due a moment ago"
 
 
 def test_a_dead_workers_job_is_taken_again(world: World, clock: Clock) -> None:
