@@ -31,7 +31,7 @@ from hp_portal.database import Database
 from hp_portal.events import EventRegistry
 from hp_portal.plugin_settings import load_plugin_settings
 from hp_portal.plugins import Plugins, load_plugins
-from hp_portal.settings import Settings, load_settings
+from hp_portal.settings import ConfigurationError, Settings, load_settings
 
 
 def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, object] | None = None) -> Flask:
@@ -89,6 +89,10 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     return app
 
 
+# What the core's audit events and jobs are called after: a plugin of such a key could stand for them.
+RESERVED = {event.key.partition(".")[0] for event in CORE_EVENTS} | {"core", "kept"}
+
+
 def declare_events(plugins: Plugins) -> EventRegistry:
     """The audit events of the core and of every application."""
     registry = EventRegistry()
@@ -118,6 +122,8 @@ def mount_applications(app: Flask, plugins: Plugins, directory: Directory) -> No
     for name, state in plugins.states.items():
         if not (state.loaded and state.application):
             continue
+        if state.key in RESERVED:
+            raise ConfigurationError(f"Plugin {name!r}: the portal's own records and jobs begin with {state.key!r}.")
         mounting.mount(app, directory, state.application, name)
         mounting.check_files(state)
         if state.folder and (state.folder / "templates").is_dir():

@@ -11,6 +11,7 @@ import secrets
 import signal
 import socket
 import threading
+from collections import Counter
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -31,7 +32,7 @@ from hp_portal.database import Database, PortalSession, lock
 from hp_portal.hookspecs import LANES, Job
 from hp_portal.plugins import Plugins, confined
 from hp_portal.scopes import WholeScope
-from hp_portal.settings import Settings
+from hp_portal.settings import ConfigurationError, Settings
 
 log = structlog.get_logger(__name__)
 SIGN_INS_KEPT = dt.timedelta(days=90)
@@ -73,6 +74,8 @@ def owned_jobs(app: Flask) -> list[tuple[str, Job]]:
     jobs = [("core", job) for job in core_jobs(app.extensions["hp_portal.settings"])]
     for name, found in plugins.collect("portal_jobs"):
         jobs += [(name, job) for job in found]
+    if twice := [key for key, count in Counter(job.key for _, job in jobs).items() if count > 1]:
+        raise ConfigurationError(f"Two jobs are called {twice[0]!r}.")
     return jobs
 
 

@@ -144,6 +144,15 @@ REFUSED: dict[str, tuple[Change, str]] = {
         },
         "is the name of pages of the portal itself",
     ),
+    "a key that the portal's own records begin with": (
+        lambda blueprint, staff: {
+            "key": "payees",
+            "blueprint": Blueprint("payees", "trial"),
+            "staff_blueprint": None,
+            **NOTHING_DECLARED,
+        },
+        "the portal's own records and jobs begin with 'payees'",
+    ),
     "public addresses that the portal has": (
         lambda blueprint, staff: {
             "key": "help",
