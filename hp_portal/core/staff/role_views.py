@@ -59,10 +59,11 @@ def roles_add() -> ResponseReturnValue:
 @access.staff(roles.MANAGE)
 def roles_set(role_id: int, permission: str) -> ResponseReturnValue:
     """One cell: `enabled` is 1 or 0."""
-    db, wanted, known = db_session(), wanted_or_400(), directory().staff_permissions
+    db, known = db_session(), directory().staff_permissions
     role = db.get(StaffRole, role_id)
     if role is None or permission not in known:
         abort(404)
+    wanted = wanted_or_400()
     back, label = url_for("staff.roles"), known[permission]
     cell: dict[str, Any] = {"role": role, "permission": permission, "label": label}
     try:
