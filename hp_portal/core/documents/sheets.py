@@ -164,14 +164,25 @@ def _add_sheet(book: Workbook, wanted: Sheet, zone: ZoneInfo) -> None:
     for cell in header:
         cell.font, cell.data_type = _BOLD, "s"
     sheet.append(header)
+    try:
+        count = _append(sheet, wanted, zone)
+    except BaseException:
+        sheet.close()  # openpyxl's writer is at rest between two rows, and must not be left there
+        raise
+    if wanted.filtered:
+        sheet.auto_filter.ref = f"A1:{get_column_letter(len(wanted.columns))}{count + 1}"
+
+
+def _append(sheet: Any, wanted: Sheet, zone: ZoneInfo) -> int:
     cells, count = _Cells(sheet, zone), 0
     for row in wanted.rows:
-        sheet.append(cells.row(_checked(row, len(wanted.columns))))
+        for value in _checked(row, len(wanted.columns)):
+            _csv_cell(value, zone)  # raises before openpyxl has begun the row
+        sheet.append(cells.row(row))
         count += 1
         if count > _MOST_ROWS:
             raise ValueError("more rows than a sheet holds")
-    if wanted.filtered:
-        sheet.auto_filter.ref = f"A1:{get_column_letter(len(wanted.columns))}{count + 1}"
+    return count
 
 
 class _Cells:
