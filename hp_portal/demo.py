@@ -113,6 +113,7 @@ class DemoPerson:
     delegate: bool = False
     applications: bool = True
     terms: bool = True
+    left: bool = False
 
 
 PEOPLE = (
@@ -120,6 +121,7 @@ PEOPLE = (
     DemoPerson("user", "demo.office", "Demo Office", PHYSICIANS),
     DemoPerson("user without applications", "demo.noapps", "Demo Noapps", PHYSICIANS, applications=False),
     DemoPerson("user at the first sign-in (terms of use)", "demo.first", "Demo First", PHYSICIANS, terms=False),
+    DemoPerson("user who has left and can no longer sign in", "demo.left", "Demo Left", PHYSICIANS, left=True),
     DemoPerson("hospital delegate", "demo.hospital", "Demo Hospital", HOSPITAL, delegate=True),
     DemoPerson("dental delegate", "demo.dental", "Demo Dental", DENTAL, delegate=True),
     DemoPerson("pharmacy delegate", "demo.pharmacy", "Demo Pharmacy", PHARMACY, delegate=True),
@@ -131,6 +133,25 @@ STAFF = (
     ("staff administrator", "demo.staff", "Demo Staff"),
     ("staff with search only", "demo.support", "Demo Support"),
 )
+TO_TRY = (
+    ("demo.staff", "/staff/", "what needs attention, with numbers"),
+    (
+        "demo.staff",
+        "/staff/organizations/all",
+        "open an organization, create an account, make a link to set a password",
+    ),
+    ("demo.staff", "/staff/applications", "enable applications, give them to people, choose what new people get"),
+    ("demo.staff", "/staff/payees/new", "add a payee; then link it to an organization on the organization's page"),
+    (
+        "demo.staff",
+        "/staff/remittance/inspect",
+        "open a reported payment with a reason, such as one of the numbers above",
+    ),
+    ("demo.staff", "/staff/roles", "what each role of staff may do"),
+    ("demo.delegate", "/my-activity", "what one did, in sentences with links"),
+    ("demo.delegate", "/help/?q=why+can+I+not+find+a+payment", "ask help"),
+)
+"""Who, where and what, beside the numbers."""
 SUPPORT_PERMISSIONS = ("staff:console:open", "staff:people:search")
 
 
@@ -269,6 +290,7 @@ def _add_person(
         password_changed_at=now,
         is_staff=False,
         is_delegate=entry.delegate,
+        deactivated_at=now if entry.left else None,
         created_at=now,
     )
     session.add(person)
@@ -304,7 +326,7 @@ def _add_staff(app: Flask, session: PortalSession, terms_version: str) -> None:
 
 
 def describe(url: str, checks: list[DemoCheck]) -> dict[str, Any]:
-    """Address, who can sign in, and payments worth trying, for scripts."""
+    """Address, who can sign in, payments worth trying and what else to try, for scripts."""
     people = [
         {"role": person.role, "username": person.username, "password": PASSWORD, "organization": person.organization}
         for person in PEOPLE
@@ -313,7 +335,8 @@ def describe(url: str, checks: list[DemoCheck]) -> dict[str, Any]:
         {"role": role, "username": username, "password": PASSWORD, "organization": PAYER["name"]}
         for role, username, _ in STAFF
     ]
-    return {"url": url, "people": people, "checks": [asdict(check) for check in checks]}
+    to_try = [{"username": username, "url": url + path, "what": what} for username, path, what in TO_TRY]
+    return {"url": url, "people": people, "checks": [asdict(check) for check in checks], "to_try": to_try}
 
 
 def run(app: Flask, *, port: int, seed_only: bool, as_json: bool) -> None:
@@ -390,4 +413,6 @@ def _as_text(description: dict[str, Any]) -> str:
         lines += _columns(
             [(check["number"], check["method"], f"{check['what']} ({check['organization']})") for check in checks]
         )
+    lines += ["", "  More to try", ""]
+    lines += _columns([(one["username"], one["url"], one["what"]) for one in description["to_try"]])
     return "\n".join([*lines, "", "  Ctrl-C stops it.", ""])

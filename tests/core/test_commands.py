@@ -173,7 +173,8 @@ def test_the_demo_seeds_once_and_says_who_can_sign_in(folder: Path) -> None:
     first = json.loads(ok(run_program(folder, "demo", "--seed-only", "--json")))
     second = json.loads(ok(run_program(folder, "demo", "--seed-only", "--json")))
     assert first == second
-    assert set(first) == {"url", "people", "checks"}
+    assert set(first) == {"url", "people", "checks", "to_try"}
+    assert all(set(one) == {"username", "url", "what"} for one in first["to_try"])
     assert all(set(person) == {"role", "username", "password", "organization"} for person in first["people"])
     assert all(set(check) == {"number", "method", "organization", "what"} for check in first["checks"])
     assert {check["method"] for check in first["checks"]} >= {"EFT", "check", "non-payment notice"}

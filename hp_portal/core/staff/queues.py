@@ -10,11 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from flask import url_for
 
-from hp_portal.core.access.enforce import can
+from hp_portal.core.access.enforce import can, directory
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.jobs.failures import failures
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.accounts import locked_people
+from hp_portal.core.staff.roles import MANAGE, nobodys, roles
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession, is_postgresql
 from hp_portal.hookspecs import StaffQueue
@@ -45,12 +46,24 @@ def _locked(session: PortalSession) -> int:
     return len(locked_people(session, settings()))
 
 
+def _permissions_of_no_role(session: PortalSession) -> int:
+    return len(nobodys(roles(session), directory().staff_permissions))
+
+
 CORE_QUEUES = (
     StaffQueue(
         "plugin does not work", "plugins do not work", "staff.plugins", "staff:plugins:read", _failing_plugins, "bad"
     ),
     StaffQueue(
         "person is locked out", "people are locked out", "staff.people_locked", "staff:people:unlock", _locked, "warn"
+    ),
+    StaffQueue(
+        "permission belongs to no role",
+        "permissions belong to no role",
+        "staff.roles",
+        MANAGE,
+        _permissions_of_no_role,
+        "warn",
     ),
     StaffQueue(
         "organization is not validated",
