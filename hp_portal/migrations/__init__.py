@@ -298,12 +298,21 @@ def _not_loaded(app: Flask) -> set[str]:
 
 
 def make_revision(app: Flask, branch: str, message: str) -> str:
-    """Write a revision with what differs in the tables of the core (`core`) or of a plugin; returns its file."""
+    """Write a revision with what differs in the tables of the core (`core`) or of a plugin; returns its file.
+
+    Raises ConfigurationError for a plugin that is not loaded: without its models the revision would drop its tables.
+    """
     chains = chains_of(app)
     if branch not in chains:
         raise ConfigurationError(
             f"There are no migrations of {branch!r}. A plugin needs a folder migrations/ first. Known: {', '.join(chains)}."
         )
+    plugins: Plugins = app.extensions["hp_portal.plugins"]
+    for state in plugins.states.values():
+        if state.key == branch and not state.loaded:
+            raise ConfigurationError(
+                f"The plugin {branch!r} is not loaded: {state.error or 'it is left out'}. Mend that first."
+            )
     chain = chains[branch]
     prefixes = {one.prefix for one in chains.values()}
 

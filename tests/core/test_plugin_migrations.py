@@ -14,6 +14,7 @@ from hp_portal import migrations
 from hp_portal.core.applications import forgetting
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.identity.applications import ApplicationSetting, PersonApplication
+from hp_portal.settings import ConfigurationError
 from tests.conftest import MakeApp
 from tests.support.databases import Databases, database_of, prepare_database
 from tests.support.plugins import plugins_of, revision, table, write_plugin
@@ -131,6 +132,19 @@ def test_bad_migrations_leave_the_plugin_out(case: str, sqlite_app: Flask, make_
     client = World(app).sign_in("a.clerk")
     assert client.get("/apps/tax-id-npi-access/").status_code == 200
     assert client.get("/apps/claim-status/").status_code == 404
+
+
+def test_no_revision_is_written_for_a_plugin_that_is_not_loaded(
+    sqlite_app: Flask, make_app: MakeApp, tmp_path: Path
+) -> None:
+    """Without its models the revision would drop every table it has."""
+    plugin = write_plugin(tmp_path, "claim-status", migrations=FIRST)
+    url = sqlite_app.extensions["hp_portal.settings"].database_url
+    app = make_app(url, extra_plugins={"claim-status": plugin})
+    plugins_of(app).leave_out("claim-status", "import: SyntaxError")
+    with pytest.raises(ConfigurationError, match="not loaded: import: SyntaxError"):
+        migrations.make_revision(app, "claim-status", "more")
+    assert len(list(tmp_path.rglob("migrations/*.py"))) == 1
 
 
 def test_a_label_of_its_own_is_fine(sqlite_app: Flask, make_app: MakeApp, tmp_path: Path) -> None:
