@@ -81,6 +81,12 @@ def test_the_readme_leads_to_every_page() -> None:
     assert [page for page in pages if f"]({page})" not in readme] == []
 
 
+def test_the_table_of_folders_names_every_one_of_the_core() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `hp_portal/core/(\w+)/` \|", page, flags=re.MULTILINE))
+    assert named == {path.parent.name for path in (ROOT / "hp_portal/core").glob("*/__init__.py")}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_is_linked_is_there(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|mailto:)([^)#]*)", page.read_text(encoding="utf-8"))
