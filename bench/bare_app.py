@@ -17,12 +17,12 @@ from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 from jinja2_fragments.flask import render_block
 
 from hp_portal import clock
-from hp_portal.api import Listing
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.web import templating
 from hp_portal.database import make_engine
 from hp_portal.settings import load_settings
 from hp_portal_plugins.remittance.codes.plain_words import method_word, payment_word, status_word
+from hp_portal_plugins.remittance.inquiry.search import PAYMENTS
 from hp_portal_plugins.remittance.keys import number_key
 from hp_portal_plugins.remittance.models import Payment
 
@@ -76,7 +76,8 @@ def _view(engine: sa.Engine):  # type: ignore[no-untyped-def]
         .limit(25)
     )
     insert = sa.insert(AuditEvent.__table__)  # type: ignore[arg-type]
-    sorts = {name: (f"/apps/remittance/?sort={name}", None) for name in ("date", "number", "payee", "amount")}
+    # The table's head and the pager are drawn here, too, from values made once.
+    headers = PAYMENTS.read({}).headers(lambda wanted: f"/apps/remittance/?sort={wanted}")
 
     def search() -> str:
         number = request.args["number"]
@@ -99,14 +100,15 @@ def _view(engine: sa.Engine):  # type: ignore[no-untyped-def]
         return render_block(
             "remittance/index.html",
             "results",
-            found=Listing(list(rows), 1, 25, len(rows)),
+            found=SimpleNamespace(
+                rows=rows, number=1, pages=1, total=len(rows), first=1, last=len(rows), headers=headers, order=None
+            ),
             found_claims=None,
             newest=None,
             problem=None,
             gone=False,
             criteria=SimpleNamespace(number=number),
             number=number,
-            sorts=sorts,
             months=[],
             bars=[],
             method_word=method_word,
