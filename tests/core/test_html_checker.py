@@ -61,7 +61,9 @@ def pages(sqlite_app: Flask, tmp_path: Path) -> Path:
                 response.close()
     gallery = create_gallery(tmp_path / "gallery").test_client()
     for name, address in PAGES.items():
-        (folder / f"gallery-{name}.html").write_text(gallery.get(address).text, encoding="utf-8")
+        shown = gallery.get(address)
+        assert shown.status_code == 200, f"the gallery's page {name} fails"
+        (folder / f"gallery-{name}.html").write_text(shown.text, encoding="utf-8")
     return folder
 
 

@@ -95,6 +95,16 @@ def _link(label: str, current: bool = False) -> SimpleNamespace:
     return SimpleNamespace(label=label, url=f"/{label.lower().replace(' ', '-')}", current=current)
 
 
+def _groups(labels: tuple[str, ...]) -> list[SimpleNamespace]:
+    """The console's menu: the first label by itself, the others in a group that is open."""
+    first, *others = labels
+    items = [_link(label, number == 0) for number, label in enumerate(others)]
+    return [
+        SimpleNamespace(label=first, url="/overview", current=False, items=[_link(first)]),
+        SimpleNamespace(label="Setup", url=items[0].url, current=True, items=items),
+    ]
+
+
 def _context() -> dict[str, Any]:
     signed_out = request.args.get("signed-out") is not None
     staff = request.args.get("staff") is not None
@@ -122,7 +132,7 @@ def _context() -> dict[str, Any]:
             person_key=request.args.get("person", "0123abcd"),
         ),
         "menu": [] if staff or signed_out else [_link(label, number == 0) for number, label in enumerate(labels)],
-        "staff_menu": [_link(label, number == 1) for number, label in enumerate(staff_labels)] if staff else [],
+        "staff_menu": _groups(staff_labels) if staff else [],
         "help_topic": "start",
         "request_id": "7f3a9c",
         "session_limits": None if signed_out else int(request.args.get("idle", "900")),
