@@ -116,6 +116,7 @@ def test_a_model_that_contradicts_itself_is_refused(marks: tuple[type, ...], bod
 
 def test_two_marks_are_fine_where_the_model_says_what_they_mean() -> None:
     body = {"scope_criterion": classmethod(lambda cls: cls.organization_id == scope_organization)}
+    scopes.check_marked(type("Single", (scopes.OwnedByOrganization,), {}))
     scopes.check_marked(type("Explained", (scopes.OwnedByOrganization, scopes.PaidTo), body))
 
 
@@ -145,3 +146,25 @@ def test_the_tables_of_scoped_models_are_known_by_themselves(world: World) -> No
         session.execute(sa.select(Mine.__table__))
     with session, pytest.raises((sa.exc.OperationalError, sa.exc.ProgrammingError)):
         session.execute(sa.select(Everybodys.__table__))  # let through; there is no such table
+
+
+def test_what_is_paid_to_a_payee_is_seen_by_whoever_holds_a_grant(world: World, sides: Sides) -> None:
+    """The bare mark, without a criterion of the model's own; where the payee is unknown, nobody's but the payer's."""
+
+    class Apart(DeclarativeBase):
+        """Not the portal's tables."""
+
+    class Paid(Apart, scopes.PaidTo):
+        __tablename__ = "apart_paid"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        payee_id: Mapped[int | None] = mapped_column()  # of another base: without the foreign key
+
+    Apart.metadata.create_all(world.database.engine)
+    with world.session() as session:
+        session.add_all(Paid(id=number, payee_id=payee_id) for number, (_, payee_id) in enumerate(sides, 1))
+        session.add(Paid(id=3, payee_id=None))
+    for number, (organization, _) in enumerate(sides, 1):
+        with world.session_of(organization) as session:
+            assert session.scalars(sa.select(Paid.id)).all() == [number]
+    with world.session() as session:
+        assert sorted(session.scalars(sa.select(Paid.id))) == [1, 2, 3]

@@ -42,6 +42,27 @@ def test_what_is_inserted_by_a_select_is_not_read_past_the_scope(
         session.execute(_from(source))
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_rows_given_as_values_are_the_organization_s_own(
+    world: World, granted: tuple[Organization, Grant], many: bool
+) -> None:
+    """One as a mapping, several as a list of them."""
+    organization, _ = granted
+    own = {
+        "proof": "check",
+        "granted_at": clock.now(),
+        "payee_id": world.payee().id,
+        "organization_id": organization.id,
+    }
+    other = {**own, "organization_id": world.organization().id}
+    with world.session_of(organization) as session:
+        session.execute(sa.insert(Grant), [own] if many else own)
+        assert len(session.scalars(sa.select(Grant.id)).all()) == 2
+        for values in ([own, other] if many else other, {**own, "organization_id": None}):
+            with pytest.raises(ScopeViolation):
+                session.execute(sa.insert(Grant), values)
+
+
 def test_what_is_got_again_keeps_what_was_changed(world: World, granted: tuple[Organization, Grant]) -> None:
     """`get` reads again in the scope; what is not written yet must not be read over."""
     organization, grant = granted

@@ -233,3 +233,15 @@ def test_every_column_is_sealed() -> None:
 def test_a_row_has_the_same_text_on_both_databases() -> None:
     moment = dt.datetime(2026, 11, 3, 9, 0, tzinfo=dt.timezone(dt.timedelta(hours=-6)))
     assert canonical((1, moment, "é")) == b"1:1|32:2026-11-03T15:00:00.000000+00:00|2:\xc3\xa9"
+
+
+def test_a_head_that_was_never_given_is_missed(world: World) -> None:
+    """Among several seals, and though the chain itself holds."""
+    write(world, 7)
+    assert seal_all(world) == [3, 3, 1]
+    with world.session() as session:
+        head = verify(session).head
+        assert verify(session, head).broken is None
+        write(world, 1)
+        missed = verify(session, "00" * 32)
+    assert missed == Verification(7, 0, head, f"the seal {'00' * 32} is gone: the end of the chain has been cut off")

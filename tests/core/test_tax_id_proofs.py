@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
@@ -100,6 +101,10 @@ def test_what_is_linked_is_shown_and_told(portal: Portal, clock: Clock) -> None:
             person.id,
         )
         assert grant.ended_at is None
+        kept = session.execute(sa.select(AuditEvent.event, AuditEvent.fields)).all()
+    assert [tuple(row) for row in kept] == [
+        ("tax-id-npi-access.grant.added", f'{{"payee":{portal.payee.id},"proof":"check"}}')
+    ]
 
 
 def test_links_are_listed_by_name_and_npi(portal: Portal) -> None:
@@ -151,6 +156,7 @@ def test_only_a_provider_s_own_people_prove_by_payment(portal: Portal, actor: di
 
 def test_what_is_linked_already_is_refused_under_a_lock(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     organization = portal.world.organization()
+    portal.world.grant(organization, portal.world.payee())
     taken: list[str] = []
 
     def remember(session: PortalSession, name: str) -> None:
@@ -165,7 +171,7 @@ def test_what_is_linked_already_is_refused_under_a_lock(portal: Portal, monkeypa
         portal.add(organization)
     assert portal.add(portal.world.organization()).name == "Harbor Payee", "another organization's link is none of ours"
     with portal.world.session_of(organization) as session:
-        assert len(session.scalars(sa.select(Grant.id)).all()) == 1
+        assert len(session.scalars(sa.select(Grant.id)).all()) == 2
 
 
 @pytest.mark.parametrize("database_kind", [pytest.param("postgresql", marks=pytest.mark.postgresql)])
