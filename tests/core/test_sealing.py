@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from hp_portal.core.activity.sealing import SEALED, Verification, canonical, seal, verify
+from hp_portal.core.activity.sealing import SEALED, Verification, _batch_text, canonical, seal, verify
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import record
 from hp_portal.core.audit.triggers import drop_triggers
@@ -245,3 +245,10 @@ def test_a_head_that_was_never_given_is_missed(world: World) -> None:
         write(world, 1)
         missed = verify(session, "00" * 32)
     assert missed == Verification(7, 0, head, f"the seal {'00' * 32} is gone: the end of the chain has been cut off")
+
+
+def test_what_is_sealed_is_written_the_same_for_ever() -> None:
+    """Another text would fit no seal that exists already."""
+    assert canonical((None, "", 5, "a|b")) == b"-1:|0:|1:5|3:a|b"
+    assert _batch_text(b"\x01", 2, [(3, b"\x02"), (4, b"\x03")]) == "2|01|3:02|4:03"
+    assert _batch_text(b"", 1, [(3, b"\xff")]) == "1||3:ff"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -127,6 +128,12 @@ def test_a_success_starts_the_organization_s_count_anew_and_leaves_the_payee_s(p
     portal.add(aspen)
     portal.fail(aspen, 2, tin=OTHER_TIN)  # four failed in all, two since the success
     portal.fail(birch, 1)
+    with portal.world.session() as session:
+        refused = AuditEvent.event == "tax-id-npi-access.grant.refused"
+        kept = session.scalars(sa.select(AuditEvent.fields).where(refused).order_by(AuditEvent.id)).all()
+    assert [json.loads(fields) for fields in kept] == [
+        {"tin": f"•••••{tin[-4:]}", "npi": NPI} for tin in (TIN, TIN, OTHER_TIN, OTHER_TIN, TIN)
+    ]
     with pytest.raises(TooManyAttempts):
         portal.add(cedar)  # the payee's third has failed, whoever made it
 
