@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from alembic import autogenerate, command
@@ -297,23 +297,32 @@ def _not_loaded(app: Flask) -> set[str]:
     return {prefix_of(state.key) for state in plugins.states.values() if not state.loaded}
 
 
+def _chain_to_write(app: Flask, branch: str) -> Chain:
+    """The chain that a new revision goes into: one that is there, or the beginning of a plugin's own."""
+    chains, plugins = chains_of(app), cast(Plugins, app.extensions["hp_portal.plugins"])
+    state = next((state for state in plugins.states.values() if state.key == branch), None)
+    if state is not None and not state.loaded:
+        raise ConfigurationError(
+            f"The plugin {branch!r} is not loaded: {state.error or 'it is left out'}. Mend that first."
+        )
+    if branch in chains:
+        return chains[branch]
+    if state is None or state.folder is None or state.application is None:
+        known = ", ".join([CORE, *(state.key for state in plugins.states.values() if state.folder)])
+        raise ConfigurationError(f"There is no plugin {branch!r} that could have migrations. Known: {known}.")
+    folder = state.folder / "migrations"
+    folder.mkdir()
+    return Chain(branch, folder)
+
+
 def make_revision(app: Flask, branch: str, message: str) -> str:
     """Write a revision with what differs in the tables of the core (`core`) or of a plugin; returns its file.
 
-    Raises ConfigurationError for a plugin that is not loaded: without its models the revision would drop its tables.
+    A plugin's first revision makes its folder `migrations/`. Raises ConfigurationError for a plugin that is not installed, or
+    not loaded: without its models the revision would drop its tables.
     """
-    chains = chains_of(app)
-    if branch not in chains:
-        raise ConfigurationError(
-            f"There are no migrations of {branch!r}. A plugin needs a folder migrations/ first. Known: {', '.join(chains)}."
-        )
-    plugins: Plugins = app.extensions["hp_portal.plugins"]
-    for state in plugins.states.values():
-        if state.key == branch and not state.loaded:
-            raise ConfigurationError(
-                f"The plugin {branch!r} is not loaded: {state.error or 'it is left out'}. Mend that first."
-            )
-    chain = chains[branch]
+    chain = _chain_to_write(app, branch)
+    chains = {**chains_of(app), branch: chain}
     prefixes = {one.prefix for one in chains.values()}
 
     def belongs(_object: object, name: str | None, kind: str, _reflected: bool, _compared: object) -> bool:

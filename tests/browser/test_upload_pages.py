@@ -76,7 +76,7 @@ def test_an_upload_is_followed_to_its_report(live: Live, staff: Page) -> None:
         file("codes.csv", b"Code,Description,Start\nZ01,An invented reason,2020-01-01\n")
     )
     page.get_by_role("main").get_by_role("button", name="Load").click()
-    expect(page.get_by_text("CARC: 1 rows loaded")).to_be_visible()
+    expect(page.get_by_text("CARC: 1 row loaded")).to_be_visible()
     axe(page)
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 

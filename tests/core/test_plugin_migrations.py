@@ -147,6 +147,16 @@ def test_no_revision_is_written_for_a_plugin_that_is_not_loaded(
     assert len(list(tmp_path.rglob("migrations/*.py"))) == 1
 
 
+def test_the_first_revision_makes_the_folder_and_an_unknown_plugin_gets_none(
+    sqlite_app: Flask, make_app: MakeApp, tmp_path: Path
+) -> None:
+    url = sqlite_app.extensions["hp_portal.settings"].database_url
+    app = make_app(url, extra_plugins={"claim-status": write_plugin(tmp_path, "claim-status")})
+    assert Path(migrations.make_revision(app, "claim-status", "first")).parent.name == "migrations"
+    with pytest.raises(ConfigurationError, match="no plugin 'claims-status' that could have migrations"):
+        migrations.make_revision(app, "claims-status", "first")
+
+
 def test_a_label_of_its_own_is_fine(sqlite_app: Flask, make_app: MakeApp, tmp_path: Path) -> None:
     files = {"a.py": revision("a1", more='branch_labels = ("claim_status",)')}
     url = sqlite_app.extensions["hp_portal.settings"].database_url
