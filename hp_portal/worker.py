@@ -12,9 +12,9 @@ import signal
 import socket
 import threading
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 import sqlalchemy as sa
@@ -28,6 +28,7 @@ from hp_portal.core.identity.models import SignIn
 from hp_portal.core.jobs import failures, leases
 from hp_portal.core.kept import keeping
 from hp_portal.core.limits import attempts
+from hp_portal.core.people import password_links
 from hp_portal.database import Database, PortalSession, lock
 from hp_portal.hookspecs import LANES, Job
 from hp_portal.plugins import Plugins, confined
@@ -41,7 +42,7 @@ LOOK_EVERY = 0.5  # seconds between looks at what is due
 
 
 def core_jobs(settings: Settings) -> list[Job]:
-    """Sealing the audit, ending sign-ins that ran out, forgetting old counts and kept values."""
+    """Sealing the audit, ending sign-ins that ran out, forgetting old counts, kept values and password links."""
 
     def seal(session: PortalSession) -> None:
         while sealing.seal(session) == sealing.BATCH:
@@ -65,6 +66,7 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("identity.end-sign-ins", "End sessions that ran out", dt.timedelta(minutes=1), end_sign_ins),
         Job("identity.forget-attempts", "Forget old failed attempts", dt.timedelta(hours=1), forget_attempts),
         Job("kept.forget-expired", "Forget kept values", dt.timedelta(minutes=30), keeping.forget_expired),
+        Job("people.forget-links", "Forget old password links", dt.timedelta(hours=1), password_links.forget_dead),
     ]
 
 
@@ -130,20 +132,28 @@ class Worker:
             start_settings(session, plugins.applications)
             leases.announce_jobs(session, self.jobs)
         log.info("worker.started", worker=self.name, jobs=sorted(self.jobs))
-        renewing = threading.Thread(target=self._renew, name="leases", daemon=True)
-        with ExitStack() as stack:
+        with self.renewing(), ExitStack() as stack:
             pools = {lane: stack.enter_context(ThreadPoolExecutor(size, lane)) for lane, size in AT_A_TIME.items()}
-            renewing.start()
             while not stop.is_set():
                 self._begin_due(pools)
                 stop.wait(LOOK_EVERY)
-            log.info("worker.stopping", running=sorted(self.running))
+            with self._changed:
+                log.info("worker.stopping", running=sorted(self.running))
         # The pools have waited for what was running.
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
-        renewing.join()
         log.info("worker.stopped", worker=self.name)
+
+    @contextmanager
+    def renewing(self) -> Iterator[None]:
+        """For the length of a block, keep the leases of what runs in it."""
+        thread = threading.Thread(target=self._renew, name="leases", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._stopped = True
+                self._changed.notify_all()
+            thread.join()
 
     def _begin_due(self, pools: dict[str, ThreadPoolExecutor]) -> None:
         try:
@@ -153,10 +163,12 @@ class Worker:
             log.error("worker.database-away", exc_info=error)
             return
         for key, (owner, job) in self.jobs.items():
-            busy = sum(1 for name in self.running if self.jobs[name][1].lane == job.lane)
-            if key in due and key not in self.running and busy < AT_A_TIME[job.lane]:
-                with self._changed:
+            with self._changed:
+                busy = sum(1 for name in self.running if self.jobs[name][1].lane == job.lane)
+                begins = key in due and key not in self.running and busy < AT_A_TIME[job.lane]
+                if begins:
                     self.running.add(key)
+            if begins:
                 pools[job.lane].submit(self._run, owner, job)
 
     def _run(self, owner: str, job: Job) -> None:
@@ -166,8 +178,24 @@ class Worker:
         except Exception as error:
             log.error("worker.database-away", job=job.key, exc_info=error)
         finally:
-            with self._changed:
-                self.running.discard(job.key)
+            self._ended(job)
+
+    def _ended(self, job: Job) -> None:
+        with self._changed:
+            self.running.discard(job.key)
+
+    def run_all(self) -> bool:
+        """Run every job once, one after the other, due or not; False when one failed. Needs an app context."""
+        ended = []
+        with self.renewing():
+            for owner, job in self.jobs.values():
+                with self._changed:
+                    self.running.add(job.key)
+                try:
+                    ended.append(self.run_held(owner, job, early=True))
+                finally:
+                    self._ended(job)
+        return False not in ended
 
     def run_held(self, owner: str, job: Job, *, early: bool = False) -> bool | None:
         """Run a job under its lease. None: another worker holds it. Needs an app context."""
@@ -199,8 +227,7 @@ def run_once(app: Flask, lanes: Collection[str] = LANES) -> bool:
     with worker.session() as session:
         leases.announce_jobs(session, worker.jobs)
     with app.app_context():
-        ended = [worker.run_held(owner, job, early=True) for owner, job in worker.jobs.values()]
-    return False not in ended
+        return worker.run_all()
 
 
 def run_forever(app: Flask, lanes: Collection[str] = LANES) -> None:

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
-from hp_portal.core.people import accounts
+from hp_portal.core.people import accounts, password_links
 from hp_portal.core.people.models import PasswordLink
+from hp_portal.worker import all_jobs
 from tests.support.client import PortalClient, heading_of, tree_of
 from tests.support.clock import Clock
 from tests.support.html import text_of
@@ -207,6 +208,46 @@ def test_a_link_expires(world: World, staff: PortalClient, clock: Clock) -> None
     assert follow(somebody, link).status_code == 200
     clock.set(made + dt.timedelta(hours=hours, seconds=5))
     assert set_password(somebody).status_code == 410
+
+
+def test_dead_links_are_removed(world: World, staff: PortalClient, clock: Clock) -> None:
+    """Those that were used, replaced or have expired; one that still works stays."""
+    (job,) = [job for job in all_jobs(world.app) if job.key == "people.forget-links"]
+
+    def left() -> list[int]:
+        with world.session() as session:
+            job.run(session)
+            session.commit()
+            return list(session.scalars(sa.select(PasswordLink.person_id)))
+
+    used, keeper = world.person("u.sed"), world.person("m.keeper")
+    somebody = world.client()
+    follow(somebody, make_link(staff, used))
+    assert set_password(somebody).status_code == 303
+    make_link(staff, keeper)
+    link = make_link(staff, keeper)
+    assert left() == [keeper.id]
+    assert follow(world.client(), link).status_code == 200
+    clock.advance(hours=world.settings.password_link_hours)
+    assert left() == []
+
+
+def test_a_link_that_ends_while_it_is_used_is_dead(
+    world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = world.person("m.keeper")
+    somebody = world.client()
+    follow(somebody, make_link(staff, person))
+    look = password_links.look_at_link
+
+    def ends_after(*given: Any) -> Any:
+        found = look(*given)
+        accounts.end_links(given[0], person.id)  # in another window, as it were
+        return found
+
+    monkeypatch.setattr(password_links, "look_at_link", ends_after)
+    assert set_password(somebody).status_code == 410
+    assert not recorded(world, "identity.password.set")
 
 
 def test_a_newer_link_replaces_the_one_before(world: World, staff: PortalClient) -> None:

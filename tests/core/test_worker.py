@@ -167,6 +167,61 @@ def test_leases_are_renewed_while_a_job_runs(
     assert not thread.is_alive()
 
 
+def test_running_every_job_once_keeps_its_leases(
+    database_url: str, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise another worker would take a long job in the midst of it."""
+    renewed, real = threading.Event(), leases.renew
+
+    def renew(session: PortalSession, keys: set[str], holder: str) -> None:
+        real(session, keys, holder)
+        if "trial.slow" in keys:
+            renewed.set()
+
+    def slow(session: PortalSession) -> None:
+        assert renewed.wait(PATIENCE)
+
+    monkeypatch.setattr(leases, "renew", renew)
+    monkeypatch.setattr(leases, "LEASE", dt.timedelta(seconds=1))
+    monkeypatch.setattr(worker, "core_jobs", lambda settings: [])
+    job = Job("trial.slow", "x", HOUR, slow)
+    assert run_once(make_app(database_url, extra_plugins={"trial": plugin(job)}), ["short"])
+
+
+class Watched(set[str]):
+    """A set that can only be gone through while nobody else may change it."""
+
+    def __init__(self, guard: threading.Condition) -> None:
+        super().__init__()
+        self.guard = guard
+
+    def __iter__(self) -> Iterator[str]:
+        held: list[bool] = []
+        other = threading.Thread(target=lambda: held.append(not self.guard.acquire(blocking=False)))
+        other.start()
+        other.join()
+        assert held == [True], "a job that ends meanwhile would end the worker"
+        return super().__iter__()
+
+
+def test_a_job_that_ends_while_others_begin_does_not_end_the_worker(sqlite_app: Flask, stop: threading.Event) -> None:
+    found = Worker(sqlite_app)
+    found.running = Watched(found._changed)
+    found.running.add("audit.seal")
+    with found.session() as session:
+        leases.announce_jobs(session, found.jobs)
+    found._begin_due({lane: Recorded() for lane in worker.AT_A_TIME})  # type: ignore[misc]
+    with found._changed:
+        assert len(found.running) > 1
+
+
+class Recorded:
+    """A pool that runs nothing."""
+
+    def submit(self, *_given: object) -> None:
+        return
+
+
 def test_only_the_lanes_asked_for(sqlite_app: Flask) -> None:
     assert "remittance.import-uploads" in Worker(sqlite_app, ["long"]).jobs
     assert "remittance.import-uploads" not in Worker(sqlite_app, ["short"]).jobs

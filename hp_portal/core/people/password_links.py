@@ -93,7 +93,10 @@ def use_link(session: PortalSession, settings: Settings, token: str, address: st
     """
     invited = look_at_link(session, settings, token, address)
     with scopes.whole(session, "the account of the link"):
-        link, person = session.execute(_open_link(token)).one()
+        found = session.execute(_open_link(token)).one_or_none()
+        if found is None:  # ended since it was looked at
+            raise LinkDead
+        link, person = found
         organization = session.get(Organization, person.organization_id)
         about = (person.username, person.email, *person.name.split(), settings.payer.name)
         about = (*about, organization.name) if organization else about
@@ -121,3 +124,9 @@ def _after(session: PortalSession, person: Person) -> None:
     here = get_who(session)
     who = Who(person.id, person.organization_id, None, here.request_id, here.address)
     record(session, "identity.password.set", who=who, other_sign_ins_ended=len(others))
+
+
+def forget_dead(session: PortalSession) -> None:
+    """Remove links that were used, replaced or have expired: none of them opens anything. The worker does it."""
+    dead = sa.or_(PasswordLink.ended_at.is_not(None), PasswordLink.expires_at <= clock.now())
+    session.execute(sa.delete(PasswordLink).where(dead))
