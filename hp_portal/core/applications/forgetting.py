@@ -1,4 +1,4 @@
-"""Forgetting a plugin that was uninstalled: its tables, its settings, and to whom it was given."""
+"""Forgetting a plugin that was uninstalled: its tables, files and settings, and to whom it was given."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from flask import Flask
 
 from hp_portal import migrations
 from hp_portal.core.audit.record import record
+from hp_portal.core.files.models import StoredFile, StoredPiece
 from hp_portal.core.identity.applications import ApplicationDefault, ApplicationSetting, PersonApplication
 from hp_portal.core.jobs.models import JobRun, PluginFailure
+from hp_portal.core.kept.models import KeptValues
 from hp_portal.database import PortalSession, schema_connection
 from hp_portal.migrations.chains import CORE
 from hp_portal.plugins import KEY, Plugins
@@ -58,5 +60,15 @@ def forget(session: PortalSession, app: Flask, key: str) -> Left:
     session.execute(sa.delete(PluginFailure).where(PluginFailure.plugin == key))
     session.execute(sa.delete(JobRun).where(JobRun.job.startswith(f"{key}.", autoescape=True)))
     migrations.drop_tables(schema_connection(session), left.tables)
+    _forget_files(session, key)
     record(session, "staff.plugin.forgotten", plugin=key, tables=list(left.tables), given=left.given)
     return left
+
+
+def _forget_files(session: PortalSession, key: str) -> None:
+    """Remove the files that people sent to the plugin, and what it kept for them, once its tables name them no longer."""
+    start = f"{key} "
+    files = sa.select(StoredFile.id).where(StoredFile.kind.startswith(start, autoescape=True))
+    session.execute(sa.delete(StoredPiece).where(StoredPiece.file_id.in_(files)))
+    for model in (StoredFile, KeptValues):
+        session.execute(sa.delete(model).where(model.kind.startswith(start, autoescape=True)))
