@@ -20,7 +20,7 @@ def adopt_shared_table(connection: sa.Connection, chains: dict[str, Chain]) -> l
     moved = set()
     for chain in chains.values():
         for revision in (rows & chain.revisions) if chain.key != CORE else ():
-            command.stamp(chain.config(connection=connection), revision)
+            _note(connection, chain, revision)
             moved.add(revision)
     unknown = rows - moved - core.revisions
     known = rows & core.revisions
@@ -29,3 +29,13 @@ def adopt_shared_table(connection: sa.Connection, chains: dict[str, Chain]) -> l
     first = ScriptDirectory.from_config(core.config()).get_base() or "base"
     command.stamp(core.config(connection=connection), known.pop() if known else first, purge=True)
     return [f"Revision {revision} belongs to no installed plugin; its tables stay as they are." for revision in unknown]
+
+
+def _note(connection: sa.Connection, chain: Chain, revision: str) -> None:
+    """Write the revision into the chain's own table. Alembic's `stamp` would refuse a chain that cannot be used at present."""
+    table = MigrationContext.configure(connection).impl.version_table_impl(
+        version_table=chain.version_table, version_table_schema=None, version_table_pk=True
+    )
+    table.create(connection, checkfirst=True)
+    connection.execute(table.delete())
+    connection.execute(table.insert().values(version_num=revision))

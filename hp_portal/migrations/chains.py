@@ -84,6 +84,8 @@ def read(chain: Chain) -> None:
     if twice:
         raise BadMigrations(f"two files are revision {twice[0]!r}")
     known = {script.revision: script for script in scripts}
+    # Known also when the chain cannot be used: the database's revision may be one of them.
+    chain.revisions = frozenset(known)
     for script in scripts:
         _check(chain, script, known)
     ends = {script.revision for script in scripts} - {str(script.down_revision) for script in scripts}
@@ -93,7 +95,7 @@ def read(chain: Chain) -> None:
             f"the revisions are not one chain: it starts at {', '.join(sorted(starts)) or 'none'}"
             f" and ends at {', '.join(sorted(ends)) or 'none'}"
         )
-    chain.revisions, chain.head = frozenset(known), ends.pop()
+    chain.head = ends.pop()
 
 
 def _check(chain: Chain, script: Script, known: dict[str, Script]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -13,7 +15,11 @@ from flask import Flask
 from hp_portal import migrations
 from hp_portal.core.applications import forgetting
 from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.files.models import StoredFile, StoredPiece
+from hp_portal.core.files.storing import receive_file
 from hp_portal.core.identity.applications import ApplicationSetting, PersonApplication
+from hp_portal.core.kept.keeping import keep_values
+from hp_portal.core.kept.models import KeptValues
 from hp_portal.settings import ConfigurationError
 from tests.conftest import MakeApp
 from tests.support.databases import Databases, database_of, prepare_database
@@ -76,6 +82,40 @@ def test_a_removed_plugin_is_named_and_forgotten(database_url: str, make_app: Ma
         told = session.scalars(sa.select(AuditEvent.fields).where(AuditEvent.event == "staff.plugin.forgotten")).all()
     assert '"plugin":"claim"' in told[0]
     assert migrations.upgrade(app).notes == []
+
+
+@dataclass(frozen=True)
+class Owner:
+    person_id: int
+    organization_id: int | None
+
+
+def test_files_and_kept_values_are_forgotten_with_their_plugin(
+    database_url: str, make_app: MakeApp, tmp_path: Path
+) -> None:
+    """What people sent to it, and nothing of a plugin whose key begins alike."""
+    file = 'op.create_table("claim_attachment", sa.Column("file_id", sa.BigInteger(), sa.ForeignKey("stored_file.id")))'
+    install(make_app, database_url, claim=write_plugin(tmp_path, "claim", migrations={"b1.py": revision("b1", file)}))
+    app = make_app(database_url)
+    world = World(app)
+    person = world.person("a.clerk")
+    owner = Owner(person.id, person.organization_id)
+    with world.session() as session:
+        for kind in ("claim attachment", "claim-status attachment"):
+            stored = receive_file(session, io.BytesIO(b"sample"), "sample.txt", owner=owner, kind=kind)
+            keep_values(session, owner, kind, {"last_name": "SAMPLE"})
+            if kind.startswith("claim "):
+                session.connection().execute(
+                    sa.text("INSERT INTO claim_attachment VALUES (:file)"), {"file": stored.id}
+                )
+        session.commit()
+    with world.session() as session:
+        forgetting.forget(session, app, "claim")
+        session.commit()
+    with world.session() as session:
+        assert list(session.scalars(sa.select(StoredFile.kind))) == ["claim-status attachment"]
+        assert list(session.scalars(sa.select(KeptValues.kind))) == ["claim-status attachment"]
+        assert len(session.scalars(sa.select(StoredPiece.file_id)).all()) == 1
 
 
 @pytest.mark.parametrize("key", ["core", "", "staff", "remittance", "never-there", "../x"])
@@ -261,6 +301,30 @@ def test_one_version_table_for_all_is_split(
     assert done.notes == ["Revision 1700000001 belongs to no installed plugin; its tables stay as they are."]
     with database_of(app).engine.connect() as connection:
         assert (core.applied(connection), remittance.applied(connection)) == (core.head, remittance.head)
+    databases.drop(url)
+
+
+def test_a_split_keeps_the_revision_of_a_plugin_that_must_be_mended_first(
+    database_kind: str, databases: Databases, tmp_path: Path, make_app: MakeApp
+) -> None:
+    """A plugin written for the one version table says `depends_on`, which has to go before it can be used again."""
+    url = databases.new_empty(database_kind, tmp_path)
+    mended = write_plugin(tmp_path / "mended", "claim-status", migrations=FIRST)
+    app = install(make_app, url, claim_status=mended)
+    core = migrations.chains_of(app)["core"]
+    with database_of(app).engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE claim_status_alembic_version"))
+        connection.execute(sa.text("INSERT INTO alembic_version VALUES ('a1')"))
+    as_it_was = {"a1_first.py": revision("a1", table("claim_status_note"), more='depends_on = "core"')}
+    old = write_plugin(tmp_path / "old", "claim-status", migrations=as_it_was)
+    done = migrations.upgrade(make_app(url, extra_plugins={"claim-status": old}))
+    assert done.notes == []
+    assert "depends_on" in done.failed["claim-status"]
+    app = make_app(url, extra_plugins={"claim-status": mended})
+    assert migrations.upgrade(app).failed == {}
+    with database_of(app).engine.connect() as connection:
+        assert migrations.chains_of(app)["claim-status"].applied(connection) == "a1"
+        assert core.applied(connection) == core.head
     databases.drop(url)
 
 
