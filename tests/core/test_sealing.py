@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from time import tzset
 from typing import Any
 
 import pytest
@@ -230,7 +231,19 @@ def test_every_column_is_sealed() -> None:
     assert set(SEALED) == {column.name for column in sa.inspect(AuditEvent).columns}
 
 
+@pytest.fixture(params=["UTC0", "CST6"])
+def machine_zone(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where the machine believes to stand."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", request.param)
+        tzset()
+        yield
+    tzset()
+
+
+@pytest.mark.usefixtures("machine_zone")
 def test_a_row_has_the_same_text_on_both_databases() -> None:
+    """And on machines of any time zone."""
     moment = dt.datetime(2026, 11, 3, 9, 0, tzinfo=dt.timezone(dt.timedelta(hours=-6)))
     assert canonical((1, moment, "é")) == b"1:1|32:2026-11-03T15:00:00.000000+00:00|2:\xc3\xa9"
 
