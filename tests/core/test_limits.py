@@ -60,6 +60,7 @@ def test_the_last_tries_within_the_window_count(world: World, clock: Clock) -> N
 def test_a_wait_is_told_in_whole_minutes(seconds: int, minutes: int) -> None:
     error = TooManyAttempts(dt.timedelta(seconds=seconds))
     assert (error.minutes, error.wait) == (minutes, dt.timedelta(seconds=seconds))
+    assert str(error) == "too many attempts"
 
 
 def test_what_is_forgotten_and_what_is_taken_back(world: World) -> None:
