@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from flask import Flask, request, request_finished
+from flask import Blueprint, Flask, request, request_finished
 from flask_login import login_user
 
-from hp_portal.core.access.enforce import can, current_actor, set_scope_for, the_actor
+from hp_portal.core.access.enforce import can, current_actor, load_actor, set_scope_for, the_actor
+from hp_portal.core.access.gate import Directory
 from hp_portal.core.access.rules import Rule
 from hp_portal.core.identity.actor import Actor
+from hp_portal.hookspecs import Application, Permission
 from hp_portal.scopes import OrganizationScope, Scope, WholeScope
 from hp_portal.session import Who
+from tests.support.client import PortalClient
+from tests.support.clock import Clock
 from tests.support.databases import database_of
 from tests.support.world import World
 
-from .test_gate import BASE, STAFF
+from .test_gate import BASE, NOW, STAFF
 
 Left = dict[str, tuple[Scope | None, Who]]
 
@@ -141,3 +146,75 @@ def test_templates_are_told_what_the_gate_would_say(
             login_user(actor)
         assert can(permission) is answer
         assert sqlite_app.jinja_env.globals["can"] is can
+
+
+def found(world: World, client: PortalClient) -> Actor:
+    """Whom the gate sees behind the client's cookie."""
+    with client.flask.session_transaction() as kept, world.app.test_request_context("/contact"):
+        actor = load_actor(kept["_user_id"])
+    assert actor is not None
+    return actor
+
+
+def test_whom_the_gate_sees(world: World, clock: Clock) -> None:
+    """Somebody of an organization with what is given and enabled, and staff with what their role permits."""
+    clock.set(NOW)
+    organization = world.organization("Harborview", validated=False)
+    keys = ("tax-id-npi-access", "remittance")
+    person = world.person("a.clerk", organization=organization, applications=keys, delegate=True, terms=False)
+    clerk = found(world, world.sign_in("a.clerk"))
+    assert replace(clerk, token="", sign_in_id=0, enabled=frozenset()) == replace(
+        BASE,
+        token="",
+        sign_in_id=0,
+        signed_in_at=NOW,
+        last_seen_at=NOW,
+        person_id=person.id,
+        display_name="Person A Clerk",
+        username="a.clerk",
+        is_delegate=True,
+        organization_id=organization.id,
+        organization_name="Harborview",
+        validated=False,
+        terms_accepted=False,
+        given=frozenset(keys),
+        enabled=frozenset(),
+    )
+    assert clerk.enabled >= set(keys)
+    staff = world.staff("a.lead", permissions=(MANAGE, "staff:plugins:read"))
+    lead = found(world, world.sign_in("a.lead"))
+    assert (lead.person_id, lead.is_staff, lead.terms_accepted, lead.validated) == (staff.id, True, True, False)
+    assert (lead.organization_id, lead.organization_name, lead.audience) == (None, "", "")
+    assert (lead.given, lead.enabled) == (frozenset(), frozenset())
+    assert lead.permissions == {MANAGE, "staff:plugins:read"}
+
+
+def test_activity_is_noted_once_in_a_fifteenth_of_what_ends_a_session(world: World, clock: Clock) -> None:
+    """Reading many pages does not mean writing each time; nobody else's session is kept alive by it."""
+    clock.set(NOW)
+    world.person("a.clerk")
+    client, other = world.sign_in("a.clerk"), world.sign_in("a.clerk")
+    assert world.settings.idle_minutes == 15
+    for seconds, noted in ((59, 0), (1, 60), (59, 60), (1, 120)):
+        clock.advance(seconds=seconds)
+        assert client.get("/my-sign-ins").status_code == 200
+        assert found(world, client).last_seen_at == NOW + dt.timedelta(seconds=noted)
+    assert found(world, other).last_seen_at == NOW
+    clock.advance(seconds=1)
+    assert client.post("/sign-in/keep-alive").status_code == 204
+    assert found(world, client).last_seen_at == NOW + dt.timedelta(seconds=121)
+
+
+def test_a_directory_knows_what_an_application_brings() -> None:
+    own, staff, public = (Blueprint(name, name) for name in ("x", "x_staff", "x_public"))
+    read, manage = Permission("x:thing:read", "Read things"), Permission("x:thing:manage", "Manage things")
+    application = Application(
+        "x", "X", "", 1, own, "x.index", staff, public, permissions=(read,), staff_permissions=(manage,)
+    )
+    known = Directory()
+    known.add(application)
+    known.add(Application("y", "Y", "", 1, Blueprint("y", "y"), "y.index"))
+    assert known.application_of_permission == {"x:thing:read": application}
+    assert known.staff_permissions == {"x:thing:manage": "Manage things"}
+    assert [known.application_of_blueprint[name] for name in ("x", "x_staff", "x_public")] == [application] * 3
+    assert set(known.application_of_blueprint) == {"x", "x_staff", "x_public", "y"}
