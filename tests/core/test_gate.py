@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from flask import Blueprint
+from flask import Blueprint, Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hp_portal import clock
+from hp_portal.core.access.enforce import enforce, safe_next
 from hp_portal.core.access.gate import Directory, Verdict, decide
 from hp_portal.core.access.rules import Rule, rule_of
 from hp_portal.core.identity.actor import Actor
@@ -147,18 +148,46 @@ def test_one_comes_back_to_the_page_asked_for(world: World) -> None:
     )
     assert fragment.headers["HX-Redirect"] == "/sign-in?next=/apps/remittance/"
     assert client.post("/sign-out").headers["Location"] == "/sign-in?next=/"
-    for odd in ("http://[", "//evil.example/x", "nonsense"):
-        fragment = client.get("/apps/remittance/", fragment=True, headers={"HX-Current-URL": odd})
-        assert (fragment.status_code, fragment.headers["HX-Redirect"][:15]) == (401, "/sign-in?next=/")
-        assert "evil" not in fragment.headers["HX-Redirect"]
+    for odd, to in (("http://[", "/"), ("//evil.example/x", "/x"), ("nonsense", "/"), ("", "/"), (None, "/")):
+        headers = {} if odd is None else {"HX-Current-URL": odd}
+        fragment = client.get("/apps/remittance/", fragment=True, headers=headers)
+        assert (fragment.status_code, fragment.headers["HX-Redirect"]) == (401, f"/sign-in?next={to}")
+
+
+@pytest.mark.parametrize(
+    ("target", "to"),
+    [
+        ("/my page?of=mine", "/my page?of=mine"),
+        ("/", "/"),
+        (None, "/"),
+        ("", "/"),
+        ("contact", "/"),
+        ("//contact", "/"),
+        ("/con\\tact", "/"),
+        ("/con\x1ftact", "/"),
+        ("/con\x20tact", "/con tact"),
+    ],
+)
+def test_a_path_of_the_portal_stays_as_it_is_and_nothing_else_does(
+    sqlite_app: Flask, target: str | None, to: str
+) -> None:
+    with sqlite_app.test_request_context("/contact"):
+        assert safe_next(target) == to
+
+
+def test_no_view_is_run_without_a_rule(sqlite_app: Flask) -> None:
+    """The start refuses such a view; should one slip in, the gate does."""
+    client = World(sqlite_app).client()
+    assert client.get("/nothing-here").status_code == 404
+    assert client.get("/sign-out").status_code == 405
+    sqlite_app.view_functions["pages.contact"] = lambda: "shown"
+    assert client.get("/contact").status_code == 500
+    with sqlite_app.test_request_context("/contact"), pytest.raises(RuntimeError, match="has no access rule"):
+        enforce()
 
 
 @given(st.text(max_size=40))
 def test_no_address_leads_away(target: str) -> None:
-    from flask import Flask
-
-    from hp_portal.core.access.enforce import safe_next
-
     app = Flask("spare")
     app.add_url_rule("/", "pages.home")
     with app.test_request_context():

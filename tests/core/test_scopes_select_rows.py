@@ -52,3 +52,23 @@ def test_statements_of_one_request_are_forgotten_with_it(world: World) -> None:
             session.execute(sa.select(Payee.id).where(Payee.id == number)).all()
     gc.collect()
     assert len(scopes._scoped_statements) <= before + 1
+
+
+def test_values_are_those_given_and_the_long_way_is_taken_once(world: World) -> None:
+    """By each scope of an organization; every other takes it each time."""
+    named = sa.select(Organization.id).where(Organization.name == sa.bindparam("name"))
+    own, other = world.organization("Own"), world.organization("Other")
+    long_ways = []
+    for scope, expected in (
+        (OrganizationScope(own.id), {"Own": own.id}),
+        (OrganizationScope(other.id), {"Other": other.id}),
+        (WholeScope("a test"), {"Own": own.id, "Other": other.id}),
+    ):
+        asked: list[object] = []
+        with world.database.new_session(scope) as session:
+            sa.event.listen(session, "do_orm_execute", asked.append)
+            for name in ("Own", "Other", "Nobody's", "Own"):
+                found = scopes.select_rows(session, named, {"name": name}).scalars().all()
+                assert found == ([expected[name]] if name in expected else [])
+        long_ways.append(len(asked))
+    assert long_ways == [1, 0, 4]

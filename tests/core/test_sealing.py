@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from hp_portal.core.activity.sealing import SEALED, Verification, _batch_text, canonical, seal, verify
-from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.audit.models import AuditEvent, AuditSealedRow
 from hp_portal.core.audit.record import record
 from hp_portal.core.audit.triggers import drop_triggers
 from hp_portal.vault import Vault
@@ -103,6 +103,48 @@ def test_a_pause_of_the_worker_is_no_forgery(world: World, time: Clock) -> None:
     assert (found.sealed, found.unsealed, found.broken) == (10, 0, None)
 
 
+def test_what_is_a_day_older_than_the_newest_sealed_event_was_slipped_in(world: World, time: Clock) -> None:
+    """To the very moment, and though a batch of late ones alone has been sealed since."""
+    for _ in range(2):
+        write(world, 1)
+        assert seal_all(world) == [1]
+        time.advance(days=3)
+    sealed_until = NOW + dt.timedelta(days=3) - dt.timedelta(days=1)
+    values = {"event": "audit.own.viewed", "request_id": "", "address": "", "reason": "", "fields": "{}"}
+    with world.session() as session:
+        late = {**values, "id": 50, "at": sealed_until + dt.timedelta(microseconds=1)}
+        session.execute(sa.insert(AuditEvent), [late])
+    assert (check(world).unsealed, check(world).broken) == (1, None)
+    with world.session() as session:
+        session.execute(sa.insert(AuditEvent), [{**values, "id": 60, "at": sealed_until}])
+    assert check(world).broken == "event 60 was slipped in behind the chain"
+    with world.session() as session:
+        assert (seal(session), seal(session)) == (1, 0), "the late one alone"
+        assert verify(session).broken == "event 60 was slipped in behind the chain"
+
+
+def test_batches_are_in_the_order_of_ids_however_the_database_finds_them(world: World, time: Clock) -> None:
+    """SQLite is told to turn round what no statement orders."""
+    write(world, 5)
+    with world.session() as session:
+        if session.get_bind().dialect.name == "sqlite":
+            session.execute(sa.text("PRAGMA reverse_unordered_selects = ON"))
+        assert [seal(session, 2) for _ in range(4)] == [2, 2, 1, 0]
+        assert verify(session) == Verification(5, 0, verify(session).head, None)
+        if session.get_bind().dialect.name == "sqlite":
+            session.execute(sa.text("PRAGMA reverse_unordered_selects = OFF"))
+        found = session.execute(sa.select(AuditSealedRow.seal_id).order_by(AuditSealedRow.event_id)).scalars()
+        assert list(found) == [1, 1, 2, 2, 3]
+
+
+def test_one_seals_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[str] = []
+    monkeypatch.setattr("hp_portal.core.activity.sealing.lock", lambda _session, name: taken.append(name))
+    with world.session() as session:
+        assert seal(session) == 0
+    assert taken == ["audit seal"]
+
+
 CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "changed field": (("UPDATE audit_event SET fields = '{\"page\":9}' WHERE id = 5",), "event 5 has been altered"),
     "changed moment": (("UPDATE audit_event SET at = '2026-11-03 15:00:01' WHERE id = 5",), "event 5 has been altered"),
@@ -166,14 +208,15 @@ def test_verification_names_the_first_broken_row(world: World, time: Clock, case
     assert found.startswith(broken)
 
 
-def test_a_removed_last_seal_is_missed_while_its_rows_are_there(world: World, time: Clock) -> None:
-    write(world, 6)
+@pytest.mark.parametrize("last", [1, 2])
+def test_a_removed_last_seal_is_missed_while_its_rows_are_there(world: World, time: Clock, last: int) -> None:
+    write(world, 3 * last)
     seal_all(world)
     with world.database.engine.begin() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
-    tamper_without_keys(world, "DELETE FROM audit_seal WHERE id = 2")
-    assert check(world).broken == "seal 2 is missing"
+    tamper_without_keys(world, f"DELETE FROM audit_seal WHERE id = {last}")
+    assert check(world).broken == f"seal {last} is missing"
 
 
 def tamper_without_keys(world: World, statement: str) -> None:

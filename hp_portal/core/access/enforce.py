@@ -68,10 +68,10 @@ def load_actor(token: str) -> Actor | None:
 
 def safe_next(target: str | None) -> str:
     """A path of this portal to return to, or the home page for anything else (no open redirect)."""
-    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+    if not target or not target.startswith("/") or target.startswith("//"):
         return url_for("pages.home")
-    parts = urlsplit(target)
-    if parts.scheme or parts.netloc or any(ord(letter) < 32 for letter in target) or "\\" in target:
+    # Browsers read a backslash as a slash, and read past line ends and tabs.
+    if "\\" in target or any(ord(letter) < 32 for letter in target):
         return url_for("pages.home")
     return target
 
@@ -90,10 +90,11 @@ def _page_asked_for() -> str:
 
 
 def _sign_in_first(rule: Rule) -> ResponseReturnValue:
-    unsent = None if request.headers.get("HX-Request") == "true" else keep_unsent(db_session(), rule)
+    by_htmx = request.headers.get("HX-Request") == "true"
+    unsent = None if by_htmx else keep_unsent(db_session(), rule)
     asked_for = url_for("account.unsent", token=unsent) if unsent else _page_asked_for()
     target = url_for("account.sign_in", next=asked_for)
-    if request.headers.get("HX-Request") == "true":
+    if by_htmx:
         # A redirect would be followed by fetch and the sign-in page swapped into the middle of this one.
         response = current_app.make_response(("", 401))
         response.headers["HX-Redirect"] = target
@@ -120,22 +121,15 @@ def enforce() -> ResponseReturnValue | None:
     if rule is None:
         raise RuntimeError(f"{request.endpoint} has no access rule")
     session = db_session()
-    set_who(session, Who(request_id=g.get("request_id", ""), address=client_address()))
+    who = Who(request_id=g.request_id, address=client_address())
+    set_who(session, who)
     actor = current_actor() if request.endpoint not in ANONYMOUS else None
     verdict = decide(rule, actor, directory())
     if verdict is not Verdict.ALLOW:
         return _refuse(verdict, rule)
     if actor is not None:
-        set_who(
-            session,
-            Who(
-                actor.person_id,
-                actor.organization_id,
-                actor.sign_in_id,
-                g.get("request_id", ""),
-                client_address(),
-            ),
-        )
+        signed_in = Who(actor.person_id, actor.organization_id, actor.sign_in_id, who.request_id, who.address)
+        set_who(session, signed_in)
         if not rule.passive and touch(session, actor, limits().idle):
             session.commit()
     set_scope_for(session, rule, actor)
