@@ -5,6 +5,10 @@
 starts the demo on a free port in the folder `instance/demo`, signs in as an office, a delegate and an administrator, and
 writes a PNG file of every screen at 360, 768 and 1280 px. Prints what does not fit (tests/support/layout.py) and ends with 1
 when there is any.
+
+    python -m tests.tools.screens docs/images/after --documented
+
+renews the pictures of the documentation: those screens only, some of them dark as well, packed small.
 """
 
 from __future__ import annotations
@@ -29,8 +33,20 @@ from tests.tools.gallery.__main__ import CHROMIUM, FLAGS
 
 WIDTHS = (360, 768, 1280)
 HEIGHTS = {360: 740, 768: 1024, 1280: 900}
-# A page may be long; a picture shows its beginning.
-LONGEST = 2200
+# A page may be long; a picture shows its beginning. With 64 colors, which is enough for a page and a third of the size.
+LONGEST, COLORS = 2200, 64
+PACKED_LONGEST, PACKED_COLORS = 1300, 32
+# The pictures of the documentation: screens at every width, and which of them are there dark as well.
+DOCUMENTED = (
+    *("welcome", "sign-in", "home", "inquiry", "results", "payment", "claim"),
+    *("tax-ids", "my-activity", "console", "matrix", "imports", "organization"),
+)
+DOCUMENTED_DARK: dict[str, tuple[int, ...]] = {
+    "payment": (360, 1280),
+    "inquiry": (1280,),
+    "console": (1280,),
+    "matrix": (1280,),
+}
 
 
 @dataclass(frozen=True)
@@ -126,22 +142,43 @@ def sign_in(browser: Browser, running: dict[str, Any], who: str, dark: bool) -> 
     return page
 
 
-def look(page: Page, address: str, screen: Screen, out: Path, name: str) -> list[str]:
-    """Pictures of one screen at every width; what is wrong with it."""
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.goto(address + screen.path)
-    screen.act(page)
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
-        _save(page.screenshot(full_page=True), out / f"{name}-{width}.png")
-    return [f"{name} {problem}" for problem in layout_problems(page)]
+@dataclass(frozen=True)
+class Camera:
+    """Where pictures go, and how they are taken."""
+
+    out: Path
+    dark: bool = False
+    packed: bool = False
+
+    def look(self, page: Page, address: str, name: str, widths: tuple[int, ...] = WIDTHS) -> list[str]:
+        """Pictures of one screen at each width; what is wrong with it."""
+        screen = SCREENS[name]
+        label = f"{name}-{{}}-dark.png" if self.dark else f"{name}-{{}}.png"
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.goto(address + screen.path)
+        screen.act(page)
+        for width in widths:
+            page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
+            self._save(page.screenshot(full_page=True), self.out / label.format(width))
+        return [f"{name} {problem}" for problem in layout_problems(page)]
+
+    def _save(self, picture: bytes, file: Path) -> None:
+        longest, colors = (PACKED_LONGEST, PACKED_COLORS) if self.packed else (LONGEST, COLORS)
+        image = Image.open(io.BytesIO(picture)).convert("RGB")
+        image = image.crop((0, 0, image.width, min(image.height, longest)))
+        image.quantize(colors, dither=Image.Dither.NONE).save(file, optimize=True)
 
 
-def _save(picture: bytes, file: Path) -> None:
-    """With 64 colors, which is enough for a page and a third of the size."""
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
-    image = image.crop((0, 0, image.width, min(image.height, LONGEST)))
-    image.quantize(64, dither=Image.Dither.NONE).save(file, optimize=True)
+def take(running: dict[str, Any], browser: Browser, camera: Camera, wanted: dict[str, tuple[int, ...]]) -> list[str]:
+    """Pictures of the screens named at their widths; what is wrong with them."""
+    pages: dict[str, Page] = {}
+    problems = []
+    for name, widths in wanted.items():
+        who = SCREENS[name].who
+        if who not in pages:
+            pages[who] = sign_in(browser, running, who, camera.dark)
+        problems += camera.look(pages[who], running["url"], name, widths)
+    return problems
 
 
 def main() -> int:
@@ -149,19 +186,21 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--of", default="", help="names of screens, with commas between; all when left out")
     parser.add_argument("--dark", action="store_true")
+    parser.add_argument("--documented", action="store_true", help="the pictures of the documentation, packed small")
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
-    wanted = asked.of.split(",") if asked.of else list(SCREENS)
+    wanted: dict[str, tuple[int, ...]] = dict.fromkeys(asked.of.split(",") if asked.of else SCREENS, WIDTHS)
+    rounds = [(Camera(asked.out, asked.dark), wanted)]
+    if asked.documented:
+        rounds = [
+            (Camera(asked.out, packed=True), dict.fromkeys(DOCUMENTED, WIDTHS)),
+            (Camera(asked.out, dark=True, packed=True), DOCUMENTED_DARK),
+        ]
     problems = []
     with demo() as running, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        pages: dict[str, Page] = {}
-        for name in wanted:
-            screen = SCREENS[name]
-            if screen.who not in pages:
-                pages[screen.who] = sign_in(browser, running, screen.who, asked.dark)
-            label = f"{name}-dark" if asked.dark else name
-            problems += look(pages[screen.who], running["url"], screen, asked.out, label)
+        for camera, screens in rounds:
+            problems += take(running, browser, camera, screens)
         browser.close()
     for problem in problems:
         print(problem)
