@@ -6,6 +6,8 @@ None of this is the published text of a code list: those belong to their owners 
 
 from __future__ import annotations
 
+import re
+
 GROUPS = {
     "CO": "The contract with the plan takes this off; the patient does not owe it.",
     "CR": "Corrects or reverses an earlier decision.",
@@ -286,3 +288,9 @@ def method_word(code: str | None) -> str:
 def payment_word(method: str | None) -> str:
     """What the number is the number of: `Check`, `EFT` …"""
     return _NUMBERS.get(method or "", "Payment")
+
+
+def show_phone(text: str | None) -> str:
+    """A number of ten digits as people write it in the United States; any other as it is."""
+    match = re.fullmatch(r"1?(\d{3})(\d{3})(\d{4})", text or "")
+    return "-".join(match.groups()) if match else text or ""

@@ -10,7 +10,7 @@ from typing import Any
 from hp_portal.api import Payer, render_pdf, show_date, show_money
 
 from ..codes.glossary import Meanings
-from ..codes.plain_words import method_word
+from ..codes.plain_words import method_word, show_phone
 from ..models import Adjustment, Claim, Line, Payment
 from .collect import ClaimParts, Remittance, dates, patient_name
 
@@ -90,7 +90,7 @@ def _payer(remittance: Remittance, payer: Payer) -> dict[str, Any]:
     ways = [
         part
         for contact in remittance.contacts
-        for part in (contact.get("phone"), contact.get("email"), contact.get("url"))
+        for part in (show_phone(contact.get("phone")), contact.get("email"), contact.get("url"))
         if part
     ]
     return {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from hp_portal.api import Listing, Payer, PortalSession, record
 
+from ..codes.plain_words import show_phone
 from ..models import Claim, Payment
 from .claims import Wanted, list_claims
 from .selections import AnyRow
@@ -82,7 +82,7 @@ def contacts(payment: Payment, payer: Payer) -> list[Contact]:
     """Whom to ask about this payment: as the remittance says, else the payer's own."""
     found = []
     for entry in json.loads(payment.payer_contacts or "[]"):
-        phone = _phone(entry.get("phone"))
+        phone = show_phone(entry.get("phone"))
         if phone and entry.get("extension"):
             phone = f"{phone} ext. {entry['extension']}"
         url = entry.get("url") or ""
@@ -90,7 +90,7 @@ def contacts(payment: Payment, payer: Payer) -> list[Contact]:
             _PURPOSES.get(entry.get("kind") or "", "Contact"),
             entry.get("name") or "",
             phone,
-            _phone(entry.get("fax")),
+            show_phone(entry.get("fax")),
             entry.get("email") or "",
             url,
         )
@@ -99,12 +99,6 @@ def contacts(payment: Payment, payer: Payer) -> list[Contact]:
     if not found and (payer.phone or payer.email):
         found = [Contact("Provider services", payer.hours, payer.phone, "", payer.email)]
     return found
-
-
-def _phone(text: str | None) -> str:
-    """A number of ten digits as people write it in the United States; any other as it is."""
-    match = re.fullmatch(r"1?(\d{3})(\d{3})(\d{4})", text or "")
-    return "-".join(match.groups()) if match else text or ""
 
 
 def view_claims(session: PortalSession, payment: Payment, wanted: Wanted) -> Listing[AnyRow]:

@@ -64,7 +64,7 @@ def test_the_header_says_who_paid_whom_how_and_when(office: Office) -> None:
         "Mar 2, 2026",
         "$220.00",
         "1 EXAMPLE STREET, SUITE 2, EXAMPLETON, MN 55000",
-        "5550100100",
+        "555-010-0100",
         "1999999992",
     ):
         assert part in text
