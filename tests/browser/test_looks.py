@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -220,6 +221,30 @@ def test_signing_out_signs_the_other_tabs_out_on_screen(live: Live, office: Offi
     expect(second.get_by_role("main")).to_contain_text("You are signed out.")
     asleep.evaluate("dispatchEvent(new Event('pageshow'))")
     asleep.wait_for_url("**/sign-in?ended=signed-out")
+
+
+def test_an_email_address_breaks_only_where_words_end(gallery: str, browser_page: Page) -> None:
+    browser_page.set_viewport_size({"width": 360, "height": 740})
+    browser_page.goto(gallery)
+    lines = browser_page.locator("#example-email").evaluate(
+        """(field) => {
+            const lines = [];
+            const walker = document.createTreeWalker(field, NodeFilter.SHOW_TEXT);
+            for (let node = walker.nextNode(); node; node = walker.nextNode())
+                for (let at = 0; at < node.length; at++) {
+                    const range = document.createRange();
+                    range.setStart(node, at);
+                    range.setEnd(node, at + 1);
+                    const top = Math.round(range.getBoundingClientRect().top);
+                    if (!lines.length || lines.at(-1).top !== top) lines.push({top, text: ""});
+                    lines.at(-1).text += node.data[at];
+                }
+            return lines.map((line) => line.text);
+        }"""
+    )
+    assert "".join(lines) == "pat.sample.of.the.front.office@lakeshore-family-medicine.example"
+    assert len(lines) > 1
+    assert all(line.endswith(("@", "-")) or following.startswith(".") for line, following in itertools.pairwise(lines))
 
 
 def test_on_paper_tables_are_tables_and_nothing_is_left_to_press(gallery: str, browser_page: Page) -> None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from flask import Flask, Response, render_template, request
 from flask_wtf import CSRFProtect
 from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
@@ -28,7 +29,9 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
 from hp_portal.core.web.assets import build_static, install
+from hp_portal.core.web.charts import Point, bar_chart
 from hp_portal.core.web.formats import show_date, show_datetime
+from hp_portal.core.web.listing import Column, Listing, Sorting
 from hp_portal.core.web.security import CONTENT_SECURITY_POLICY
 from hp_portal.core.web.templating import load_macros
 
@@ -48,6 +51,10 @@ ENDPOINTS = {
 }
 
 
+_PAID_IN_A_MONTH = [(dt.date(2026, month, 1), cents) for month, cents in ((9, 120000), (10, -15000), (11, 310000))]
+_NOTES = Sorting([Column("note", "Note", sa.column("note")), Column("", "Written")], "note", sa.column("id"))
+
+
 def _choices(**values: str) -> list[SelectChoice]:
     """Value by label."""
     return [SelectChoice(value, label) for label, value in values.items()]
@@ -56,7 +63,7 @@ def _choices(**values: str) -> list[SelectChoice]:
 class ExampleForm(Form):  # type: ignore[misc]
     """One field of every kind."""
 
-    number = StringField("Check, EFT or NP number", [InputRequired("Enter the number of a check, EFT or notice.")])
+    number = StringField("Check, EFT or non-payment notice number", [InputRequired("Enter the number of a payment.")])
     account = StringField("Patient account", [Optional()])
     password = PasswordField("Password", [Length(min=12, message="Use at least 12 characters.")])
     issued = DateField("Issued on or after", [Optional()])
@@ -183,6 +190,11 @@ def _gallery(topic: str = "") -> str:
         moment=dt.datetime(2026, 11, 3, 15, 4, tzinfo=dt.UTC),
         tabs=[_link("Claims", True), _link("Provider-level adjustments"), _link("Codes used")],
         topic=topic,
+        chart=bar_chart(
+            [Point(f"{first:%b}", cents, f"${cents // 100}") for first, cents in _PAID_IN_A_MONTH],
+        ),
+        paid=_PAID_IN_A_MONTH,
+        listing=Listing(["Aa Sample", "Bb Sample"], 2, 2, 5, _NOTES.read({"sort": "note", "page": "2"})),
     )
 
 
