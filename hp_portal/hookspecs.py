@@ -169,7 +169,7 @@ def portal_application() -> Application:  # type: ignore[empty-body]
 
 @hookspec(firstresult=True)
 def portal_verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeRef | None:
-    """Is this check, EFT or NP number real, and whose is it? The first answer wins."""
+    """Is this check, EFT or non-payment notice number real, and whose is it? The first answer wins."""
 
 
 @hookspec

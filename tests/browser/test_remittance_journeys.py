@@ -12,7 +12,7 @@ from hp_portal_plugins.remittance.demo.writing import ProviderReason
 from tests.browser.conftest import Live, axe, sign_in
 from tests.plugins.remittance.inquiry import DAY, Office, claim, url_of
 
-NUMBER = "Check, EFT or NP number"
+NUMBER = "Check, EFT or non-payment notice number"
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_pages_hold_when_the_payer_has_said_nothing(databases: Any, tmp_path: An
     client = PortalClient(make_app(databases.new_sqlite(tmp_path / "own.sqlite"), payer={}))
     for url in ("/", "/sign-in", "/contact", "/policies", "/help/"):
         assert client.get(url).status_code == 200
-    assert "To enrol" in client.get("/e-services").text
+    assert "To enroll" in client.get("/e-services").text
 
 
 CORE_TOPICS = {

@@ -13,12 +13,14 @@ ROOT = Path(__file__).parents[2]
 SUFFIXES = {".py", ".html", ".md", ".typ", ".css", ".js", ".toml"}
 
 BRITISH = re.compile(
-    r"\b(?:colours?|behaviours?|licences?|organis\w+|centres?|favour\w*|cheques?|enquir\w+|programmes?|catalogues?|cancelled|"
+    r"\b(?:colours?|behaviours?|licences?|organis\w+|centres?|favour\w*|cheques?|enrol|enrolments?|enquir\w+|programmes?|catalogues?|cancelled|"
     r"labelled|grey|analys(?:e|ing)|recognis\w+|authoris\w+|summaris\w+|honour\w*|judgement|whilst|learnt|amongst)\b",
     re.IGNORECASE,
 )
 # Terms that are said in another way, and how.
 RETIRED = {
+    r"check, EFT or NP number": "check, EFT or non-payment notice number",
+    r"(?:not|is) linked to your account": "linked to your organization",
     r"notices? of no payment": "non-payment notice",
     r"paid as (?:first|second|third) payer": "processed as primary, secondary, tertiary",
     r"everything about this claim": "claim details",

@@ -15,7 +15,7 @@ TRANSACTION_SETS = {
     "278": "service review",
     "820": "premium payment",
     "824": "application advice",
-    "834": "benefit enrolment",
+    "834": "benefit enrollment",
     "835": "claim payment and remittance advice",
     "837": "health care claim",
     "997": "functional acknowledgment",

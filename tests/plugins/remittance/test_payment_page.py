@@ -65,7 +65,7 @@ def test_an_adjustment_that_raises_the_payment_is_added(office: Office) -> None:
 def test_a_payment_that_does_not_balance_says_by_how_much_and_what_that_means(office: Office) -> None:
     text = read(office, office.paid("4512", claim(1), off_by=1000))
     assert "This payment does not add up" in text
-    assert "The payment is $160.00: $10.00 more than claims and adjustments make." in text
+    assert "The payment is $160.00, which is $10.00 more than its claims and adjustments add up to." in text
     assert "Compare the payment with your bank" in text
     assert "Equals the payment" not in text
 

@@ -201,7 +201,7 @@ def test_nothing_found_gives_the_likely_reasons_in_order_and_two_ways_on(office:
     response = office.client.get(f"{HOME}?number=998877")
     assert response.status_code == 200
     text = response.text
-    reasons = ["not linked to your account", "not been issued yet", "older than 7 years"]
+    reasons = ["not linked to your organization", "not been issued yet", "older than 7 years"]
     places = [text.index(reason) for reason in reasons]
     assert places == sorted(places)
     assert "Try another search" in text
@@ -234,7 +234,7 @@ def test_without_tax_id_access_nobody_is_sent_there(world: World) -> None:
 def test_a_malformed_number_is_named_as_such(office: Office, typed: str, words: str) -> None:
     response = office.client.get(HOME, query_string={"number": typed})
     assert words in response.text
-    assert "not linked to your account" not in response.text
+    assert "not linked to your organization" not in response.text
 
 
 def test_ones_own_tax_id_in_the_box_is_named(office: Office) -> None:
