@@ -344,7 +344,7 @@ def plugins_new(key: str, folder: Path) -> None:
 @click.argument("key")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def plugins_forget(key: str, yes: bool) -> None:
-    """Drop what the plugin KEY left after it was uninstalled: tables, settings, and who it was given to.
+    """Drop what the plugin KEY left after it was uninstalled: tables, files, settings, and who it was given to.
 
     Its audit events stay.
     """

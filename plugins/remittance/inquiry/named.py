@@ -10,7 +10,7 @@ from flask import url_for
 
 from hp_portal.api import EventSpec, PortalSession, Reference, can
 
-from ..blueprint import READ, READ_IMPORTS
+from ..blueprint import INSPECT, READ, READ_IMPORTS
 from ..codes.plain_words import payment_word
 from ..models import Claim, Payment, RemittanceFile
 
@@ -34,8 +34,12 @@ def payments(session: PortalSession, events: Fields, _for_staff: bool) -> list[R
     return [found.get(event["payment"]) for event in events]
 
 
-def claims(session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
-    """The claim of each event by its number, linked for those who can open it."""
+def claims(session: PortalSession, events: Fields, for_staff: bool) -> list[Reference | None]:
+    """The claim of each event by its number, linked for those who can open it.
+
+    The number may be the patient's account: staff who may not open claims are told the claim's place in the payment.
+    """
+    by_place = for_staff and not can(INSPECT)
     wanted = {(event["payment"], event["claim"]) for event in events}
     rows = session.execute(
         sa.select(Claim.payment_id, Claim.claim, Claim.payer_control_number, Claim.patient_control_number).where(
@@ -45,7 +49,7 @@ def claims(session: PortalSession, events: Fields, _for_staff: bool) -> list[Ref
     linked = can(READ)
     found = {
         (payment, claim): Reference(
-            f"claim {payer_number or patient_number or claim}",
+            f"claim {claim if by_place else payer_number or patient_number or claim}",
             url_for("remittance.claim", payment_id=payment, number=claim) if linked else None,
         )
         for payment, claim, payer_number, patient_number in rows

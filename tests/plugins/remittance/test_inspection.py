@@ -37,6 +37,19 @@ def seek(staff: PortalClient, number: str, reason: str = WHY) -> str:
     return str(answer.location)
 
 
+def test_the_record_names_claims_to_staff_who_may_open_them(world: World, staff: PortalClient) -> None:
+    """A claim's number may be the patient's account; for others its place in the payment says which it was."""
+    payment = Office(world).paid("9400000001", claim(1))
+    staff.get(f"{INSPECT}/{payment}/claims/1?{seek(staff, '9400000001').partition('?')[2]}")
+    searching = ["staff:console:open", "staff:activity:search"]
+    world.staff("a.auditor", permissions=searching)
+    world.staff("a.keeper", permissions=[*searching, "remittance:payment:inspect"])
+    pages = {who: world.sign_in(who).get("/staff/activity").text for who in ("a.auditor", "a.keeper")}
+    assert "26X000001" in pages["a.keeper"]
+    assert "26X000001" not in pages["a.auditor"]
+    assert "claim 1" in pages["a.auditor"]
+
+
 def test_a_payment_is_opened_with_a_reason(world: World, staff: PortalClient) -> None:
     payment = Office(world).paid("9400000001", claim(1), claim(2, ("OTHER", "BEN")))
     address = seek(staff, "94-0000 0001")
