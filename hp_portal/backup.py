@@ -76,7 +76,7 @@ def restore(app: Flask, source: Path) -> Restored:
     if engine.dialect.name == SQLITE:
         _restore_sqlite(source, Path(engine.url.database or ""))
     else:
-        _run("pg_restore", engine, "--exit-on-error", "--single-transaction", *OPTIONS, after=(str(source),))
+        _run("pg_restore", engine, "--exit-on-error", "--single-transaction", *OPTIONS, after=(str(source.resolve()),))
     engine.dispose()
     with app.app_context():
         unready = migrations.unready(app)
@@ -84,6 +84,15 @@ def restore(app: Flask, source: Path) -> Restored:
             return Restored(unready, None)
         with database.new_session(WholeScope("verifying what was restored")) as session:
             return Restored([], sealing.verify(session))
+
+
+def _onto_disk(path: Path) -> None:
+    """Wait until a file, or the names in a folder, would outlast a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -100,7 +109,9 @@ def _written_whole(target: Path) -> Iterator[Path]:
         raise BackupFailed(f"{partial} cannot be written: {error.strerror}.") from error
     try:
         yield partial
+        _onto_disk(partial)
         os.replace(partial, target)
+        _onto_disk(target.parent)
     except (OSError, sqlite3.Error) as error:
         raise BackupFailed(f"The backup was not written: {error}.") from error
     finally:

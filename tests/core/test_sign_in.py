@@ -149,6 +149,8 @@ def test_a_hash_of_other_parameters_is_made_anew(world: World, monkeypatch: pyte
     assert stronger != person.password_hash
     assert "m=16,t=2" in stronger
     assert enter(world.client(), "a.clerk").status_code == 303
+    with world.session() as session:
+        assert session.get_one(Person, person.id).password_hash == stronger
 
 
 def test_control_characters_are_dropped(world: World) -> None:
