@@ -42,14 +42,13 @@
     }
   };
 
-  // ---- tables: a frame takes the keyboard's focus only where it scrolls
-  const frames = new ResizeObserver((entries) => {
-    for (const { target } of entries) {
-      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
-      else if (target !== document.activeElement) target.removeAttribute("tabindex");
-    }
-  });
-  const watchTables = (root) => all(root, ".table-scroll").forEach((frame) => frames.observe(frame));
+  // ---- tables: a frame takes the keyboard's focus only where it is shown and scrolls
+  const offer = (frame) => {
+    if (frame.checkVisibility() && frame.scrollWidth > frame.clientWidth) frame.tabIndex = 0;
+    else if (frame !== document.activeElement) frame.removeAttribute("tabindex");
+  };
+  const frames = new ResizeObserver((entries) => entries.forEach(({ target }) => offer(target)));
+  const watchTables = (root) => all(root, ".table-scroll").forEach((frame) => (offer(frame), frames.observe(frame)));
 
   // ---- appearance
   const showTheme = () => {

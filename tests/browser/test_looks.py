@@ -99,7 +99,7 @@ def test_focus_stays_on_the_head_that_sorts_and_follows_the_pages(
     expect(page.locator("th[aria-sort=ascending]")).to_contain_text("Charged")
     expect(page.get_by_role("link", name="Charged")).to_be_focused()
     page.get_by_role("link", name="Page 2").press("Enter")
-    expect(page.get_by_text("51–100 of 120 claims")).to_be_visible()
+    expect(page.get_by_role("navigation", name="Pages of claims").get_by_text("51–100 of 120 claims")).to_be_visible()
     assert page.evaluate("document.getElementById('claims').contains(document.activeElement)")
     expect(page.locator("#announce")).to_have_text("51–100 of 120 claims")
     assert page.evaluate("window.samePage") is True

@@ -131,9 +131,10 @@ def test_by_patient_and_by_pages_of_claims(live: Live, office: Office, new_conte
     expect(page.get_by_role("heading", name="1 payment with matching claims")).to_be_visible()
     assert "P105" not in page.url
     page.get_by_role("link", name="0004600").click()
-    expect(page.get_by_text("1–50 of 120 claims")).to_be_visible()
+    pager = page.get_by_role("navigation", name="Pages of claims")
+    expect(pager.get_by_text("1–50 of 120 claims")).to_be_visible()
     page.get_by_role("link", name="Page 3").click()
-    expect(page.get_by_text("101–120 of 120 claims")).to_be_visible()
+    expect(pager.get_by_text("101–120 of 120 claims")).to_be_visible()
     page.get_by_label("Patient or claim number").fill("p117")
     page.get_by_role("button", name="Filter").click()
     expect(page.get_by_role("link", name="P117, PAT")).to_be_visible()
