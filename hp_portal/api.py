@@ -7,6 +7,7 @@ from hp_portal.clock import now, today
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import can, current_actor, the_actor
 from hp_portal.core.audit.record import Who, record
+from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.documents.rendering import DocumentError, render_pdf
 from hp_portal.core.documents.sheets import CSV_TYPE, XLSX_TYPE, Sheet, amount, csv_file, quantity, safe_text, xlsx_file
 from hp_portal.core.documents.sheets import Value as SheetValue
@@ -186,6 +187,7 @@ __all__ = [
     "quantity",
     "receive_file",
     "record",
+    "record_refusal",
     "redirect_to",
     "refresh_statistics",
     "release_lease",

@@ -24,6 +24,7 @@ from flask import Flask
 from hp_portal import clock
 from hp_portal.core.activity import sealing
 from hp_portal.core.applications.menu import start_settings
+from hp_portal.core.audit.refusals import close_windows
 from hp_portal.core.identity.models import SignIn
 from hp_portal.core.jobs import failures, leases
 from hp_portal.core.kept import keeping
@@ -63,6 +64,7 @@ def core_jobs(settings: Settings) -> list[Job]:
 
     return [
         Job("audit.seal", "Seal the audit record", dt.timedelta(seconds=5), seal),
+        Job("audit.close-windows", "Record how often refusals were repeated", dt.timedelta(minutes=1), close_windows),
         Job("identity.end-sign-ins", "End sessions that ran out", dt.timedelta(minutes=1), end_sign_ins),
         Job("identity.forget-attempts", "Forget old failed attempts", dt.timedelta(hours=1), forget_attempts),
         Job("kept.forget-expired", "Forget kept values", dt.timedelta(minutes=30), keeping.forget_expired),

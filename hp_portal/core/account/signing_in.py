@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from hp_portal import clock, scopes
 from hp_portal.core.audit.record import Who, get_who, record
+from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.identity import passwords
 from hp_portal.core.identity.actor import TERMS_OF_USE, Actor, hash_token
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
@@ -94,7 +95,7 @@ def _record_failure(session: PortalSession, event: str, person: Person | None, n
         who = Who(person.id, person.organization_id, None, who.request_id, who.address)
     # Somebody may have typed the password into the wrong field: an unknown name is kept as a hash.
     account = person.username if person else session.vault.digest(name, "account").hex()[:16]
-    record(session, event, who=who, account=account)
+    record_refusal(session, event, who=who, account=account)
 
 
 def _start(session: PortalSession, person: Person, address: str, user_agent: str) -> NewSignIn:

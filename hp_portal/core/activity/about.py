@@ -50,3 +50,8 @@ def filters(session: PortalSession, events: Fields, _for_staff: bool) -> list[Re
 def changed(_session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
     """Names of fields as people call them: `vendor number and name`."""
     return [Reference(" and ".join(name.replace("_", " ") for name in event["changed"])) for event in events]
+
+
+def deeds(session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
+    """What another kind of event is called."""
+    return [Reference(session.context.events.label(event["event"])) for event in events]

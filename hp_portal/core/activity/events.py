@@ -42,6 +42,25 @@ _OWN = (
         "identity.terms.accepted", "Accepted the terms of use", ("version",), "Accepted the terms of use of {version}"
     ),
     EventSpec("audit.own.viewed", "Viewed my activity", ("page",), "Viewed page {page} of my activity"),
+    EventSpec(
+        "audit.refusal.repeated",
+        "Refused again and again",
+        ("event", "times", "since", "until", "wide", "fields"),
+        "{deed}: {more} within a quarter of an hour{whose}",
+        {
+            "deed": about.deeds,
+            "more": counted("times", "more time", "more times"),
+            "whose": worded(
+                "wide",
+                {
+                    "": "",
+                    "person": ", in different ways",
+                    "address": ", for different accounts from one address",
+                    "event": ", for different accounts from different addresses",
+                },
+            ),
+        },
+    ),
 )
 _PEOPLE = (
     EventSpec(

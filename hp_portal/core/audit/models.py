@@ -55,3 +55,23 @@ class AuditSealedRow(Base, scopes.Shared):
     event_id: Mapped[int] = mapped_column(sa.BigInteger(), primary_key=True, autoincrement=False)
     seal_id: Mapped[int] = mapped_column(sa.ForeignKey("audit_seal.id"), index=True)
     digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+
+
+class AuditWindow(Base, scopes.Shared):
+    """Refusals of one kind that are being counted: the first is an event, `times` more have come since."""
+
+    __tablename__ = "audit_window"
+    __shared__ = "counted before anybody is known"
+    __table_args__ = (sa.Index("ix_audit_window_event_until", "event", "until"),)
+
+    key: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
+    event: Mapped[str] = mapped_column(sa.String(80))
+    wide: Mapped[str] = mapped_column(sa.String(10))
+    person_id: Mapped[int | None]
+    organization_id: Mapped[int | None]
+    address: Mapped[str] = mapped_column(sa.String(45))
+    reason: Mapped[str] = mapped_column(sa.String(200))
+    fields: Mapped[str] = mapped_column(sa.Text())
+    opened_at: Mapped[dt.datetime]
+    until: Mapped[dt.datetime]
+    times: Mapped[int]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 
@@ -34,10 +35,19 @@ def record(session: PortalSession, event: str, *, reason: str = "", who: Who | N
     plugin records an event of somebody else.
     """
     session.context.events.check_own(sys._getframe(1).f_globals.get("__name__", ""), event)
+    write(session, event, who or get_who(session), reason, read_fields(session, event, fields))
+
+
+def read_fields(session: PortalSession, event: str, fields: Mapping[str, object]) -> str:
+    """The fields of an event as they are kept. Raises UndeclaredEvent when they are not exactly those declared."""
     spec = session.context.events[event]
     if fields.keys() != set(spec.fields):
         raise UndeclaredEvent(f"{event} has fields {sorted(spec.fields)}, not {sorted(fields)}")
-    who = who or get_who(session)
+    return json.dumps(fields, separators=(",", ":"), sort_keys=True, default=str)
+
+
+def write(session: PortalSession, event: str, who: Who, reason: str, fields: str) -> None:
+    """Add the row of an event whose fields have been read."""
     session.connection().execute(
         _insert,
         {
@@ -49,6 +59,6 @@ def record(session: PortalSession, event: str, *, reason: str = "", who: Who | N
             "request_id": who.request_id,
             "address": who.address,
             "reason": reason,
-            "fields": json.dumps(fields, separators=(",", ":"), sort_keys=True, default=str),
+            "fields": fields,
         },
     )

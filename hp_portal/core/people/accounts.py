@@ -14,6 +14,7 @@ from hp_portal import clock
 from hp_portal.core.applications.giving import give_starting_applications
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import record
+from hp_portal.core.audit.refusals import WINDOW
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.passwords import hash_password
@@ -110,8 +111,8 @@ def locked_for(session: PortalSession, settings: Settings, person_ids: Iterable[
 
 def locked_people(session: PortalSession, settings: Settings) -> dict[int, dt.timedelta]:
     """Everybody of an organization whose sign-in is paused at present, and for how long."""
-    since = clock.now() - dt.timedelta(minutes=settings.attempts_window_minutes)
-    # The counts are kept under keyed hashes; the record says whose tries they may be.
+    # The counts are kept under keyed hashes; the record says whose tries they may be. It tells the first of a window.
+    since = clock.now() - dt.timedelta(minutes=settings.attempts_window_minutes) - WINDOW
     tried = session.scalars(
         sa.select(AuditEvent.person_id)
         .where(
