@@ -29,7 +29,7 @@ Names = Callable[[Any, Sequence[Mapping[str, Any]], bool], Sequence[Reference | 
 class EventSpec:
     """A kind of audit event: its key `<application>.<thing>.<deed>`, what people read, and exactly the fields it has.
 
-    `sentence` says more where activity is read, such as `Looked at {payment}`. What stands in braces is a field that people
+    `sentence` says more where activity is read, such as `Viewed {payment}`. What stands in braces is a field that people
     understand as it is, or is found by `names`. Where one of them cannot be found, people read the label. Keys of rows
     are named, never shown.
     """

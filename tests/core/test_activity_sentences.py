@@ -36,8 +36,8 @@ def test_what_somebody_did_with_links(world: World) -> None:
     office.client.get(f"{url_of(payment)}/csv")
     assert said(office.client) == [
         ("Downloaded EFT 9400000001 as CSV Reason: Posting payments", [url_of(payment)]),
-        ("Looked at claim 26X000008 in EFT 9400000001", [url_of(payment, 2), url_of(payment)]),
-        ("Looked at EFT 9400000001", [url_of(payment)]),
+        ("Viewed claim 26X000008 in EFT 9400000001", [url_of(payment, 2), url_of(payment)]),
+        ("Viewed EFT 9400000001", [url_of(payment)]),
         ("Searched for a number that is no payment’s", []),
     ]
 
@@ -49,7 +49,7 @@ def test_what_was_taken_away_is_not_named_any_more(world: World) -> None:
     office.client.get(url_of(payment, 1))
     with world.session() as session:
         session.execute(sa.update(Grant).values(ended_at=Grant.granted_at))
-    assert said(office.client) == [("Looked at a claim", [])]
+    assert said(office.client) == [("Viewed a claim", [])]
     assert "9400000001" not in office.client.get("/my-activity").text
 
 
@@ -58,7 +58,7 @@ def test_an_application_taken_away_leaves_no_link(world: World) -> None:
     payment = office.paid("9400000001")
     office.client.get(url_of(payment))
     world.disable("remittance", "physician")
-    assert said(office.client) == [("Looked at EFT 9400000001", [])]
+    assert said(office.client) == [("Viewed EFT 9400000001", [])]
 
 
 def test_what_staff_did_with_links(world: World) -> None:
@@ -80,7 +80,7 @@ def test_what_staff_did_with_links(world: World) -> None:
     ]
     assert said(staff) == expected
     everybody = said(staff, "/staff/activity?person=person")
-    assert everybody == [("Looked at EFT 9400000001", [])], "staff cannot open the provider's own page"
+    assert everybody == [("Viewed EFT 9400000001", [])], "staff cannot open the provider's own page"
     world.staff("b.staff", permissions=["staff:console:open", "staff:activity:search"])
     unlinked = said(world.sign_in("b.staff"), "/staff/activity?person=staff&event=staff.organization.viewed")
     assert unlinked == [("Viewed Harbor Sample Clinic", [])]
@@ -111,7 +111,7 @@ def test_old_and_foreign_events_are_shown_all_the_same(world: World) -> None:
         write(world, office.username, event, fields)
     assert said(office.client)[:2] == [
         ("Used an application that is no longer installed", []),
-        ("Looked at a claim", []),
+        ("Viewed a claim", []),
     ]
 
 

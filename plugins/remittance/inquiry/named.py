@@ -64,7 +64,7 @@ def searches(_session: PortalSession, events: Fields, _for_staff: bool) -> list[
 
 def _search(kind: str, keys: Mapping[str, str]) -> str:
     if kind == "newest":
-        return "Looked at the newest payments"
+        return "Viewed the newest payments"
     if kind == "claims":
         return "Searched for payments by their claims"
     number = keys.get("number", "")
@@ -111,16 +111,16 @@ EVENTS = (
     ),
     EventSpec(
         "remittance.payment.viewed",
-        "Looked at a payment",
+        "Viewed a payment",
         ("payment", "number", "shown", "page"),
-        "Looked at {payment}",
+        "Viewed {payment}",
         _PAYMENT,
     ),
     EventSpec(
         "remittance.claim.viewed",
-        "Looked at a claim",
+        "Viewed a claim",
         ("payment", "claim"),
-        "Looked at {claim} in {payment}",
+        "Viewed {claim} in {payment}",
         _CLAIM,
     ),
     EventSpec(
