@@ -42,7 +42,7 @@ class Payer(BaseModel):
     address: tuple[str, ...] = ()
     timezone: Annotated[str, Field(description="IANA zone in which people read times.")] = "America/Chicago"
     accent: Annotated[str, Field(description="Accent color: one of the themes of docs/design-system.md.")] = "teal"
-    eft_enrolment_url: str = ""
+    eft_enrollment_url: str = ""
 
     @field_validator("timezone")
     @classmethod

@@ -23,7 +23,7 @@ PAYER: dict[str, Any] = {
     "hours": "Mondays only",
     "email": "help@plan.example",
     "address": ["1 Example Street", "Exampleton MN 55000"],
-    "eft_enrolment_url": "https://enrol.example/",
+    "eft_enrollment_url": "https://enrol.example/",
 }
 
 
