@@ -26,7 +26,7 @@ from hp_portal.settings import Settings
 
 SECRETS = {
     "secret_key": "for benches alone, forty characters or so long",
-    "data_key": base64.b64encode(b"b" * 32).decode(),
+    "data_key": base64.b64encode(hashlib.sha256(b"benches").digest()).decode(),
 }
 TOKEN = "token-of-the-bench"
 PAYEES = 20

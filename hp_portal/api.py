@@ -79,6 +79,7 @@ from hp_portal.scopes import (
     select_rows,
 )
 from hp_portal.scopes import whole_for_plugins as whole
+from hp_portal.seals import sealed_column
 from hp_portal.settings import Payer, Settings
 from hp_portal.vault import SealBroken
 
@@ -195,6 +196,7 @@ __all__ = [
     "renew_lease",
     "safe_text",
     "scope_organization",
+    "sealed_column",
     "select_rows",
     "settings",
     "settings_of",

@@ -20,6 +20,7 @@ from hp_portal.core.activity.events import CORE_EVENTS
 from hp_portal.core.applications import menu, mounting
 from hp_portal.core.identity.actor import Limits
 from hp_portal.core.jobs import failures
+from hp_portal.core.keys import checking
 from hp_portal.core.pages import errors, help_topics
 from hp_portal.core.pages import views as pages_views
 from hp_portal.core.people import views as people_views
@@ -27,10 +28,11 @@ from hp_portal.core.staff import views as staff_views
 from hp_portal.core.staff.permissions import CORE_STAFF_LINKS, CORE_STAFF_PERMISSIONS
 from hp_portal.core.tax_ids import application as tax_id_npi_access
 from hp_portal.core.web import assets, logs, security, templating
-from hp_portal.database import Database
+from hp_portal.database import Database, sqlite_files
 from hp_portal.events import EventRegistry
 from hp_portal.plugin_settings import load_plugin_settings
 from hp_portal.plugins import Plugins, load_plugins
+from hp_portal.private_files import make_private_folder, warn_of_open_files
 from hp_portal.settings import ConfigurationError, Settings, load_settings
 
 
@@ -53,11 +55,14 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     app.jinja_env.undefined = StrictUndefined
     addresses.install(app)
     logs.configure(settings)
+    make_private_folder(Path(app.instance_path))
 
     database = Database(settings)
+    database.compare_keys = checking.keys_fit
     # Runs after the request's session is closed: what is called last at the end is registered first.
     app.teardown_appcontext(lambda _error: failures.write_outcomes(app))
     database.install(app)
+    warn_of_open_files([Path(app.instance_path), *sqlite_files(database.engine)])
 
     plugins = load_plugins({"tax_ids": tax_id_npi_access}, extra_plugins, settings.plugins_left_out)
     app.extensions["hp_portal.plugins"] = plugins

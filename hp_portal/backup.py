@@ -23,6 +23,7 @@ from psycopg.conninfo import make_conninfo
 from hp_portal import migrations
 from hp_portal.core.activity import sealing
 from hp_portal.database import Database
+from hp_portal.private_files import make_private_file
 from hp_portal.scopes import WholeScope
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
@@ -132,6 +133,7 @@ def _check_kind(source: Path, kind: str) -> None:
 
 
 def _restore_sqlite(source: Path, target: Path) -> None:
+    make_private_file(target)
     try:
         with closing(sqlite3.connect(source)) as backup, closing(sqlite3.connect(target)) as copy:
             (answer,) = backup.execute("PRAGMA quick_check(1)").fetchone()

@@ -32,10 +32,7 @@ class PortalGroup(click.Group):
     """Adds the commands of plugins: `hp-portal remittance import`, …"""
 
     def _plugin_commands(self) -> dict[str, click.Command]:
-        try:
-            app = the_app()
-        except ConfigurationError:
-            return {}
+        app = the_app()
         plugins: Plugins = app.extensions["hp_portal.plugins"]
         return {
             application.key: _in_app_context(app, application.blueprint.cli)
@@ -44,7 +41,10 @@ class PortalGroup(click.Group):
         }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *self._plugin_commands()})
+        try:
+            return sorted({*super().list_commands(ctx), *self._plugin_commands()})
+        except ConfigurationError:
+            return sorted(super().list_commands(ctx))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return super().get_command(ctx, cmd_name) or self._plugin_commands().get(cmd_name)
@@ -100,7 +100,8 @@ def main() -> None:
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1), help="Threads in each process.")
 def serve_command(host: str, port: int, workers: int, threads: int) -> None:
     """Start the web server."""
-    the_app()  # a missing setting is told here, once, instead of by every worker
+    # A missing setting or a wrong data key is told here, once, instead of by every worker.
+    the_app().extensions["hp_portal.database"].check_keys_if_there()
     serving.serve(host, port, workers, threads)
 
 
@@ -129,6 +130,7 @@ def db_upgrade() -> None:
     Each plugin's upgrade stands alone: one that fails is undone and named, and the others go on.
     """
     app = the_app()
+    app.extensions["hp_portal.database"].check_keys()
     done = migrations.upgrade(app)
     with new_session("the matrix's cells of new applications") as session:
         start_settings(session, app.extensions["hp_portal.plugins"].applications)
@@ -190,6 +192,8 @@ def restore_command(file: Path) -> None:
         found = backup.restore(the_app(), file)
     except backup.BackupFailed as error:
         raise click.ClickException(str(error)) from error
+    except ConfigurationError as error:
+        raise click.ClickException(f"{file} is restored, but it cannot be used with these settings. {error}") from error
     click.echo(f"{file} is restored.")
     if found.audit is None:
         for reason in found.unready:

@@ -16,8 +16,9 @@ from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 
 from hp_portal import scopes
 from hp_portal.events import EventRegistry, PortalEvent
+from hp_portal.private_files import make_private_file, make_private_folder
 from hp_portal.session import PortalSession as PortalSession
-from hp_portal.session import Scope, SessionContext
+from hp_portal.session import Scope, SessionContext, WholeScope
 from hp_portal.settings import ConfigurationError, Settings
 from hp_portal.vault import Vault
 
@@ -75,6 +76,20 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     cursor.close()
 
 
+def _make_private(_dialect: object, _record: object, arguments: list[Any], _options: object) -> None:
+    """SQLite would make its file for everybody to read; those it makes beside it have the file's mode."""
+    if arguments and arguments[0] not in ("", ":memory:"):
+        make_private_file(Path(arguments[0]))
+
+
+def sqlite_files(engine: sa.Engine) -> list[Path]:
+    """The database's file, those beside it and the folder they lie in; nothing for PostgreSQL."""
+    name = engine.url.database
+    if engine.dialect.name != "sqlite" or not name or name == ":memory:":
+        return []
+    return [Path(name).parent, *(Path(name + ending) for ending in ("", "-wal", "-shm", "-journal"))]
+
+
 def make_engine(url: str, pool: int = 10) -> sa.Engine:
     """An engine for SQLite or PostgreSQL, set up for safety. Raises ConfigurationError for any other database."""
     try:
@@ -84,12 +99,13 @@ def make_engine(url: str, pool: int = 10) -> sa.Engine:
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         if parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(Path(parsed.database).parent)
         # IMMEDIATE: a transaction that writes takes the lock when it first writes and waits for it, instead of failing
         # because what it had read before has become old.
         engine = sa.create_engine(
             parsed, pool_size=pool, hide_parameters=True, connect_args={"isolation_level": "IMMEDIATE", "timeout": 30}
         )
+        sa.event.listen(engine, "do_connect", _make_private)
         sa.event.listen(engine, "connect", _configure_sqlite)
         return engine
     if backend == "postgresql":
@@ -112,9 +128,32 @@ class Database:
         # What every session carries along; app.py sets both.
         self.events = EventRegistry()
         self.dispatch: Callable[[PortalSession, PortalEvent], object] | None = None
+        # What compares the data keys with the database's; False: it cannot tell yet. app.py sets it.
+        self.compare_keys: Callable[[PortalSession, Vault], bool] = lambda _session, _vault: True
+        self._keys_fit = False
+
+    def check_keys(self) -> None:
+        """Compare HP_PORTAL_DATA_KEY with what the database knows. Raises ConfigurationError when it is another database's."""
+        with self._session(WholeScope("the data keys")) as session:
+            self._keys_fit = self.compare_keys(session, self.vault)
+
+    def check_keys_if_there(self) -> None:
+        """The same, at the start of a server: a database that does not answer yet is compared later."""
+        try:
+            self.check_keys()
+        except sa.exc.SQLAlchemyError:
+            self._keys_fit = False
 
     def new_session(self, scope: Scope | None = None) -> PortalSession:
-        """A session of one's own, to be used as a context manager: commands, the worker, tests."""
+        """A session of one's own, to be used as a context manager: commands, the worker, tests.
+
+        The first one compares the data keys: raises ConfigurationError when they are another database's.
+        """
+        if not self._keys_fit:
+            self.check_keys()
+        return self._session(scope)
+
+    def _session(self, scope: Scope | None) -> PortalSession:
         context = SessionContext(self.vault, self.events, self.dispatch, scope)
         return PortalSession(self.engine, context=context, expire_on_commit=False)
 
@@ -157,6 +196,17 @@ def lock(session: Session, name: str) -> None:
         session.connection().execute(statement, {"number": _lock_number(name)})
     else:
         start_writing(session)
+
+
+def has_table(session: Session, name: str) -> bool:
+    """Is the table in the database? Before its migration has run it is not."""
+    return sa.inspect(session.connection()).has_table(name)
+
+
+def columns_in_database(session: Session) -> dict[str, set[str]]:
+    """The tables that are in the database, each with the names of its columns."""
+    found = sa.inspect(session.connection()).get_multi_columns()
+    return {table: {column["name"] for column in columns} for (_, table), columns in found.items()}
 
 
 def schema_connection(session: Session) -> sa.Connection:

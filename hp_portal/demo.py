@@ -38,6 +38,7 @@ from hp_portal.core.staff.accounts import create_staff, ensure_role
 from hp_portal.database import Database, PortalSession
 from hp_portal.hookspecs import DemoCheck
 from hp_portal.plugins import Plugins
+from hp_portal.private_files import make_private_folder
 from hp_portal.scopes import WholeScope
 from hp_portal.settings import Settings
 
@@ -157,7 +158,7 @@ SUPPORT_PERMISSIONS = ("staff:console:open", "staff:people:search")
 
 def environment() -> dict[str, str]:
     """What the demo sets that is not set yet: keys of its own, kept beside its database."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    make_private_folder(FOLDER)
     keys = FOLDER / "keys.json"
     if not keys.exists():
         made = {

@@ -23,6 +23,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from hp_portal.key_strength import weakness_of_bytes, weakness_of_text
+
 
 class ConfigurationError(Exception):
     """The portal cannot start as configured; the text says what to do about it."""
@@ -119,7 +121,7 @@ class Settings(BaseSettings):
     def data_keys(self) -> tuple[bytes, ...]:
         """The data keys, 32 bytes each: the first encrypts, every one decrypts.
 
-        Raises ConfigurationError when one is not the base64 of 32 bytes.
+        Raises ConfigurationError when one is not the base64 of 32 random bytes.
         """
         keys = []
         for number, text in enumerate(self.data_key.get_secret_value().split(","), 1):
@@ -133,7 +135,13 @@ class Settings(BaseSettings):
                 raise ConfigurationError(
                     f"HP_PORTAL_DATA_KEY, key {number}, has {len(key)} bytes instead of 32. {_DATA_KEY_HELP}"
                 )
+            if weakness := weakness_of_bytes(key):
+                raise ConfigurationError(
+                    f"HP_PORTAL_DATA_KEY, key {number}, can be guessed: it {weakness}. {_DATA_KEY_HELP}"
+                )
             keys.append(key)
+        if len(set(keys)) < len(keys):
+            raise ConfigurationError("HP_PORTAL_DATA_KEY lists a key twice. Take one of both out.")
         return tuple(keys)
 
 
@@ -182,6 +190,8 @@ def load_settings(**values: object) -> Settings:
         raise ConfigurationError(
             f"HP_PORTAL_SECRET_KEY is missing or shorter than 32 characters. It signs cookies. {_SECRET_KEY_HELP}"
         )
+    if weakness := weakness_of_text(settings.secret_key.get_secret_value()):
+        raise ConfigurationError(f"HP_PORTAL_SECRET_KEY can be guessed: it {weakness}. {_SECRET_KEY_HELP}")
     if not settings.data_key.get_secret_value():
         raise ConfigurationError(
             f"HP_PORTAL_DATA_KEY is missing. It encrypts Tax IDs and kept 835 text. {_DATA_KEY_HELP}"

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -25,6 +26,24 @@ def _derive(key: bytes, purpose: bytes) -> bytes:
     return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"hp_portal/" + purpose).derive(key)
 
 
+class KeyMark(NamedTuple):
+    """What a database keeps of a data key: its id (16 hexadecimal digits) and a value (32 bytes) that only this key yields."""
+
+    id: str
+    check: bytes
+
+
+def key_mark(key: bytes) -> KeyMark:
+    """The mark of a data key, which says nothing about the key itself."""
+    check = hmac.digest(_derive(key, b"check"), b"hp_portal data key", "sha256")
+    return KeyMark(hashlib.sha256(key).hexdigest()[:16], check)
+
+
+def short_id(key_id: str) -> bytes:
+    """The id of a key as sealed values begin with it, 4 bytes."""
+    return bytes.fromhex(key_id)[:4]
+
+
 class Vault:
     """Seals and hashes with the first data key, opens and looks up with every one."""
 
@@ -33,6 +52,7 @@ class Vault:
             raise ValueError("a vault needs at least one key")
         self._ciphers: dict[bytes, AESGCM] = {}
         self._hash_keys: list[bytes] = []
+        self.marks = tuple(key_mark(key) for key in keys)
         for key in keys:
             self._ciphers[hashlib.sha256(key).digest()[:4]] = AESGCM(_derive(key, b"seal"))
             self._hash_keys.append(_derive(key, b"hash"))

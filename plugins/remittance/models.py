@@ -75,7 +75,7 @@ class Payment(api.Base, api.PaidTo):
     payer_contacts: Mapped[str | None] = mapped_column(Text)
     payee_name: Mapped[str | None] = mapped_column(Text)
     payee_npi: Mapped[str | None] = mapped_column(Text)
-    payee_tin_sealed: Mapped[bytes | None]
+    payee_tin_sealed: Mapped[bytes | None] = mapped_column(info=api.sealed_column())
     payee_tin_hash: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
     payee_number: Mapped[str | None] = mapped_column(Text)
     payee_street: Mapped[str | None] = mapped_column(Text)
@@ -233,7 +233,7 @@ class PaymentText(api.Base, api.Scoped):
     payment_id: Mapped[int] = mapped_column(
         sa.ForeignKey("remittance_payment.id"), primary_key=True, autoincrement=False
     )
-    sealed: Mapped[bytes]
+    sealed: Mapped[bytes] = mapped_column(info=api.sealed_column())
 
     @classmethod
     def scope_criterion(cls) -> sa.ColumnElement[bool]:

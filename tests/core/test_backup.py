@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -21,11 +20,11 @@ from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import record
 from hp_portal.core.audit.triggers import drop_triggers
 from tests.conftest import MakeApp
-from tests.support.databases import Databases, database_of
+from tests.support.databases import Databases, data_key, database_of
 from tests.support.world import World
 
 Run = Callable[..., Result]
-OTHER_KEY = base64.b64encode(b"some other key, of 32 bytes too.").decode()
+OTHER_KEY = data_key("other")
 
 
 @pytest.fixture
@@ -131,7 +130,7 @@ def test_the_wrong_data_key_is_noticed(
     run(filled.app, "backup", file)
     restored = run(make_app(empty_database_url, data_key=OTHER_KEY), "restore", file)
     assert restored.exit_code == 1
-    assert "HP_PORTAL_DATA_KEY does not list the key" in restored.output
+    assert "HP_PORTAL_DATA_KEY is not the data key of this database" in restored.output
 
 
 def test_what_is_no_backup_is_refused(empty_app: Flask, database_kind: str, run: Run, tmp_path: Path) -> None:

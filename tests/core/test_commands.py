@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
@@ -21,13 +20,13 @@ from click.testing import CliRunner
 from flask import Flask
 
 from hp_portal import cli
-from tests.support.databases import database_of
+from tests.support.databases import data_key, database_of
 from tests.support.identifiers import make_npi
 from tests.support.processes import PATIENCE, Started, wait_for
 
 KEYS = {
     "HP_PORTAL_SECRET_KEY": "for tests alone, forty characters or so long",
-    "HP_PORTAL_DATA_KEY": base64.b64encode(b"d" * 32).decode(),
+    "HP_PORTAL_DATA_KEY": data_key("commands"),
     "HP_PORTAL_HTTPS": "false",
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hp_portal.settings import ConfigurationError, load_settings
-from tests.support.databases import DATA_KEY, SECRET_KEY
+from tests.support.databases import DATA_KEY, SECRET_KEY, data_key
 
 
 @pytest.fixture
@@ -56,9 +56,9 @@ def test_what_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch, name: str, valu
 
 @pytest.mark.usefixtures("keys")
 def test_a_list_of_data_keys_rotates(monkeypatch: pytest.MonkeyPatch) -> None:
-    other = base64.b64encode(b"y" * 32).decode()
+    other = data_key("other")
     monkeypatch.setenv("HP_PORTAL_DATA_KEY", f"{other}, {DATA_KEY}")
-    assert load_settings().data_keys == (b"y" * 32, base64.b64decode(DATA_KEY))
+    assert load_settings().data_keys == (base64.b64decode(other), base64.b64decode(DATA_KEY))
 
 
 @pytest.mark.usefixtures("keys")

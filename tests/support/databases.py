@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import secrets
 import shutil
 from pathlib import Path
@@ -20,8 +21,15 @@ from hp_portal.settings import Settings, load_settings
 
 from .postgresql import PostgresServer, locked
 
-SECRET_KEY = "only-for-tests-" + "x" * 32
-DATA_KEY = base64.b64encode(b"only for tests: 32 bytes of key!").decode()
+SECRET_KEY = hashlib.sha256(b"signs cookies, for tests alone").hexdigest()
+
+
+def data_key(name: str) -> str:
+    """A data key of that name, for tests alone: the same one for everybody who asks for it."""
+    return base64.b64encode(hashlib.sha256(name.encode()).digest()).decode()
+
+
+DATA_KEY = data_key("tests")
 
 
 def database_of(app: Flask) -> Database:
@@ -71,6 +79,7 @@ class Databases:
                 self._prepare(sqlite_url(making))
                 making.rename(template)
         shutil.copyfile(template, path)
+        path.chmod(0o600)
         return sqlite_url(path)
 
     def new_postgresql(self) -> str:

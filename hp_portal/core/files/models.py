@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hp_portal import scopes
 from hp_portal.database import Base, key
+from hp_portal.seals import sealed_column
 
 
 class StoredFile(Base, scopes.OwnedByOrganizationOrPayer):
@@ -34,4 +35,4 @@ class StoredPiece(Base, scopes.OwnedByOrganizationOrPayer):
 
     file_id: Mapped[int] = mapped_column(sa.ForeignKey("stored_file.id"), primary_key=True)
     position: Mapped[int] = mapped_column(sa.Integer(), primary_key=True, autoincrement=False)
-    sealed: Mapped[bytes]
+    sealed: Mapped[bytes] = mapped_column(info=sealed_column())

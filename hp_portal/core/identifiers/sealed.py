@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from hp_portal.core.identifiers.numbers import mask_tin
 from hp_portal.database import PortalSession
+from hp_portal.seals import sealed_column
 
 _PURPOSE = "tin"
 
@@ -49,7 +50,7 @@ class SealedTin(_Tin):
     @declared_attr
     def tin_sealed(cls) -> Mapped[bytes]:
         """The column: the Tax ID, encrypted."""
-        return mapped_column(sa.LargeBinary())
+        return mapped_column(sa.LargeBinary(), info=sealed_column())
 
     @declared_attr
     def tin_hash(cls) -> Mapped[bytes]:
@@ -63,7 +64,7 @@ class OptionalTin(_Tin):
     @declared_attr
     def tin_sealed(cls) -> Mapped[bytes | None]:
         """The column: the Tax ID, encrypted."""
-        return mapped_column(sa.LargeBinary())
+        return mapped_column(sa.LargeBinary(), info=sealed_column())
 
     @declared_attr
     def tin_hash(cls) -> Mapped[bytes | None]:

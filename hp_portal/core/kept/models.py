@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hp_portal import scopes
 from hp_portal.database import Base, key
+from hp_portal.seals import sealed_column
 
 
 class KeptValues(Base, scopes.OwnedByOrganizationOrPayer):
@@ -20,5 +21,5 @@ class KeptValues(Base, scopes.OwnedByOrganizationOrPayer):
     token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
     kind: Mapped[str] = mapped_column(sa.String(80))
     person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
-    sealed: Mapped[bytes]
+    sealed: Mapped[bytes] = mapped_column(info=sealed_column())
     expires_at: Mapped[dt.datetime] = mapped_column(index=True)

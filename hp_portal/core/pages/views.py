@@ -20,6 +20,8 @@ from hp_portal.core.identity.actor import Actor
 from hp_portal.core.pages.help_topics import find_topic, search_topics, topics
 from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.render import db_session, page, redirect_to
+from hp_portal.database import Database
+from hp_portal.settings import ConfigurationError
 
 log = structlog.get_logger(__name__)
 blueprint = Blueprint("pages", __name__)
@@ -117,11 +119,22 @@ def healthz() -> Response:
 def readyz() -> Response:
     """The process can serve: the database answers and has the newest schema of the core and of every plugin in use."""
     try:
-        reasons = migrations.unready(current_app)
+        reasons = migrations.unready(current_app) or _wrong_keys()
     except SQLAlchemyError:
         log.exception("database.unreachable")
         return _plain("the database does not answer\n", 503)
     return _plain("\n".join([*reasons, ""]), 503) if reasons else _plain("ready\n", 200)
+
+
+def _wrong_keys() -> list[str]:
+    """Why this process may not go on with its data keys: another was put in force since it started."""
+    database: Database = current_app.extensions["hp_portal.database"]
+    try:
+        database.check_keys()
+    except ConfigurationError as error:
+        log.error("keys.wrong", reason=str(error))
+        return ["HP_PORTAL_DATA_KEY does not fit the database; the log says more"]
+    return []
 
 
 def _plain(text: str, status: int) -> Response:

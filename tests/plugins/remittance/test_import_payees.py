@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import replace
 
 import pytest
@@ -17,7 +16,7 @@ from hp_portal_plugins.remittance.intake.proofs import verify_payment
 from hp_portal_plugins.remittance.models import Claim, Payment
 from tests.conftest import MakeApp
 from tests.plugins.remittance.import_files import CLINIC, claim, file_of, import_835, payment
-from tests.support.databases import DATA_KEY
+from tests.support.databases import DATA_KEY, data_key
 from tests.support.identifiers import make_npi
 from tests.support.world import World
 
@@ -115,7 +114,7 @@ def test_matching_again_changes_nothing(world: World) -> None:
 @pytest.fixture
 def rotated(world: World, database_url: str, make_app: MakeApp) -> Flask:
     """The portal after its data key was rotated: a new key first, the old one kept."""
-    new = base64.b64encode(b"another 32 bytes of key, rotated").decode()
+    new = data_key("rotated")
     return make_app(database_url, data_key=f"{new},{DATA_KEY}")
 
 
