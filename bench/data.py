@@ -39,6 +39,7 @@ def settings_for(url: str, folder: Path) -> Settings:
         instance_path=folder,
         https=False,
         log_format="json",
+        reason_asked="never",
         idle_minutes=600,
         **SECRETS,  # type: ignore[arg-type]
     )

@@ -59,6 +59,7 @@ def environment(url: str, folder: Path) -> dict[str, str]:
         "HP_PORTAL_DATA_KEY": SECRETS["data_key"],
         "HP_PORTAL_INSTANCE_PATH": str(folder),
         "HP_PORTAL_HTTPS": "false",
+        "HP_PORTAL_REASON_ASKED": "never",
         "HP_PORTAL_IDLE_MINUTES": "600",
     }
 

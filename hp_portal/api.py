@@ -6,6 +6,7 @@ from hp_portal.audience import Audience
 from hp_portal.clock import now, today
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import can, current_actor, the_actor
+from hp_portal.core.access.reasons import reason_first
 from hp_portal.core.audit.record import Who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.documents.rendering import DocumentError, render_pdf
@@ -186,6 +187,7 @@ __all__ = [
     "parse_tin",
     "plain_money",
     "quantity",
+    "reason_first",
     "receive_file",
     "record",
     "record_refusal",

@@ -12,8 +12,9 @@ from flask_wtf import CSRFProtect
 from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 
 from hp_portal import addresses, migrations
-from hp_portal.core.access import enforce
+from hp_portal.core.access import enforce, reasons
 from hp_portal.core.access.gate import Directory
+from hp_portal.core.account import reason_views
 from hp_portal.core.account import views as account_views
 from hp_portal.core.activity import views as activity_views
 from hp_portal.core.activity.events import CORE_EVENTS
@@ -73,9 +74,10 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     database.events = declare_events(plugins)
     database.dispatch = plugins.tell
 
-    # The order of the before_request functions: id and clock, gate, CSRF, whatever pages add.
+    # The order of the before_request functions: id and clock, gate, the reason, CSRF, whatever pages add.
     logs.install(app)
     enforce.install(app)
+    reasons.install(app)
     security.install(app, settings)
     CSRFProtect(app)
 
@@ -115,6 +117,7 @@ def core_blueprints() -> list[Blueprint]:
     return [
         pages_views.blueprint,
         account_views.blueprint,
+        reason_views.blueprint,
         activity_views.blueprint,
         people_views.blueprint,
         staff_views.blueprint,

@@ -31,7 +31,9 @@ class EventSpec:
 
     `sentence` says more where activity is read, such as `Viewed {payment}`. What stands in braces is a field that people
     understand as it is, or is found by `names`. Where one of them cannot be found, people read the label. Keys of rows
-    are named, never shown.
+    are named, never shown. `member_data`: it tells that somebody saw what belongs to patients, so the reason that the person
+    gave for the session is recorded with it. `refusal`: somebody asked for what they may not have; staff find all such events
+    together.
     """
 
     key: str
@@ -39,6 +41,8 @@ class EventSpec:
     fields: tuple[str, ...] = ()
     sentence: str = ""
     names: Mapping[str, Names] = field(default_factory=dict)
+    member_data: bool = False
+    refusal: bool = False
 
     @property
     def placeholders(self) -> list[str]:

@@ -37,13 +37,15 @@ Scope = OrganizationScope | WholeScope
 
 @dataclass(frozen=True)
 class Who:
-    """Who acts, from where, in which request. Commands and the worker have neither person nor address."""
+    """Who acts, from where, in which request, and for which reason member data is looked at, as the person gave it for the
+    session. Commands and the worker have neither person nor address."""
 
     person_id: int | None = None
     organization_id: int | None = None
     sign_in_id: int | None = None
     request_id: str = ""
     address: str = ""
+    reason: str = ""
 
 
 @dataclass

@@ -11,7 +11,7 @@ import binascii
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -61,6 +61,16 @@ class Payer(BaseModel):
         return ZoneInfo(self.timezone)
 
 
+REASONS = (
+    "Posting payments",
+    "Following up on a claim",
+    "Billing a secondary payer",
+    "Answering a patient",
+    "An appeal",
+    "An audit or review",
+)
+
+
 class Settings(BaseSettings):
     """All settings of one deployment."""
 
@@ -90,14 +100,27 @@ class Settings(BaseSettings):
     attempts_window_minutes: float = Field(15, gt=0)
     proof_attempts: int = Field(5, ge=1, description="Failed proofs within the window, per organization and payee.")
     password_link_hours: float = Field(24, gt=0, description="How long a link to set a password works.")
+    reason_asked: Literal["never", "session", "member-data"] = Field(
+        "member-data", description="When people of organizations say why they look at what belongs to patients."
+    )
+    reasons: Annotated[tuple[str, ...], NoDecode, Field(description="The reasons to choose from, with commas.")] = (
+        REASONS
+    )
     terms_version: str = "2026-01"
     terms_path: Path | None = Field(None, description="The payer's own terms of use as Markdown.")
     max_upload_mb: int = Field(256, ge=1)
 
-    @field_validator("plugins_left_out", mode="before")
+    @field_validator("plugins_left_out", "reasons", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @field_validator("reasons")
+    @classmethod
+    def _short_reasons(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(3 <= len(reason) <= 100 for reason in value):
+            raise ValueError("a reason has 3 to 100 characters")
+        return value
 
     @classmethod
     def settings_customise_sources(

@@ -32,6 +32,8 @@ def as_written(default: Any) -> str:
         default = default.get_secret_value()
     if default in (None, "", ()):
         return ""
+    if isinstance(default, tuple):
+        return ",".join(default)
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 

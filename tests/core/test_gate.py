@@ -25,7 +25,7 @@ from tests.support.world import World
 
 NOW = dt.datetime(2026, 11, 3, 15, 0, tzinfo=dt.UTC)
 BASE = Actor(
-    token="t", sign_in_id=1, signed_in_at=NOW, last_seen_at=NOW, person_id=1, display_name="A", username="a",
+    token="t", sign_in_id=1, signed_in_at=NOW, last_seen_at=NOW, reason="", person_id=1, display_name="A", username="a",
     is_staff=False, is_delegate=False, organization_id=1, organization_name="O", audience="physician", validated=True,
     terms_accepted=True, given=frozenset({"x"}), enabled=frozenset({"x"}), permissions=frozenset(),
 )  # fmt: skip

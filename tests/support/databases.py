@@ -45,6 +45,7 @@ def settings_for(database_url: str, instance: Path, **values: Any) -> Settings:
         "instance_path": instance,
         "https": False,
         "log_format": "text",
+        "reason_asked": "never",
         "payer": {"name": "Sample Health Plan", "short_name": "Sample", "phone": "555-0100", "payer_id": "99999"},
     }
     return load_settings(**{**defaults, "database_url": database_url, **values})

@@ -76,7 +76,7 @@ def safe_next(target: str | None) -> str:
     return target
 
 
-def _page_asked_for() -> str:
+def page_asked_for() -> str:
     """Where to return after signing in: the page, not the fragment of it that htmx asked for."""
     if wants_fragment():
         try:
@@ -92,7 +92,7 @@ def _page_asked_for() -> str:
 def _sign_in_first(rule: Rule) -> ResponseReturnValue:
     by_htmx = request.headers.get("HX-Request") == "true"
     unsent = None if by_htmx else keep_unsent(db_session(), rule)
-    asked_for = url_for("account.unsent", token=unsent) if unsent else _page_asked_for()
+    asked_for = url_for("account.unsent", token=unsent) if unsent else page_asked_for()
     target = url_for("account.sign_in", next=asked_for)
     if by_htmx:
         # A redirect would be followed by fetch and the sign-in page swapped into the middle of this one.
@@ -128,7 +128,9 @@ def enforce() -> ResponseReturnValue | None:
     if verdict is not Verdict.ALLOW:
         return _refuse(verdict, rule)
     if actor is not None:
-        signed_in = Who(actor.person_id, actor.organization_id, actor.sign_in_id, who.request_id, who.address)
+        signed_in = Who(
+            actor.person_id, actor.organization_id, actor.sign_in_id, who.request_id, who.address, actor.reason
+        )
         set_who(session, signed_in)
         if not rule.passive and touch(session, actor, limits().idle):
             session.commit()
@@ -144,7 +146,7 @@ def _refuse(verdict: Verdict, rule: Rule) -> ResponseReturnValue:
     if verdict is Verdict.SIGN_IN:
         return _sign_in_first(rule)
     if verdict is Verdict.TERMS:
-        return redirect_to(url_for("account.terms", next=_page_asked_for()))
+        return redirect_to(url_for("account.terms", next=page_asked_for()))
     if verdict is Verdict.NOT_FOUND:
         abort(404)
     if verdict is Verdict.NOT_GIVEN:

@@ -26,13 +26,15 @@ class Verdict(enum.Enum):
 class Directory:
     """Which application declares which permission, and which blueprint belongs to which application.
 
-    `staff_links` are the core's own places in the staff console.
+    `staff_links` are the core's own places in the staff console, `with_member_data` the keys of the applications that have a
+    page which shows what belongs to patients.
     """
 
     application_of_permission: dict[str, Application] = field(default_factory=dict)
     application_of_blueprint: dict[str, Application] = field(default_factory=dict)
     staff_permissions: dict[str, str] = field(default_factory=dict)
     staff_links: tuple[StaffLink, ...] = ()
+    with_member_data: set[str] = field(default_factory=set)
 
     def add(self, application: Application) -> None:
         for permission in application.permissions:

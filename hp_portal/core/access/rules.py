@@ -16,16 +16,18 @@ class Rule:
 
     `permission` belongs to `requires` (a person of an organization, through an application) and `staff`. `before_terms` opens
     the view to somebody who has not accepted the terms of use yet. `passive` views, such as a progress display that asks
-    by itself, do not count as activity for the idle time-out.
+    by itself, do not count as activity for the idle time-out. `member_data`: the page shows what belongs to patients, so
+    the person says why first, once per session (see reasons.py).
     """
 
     kind: Kind
     permission: str = ""
     before_terms: bool = False
     passive: bool = False
+    member_data: bool = False
 
     def __str__(self) -> str:
-        flags = [name for name in ("before_terms", "passive") if getattr(self, name)]
+        flags = [name for name in ("before_terms", "passive", "member_data") if getattr(self, name)]
         return " ".join([f"{self.kind}({self.permission})" if self.permission else self.kind, *flags])
 
 
@@ -54,9 +56,12 @@ def before_terms(view: View) -> View:
     return _mark(Rule("signed_in", before_terms=True))(view)
 
 
-def requires(permission: str) -> Callable[[View], View]:
-    """A person whose organization has the application enabled, and who was given it."""
-    return _mark(Rule("requires", permission))
+def requires(permission: str, *, member_data: bool = False) -> Callable[[View], View]:
+    """A person whose organization has the application enabled, and who was given it.
+
+    `member_data`: the page shows what belongs to patients; before it opens, the person has said why, as the payer wishes.
+    """
+    return _mark(Rule("requires", permission, member_data=member_data))
 
 
 def delegate(view: View) -> View:

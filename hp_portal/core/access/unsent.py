@@ -66,7 +66,7 @@ def keep_unsent(db: PortalSession, rule: Rule) -> str | None:
         return None
     with scopes.whole(db, "whose session has ended?"):
         owner = _whose(db, session.get("_user_id"))
-        if owner is None or not _is_own_form():
+        if owner is None or not is_own_form():
             return None
         fields = [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
         db.execute(sa.delete(KeptValues).where(KeptValues.person_id == owner.person_id, KeptValues.kind == KIND))
@@ -95,7 +95,8 @@ def _whose(db: PortalSession, token: str | None) -> _Somebody | None:
     return _Somebody(*found) if found else None
 
 
-def _is_own_form() -> bool:
+def is_own_form() -> bool:
+    """Does the request carry a CSRF token of this browser's session?"""
     try:
         validate_csrf(request.form.get("csrf_token"))
     except ValidationError:

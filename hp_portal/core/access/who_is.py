@@ -41,6 +41,7 @@ _who_is = (
         SignIn.id,
         SignIn.created_at,
         SignIn.last_seen_at,
+        SignIn.access_reason,
         Person.id,
         Person.name,
         Person.username,
@@ -113,14 +114,14 @@ def find_actor(session: PortalSession, token: str, limits: Limits, terms_version
         return None
     return Actor(
         token,
-        *row[:9],
-        organization_name=row[9] or "",
-        audience=row[10] or "",
-        validated=row[11] is not None,
-        terms_accepted=row[12] is not None,
-        given=_words(row[13]),
-        enabled=_words(row[14]),
-        permissions=_words(row[15]),
+        *row[:10],
+        organization_name=row[10] or "",
+        audience=row[11] or "",
+        validated=row[12] is not None,
+        terms_accepted=row[13] is not None,
+        given=_words(row[14]),
+        enabled=_words(row[15]),
+        permissions=_words(row[16]),
     )
 
 

@@ -41,6 +41,7 @@ _OWN = (
     EventSpec(
         "identity.terms.accepted", "Accepted the terms of use", ("version",), "Accepted the terms of use of {version}"
     ),
+    EventSpec("identity.reason.given", "Said why member data is looked at"),
     EventSpec("audit.own.viewed", "Viewed my activity", ("page",), "Viewed page {page} of my activity"),
     EventSpec(
         "audit.refusal.repeated",

@@ -152,6 +152,8 @@ def check_rules(app: Flask, directory: Directory) -> None:
                 raise ConfigurationError(
                     f"{route.rule} requires {rule.permission!r}, which its application does not declare."
                 )
+            if rule.member_data:
+                directory.with_member_data.add(owner.key)
         if rule.kind == "staff" and rule.permission not in directory.staff_permissions:
             raise ConfigurationError(f"{route.rule} requires {rule.permission!r}, which nobody declares.")
         if application is not None and route.rule.startswith("/apps/") and rule.kind != "requires":

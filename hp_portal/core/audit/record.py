@@ -31,11 +31,15 @@ _insert = sa.insert(AuditEvent.__table__)  # type: ignore[arg-type]
 def record(session: PortalSession, event: str, *, reason: str = "", who: Who | None = None, **fields: object) -> None:
     """Add an event to the session's transaction.
 
-    `fields` must be exactly those declared, of JSON's types, without PHI in the clear. Raises UndeclaredEvent, also when a
+    `fields` must be exactly those declared, of JSON's types, without PHI in the clear. Without a `reason`, an event of
+    member data gets the one that the person gave for the session. Raises UndeclaredEvent, also when a
     plugin records an event of somebody else.
     """
     session.context.events.check_own(sys._getframe(1).f_globals.get("__name__", ""), event)
-    write(session, event, who or get_who(session), reason, read_fields(session, event, fields))
+    text, who = read_fields(session, event, fields), who or get_who(session)
+    if not reason and session.context.events[event].member_data:
+        reason = who.reason
+    write(session, event, who, reason, text)
 
 
 def read_fields(session: PortalSession, event: str, fields: Mapping[str, object]) -> str:

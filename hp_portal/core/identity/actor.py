@@ -15,6 +15,7 @@ TERMS_OF_USE = "terms-of-use"
 class Actor(UserMixin):  # type: ignore[misc]
     """The signed-in person as the gate knows them; Flask-Login's `current_user`.
 
+    `reason` is why they look at member data in this session, empty while they have not said.
     `given` are applications given to the person, `enabled` those enabled for the organization's audience; both empty for
     staff, whose `permissions` come from their roles.
     """
@@ -23,6 +24,7 @@ class Actor(UserMixin):  # type: ignore[misc]
     sign_in_id: int
     signed_in_at: dt.datetime
     last_seen_at: dt.datetime
+    reason: str
     person_id: int
     display_name: str
     username: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, abort, request
 from flask.typing import ResponseReturnValue
 
-from hp_portal.api import CSV_TYPE, XLSX_TYPE, access, attachment, db_session, file_name_part, settings
+from hp_portal.api import CSV_TYPE, XLSX_TYPE, access, attachment, db_session, file_name_part, settings, the_actor
 
 from ..blueprint import DOWNLOAD, blueprint
 from ..codes.glossary import Meanings, codes_of, look_up
@@ -27,7 +27,7 @@ _CONTENT_TYPES = {
 
 
 @blueprint.get("/payments/<id:payment_id>/pdf")
-@access.requires(DOWNLOAD)
+@access.requires(DOWNLOAD, member_data=True)
 def payment_pdf(payment_id: int) -> ResponseReturnValue:
     remittance = _remittance(payment_id)
     return _hand_over(
@@ -36,21 +36,21 @@ def payment_pdf(payment_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/payments/<id:payment_id>/xlsx")
-@access.requires(DOWNLOAD)
+@access.requires(DOWNLOAD, member_data=True)
 def payment_xlsx(payment_id: int) -> ResponseReturnValue:
     remittance = _remittance(payment_id)
     return _hand_over(remittance.payment, "xlsx", make_xlsx(remittance, _meanings(remittance.payment)))
 
 
 @blueprint.get("/payments/<id:payment_id>/csv")
-@access.requires(DOWNLOAD)
+@access.requires(DOWNLOAD, member_data=True)
 def payment_csv(payment_id: int) -> ResponseReturnValue:
     remittance = _remittance(payment_id)
     return _hand_over(remittance.payment, "csv", make_csv(remittance))
 
 
 @blueprint.get("/payments/<id:payment_id>/835")
-@access.requires(DOWNLOAD)
+@access.requires(DOWNLOAD, member_data=True)
 def payment_835(payment_id: int) -> ResponseReturnValue:
     _reason()
     payment = find_payment(db_session(), payment_id) or abort(404)
@@ -59,7 +59,7 @@ def payment_835(payment_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/payments/<id:payment_id>/claims/<id(32):claim>/pdf")
-@access.requires(DOWNLOAD)
+@access.requires(DOWNLOAD, member_data=True)
 def claim_pdf(payment_id: int, claim: int) -> ResponseReturnValue:
     _reason()
     remittance = find_claim(db_session(), payment_id, claim) or abort(404)
@@ -79,7 +79,10 @@ def _meanings(payment: Payment, claim: int | None = None) -> Meanings:
 
 
 def _reason() -> str:
-    """Why, as the record of activity shows it, from the query's `reason`; 400 for one that is not in the list."""
+    """Why, as the record of activity shows it: from the query's `reason` (400 for one that is not in the list), else the
+    session's."""
+    if "reason" not in request.args and (given := the_actor().reason):
+        return given
     return REASONS.get(request.args.get("reason", USUAL)) or abort(400)
 
 

@@ -108,6 +108,7 @@ EVENTS = (
         ("kind", "keys", "shown", "page"),
         "{search}",
         {"search": searches},
+        member_data=True,
     ),
     EventSpec(
         "remittance.payment.viewed",
@@ -115,6 +116,7 @@ EVENTS = (
         ("payment", "number", "shown", "page"),
         "Viewed {payment}",
         _PAYMENT,
+        member_data=True,
     ),
     EventSpec(
         "remittance.claim.viewed",
@@ -122,12 +124,14 @@ EVENTS = (
         ("payment", "claim"),
         "Viewed {claim} in {payment}",
         _CLAIM,
+        member_data=True,
     ),
     EventSpec(
         "remittance.payment.sought",
         "Looked for a reported payment",
         ("number", "found"),
         "Looked for a reported payment and found {found}",
+        member_data=True,
     ),
     EventSpec(
         "remittance.payment.inspected",
@@ -135,6 +139,7 @@ EVENTS = (
         ("payment", "number", "page"),
         "Opened {payment}",
         _PAYMENT,
+        member_data=True,
     ),
     EventSpec(
         "remittance.claim.inspected",
@@ -142,6 +147,7 @@ EVENTS = (
         ("payment", "claim"),
         "Opened {claim} in {payment}",
         _CLAIM,
+        member_data=True,
     ),
     EventSpec(
         "remittance.payment.downloaded",
@@ -149,6 +155,7 @@ EVENTS = (
         ("payment", "format"),
         "Downloaded {payment} as {format}",
         {**_PAYMENT, "format": _format},
+        member_data=True,
     ),
     EventSpec(
         "remittance.claim.downloaded",
@@ -156,6 +163,7 @@ EVENTS = (
         ("payment", "claim", "format"),
         "Downloaded {claim} in {payment} as {format}",
         {**_CLAIM, "format": _format},
+        member_data=True,
     ),
     EventSpec(
         "remittance.file.imported",

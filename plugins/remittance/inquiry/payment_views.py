@@ -40,7 +40,7 @@ WORDS: dict[str, Any] = {
 
 
 @blueprint.get("/payments/<id:payment_id>")
-@access.requires(READ)
+@access.requires(READ, member_data=True)
 def payment(payment_id: int) -> ResponseReturnValue:
     db = db_session()
     found = _payment_or_404(db, payment_id)
@@ -54,7 +54,7 @@ def payment(payment_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/payments/<id:payment_id>/filter")
-@access.requires(READ)
+@access.requires(READ, member_data=True)
 def filter_claims(payment_id: int) -> ResponseReturnValue:
     """A name or number to filter by comes by POST; the answer's address has a word for it."""
     db, form = db_session(), ClaimFilterForm()
@@ -69,7 +69,7 @@ def filter_claims(payment_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/payments/<id:payment_id>/claims/<id(32):number>")
-@access.requires(READ)
+@access.requires(READ, member_data=True)
 def claim(payment_id: int, number: int) -> ResponseReturnValue:
     """A claim: for htmx its row opened in place (closed again with ?closed=1), else a page of its own."""
     db = db_session()

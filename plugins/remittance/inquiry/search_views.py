@@ -13,6 +13,7 @@ from hp_portal.api import (
     access,
     db_session,
     page,
+    reason_first,
     redirect_to,
     settings,
     the_actor,
@@ -88,6 +89,7 @@ def _found(criteria: PaymentCriteria) -> Response:
 
 def _kept(token: str) -> Response:
     """Payments by their claims: the search that the word in the address stands for."""
+    reason_first()
     db = db_session()
     try:
         criteria = kept_searches.find_claims(db, the_actor(), token)
