@@ -1,7 +1,7 @@
 """reason of access
 
-Revision ID: 1795603200
-Revises: 1795603100
+Revision ID: 1795603250
+Revises: 1795603200
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "1795603200"
-down_revision = "1795603100"
+revision = "1795603250"
+down_revision = "1795603200"
 
 
 def upgrade() -> None:
