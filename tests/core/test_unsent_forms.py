@@ -57,13 +57,45 @@ def test_what_was_typed_is_sent_after_signing_in_again(world: World, clerk: Port
     assert enter(clerk, "a.clerk", to).headers["Location"] == to
     page = clerk.get(to)
     assert heading_of(page) == "Send what you typed"
-    form = next(form for form in tree_of(page).iter("form") if form.get("action") == ADD)
+    form = next(form for form in tree_of(page).iter("form") if form.get("action") == to)
     fields = {field.get("name"): field.get("value") for field in form.iter("input")}
     assert fields.pop("csrf_token") != ""
     assert fields == TYPED
     assert [link.get("href") for link in tree_of(page).iter("a") if link.get("class") == "button secondary"] == [ADD]
+    sent = clerk.post(to, TYPED)
+    assert (sent.status_code, sent.headers["Location"]) == (307, ADD), "the browser posts the same fields there"
     answer = clerk.post(ADD, TYPED)
     assert 'value="0004512"' in answer.text
+
+
+def test_it_is_sent_once(world: World, clerk: PortalClient) -> None:
+    """Not again by the button in another window, nor from the browser's history."""
+    to = next_of(clerk.post(ADD, TYPED, headers=PAGE))
+    enter(clerk, "a.clerk", to)
+    assert [clerk.get(to).status_code for _ in range(2)] == [200, 200], "looking at it sends nothing"
+    assert clerk.post(to, TYPED).status_code == 307
+    for method in ("post", "get"):
+        again = clerk.post(to, TYPED) if method == "post" else clerk.get(to)
+        assert (again.status_code, again.headers["Location"]) == (303, "/")
+        assert "sent already" in clerk.get("/").text
+    assert kept_rows(world) == []
+
+
+def test_nobody_else_sends_it(world: World, clerk: PortalClient) -> None:
+    to = next_of(clerk.post(ADD, TYPED, headers=PAGE))
+    world.person("b.clerk")
+    assert world.sign_in("b.clerk").post(to, TYPED).headers["Location"] == "/"
+    assert len(kept_rows(world)) == 1
+
+
+def test_a_session_that_ends_once_more_loses_nothing(world: World, clerk: PortalClient, clock: Clock) -> None:
+    to = next_of(clerk.post(ADD, TYPED, headers=PAGE))
+    enter(clerk, "a.clerk", to)
+    clock.advance(minutes=20)
+    assert next_of(clerk.post(to, TYPED)) == to
+    assert len(kept_rows(world)) == 1
+    enter(clerk, "a.clerk", to)
+    assert clerk.post(to, TYPED).headers["Location"] == ADD
 
 
 def test_it_is_sealed_and_never_in_an_address(world: World, clerk: PortalClient) -> None:

@@ -1,5 +1,6 @@
 """A form that was sent after the session had ended: what was typed is kept, sealed, until its person has signed in again.
 
+It is sent once: its page posts to an address of its own, which takes what is kept and has the browser post it on (307).
 Only what the same browser sends with the ended session's own cookie and CSRF token is kept, for that person alone, one form at
 a time, for an hour. Files are not, and neither are the forms of an account (passwords, the terms).
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -20,11 +22,12 @@ from hp_portal import scopes
 from hp_portal.core.access.rules import Rule
 from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.models import Person, SignIn
-from hp_portal.core.kept.keeping import find_kept, keep_values
+from hp_portal.core.kept.keeping import find_kept, keep_values, take_kept
 from hp_portal.core.kept.models import KeptValues
 from hp_portal.database import PortalSession
 
 KIND = "portal unsent form"
+SEND = "account.send_unsent"
 TTL = dt.timedelta(hours=1)
 LARGEST = 64 * 1024
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -60,6 +63,8 @@ def page_before() -> str:
 
 def keep_unsent(db: PortalSession, rule: Rule) -> str | None:
     """Keep the request's form when it is the ended session's own; the word for it. Commits, as the request ends here."""
+    if request.endpoint == SEND:  # kept already, and not sent
+        return cast(dict[str, str], request.view_args)["token"]
     if request.method != "POST" or rule.before_terms or request.mimetype not in _FORMS:
         return None
     if not 0 < (request.content_length or 0) <= LARGEST or any(file.filename for file in request.files.values()):
@@ -79,7 +84,16 @@ def keep_unsent(db: PortalSession, rule: Rule) -> str | None:
 def find_unsent(db: PortalSession, actor: Actor, token: str) -> Unsent:
     """The form that the actor sent in vain. Raises KeptGone."""
     with scopes.whole(db, "one's own form"):
-        values = find_kept(db, actor, KIND, token)
+        return _read(find_kept(db, actor, KIND, token))
+
+
+def take_unsent(db: PortalSession, actor: Actor, token: str) -> Unsent:
+    """The same, for once: it is sent now. Raises KeptGone when it was sent already. The caller commits."""
+    with scopes.whole(db, "one's own form"):
+        return _read(take_kept(db, actor, KIND, token))
+
+
+def _read(values: dict[str, Any]) -> Unsent:
     pairs: Iterable[tuple[str, str]] = values["fields"]
     return Unsent(values["address"], tuple((name, value) for name, value in pairs), values["page"])
 

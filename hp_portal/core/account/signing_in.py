@@ -12,11 +12,14 @@ from hp_portal import clock, scopes
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.identity import passwords
+from hp_portal.core.identity.accounts import hold_account
 from hp_portal.core.identity.actor import TERMS_OF_USE, Actor, hash_token
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
 from hp_portal.core.limits.attempts import check_attempts, count_failure, forget_failures, take_back
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
+
+SIGNED_IN_AGAIN = "signed in again"
 
 
 class WrongCredentials(Exception):
@@ -71,10 +74,11 @@ def sign_in(session: PortalSession, reserved: Reserved, *, password: str, addres
     with scopes.whole(session, "nobody is known before signing in"):
         person = _find_person(session, reserved.name)
         right = passwords.verify_password(person.password_hash if person else None, password)
-        if person is None or not right or person.deactivated_at is not None:
+        stale = person is not None and right and passwords.needs_rehash(person.password_hash)
+        rehashed = passwords.hash_password(password) if stale else None
+        if person is None or not right or not hold_account(session, person) or person.deactivated_at is not None:
             _record_failure(session, "identity.sign-in.failed", person, reserved.name)
             raise WrongCredentials
-        rehashed = passwords.hash_password(password) if passwords.needs_rehash(person.password_hash) else None
         forget_failures(session, "sign-in", reserved.account)
         take_back(session, "sign-in", reserved.address)
         if rehashed:
@@ -172,8 +176,11 @@ def change_password(session: PortalSession, settings: Settings, actor: Actor, *,
         take_back(session, "sign-in", f"person:{actor.person_id}")
         about = (person.username, person.email, *person.name.split(), actor.organization_name, settings.payer.name)
         passwords.check_acceptable(new, min_length=settings.password_min_length, about=about)
+        hashed = passwords.hash_password(new)
+        if not hold_account(session, person):
+            raise WrongCredentials
         now = clock.now()
-        person.password_hash = passwords.hash_password(new)
+        person.password_hash = hashed
         person.password_changed_at = now
     others = session.execute(
         sa.update(SignIn)

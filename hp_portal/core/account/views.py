@@ -10,7 +10,7 @@ from flask_login import login_user, logout_user
 
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import current_actor, limits, load_actor, safe_next, the_actor
-from hp_portal.core.access.unsent import find_unsent
+from hp_portal.core.access.unsent import find_unsent, take_unsent
 from hp_portal.core.access.who_is import touch
 from hp_portal.core.account import signing_in
 from hp_portal.core.account.forms import ChangePasswordForm, SignInForm, TermsForm
@@ -22,6 +22,7 @@ from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.web.markdown import render_markdown
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.web.security import client_address
+from hp_portal.database import PortalSession
 
 blueprint = Blueprint("account", __name__)
 WRONG = "This user name and password do not go together. Check both, or contact us."
@@ -76,11 +77,19 @@ def sign_in_post() -> ResponseReturnValue:
         db.commit()
         form.form_errors = [WRONG]
         return _sign_in_page(form, 422)
+    _leave_old_session(db)
     db.commit()
     # A new session and CSRF token: what was fixed before signing in is worth nothing after it.
     session.clear()
     login_user(load_actor(started.token))
     return redirect_to(safe_next(form.next.data))
+
+
+def _leave_old_session(db: PortalSession) -> None:
+    """Whoever was signed in here is no longer: their cookie is replaced, so nobody could end that session from here."""
+    before = current_actor()
+    if before is not None:
+        signing_in.end_sign_in(db, before, before.sign_in_id, signing_in.SIGNED_IN_AGAIN)
 
 
 @blueprint.get("/sign-in/unsent/<token>")
@@ -90,9 +99,29 @@ def unsent(token: str) -> ResponseReturnValue:
     try:
         form = find_unsent(db_session(), the_actor(), token)
     except KeptGone:
-        flash("What you had typed is no longer there. Please enter it again.", "warn")
-        return redirect_to(url_for("pages.home"))
-    return page("account/unsent.html", unsent=form, back=safe_next(form.page))
+        return _unsent_gone()
+    return page("account/unsent.html", unsent=form, token=token, back=safe_next(form.page))
+
+
+@blueprint.post("/sign-in/unsent/<token>")
+@access.signed_in
+def send_unsent(token: str) -> ResponseReturnValue:
+    """Take what is kept, once, and have the browser post the same fields to where they were meant to go."""
+    db = db_session()
+    try:
+        form = take_unsent(db, the_actor(), token)
+    except KeptGone:
+        return _unsent_gone()
+    db.commit()
+    return redirect_to(safe_next(form.address), status=307)
+
+
+def _unsent_gone() -> Response:
+    flash(
+        "What you had typed was sent already, or is no longer there. Check whether it arrived before you enter it again.",
+        "warn",
+    )
+    return redirect_to(url_for("pages.home"))
 
 
 @blueprint.post("/sign-out")

@@ -7,6 +7,7 @@ from typing import Any
 
 from hp_portal.core.access.enforce import directory
 from hp_portal.core.applications.menu import plugins
+from hp_portal.core.people.named import worded
 from hp_portal.database import PortalSession
 from hp_portal.events import Reference
 
@@ -21,6 +22,13 @@ _FILTERS = {
     "audience": "type",
     "account": "account",
 }
+
+_ENDS = {
+    "signed out": "Signed out",
+    "ended by the person": "Ended another session",
+    "signed in again": "Ended a session by signing in again in the same browser",
+}
+ends = worded("how", _ENDS)
 
 
 def applications(_session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:

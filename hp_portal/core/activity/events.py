@@ -22,7 +22,7 @@ _OWN = (
         "Signed out",
         ("sign_in", "how"),
         "{how}",
-        {"how": worded("how", {"signed out": "Signed out", "ended by the person": "Ended another session"})},
+        {"how": about.ends},
     ),
     EventSpec(
         "identity.password.changed",

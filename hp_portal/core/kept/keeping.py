@@ -64,16 +64,28 @@ def keep_values(
 
 def find_kept(session: PortalSession, actor: Actor, kind: str, token: str) -> dict[str, Any]:
     """What the actor kept under a word. Raises KeptGone; SealBroken when the row has been tampered with."""
+    sealed = session.scalar(sa.select(KeptValues.sealed).where(*_mine(actor, kind, token)))
+    return _opened(session, sealed, kind, token)
+
+
+def take_kept(session: PortalSession, actor: Actor, kind: str, token: str) -> dict[str, Any]:
+    """As `find_kept`, for once: whoever asks next, or at the same time, is told KeptGone. The caller commits."""
+    sealed = session.scalar(sa.delete(KeptValues).where(*_mine(actor, kind, token)).returning(KeptValues.sealed))
+    return _opened(session, sealed, kind, token)
+
+
+def _mine(actor: Actor, kind: str, token: str) -> tuple[sa.ColumnElement[bool], ...]:
     if not _TOKEN.fullmatch(token):
         raise KeptGone
-    sealed = session.scalar(
-        sa.select(KeptValues.sealed).where(
-            KeptValues.token_hash == hash_token(token),
-            KeptValues.kind == kind,
-            KeptValues.person_id == actor.person_id,
-            KeptValues.expires_at > clock.now(),
-        )
+    return (
+        KeptValues.token_hash == hash_token(token),
+        KeptValues.kind == kind,
+        KeptValues.person_id == actor.person_id,
+        KeptValues.expires_at > clock.now(),
     )
+
+
+def _opened(session: PortalSession, sealed: bytes | None, kind: str, token: str) -> dict[str, Any]:
     if sealed is None:
         raise KeptGone
     values: dict[str, Any] = json.loads(session.vault.open_text(sealed, _purpose(kind, token)))

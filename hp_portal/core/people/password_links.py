@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from hp_portal import clock, scopes
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.identity import passwords
+from hp_portal.core.identity.accounts import hold_account
 from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.limits import attempts
@@ -101,12 +102,16 @@ def use_link(session: PortalSession, settings: Settings, token: str, address: st
         about = (person.username, person.email, *person.name.split(), settings.payer.name)
         about = (*about, organization.name) if organization else about
         passwords.check_acceptable(password, min_length=settings.password_min_length, about=about)
+        hashed = passwords.hash_password(password)
+        hold_account(
+            session, person
+        )  # a sign-in with the old password, being checked right now, comes before or not at all
         now = clock.now()
         # Two windows with one link: the row is ended once.
         ended = sa.update(PasswordLink).where(PasswordLink.id == link.id, PasswordLink.ended_at.is_(None))
         if session.execute(ended.values(ended_at=now).returning(PasswordLink.id)).first() is None:
             raise LinkDead
-        person.password_hash = passwords.hash_password(password)
+        person.password_hash = hashed
         person.password_changed_at = now
         session.flush()
         _after(session, person)
