@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from flask import Flask
 from psycopg.conninfo import make_conninfo
 
-from hp_portal import migrations
+from hp_portal import migrations, roles
 from hp_portal.core.activity import sealing
 from hp_portal.database import Database
 from hp_portal.private_files import make_private_file
@@ -61,6 +61,7 @@ def back_up(engine: sa.Engine, target: Path) -> None:
                 original.backup(copy)
                 copy.execute("PRAGMA journal_mode=DELETE")  # one file, with nothing beside it
         else:
+            roles.refuse_runtime(engine)
             _run("pg_dump", engine, "--format=custom", *OPTIONS, f"--file={partial}")
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import click
 from flask import Flask
 
-from hp_portal import backup, migrations, new_plugin, serving, worker
+from hp_portal import backup, db_commands, migrations, new_plugin, serving, worker
+from hp_portal import roles as database_roles
 from hp_portal.app import create_app
 from hp_portal.core.activity import sealing
 from hp_portal.core.applications import forgetting
@@ -123,6 +124,9 @@ def db() -> None:
     """The database's schema."""
 
 
+db.add_command(db_commands.roles_command)
+
+
 @db.command("upgrade")
 def db_upgrade() -> None:
     """Bring the database to the newest schema, of the core and of every installed plugin.
@@ -150,6 +154,8 @@ def db_check() -> None:
     app = the_app()
     for note in (*migrations.rolled_back(app).values(), *map(migrations.left_behind_note, migrations.left_behind(app))):
         click.echo(note, err=True)
+    for warning in migrations.weaknesses(app):
+        click.echo(f"Warning: {warning}", err=True)
     reasons, found = migrations.unready(app), migrations.differences(app)
     for difference in (*reasons, *found):
         click.echo(str(difference), err=True)
@@ -355,6 +361,7 @@ def plugins_forget(key: str, yes: bool) -> None:
     app = the_app()
     try:
         with new_session(f"forget the plugin {key}") as session:
+            database_roles.refuse_runtime(migrations.engine_of(app))
             found = forgetting.what_is_left(session, app, key)
             click.echo(f"Tables: {', '.join(found.tables) or 'none'}.")
             click.echo(f"Settings: {found.settings}. Given to people: {found.given}.")

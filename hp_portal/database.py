@@ -240,7 +240,10 @@ def refresh_statistics(session: Session, *models: type[Base]) -> None:
     if not is_postgresql(session):
         connection.exec_driver_sql(f"PRAGMA analysis_limit={_ANALYSIS_LIMIT}")
     for model in models:
-        connection.exec_driver_sql(f"ANALYZE {connection.dialect.identifier_preparer.quote(model.__tablename__)}")
+        if is_postgresql(session):  # the runtime role may not: it does not own the tables
+            connection.execute(sa.text("SELECT portal_analyze(:name)"), {"name": model.__tablename__})
+        else:
+            connection.exec_driver_sql(f"ANALYZE {connection.dialect.identifier_preparer.quote(model.__tablename__)}")
 
 
 @contextmanager

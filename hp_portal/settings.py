@@ -168,6 +168,14 @@ class Settings(BaseSettings):
         return tuple(keys)
 
 
+def load_database_url() -> str:
+    """The database's URL alone, for commands that need no keys. Raises ConfigurationError."""
+    try:
+        return Settings().database_url  # type: ignore[call-arg]
+    except ValidationError as error:
+        raise not_usable(error, "HP_PORTAL_") from error
+
+
 _SECRET_KEY_HELP = "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 _DATA_KEY_HELP = (
     "Make one with: python -c 'import base64, secrets; print(base64.b64encode(secrets.token_bytes(32)).decode())'"

@@ -16,7 +16,7 @@ from alembic import autogenerate, command
 from alembic.runtime.migration import MigrationContext
 from flask import Flask
 
-from hp_portal import clock
+from hp_portal import clock, roles
 from hp_portal.database import Base, Database, changing_schema
 from hp_portal.migrations.adopting import adopt_shared_table
 from hp_portal.migrations.chains import (
@@ -33,7 +33,7 @@ from hp_portal.migrations.chains import (
     tables_declared_in,
 )
 from hp_portal.plugins import Plugins, confined, describe
-from hp_portal.settings import ConfigurationError
+from hp_portal.settings import ConfigurationError, Settings
 
 
 @dataclass
@@ -94,15 +94,17 @@ def upgrade(app: Flask) -> Upgraded:
     """Bring the database to the newest schema: the core's first, then each plugin's.
 
     A failure of the core's raises; a plugin's is told in what is returned, and the others go on. Raises ConfigurationError
-    when the database is newer than the portal.
+    when the database is newer than the portal, and when its role does not own the tables.
     """
     done, chains = Upgraded(), chains_of(app)
+    roles.refuse_runtime(engine_of(app))
     with changing_schema(engine_of(app)) as connection:
         done.notes += adopt_shared_table(connection, chains)
         applied = chains[CORE].applied(connection)
         if applied and applied not in chains[CORE].revisions:
             raise ConfigurationError(_newer_database(applied))
         command.upgrade(chains[CORE].config(connection=connection), "head")
+        roles.grant(connection)
     for chain in chains.values():
         if chain.key == CORE or chain.left_out:
             continue
@@ -112,6 +114,7 @@ def upgrade(app: Flask) -> Upgraded:
         try:
             with confined(), changing_schema(engine_of(app)) as connection:
                 done.notes += _upgrade_plugin(chain, connection)
+                roles.grant(connection)
         except Exception as error:
             done.failed[chain.key] = str(error) if isinstance(error, BadMigrations) else describe(error)
     done.notes += [left_behind_note(left) for left in left_behind(app)]
@@ -196,6 +199,21 @@ def unready(app: Flask) -> list[str]:
                 continue
             reasons.append(f"the database needs `hp-portal db upgrade` ({chain.key})")
     return reasons
+
+
+def weaknesses(app: Flask) -> list[str]:
+    """What makes the database less safe than it could be, in words, as the role that the portal connects as; none in a demo."""
+    settings: Settings = app.extensions["hp_portal.settings"]
+    if settings.demo:
+        return []
+    with engine_of(app).connect() as connection:
+        return weaknesses_of(connection)
+
+
+def weaknesses_of(connection: sa.Connection) -> list[str]:
+    """The same of a connection, whatever the portal is."""
+    mighty = roles.too_mighty(connection)
+    return [*([mighty] if mighty else []), *roles.wrong_rights(connection)]
 
 
 def rolled_back(app: Flask) -> dict[str, str]:

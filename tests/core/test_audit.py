@@ -14,6 +14,7 @@ from hp_portal.core.audit.triggers import TABLES
 from hp_portal.database import PortalSession, is_postgresql
 from hp_portal.events import EventRegistry, UndeclaredEvent
 from hp_portal.hookspecs import EventSpec
+from tests.support.databases import mighty_engine
 from tests.support.world import World
 
 
@@ -110,7 +111,11 @@ def test_the_database_refuses_every_change(world: World, table: str) -> None:
             f"INSERT INTO {table} SELECT * FROM {table} WHERE true ON CONFLICT DO UPDATE SET {column} = 9",
         ]
     for statement in statements:
-        with world.database.engine.connect() as connection, pytest.raises(sa.exc.DBAPIError, match="never changed"):
+        with (
+            mighty_engine(world.app) as engine,
+            engine.connect() as connection,
+            pytest.raises(sa.exc.DBAPIError, match="never changed"),
+        ):
             connection.exec_driver_sql(statement)
     with world.session() as session:
         for model in (AuditEvent, AuditSeal, AuditSealedRow):

@@ -20,8 +20,15 @@ from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import record
 from hp_portal.core.audit.triggers import drop_triggers
 from tests.conftest import MakeApp
-from tests.support.databases import Databases, data_key, database_of
+from tests.support.databases import Databases, data_key, database_of, owner_url
 from tests.support.world import World
+
+
+@pytest.fixture
+def database_url(database_url: str) -> str:
+    """Who changes the schema owns the tables."""
+    return owner_url(database_url)
+
 
 Run = Callable[..., Result]
 OTHER_KEY = data_key("other")

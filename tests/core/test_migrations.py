@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 from alembic import command
 
 from hp_portal import migrations
 from hp_portal.database import changing_schema
 from tests.conftest import MakeApp
-from tests.support.databases import database_of
+from tests.support.databases import database_of, owner_url
+
+
+@pytest.fixture
+def database_url(database_url: str) -> str:
+    """Who changes the schema owns the tables."""
+    return owner_url(database_url)
 
 
 def test_migrations_match_the_models(empty_database_url: str, make_app: MakeApp) -> None:

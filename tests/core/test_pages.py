@@ -11,7 +11,7 @@ from flask import Flask
 from hp_portal.core.access import rules as access
 from tests.conftest import MakeApp
 from tests.support.client import PortalClient, heading_of, tree_of
-from tests.support.databases import database_of
+from tests.support.databases import mighty_engine
 from tests.support.html import text_of
 from tests.support.world import World
 
@@ -212,8 +212,7 @@ def test_503_when_the_database_does_not_answer(portal: World, anonymous: PortalC
 def test_503_even_where_the_error_page_itself_needs_the_database(portal: World) -> None:
     portal.person("a.clerk")
     client = portal.sign_in("a.clerk")
-    engine = database_of(portal.app).engine
-    with engine.begin() as connection:
+    with mighty_engine(portal.app) as engine, engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE sign_in RENAME TO away")
     for url in ("/", "/nowhere", "/my-activity"):
         assert client.get(url).status_code == 503

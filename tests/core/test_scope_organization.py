@@ -14,6 +14,7 @@ from hp_portal.api import granted_payees, scope_organization
 from hp_portal.core.organizations.models import Organization
 from hp_portal.database import Base, PortalSession
 from hp_portal.scopes import ScopeMissing
+from tests.support.databases import as_owner
 from tests.support.processes import PATIENCE
 from tests.support.world import World
 
@@ -159,7 +160,8 @@ def test_what_is_paid_to_a_payee_is_seen_by_whoever_holds_a_grant(world: World, 
         id: Mapped[int] = mapped_column(primary_key=True)
         payee_id: Mapped[int | None] = mapped_column()  # of another base: without the foreign key
 
-    Apart.metadata.create_all(world.database.engine)
+    with as_owner(world.app) as owner:
+        Apart.metadata.create_all(owner)
     with world.session() as session:
         session.add_all(Paid(id=number, payee_id=payee_id) for number, (_, payee_id) in enumerate(sides, 1))
         session.add(Paid(id=3, payee_id=None))

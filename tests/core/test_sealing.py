@@ -18,7 +18,7 @@ from hp_portal.settings import ConfigurationError
 from hp_portal.vault import Vault
 from tests.conftest import MakeApp
 from tests.support.clock import Clock
-from tests.support.databases import DATA_KEY, data_key
+from tests.support.databases import DATA_KEY, data_key, mighty_engine
 from tests.support.world import World
 
 NOW = dt.datetime(2026, 11, 3, 15, 0, tzinfo=dt.UTC)
@@ -53,7 +53,7 @@ def check(world: World) -> Verification:
 
 def tamper(world: World, *statements: str) -> None:
     """What somebody with the database's password can do."""
-    with world.database.engine.begin() as connection:
+    with mighty_engine(world.app) as engine, engine.begin() as connection:
         for statement in (*drop_triggers(connection.dialect.name), *statements):
             connection.exec_driver_sql(statement)
 
@@ -220,7 +220,7 @@ def test_a_removed_last_seal_is_missed_while_its_rows_are_there(world: World, ti
 
 
 def tamper_without_keys(world: World, statement: str) -> None:
-    with world.database.engine.connect() as connection:
+    with mighty_engine(world.app) as engine, engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
         else:

@@ -6,20 +6,22 @@ import base64
 import hashlib
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
 
-from hp_portal import migrations
+from hp_portal import migrations, roles
 from hp_portal.app import create_app
 from hp_portal.core.applications.menu import start_settings
-from hp_portal.database import Database
+from hp_portal.database import Database, make_engine
 from hp_portal.scopes import WholeScope
 from hp_portal.settings import Settings, load_settings
 
-from .postgresql import PostgresServer, locked
+from .postgresql import OWNER, RUNTIME, PostgresServer, locked
 
 SECRET_KEY = hashlib.sha256(b"signs cookies, for tests alone").hexdigest()
 
@@ -53,10 +55,41 @@ def settings_for(database_url: str, instance: Path, **values: Any) -> Settings:
 
 def prepare_database(app: Flask) -> None:
     """Make the tables, as `hp-portal db upgrade` does, and the staff's matrix as it starts."""
-    migrations.upgrade(app)
-    with database_of(app).new_session(WholeScope("the matrix as it starts")) as session:
-        start_settings(session, app.extensions["hp_portal.plugins"].applications)
-        session.commit()
+    with as_owner(app):
+        migrations.upgrade(app)
+        with database_of(app).new_session(WholeScope("the matrix as it starts")) as session:
+            start_settings(session, app.extensions["hp_portal.plugins"].applications)
+            session.commit()
+
+
+def owner_url(url: str) -> str:
+    """The same database for the owner of its tables, as whom the commands run that change the schema."""
+    parsed = sa.make_url(url)
+    return url if parsed.get_backend_name() == "sqlite" else parsed.set(username=OWNER).render_as_string()
+
+
+@contextmanager
+def as_owner(app: Flask) -> Iterator[sa.Engine]:
+    """For the length of a block, the app connects as the owner of the tables."""
+    database = database_of(app)
+    engine, database.engine = database.engine, make_engine(owner_url(database.engine.url.render_as_string()))
+    try:
+        yield database.engine
+    finally:
+        database.engine.dispose()
+        database.engine = engine
+
+
+@contextmanager
+def mighty_engine(app: Flask) -> Iterator[sa.Engine]:
+    """The database for somebody who may do everything with it: PostgreSQL's superuser."""
+    url = database_of(app).engine.url
+    mighty = url if url.get_backend_name() == "sqlite" else url.set(username="postgres")
+    engine = make_engine(mighty.render_as_string())
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def sqlite_url(path: Path) -> str:
@@ -84,23 +117,31 @@ class Databases:
         return sqlite_url(path)
 
     def new_postgresql(self) -> str:
-        """Copy the template; returns the new database's URL. Raises CannotStart."""
+        """Copy the template; returns the new database's URL, for the runtime role. Raises CannotStart."""
         self.server.ensure_started()
         with locked(self.folder / "template.lock"):
             done = self.folder / "template.done"
             if not done.exists():
                 self.server.execute("DROP DATABASE IF EXISTS portal_template")
                 self.server.execute("CREATE DATABASE portal_template TEMPLATE template0")
-                self._prepare(self.server.url("portal_template"))
+                self._make_roles("portal_template")
+                self._prepare(self.server.url("portal_template", RUNTIME))
                 done.touch()
-        return self.server.url(self.server.create_database("portal_template"))
+        return self.server.url(self.server.create_database("portal_template"), RUNTIME)
+
+    def _make_roles(self, database: str) -> None:
+        engine = make_engine(self.server.url(database))
+        with engine.begin() as connection:
+            for statement in roles.setup_statements(OWNER, RUNTIME, database):
+                connection.exec_driver_sql(statement.replace("%", "%%"))
+        engine.dispose()
 
     def new_empty(self, kind: str, path: Path) -> str:
-        """A database without tables: `kind` is sqlite or postgresql."""
+        """A database without tables: `kind` is sqlite or postgresql. Its URL is the owner's."""
         if kind == "sqlite":
             return sqlite_url(path / f"{secrets.token_hex(6)}.sqlite")
         self.server.ensure_started()
-        return self.server.url(self.server.create_database())
+        return self.server.url(self.server.create_database(owner=OWNER), OWNER)
 
     def drop(self, url: str) -> None:
         parsed = sa.make_url(url)

@@ -24,6 +24,8 @@ import psycopg
 
 from .processes import PATIENCE
 
+# The portal under test connects as the second; the first migrates.
+OWNER, RUNTIME = "portal_owner", "portal_runtime"
 SETTINGS = {
     "listen_addresses": "",
     "max_connections": "200",
@@ -82,8 +84,8 @@ class PostgresServer:
             nobody = pwd.getpwnam("nobody")
             self._as = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
-    def url(self, database: str) -> str:
-        return f"postgresql+psycopg://postgres@/{database}?host={self.folder}"
+    def url(self, database: str, role: str = "postgres") -> str:
+        return f"postgresql+psycopg://{role}@/{database}?host={self.folder}"
 
     def _run(self, *command: str) -> None:
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "HOME": str(self.folder)}
@@ -134,6 +136,8 @@ class PostgresServer:
             file.write(options + f"unix_socket_directories = '{self.folder}'\n")
         log = str(self.folder / "log")
         self._run(str(binaries / "pg_ctl"), "-D", str(self.data), "-l", log, "-w", "-t", str(PATIENCE), "-s", "start")
+        for role in (OWNER, RUNTIME):
+            self.execute(f"CREATE ROLE {role} LOGIN")
 
     @property
     def programs(self) -> Path:
@@ -155,10 +159,15 @@ class PostgresServer:
         except ProcessLookupError:
             return
 
-    def create_database(self, template: str = "template0") -> str:
+    def create_database(self, template: str = "template0", owner: str = "postgres") -> str:
         """A new database; returns its name."""
         name = f"test_{secrets.token_hex(6)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {owner} STRATEGY FILE_COPY")
+        # Who may connect and make tables does not come with the template.
+        self.execute(
+            f"REVOKE ALL ON DATABASE {name} FROM PUBLIC; GRANT ALL ON DATABASE {name} TO {OWNER}; "
+            f"GRANT CONNECT ON DATABASE {name} TO {RUNTIME}"
+        )
         return name
 
     def drop_database(self, name: str) -> None:

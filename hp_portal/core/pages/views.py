@@ -120,10 +120,14 @@ def readyz() -> Response:
     """The process can serve: the database answers and has the newest schema of the core and of every plugin in use."""
     try:
         reasons = migrations.unready(current_app) or _wrong_keys()
+        warnings = migrations.weaknesses(current_app)
     except SQLAlchemyError:
         log.exception("database.unreachable")
         return _plain("the database does not answer\n", 503)
-    return _plain("\n".join([*reasons, ""]), 503) if reasons else _plain("ready\n", 200)
+    if reasons:
+        return _plain("\n".join([*reasons, ""]), 503)
+    # Whoever may look here is not told more than that there is something to look at: `hp-portal db check` says what.
+    return _plain("ready\nwarning: run `hp-portal db check`\n" if warnings else "ready\n", 200)
 
 
 def _wrong_keys() -> list[str]:

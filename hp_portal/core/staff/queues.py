@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask import url_for
 
+from hp_portal import migrations
 from hp_portal.core.access.enforce import can, directory
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.jobs.failures import failures
@@ -37,6 +38,10 @@ def _failing_plugins(session: PortalSession) -> int:
     return len(not_loaded | {row.plugin for row in failures(session)})
 
 
+def _database_warnings(session: PortalSession) -> int:
+    return 0 if settings().demo else len(migrations.weaknesses_of(session.connection()))
+
+
 def _not_validated(session: PortalSession) -> int:
     waiting = sa.select(sa.func.count(Organization.id)).where(Organization.validated_at.is_(None))
     return session.scalar(waiting) or 0
@@ -53,6 +58,14 @@ def _permissions_of_no_role(session: PortalSession) -> int:
 CORE_QUEUES = (
     StaffQueue(
         "plugin does not work", "plugins do not work", "staff.plugins", "staff:plugins:read", _failing_plugins, "bad"
+    ),
+    StaffQueue(
+        "warning about the database",
+        "warnings about the database",
+        "staff.plugins",
+        "staff:plugins:read",
+        _database_warnings,
+        "warn",
     ),
     StaffQueue(
         "person is locked out", "people are locked out", "staff.people_locked", "staff:people:unlock", _locked, "warn"

@@ -73,6 +73,7 @@ def installed_plugins() -> ResponseReturnValue:
         "staff/plugins.html",
         states=list(plugins().states.values()),
         failures=failures(db_session()),
+        weaknesses=migrations.weaknesses(current_app),
         rolled_back=migrations.rolled_back(current_app),
         left_behind=migrations.left_behind(current_app),
     )
