@@ -21,7 +21,7 @@ from hp_portal.seals import sealed_columns
 from hp_portal.settings import ConfigurationError, load_settings
 from hp_portal.vault import Vault, key_mark
 from tests.conftest import MakeApp
-from tests.support.databases import DATA_KEY, SECRET_KEY, Databases, data_key, database_of
+from tests.support.databases import DATA_KEY, SECRET_KEY, Databases, as_owner, data_key, database_of
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.world import World
 
@@ -49,7 +49,7 @@ def known_keys(world: World) -> dict[str, DataKey]:
 
 
 def change(world: World, statement: Any) -> None:
-    with database_of(world.app).engine.begin() as connection:
+    with as_owner(world.app) as engine, engine.begin() as connection:
         connection.execute(statement)
 
 
