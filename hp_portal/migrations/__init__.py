@@ -207,13 +207,8 @@ def weaknesses(app: Flask) -> list[str]:
     if settings.demo:
         return []
     with engine_of(app).connect() as connection:
-        return weaknesses_of(connection)
-
-
-def weaknesses_of(connection: sa.Connection) -> list[str]:
-    """The same of a connection, whatever the portal is."""
-    mighty = roles.too_mighty(connection)
-    return [*([mighty] if mighty else []), *roles.wrong_rights(connection)]
+        mighty = roles.too_mighty(connection)
+        return [*([mighty] if mighty else []), *roles.wrong_rights(connection)]
 
 
 def rolled_back(app: Flask) -> dict[str, str]:

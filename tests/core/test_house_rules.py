@@ -23,6 +23,8 @@ RAW_SQL = {
     "hp_portal/database.py": "the engine's own statements",
     "hp_portal/core/audit/record.py": "a Core insert: an event for every page must cost little",
     "hp_portal/core/audit/refusals.py": "counts of refusals, kept before anybody is known and whatever the scope is",
+    "hp_portal/roles.py": "roles and rights of PostgreSQL, given by the owner of the tables",
+    "hp_portal/db_commands.py": "the statements of hp_portal/roles.py, run by an administrator",
     "hp_portal/core/organizations/models.py": "the condition of a partial index",
     "plugins/remittance/models.py": "a scope criterion in terms of another table",
     "plugins/remittance/intake/loading.py": "COPY and executemany of the import",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from flask import url_for
+from flask import current_app, url_for
 
 from hp_portal import migrations
 from hp_portal.core.access.enforce import can, directory
@@ -38,8 +38,8 @@ def _failing_plugins(session: PortalSession) -> int:
     return len(not_loaded | {row.plugin for row in failures(session)})
 
 
-def _database_warnings(session: PortalSession) -> int:
-    return 0 if settings().demo else len(migrations.weaknesses_of(session.connection()))
+def _database_warnings(_session: PortalSession) -> int:
+    return len(migrations.weaknesses(current_app))
 
 
 def _not_validated(session: PortalSession) -> int:
