@@ -9,6 +9,7 @@ from hp_portal.core.access.enforce import can, current_actor, the_actor
 from hp_portal.core.access.reasons import reason_first
 from hp_portal.core.audit.record import Who, record
 from hp_portal.core.audit.refusals import record_refusal
+from hp_portal.core.audit.shown import SHOWN, read_spans, spans, what_was_shown
 from hp_portal.core.documents.rendering import DocumentError, render_pdf
 from hp_portal.core.documents.sheets import CSV_TYPE, XLSX_TYPE, Sheet, amount, csv_file, quantity, safe_text, xlsx_file
 from hp_portal.core.documents.sheets import Value as SheetValue
@@ -86,6 +87,7 @@ from hp_portal.vault import SealBroken
 
 __all__ = [
     "CSV_TYPE",
+    "SHOWN",
     "XLSX_TYPE",
     "Actor",
     "AmountField",
@@ -187,6 +189,7 @@ __all__ = [
     "parse_tin",
     "plain_money",
     "quantity",
+    "read_spans",
     "reason_first",
     "receive_file",
     "record",
@@ -207,6 +210,7 @@ __all__ = [
     "show_date",
     "show_datetime",
     "show_money",
+    "spans",
     "stored_bytes",
     "take_lease",
     "the_actor",
@@ -214,6 +218,7 @@ __all__ = [
     "today",
     "too_many",
     "wants_fragment",
+    "what_was_shown",
     "whole",
     "xlsx_file",
 ]

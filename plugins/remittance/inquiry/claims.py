@@ -13,6 +13,7 @@ from hp_portal.api import Column, Listing, Order, PortalSession, Sorting, page_o
 
 from ..keys import name_key, number_key
 from ..models import Adjustment, Claim, Line
+from .history import History, history, other_claims
 from .selections import AnyRow, AnySelect
 
 PAGE = 50
@@ -142,17 +143,20 @@ def open_claim(session: PortalSession, payment_id: int, number: int) -> OpenClai
     return OpenClaim(claim, [OpenLine(line, below[line.line]) for line in lines], below[None])
 
 
-def view_claim(session: PortalSession, payment_id: int, number: int) -> OpenClaim | None:
-    """A claim with everything below it, recorded as viewed; None when there is none that one may see."""
+def view_claim(session: PortalSession, payment_id: int, number: int) -> tuple[OpenClaim, History | None] | None:
+    """A claim with everything below it and its history, recorded as viewed; None when there is none that one may see."""
     opened = open_claim(session, payment_id, number)
-    if opened is not None:
-        record(session, "remittance.claim.viewed", payment=payment_id, claim=number)
-    return opened
+    if opened is None:
+        return None
+    past = history(session, opened.claim)
+    also = other_claims((one.payment_id, one.claim) for one in past.appearances if not one.here) if past else {}
+    record(session, "remittance.claim.viewed", payment=payment_id, claim=number, also=also)
+    return opened, past
 
 
 def view_row(session: PortalSession, payment_id: int, number: int) -> AnyRow | None:
     """A claim as the list shows it, recorded as viewed; None when there is none that one may see."""
     row = session.execute(_rows.where(Claim.payment_id == payment_id, Claim.claim == number)).one_or_none()
     if row is not None:
-        record(session, "remittance.claim.viewed", payment=payment_id, claim=number)
+        record(session, "remittance.claim.viewed", payment=payment_id, claim=number, also={})
     return row

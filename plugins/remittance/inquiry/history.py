@@ -7,11 +7,13 @@ payer's own, else the provider's with the same member): ASC X12's interpretation
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from hp_portal.api import PortalSession
+from hp_portal.api import PortalSession, spans
 
 from ..models import Claim, Payment, ProviderAdjustment
 from .selections import AnyRow, AnySelect
@@ -95,6 +97,14 @@ def history(session: PortalSession, claim: Claim) -> History | None:
     ]
     paid = [row.paid for row in rows]
     return History(appearances, None if None in paid else sum(paid))
+
+
+def other_claims(found: Iterable[tuple[int, int]]) -> dict[int, str]:
+    """Claims that a page shows beside its own, given by payment and claim, as events keep them: `{17: "3-5"}`."""
+    by_payment: dict[int, list[int]] = defaultdict(list)
+    for payment_id, claim in found:
+        by_payment[payment_id].append(claim)
+    return {payment_id: spans(numbers) for payment_id, numbers in sorted(by_payment.items())}
 
 
 def _role(statuses: list[str | None], position: int) -> str:

@@ -1,7 +1,7 @@
 """What somebody asks and gets, recorded: the newest payments, payments by what they are like, payments by their claims.
 
 No verb here commits. What tells of a patient is recorded as keyed hashes: whoever knows a number can find who asked for it,
-and nobody can read it in the record.
+and nobody can read it in the record. What was shown is recorded by the numbers of rows, so that the patients seen can be told.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from hp_portal.api import Listing, Order, PortalSession, record
+from hp_portal.api import Listing, Order, PortalSession, record, spans, what_was_shown
 
 from ..keys import name_key, number_key
 from . import chart, search
@@ -39,7 +39,18 @@ class PaymentsFound:
 def see_newest(session: PortalSession, today: dt.date) -> Newest:
     """What shows before any search."""
     payments = search.newest_payments(session, today)
-    _record(session, "newest", {}, len(payments))
+    rows = spans(row.id for row in payments)
+    record(
+        session,
+        "remittance.payment.searched",
+        kind="newest",
+        keys={},
+        page=1,
+        sort="-date",
+        shown=len(payments),
+        rows=rows,
+        claims={},
+    )
     return Newest(payments, chart.paid_by_month(session, today))
 
 
@@ -52,7 +63,14 @@ def search_payments(session: PortalSession, criteria: PaymentCriteria, order: Or
     if problem is not None:
         # It may be a member's number or a name that was typed in the wrong place.
         keys["number"] = session.vault.digest(number.key, _DIGEST).hex()
-    _record(session, "number" if criteria.only_number else "payments", keys, len(listing.rows), listing.number)
+    record(
+        session,
+        "remittance.payment.searched",
+        kind="number" if criteria.only_number else "payments",
+        keys=keys,
+        claims={},
+        **what_was_shown(listing, lambda row: row.id),
+    )
     return PaymentsFound(listing, problem)
 
 
@@ -61,7 +79,14 @@ def search_by_claims(
 ) -> Listing[search.PaymentWithClaims]:
     """Payments by the claims in them. Raises PastTheEnd."""
     listing = search.find_claims(session, criteria, order)
-    _record(session, "claims", _digests(session, criteria), len(listing.rows), listing.number)
+    record(
+        session,
+        "remittance.payment.searched",
+        kind="claims",
+        keys=_digests(session, criteria),
+        claims={found.payment.id: spans(claim.claim for claim in found.claims) for found in listing.rows},
+        **what_was_shown(listing, lambda found: found.payment.id),
+    )
     return listing
 
 
@@ -75,7 +100,3 @@ def _digests(session: PortalSession, criteria: ClaimCriteria) -> dict[str, str]:
         "service_to": criteria.service_to.isoformat() if criteria.service_to else "",
     }
     return {name: session.vault.digest(value, _DIGEST).hex() for name, value in asked.items() if value}
-
-
-def _record(session: PortalSession, kind: str, keys: dict[str, str], shown: int, page: int = 1) -> None:
-    record(session, "remittance.payment.searched", kind=kind, keys=keys, shown=shown, page=page)

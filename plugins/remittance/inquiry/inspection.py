@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from hp_portal.api import Actor, KeptGone, Listing, Order, PortalSession, find_kept, keep_values, record
+from hp_portal.api import Actor, KeptGone, Listing, Order, PortalSession, find_kept, keep_values, record, what_was_shown
 
 from ..keys import number_key
 from ..models import Payment
@@ -75,7 +75,7 @@ def inspect_claims(session: PortalSession, payment: Payment, order: Order, reaso
         reason=reason,
         payment=payment.id,
         number=payment.trace_number,
-        page=listing.number,
+        **what_was_shown(listing, lambda row: row.claim),
     )
     return listing
 

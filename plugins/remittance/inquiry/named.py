@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask import url_for
 
-from hp_portal.api import EventSpec, PortalSession, Reference, can
+from hp_portal.api import SHOWN, EventSpec, PortalSession, Reference, can
 
 from ..blueprint import INSPECT, READ, READ_IMPORTS
 from ..codes.plain_words import payment_word
@@ -73,6 +73,17 @@ def _search(kind: str, keys: Mapping[str, str]) -> str:
     return "Searched for payments by date, amount or payee"
 
 
+def _part(_session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
+    """Which part of a payment's claims was shown, where it was not the first page of all. Older events do not say."""
+    said: list[Reference | None] = []
+    for event in events:
+        words = ["filtered by name or number"] if event.get("filter") else []
+        words += ["filtered by status"] if event.get("status") else []
+        words += [f"page {event['page']:,} of its claims"] if event["page"] > 1 else []
+        said.append(Reference(f", {', '.join(words)}" if words else ""))
+    return said
+
+
 def _file(session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
     rows = session.execute(
         sa.select(RemittanceFile.id, RemittanceFile.name).where(
@@ -105,7 +116,7 @@ EVENTS = (
     EventSpec(
         "remittance.payment.searched",
         "Searched payments",
-        ("kind", "keys", "shown", "page"),
+        ("kind", "keys", *SHOWN, "claims"),
         "{search}",
         {"search": searches},
         member_data=True,
@@ -113,15 +124,15 @@ EVENTS = (
     EventSpec(
         "remittance.payment.viewed",
         "Viewed a payment",
-        ("payment", "number", "shown", "page"),
-        "Viewed {payment}",
-        _PAYMENT,
+        ("payment", "number", "status", "filter", *SHOWN, "also"),
+        "Viewed {payment}{part}",
+        {**_PAYMENT, "part": _part},
         member_data=True,
     ),
     EventSpec(
         "remittance.claim.viewed",
         "Viewed a claim",
-        ("payment", "claim"),
+        ("payment", "claim", "also"),
         "Viewed {claim} in {payment}",
         _CLAIM,
         member_data=True,
@@ -136,7 +147,7 @@ EVENTS = (
     EventSpec(
         "remittance.payment.inspected",
         "Opened a reported payment",
-        ("payment", "number", "page"),
+        ("payment", "number", *SHOWN),
         "Opened {payment}",
         _PAYMENT,
         member_data=True,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from hp_portal.api import Listing, Payer, PortalSession, record
+from hp_portal.api import Listing, Payer, PortalSession, record, what_was_shown
 
 from ..codes.plain_words import show_phone
+from ..keys import number_key
 from ..models import Claim, Payment
 from .claims import Wanted, list_claims
+from .history import AdjustmentRow, other_claims
 from .selections import AnyRow
 
 
@@ -101,15 +104,23 @@ def contacts(payment: Payment, payer: Payer) -> list[Contact]:
     return found
 
 
-def view_claims(session: PortalSession, payment: Payment, wanted: Wanted) -> Listing[AnyRow]:
-    """One page of the payment's claims, recorded as a look at the payment."""
+def view_claims(
+    session: PortalSession, payment: Payment, wanted: Wanted, adjustments: Iterable[AdjustmentRow] = ()
+) -> Listing[AnyRow]:
+    """One page of the payment's claims, recorded as a look at the payment.
+
+    `adjustments` are those shown beside the claims: some name a patient. Words to filter by are kept as a keyed hash.
+    """
     listing = list_claims(session, payment.id, wanted)
+    filtered = number_key(wanted.text)
     record(
         session,
         "remittance.payment.viewed",
         payment=payment.id,
         number=payment.trace_number,
-        shown=len(listing.rows),
-        page=listing.number,
+        status=wanted.status,
+        filter=session.vault.digest(filtered, "remittance inquiry").hex() if filtered else "",
+        also=other_claims((one.payment_id, one.claim) for one in adjustments if one.payment_id and one.claim),
+        **what_was_shown(listing, lambda row: row.claim),
     )
     return listing

@@ -78,21 +78,23 @@ def claim(payment_id: int, number: int) -> ResponseReturnValue:
         db.commit()
         return page("remittance/claim_row.html", "closed", row=row, **WORDS)
     found = _payment_or_404(db, payment_id)
-    opened = claims.view_claim(db, payment_id, number) or abort(404)
-    context = _claim_context(db, found, opened)
+    opened, past = claims.view_claim(db, payment_id, number) or abort(404)
+    context = _claim_context(db, found, opened, past)
     db.commit()
     if wants_fragment():
         return page("remittance/claim_row.html", "opened", row=opened.claim, **context)
     return page("remittance/claim.html", **context)
 
 
-def _claim_context(db: PortalSession, found: Payment, opened: claims.OpenClaim) -> dict[str, Any]:
+def _claim_context(
+    db: PortalSession, found: Payment, opened: claims.OpenClaim, past: history.History | None
+) -> dict[str, Any]:
     used = glossary.codes_of(db, found.id, opened.claim.claim)
     return {
         "payment": found,
         "claim": opened.claim,
         "opened": opened,
-        "history": history.history(db, opened.claim),
+        "history": past,
         "meaning": glossary.look_up(db, used, found.effective_on),
         "downloads": _downloads(found.id, opened.claim),
         **WORDS,
@@ -118,7 +120,8 @@ def _payment_page(
 ) -> Response:
     """The payment's page, or for htmx its claims. `text` filters the claims, `token` is the word for it."""
     wanted = claims.Wanted(claims.CLAIMS.read(request.args), text, claims.read_status(request.args))
-    listing = view_claims(db, found, wanted)
+    adjustments = [] if wants_fragment() else history.provider_adjustments(db, found)
+    listing = view_claims(db, found, wanted, adjustments)
     context: dict[str, Any] = {
         "payment": found,
         "rows": listing.at(
@@ -134,7 +137,7 @@ def _payment_page(
         **WORDS,
     }
     if not wants_fragment():
-        context |= _whole_payment(db, found)
+        context |= _whole_payment(db, found) | {"adjustments": adjustments}
         context["form"] = form or ClaimFilterForm(formdata=None, text=text)
     db.commit()
     return page("remittance/payment.html", "claims", status=status, **context)
@@ -146,7 +149,6 @@ def _whole_payment(db: PortalSession, found: Payment) -> dict[str, Any]:
         "tin": masked_tin(db, found.payee_tin_sealed),
         "proof": balance(db, found),
         "contacts": contacts(found, settings().payer),
-        "adjustments": history.provider_adjustments(db, found),
         "statuses": claims.statuses(db, found.id),
         "meaning": glossary.look_up(db, glossary.codes_of(db, found.id), found.effective_on),
         "downloads": _downloads(found.id),

@@ -176,9 +176,9 @@ def test_looking_at_a_claim_is_recorded(office: Office, mixed: int) -> None:
     # A closed row, too, shows the patient, and nobody need have opened it before.
     assert "SAMPLE" in office.client.get(f"{url_of(mixed, 1)}?closed=1", fragment=True).text
     assert events(office.world, "remittance.claim.viewed") == [
-        {"payment": mixed, "claim": 2},
-        {"payment": mixed, "claim": 3},
-        {"payment": mixed, "claim": 1},
+        {"payment": mixed, "claim": 2, "also": {}},
+        {"payment": mixed, "claim": 3, "also": {}},
+        {"payment": mixed, "claim": 1, "also": {}},
     ]
 
 

@@ -67,7 +67,9 @@ def test_a_payment_is_opened_with_a_reason(world: World, staff: PortalClient) ->
         assert "/apps/remittance" not in shown.text, "nothing of the provider's own pages, which staff cannot open"
         assert "<form" not in shown.text.partition("<main")[2].partition("</main")[0]
     assert events(world, "remittance.payment.sought") == [{"number": "94-0000 0001", "found": 1}]
-    assert events(world, "remittance.payment.inspected") == [{"payment": payment, "number": "9400000001", "page": 1}]
+    assert events(world, "remittance.payment.inspected") == [
+        {"payment": payment, "number": "9400000001", "page": 1, "sort": "", "shown": 2, "rows": "1-2"}
+    ]
     assert events(world, "remittance.claim.inspected") == [{"payment": payment, "claim": 1}]
     for event in ("remittance.payment.sought", "remittance.payment.inspected", "remittance.claim.inspected"):
         assert reasons(world, event) == [WHY]

@@ -181,7 +181,17 @@ def test_looking_at_a_payment_is_recorded(office: Office) -> None:
     payment = office.paid("4512")
     office.client.get(url_of(payment))
     assert events(office.world, "remittance.payment.viewed") == [
-        {"payment": payment, "number": "4512", "shown": 1, "page": 1}
+        {
+            "payment": payment,
+            "number": "4512",
+            "status": "",
+            "filter": "",
+            "also": {},
+            "page": 1,
+            "sort": "",
+            "shown": 1,
+            "rows": "1",
+        }
     ]
 
 
