@@ -402,7 +402,7 @@ def audit_verify(as_json: bool, head: str | None) -> None:
 def demo_command(port: int, seed_only: bool, as_json: bool) -> None:
     """Run a demo payer: database, data, web server and worker."""
     # Only this command needs it: a production process never imports the demo.
-    from hp_portal import demo
+    from hp_portal import demo, demo_serving
 
     os.environ.update(demo.environment())
-    demo.run(the_app(), port=port, seed_only=seed_only, as_json=as_json)
+    demo_serving.run(the_app(), port=port, seed_only=seed_only, as_json=as_json)

@@ -9,22 +9,15 @@ import base64
 import json
 import os
 import secrets
-import signal
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import click
 import sqlalchemy as sa
 from flask import Flask
 from stdnum import luhn
 
-from hp_portal import clock, migrations, serving
+from hp_portal import clock, migrations
 from hp_portal.core.applications.giving import give_application
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.identifiers.sealed import tin_values
@@ -40,7 +33,7 @@ from hp_portal.hookspecs import DemoCheck
 from hp_portal.plugins import Plugins
 from hp_portal.private_files import make_private_folder
 from hp_portal.scopes import WholeScope
-from hp_portal.settings import Settings
+from hp_portal.settings import ConfigurationError, Settings
 
 HOST = "127.0.0.1"
 PASSWORD = "demo-harbor-lantern-47"
@@ -181,9 +174,10 @@ def environment() -> dict[str, str]:
 
 def seed(app: Flask) -> list[DemoCheck]:
     """Fill an empty database; to a filled one, add what plugins bring that were installed since. Returns the payments
-    worth trying."""
-    migrations.upgrade(app)
+    worth trying. Raises ConfigurationError for a database that holds something else, and leaves it as it is."""
     database: Database = app.extensions["hp_portal.database"]
+    _refuse_others(database)
+    migrations.upgrade(app)
     plugins: Plugins = app.extensions["hp_portal.plugins"]
     note = Path(app.instance_path) / "checks.json"
     seeded = Seeded.read(note, {state.name for state in plugins.states.values() if state.loaded})
@@ -200,6 +194,27 @@ def seed(app: Flask) -> list[DemoCheck]:
     seeded.plugins |= new
     seeded.write(note)
     return [check for checks in seeded.checks.values() for check in checks]
+
+
+def _refuse_others(database: Database) -> None:
+    """Raise ConfigurationError unless the database is empty or was filled by the demo: its accounts have a known password."""
+    tables = set(sa.inspect(database.engine).get_table_names())
+    with database.new_session(WholeScope("whether this is the demo's database")) as session:
+        if Person.__tablename__ in tables:
+            people = sa.select(Person.id).where(Person.username.in_([person.username for person in PEOPLE]))
+            if session.scalar(people.limit(1)) is not None:
+                return
+        used = [
+            model.__tablename__
+            for model in (Person, Organization, Payee)
+            if model.__tablename__ in tables and session.scalar(sa.select(model.id).limit(1)) is not None
+        ]
+    if used or (tables and Person.__tablename__ not in tables):
+        raise ConfigurationError(
+            f"{database.engine.url.render_as_string()} is not the demo's: it holds data of its own "
+            f"({', '.join(used or sorted(tables)[:3])}), and the demo would add accounts with a known password. "
+            "Unset HP_PORTAL_DATABASE_URL, or name an empty database."
+        )
 
 
 @dataclass
@@ -324,96 +339,3 @@ def _add_staff(app: Flask, session: PortalSession, terms_version: str) -> None:
             role=role,
         )
         _accept(session, person.id, terms_version)
-
-
-def describe(url: str, checks: list[DemoCheck]) -> dict[str, Any]:
-    """Address, who can sign in, payments worth trying and what else to try, for scripts."""
-    people = [
-        {"role": person.role, "username": person.username, "password": PASSWORD, "organization": person.organization}
-        for person in PEOPLE
-    ]
-    people += [
-        {"role": role, "username": username, "password": PASSWORD, "organization": PAYER["name"]}
-        for role, username, _ in STAFF
-    ]
-    to_try = [{"username": username, "url": url + path, "what": what} for username, path, what in TO_TRY]
-    return {"url": url, "people": people, "checks": [asdict(check) for check in checks], "to_try": to_try}
-
-
-def run(app: Flask, *, port: int, seed_only: bool, as_json: bool) -> None:
-    """Seed, then serve with a worker beside until Ctrl-C."""
-    checks = seed(app)
-    if port == 0 or not (seed_only or serving.is_free(HOST, port)):
-        port = serving.free_port(HOST)
-    description = describe(f"http://{HOST}:{port}", checks)
-    if seed_only:
-        click.echo(json.dumps(description) if as_json else _as_text(description))
-        return
-    command = [sys.executable, "-m", "hp_portal"]
-    processes = [
-        subprocess.Popen([*command, "serve", "--port", str(port), "--workers", "1"]),
-        subprocess.Popen([*command, "worker"]),
-    ]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    # A shell that starts it in the background has it ignore Ctrl-C; whoever sends the signal means it.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        if _is_up(description["url"], processes):
-            click.echo(json.dumps(description) if as_json else _as_text(description))
-        while all(process.poll() is None for process in processes):
-            time.sleep(0.5)
-        raise click.ClickException("the web server or the worker has stopped; see the messages above")
-    except KeyboardInterrupt:
-        click.echo("Stopping.")
-    finally:
-        _stop(processes)
-
-
-def _is_up(url: str, processes: list[subprocess.Popen[bytes]]) -> bool:
-    """Wait for the web server to answer, however long it takes. False when a process has ended instead."""
-    while all(process.poll() is None for process in processes):
-        try:
-            with urllib.request.urlopen(f"{url}/healthz", timeout=10):  # noqa: S310 - our own address
-                return True
-        except OSError:
-            time.sleep(0.1)
-    return False
-
-
-def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Rows as indented lines, every column as wide as its longest text and two blanks."""
-    widths = [max(map(len, column)) + 2 for column in zip(*rows, strict=True)]
-    return [
-        "    " + "".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
-
-
-def _as_text(description: dict[str, Any]) -> str:
-    lines = [
-        "",
-        f"  {PAYER['name']}: {description['url']}",
-        "",
-        f"  Who can sign in, all with the password {PASSWORD}",
-        "",
-    ]
-    people, checks = description["people"], description["checks"]
-    lines += _columns([(person["username"], f"{person['role']}, {person['organization']}") for person in people])
-    if checks:
-        lines += ["", "  Numbers to try in Remittance Inquiry", ""]
-        lines += _columns(
-            [(check["number"], check["method"], f"{check['what']} ({check['organization']})") for check in checks]
-        )
-    lines += ["", "  More to try", ""]
-    lines += _columns([(one["username"], one["url"], one["what"]) for one in description["to_try"]])
-    return "\n".join([*lines, "", "  Ctrl-C stops it.", ""])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from hp_portal import demo
 from hp_portal.app import create_app
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Person
+from hp_portal.settings import ConfigurationError
+from tests.conftest import MakeApp
 from tests.sample_plugin.notes import Note
 from tests.support.databases import database_of, settings_for
 from tests.support.world import World
@@ -45,3 +49,23 @@ def test_a_plugin_installed_later_is_started_given_and_loaded_once(instance: Pat
     assert world.sign_in("demo.staff").get("/staff/sample/count").status_code == 200
     for app in (first, later):
         database_of(app).engine.dispose()
+
+
+def test_a_portals_database_gets_no_accounts_of_the_demo(make_app: MakeApp, database_url: str) -> None:
+    app = make_app(database_url)
+    world = World(app)
+    world.organization("Sample Clinic")
+    with pytest.raises(ConfigurationError, match=r"organization.*Unset HP_PORTAL_DATABASE_URL"):
+        demo.seed(app)
+    with world.session() as session:
+        assert session.scalars(sa.select(Person)).all() == []
+
+
+def test_a_database_of_something_else_is_left_as_it_is(make_app: MakeApp, tmp_path: Path) -> None:
+    file = tmp_path / "customers.sqlite"
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("create table customer (name text)")
+    with pytest.raises(ConfigurationError, match=r"customers\.sqlite is not the demo's.*customer"):
+        demo.seed(make_app(f"sqlite:///{file}"))
+    with closing(sqlite3.connect(file)) as other:
+        assert other.execute("select name from sqlite_schema").fetchall() == [("customer",)]
