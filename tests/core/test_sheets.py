@@ -32,6 +32,9 @@ HOSTILE = (
     "＋1",
     "－1",
     "＠1",
+    "\u200b=1",
+    "\ufeff@SUM(1)",
+    " \u2060\u00ad+1",
     "=",
 )
 MOMENT = dt.datetime(2026, 7, 4, 3, 0, 0, 999, tzinfo=dt.UTC)

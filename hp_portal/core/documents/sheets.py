@@ -11,6 +11,7 @@ import csv
 import datetime as dt
 import io
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -35,7 +36,7 @@ UTC = ZoneInfo("UTC")
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 # Spreadsheets take a cell that starts with one of these for a formula; some also the full-width forms, and some drop
-# blanks before them.
+# blanks, and what is not seen at all, before them.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 # In a workbook cells are typed; these are marked as text all the same, so that they stay it when somebody edits the cell:
 # formulas, and what Excel has for errors, such as #N/A.
@@ -65,9 +66,15 @@ def safe_text(text: str) -> str:
     """Text that no spreadsheet takes for a formula: an apostrophe goes before it. A negative number stays a number."""
     if _NUMBER.fullmatch(text):
         return text
-    if text.startswith(_FORMULA_STARTS) or text.lstrip().startswith(_FORMULA_STARTS):
+    seen = next((place for place, letter in enumerate(text) if not _unseen(letter)), len(text))
+    if text.startswith(_FORMULA_STARTS) or text.startswith(_FORMULA_STARTS, seen):
         return "'" + text
     return text
+
+
+def _unseen(letter: str) -> bool:
+    """Blanks, and what has no width, such as U+200B and the byte order mark."""
+    return letter.isspace() or unicodedata.category(letter) in ("Cc", "Cf")
 
 
 def csv_file(columns: Sequence[str], rows: Iterable[Sequence[Value]], *, zone: ZoneInfo = UTC) -> bytes:
