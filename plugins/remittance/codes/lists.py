@@ -198,6 +198,10 @@ def _csv_rows(data: bytes, name: str) -> Iterator[tuple[int, Cells]]:
 
 
 def _xlsx_rows(data: bytes) -> Iterator[tuple[int, Cells]]:
+    if not openpyxl.DEFUSEDXML:
+        raise UnusableList(
+            "Excel files cannot be read here: the server lacks defusedxml. Save it as CSV and try again."
+        )
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())

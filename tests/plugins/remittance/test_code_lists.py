@@ -131,6 +131,25 @@ def test_a_damaged_workbook_is_explained(parts: dict[str, bytes | None]) -> None
         parse(repacked(**parts))
 
 
+def test_a_workbook_that_declares_entities_is_refused() -> None:
+    """They can be made to grow without end, or to name files of the server."""
+    sheet = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{}</sheetData></worksheet>'
+    rows = [("Code", "Description"), ("{code}", "Text")]
+    cell = '<c t="inlineStr"><is><t>{}</t></is></c>'
+    cells = "".join(f"<row>{cell.format(code)}{cell.format(text)}</row>" for code, text in rows)
+    plain = sheet.format(cells.replace("{code}", "Z01")).encode()
+    assert parse(repacked(sheet1=plain)) == [CodeRow("Z01", "Text", None, None)]
+    entity = '<!DOCTYPE worksheet [<!ENTITY code "Z01">]>' + sheet.format(cells.replace("{code}", "&code;"))
+    with pytest.raises(UnusableList, match="cannot be opened"):
+        parse(repacked(sheet1=entity.encode()))
+
+
+def test_without_defusedxml_excel_files_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openpyxl, "DEFUSEDXML", False)
+    with pytest.raises(UnusableList, match="Save it as CSV"):
+        parse(repacked())
+
+
 def test_a_workbook_that_unpacks_to_very_much_is_not_unpacked() -> None:
     bomb = repacked(styles=b"<a>" + b" " * (40 << 20) + b"</a>")
     assert len(bomb) < 1 << 20
