@@ -6,7 +6,7 @@ follows from the route's rule.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -137,10 +137,15 @@ def routes(app: Flask) -> Iterator[tuple[Route, str, Rule]]:
 
 def url_of(scene: Scene, route: Route, person: Person | None, **given: Any) -> str:
     """The route's address with values filled in; `given` ones win."""
-    values = {name: _value(scene, route, name, person) for name in route.arguments - given.keys()}
+    values = values_of(scene, route, person, given)
     with scene.world.app.test_request_context():
         adapter = scene.world.app.url_map.bind("localhost")
         return adapter.build(route.endpoint, values | given)
+
+
+def values_of(scene: Scene, route: Route, person: Person | None, given: Iterable[str] = ()) -> dict[str, Any]:
+    """The values of the route's address, without those that are `given`."""
+    return {name: _value(scene, route, name, person) for name in sorted(route.arguments.difference(given))}
 
 
 def _value(scene: Scene, route: Route, name: str, person: Person | None) -> Any:

@@ -27,6 +27,7 @@ from hp_portal.core.staff.blueprint import blueprint as blueprint
 from hp_portal.core.staff.forms import ActivityForm, LookupForm
 from hp_portal.core.staff.giving_views import application_or_404, wanted_or_400
 from hp_portal.core.staff.queues import waiting
+from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.listing import page_number
 from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings
 
@@ -83,7 +84,7 @@ def installed_plugins() -> ResponseReturnValue:
 @access.staff("staff:people:search")
 def organizations() -> ResponseReturnValue:
     """A search that may stand in an address, as `q`; Tax IDs are posted."""
-    query = request.args.get("q", "").strip()
+    query = one_line(request.args.get("q", "")) or ""
     if not query or lookup.may_be_tin(query):
         return _organizations_page(LookupForm(formdata=None), 200)
     form = LookupForm(formdata=None, query=query)

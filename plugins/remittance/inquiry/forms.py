@@ -42,7 +42,7 @@ class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
             self.issued_to.data,
             self.amount_min.data,
             self.amount_max.data,
-            int(self.payee.data) if self.payee.data else None,
+            int(self.payee.data) if (self.payee.data or "").strip() else None,
             self.zero.data,
         )
 

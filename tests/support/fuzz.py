@@ -1,0 +1,192 @@
+"""Hostile requests for every route. Nobody types the names of parameters: the app tells which ones it asks for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Flask, Request, got_request_exception, request
+from werkzeug.datastructures import ImmutableMultiDict
+from werkzeug.routing import Rule as Route
+
+from hp_portal.core.identity.models import Person
+
+from . import matrix
+from .client import PortalClient
+from .matrix import Scene
+
+# NUL, control characters, what looks like a number and is none, what is too long, what only looks like nothing.
+VALUES = (
+    "\x00",
+    "a\x00b",
+    " ",
+    "\u202e\u200b\ufeff\u0085\u2028",
+    "x" * 10_000,
+    "é" * 10_000,
+    "9" * 25,
+    "-1",
+    "0",
+    "1e999",
+    "NaN",
+    "\u0661\u0662\u0663",
+    "²",
+    "%00%ff",
+    "'\")};--",
+    "9999-99-99",
+    "0000-00-00",
+    "10000-01-01",
+    "\U0010ffff",
+    "[::1",
+)
+# The names that stand in addresses are tried with these as well.
+IN_ADDRESSES = ("\x00", "%00", "9" * 25, "-1", "0", "\u0661", "x" * 3000, "..", "\u202e", "%ff", " ")
+# Routes that stand for all where a header is tried.
+WITH_HEADERS = (
+    "/",
+    "/sign-in",
+    "/change-password",
+    "/apps/remittance/search",
+    "/apps/remittance/",
+    "/staff/organizations",
+    "/healthz",
+)
+HEADERS = {
+    "X-Forwarded-For": ("999.999.999.999", "[::1", "::ffff:1.2.3.4%eth0", ",,,", "é"),
+    "X-Forwarded-Proto": ("javascript", "x" * 3000),
+    "HX-Current-URL": ("http://[", "//x", "x" * 3000, "http://localhost:99999/x", "é"),
+    "HX-Target": ("x" * 3000, "é"),
+    "User-Agent": ("", "x" * 3000, "é\u0085"),
+    "Referer": ("http://[", "x" * 3000),
+    "If-None-Match": ('W/"', "x" * 3000),
+    "If-Modified-Since": ("yesterday", "x" * 3000),
+    "Range": ("bytes=5-1", "bytes=-", "x" * 300),
+    "Accept": ("x" * 3000, "*/*;q=é"),
+    "Cookie": ("session=x", "session=" + "." * 3000, "remember_token=\u00e9", "=;=;;"),
+    "Content-Type": (
+        "multipart/form-data",
+        "multipart/form-data; boundary=é",
+        "application/json",
+        "text/plain; charset=x",
+    ),
+}
+
+
+class _Asked:
+    """The names of parameters that each endpoint has asked for."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, set[str]] = defaultdict(set)
+
+    def storage(self) -> type[ImmutableMultiDict[str, Any]]:
+        asked = self
+
+        class Noting(ImmutableMultiDict[str, Any]):
+            def _note(self, key: object) -> None:
+                if isinstance(key, str):
+                    asked.names[request.endpoint or ""].add(key)
+
+            def __getitem__(self, key: str) -> Any:
+                self._note(key)
+                return super().__getitem__(key)
+
+            def __contains__(self, key: object) -> bool:
+                self._note(key)
+                return super().__contains__(key)
+
+            def get(self, key: str, *arguments: Any, **options: Any) -> Any:
+                self._note(key)
+                return super().get(key, *arguments, **options)
+
+            def getlist(self, key: str, *arguments: Any, **options: Any) -> Any:
+                self._note(key)
+                return super().getlist(key, *arguments, **options)
+
+        return Noting
+
+
+class Fuzz:
+    """Sends hostile requests to every route of the scene's app and collects what ended in an error of the portal."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene, self.app = scene, scene.world.app
+        self.asked = _Asked()
+        self.app.request_class = type("NotingRequest", (Request,), {"parameter_storage_class": self.asked.storage()})
+        self.sent = 0
+        self.problems: list[str] = []
+        self._clients: dict[int | None, PortalClient] = {}
+        self._error: Exception | None = None
+        every = sorted(self.app.extensions["hp_portal.directory"].staff_permissions)
+        self._staff = scene.world.staff("fuzz.staff", permissions=every)
+        self._delegate = matrix.cast_person(scene, "delegate")
+        # Before the first request: some end what an address names.
+        self._values = {route.endpoint: matrix.values_of(scene, route, person) for route, _, person in self.routes()}
+        adapter = self.app.url_map.bind("localhost")
+        self._urls = {endpoint: adapter.build(endpoint, values) for endpoint, values in self._values.items()}
+        got_request_exception.connect(self._note_error, self.app)
+
+    def _note_error(self, sender: Flask, exception: Exception, **extra: Any) -> None:
+        del sender, extra
+        self._error = exception
+
+    def routes(self) -> Iterator[tuple[Route, str, Person | None]]:
+        for route, method, rule in matrix.routes(self.app):
+            yield route, method, self._staff if rule.kind == "staff" else self._delegate
+
+    def send(
+        self, route: Route, method: str, person: Person | None, what: str, options: dict[str, Any], url: str = ""
+    ) -> None:
+        """One request; `options` are those of werkzeug's test client."""
+        self.sent += 1
+        self._error = None
+        client = self._client(person)
+        if method == "POST" and "data" in options:
+            options["data"] = {"csrf_token": client.csrf_token(), **options["data"]}
+        # Everybody from an address of their own: no limit stands before what is looked for.
+        everywhere = {"REMOTE_ADDR": f"10.{self.sent >> 16 & 255}.{self.sent >> 8 & 255}.{self.sent & 255}"}
+        address = url or self._urls[route.endpoint]
+        response = client.flask.open(address, method=method, environ_overrides=everywhere, **options)
+        if response.status_code >= 500 or self._error is not None:
+            self.problems.append(f"{method} {route.rule} with {what}: {response.status_code} {self._error!r:.200}")
+        if response.status_code == 401 or response.headers.get("Location", "").startswith("/sign-in"):
+            self._clients.pop(person.id if person else None, None)
+        response.close()
+
+    def _client(self, person: Person | None) -> PortalClient:
+        key = person.id if person else None
+        if key not in self._clients:
+            self._clients[key] = self.scene.world.sign_in(person.username) if person else PortalClient(self.app)
+        return self._clients[key]
+
+    def parameters(self, route: Route, method: str, person: Person | None) -> None:
+        """Every value in every parameter that the view asks for: in all at once, in each alone, and twice."""
+        where = "data" if method == "POST" else "query_string"
+        self.send(route, method, person, "nothing", {where: {}})
+        for value in VALUES:
+            names = sorted(self.asked.names[route.endpoint] - {"csrf_token"})
+            self.send(route, method, person, f"{value[:20]!r} in {names}", {where: dict.fromkeys(names, value)})
+            for name in names:
+                self.send(route, method, person, f"{value[:20]!r} in {name}", {where: {name: value}})
+        names = sorted(self.asked.names[route.endpoint] - {"csrf_token"})
+        self.send(route, method, person, f"{names} repeated", {where: {name: ["1", "\x00"] for name in names}})
+
+    def addresses(self, route: Route, method: str, person: Person | None) -> None:
+        """Odd values in place of what the route's address names."""
+        for name in sorted(route.arguments):
+            for value in IN_ADDRESSES:
+                values = self._values[route.endpoint] | {name: value}
+                try:
+                    url = self.app.url_map.bind("localhost").build(route.endpoint, values)
+                except ValueError:
+                    continue  # no address can hold it
+                options: dict[str, Any] = {"data": {}} if method == "POST" else {}
+                self.send(route, method, person, f"{value[:20]!r} as {name}", options, url)
+
+    def headers(self, route: Route, method: str, person: Person | None) -> None:
+        """Odd headers, at the routes that stand for all."""
+        if route.rule not in WITH_HEADERS:
+            return
+        for name, values in HEADERS.items():
+            for value in values:
+                headers = {name: value.encode().decode("latin-1")}
+                self.send(route, method, person, f"{name}: {value[:20]!r}", {"headers": headers})
