@@ -76,9 +76,7 @@ def _people(session: PortalSession, settings: Settings) -> None:
         session.add(
             Payee(
                 id=index,
-                tin_sealed=session.vault.seal_text(tin, "tin"),
-                tin_hash=session.vault.digest(tin, "tin"),
-                npi=f"19{index:08d}",
+                **Payee.tin_values(session, tin, npi=f"19{index:08d}"),
                 vendor_number=f"V{index}",
                 name=f"Sample Payee {index}",
                 provider_type="physician",

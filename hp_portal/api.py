@@ -24,7 +24,7 @@ from hp_portal.core.files.storing import (
     stored_bytes,
 )
 from hp_portal.core.identifiers.numbers import BadIdentifier, mask_tin, parse_npi, parse_tin
-from hp_portal.core.identifiers.sealed import OptionalTin, SealedTin, masked_tin, tin_values
+from hp_portal.core.identifiers.sealed import OptionalTin, SealedTin, masked_tin
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.kept.keeping import KeptGone, find_kept, keep_values
@@ -81,9 +81,9 @@ from hp_portal.scopes import (
     select_rows,
 )
 from hp_portal.scopes import whole_for_plugins as whole
-from hp_portal.seals import sealed_column
+from hp_portal.seals import Seat, sealed_column, seat
 from hp_portal.settings import Payer, Settings
-from hp_portal.vault import SealBroken
+from hp_portal.vault import Place, SealBroken
 
 __all__ = [
     "CSV_TYPE",
@@ -130,6 +130,7 @@ __all__ = [
     "PaymentProof",
     "Permission",
     "Person",
+    "Place",
     "Point",
     "PortalEvent",
     "PortalSession",
@@ -137,6 +138,7 @@ __all__ = [
     "Scoped",
     "SealBroken",
     "SealedTin",
+    "Seat",
     "Settings",
     "Shared",
     "Sheet",
@@ -202,6 +204,7 @@ __all__ = [
     "safe_text",
     "scope_organization",
     "sealed_column",
+    "seat",
     "select_rows",
     "settings",
     "settings_of",
@@ -214,7 +217,6 @@ __all__ = [
     "stored_bytes",
     "take_lease",
     "the_actor",
-    "tin_values",
     "today",
     "too_many",
     "wants_fragment",

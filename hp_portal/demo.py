@@ -20,7 +20,6 @@ from stdnum import luhn
 from hp_portal import clock, migrations
 from hp_portal.core.applications.giving import give_application
 from hp_portal.core.applications.menu import start_settings
-from hp_portal.core.identifiers.sealed import tin_values
 from hp_portal.core.identity.actor import TERMS_OF_USE
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Acceptance, Person
@@ -276,8 +275,7 @@ def _load_core(app: Flask, session: PortalSession) -> None:
 def _add_payee(session: PortalSession, entry: DemoPayee, organizations: dict[str, Organization]) -> None:
     now = clock.now()
     payee = Payee(
-        **tin_values(session, entry.tin),
-        npi=entry.npi,
+        **Payee.tin_values(session, entry.tin, npi=entry.npi),
         vendor_number=entry.vendor_number,
         name=entry.name,
         provider_type=entry.provider_type,

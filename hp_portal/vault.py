@@ -1,7 +1,9 @@
 """Encrypted values and keyed hashes: Tax IDs, kept 835 text, tokens.
 
-A sealed value is `key id (4 bytes) | nonce (12) | AES-256-GCM ciphertext`. Each data key yields, by HKDF-SHA256, one key for
-sealing and one for hashing, so neither can be used in the other's place. Hashes for look-up are HMAC-SHA256.
+A sealed value is `2 (a byte, the format) | key id (8 bytes) | nonce (12) | AES-256-GCM ciphertext`, with its place
+authenticated: see seals.py. Those of the first format, `key id (4 bytes) | nonce (12) | ciphertext`, have a purpose instead of a
+place; they open until `hp-portal keys rotate` has sealed them again. Each data key yields, by HKDF-SHA256, one key for sealing
+and one for hashing, so neither can be used in the other's place. Hashes for look-up are HMAC-SHA256.
 """
 
 from __future__ import annotations
@@ -9,17 +11,24 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, NewType
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+_FORMAT = b"\x02"
+_ID, _OLD_ID, _NONCE, _TAG = 8, 4, 12, 16
+_HEAD = len(_FORMAT) + _ID
+
+Place = NewType("Place", bytes)
+"""Where a sealed value stands: its table, its column and its row; made by a `Seat` of seals.py."""
+
 
 class SealBroken(Exception):
-    """A sealed value cannot be opened: altered, for another purpose, or its data key is not configured."""
+    """A sealed value cannot be opened: altered, moved from another place, or its data key is not configured or retired."""
 
 
 def _derive(key: bytes, purpose: bytes) -> bytes:
@@ -40,8 +49,13 @@ def key_mark(key: bytes) -> KeyMark:
 
 
 def short_id(key_id: str) -> bytes:
-    """The id of a key as sealed values begin with it, 4 bytes."""
+    """The id of a key as values of the first format begin with it, 4 bytes."""
     return bytes.fromhex(key_id)[:4]
+
+
+def starts(key_id: str) -> tuple[bytes, bytes]:
+    """The first 4 bytes of values sealed with a key: of this format, and of the first one."""
+    return (_FORMAT + bytes.fromhex(key_id))[:4], short_id(key_id)
 
 
 class Vault:
@@ -51,35 +65,52 @@ class Vault:
         if not keys:
             raise ValueError("a vault needs at least one key")
         self._ciphers: dict[bytes, AESGCM] = {}
+        self._old_ciphers: dict[bytes, AESGCM] = {}
+        self._retired: set[bytes] = set()
+        self._bound_alone = False
         self._hash_keys: list[bytes] = []
         self.marks = tuple(key_mark(key) for key in keys)
-        for key in keys:
-            self._ciphers[hashlib.sha256(key).digest()[:4]] = AESGCM(_derive(key, b"seal"))
+        for key, mark in zip(keys, self.marks, strict=True):
+            cipher = AESGCM(_derive(key, b"seal"))
+            self._ciphers[_FORMAT + bytes.fromhex(mark.id)] = cipher
+            self._old_ciphers[short_id(mark.id)] = cipher
             self._hash_keys.append(_derive(key, b"hash"))
-        self._current = hashlib.sha256(keys[0]).digest()[:4]
+        self.head = _FORMAT + bytes.fromhex(self.marks[0].id)
+        """What every value begins with that is sealed now."""
 
-    def seal(self, value: bytes, purpose: str) -> bytes:
-        """Encrypt; `purpose` (such as "tin") is authenticated, so a value cannot be moved to another column."""
-        nonce = os.urandom(12)
-        return self._current + nonce + self._ciphers[self._current].encrypt(nonce, value, purpose.encode())
+    def follow(self, retired: Collection[str], *, bound: bool) -> None:
+        """Do as the database says: refuse values of retired keys (by their ids) and, when `bound`, those of the first format."""
+        self._retired = {_FORMAT + bytes.fromhex(key_id) for key_id in retired}
+        self._bound_alone = bound
 
-    def open(self, sealed: bytes, purpose: str) -> bytes:
-        """Decrypt; raises SealBroken."""
-        cipher = self._ciphers.get(bytes(sealed[:4]))
+    def seal(self, value: bytes, place: Place) -> bytes:
+        """Encrypt for a place, which is authenticated: the value opens nowhere else."""
+        nonce = os.urandom(_NONCE)
+        return self.head + nonce + self._ciphers[self.head].encrypt(nonce, value, place)
+
+    def open(self, sealed: bytes, place: Place, was: str = "") -> bytes:
+        """Decrypt; raises SealBroken. `was` is what values of the first format in this column were sealed for."""
+        head = bytes(sealed[:_HEAD])
+        cipher = self._ciphers.get(head)
+        if cipher is None:
+            return self._open_old(sealed, was)
+        if head in self._retired:
+            raise SealBroken("sealed with a data key that was retired")
+        return _decrypted(cipher, sealed, _HEAD, place)
+
+    def _open_old(self, sealed: bytes, was: str) -> bytes:
+        cipher = self._old_ciphers.get(bytes(sealed[:_OLD_ID]))
         if cipher is None:
             raise SealBroken("sealed with a data key that HP_PORTAL_DATA_KEY does not list")
-        if len(sealed) < 4 + 12 + 16:
-            raise SealBroken(f"a sealed value for {purpose!r} has been cut off")
-        try:
-            return cipher.decrypt(sealed[4:16], sealed[16:], purpose.encode())
-        except InvalidTag as error:
-            raise SealBroken(f"a sealed value for {purpose!r} has been altered") from error
+        if self._bound_alone or not was:
+            raise SealBroken("sealed without its place, as was done before; all such values have been sealed again")
+        return _decrypted(cipher, sealed, _OLD_ID, was.encode())
 
-    def seal_text(self, value: str, purpose: str) -> bytes:
-        return self.seal(value.encode(), purpose)
+    def seal_text(self, value: str, place: Place) -> bytes:
+        return self.seal(value.encode(), place)
 
-    def open_text(self, sealed: bytes, purpose: str) -> str:
-        return self.open(sealed, purpose).decode()
+    def open_text(self, sealed: bytes, place: Place, was: str = "") -> str:
+        return self.open(sealed, place, was).decode()
 
     def digest(self, value: str, purpose: str) -> bytes:
         """Keyed hash (32 bytes) under the current key, for storing."""
@@ -88,3 +119,12 @@ class Vault:
     def digests(self, value: str, purpose: str) -> list[bytes]:
         """The hashes under every key, for looking up while keys rotate."""
         return [hmac.digest(key, f"{purpose}\0{value}".encode(), "sha256") for key in self._hash_keys]
+
+
+def _decrypted(cipher: AESGCM, sealed: bytes, start: int, context: bytes) -> bytes:
+    if len(sealed) < start + _NONCE + _TAG:
+        raise SealBroken("a sealed value has been cut off")
+    try:
+        return cipher.decrypt(sealed[start : start + _NONCE], sealed[start + _NONCE :], context)
+    except InvalidTag as error:
+        raise SealBroken("a sealed value has been altered, or moved from another place") from error

@@ -16,6 +16,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hp_portal import api
 
 Text = sa.Text()
+TEXT_WAS = "835"
+"""What kept texts were sealed for before they were sealed for their places."""
 
 
 class RemittanceFile(api.Base, api.Shared):
@@ -75,7 +77,9 @@ class Payment(api.Base, api.PaidTo):
     payer_contacts: Mapped[str | None] = mapped_column(Text)
     payee_name: Mapped[str | None] = mapped_column(Text)
     payee_npi: Mapped[str | None] = mapped_column(Text)
-    payee_tin_sealed: Mapped[bytes | None] = mapped_column(info=api.sealed_column())
+    payee_tin_sealed: Mapped[bytes | None] = mapped_column(
+        info=api.sealed_column("id", was="tin", hashed=("payee_tin_hash", "tin"))
+    )
     payee_tin_hash: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
     payee_number: Mapped[str | None] = mapped_column(Text)
     payee_street: Mapped[str | None] = mapped_column(Text)
@@ -233,11 +237,17 @@ class PaymentText(api.Base, api.Scoped):
     payment_id: Mapped[int] = mapped_column(
         sa.ForeignKey("remittance_payment.id"), primary_key=True, autoincrement=False
     )
-    sealed: Mapped[bytes] = mapped_column(info=api.sealed_column())
+    sealed: Mapped[bytes] = mapped_column(info=api.sealed_column("payment_id", was=TEXT_WAS))
 
     @classmethod
     def scope_criterion(cls) -> sa.ColumnElement[bool]:
         return _of_visible_payment(cls.payment_id)
+
+
+PAYEE_TIN = api.seat(Payment.payee_tin_sealed)
+"""The place of a payee's Tax ID: `PAYEE_TIN(payment id)`."""
+KEPT_TEXT = api.seat(PaymentText.sealed)
+"""The place of a payment's text: `KEPT_TEXT(payment id)`."""
 
 
 class Code(api.Base, api.Shared):

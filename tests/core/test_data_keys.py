@@ -195,7 +195,7 @@ def test_a_process_without_the_new_key_is_not_ready(world: World, database_url: 
 def test_every_column_of_sealed_values_is_marked() -> None:
     from hp_portal.database import Base
 
-    marked = {f"{column.table.name}.{column.name}" for column in sealed_columns(Base.metadata)}
+    marked = {f"{column.table.name}.{column.name}" for column, _ in sealed_columns(Base.metadata)}
     named = {
         f"{table.name}.{column.name}"
         for table in Base.metadata.tables.values()

@@ -228,7 +228,7 @@ def test_a_payee_is_added_and_changed(world: World, staff: PortalClient) -> None
     answer = staff.post("/staff/payees/new", {"tin": "00-0004711", "npi": make_npi(4711), **FACTS})
     with world.session() as session:
         payee = session.scalars(sa.select(Payee)).one()
-        assert session.vault.open_text(payee.tin_sealed, "tin") == make_tin(4711)
+        assert payee.whole_tin(session) == make_tin(4711)
     assert answer.location == f"/staff/payees/{payee.id}"
     assert {name: getattr(payee, name) for name in FACTS} == {
         **FACTS,

@@ -18,6 +18,7 @@ from hp_portal.core.tax_ids.grants import AlreadyLinked, NotForBilling, ProofRef
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import PayeeRef, PaymentProof, PortalEvent, hookimpl
 from hp_portal.scopes import OrganizationScope, Scope, WholeScope
+from hp_portal.seals import seat
 from tests.conftest import MakeApp
 from tests.support.clock import Clock
 from tests.support.identifiers import make_npi, make_tin
@@ -215,6 +216,6 @@ def test_a_payee_s_tin_is_needed_whole(portal: Portal) -> None:
     portal.add(organization)
     with portal.world.session() as session:
         payee = session.get_one(Payee, portal.payee.id)
-        payee.tin_sealed = session.vault.seal_text(OTHER_TIN, "tin")
+        payee.tin_sealed = session.vault.seal_text(OTHER_TIN, seat(Payee.tin_sealed)(payee.tin_hash, payee.npi))
     with portal.world.session_of(organization) as session:
         assert [row.tin for row in linked_payees(session)] == ["•••••4712"]

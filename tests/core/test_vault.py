@@ -6,41 +6,49 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hp_portal.vault import SealBroken, Vault
+from hp_portal.seals import Seat
+from hp_portal.vault import Place, SealBroken, Vault, key_mark
 
 OLD, NEW = b"an old data key of 32 bytes.....", b"a newer data key of 32 bytes...."
+TIN = Seat("payee", "tin_sealed")(1)
+# Of the first format: "00-0000001", sealed with OLD for the purpose "tin".
+SECOND_FORMAT = bytes.fromhex(
+    "02276937c9f93f612d000102030405060708090a0becda8047af315dbe8d1e0d6df09bfd1f7f3e9a37e2086c6ee48a"
+)
+FIRST_FORMAT = bytes.fromhex("276937c9000102030405060708090a0becda8047af315dbe8d1e0d5c4782e0afc530a7c7757b4c78f910")
 
 
 @given(st.binary(max_size=300), st.text(max_size=20))
-def test_what_is_sealed_opens(value: bytes, purpose: str) -> None:
+def test_what_is_sealed_opens(value: bytes, row: str) -> None:
     vault = Vault([OLD])
-    sealed = vault.seal(value, purpose)
-    assert vault.open(sealed, purpose) == value
-    assert vault.seal(value, purpose) != sealed
+    place = Seat("sample", "sealed")(row)
+    sealed = vault.seal(value, place)
+    assert vault.open(sealed, place) == value
+    assert vault.seal(value, place) != sealed
 
 
 @given(st.data())
 def test_no_altered_value_opens(data: st.DataObject) -> None:
     vault = Vault([OLD])
-    sealed = bytearray(vault.seal(b"00-0000001", "tin"))
+    sealed = bytearray(vault.seal(b"00-0000001", TIN))
     place = data.draw(st.integers(0, len(sealed) - 1))
     sealed[place] ^= data.draw(st.integers(1, 255))
     with pytest.raises(SealBroken):
-        vault.open(bytes(sealed), "tin")
+        vault.open(bytes(sealed), TIN)
 
 
-@pytest.mark.parametrize("length", range(42))
+@pytest.mark.parametrize("length", range(47))
 def test_no_part_of_a_value_opens(length: int) -> None:
     vault = Vault([OLD])
-    words = "does not list" if length < 4 else "cut off" if length < 32 else "altered"
+    words = "does not list" if length < 9 else "cut off" if length < 37 else "altered"
     with pytest.raises(SealBroken, match=words):
-        vault.open(vault.seal(b"00-0000001", "tin")[:length], "tin")
+        vault.open(vault.seal(b"00-0000001", TIN)[:length], TIN)
 
 
 def test_what_one_release_has_kept_the_next_one_opens_and_finds() -> None:
     """Another way to derive keys, or another text, would lose every value that is in a database already."""
-    sealed = bytes.fromhex("276937c9000102030405060708090a0becda8047af315dbe8d1e0d5c4782e0afc530a7c7757b4c78f910")
-    assert Vault([NEW, OLD]).open_text(sealed, "tin") == "00-0000001"
+    assert Vault([NEW, OLD]).open_text(FIRST_FORMAT, TIN, "tin") == "00-0000001"
+    assert Vault([NEW, OLD]).open_text(SECOND_FORMAT, TIN) == "00-0000001"
     hashed = bytes.fromhex("6ad9933bf72eaa0b77eed282855c2d764a4ace1531d900cb1ff6d58ea4aad8d2")
     assert Vault([OLD]).digest("000000001", "tin") == hashed
     assert Vault([NEW, OLD]).digests("000000001", "tin")[1:] == [hashed]
@@ -48,23 +56,76 @@ def test_what_one_release_has_kept_the_next_one_opens_and_finds() -> None:
 
 def test_an_empty_value_is_a_value() -> None:
     vault = Vault([OLD])
-    assert len(vault.seal(b"", "tin")) == 4 + 12 + 16
-    assert vault.open_text(vault.seal_text("", "tin"), "tin") == ""
+    assert len(vault.seal(b"", TIN)) == 1 + 8 + 12 + 16
+    assert vault.open_text(vault.seal_text("", TIN), TIN) == ""
 
 
-def test_a_value_does_not_open_for_another_purpose() -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        Seat("organization", "tin_sealed")(1),
+        Seat("payee", "other_sealed")(1),
+        Seat("payee", "tin_sealed")(2),
+        Seat("payee", "tin_sealed")("1"),
+        Seat("payee", "tin_sealed")(b"1"),
+        Seat("payee", "tin_sealed")(None),
+        Seat("payee", "tin_sealed")(1, None),
+        Seat("payee", "tin_sealed")(),
+        Place(b"tin"),
+    ],
+)
+def test_a_value_does_not_open_in_another_place(other: Place) -> None:
     vault = Vault([OLD])
-    with pytest.raises(SealBroken):
-        vault.open(vault.seal_text("x", "tin"), "835")
+    with pytest.raises(SealBroken, match="moved from another place"):
+        vault.open(vault.seal_text("x", TIN), other, "tin")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("a", "bc"), ("ab", "c")),
+        (("a;s1:b",), ("a", "b")),
+        ((1, 23), (12, 3)),
+        ((None,), ("",)),
+        (("é",), ("é".encode(),)),
+        ((-1,), (1,)),
+    ],
+)
+def test_no_two_rows_have_one_place(one: tuple[str, ...], other: tuple[str, ...]) -> None:
+    column = Seat("sample", "sealed")
+    assert column(*one) != column(*other)
+    assert Seat("a", "bc")() != Seat("ab", "c")()
+
+
+def test_values_of_the_first_format_open_until_all_are_bound_to_their_places() -> None:
+    vault = Vault([OLD])
+    assert vault.open_text(FIRST_FORMAT, TIN, "tin") == "00-0000001"
+    with pytest.raises(SealBroken, match="altered"):
+        vault.open(FIRST_FORMAT, TIN, "835")
+    with pytest.raises(SealBroken, match="without its place"):
+        vault.open(FIRST_FORMAT, TIN)
+    vault.follow((), bound=True)
+    with pytest.raises(SealBroken, match="without its place"):
+        vault.open(FIRST_FORMAT, TIN, "tin")
+    assert vault.open_text(vault.seal_text("x", TIN), TIN, "tin") == "x"
+
+
+def test_a_value_of_a_retired_key_is_refused_though_the_key_is_listed() -> None:
+    sealed = Vault([OLD]).seal_text("x", TIN)
+    vault = Vault([NEW, OLD])
+    assert vault.open_text(sealed, TIN) == "x"
+    vault.follow([key_mark(OLD).id], bound=True)
+    with pytest.raises(SealBroken, match="was retired"):
+        vault.open(sealed, TIN)
 
 
 def test_rotation_opens_old_values_and_seals_with_the_new_key() -> None:
-    sealed = Vault([OLD]).seal_text("x", "tin")
+    sealed = Vault([OLD]).seal_text("x", TIN)
     rotated = Vault([NEW, OLD])
-    assert rotated.open_text(sealed, "tin") == "x"
-    assert Vault([NEW]).open_text(rotated.seal_text("x", "tin"), "tin") == "x"
+    assert rotated.open_text(sealed, TIN) == "x"
+    assert Vault([NEW]).open_text(rotated.seal_text("x", TIN), TIN) == "x"
     with pytest.raises(SealBroken, match="does not list"):
-        Vault([NEW]).open_text(sealed, "tin")
+        Vault([NEW]).open_text(sealed, TIN)
 
 
 def test_look_ups_find_what_any_key_hashed() -> None:

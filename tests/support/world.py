@@ -11,7 +11,6 @@ from flask import Flask
 
 from hp_portal import clock
 from hp_portal.core.applications.menu import start_settings
-from hp_portal.core.identifiers.sealed import tin_values
 from hp_portal.core.identity.actor import TERMS_OF_USE, hash_token
 from hp_portal.core.identity.applications import ApplicationSetting, PersonApplication
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
@@ -147,8 +146,7 @@ class World:
         with self.session() as session:
             tin = tin or make_tin(number)
             row = Payee(
-                **tin_values(session, tin),
-                npi=make_npi(number) if npi == "" else npi,
+                **Payee.tin_values(session, tin, npi=make_npi(number) if npi == "" else npi),
                 vendor_number=vendor_number or f"V{number:06d}",
                 name=name or f"Sample Payee {number}",
                 provider_type=provider_type,

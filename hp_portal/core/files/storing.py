@@ -18,7 +18,7 @@ from typing import BinaryIO, Protocol, cast
 import sqlalchemy as sa
 
 from hp_portal import clock
-from hp_portal.core.files.models import StoredFile, StoredPiece
+from hp_portal.core.files.models import StoredFile, StoredPiece, place_of_piece
 from hp_portal.database import PortalSession
 from hp_portal.vault import SealBroken
 
@@ -93,24 +93,17 @@ def _read(stream: BinaryIO) -> bytes:
 
 
 def _keep(session: PortalSession, stored: StoredFile, piece: bytes, *, last: bool) -> None:
-    purpose = _purpose(stored, stored.pieces, last=last)
+    place, _ = place_of_piece(stored, stored.pieces, last=last)
     session.execute(
         sa.insert(StoredPiece),
         {
             "file_id": stored.id,
             "position": stored.pieces,
-            "sealed": session.vault.seal(zlib.compress(piece, _LEVEL), purpose),
+            "sealed": session.vault.seal(zlib.compress(piece, _LEVEL), place),
             "organization_id": stored.organization_id,
         },
     )
     stored.pieces += 1
-
-
-def _purpose(stored: StoredFile, position: int, *, last: bool) -> str:
-    """What a piece is sealed for. The last one says so and how long the file is: nothing can be cut off or put behind it."""
-    owner = "payer" if stored.organization_id is None else stored.organization_id
-    end = f"last of {stored.size}" if last else "followed"
-    return f"file {stored.token} of {owner}, {stored.kind}, piece {position}, {end}"
 
 
 class _Pieces(io.RawIOBase):
@@ -142,8 +135,7 @@ class _Pieces(io.RawIOBase):
         if sealed is None:
             raise SealBroken(f"a piece of stored file {stored.id} is missing")
         self._position += 1
-        last = self._position == stored.pieces
-        return zlib.decompress(self._session.vault.open(sealed, _purpose(stored, position, last=last)))
+        return zlib.decompress(self._session.vault.open(sealed, *place_of_piece(stored, position)))
 
 
 def open_stored(session: PortalSession, stored: StoredFile) -> BinaryIO:

@@ -19,8 +19,10 @@ from hp_portal import clock
 from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.kept.models import KeptValues
 from hp_portal.database import PortalSession
+from hp_portal.seals import seat
 
 TTL = dt.timedelta(hours=12)
+_PLACE = seat(KeptValues.sealed)
 # What a word can look like; nothing else is worth asking the database, which refuses some characters.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 
@@ -48,13 +50,14 @@ def keep_values(
     Raises TypeError for a value that JSON does not know. The caller commits.
     """
     token = secrets.token_urlsafe(24)
+    place = _PLACE(kind, hash_token(token), actor.person_id)
     session.add(
         KeptValues(
             token_hash=hash_token(token),
             kind=kind,
             person_id=actor.person_id,
             organization_id=actor.organization_id,
-            sealed=session.vault.seal_text(json.dumps(dict(values)), _purpose(kind, token)),
+            sealed=session.vault.seal_text(json.dumps(dict(values)), place),
             expires_at=clock.now() + ttl,
         )
     )
@@ -65,13 +68,13 @@ def keep_values(
 def find_kept(session: PortalSession, actor: Actor, kind: str, token: str) -> dict[str, Any]:
     """What the actor kept under a word. Raises KeptGone; SealBroken when the row has been tampered with."""
     sealed = session.scalar(sa.select(KeptValues.sealed).where(*_mine(actor, kind, token)))
-    return _opened(session, sealed, kind, token)
+    return _opened(session, actor, sealed, kind, token)
 
 
 def take_kept(session: PortalSession, actor: Actor, kind: str, token: str) -> dict[str, Any]:
     """As `find_kept`, for once: whoever asks next, or at the same time, is told KeptGone. The caller commits."""
     sealed = session.scalar(sa.delete(KeptValues).where(*_mine(actor, kind, token)).returning(KeptValues.sealed))
-    return _opened(session, sealed, kind, token)
+    return _opened(session, actor, sealed, kind, token)
 
 
 def _mine(actor: Actor, kind: str, token: str) -> tuple[sa.ColumnElement[bool], ...]:
@@ -85,16 +88,12 @@ def _mine(actor: Actor, kind: str, token: str) -> tuple[sa.ColumnElement[bool], 
     )
 
 
-def _opened(session: PortalSession, sealed: bytes | None, kind: str, token: str) -> dict[str, Any]:
+def _opened(session: PortalSession, actor: Actor, sealed: bytes | None, kind: str, token: str) -> dict[str, Any]:
     if sealed is None:
         raise KeptGone
-    values: dict[str, Any] = json.loads(session.vault.open_text(sealed, _purpose(kind, token)))
+    place = _PLACE(kind, hash_token(token), actor.person_id)
+    values: dict[str, Any] = json.loads(session.vault.open_text(sealed, place, f"kept {kind} {token}"))
     return values
-
-
-def _purpose(kind: str, token: str) -> str:
-    """The word is part of it: what is sealed in one row cannot be read from another."""
-    return f"kept {kind} {token}"
 
 
 def forget_expired(session: PortalSession) -> None:

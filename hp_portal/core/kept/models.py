@@ -21,5 +21,5 @@ class KeptValues(Base, scopes.OwnedByOrganizationOrPayer):
     token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
     kind: Mapped[str] = mapped_column(sa.String(80))
     person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
-    sealed: Mapped[bytes] = mapped_column(info=sealed_column())
+    sealed: Mapped[bytes] = mapped_column(info=sealed_column("kind", "token_hash", "person_id", expires="expires_at"))
     expires_at: Mapped[dt.datetime] = mapped_column(index=True)

@@ -18,7 +18,7 @@ from hp_portal.core.keys.models import DataKey
 from hp_portal.database import Base, PortalSession, columns_in_database, has_table, lock
 from hp_portal.seals import sealed_columns
 from hp_portal.settings import ConfigurationError
-from hp_portal.vault import KeyMark, Vault, short_id
+from hp_portal.vault import KeyMark, Vault, starts
 
 log = structlog.get_logger(__name__)
 _LOCK = "data keys"
@@ -38,8 +38,14 @@ class KeysInForce:
 
 
 def keys_fit(session: PortalSession, vault: Vault) -> bool:
-    """Compare the vault's keys with the database's. False when the database cannot say yet. Raises WrongDataKey."""
-    return check_keys(session, vault.marks) is not None
+    """Compare the vault's keys with the database's, which the vault then follows. False when the database cannot say yet.
+
+    Raises WrongDataKey.
+    """
+    found = check_keys(session, vault.marks)
+    if found is not None:
+        vault.follow(found.retired, bound=found.bound)
+    return found is not None
 
 
 def check_keys(session: PortalSession, marks: Sequence[KeyMark]) -> KeysInForce | None:
@@ -108,7 +114,7 @@ def _note(session: PortalSession, marks: Sequence[KeyMark]) -> None:
     noted: Sequence[KeyMark]
     if session.scalar(sa.select(DataKey.id).limit(1)) is None:
         used = _taken_over(session, marks)
-        noted = [mark for number, mark in enumerate(marks) if number == 0 or short_id(mark.id) in used]
+        noted = [mark for number, mark in enumerate(marks) if number == 0 or mark in used]
         complete = now if not used else None
     else:
         noted, complete = marks[:1], None
@@ -120,17 +126,17 @@ def _note(session: PortalSession, marks: Sequence[KeyMark]) -> None:
     log.info("keys.noted", keys=[mark.id for mark in noted])
 
 
-def _taken_over(session: PortalSession, marks: Sequence[KeyMark]) -> set[bytes]:
-    """The keys that the sealed values name, by the ids in them. Raises WrongDataKey when one of them is not listed."""
-    listed = {short_id(mark.id) for mark in marks}
-    used: set[bytes] = set()
+def _taken_over(session: PortalSession, marks: Sequence[KeyMark]) -> set[KeyMark]:
+    """The keys that the sealed values name. Raises WrongDataKey when one of them is not listed."""
+    listed = {start: mark for mark in marks for start in starts(mark.id)}
+    used: set[KeyMark] = set()
     there = columns_in_database(session)  # a plugin's table may be missing, or older than its model
-    for column in sealed_columns(Base.metadata):
+    for column, _ in sealed_columns(Base.metadata):
         if column.name not in there.get(column.table.name, ()):
             continue
         named = sa.select(sa.func.substr(column, 1, 4, type_=sa.LargeBinary())).where(column.is_not(None)).distinct()
         here = {bytes(found) for found in session.scalars(named)}
-        if missing := sorted(found.hex() for found in here - listed if found):
-            raise WrongDataKey(_not_listed([f"{name}…" for name in missing], none=not here & listed))
-        used |= here & listed
+        if missing := sorted(found.hex() for found in here - listed.keys() if found):
+            raise WrongDataKey(_not_listed([f"{name}…" for name in missing], none=not here & listed.keys()))
+        used |= {listed[found] for found in here if found in listed}
     return used

@@ -24,6 +24,7 @@ class Organization(Base, OptionalTin, scopes.Scoped):
     """A provider organization, or a billing organization under its own TIN."""
 
     __tablename__ = "organization"
+    __tin_row__ = ("id",)
 
     id: Mapped[key]
     name: Mapped[str] = mapped_column(sa.String(200))

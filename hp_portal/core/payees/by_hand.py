@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from hp_portal import clock
 from hp_portal.core.audit.record import record
-from hp_portal.core.identifiers.sealed import tin_values
 from hp_portal.core.payees.finding import find_payee
 from hp_portal.core.payees.models import Payee
 from hp_portal.database import PortalSession, lock
@@ -39,8 +38,7 @@ def add_payee(session: PortalSession, tin: str, npi: str | None, facts: PayeeFac
     if (known := find_payee(session, tin=tin, npi=npi)) is not None:
         raise PayeeExists(known.id)
     payee = Payee(
-        **tin_values(session, tin),
-        npi=npi,
+        **Payee.tin_values(session, tin, npi=npi),
         updated_at=clock.now(),
         **dataclasses.asdict(facts),
     )

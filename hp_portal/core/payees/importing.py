@@ -11,7 +11,6 @@ from hp_portal import clock
 from hp_portal.audience import PROVIDER_TYPES
 from hp_portal.core.audit.record import record
 from hp_portal.core.identifiers.numbers import BadIdentifier, parse_npi, parse_tin
-from hp_portal.core.identifiers.sealed import tin_values
 from hp_portal.core.payees.finding import find_payee
 from hp_portal.core.payees.models import NETWORK_STATUSES, Payee
 from hp_portal.database import PortalSession, lock
@@ -154,8 +153,7 @@ def _load(session: PortalSession, row: PayeeRow, report: PayeeReport) -> None:
     if payee is None:
         session.add(
             Payee(
-                **tin_values(session, row.tin),
-                npi=row.npi,
+                **Payee.tin_values(session, row.tin, npi=row.npi),
                 updated_at=clock.now(),
                 **facts,
             )

@@ -16,6 +16,7 @@ class Payee(Base, SealedTin, scopes.Scoped):
     """A TIN + NPI that the payer pays: the payer's own record, loaded by the payer."""
 
     __tablename__ = "payee"
+    __tin_row__ = ("tin_hash", "npi")
     __table_args__ = (sa.UniqueConstraint("tin_hash", "npi", postgresql_nulls_not_distinct=True),)
 
     id: Mapped[key]

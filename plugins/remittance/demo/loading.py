@@ -80,7 +80,7 @@ def _payees(session: PortalSession) -> dict[str, tuple[PayeeText, str]]:
         )
         for payee, organization in rows:
             if payee.vendor_number not in found:
-                tin = session.vault.open_text(payee.tin_sealed, "tin")
+                tin = payee.whole_tin(session)
                 text = PayeeText(payee.name, tin, payee.npi or "", payee.vendor_number)
                 found[payee.vendor_number] = text, organization or _NOBODY
     return found

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from hp_portal.api import PortalSession, masked_tin, record
 
-from ..models import Adjustment, Claim, Line, Payment, ProviderAdjustment
+from ..models import PAYEE_TIN, Adjustment, Claim, Line, Payment, ProviderAdjustment
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def find_remittance(session: PortalSession, payment_id: int) -> Remittance | Non
     )
     return Remittance(
         payment,
-        masked_tin(session, payment.payee_tin_sealed),
+        masked_tin(session, payment.payee_tin_sealed, PAYEE_TIN(payment.id)),
         _together(claims, lines, adjustments),
         tuple(provider_adjustments),
     )
@@ -89,7 +89,12 @@ def find_claim(session: PortalSession, payment_id: int, claim: int) -> Remittanc
         .where(Adjustment.payment_id == payment_id, Adjustment.claim == claim)
         .order_by(Adjustment.position)
     )
-    return Remittance(payment, masked_tin(session, payment.payee_tin_sealed), _together(claims, lines, adjustments), ())
+    return Remittance(
+        payment,
+        masked_tin(session, payment.payee_tin_sealed, PAYEE_TIN(payment.id)),
+        _together(claims, lines, adjustments),
+        (),
+    )
 
 
 def record_download(session: PortalSession, payment: Payment, kind: str, reason: str, claim: int | None = None) -> None:

@@ -25,7 +25,7 @@ from ..blueprint import INSPECT, staff_blueprint
 from ..codes import glossary
 from ..codes.plain_words import method_word, payment_word, status_word
 from ..keys import plain
-from ..models import Payment
+from ..models import PAYEE_TIN, Payment
 from . import claims
 from .inspection import inspect_claims, inspect_one, reason_of, seek
 from .payment import balance, contacts, find_payment
@@ -88,7 +88,7 @@ def inspect_payment(payment_id: int) -> ResponseReturnValue:
         rows=rows.at("remittance_staff.inspect_payment", payment_id=payment_id, why=why, _anchor="claims"),
         why=why,
         reason=reason,
-        tin=masked_tin(db, found.payee_tin_sealed),
+        tin=masked_tin(db, found.payee_tin_sealed, PAYEE_TIN(found.id)),
         proof=balance(db, found),
         contacts=contacts(found, settings().payer),
         **WORDS,

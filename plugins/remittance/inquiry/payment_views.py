@@ -25,7 +25,7 @@ from ..blueprint import DOWNLOAD, READ, blueprint
 from ..codes import glossary
 from ..codes.plain_words import method_word, payment_word, status_word
 from ..downloads.reasons import REASONS, USUAL
-from ..models import Claim, Payment
+from ..models import PAYEE_TIN, Claim, Payment
 from . import claims, history, kept_searches
 from .forms import ClaimFilterForm
 from .payment import balance, contacts, find_payment, view_claims
@@ -146,7 +146,7 @@ def _payment_page(
 def _whole_payment(db: PortalSession, found: Payment) -> dict[str, Any]:
     """What stands around the claims."""
     return {
-        "tin": masked_tin(db, found.payee_tin_sealed),
+        "tin": masked_tin(db, found.payee_tin_sealed, PAYEE_TIN(found.id)),
         "proof": balance(db, found),
         "contacts": contacts(found, settings().payer),
         "statuses": claims.statuses(db, found.id),

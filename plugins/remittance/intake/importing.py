@@ -19,7 +19,7 @@ from hp_portal import api
 from hp_portal.api import PortalEvent, PortalSession
 
 from ..keys import name_key, number_key, plain
-from ..models import Payment, RemittanceFile
+from ..models import KEPT_TEXT, PAYEE_TIN, Payment, RemittanceFile
 from ..x12.reader import read
 from ..x12.records import CLAIM, PAYMENT, PROVIDER_ADJUSTMENT, FileSummary, Row, Transaction
 from . import kept_text, loading, reports
@@ -195,7 +195,7 @@ class _Import:
         load(loading.TEXTS, [(found.number, text.result()) for (_, found), text in zip(new, sealed, strict=True)])
 
     def sealed_text(self, transaction: Transaction) -> bytes:
-        return self.vault.seal(kept_text.pack(transaction), kept_text.PURPOSE)
+        return self.vault.seal(kept_text.pack(transaction), KEPT_TEXT(transaction.number))
 
     def payment(self, mark: bytes, transaction: Transaction) -> list[Any]:
         """The row of `loading.PAYMENTS`."""
@@ -209,7 +209,7 @@ class _Import:
             mark,
             number_key(_text(transaction, "trace_number")),
             self.payees.find(tin, npi),
-            vault.seal_text(tin, TIN) if tin else None,
+            vault.seal_text(tin, PAYEE_TIN(transaction.number)) if tin else None,
             vault.digest(tin, TIN) if tin else None,
             *(_fits(facts[place]) for place in _STORED_FACTS),
         ]

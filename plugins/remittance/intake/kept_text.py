@@ -9,11 +9,10 @@ import sqlalchemy as sa
 
 from hp_portal.api import PortalSession
 
-from ..models import PaymentText
+from ..models import KEPT_TEXT, TEXT_WAS, PaymentText
 from ..x12.rebuild import rebuild_interchange
 from ..x12.records import Transaction
 
-PURPOSE = "835"
 # Level 1 packs an 835 3.2 times at four times the speed of level 6, which packs it 4 times.
 _LEVEL = 1
 _HEAD = struct.Struct(">II")
@@ -42,5 +41,5 @@ def kept_interchange(session: PortalSession, payment_id: int) -> bytes | None:
     sealed = session.scalar(sa.select(PaymentText.sealed).where(PaymentText.payment_id == payment_id))
     if sealed is None:
         return None
-    isa, gs, raw = unpack(session.vault.open(sealed, PURPOSE))
+    isa, gs, raw = unpack(session.vault.open(sealed, KEPT_TEXT(payment_id), TEXT_WAS))
     return rebuild_interchange(raw, isa or None, gs or None)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hp_portal import api
 from hp_portal.api import Job, Payee, PortalSession
 
-from ..models import Claim, Payment
+from ..models import PAYEE_TIN, Claim, Payment
 
 TIN = "tin"
 _MOST_REMEMBERED = 10_000
@@ -74,14 +74,17 @@ def _hashes(session: PortalSession, tin_hash: bytes | None, npi: str | None) -> 
     """The TIN's hashes under every key: the record's may have been made with another than the payment's."""
     if tin_hash is None:
         return []
-    sealed = session.scalar(
-        sa.select(Payment.payee_tin_sealed)
+    found = session.execute(
+        sa.select(Payment.id, Payment.payee_tin_sealed)
         .where(
             Payment.payee_id.is_(None), Payment.payee_tin_hash == tin_hash, Payment.payee_npi.is_not_distinct_from(npi)
         )
         .limit(1)
-    )
-    return session.vault.digests(session.vault.open_text(sealed, TIN), TIN) if sealed else [tin_hash]
+    ).first()
+    if found is None or found.payee_tin_sealed is None:
+        return [tin_hash]
+    tin = session.vault.open_text(found.payee_tin_sealed, PAYEE_TIN(found.id), TIN)
+    return session.vault.digests(tin, TIN)
 
 
 def _give(session: PortalSession, tin_hash: bytes | None, npi: str | None, payee_id: int) -> int:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from hp_portal.api import Column, Listing, Order, PortalSession, Sorting, masked_tin, page_of, record
 
-from ..models import Payment
+from ..models import PAYEE_TIN, Payment
 from .matching import match_unknown
 
 
@@ -73,7 +73,7 @@ def view_unknown_payees(session: PortalSession, order: Order) -> Listing[Unknown
 def _payee(session: PortalSession, one: Any, group: Any) -> UnknownPayee:
     return UnknownPayee(
         one.payee_name or "",
-        masked_tin(session, one.payee_tin_sealed),
+        masked_tin(session, one.payee_tin_sealed, PAYEE_TIN(one.id)),
         one.payee_npi or "",
         group.payments,
         int(group.amount),

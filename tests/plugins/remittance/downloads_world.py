@@ -12,6 +12,7 @@ from typing import Any
 from hp_portal import clock
 from hp_portal.core.payees.models import Payee
 from hp_portal_plugins.remittance.models import (
+    PAYEE_TIN,
     Adjustment,
     Claim,
     Line,
@@ -31,7 +32,7 @@ class PaymentBuilder:
     def __init__(self, payee: Payee | None, number: str = "0012345", **facts: Any) -> None:
         self.id = next(_payment_ids)
         self.payee_id = payee.id if payee else None
-        self.tin_sealed = payee.tin_sealed if payee else None
+        self.payee = payee
         self.facts: dict[str, Any] = {
             "trace_number": number,
             "method": "ACH",
@@ -151,12 +152,14 @@ class PaymentBuilder:
             )
             session.add(file)
             session.flush()
+            tin = self.payee.whole_tin(session) if self.payee else ""
+            sealed = session.vault.seal_text(tin, PAYEE_TIN(self.id)) if tin else None
             session.add(
                 Payment(
                     id=self.id,
                     file_id=file.id,
                     payee_id=self.payee_id,
-                    payee_tin_sealed=self.tin_sealed,
+                    payee_tin_sealed=sealed,
                     identity=hashlib.sha256(str(self.id).encode()).digest(),
                     number_key=self.facts["trace_number"],
                     claim_count=len(self.claims),

@@ -30,7 +30,7 @@ def build(world: World, organization: Organization) -> Part:
     payee = world.payee(name=f"{word} Payee")
     world.grant(organization, payee)
     with world.session() as session:
-        to = payee_text(payee, session.vault.open_text(payee.tin_sealed, "tin"))
+        to = payee_text(payee, payee.whole_tin(session))
     number, patient = f"{word.upper()}-TRACE", Patient(f"{word.upper()}PATIENT", "ANN", f"{word}-MEMBER")
     paid = replace(claim(f"{word}-ACCOUNT", f"{word}-CLAIM"), patient=patient)
     file = f"{word}.835"

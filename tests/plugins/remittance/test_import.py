@@ -16,9 +16,11 @@ import sqlalchemy as sa
 
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.database import PortalSession
+from hp_portal.vault import SealBroken
 from hp_portal_plugins.remittance.intake import importing, kept_text, loading, reports
 from hp_portal_plugins.remittance.keys import number_key
 from hp_portal_plugins.remittance.models import (
+    PAYEE_TIN,
     Adjustment,
     Claim,
     Line,
@@ -108,7 +110,7 @@ def test_a_payments_facts_are_stored(world: World) -> None:
         row = session.scalars(sa.select(Payment)).one()
         one = session.scalars(sa.select(Claim)).one()
         line = session.scalars(sa.select(Line)).one()
-        tin = session.vault.open_text(row.payee_tin_sealed or b"", "tin")
+        tin = session.vault.open_text(row.payee_tin_sealed or b"", PAYEE_TIN(row.id))
         assert row.payee_tin_hash == session.vault.digest("000000001", "tin")
     assert (row.trace_number, row.number_key, row.method, row.amount) == ("000940-0007", "9400007", "ACH", 8100)
     assert (row.effective_on, row.produced_on, row.payee_npi, tin) == (DAY, DAY, "1999800008", "000000001")
@@ -379,3 +381,18 @@ def test_notices_of_no_payment_with_one_placeholder_are_told_apart_by_their_paye
     assert import_835(world, first).payments == 1
     assert import_835(world, second).payments == 1
     assert import_835(world, second.replace(b"*000000001*0*P", b"*000000002*0*P")).already_known == ["0000"]
+
+
+def test_a_kept_text_opens_for_its_own_payment_alone(world: World) -> None:
+    import_835(world, file_of(payment("0001", claim("a", "c1")), payment("0002", claim("b", "c2"))))
+    with world.session() as session:
+        one, other = session.scalars(sa.select(PaymentText).order_by(PaymentText.payment_id)).all()
+        one.sealed, other.sealed = other.sealed, one.sealed
+        session.flush()
+        for row in (one, other):
+            with pytest.raises(SealBroken, match="moved from another place"):
+                kept_text.kept_interchange(session, row.payment_id)
+        first, second = session.scalars(sa.select(Payment).order_by(Payment.id)).all()
+        assert first.payee_tin_sealed is not None
+        with pytest.raises(SealBroken):
+            session.vault.open(first.payee_tin_sealed, PAYEE_TIN(second.id))
