@@ -10,7 +10,6 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.sql.expression import ColumnElement
 
 from hp_portal import scopes
-from hp_portal.database import Base
 
 from .way import THE_NOTE
 
@@ -62,7 +61,7 @@ for model in (Clinic, Memo, Letter):
     scopes.register(model)
 
 
-class Twin(Base, scopes.Shared):
+class Twin(Apart, scopes.Shared):
     """What a plugin could claim: a table of the core's, mapped again as everybody's."""
 
     __table__ = sa.Table(

@@ -29,6 +29,7 @@ _light = sa.table("sample_note", sa.column("text"), sa.column("id"))
 _inner = sa.select(NOTES.c.text).subquery()
 _exists = sa.exists(sa.select(NOTES.c.id).where(NOTES.c.text == "birch note"))
 _others = aliased(Note)
+_alias = NOTES.alias("n")
 
 reads(
     {
@@ -41,12 +42,13 @@ reads(
         ),
         "a query of the table": lambda a: a.session.query(NOTES.c.text).all(),
         "a bundle of the table's columns": lambda a: [
-            list(row[0]) for row in a.session.query(Bundle("b", NOTES.c.text, NOTES.c.id))
+            list(row[0])
+            for row in a.session.query(Bundle("b", NOTES.c.text, NOTES.c.id))  # type: ignore[var-annotated]
         ],
         "the table within a subquery": lambda a: scalars(a, sa.select(_inner.c.text)),
         "the table within a subquery beside a model": lambda a: rows(a, sa.select(Note.id, _inner.c.text)),
         "the table joined to a model": lambda a: scalars(
-            a, sa.select(NOTES.alias("n").c.text).select_from(Organization).outerjoin(NOTES.alias("n"), sa.true())
+            a, sa.select(_alias.c.text).select_from(Organization).outerjoin(_alias, sa.true())
         ),
         "a model joined to a subquery of the table": lambda a: scalars(
             a, sa.select(_inner.c.text).select_from(Note).join(_inner, sa.true())
@@ -122,13 +124,13 @@ reads(
         "joined inheritance, the child's column": lambda a: scalars(a, sa.select(apart.Letter.body)),
         "joined inheritance, the child's table": lambda a: scalars(
             a,
-            sa.select(apart.Letter.__table__.c.body),  # type: ignore[attr-defined]
+            sa.select(apart.Letter.__table__.c.body),
         ),
         "joined inheritance, polymorphic": lambda a: scalars(
             a, sa.select(with_polymorphic(apart.Memo, [apart.Letter]).Letter.body)
         ),
         "joined inheritance, an alias": lambda a: scalars(a, sa.select(aliased(apart.Letter, flat=True).body)),
-        "the core's table as a model of one's own": lambda a: scalars(a, sa.select(apart.Twin.text)),
+        "the core's table as a model of one's own": lambda a: scalars(a, sa.select(sa.inspect(apart.Twin).attrs.text)),
         "a lambda statement": lambda a: scalars(a, sa.lambda_stmt(lambda: sa.select(NOTES.c.text))),
         "pages of the table": lambda a: scalars(a, sa.select(NOTES.c.text).execution_options(yield_per=1)),
         "pages of the model": lambda a: [
@@ -153,7 +155,7 @@ def recursive(attack: Attack) -> object:
 
 @read("a lateral subquery of the table", only="postgresql")
 def lateral(attack: Attack) -> object:
-    part = sa.select(NOTES.c.text).where(NOTES.c.id != Note.id).correlate(Note).lateral()
+    part = sa.select(_alias.c.text).where(_alias.c.id != Note.id).correlate(Note).lateral()
     return scalars(attack, sa.select(part.c.text).select_from(Note).join(part, sa.true()))
 
 
@@ -200,10 +202,10 @@ def running_a_statement(attack: Attack) -> object:
     return scalars(attack, sa.select(words.c.word))
 
 
-@read("the grant table by a listener of one's own")
+@read("the table by a listener of one's own")
 def by_a_listener(attack: Attack) -> object:
     def replace(state: Any) -> None:
-        state.statement = sa.select(NOTES.c.text)
+        state.statement = sa.select(foreign_text()).select_from(Note)
 
     sa.event.listen(attack.session, "do_orm_execute", replace)
     return scalars(attack, sa.select(Note.text))

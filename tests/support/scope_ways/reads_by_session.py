@@ -10,7 +10,6 @@ from flask import current_app
 from sqlalchemy.orm import Session, make_transient_to_detached, selectinload, undefer, with_parent
 
 from hp_portal import api, scopes
-from hp_portal.core.applications.menu import ApplicationSetting
 from hp_portal.core.files.models import StoredFile
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Acceptance, SignIn
@@ -23,8 +22,6 @@ from tests.sample_plugin.notes import Note
 
 from . import apart
 from .way import NOTES, THE_NOTE, Attack, read, reads, rows, scalars
-
-del ApplicationSetting
 
 _every = "SELECT text FROM sample_note"
 
@@ -74,7 +71,9 @@ reads(
             )
         ),
         "a new session of a whole scope": lambda a: _in_session(a.database.new_session(api.WholeScope("curious"))),
-        "a new session of the other": lambda a: _in_session(a.database.new_session(api.OrganizationScope(a.other.id))),
+        "a new session of the other": lambda a: _in_session(
+            a.database.new_session(api.OrganizationScope(a.other.id)), Note.text
+        ),
         "a new session found by the app": lambda a: _in_session(
             current_app.extensions["hp_portal.database"].new_session(api.WholeScope("curious"))
         ),
@@ -139,9 +138,9 @@ def _closing(connection: Any) -> list[Any]:
         connection.close()
 
 
-def _in_session(session: Session) -> list[Any]:
+def _in_session(session: Session, column: Any = NOTES.c.text) -> list[Any]:
     with session:
-        return list(session.execute(sa.select(NOTES.c.text)).all())
+        return list(session.execute(sa.select(column)).all())
 
 
 def _whole(attack: Attack) -> list[Any]:

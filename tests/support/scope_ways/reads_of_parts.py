@@ -90,12 +90,12 @@ reads(
             a, _own(a, text=sa.select(sa.func.max(_others.text)).scalar_subquery()).returning(Note.text)
         ),
         "set to text": lambda a: scalars(a, _own(a, text=sa.text(f"({THE_NOTE})")).returning(Note.text)),
-        "returning a subquery of the table": lambda a: scalars(a, _own(a, text="x").returning(foreign_text())),
+        "returning a subquery of the table": lambda a: scalars(a, _own(a, text="a").returning(foreign_text())),
         "returning a subquery of the model": lambda a: scalars(
-            a, _own(a, text="x").returning(sa.select(sa.func.max(_others.text)).scalar_subquery())
+            a, _own(a, text="a").returning(sa.select(sa.func.max(_others.text)).scalar_subquery())
         ),
         "returning a literal column": lambda a: scalars(
-            a, _own(a, text="x").returning(sa.literal_column(f"({THE_NOTE})"))
+            a, _own(a, text="a").returning(sa.literal_column(f"({THE_NOTE})"))
         ),
         "deleting and returning a subquery": lambda a: scalars(
             a, sa.delete(Note).where(Note.id == a.own.notes[0]).returning(foreign_text())

@@ -123,9 +123,6 @@ writes(
         "delete a row that was left": lambda a: _delete_left(a),
         "a cascade from what was left": lambda a: _cascade(a),
         "leave the parent of what was left": lambda a: _orphan(a),
-        "update a joined row": lambda a: _run(
-            a, sa.update(Note).where(Note.id == apart.Memo.id).values(text=apart.Memo.text + "!")
-        ),
         "update the table as a model of one's own": lambda a: _run(a, sa.update(apart.Twin).values(text="changed")),
         "add a row by a model of one's own": lambda a: _flush(a, apart.Twin(id=10**6, **_foreign_note(a))),
         "grant oneself the other's payee": lambda a: _flush(a, Grant(**_stolen_grant(a))),

@@ -19,7 +19,7 @@ from hp_portal.core.payees.models import Payee
 from hp_portal.core.people.models import PasswordLink
 from hp_portal_plugins.remittance.models import Payment, RemittanceFile
 
-from .way import Attack, writes
+from .way import Attack, write, writes
 from .writes import _change, _flush, _run
 
 _later = clock.now
@@ -86,7 +86,6 @@ writes(
             sa.insert(SignIn.__table__).values(**_sign_in(a)),  # type: ignore[arg-type]
         ),
         "end the other's sign-ins": lambda a: _run(a, sa.update(SignIn).values(ended_at=_later())),
-        "remove sign-ins": lambda a: _run(a, sa.delete(SignIn)),
         "make a link for another's password": lambda a: _flush(a, _link(a)),
         "accept the terms for another": lambda a: _flush(
             a,
@@ -130,6 +129,11 @@ writes(
         ),
     }
 )
+
+
+@write("remove sign-ins", only="sqlite")
+def remove_sign_ins(attack: Attack) -> None:
+    _run(attack, sa.delete(SignIn))
 
 
 def _role(attack: Attack) -> int:
