@@ -28,6 +28,7 @@ from .way import (
 _light = sa.table("sample_note", sa.column("text"), sa.column("id"))
 _inner = sa.select(NOTES.c.text).subquery()
 _exists = sa.exists(sa.select(NOTES.c.id).where(NOTES.c.text == "birch note"))
+_bundle: Any = Bundle("b", NOTES.c.text, NOTES.c.id)
 _others = aliased(Note)
 _alias = NOTES.alias("n")
 
@@ -41,10 +42,7 @@ reads(
             a, sa.select(sa.inspect(Note).attrs.text.expression._deannotate())
         ),
         "a query of the table": lambda a: a.session.query(NOTES.c.text).all(),
-        "a bundle of the table's columns": lambda a: [
-            list(row[0])
-            for row in a.session.query(Bundle("b", NOTES.c.text, NOTES.c.id))  # type: ignore[var-annotated]
-        ],
+        "a bundle of the table's columns": lambda a: [row[0][0] for row in rows(a, sa.select(_bundle))],
         "the table within a subquery": lambda a: scalars(a, sa.select(_inner.c.text)),
         "the table within a subquery beside a model": lambda a: rows(a, sa.select(Note.id, _inner.c.text)),
         "the table joined to a model": lambda a: scalars(
