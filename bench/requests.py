@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import http.client
 import os
 import re
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from flask import Flask
@@ -65,15 +65,15 @@ def environment(url: str, folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def served(target: str, url: str, folder: Path, workers: int = 1) -> Iterator[int]:
-    """`target` served by granian workers with one thread each, their log thrown away; yields the port."""
+def served(target: str, url: str, folder: Path, workers: int = 1, threads: int = 1) -> Iterator[int]:
+    """`target` served by processes with a thread or more each, their log thrown away; yields the port."""
     port = free_port("127.0.0.1")
-    command = [
-        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", str(workers), "--blocking-threads", "1", "--no-ws", "--log-level", "error", target,
-    ]  # fmt: skip
+    call = f"from hp_portal.serving import serve; serve('127.0.0.1', {port}, {workers}, {threads}, {target!r})"
     process = subprocess.Popen(
-        command, env=environment(url, folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", call],
+        env=environment(url, folder) | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         _wait(port, process)
@@ -87,9 +87,10 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
     for _ in range(300):
         if process.poll() is not None:
             raise RuntimeError("the server ended")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        with suppress(OSError), closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as probe:
+            probe.request("GET", "/healthz")
+            probe.getresponse()
+            return
         time.sleep(0.1)
     raise RuntimeError("the server did not start")
 

@@ -35,6 +35,7 @@ from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.finding import find_payee, find_payees, is_payee
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.web.attachments import attachment, file_name_part
+from hp_portal.core.web.bodies import takes_files
 from hp_portal.core.web.charts import BarChart, Point, bar_chart, short_money
 from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, ParsedField, TinField, later_than
@@ -216,6 +217,7 @@ __all__ = [
     "spans",
     "stored_bytes",
     "take_lease",
+    "takes_files",
     "the_actor",
     "today",
     "too_many",

@@ -7,6 +7,7 @@ from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import URLSafeTimedSerializer
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from hp_portal.core.web import bodies
 from hp_portal.settings import Settings
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -44,13 +45,14 @@ def install(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_SECURE=settings.https,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        MAX_CONTENT_LENGTH=settings.max_upload_mb * 1024 * 1024,
+        MAX_CONTENT_LENGTH=bodies.SMALL,
         MAX_FORM_MEMORY_SIZE=1024 * 1024,
         # A form stays usable as long as the sign-in; the cookie's signature and the session bind the token.
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=settings.https,
     )
     app.session_interface = CookieSessions()
+    bodies.install(app)
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]

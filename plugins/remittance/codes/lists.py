@@ -37,7 +37,7 @@ _HEADER_WITHIN = 30
 _MOST_ROWS = 20_000
 _MOST_ERRORS = 50
 # also of what an XLSX file holds unpacked
-_MOST_BYTES = 20 << 20
+MOST_BYTES = 20 << 20
 _TOO_LARGE = "The file is larger than 20 MB: a code list has a few hundred kilobytes."
 _SOURCE_LENGTH = 300
 
@@ -75,8 +75,8 @@ class LoadReport:
 def read_list(stream: BinaryIO, name: str) -> list[CodeRow]:
     """The rows of a CSV or XLSX file with columns for code, description, start and stop, in any order and under any of
     their usual names; lines above the headings are passed over. Raises UnusableList."""
-    data = stream.read(_MOST_BYTES + 1)
-    if len(data) > _MOST_BYTES:
+    data = stream.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
         raise UnusableList(_TOO_LARGE)
     cells = _xlsx_rows(data) if data.startswith(b"PK") else _csv_rows(data, name)
     rows: list[CodeRow] = []
@@ -205,7 +205,7 @@ def _xlsx_rows(data: bytes) -> Iterator[tuple[int, Cells]]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > _MOST_BYTES:
+        if unpacked > MOST_BYTES:
             raise UnusableList(_TOO_LARGE)
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         try:

@@ -9,7 +9,7 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import SelectField
 from wtforms.fields.choices import SelectChoice
 
-from hp_portal.api import access, db_session, page, redirect_to, settings, show_count, today
+from hp_portal.api import access, db_session, page, redirect_to, settings, show_count, takes_files, today
 
 from ..blueprint import MANAGE_CODES, staff_blueprint
 from . import lists
@@ -33,6 +33,7 @@ def codes() -> ResponseReturnValue:
 
 @staff_blueprint.post("/codes")
 @access.staff(MANAGE_CODES)
+@takes_files(lists.MOST_BYTES + (1 << 20))
 def load_codes() -> ResponseReturnValue:
     form = CodesForm()
     if not form.validate_on_submit():

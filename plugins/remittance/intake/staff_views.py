@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
-from hp_portal.api import access, db_session, page, redirect_to, show_count, the_actor
+from hp_portal.api import access, db_session, page, redirect_to, show_count, takes_files, the_actor
 
 from ..blueprint import READ_IMPORTS, RUN_IMPORTS, staff_blueprint
 from . import uploads
@@ -42,6 +42,7 @@ def progress() -> ResponseReturnValue:
 
 @staff_blueprint.post("/")
 @access.staff(RUN_IMPORTS)
+@takes_files()
 def upload() -> ResponseReturnValue:
     form = UploadForm()
     if not form.validate_on_submit():

@@ -1,0 +1,73 @@
+"""How large a request may be: a megabyte, and more where a view takes files.
+
+    @staff_blueprint.post("/")
+    @access.staff(RUN_IMPORTS)
+    @takes_files()
+    def upload(): …
+
+The web server asks `largest_body` when the headers of a request are there, before it reads more; the view is held to the same
+limit under any other server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Flask, current_app, request
+from werkzeug.exceptions import HTTPException
+
+from hp_portal.settings import Settings
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+SMALL = 1024 * 1024
+"""Bytes of a request that is no upload."""
+
+
+def takes_files(most: int | None = None) -> Callable[[View], View]:
+    """The view's requests may have up to `most` bytes, forms and files together; as many as MAX_UPLOAD_MB says without it.
+
+    Bodies of more than a megabyte are received for somebody with a sign-in only. They wait on disk, not in memory.
+    """
+
+    def decorate(view: View) -> View:
+        view.takes_files = most or _AS_SET  # type: ignore[attr-defined]
+        return view
+
+    return decorate
+
+
+_AS_SET = -1
+
+
+def most_of(view: Callable[..., Any] | None, settings: Settings) -> int:
+    """How many bytes a request to this view may have."""
+    marked: int = getattr(view, "takes_files", SMALL)
+    return settings.max_upload_mb * 1024 * 1024 if marked == _AS_SET else marked
+
+
+def largest_body(app: Flask, environ: dict[str, Any]) -> int:
+    """How many bytes the body of the request may have that `environ` tells of, as far as headers say."""
+    settings: Settings = app.extensions["hp_portal.settings"]
+    asked = app.request_class(environ)
+    try:
+        endpoint, _ = app.url_map.bind("localhost", url_scheme=asked.scheme).match(asked.path, asked.method)
+    except HTTPException:
+        return SMALL
+    most = most_of(app.view_functions.get(endpoint), settings)
+    if most > SMALL:
+        kept = app.session_interface.open_session(app, asked)
+        if not kept or "_user_id" not in kept:
+            return SMALL
+    return most
+
+
+def install(app: Flask) -> None:
+    """Hold views to their limits."""
+
+    @app.before_request
+    def allow_files() -> None:
+        view = current_app.view_functions.get(request.endpoint or "")
+        if hasattr(view, "takes_files"):
+            request.max_content_length = most_of(view, current_app.extensions["hp_portal.settings"])

@@ -1,0 +1,68 @@
+"""One process of the web server: `python -m hp_portal.serving.process --socket FD …`, started by the supervisor."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+from flask import Flask
+
+from hp_portal.core.web.bodies import largest_body
+from hp_portal.serving.incoming import LargestBody
+from hp_portal.serving.limits import KIB, ServerLimits
+from hp_portal.serving.server import Server
+
+# How long a thread may keep the interpreter from the others, in seconds. The thread that watches connections needs it for
+# microseconds at a time, and would wait five milliseconds for it behind each busy one.
+SWITCH_SECONDS = 0.0005
+
+
+def load(target: str) -> Any:
+    """The application that `module:name` stands for."""
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def limit_of(application: Any) -> LargestBody:
+    """How large bodies may be: what the portal's views say, a megabyte with any other application."""
+    if isinstance(application, Flask) and "hp_portal.settings" in application.extensions:
+        return lambda environ: largest_body(application, environ)
+    return lambda _environ: KIB * KIB
+
+
+def run(listening: socket.socket, lifeline: int, target: str, threads: int, limits: ServerLimits) -> None:
+    """Serve until SIGTERM, or until the supervisor is gone: then the other end of `lifeline` is closed."""
+    application = load(target)
+    server = Server(application, listening, threads=threads, limits=limits, largest_body=limit_of(application))
+    os.set_blocking(lifeline, False)
+    signal.signal(signal.SIGTERM, lambda *_: server.stop())
+    sys.setswitchinterval(SWITCH_SECONDS)
+    server.run(lambda: _is_alive(lifeline))
+
+
+def _is_alive(lifeline: int) -> bool:
+    try:
+        return os.read(lifeline, 1) != b""
+    except BlockingIOError:
+        return True
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to everybody; the supervisor says when to stop
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--socket", type=int, required=True)
+    parser.add_argument("--lifeline", type=int, required=True)
+    parser.add_argument("--target", required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    arguments = parser.parse_args()
+    with socket.socket(fileno=arguments.socket) as listening:
+        run(listening, arguments.lifeline, arguments.target, arguments.threads, ServerLimits())
+
+
+if __name__ == "__main__":
+    main()
