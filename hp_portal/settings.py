@@ -95,7 +95,13 @@ class Settings(BaseSettings):
     idle_minutes: float = Field(15, gt=0)
     absolute_hours: float = Field(12, gt=0)
     password_min_length: int = Field(12, ge=8, description="NIST SP 800-63B: at least 8, 15 for passwords alone.")
-    attempts_per_account: int = Field(5, ge=1, description="Failed sign-ins within the window, per account.")
+    attempts_per_account: int = Field(
+        5, ge=1, description="Failed sign-ins within the window, per account at one address and per known browser."
+    )
+    attempts_everywhere: int = Field(
+        20, ge=1, description="Failed sign-ins of one name from anywhere, after which each makes the next wait longer."
+    )
+    known_browser_days: float = Field(90, gt=0, description="How long a browser that was signed in to stays known.")
     attempts_per_address: int = Field(50, ge=1, description="Failed sign-ins within the window, per address.")
     attempts_window_minutes: float = Field(15, gt=0)
     proof_attempts: int = Field(5, ge=1, description="Failed proofs within the window, per organization and payee.")

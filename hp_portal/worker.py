@@ -28,7 +28,7 @@ from hp_portal.core.audit.refusals import close_windows
 from hp_portal.core.identity.models import SignIn
 from hp_portal.core.jobs import failures, leases
 from hp_portal.core.kept import keeping
-from hp_portal.core.limits import attempts
+from hp_portal.core.limits import attempts, sign_ins
 from hp_portal.core.people import password_links
 from hp_portal.database import Database, PortalSession, lock
 from hp_portal.hookspecs import LANES, Job
@@ -61,6 +61,7 @@ def core_jobs(settings: Settings) -> list[Job]:
 
     def forget_attempts(session: PortalSession) -> None:
         attempts.clean(session, dt.timedelta(days=1))
+        sign_ins.clean(session)
 
     return [
         Job("audit.seal", "Seal the audit record", dt.timedelta(seconds=5), seal),

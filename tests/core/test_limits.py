@@ -13,13 +13,24 @@ from hp_portal.core.limits.attempts import (
     clean,
     count_failure,
     forget_failures,
+    forget_parts,
     take_back,
-    waits,
+    waits_of,
 )
-from hp_portal.core.limits.models import Attempt
+from hp_portal.core.limits.models import Attempt, FailureTotal
+from hp_portal.core.limits.totals import (
+    Growing,
+    check_total,
+    clean_totals,
+    count_total,
+    forget_total,
+    total_waits,
+)
+from hp_portal.core.limits.waiting import wait_words
 from hp_portal.database import PortalSession
 from hp_portal.worker import core_jobs, run_job
 from tests.conftest import MakeApp
+from tests.support.client import PortalClient
 from tests.support.clock import Clock
 from tests.support.world import PASSWORD, World
 
@@ -82,22 +93,103 @@ def test_what_is_forgotten_and_what_is_taken_back(world: World) -> None:
         assert session.scalar(sa.select(sa.func.count(Attempt.id))) == 9
 
 
-def test_the_waits_of_many_at_once_are_those_of_each(world: World, clock: Clock) -> None:
+def test_the_waits_of_wholes_are_the_longest_of_their_parts(world: World, clock: Clock) -> None:
     clock.set(START)
     with world.session() as session:
-        for subject, tries in (("a", 3), ("b", 2), ("c", 4)):
+        for part, whole, tries in (("a1", "a", 3), ("b1", "b", 2), ("a2", "a", 3), ("c1", "c", 4), ("free", "", 9)):
             for _ in range(tries):
-                count_failure(session, "sign-in", subject)
-                clock.advance(minutes=1)
-        count_failure(session, "proof", "d")
-        count_failure(session, "proof", "d")
+                count_failure(session, "sign-in", part, of=whole)
+                clock.advance(seconds=20)
+        count_failure(session, "proof", "d1", of="d")
+        parts = {"a": ("a1", "a2"), "b": ("b1",), "c": ("c1",), "d": ("d1",)}
         for limit in (1, 2, 3, 4, 5):
-            found = waits(session, "sign-in", ["a", "b", "c", "d"], limit=limit, window=WINDOW)
-            one_by_one = {subject: wait(session, subject, limit=limit) for subject in ("a", "b", "c", "d")}
-            assert found == {subject: length for subject, length in one_by_one.items() if length is not None}
-        assert waits(session, "sign-in", ["b"], limit=1, window=WINDOW).keys() == {"b"}
-        clock.set(START + dt.timedelta(minutes=8) + WINDOW)
-        assert waits(session, "sign-in", ["c"], limit=1, window=WINDOW) == {}, "the last one has just left the window"
+            found = waits_of(session, "sign-in", ["a", "b", "c", "d"], limit=limit, window=WINDOW)
+            one_by_one = {
+                whole: [length for part in mine if (length := wait(session, part, limit=limit))]
+                for whole, mine in parts.items()
+            }
+            assert found == {whole: max(lengths) for whole, lengths in one_by_one.items() if lengths}
+        assert waits_of(session, "sign-in", ["b"], limit=1, window=WINDOW).keys() == {"b"}
+        forget_parts(session, "sign-in", "a")
+        assert [wait(session, part, limit=1) is None for part in ("a1", "a2", "b1", "free")] == [
+            True,
+            True,
+            False,
+            False,
+        ]
+        clock.advance(WINDOW)
+        assert waits_of(session, "sign-in", ["c"], limit=1, window=WINDOW) == {}, "all have left the window"
+
+
+SLOWER = Growing(free=3, first=dt.timedelta(minutes=2), slowest=dt.timedelta(minutes=10))
+
+
+@pytest.mark.parametrize(
+    ("failed", "minutes"), [(0, 0), (2, 0), (3, 2), (4, 4), (5, 8), (6, 10), (7, 10), (10_000, 10)]
+)
+def test_a_wait_doubles_up_to_the_slowest(failed: int, minutes: int) -> None:
+    assert SLOWER.wait(failed) == dt.timedelta(minutes=minutes)
+
+
+def total_wait(session: PortalSession, subject: str, kind: str = "sign-in") -> dt.timedelta | None:
+    try:
+        check_total(session, kind, subject, SLOWER)
+    except TooManyAttempts as error:
+        return error.wait
+    return None
+
+
+def test_a_total_grows_for_as_long_as_nobody_succeeds(world: World, clock: Clock) -> None:
+    clock.set(START)
+    with world.session() as session:
+        assert [count_total(session, "sign-in", "a") for _ in range(2)] == [1, 2]
+        assert total_wait(session, "a") is None
+        assert count_total(session, "sign-in", "a") == 3
+        assert total_wait(session, "a") == dt.timedelta(minutes=2)
+        assert (total_wait(session, "b"), total_wait(session, "a", "proof")) == (None, None)
+        assert total_waits(session, "sign-in", ["a", "b"], SLOWER) == {"a": dt.timedelta(minutes=2)}
+        clock.advance(minutes=1, seconds=59)
+        assert total_wait(session, "a") == dt.timedelta(seconds=1)
+        clock.advance(seconds=1)
+        assert total_wait(session, "a") is None
+        assert total_waits(session, "sign-in", ["a"], SLOWER) == {}
+        clock.advance(days=20)
+        assert count_total(session, "sign-in", "a") == 4, "in all, not within a window"
+        assert total_wait(session, "a") == dt.timedelta(minutes=4)
+        forget_total(session, "sign-in", "b")
+        assert total_wait(session, "a") is not None
+        forget_total(session, "sign-in", "a")
+        assert total_wait(session, "a") is None
+        assert count_total(session, "sign-in", "a") == 1
+        kept = session.scalars(sa.select(FailureTotal.subject)).one()
+        assert kept == session.vault.digest("a", "failure total")
+
+
+def test_totals_are_forgotten_when_nobody_fails_for_long(world: World, clock: Clock) -> None:
+    clock.set(START)
+    with world.session() as session:
+        count_total(session, "sign-in", "a")
+        count_total(session, "proof", "a")
+        clock.advance(days=1)
+        count_total(session, "sign-in", "b")
+        clock.advance(days=1)
+        for days, left in ((2, 3), (1.5, 2)):
+            clean_totals(session, "sign-in", dt.timedelta(days=days))
+            assert session.scalar(sa.select(sa.func.count(FailureTotal.id))) == left
+
+
+def test_each_total_is_locked_by_what_it_is_aimed_at(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[str] = []
+    monkeypatch.setattr("hp_portal.core.limits.totals.lock", lambda _session, name: taken.append(name))
+    with world.session() as session:
+        check_total(session, "proof", "tin:000000001", SLOWER)
+        count_total(session, "proof", "tin:000000001")
+    assert taken == ["total:proof:tin:000000001"] * 2
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(1, "1 minute"), (90, "90 minutes"), (91, "2 hours"), (360, "6 hours")])
+def test_a_long_wait_is_told_in_hours(minutes: int, words: str) -> None:
+    assert wait_words(TooManyAttempts(dt.timedelta(minutes=minutes))) == words
 
 
 def test_a_subject_is_kept_as_a_keyed_hash(world: World) -> None:
@@ -152,19 +244,19 @@ def test_a_success_leaves_the_tries_of_others_at_the_address(database_url: str, 
     assert enter(world) == 429, "three have failed, whoever got in meanwhile"
 
 
-def change(world: World, current: str, new: str) -> int:
-    form = {"current": current, "new": new, "again": new}
-    return world.sign_in("a.clerk").post("/change-password", form).status_code
+def change(client: PortalClient, current: str, new: str) -> int:
+    return client.post("/change-password", {"current": current, "new": new, "again": new}).status_code
 
 
 def test_the_right_current_password_is_no_failed_try(database_url: str, make_app: MakeApp) -> None:
     world = World(make_app(database_url, attempts_per_account=2))
     world.person("a.clerk")
-    assert [change(world, PASSWORD, "too short") for _ in range(3)] == [422] * 3
-    assert [change(world, *pair) for pair in ((PASSWORD, NEW), (NEW, PASSWORD), (PASSWORD, NEW))] == [303] * 3
-    assert change(world, "wrong", PASSWORD) == 422
-    assert change(world, NEW, PASSWORD) == 303, "one wrong try leaves another"
-    assert [change(world, "wrong", NEW), change(world, PASSWORD, NEW)] == [422, 429], "and does not go away"
+    client = world.sign_in("a.clerk")
+    assert [change(client, PASSWORD, "too short") for _ in range(3)] == [422] * 3
+    assert [change(client, *pair) for pair in ((PASSWORD, NEW), (NEW, PASSWORD), (PASSWORD, NEW))] == [303] * 3
+    assert change(client, "wrong", PASSWORD) == 422
+    assert change(client, NEW, PASSWORD) == 303, "one wrong try leaves another"
+    assert [change(client, "wrong", NEW), change(client, PASSWORD, NEW)] == [422, 429], "and does not go away"
 
 
 def test_each_try_is_locked_by_what_it_is_aimed_at(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,16 @@ from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.identity import passwords
 from hp_portal.core.identity.accounts import hold_account
 from hp_portal.core.identity.actor import TERMS_OF_USE, Actor, hash_token
+from hp_portal.core.identity.known_browsers import KnownBrowser
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
-from hp_portal.core.limits.attempts import check_attempts, count_failure, forget_failures, take_back
+from hp_portal.core.limits.sign_ins import (
+    Try,
+    check_and_count,
+    forget_try,
+    own_password_try,
+    sign_in_try,
+    take_back_try,
+)
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
 
@@ -28,10 +36,10 @@ class WrongCredentials(Exception):
 
 @dataclass(frozen=True)
 class NewSignIn:
-    """A fresh sign-in: the token for the cookie."""
+    """A fresh sign-in: the token for the cookie, and who it is."""
 
     token: str
-    person_id: int
+    person: Person
 
 
 @dataclass(frozen=True)
@@ -39,30 +47,28 @@ class Reserved:
     """A try that is counted already, before the password is looked at."""
 
     name: str
-    account: str
-    address: str
+    counted: Try
 
 
 def _find_person(session: PortalSession, name: str) -> Person | None:
     return session.scalars(sa.select(Person).where(sa.or_(Person.username == name, Person.email == name))).one_or_none()
 
 
-def reserve_try(session: PortalSession, settings: Settings, *, name: str, address: str) -> Reserved:
-    """Count a try to sign in, before it is made; raises TooManyAttempts when account or address has none left.
+def reserve_try(
+    session: PortalSession, settings: Settings, *, name: str, address: str, browser: KnownBrowser | None = None
+) -> Reserved:
+    """Count a try to sign in, before it is made; raises TooManyAttempts when there is none left.
 
-    The caller commits at once: checking a password takes a while, and nobody should wait for it. Counting first means that
-    tries made at the same time cannot slip through together.
+    What is counted, and so what is answered, depends on the name as it was typed, never on whether there is such an account or
+    whose other name it is. The caller commits at once: checking a password takes a while, and nobody should wait for it. Counting
+    first means that tries made at the same time cannot slip through together.
     """
     name = name.strip().lower()
     with scopes.whole(session, "nobody is known before signing in"):
         person = _find_person(session, name)
-    # The account, not the spelling, is what is limited; unknown names are limited just the same.
-    reserved = Reserved(name, f"person:{person.id}" if person else f"name:{name}", f"at:{address}")
-    window = dt.timedelta(minutes=settings.attempts_window_minutes)
-    check_attempts(session, "sign-in", reserved.account, limit=settings.attempts_per_account, window=window)
-    check_attempts(session, "sign-in", reserved.address, limit=settings.attempts_per_address, window=window)
-    count_failure(session, "sign-in", reserved.account)
-    count_failure(session, "sign-in", reserved.address)
+        word = browser.word_for(session, person) if browser else None
+        reserved = Reserved(name, sign_in_try(settings, name=name, address=address, browser=word))
+        check_and_count(session, reserved.counted)
     return reserved
 
 
@@ -79,8 +85,7 @@ def sign_in(session: PortalSession, reserved: Reserved, *, password: str, addres
         if person is None or not right or not hold_account(session, person) or person.deactivated_at is not None:
             _record_failure(session, "identity.sign-in.failed", person, reserved.name)
             raise WrongCredentials
-        forget_failures(session, "sign-in", reserved.account)
-        take_back(session, "sign-in", reserved.address)
+        forget_try(session, reserved.counted)
         if rehashed:
             person.password_hash = rehashed
         return _start(session, person, address, user_agent)
@@ -121,7 +126,7 @@ def _start(session: PortalSession, person: Person, address: str, user_agent: str
         "identity.sign-in.succeeded",
         who=Who(person.id, person.organization_id, row.id, request_id, address),
     )
-    return NewSignIn(token, person.id)
+    return NewSignIn(token, person)
 
 
 def end_sign_in(session: PortalSession, actor: Actor, sign_in_id: int, how: str) -> bool:
@@ -156,14 +161,15 @@ def open_sign_ins(session: PortalSession, actor: Actor, settings: Settings) -> l
 
 
 def reserve_own_try(session: PortalSession, settings: Settings, actor: Actor) -> None:
-    """Count a try at the actor's own password before it is made, as `reserve_try` does; raises TooManyAttempts."""
-    window = dt.timedelta(minutes=settings.attempts_window_minutes)
-    subject = f"person:{actor.person_id}"
-    check_attempts(session, "sign-in", subject, limit=settings.attempts_per_account, window=window)
-    count_failure(session, "sign-in", subject)
+    """Count a try at the actor's own password before it is made, against this session alone; raises TooManyAttempts.
+
+    Whoever sits at somebody's open session must not be able to lock them out elsewhere.
+    """
+    with scopes.whole(session, "one's own account"):
+        check_and_count(session, own_password_try(settings, actor.sign_in_id))
 
 
-def change_password(session: PortalSession, settings: Settings, actor: Actor, *, current: str, new: str) -> None:
+def change_password(session: PortalSession, settings: Settings, actor: Actor, *, current: str, new: str) -> Person:
     """Change the actor's own password, with a reserved try, and end their other sign-ins.
 
     Raises WrongCredentials for a wrong current password, or passwords.WeakPassword; the caller commits all the same.
@@ -173,7 +179,7 @@ def change_password(session: PortalSession, settings: Settings, actor: Actor, *,
         if not passwords.verify_password(person.password_hash, current):
             _record_failure(session, "identity.sign-in.failed", person, person.username)
             raise WrongCredentials
-        take_back(session, "sign-in", f"person:{actor.person_id}")
+        take_back_try(session, own_password_try(settings, actor.sign_in_id))
         about = (person.username, person.email, *person.name.split(), actor.organization_name, settings.payer.name)
         passwords.check_acceptable(new, min_length=settings.password_min_length, about=about)
         hashed = passwords.hash_password(new)
@@ -189,6 +195,7 @@ def change_password(session: PortalSession, settings: Settings, actor: Actor, *,
         .returning(SignIn.id)
     ).all()
     record(session, "identity.password.changed", other_sign_ins_ended=len(others))
+    return person
 
 
 def accept_terms(session: PortalSession, settings: Settings, actor: Actor, address: str) -> None:

@@ -10,6 +10,7 @@ from flask_login import login_user, logout_user
 
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import current_actor, limits, load_actor, safe_next, the_actor
+from hp_portal.core.access.known_browsers import known_browser, remember_browser
 from hp_portal.core.access.unsent import find_unsent, take_unsent
 from hp_portal.core.access.who_is import touch
 from hp_portal.core.account import signing_in
@@ -59,7 +60,9 @@ def sign_in_post() -> ResponseReturnValue:
         return _sign_in_page(form, 422)
     db = db_session()
     try:
-        reserved = signing_in.reserve_try(db, settings(), name=form.username.data, address=client_address())
+        reserved = signing_in.reserve_try(
+            db, settings(), name=form.username.data, address=client_address(), browser=known_browser()
+        )
     except TooManyAttempts as error:
         signing_in.record_blocked(db, form.username.data)
         db.commit()
@@ -82,7 +85,7 @@ def sign_in_post() -> ResponseReturnValue:
     # A new session and CSRF token: what was fixed before signing in is worth nothing after it.
     session.clear()
     login_user(load_actor(started.token))
-    return redirect_to(safe_next(form.next.data))
+    return remember_browser(redirect_to(safe_next(form.next.data)), db, started.person)
 
 
 def _leave_old_session(db: PortalSession) -> None:
@@ -189,7 +192,7 @@ def change_password_post() -> ResponseReturnValue:
         return too_many(form, error, _password_page)
     db.commit()
     try:
-        signing_in.change_password(db, settings(), the_actor(), current=form.current.data, new=form.new.data)
+        person = signing_in.change_password(db, settings(), the_actor(), current=form.current.data, new=form.new.data)
     except signing_in.WrongCredentials:
         db.commit()
         form.current.errors = ["This is not the password you have now."]
@@ -200,7 +203,7 @@ def change_password_post() -> ResponseReturnValue:
         return _password_page(form, 422)
     db.commit()
     flash("Your password is changed. Your other sessions have been ended.", "good")
-    return redirect_to(url_for("pages.home"))
+    return remember_browser(redirect_to(url_for("pages.home")), db, person)
 
 
 def _terms_page(form: TermsForm, status: int = 200) -> Response:

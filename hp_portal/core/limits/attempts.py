@@ -56,31 +56,45 @@ def check_attempts(session: PortalSession, kind: str, subject: str, *, limit: in
         raise TooManyAttempts(recent[-1] + window - now)
 
 
-def waits(
-    session: PortalSession, kind: str, subjects: Iterable[str], *, limit: int, window: dt.timedelta
+def waits_of(
+    session: PortalSession, kind: str, wholes: Iterable[str], *, limit: int, window: dt.timedelta
 ) -> dict[str, dt.timedelta]:
-    """How long each of these subjects still has to wait; those with a try left are not in the answer. Takes no lock."""
+    """The longest wait among the parts of each of these wholes, as `count_failure` was told; those without one are left out."""
     now = clock.now()
-    by_digest = {digest: subject for subject in subjects for digest in session.vault.digests(subject, "attempt")}
-    tries: dict[str, list[dt.datetime]] = {}
-    for digest, at in session.execute(
-        sa.select(Attempt.subject, Attempt.at)
-        .where(Attempt.kind == kind, Attempt.subject.in_(by_digest), Attempt.at > now - window)
+    by_digest: dict[bytes | None, str] = {
+        digest: whole for whole in wholes for digest in session.vault.digests(whole, "attempt")
+    }
+    tries: dict[tuple[str, bytes], list[dt.datetime]] = {}
+    for digest, subject, at in session.execute(
+        sa.select(Attempt.of, Attempt.subject, Attempt.at)
+        .where(Attempt.kind == kind, Attempt.of.in_(by_digest), Attempt.at > now - window)
         .order_by(Attempt.at.desc())
     ):
-        tries.setdefault(by_digest[digest], []).append(at)
-    return {subject: ats[limit - 1] + window - now for subject, ats in tries.items() if len(ats) >= limit}
+        tries.setdefault((by_digest[digest], subject), []).append(at)
+    longest: dict[str, dt.timedelta] = {}
+    for (whole, _), ats in tries.items():
+        if len(ats) >= limit:
+            longest[whole] = max(longest.get(whole, dt.timedelta()), ats[limit - 1] + window - now)
+    return longest
 
 
-def count_failure(session: PortalSession, kind: str, subject: str) -> None:
-    """Count one failed try."""
-    session.add(Attempt(kind=kind, subject=session.vault.digest(subject, "attempt"), at=clock.now()))
+def count_failure(session: PortalSession, kind: str, subject: str, *, of: str = "") -> None:
+    """Count one failed try; `of` names the whole that the subject is a part of."""
+    whole = session.vault.digest(of, "attempt") if of else None
+    session.add(Attempt(kind=kind, subject=session.vault.digest(subject, "attempt"), at=clock.now(), of=whole))
 
 
 def forget_failures(session: PortalSession, kind: str, subject: str) -> None:
     """A success starts the count anew."""
     session.execute(
         sa.delete(Attempt).where(Attempt.kind == kind, Attempt.subject.in_(session.vault.digests(subject, "attempt")))
+    )
+
+
+def forget_parts(session: PortalSession, kind: str, whole: str) -> None:
+    """Forget what is counted against every part of a whole."""
+    session.execute(
+        sa.delete(Attempt).where(Attempt.kind == kind, Attempt.of.in_(session.vault.digests(whole, "attempt")))
     )
 
 

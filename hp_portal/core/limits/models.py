@@ -1,4 +1,4 @@
-"""Failed tries, one row each."""
+"""Failed tries, one row each, and how many there were in all."""
 
 from __future__ import annotations
 
@@ -16,9 +16,28 @@ class Attempt(Base, scopes.Shared):
 
     __tablename__ = "attempt"
     __shared__ = "counted before anybody is known"
-    __table_args__ = (sa.Index("ix_attempt_kind_subject_at", "kind", "subject", "at"),)
+    __table_args__ = (
+        sa.Index("ix_attempt_kind_subject_at", "kind", "subject", "at"),
+        sa.Index("ix_attempt_kind_of_at", "kind", "of", "at"),
+    )
 
     id: Mapped[key]
     kind: Mapped[str] = mapped_column(sa.String(30))
     subject: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
     at: Mapped[dt.datetime]
+    # Several subjects may be parts of one whole: a name at each of many addresses.
+    of: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
+
+
+class FailureTotal(Base, scopes.Shared):
+    """How many tries at one subject have failed since the last success, however long ago."""
+
+    __tablename__ = "failure_total"
+    __shared__ = "counted before anybody is known"
+    __table_args__ = (sa.UniqueConstraint("kind", "subject"),)
+
+    id: Mapped[key]
+    kind: Mapped[str] = mapped_column(sa.String(30))
+    subject: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    failed: Mapped[int]
+    last_at: Mapped[dt.datetime] = mapped_column(index=True)

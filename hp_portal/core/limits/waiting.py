@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,9 +10,13 @@ from flask import Response
 
 from hp_portal.core.limits.attempts import TooManyAttempts
 
+LONGEST_IN_MINUTES = 90
+
 
 def wait_words(error: TooManyAttempts) -> str:
-    """How long to wait, as people say it: `1 minute`, `14 minutes`."""
+    """How long to wait, as people say it: `1 minute`, `14 minutes`, `3 hours`."""
+    if error.minutes > LONGEST_IN_MINUTES:
+        return f"{math.ceil(error.minutes / 60)} hours"
     return "1 minute" if error.minutes == 1 else f"{error.minutes} minutes"
 
 

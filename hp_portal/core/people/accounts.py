@@ -18,7 +18,7 @@ from hp_portal.core.audit.refusals import WINDOW
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.passwords import hash_password
-from hp_portal.core.limits import attempts
+from hp_portal.core.limits import sign_ins
 from hp_portal.core.people.models import PasswordLink
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import Application
@@ -102,17 +102,20 @@ def create_person(
 
 
 def locked_for(session: PortalSession, settings: Settings, person_ids: Iterable[int]) -> dict[int, dt.timedelta]:
-    """How long the sign-in of each of these people is still paused; those who may try are left out."""
-    window = dt.timedelta(minutes=settings.attempts_window_minutes)
-    subjects = {f"person:{person_id}": person_id for person_id in person_ids}
-    waits = attempts.waits(session, "sign-in", subjects, limit=settings.attempts_per_account, window=window)
-    return {subjects[subject]: wait for subject, wait in waits.items()}
+    """How long each of these people has to wait somewhere before another try to sign in; the others are left out."""
+    wanted = sa.select(Person.id, Person.username, Person.email).where(Person.id.in_(list(person_ids)))
+    whose = {name: person_id for person_id, *names in session.execute(wanted) for name in names}
+    found: dict[int, dt.timedelta] = {}
+    for name, wait in sign_ins.longest_waits(session, settings, list(whose)).items():
+        found[whose[name]] = max(wait, found.get(whose[name], wait))
+    return found
 
 
 def locked_people(session: PortalSession, settings: Settings) -> dict[int, dt.timedelta]:
     """Everybody of an organization whose sign-in is paused at present, and for how long."""
     # The counts are kept under keyed hashes; the record says whose tries they may be. It tells the first of a window.
-    since = clock.now() - dt.timedelta(minutes=settings.attempts_window_minutes) - WINDOW
+    longest = max(sign_ins.SLOWEST, dt.timedelta(minutes=settings.attempts_window_minutes))
+    since = clock.now() - longest - WINDOW
     tried = session.scalars(
         sa.select(AuditEvent.person_id)
         .where(
@@ -127,7 +130,7 @@ def locked_people(session: PortalSession, settings: Settings) -> dict[int, dt.ti
 
 def unlock(session: PortalSession, person: Person) -> None:
     """Forget the failed tries that are counted against somebody's account."""
-    attempts.forget_failures(session, "sign-in", f"person:{person.id}")
+    sign_ins.forget_names(session, person.username, person.email)
     record(session, "people.person.unlocked", person=person.id)
 
 

@@ -14,7 +14,7 @@ from hp_portal.core.identity import passwords
 from hp_portal.core.identity.accounts import hold_account
 from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.models import Person, SignIn
-from hp_portal.core.limits import attempts
+from hp_portal.core.limits import attempts, sign_ins
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.accounts import end_links
 from hp_portal.core.people.models import PasswordLink
@@ -87,12 +87,12 @@ def look_at_link(session: PortalSession, settings: Settings, token: str, address
     return Invited(found[1].id, found[1].name, found[1].username)
 
 
-def use_link(session: PortalSession, settings: Settings, token: str, address: str, *, password: str) -> Invited:
+def use_link(session: PortalSession, settings: Settings, token: str, address: str, *, password: str) -> Person:
     """Set the password, end the link and every sign-in of the person, and forget failed tries at the old password.
 
     Raises what `look_at_link` does, or passwords.WeakPassword, after which the link still works.
     """
-    invited = look_at_link(session, settings, token, address)
+    look_at_link(session, settings, token, address)
     with scopes.whole(session, "the account of the link"):
         found = session.execute(_open_link(token)).one_or_none()
         if found is None:  # ended since it was looked at
@@ -115,11 +115,11 @@ def use_link(session: PortalSession, settings: Settings, token: str, address: st
         person.password_changed_at = now
         session.flush()
         _after(session, person)
-    return invited
+    return person
 
 
 def _after(session: PortalSession, person: Person) -> None:
-    attempts.forget_failures(session, "sign-in", f"person:{person.id}")
+    sign_ins.forget_names(session, person.username, person.email)
     others = session.execute(
         sa.update(SignIn)
         .where(SignIn.person_id == person.id, SignIn.ended_at.is_(None))

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, flash, session, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
+from hp_portal.core.access.known_browsers import remember_browser
 from hp_portal.core.identity.passwords import WeakPassword
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import wait_words, with_retry_after
@@ -49,7 +50,7 @@ def set_password_post() -> ResponseReturnValue:
         invited = look_at_link(db, settings(), session.get(KEPT, ""), client_address())
         if not form.validate_on_submit():
             return _form_page(form, invited, 422)
-        invited = use_link(db, settings(), session.get(KEPT, ""), client_address(), password=form.new.data)
+        person = use_link(db, settings(), session.get(KEPT, ""), client_address(), password=form.new.data)
     except LinkDead:
         db.commit()
         return _dead()
@@ -62,8 +63,8 @@ def set_password_post() -> ResponseReturnValue:
         return _form_page(form, invited, 422)
     db.commit()
     session.pop(KEPT, None)
-    flash(f"Your password is set. Sign in with it: your user name is {invited.username}.", "good")
-    return redirect_to(url_for("account.sign_in"))
+    flash(f"Your password is set. Sign in with it: your user name is {person.username}.", "good")
+    return remember_browser(redirect_to(url_for("account.sign_in")), db, person)
 
 
 def _form_page(form: SetPasswordForm, invited: Invited, status: int) -> Response:
