@@ -54,6 +54,10 @@ check: venv ## Style, types, imports, templates, migrations
 	$(BIN)/djlint templates plugins --lint --quiet
 	$(BIN)/python -m pytest -q tests/core/test_migrations.py
 
+.PHONY: audit
+audit: venv ## Known vulnerabilities of the locked packages, where an advisory database can be reached
+	$(BIN)/python -m tests.tools.audit
+
 .PHONY: mutate
 mutate: venv ## Change the guards one line at a time: do the tests notice?
 	$(BIN)/python -m tests.tools.mutate
