@@ -220,6 +220,7 @@ def test_signing_out_ends_the_row_not_only_the_cookie(world: World) -> None:
     assert is_in(copy)
     left = client.post("/sign-out")
     assert left.location == "/sign-in?ended=signed-out"
+    assert left.headers["Clear-Site-Data"] == '"cache"'
     assert "You are signed out" in client.get(left.location).text
     assert not is_in(client)
     assert not is_in(copy)

@@ -135,7 +135,10 @@ def sign_out() -> ResponseReturnValue:
     db.commit()
     logout_user()
     session.clear()
-    return redirect_to(url_for("account.sign_in", ended="signed-out"))
+    response = redirect_to(url_for("account.sign_in", ended="signed-out"))
+    # Pages are never stored; this also empties what a browser keeps for going back.
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
 
 
 @blueprint.post("/sign-in/keep-alive")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from flask import Flask, Response, g, request
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import URLSafeTimedSerializer
@@ -19,6 +21,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "font-src 'self'",
         "connect-src 'self'",
         "form-action 'self'",
+        "object-src 'none'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
     )
@@ -26,7 +29,9 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 
 class CookieSessions(SecureCookieSessionInterface):
-    """Flask's sessions in a signed cookie, with one signer for all requests instead of one for each."""
+    """Flask's sessions in a cookie signed with HMAC-SHA-256, with one signer for all requests instead of one for each."""
+
+    digest_method = staticmethod(hashlib.sha256)
 
     def __init__(self) -> None:
         self._signer: URLSafeTimedSerializer | None = None
