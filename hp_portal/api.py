@@ -10,7 +10,16 @@ from hp_portal.core.access.reasons import reason_first
 from hp_portal.core.audit.record import Who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.audit.shown import SHOWN, read_spans, spans, what_was_shown
-from hp_portal.core.documents.rendering import DocumentError, render_pdf
+from hp_portal.core.documents.limited import (
+    AT_ONCE,
+    BY_THE_WORKER,
+    DocumentError,
+    DocumentLimits,
+    DocumentTooLarge,
+    Progress,
+    no_progress,
+)
+from hp_portal.core.documents.rendering import render_pdf
 from hp_portal.core.documents.sheets import CSV_TYPE, XLSX_TYPE, Sheet, amount, csv_file, quantity, safe_text, xlsx_file
 from hp_portal.core.documents.sheets import Value as SheetValue
 from hp_portal.core.files.models import StoredFile
@@ -87,6 +96,8 @@ from hp_portal.settings import Payer, Settings
 from hp_portal.vault import Place, SealBroken
 
 __all__ = [
+    "AT_ONCE",
+    "BY_THE_WORKER",
     "CSV_TYPE",
     "SHOWN",
     "XLSX_TYPE",
@@ -103,6 +114,8 @@ __all__ = [
     "DayField",
     "DemoCheck",
     "DocumentError",
+    "DocumentLimits",
+    "DocumentTooLarge",
     "EventSpec",
     "FileOwner",
     "FileTooLarge",
@@ -135,6 +148,7 @@ __all__ = [
     "Point",
     "PortalEvent",
     "PortalSession",
+    "Progress",
     "Reference",
     "Scoped",
     "SealBroken",
@@ -181,6 +195,7 @@ __all__ = [
     "lock",
     "mask_tin",
     "masked_tin",
+    "no_progress",
     "now",
     "one_line",
     "open_stored",

@@ -7,15 +7,17 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pikepdf
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hp_portal.core.documents import rendering
+from hp_portal.core.documents.limited import DocumentError, DocumentLimits, DocumentTooLarge
 from hp_portal.core.documents.looks import ACCENTS, look_of
-from hp_portal.core.documents.rendering import DocumentError, render_pdf
+from hp_portal.core.documents.rendering import render_pdf
 from hp_portal.settings import Payer
-from tests.support.pdf import TaggedPdf
+from tests.support.pdf import TaggedPdf, decode, letters_of
 
 SAMPLE = """
 = #data.heading
@@ -23,6 +25,8 @@ SAMPLE = """
 == Rows
 #sheet(("Name", "Amount"), data.rows, strong-last: true)
 """
+
+BUSY = "#let all = range(3000).map(a => range(30000).map(b => calc.sin(b)).sum())"
 
 
 @pytest.fixture
@@ -116,22 +120,102 @@ def test_a_template_reads_only_its_own_folder(template: Path) -> None:
         render_pdf(template, {}, title="x")
 
 
-def test_a_document_that_takes_too_long_is_given_up(template: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rendering, "_SECONDS", 0.001)
-    with pytest.raises(DocumentError, match="longer"):
-        render(template)
+@pytest.mark.parametrize(
+    ("source", "limits", "says"),
+    [
+        ("#sheet(data.heading", DocumentLimits(seconds=0), "longer than 0 s"),
+        (BUSY, DocumentLimits(processor=1), "longer than 1 s"),
+        ("#let all = (1,) * 100000000", DocumentLimits(memory=500), "more than 500 MiB"),
+    ],
+)
+def test_a_document_that_takes_too_much_is_given_up(
+    template: Path, source: str, limits: DocumentLimits, says: str
+) -> None:
+    template.write_text(source, encoding="utf-8")
+    with pytest.raises(DocumentTooLarge, match=says):
+        render_pdf(template, {"heading": "x"}, title="x", limits=limits)
+
+
+def test_a_part_of_a_document_that_takes_too_much_is_given_up(template: Path) -> None:
+    template.write_text("#if data.n == 1 [" + BUSY + "]\n= Good", encoding="utf-8")
+    with pytest.raises(DocumentTooLarge, match="longer than 1 s"):
+        render_pdf(template, {"n": 0}, more=[{"n": 1}], title="x", limits=DocumentLimits(processor=1))
+
+
+def test_a_long_document_is_joined_from_parts_and_read_as_one(template: Path) -> None:
+    template.write_text(
+        '#if data.first != "" [= #data.first]\n== Chapter #data.name\n#sheet(("Name", "Amount"), data.rows)\n'
+        '#link("https://plan.example")[Plan]\n=== End of #data.name',
+        encoding="utf-8",
+    )
+    parts = [{"first": "", "name": name, "rows": [[f"{name}{n}", "$1.00"] for n in range(60)]} for name in "ABЖ"]
+    parts[0]["first"] = "All"
+    done: list[tuple[int, int]] = []
+    made = render_pdf(template, parts[0], more=parts[1:], title="Long", progress=lambda *told: done.append(told))
+    pdf = TaggedPdf(made)
+    assert done == [(0, 4), (1, 4), (2, 4), (3, 4)]
+    assert [found.whole_text for found in pdf.tree.all("H1")] == ["All"]
+    assert [found.whole_text for found in pdf.tree.all("H2")] == ["Chapter A", "Chapter B", "Chapter Ж"]
+    assert [row.parts[0].whole_text for row in pdf.tree.all("TR") if row.all("TD")] == [
+        f"{name}{n}" for name in "ABЖ" for n in range(60)
+    ]
+    pages = [text_of_footer(page) for page in pdf.file.pages]
+    assert pages == [f"Long Page {number} of {len(pages)}" for number in range(1, len(pages) + 1)]
+    assert len(pages) >= 3
+    assert "Page 1" not in pdf.text, "footers are artifacts"
+    with pdf.file.open_outline() as outline:
+        chapters = outline.root[0].children
+        assert [(item.title, [end.title for end in item.children]) for item in chapters] == [
+            (f"Chapter {name}", [f"End of {name}"]) for name in "ABЖ"
+        ]
+        targets = [pdf.file.pages.index(pikepdf.Page(item.obj.Dest[0])) for item in chapters]
+        assert targets == sorted(set(targets))
+    with pdf.file.open_metadata() as metadata:
+        assert metadata["pdfuaid:part"] == "1"
+
+
+def test_every_page_of_a_joined_document_leads_to_its_own_elements(template: Path) -> None:
+    template.write_text('= #data.name\n#link("https://plan.example")[Plan #data.name]', encoding="utf-8")
+    pdf = TaggedPdf(render_pdf(template, {"name": "A"}, more=[{"name": "B"}, {"name": "C"}], title="x")).file
+    numbers = list(pdf.Root.StructTreeRoot.ParentTree.Nums)
+    tree = {int(key): value for key, value in zip(numbers[::2], numbers[1::2], strict=True)}
+    keys = []
+    for page in pdf.pages:
+        keys.append(int(page.obj.StructParents))
+        assert all(element.Pg.objgen == page.obj.objgen for element in tree[keys[-1]])
+        for note in page.obj.Annots:
+            keys.append(int(note.StructParent))
+            assert "/S" in tree[keys[-1]]
+    assert len(keys) == len(set(keys)) == 6
+    assert int(pdf.Root.StructTreeRoot.ParentTreeNextKey) > max(keys)
+
+
+def text_of_footer(page: pikepdf.Page) -> str:
+    """What the form that is laid over the page says."""
+    (form,) = (form for name, form in page.resources.XObject.items() if name.startswith("/Footer"))
+    letters = {name: letters_of(font) for name, font in form.Resources.Font.items()}
+    words, font = [], {}
+    for instruction in pikepdf.parse_content_stream(form):
+        if str(instruction.operator) == "Tf":
+            font = letters[str(instruction.operands[0])]
+        elif str(instruction.operator) in ("Tj", "TJ"):
+            shown = instruction.operands[0]
+            words.append(
+                "".join(decode(part, font) for part in (shown if str(instruction.operator) == "TJ" else [shown]))
+            )
+    return " ".join(words)
 
 
 def test_the_typesetter_is_told_no_settings(template: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HP_PORTAL_SECRET_KEY", "a key for tests: 40 characters, or more")
     given_environments = []
-    run = subprocess.run
+    start = subprocess.Popen
 
     def spy(*arguments: Any, **options: Any) -> Any:
         given_environments.append(options["env"])
-        return run(*arguments, **options)
+        return start(*arguments, **options)
 
-    monkeypatch.setattr(subprocess, "run", spy)
+    monkeypatch.setattr(subprocess, "Popen", spy)
     render(template)
     assert given_environments
     assert not any(name.startswith("HP_PORTAL_") for name in given_environments[0])

@@ -62,7 +62,7 @@ class TaggedPdf:
 
 def _marked_texts(page: pikepdf.Page) -> dict[int, str]:
     """The text of each marked content of a page, by its number."""
-    letters = {name: _letters(font) for name, font in page.resources.get("/Font", {}).items()}
+    letters = {name: letters_of(font) for name, font in page.resources.get("/Font", {}).items()}
     texts: dict[int, str] = {}
     open_marks: list[int | None] = []
     font: dict[bytes, str] = {}
@@ -80,7 +80,7 @@ def _marked_texts(page: pikepdf.Page) -> dict[int, str]:
             shown = operands[0] if name == "TJ" else [operands[0]]
             number = next((mark for mark in reversed(open_marks) if mark is not None), None)
             if number is not None:
-                texts[number] = texts.get(number, "") + "".join(_decode(part, font) for part in shown)
+                texts[number] = texts.get(number, "") + "".join(decode(part, font) for part in shown)
         elif name == "ET":
             for mark in open_marks[-1:]:
                 if mark is not None:
@@ -88,14 +88,14 @@ def _marked_texts(page: pikepdf.Page) -> dict[int, str]:
     return texts
 
 
-def _decode(part: Any, font: dict[bytes, str]) -> str:
+def decode(part: Any, font: dict[bytes, str]) -> str:
     if not isinstance(part, pikepdf.String):
         return ""
     codes = bytes(part)
     return "".join(font.get(codes[at : at + 2], "") for at in range(0, len(codes), 2))
 
 
-def _letters(font: Any) -> dict[bytes, str]:
+def letters_of(font: Any) -> dict[bytes, str]:
     """The letters behind a font's two-byte codes, from its ToUnicode table."""
     letters: dict[bytes, str] = {}
     block = ""

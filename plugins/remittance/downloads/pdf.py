@@ -3,66 +3,87 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hp_portal.api import Payer, render_pdf, show_date, show_money
+from hp_portal.api import BY_THE_WORKER, DocumentLimits, Payer, Progress, no_progress, render_pdf, show_date, show_money
 
 from ..codes.glossary import Meanings
 from ..codes.plain_words import method_word, show_phone
 from ..models import Adjustment, Claim, Line, Payment
 from .collect import ClaimParts, Remittance, dates, patient_name
+from .parts import in_parts
 
 _TEMPLATE = Path(__file__).with_name("payment.typ")
 
 
-def payment_pdf(remittance: Remittance, meanings: Meanings, payer: Payer) -> bytes:
+def payment_pdf(
+    remittance: Remittance,
+    meanings: Meanings,
+    payer: Payer,
+    limits: DocumentLimits = BY_THE_WORKER,
+    progress: Progress = no_progress,
+) -> bytes:
     """The payment: header, balance, claims with lines and reasons, provider adjustments, the codes used.
 
     Raises DocumentError.
     """
     payment = remittance.payment
-    heading = f"Remittance advice {payment.trace_number}"
-    blocks = [_about(payment), _payer(remittance, payer), _payee(remittance), _balance(payment)]
-    return _render(
-        heading,
-        remittance,
-        meanings,
-        payer,
-        blocks=blocks,
+    beginning = {
+        "heading": f"Remittance advice {payment.trace_number}",
+        "blocks": [_about(payment), _payer(remittance, payer), _payee(remittance), _balance(payment)],
+    }
+    parts = in_parts(
+        beginning,
         overview=_overview(remittance, meanings),
         provider_adjustments=_provider_adjustments(remittance, meanings),
+        claims=[_claim(found, meanings) for found in remittance.claims],
         claims_heading="Claim details",
+        glossary=_glossary(meanings),
     )
+    return _render(parts, remittance, payer, limits, progress)
 
 
-def claim_pdf(remittance: Remittance, meanings: Meanings, payer: Payer) -> bytes:
+def claim_pdf(
+    remittance: Remittance, meanings: Meanings, payer: Payer, limits: DocumentLimits = BY_THE_WORKER
+) -> bytes:
     """One claim: what `find_claim` gives. Nothing in it tells of the payment's other patients. Raises DocumentError."""
     claim = remittance.claims[0].claim
     heading = f"Remittance advice for claim {claim.payer_control_number or claim.patient_control_number or claim.claim}"
-    return _render(
-        heading,
-        remittance,
-        meanings,
-        payer,
-        note="One claim out of this payment. The payment's amount also covers what this document leaves out.",
-        blocks=[_about(remittance.payment), _payer(remittance, payer), _payee(remittance)],
+    beginning = {
+        "heading": heading,
+        "note": "One claim out of this payment. The payment's amount also covers what this document leaves out.",
+        "blocks": [_about(remittance.payment), _payer(remittance, payer), _payee(remittance)],
+    }
+    parts = in_parts(
+        beginning,
         overview=[],
         provider_adjustments=[],
+        claims=[_claim(found, meanings) for found in remittance.claims],
         claims_heading="The claim",
+        glossary=_glossary(meanings),
     )
+    return _render(parts, remittance, payer, limits)
 
 
-def _render(heading: str, remittance: Remittance, meanings: Meanings, payer: Payer, **parts: Any) -> bytes:
-    data = {
-        "heading": heading,
-        "note": "",
-        "claims": [_claim(found, meanings) for found in remittance.claims],
-        "glossary": _glossary(meanings),
-        **parts,
-    }
-    return render_pdf(_TEMPLATE, data, title=heading, author=remittance.payment.payer_name or payer.name, payer=payer)
+def _render(
+    parts: Sequence[Mapping[str, Any]],
+    remittance: Remittance,
+    payer: Payer,
+    limits: DocumentLimits,
+    progress: Progress = no_progress,
+) -> bytes:
+    return render_pdf(
+        _TEMPLATE,
+        parts[0],
+        more=parts[1:],
+        title=parts[0]["heading"],
+        author=remittance.payment.payer_name or payer.name,
+        payer=payer,
+        limits=limits,
+        progress=progress,
+    )
 
 
 def _pairs(*pairs: tuple[str, str | None]) -> list[tuple[str, str]]:
