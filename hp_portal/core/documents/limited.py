@@ -38,6 +38,7 @@ class DocumentLimits:
 AT_ONCE = DocumentLimits(memory=768, processor=10, seconds=20)
 """For a small one that somebody waits for."""
 BY_THE_WORKER = DocumentLimits()
+"""For one that the worker makes."""
 
 
 def no_progress(_done: int, _of: int) -> None:
