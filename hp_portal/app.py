@@ -25,6 +25,7 @@ from hp_portal.core.keys import checking
 from hp_portal.core.pages import errors, help_topics
 from hp_portal.core.pages import views as pages_views
 from hp_portal.core.people import views as people_views
+from hp_portal.core.refusals import noting
 from hp_portal.core.staff import views as staff_views
 from hp_portal.core.staff.permissions import CORE_STAFF_LINKS, CORE_STAFF_PERMISSIONS
 from hp_portal.core.tax_ids import application as tax_id_npi_access
@@ -78,6 +79,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     logs.install(app)
     enforce.install(app)
     reasons.install(app)
+    noting.install(app)
     security.install(app, settings)
     CSRFProtect(app)
 
@@ -97,7 +99,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
 
 
 # What the core's audit events and jobs are called after: a plugin of such a key could stand for them.
-RESERVED = {event.key.partition(".")[0] for event in CORE_EVENTS} | {"core", "kept"}
+RESERVED = {event.key.partition(".")[0] for event in CORE_EVENTS} | {"core", "kept", "refusals"}
 
 
 def declare_events(plugins: Plugins) -> EventRegistry:

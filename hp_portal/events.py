@@ -33,7 +33,7 @@ class EventSpec:
     understand as it is, or is found by `names`. Where one of them cannot be found, people read the label. Keys of rows
     are named, never shown. `member_data`: it tells that somebody saw what belongs to patients, so the reason that the person
     gave for the session is recorded with it. `refusal`: somebody asked for what they may not have; staff find all such events
-    together.
+    together. `staff_only`: it does not show in *My activity*, as it tells what the person may not know.
     """
 
     key: str
@@ -43,6 +43,7 @@ class EventSpec:
     names: Mapping[str, Names] = field(default_factory=dict)
     member_data: bool = False
     refusal: bool = False
+    staff_only: bool = False
 
     @property
     def placeholders(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import pluggy
 from flask import Blueprint
@@ -93,7 +93,8 @@ class Application:
     the payer's staff are made of. `starts_enabled_for` and `starts_given` (do new people get it) are how a payer's database
     begins; afterwards staff decide. `settings` is a pydantic model with a default for every field; `settings_of(key)` is what
     was read into it. `home_search` is a box on the home page; `news(session, since)` says there what is new since the last
-    visit, with one cheap statement in the organization's scope.
+    visit, with one cheap statement in the organization's scope. `rows` are the models whose ids stand in addresses, by the name
+    of the parameter, where it is not the model's own (`<id:note_id>` is a Note): who asks for another organization's is recorded.
     """
 
     key: str
@@ -114,6 +115,7 @@ class Application:
     settings: type[BaseModel] | None = None
     home_search: HomeSearch | None = None
     news: Callable[[PortalSession, dt.datetime], Sequence[News]] | None = None
+    rows: Mapping[str, type[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

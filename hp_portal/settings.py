@@ -112,6 +112,8 @@ class Settings(BaseSettings):
     reasons: Annotated[tuple[str, ...], NoDecode, Field(description="The reasons to choose from, with commas.")] = (
         REASONS
     )
+    refusals_warned: int = Field(5, ge=1, description="Refusals of a person, within the hours below, that warn staff.")
+    refusals_hours: float = Field(24, gt=0)
     terms_version: str = "2026-01"
     terms_path: Path | None = Field(None, description="The payer's own terms of use as Markdown.")
     max_upload_mb: int = Field(256, ge=1)

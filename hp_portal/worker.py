@@ -30,6 +30,7 @@ from hp_portal.core.jobs import failures, leases
 from hp_portal.core.kept import keeping
 from hp_portal.core.limits import attempts, sign_ins
 from hp_portal.core.people import password_links
+from hp_portal.core.refusals import judging
 from hp_portal.database import Database, PortalSession, lock
 from hp_portal.hookspecs import LANES, Job
 from hp_portal.plugins import Plugins, confined
@@ -69,6 +70,8 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("identity.end-sign-ins", "End sessions that ran out", dt.timedelta(minutes=1), end_sign_ins),
         Job("identity.forget-attempts", "Forget old failed attempts", dt.timedelta(hours=1), forget_attempts),
         Job("kept.forget-expired", "Forget kept values", dt.timedelta(minutes=30), keeping.forget_expired),
+        Job("refusals.judge", "Look up whose rows were asked for", dt.timedelta(seconds=30), judging.judge),
+        Job("refusals.forget", "Forget old refusals", dt.timedelta(hours=6), judging.forget_old),
         Job("people.forget-links", "Forget old password links", dt.timedelta(hours=1), password_links.forget_dead),
     ]
 

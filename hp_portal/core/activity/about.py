@@ -31,6 +31,15 @@ _ENDS = {
 ends = worded("how", _ENDS)
 
 
+ANY_REFUSAL = "refusals"
+"""Stands for every kind of event that is a refusal, where staff choose a kind."""
+
+
+def deed_label(session: PortalSession, key: str) -> str:
+    """What people read for a kind of event, or for every refusal."""
+    return "Refusals of every kind" if key == ANY_REFUSAL else session.context.events.label(key)
+
+
 def applications(_session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
     """The application of each event; one that is uninstalled has no name any more."""
     labels = {application.key: application.label for application in plugins().applications}
@@ -49,9 +58,20 @@ def filters(session: PortalSession, events: Fields, _for_staff: bool) -> list[Re
     for event in events:
         words = []
         for name, value in event["filters"].items():
-            shown = session.context.events.label(value) if name == "event" else value
+            shown = deed_label(session, value) if name == "event" else value
             words.append(f"{_FILTERS.get(name, name)} “{shown}”")
         said.append(Reference(f" by {', '.join(words)}" if words else ""))
+    return said
+
+
+def pages(_session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
+    """What was asked for, by the page's place: `a page of Remittance Inquiry`."""
+    said: list[Reference | None] = []
+    for event in events:
+        blueprint = str(event["page"]).rpartition(".")[0]
+        application = directory().application_of_blueprint.get(blueprint)
+        place = "the staff console" if blueprint == "staff" else application.label if application else "the portal"
+        said.append(Reference(f"a page of {place}"))
     return said
 
 

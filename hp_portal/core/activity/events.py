@@ -15,8 +15,8 @@ _SESSIONS = {"sessions": counted("other_sign_ins_ended", "other session", "other
 
 _OWN = (
     EventSpec("identity.sign-in.succeeded", "Signed in"),
-    EventSpec("identity.sign-in.failed", "Sign-in failed", ("account",)),
-    EventSpec("identity.sign-in.blocked", "Sign-in blocked after too many attempts", ("account",)),
+    EventSpec("identity.sign-in.failed", "Sign-in failed", ("account",), refusal=True),
+    EventSpec("identity.sign-in.blocked", "Sign-in blocked after too many attempts", ("account",), refusal=True),
     EventSpec(
         "identity.sign-in.ended",
         "Signed out",
@@ -61,6 +61,26 @@ _OWN = (
                 },
             ),
         },
+        refusal=True,
+    ),
+)
+_REFUSED = (
+    EventSpec(
+        "access.page.refused",
+        "Was refused a page",
+        ("page", "why"),
+        "Was refused {what}: {why}",
+        {"what": about.pages},
+        refusal=True,
+    ),
+    EventSpec(
+        "access.row.refused",
+        "Asked for what another organization has",
+        ("page", "table", "rows", "times", "since", "until"),
+        "Asked {often} for what another organization has, on {what}",
+        {"often": counted("times", "time", "times"), "what": about.pages},
+        refusal=True,
+        staff_only=True,
     ),
 )
 _PEOPLE = (
@@ -181,6 +201,13 @@ _STAFF = (
     EventSpec("staff.payee.viewed", "Viewed a payee", ("payee",), "Viewed {payee}", {"payee": payees_named}),
     EventSpec("staff.person.viewed", "Viewed a person", ("person",), "Viewed {person}", _PERSON),
     EventSpec(
+        "staff.refusals.viewed",
+        "Viewed refusals",
+        ("shown",),
+        "Viewed the refusals of {shown}",
+        {"shown": counted("shown", "person", "people")},
+    ),
+    EventSpec(
         "staff.activity.searched",
         "Searched activity",
         ("filters", "found"),
@@ -210,4 +237,4 @@ _RECORDS = (
         "Loaded the payees’ record: {added} added, {changed} changed, {unchanged} unchanged",
     ),
 )
-CORE_EVENTS = (*_OWN, *_PEOPLE, *_STAFF, *_RECORDS)
+CORE_EVENTS = (*_OWN, *_REFUSED, *_PEOPLE, *_STAFF, *_RECORDS)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from hp_portal import scopes
+from hp_portal.core.activity.about import ANY_REFUSAL, deed_label
 from hp_portal.core.activity.sentences import sentences
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import record
@@ -94,7 +95,9 @@ def own_activity(session: PortalSession, actor: Actor, number: int, newest: int 
     Looking is an event itself, so the list grows as one turns its pages; `newest`, an event's id, holds it still.
     """
     with scopes.whole(session, "one's own activity, whatever the organization"):
-        kept = _listing(session, [AuditEvent.person_id == actor.person_id], number, newest)
+        unseen = [spec.key for spec in session.context.events.all() if spec.staff_only]
+        mine = [AuditEvent.person_id == actor.person_id, AuditEvent.event.not_in(unseen)]
+        kept = _listing(session, mine, number, newest)
         if actor.is_staff:
             return _told(session, kept, for_staff=True)
     # Names and links in the person's own scope: what has been taken from the organization since is not named.
@@ -111,8 +114,9 @@ def view_own_activity(
 
 
 def event_kinds(session: PortalSession) -> list[tuple[str, str]]:
-    """Every declared kind of event as (key, what people read), by what people read."""
-    return sorted(((spec.key, spec.label) for spec in session.context.events.all()), key=lambda kind: kind[1].lower())
+    """Refusals of every kind, then every declared kind of event as (key, what people read), by what people read."""
+    kinds = sorted(((spec.key, spec.label) for spec in session.context.events.all()), key=lambda kind: kind[1].lower())
+    return [(ANY_REFUSAL, deed_label(session, ANY_REFUSAL)), *kinds]
 
 
 def search_activity(
@@ -135,7 +139,8 @@ def search_activity(
         )
         where.append(AuditEvent.organization_id.in_(organizations))
     if wanted.event:
-        where.append(AuditEvent.event == wanted.event)
+        kinds = [spec.key for spec in session.context.events.all() if spec.refusal]
+        where.append(AuditEvent.event.in_(kinds if wanted.event == ANY_REFUSAL else [wanted.event]))
     if wanted.since:
         where.append(AuditEvent.at >= wanted.since)
     if wanted.until:

@@ -24,6 +24,9 @@ CORE_STAFF_PERMISSIONS = {
 CORE_STAFF_LINKS = (
     StaffLink("Organizations and people", "staff.organizations", "staff:people:search", group="Providers"),
     StaffLink("Activity", "staff.activity", "staff:activity:search", group="Oversight"),
+    StaffLink(
+        "Refusals", "staff.refusals", "staff:activity:search", "Who asked for what they may not have", group="Oversight"
+    ),
     StaffLink("Applications", "staff.applications", "staff:applications:manage", group="Setup"),
     StaffLink("Roles of staff", "staff.roles", "staff:roles:manage", group="Setup"),
     StaffLink("Plugins", "staff.plugins", "staff:plugins:read", group="Setup"),

@@ -16,6 +16,7 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.jobs.failures import failures
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.accounts import locked_people
+from hp_portal.core.refusals.reading import count_warned
 from hp_portal.core.staff.roles import MANAGE, nobodys, roles
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession, is_postgresql
@@ -51,6 +52,10 @@ def _locked(session: PortalSession) -> int:
     return len(locked_people(session, settings()))
 
 
+def _refused_often(session: PortalSession) -> int:
+    return count_warned(session, settings())
+
+
 def _permissions_of_no_role(session: PortalSession) -> int:
     return len(nobodys(roles(session), directory().staff_permissions))
 
@@ -69,6 +74,14 @@ CORE_QUEUES = (
     ),
     StaffQueue(
         "person is locked out", "people are locked out", "staff.people_locked", "staff:people:unlock", _locked, "warn"
+    ),
+    StaffQueue(
+        "person was refused often",
+        "people were refused often",
+        "staff.refusals",
+        "staff:activity:search",
+        _refused_often,
+        "warn",
     ),
     StaffQueue(
         "permission belongs to no role",

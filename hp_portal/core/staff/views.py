@@ -22,6 +22,7 @@ from hp_portal.core.staff import lookup
 from hp_portal.core.staff import organization_views as organization_views
 from hp_portal.core.staff import payee_views as payee_views
 from hp_portal.core.staff import people_views as people_views
+from hp_portal.core.staff import refusal_views as refusal_views
 from hp_portal.core.staff import role_views as role_views
 from hp_portal.core.staff.blueprint import blueprint as blueprint
 from hp_portal.core.staff.forms import ActivityForm, LookupForm

@@ -42,6 +42,7 @@ EVENTS = (
         "Could not add a Tax ID and NPI",
         ("tin", "npi"),
         "Could not add the Tax ID {tin} with NPI {npi}",
+        refusal=True,
     ),
 )
 

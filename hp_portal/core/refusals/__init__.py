@@ -1,0 +1,1 @@
+"""What somebody was refused: noted, judged, told to staff."""
