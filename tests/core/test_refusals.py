@@ -29,7 +29,7 @@ from tests.support.scenes import scenes_of
 from tests.support.world import World
 
 NOTE = "/apps/sample/notes/{}"
-STAFF = ("staff:console:open", "staff:activity:search", "staff:people:search")
+STAFF = ("staff:console:open", "staff:activity:search", "staff:refusals:read", "staff:people:search")
 
 
 class Two:

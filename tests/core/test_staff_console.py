@@ -107,18 +107,18 @@ def test_htmx_is_given_the_cell_alone(world: World, staff: PortalClient) -> None
 
 def test_the_matrix_says_who_changed_what_and_when(world: World, staff: PortalClient) -> None:
     assert len(cells(staff, "/staff/applications", "matrix")[0]) == 7
-    assert "as set up" in cells(staff, "/staff/applications", "matrix")[1][1]
+    assert "default" in cells(staff, "/staff/applications", "matrix")[1][1]
     staff.post(SWITCH, {"enabled": "0"})
     row = next(row for row in cells(staff, "/staff/applications", "matrix") if row[0].startswith("Tax ID"))
     today = clock.now().astimezone(ZoneInfo("America/Chicago"))
     assert f"Staff A Staff {today:%b} {today.day}, {today.year}" in row[1]
-    assert row[2].endswith("as set up")
+    assert row[2].endswith("default")
 
 
 def test_setting_what_is_set_already_changes_and_records_nothing(world: World, staff: PortalClient) -> None:
     staff.post(SWITCH, {"enabled": "1"})
     assert recorded(world, "staff.application.enabled") == []
-    assert "as set up" in cells(staff, "/staff/applications", "matrix")[1][1]
+    assert "default" in cells(staff, "/staff/applications", "matrix")[1][1]
 
 
 def test_a_cell_that_was_never_set_is_off_and_can_be_switched_on(world: World, staff: PortalClient) -> None:

@@ -19,13 +19,14 @@ CORE_STAFF_PERMISSIONS = {
     "staff:payees:manage": "Add payees to the record and change them",
     "staff:tax-ids:manage": "Link Tax IDs and NPIs to organizations and end links",
     "staff:activity:search": "Search everybody's activity",
+    "staff:refusals:read": "See who asked for what they may not have",
 }
 
 CORE_STAFF_LINKS = (
     StaffLink("Organizations and people", "staff.organizations", "staff:people:search", group="Providers"),
     StaffLink("Activity", "staff.activity", "staff:activity:search", group="Oversight"),
     StaffLink(
-        "Refusals", "staff.refusals", "staff:activity:search", "Who asked for what they may not have", group="Oversight"
+        "Refusals", "staff.refusals", "staff:refusals:read", "Who asked for what they may not have", group="Oversight"
     ),
     StaffLink("Applications", "staff.applications", "staff:applications:manage", group="Setup"),
     StaffLink("Roles of staff", "staff.roles", "staff:roles:manage", group="Setup"),

@@ -79,7 +79,7 @@ CORE_QUEUES = (
         "person was refused often",
         "people were refused often",
         "staff.refusals",
-        "staff:activity:search",
+        "staff:refusals:read",
         _refused_often,
         "warn",
     ),

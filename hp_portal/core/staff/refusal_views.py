@@ -12,7 +12,7 @@ from hp_portal.core.web.render import db_session, page, settings
 
 
 @blueprint.get("/refusals")
-@access.staff("staff:activity:search")
+@access.staff("staff:refusals:read")
 def refusals() -> ResponseReturnValue:
     db = db_session()
     rows = view_refused(db, settings())

@@ -1,7 +1,7 @@
 """refusals
 
-Revision ID: 1795603300
-Revises: 1795603250
+Revision ID: 1795604137
+Revises: 1795604100
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from alembic import op
 
 import hp_portal.database
 
-revision = "1795603300"
-down_revision = "1795603250"
+revision = "1795604137"
+down_revision = "1795604100"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
