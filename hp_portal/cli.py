@@ -12,7 +12,7 @@ from typing import Any
 import click
 from flask import Flask
 
-from hp_portal import backup, db_commands, migrations, new_plugin, serving, worker
+from hp_portal import backup, db_commands, key_commands, migrations, new_plugin, serving, worker
 from hp_portal import roles as database_roles
 from hp_portal.app import create_app
 from hp_portal.core.activity import sealing
@@ -212,6 +212,9 @@ def restore_command(file: Path) -> None:
         )
     else:
         click.echo(f"Schema: up to date. Audit: {found.audit.sealed} events sealed. Head: {found.audit.head}")
+
+
+cli.add_command(key_commands.key_commands(lambda: the_app()))
 
 
 @cli.group("payees")

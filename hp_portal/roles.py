@@ -26,7 +26,7 @@ _RECORD = "audit_"
 # Counts and reports beside the record, which are not sealed.
 _BESIDE_THE_RECORD = frozenset({"audit_window", "audit_report"})
 # Ended, deactivated or changed, but never deleted by the portal.
-_KEPT = frozenset({"organization", "payee", "acceptance", "sign_in"})
+_KEPT = frozenset({"data_key", "organization", "payee", "acceptance", "sign_in"})
 # Of the owner alone.
 _SECRET = frozenset({"wall_key"})
 

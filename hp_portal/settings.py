@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import secrets
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -188,6 +189,11 @@ _SECRET_KEY_HELP = "Make one with: python -c 'import secrets; print(secrets.toke
 _DATA_KEY_HELP = (
     "Make one with: python -c 'import base64, secrets; print(base64.b64encode(secrets.token_bytes(32)).decode())'"
 )
+
+
+def new_data_key() -> str:
+    """A data key made at random, as HP_PORTAL_DATA_KEY takes it."""
+    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def read_file() -> dict[str, Any]:

@@ -67,7 +67,8 @@ class Vault:
         self._ciphers: dict[bytes, AESGCM] = {}
         self._old_ciphers: dict[bytes, AESGCM] = {}
         self._retired: set[bytes] = set()
-        self._bound_alone = False
+        self.bound_alone = False
+        """Are values of the first format refused?"""
         self._hash_keys: list[bytes] = []
         self.marks = tuple(key_mark(key) for key in keys)
         for key, mark in zip(keys, self.marks, strict=True):
@@ -81,7 +82,7 @@ class Vault:
     def follow(self, retired: Collection[str], *, bound: bool) -> None:
         """Do as the database says: refuse values of retired keys (by their ids) and, when `bound`, those of the first format."""
         self._retired = {_FORMAT + bytes.fromhex(key_id) for key_id in retired}
-        self._bound_alone = bound
+        self.bound_alone = bound
 
     def seal(self, value: bytes, place: Place) -> bytes:
         """Encrypt for a place, which is authenticated: the value opens nowhere else."""
@@ -102,7 +103,7 @@ class Vault:
         cipher = self._old_ciphers.get(bytes(sealed[:_OLD_ID]))
         if cipher is None:
             raise SealBroken("sealed with a data key that HP_PORTAL_DATA_KEY does not list")
-        if self._bound_alone or not was:
+        if self.bound_alone or not was:
             raise SealBroken("sealed without its place, as was done before; all such values have been sealed again")
         return _decrypted(cipher, sealed, _OLD_ID, was.encode())
 

@@ -170,6 +170,7 @@ _STAFF = (
         "Took from the role {role} the permission: {permission}",
         {"permission": about.permissions},
     ),
+    EventSpec("keys.rotated", "Sealed everything with a new data key", ("key", "retired", "values")),
     EventSpec("staff.plugin.forgotten", "Dropped what a plugin left", ("plugin", "tables", "given")),
     EventSpec(
         "staff.people.searched",

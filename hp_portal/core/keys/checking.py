@@ -21,7 +21,7 @@ from hp_portal.settings import ConfigurationError
 from hp_portal.vault import KeyMark, Vault, starts
 
 log = structlog.get_logger(__name__)
-_LOCK = "data keys"
+LOCK = "data keys"
 
 
 class WrongDataKey(ConfigurationError):
@@ -61,7 +61,7 @@ def check_keys(session: PortalSession, marks: Sequence[KeyMark]) -> KeysInForce 
     found = _compared(session, marks)
     if found is None:
         session.rollback()
-        lock(session, _LOCK)
+        lock(session, LOCK)
         if (found := _compared(session, marks)) is None:
             _note(session, marks)
             found = _compared(session, marks)

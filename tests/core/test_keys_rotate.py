@@ -1,0 +1,286 @@
+"""`hp-portal keys rotate`: everything is sealed with the new key while the portal runs, and then the old one is worth nothing."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from flask import Flask
+
+from hp_portal import cli, vault
+from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.files.models import StoredFile, StoredPiece
+from hp_portal.core.files.storing import open_stored, receive_file
+from hp_portal.core.kept.keeping import find_kept, keep_values
+from hp_portal.core.kept.models import KeptValues
+from hp_portal.core.keys import rotating
+from hp_portal.core.keys.models import DataKey
+from hp_portal.core.organizations.models import Organization
+from hp_portal.core.payees.finding import find_payees
+from hp_portal.core.payees.models import Payee
+from hp_portal.database import Base, PortalSession
+from hp_portal.seals import Seat, sealed_columns
+from hp_portal.session import Who
+from hp_portal.settings import ConfigurationError
+from hp_portal.vault import SealBroken, key_mark
+from hp_portal_plugins.remittance.intake.kept_text import kept_interchange
+from hp_portal_plugins.remittance.models import Payment, PaymentText
+from tests.conftest import MakeApp
+from tests.plugins.remittance.import_files import file_of, import_835, many_payments
+from tests.support.databases import DATA_KEY, data_key, database_of
+from tests.support.identifiers import make_npi, make_tin
+from tests.support.world import World
+
+NEW = data_key("new")
+PAYEES = 45
+LETTER = b"a letter in many pieces. " * 4
+WAS = {"payee.tin_sealed": b"tin", "organization.tin_sealed": b"tin", "remittance_payment.payee_tin_sealed": b"tin"}
+Run = Callable[..., Result]
+
+
+def key_id(text: str) -> str:
+    return key_mark(base64.b64decode(text)).id
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    def run(app: Flask, *arguments: object) -> Result:
+        monkeypatch.setattr(cli, "_app", [app])
+        return CliRunner().invoke(cli.cli, [str(argument) for argument in arguments])
+
+    return run
+
+
+@dataclass
+class Filled:
+    """A portal with something in every sealed column."""
+
+    world: World
+    person: Any
+    token: str
+    organization: int
+    file: int
+
+    def read(self, world: World) -> None:
+        """Everything opens, and is found by its hashes, in this portal."""
+        with world.session() as session:
+            rows = session.scalars(sa.select(Payee)).all()
+            assert {row.whole_tin(session) for row in rows} >= {make_tin(n) for n in range(1, PAYEES + 1)}
+            for number in (1, PAYEES):
+                assert [row.npi for row in find_payees(session, tin=make_tin(number))] == [make_npi(number)]
+            assert session.get_one(Organization, self.organization).whole_tin(session) == make_tin(99)
+            texts = [kept_interchange(session, one) for one in session.scalars(sa.select(Payment.id))]
+            assert len(texts) == 30
+            assert all(text and b"TESTPATIENT" in text for text in texts)
+            assert open_stored(session, session.get_one(StoredFile, self.file)).read() == LETTER
+            assert find_kept(session, self.person, "sample", self.token) == {"last_name": "SAMPLE"}
+
+
+def heads(session: PortalSession) -> dict[str, set[bytes]]:
+    """What the values of each column begin with: format and key."""
+    return {
+        f"{column.table.name}.{column.name}": {
+            bytes(value)[:9] for value in session.scalars(sa.select(column)) if value
+        }
+        for column, _ in sealed_columns(Base.metadata)
+    }
+
+
+@pytest.fixture
+def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
+    monkeypatch.setattr("hp_portal.core.files.storing.PIECE", 16)
+    organization = world.organization()
+    clerk = world.person("sample.clerk", organization=organization)
+    for number in range(1, PAYEES + 1):
+        world.payee(make_tin(number), make_npi(number))
+    import_835(world, file_of(*many_payments(30)))
+    person = Who(person_id=clerk.id, organization_id=organization.id)
+    with world.session() as session:
+        session.get_one(Organization, organization.id).set_tin(session, make_tin(99))
+        stored = receive_file(session, io.BytesIO(LETTER), "letter.txt", owner=person, kind="sample letter")
+        token = keep_values(session, person, "sample", {"last_name": "SAMPLE"})  # type: ignore[arg-type]
+    made = Filled(world, person, token, organization.id, stored.id)
+    made.read(world)
+    return made
+
+
+@pytest.fixture
+def rotating_world(filled: Filled, database_url: str, make_app: MakeApp) -> World:
+    """The same portal, started with the new key in front."""
+    return World(make_app(database_url, data_key=f"{NEW},{DATA_KEY}"))
+
+
+def test_everything_is_sealed_with_the_new_key_and_the_old_one_is_retired(
+    filled: Filled, rotating_world: World, database_url: str, make_app: MakeApp, run: Run
+) -> None:
+    with rotating_world.session() as session:
+        columns = heads(session)
+    assert all(columns.values()), "the test has a value in every sealed column"
+    done = run(rotating_world.app, "keys", "rotate")
+    assert done.exit_code == 0, done.output
+    assert "remittance_text.sealed: 30" in done.stderr, "progress is shown"
+    assert f"Retired: {key_id(DATA_KEY)}" in done.output
+    after = World(make_app(database_url, data_key=NEW))
+    with after.session() as session:
+        assert heads(session) == {name: {b"\x02" + bytes.fromhex(key_id(NEW))} for name in columns}
+    filled.read(after)
+    with after.session() as session:
+        (text,) = session.scalars(sa.select(AuditEvent.fields).where(AuditEvent.event == "keys.rotated"))
+    assert json.loads(text)["retired"] == [key_id(DATA_KEY)]
+    assert "seals, and everything is sealed with it" in run(after.app, "keys", "list").output
+    for listed in (DATA_KEY, f"{DATA_KEY},{NEW}"):
+        with pytest.raises(ConfigurationError, match=r"was retired|lacks a key|is not the data key"):
+            database_of(make_app(database_url, data_key=listed)).new_session()
+    again = run(after.app, "keys", "rotate")
+    assert "0 values were sealed again" in again.output
+    assert again.exit_code == 0
+
+
+def test_a_value_of_the_retired_key_is_refused_though_the_key_is_listed(
+    filled: Filled, rotating_world: World, database_url: str, make_app: MakeApp, run: Run
+) -> None:
+    """As from a stolen key and an old backup."""
+    with filled.world.session() as session:
+        old = session.scalars(sa.select(PaymentText).order_by(PaymentText.payment_id)).first()
+    assert old is not None
+    assert run(rotating_world.app, "keys", "rotate").exit_code == 0
+    after = World(make_app(database_url, data_key=f"{NEW},{DATA_KEY}"))
+    with after.session() as session:
+        session.get_one(PaymentText, old.payment_id).sealed = old.sealed
+    with after.session() as session, pytest.raises(SealBroken, match="was retired"):
+        kept_interchange(session, old.payment_id)
+    refused = run(after.app, "keys", "rotate")
+    assert refused.exit_code == 1
+    assert f"remittance_text.sealed, payment_id {old.payment_id}" in refused.stderr
+    assert run(after.app, "keys", "rotate", "--also-retired").exit_code == 0
+    with after.session() as session:
+        assert kept_interchange(session, old.payment_id)
+
+
+@pytest.mark.parametrize("batches", [1, 2, 5])
+def test_a_rotation_that_was_killed_goes_on(
+    filled: Filled, rotating_world: World, database_url: str, make_app: MakeApp, run: Run, batches: int
+) -> None:
+    told: list[str] = []
+
+    def stop(column: str, _sealed: int) -> None:
+        told.append(column)
+        if len(told) == batches:
+            raise KeyboardInterrupt
+
+    with rotating_world.session() as session, pytest.raises(KeyboardInterrupt):
+        rotating.rotate(session, stop)
+    filled.read(rotating_world)
+    with pytest.raises(ConfigurationError, match="lacks a key"):
+        database_of(make_app(database_url, data_key=NEW)).new_session()
+    assert run(rotating_world.app, "keys", "rotate").exit_code == 0
+    filled.read(World(make_app(database_url, data_key=NEW)))
+
+
+def test_what_is_sealed_with_the_old_key_meanwhile_is_found(filled: Filled, rotating_world: World) -> None:
+    """A web server that has not been restarted yet."""
+    late: list[int] = []
+
+    def meanwhile(column: str, _sealed: int) -> None:
+        if column == "remittance_text.sealed" and not late:
+            late.append(filled.world.payee(make_tin(77), make_npi(77)).id)
+
+    with rotating_world.session() as session:
+        done = rotating.rotate(session, meanwhile)
+        assert done.finished
+        assert session.get_one(Payee, late[0]).tin_sealed[:9] == session.vault.head
+
+
+def test_a_value_that_does_not_open_keeps_the_old_key_in_force(
+    filled: Filled, rotating_world: World, database_url: str, make_app: MakeApp, run: Run
+) -> None:
+    with filled.world.session() as session:
+        one, other = session.scalars(sa.select(Payee).order_by(Payee.id).limit(2)).all()
+        one.tin_sealed, right = other.tin_sealed, one.tin_sealed
+    done = run(rotating_world.app, "keys", "rotate")
+    assert done.exit_code == 1
+    assert f"payee.tin_sealed, id {one.id}: a sealed value has been altered, or moved" in done.stderr
+    assert "No key was retired" in done.stderr
+    with pytest.raises(ConfigurationError, match="lacks a key"):
+        database_of(make_app(database_url, data_key=NEW)).new_session()
+    with rotating_world.session() as session:
+        session.get_one(Payee, one.id).tin_sealed = right
+    assert run(rotating_world.app, "keys", "rotate").exit_code == 0
+    filled.read(World(make_app(database_url, data_key=NEW)))
+
+
+def seal_as_before(session: PortalSession) -> None:
+    """Every value as it was sealed before seals were bound to their places; kept values by a word that nobody knows."""
+    cipher = AESGCM(vault._derive(base64.b64decode(DATA_KEY), b"seal"))
+    for column, mark in sealed_columns(Base.metadata):
+        table, keys = column.table, list(column.table.primary_key.columns)
+        for row in session.execute(sa.select(table).where(column.is_not(None))).all():
+            if mark.places is not None:
+                ((place, was),) = mark.places(session, [row])
+            else:
+                seat = Seat(table.name, column.name)
+                place, was = seat(*(getattr(row, name) for name in mark.row)), mark.was or "kept sample word"
+            value = session.vault.open(getattr(row, column.name), place)
+            old = vault.short_id(key_id(DATA_KEY)) + bytes(12) + cipher.encrypt(bytes(12), value, was.encode())
+            same = [key == getattr(row, key.name) for key in keys]
+            session.execute(sa.update(table).where(*same).values({column.name: old}))
+    session.execute(sa.update(DataKey).values(complete_at=None))
+
+
+def test_values_of_before_are_bound_to_their_places_with_the_same_key(
+    filled: Filled, database_url: str, make_app: MakeApp, run: Run, clock: Any
+) -> None:
+    clock.set(dt.datetime.now(dt.UTC))
+    with filled.world.session() as session:
+        seal_as_before(session)
+    before = World(make_app(database_url))
+    with before.session() as session:
+        payee = session.scalars(sa.select(Payee)).first()
+        assert payee is not None
+        assert payee.whole_tin(session) == make_tin(1)
+        old = payee.tin_sealed
+    waits = run(before.app, "keys", "rotate")
+    assert waits.exit_code == 1
+    assert "1 values of the time before the upgrade expire by themselves" in waits.output
+    with before.session() as session:
+        session.execute(sa.delete(KeptValues))
+    assert run(before.app, "keys", "rotate").exit_code == 0
+    after = World(make_app(database_url))
+    with after.session() as session:
+        row = session.get_one(Payee, payee.id)
+        assert row.whole_tin(session) == make_tin(1)
+        row.tin_sealed = old
+        session.flush()
+        with pytest.raises(SealBroken, match="without its place"):
+            row.whole_tin(session)
+        session.rollback()
+
+
+def test_large_values_go_in_small_batches(
+    filled: Filled, rotating_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many rows at a time as fit into some megabytes."""
+    monkeypatch.setattr(rotating, "_BYTES", 150)
+    told: list[tuple[str, int]] = []
+    with rotating_world.session() as session:
+        rotating.rotate(session, lambda column, sealed: told.append((column, sealed)))
+        pieces = session.scalar(sa.select(sa.func.count()).select_from(StoredPiece))
+    counted = [sealed for column, sealed in told if column == "stored_piece.sealed"]
+    assert counted == [pieces] if pieces and pieces <= 20 else counted[:1] == [20]
+    payees = [sealed for column, sealed in told if column == "payee.tin_sealed"]
+    assert payees[:3] == [20, 23, 26], "45 bytes each: three at a time after the first twenty"
+
+
+def test_a_new_key_is_printed(run: Run, sqlite_app: Flask) -> None:
+    one, other = (run(sqlite_app, "keys", "new").output.strip() for _ in range(2))
+    assert one != other
+    assert len(base64.b64decode(one)) == 32
