@@ -281,7 +281,12 @@ def staff_create(username: str, name: str, email: str, role: str, permissions: t
     _refuse_unknown(permissions, known)
     settings = app.extensions["hp_portal.settings"]
     try:
-        check_acceptable(password, min_length=settings.password_min_length, about=(username, email, *name.split()))
+        payer = settings.payer
+        check_acceptable(
+            password,
+            min_length=settings.password_min_length,
+            about=(username, email, name, payer.name, payer.short_name),
+        )
         with new_session("staff create") as session:
             held = ensure_role(session, role, permissions or known)
             create_staff(session, username=username, email=email, name=name, password=password, role=held)

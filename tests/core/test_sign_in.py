@@ -287,7 +287,7 @@ def test_a_new_password_ends_the_other_sessions(world: World) -> None:
     ("new", "again", "says"),
     [
         ("short-42!", None, "at least 12 characters"),
-        ("password1234", None, "easy to guess"),
+        ("password1234", None, "stolen elsewhere"),
         ("a.clerk@office.example", None, "easy to guess"),
         (NEW, "something-else-entirely", "differ"),
         ("x" * 201, None, "at most 200"),

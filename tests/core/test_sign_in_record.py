@@ -180,7 +180,16 @@ def test_every_word_about_the_person_is_handed_to_the_check(world: World, monkey
     monkeypatch.setattr("hp_portal.core.identity.passwords.check_acceptable", check)
     world.person("a.clerk", organization=world.organization("Harborview"), name="Anna Maria Clerk")
     assert change(world, PASSWORD, NEW) == 422
-    about = ("a.clerk", "a.clerk@office.example", "Anna", "Maria", "Clerk", "Harborview", "Sample Health Plan")
+    payer = world.settings.payer
+    about = (
+        "a.clerk",
+        "a.clerk@office.example",
+        "Anna Maria Clerk",
+        "Harborview",
+        payer.name,
+        payer.short_name,
+        payer.payer_id,
+    )
     assert asked == [(NEW, 12, about)]
 
 

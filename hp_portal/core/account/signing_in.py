@@ -12,7 +12,7 @@ from hp_portal import clock, scopes
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.identity import passwords
-from hp_portal.core.identity.accounts import hold_account
+from hp_portal.core.identity.accounts import hold_account, known_about
 from hp_portal.core.identity.actor import TERMS_OF_USE, Actor, hash_token
 from hp_portal.core.identity.known_browsers import KnownBrowser
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
@@ -180,7 +180,7 @@ def change_password(session: PortalSession, settings: Settings, actor: Actor, *,
             _record_failure(session, "identity.sign-in.failed", person, person.username)
             raise WrongCredentials
         take_back_try(session, own_password_try(settings, actor.sign_in_id))
-        about = (person.username, person.email, *person.name.split(), actor.organization_name, settings.payer.name)
+        about = known_about(person, actor.organization_name, settings.payer)
         passwords.check_acceptable(new, min_length=settings.password_min_length, about=about)
         hashed = passwords.hash_password(new)
         if not hold_account(session, person):

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from hp_portal.core.identity.models import Person
 from hp_portal.database import PortalSession, lock
+from hp_portal.settings import Payer
+
+
+def known_about(person: Person, organization: str, payer: Payer) -> tuple[str, ...]:
+    """What anybody may know of a person, and what a password of theirs must not be made of."""
+    return (person.username, person.email, person.name, organization, payer.name, payer.short_name, payer.payer_id)
 
 
 def hold_account(session: PortalSession, person: Person) -> bool:

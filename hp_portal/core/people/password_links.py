@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from hp_portal import clock, scopes
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.identity import passwords
-from hp_portal.core.identity.accounts import hold_account
+from hp_portal.core.identity.accounts import hold_account, known_about
 from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.limits import attempts, sign_ins
@@ -99,8 +99,7 @@ def use_link(session: PortalSession, settings: Settings, token: str, address: st
             raise LinkDead
         link, person = found
         organization = session.get(Organization, person.organization_id)
-        about = (person.username, person.email, *person.name.split(), settings.payer.name)
-        about = (*about, organization.name) if organization else about
+        about = known_about(person, organization.name if organization else "", settings.payer)
         passwords.check_acceptable(password, min_length=settings.password_min_length, about=about)
         hashed = passwords.hash_password(password)
         hold_account(
