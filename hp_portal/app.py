@@ -29,7 +29,7 @@ from hp_portal.core.refusals import noting
 from hp_portal.core.staff import views as staff_views
 from hp_portal.core.staff.permissions import CORE_STAFF_LINKS, CORE_STAFF_PERMISSIONS
 from hp_portal.core.tax_ids import application as tax_id_npi_access
-from hp_portal.core.web import assets, logs, security, templating
+from hp_portal.core.web import assets, logs, security, templating, where_from
 from hp_portal.database import Database, sqlite_files
 from hp_portal.events import EventRegistry
 from hp_portal.plugin_settings import load_plugin_settings
@@ -75,15 +75,16 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     database.events = declare_events(plugins)
     database.dispatch = plugins.tell
 
-    # The order of the before_request functions: id and clock, gate, the reason, CSRF, whatever pages add.
+    # The order of the before_request functions: id and clock, the portal's name, gate, the reason, CSRF, whatever pages add.
     logs.install(app)
+    where_from.install(app, settings)
     enforce.install(app)
     reasons.install(app)
     noting.install(app)
     security.install(app, settings)
     CSRFProtect(app)
 
-    install_assets(app, plugins)
+    install_assets(app, plugins, settings)
     templating.install(app, settings, version=importlib.metadata.version("hp-portal"))
     menu.install(app)
     errors.install(app)
@@ -145,11 +146,11 @@ def mount_applications(app: Flask, plugins: Plugins, directory: Directory) -> No
     app.jinja_env.loader = ChoiceLoader([own, *folders])
 
 
-def install_assets(app: Flask, plugins: Plugins) -> None:
+def install_assets(app: Flask, plugins: Plugins, settings: Settings) -> None:
     """Build the static files of the core and of every plugin, and serve them."""
     sources = [("", Path(str(files("hp_portal") / "static")))]
     for state in plugins.states.values():
         if state.loaded and state.application and state.folder and (state.folder / "static").is_dir():
             sources.append((f"plugins/{state.application.key}", state.folder / "static"))
     manifest = assets.build_static(sources, Path(app.instance_path) / "static")
-    assets.install(app, manifest)
+    assets.install(app, manifest, security.fixed_headers(settings))

@@ -72,6 +72,10 @@ REASONS = (
 )
 
 
+# A portal that was told no name answers on its own machine alone.
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+
+
 class Settings(BaseSettings):
     """All settings of one deployment."""
 
@@ -84,6 +88,11 @@ class Settings(BaseSettings):
     instance_path: Path = Field(Path("instance"), description="Folder for built static files and uploads.")
     payer: Payer = Field(default_factory=Payer)
 
+    hosts: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        Field(min_length=1, description="Names by which browsers reach the portal, with commas."),
+    ] = LOCAL_HOSTS
     trusted_proxies: int = Field(0, ge=0, description="How many reverse proxies set X-Forwarded-*.")
     https: bool = Field(True, description="Browsers reach the portal by TLS: secure cookies and HSTS.")
     log_format: str = Field("json", pattern="^(json|text)$")
@@ -119,7 +128,7 @@ class Settings(BaseSettings):
     terms_path: Path | None = Field(None, description="The payer's own terms of use as Markdown.")
     max_upload_mb: int = Field(256, ge=1)
 
-    @field_validator("plugins_left_out", "reasons", mode="before")
+    @field_validator("plugins_left_out", "reasons", "hosts", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value

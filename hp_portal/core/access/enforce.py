@@ -17,7 +17,7 @@ from hp_portal.core.access.who_is import find_actor, touch
 from hp_portal.core.audit.record import Who, set_who
 from hp_portal.core.identity.actor import Actor, Limits
 from hp_portal.core.web.render import db_session, redirect_to, settings, wants_fragment
-from hp_portal.core.web.security import client_address
+from hp_portal.core.web.where_from import client_address
 from hp_portal.database import PortalSession
 
 

@@ -22,7 +22,7 @@ from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.web.markdown import render_markdown
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
-from hp_portal.core.web.security import client_address
+from hp_portal.core.web.where_from import client_address, counted_address
 from hp_portal.database import PortalSession
 
 blueprint = Blueprint("account", __name__)
@@ -61,7 +61,7 @@ def sign_in_post() -> ResponseReturnValue:
     db = db_session()
     try:
         reserved = signing_in.reserve_try(
-            db, settings(), name=form.username.data, address=client_address(), browser=known_browser()
+            db, settings(), name=form.username.data, address=counted_address(), browser=known_browser()
         )
     except TooManyAttempts as error:
         signing_in.record_blocked(db, form.username.data)

@@ -13,7 +13,7 @@ from hp_portal.core.limits.waiting import wait_words, with_retry_after
 from hp_portal.core.people.forms import SetPasswordForm
 from hp_portal.core.people.password_links import Invited, LinkDead, look_at_link, use_link
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
-from hp_portal.core.web.security import client_address
+from hp_portal.core.web.where_from import counted_address
 
 blueprint = Blueprint("people", __name__)
 KEPT = "password_link"
@@ -32,7 +32,7 @@ def follow_link(token: str) -> ResponseReturnValue:
 def set_password() -> ResponseReturnValue:
     db = db_session()
     try:
-        invited = look_at_link(db, settings(), session.get(KEPT, ""), client_address())
+        invited = look_at_link(db, settings(), session.get(KEPT, ""), counted_address())
     except LinkDead:
         db.commit()
         return _dead()
@@ -47,10 +47,10 @@ def set_password() -> ResponseReturnValue:
 def set_password_post() -> ResponseReturnValue:
     form, db = SetPasswordForm(), db_session()
     try:
-        invited = look_at_link(db, settings(), session.get(KEPT, ""), client_address())
+        invited = look_at_link(db, settings(), session.get(KEPT, ""), counted_address())
         if not form.validate_on_submit():
             return _form_page(form, invited, 422)
-        person = use_link(db, settings(), session.get(KEPT, ""), client_address(), password=form.new.data)
+        person = use_link(db, settings(), session.get(KEPT, ""), counted_address(), password=form.new.data)
     except LinkDead:
         db.commit()
         return _dead()

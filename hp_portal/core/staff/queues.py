@@ -19,6 +19,7 @@ from hp_portal.core.people.accounts import locked_people
 from hp_portal.core.refusals.reading import count_warned
 from hp_portal.core.staff.roles import MANAGE, nobodys, roles
 from hp_portal.core.web.render import settings
+from hp_portal.core.web.where_from import proxy_warnings
 from hp_portal.database import PortalSession, is_postgresql
 from hp_portal.hookspecs import StaffQueue
 from hp_portal.plugins import confined
@@ -41,6 +42,10 @@ def _failing_plugins(session: PortalSession) -> int:
 
 def _database_warnings(_session: PortalSession) -> int:
     return len(migrations.weaknesses(current_app))
+
+
+def _proxy_warnings(_session: PortalSession) -> int:
+    return len(proxy_warnings())
 
 
 def _not_validated(session: PortalSession) -> int:
@@ -70,6 +75,14 @@ CORE_QUEUES = (
         "staff.plugins",
         "staff:plugins:read",
         _database_warnings,
+        "warn",
+    ),
+    StaffQueue(
+        "warning about the reverse proxy",
+        "warnings about the reverse proxy",
+        "staff.plugins",
+        "staff:plugins:read",
+        _proxy_warnings,
         "warn",
     ),
     StaffQueue(

@@ -31,6 +31,7 @@ from hp_portal.core.staff.queues import waiting
 from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.listing import page_number
 from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings
+from hp_portal.core.web.where_from import proxy_warnings
 
 
 @blueprint.get("/")
@@ -76,6 +77,7 @@ def installed_plugins() -> ResponseReturnValue:
         states=list(plugins().states.values()),
         failures=failures(db_session()),
         weaknesses=migrations.weaknesses(current_app),
+        proxies=proxy_warnings(),
         rolled_back=migrations.rolled_back(current_app),
         left_behind=migrations.left_behind(current_app),
     )

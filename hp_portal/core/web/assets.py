@@ -107,8 +107,8 @@ def build_static(
     return Manifest(out, {name: _publish(name, data, out) for name, data in sorted(contents.items())})
 
 
-def install(app: Flask, manifest: Manifest) -> None:
-    """Serve the built files in front of the application and give templates `asset(name)`.
+def install(app: Flask, manifest: Manifest, headers: Sequence[tuple[str, str]] = ()) -> None:
+    """Serve the built files in front of the application, each with `headers`, and give templates `asset(name)`.
 
     Raises ValueError when the app has Flask's own static route, which would serve the same files unhashed and uncompressed.
     """
@@ -118,7 +118,7 @@ def install(app: Flask, manifest: Manifest) -> None:
         app.wsgi_app,
         allow_all_origins=False,
         immutable_file_test=_is_immutable,
-        add_headers_function=_add_security_headers,
+        add_headers_function=_with(headers),
     )
     # Walked here rather than by WhiteNoise: another process may be building, and its half-written files come and go.
     for file in sorted(manifest.root.rglob("*")):
@@ -178,9 +178,12 @@ def _is_immutable(_path: str, url: str) -> bool:
     return bool(_HASHED_NAME.search(url))
 
 
-def _add_security_headers(headers: Headers, _path: str, url: str) -> None:
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    if url.endswith(".svg"):
-        # Opened by itself, a picture is a document that could carry script.
-        headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+def _with(headers: Sequence[tuple[str, str]]) -> Callable[[Headers, str, str], None]:
+    def add(answer: Headers, _path: str, url: str) -> None:
+        for name, value in headers:
+            answer[name] = value
+        if url.endswith(".svg"):
+            # Opened by itself, a picture is a document that could carry script.
+            answer["Content-Security-Policy"] = "default-src 'none'; sandbox; frame-ancestors 'none'"
+
+    return add

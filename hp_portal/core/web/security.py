@@ -1,10 +1,10 @@
-"""Security headers on every answer, and the client's address behind proxies."""
+"""Security headers on every answer, cookies, and which proxies are believed."""
 
 from __future__ import annotations
 
 import hashlib
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import URLSafeTimedSerializer
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -26,6 +26,21 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+
+
+def fixed_headers(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """The headers of every answer, pages and static files alike."""
+    always = (
+        ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
+        ("Referrer-Policy", "same-origin"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Permissions-Policy", "camera=(), microphone=(), geolocation=()"),
+    )
+    strict_transport = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+    return (*always, strict_transport) if settings.https else always
 
 
 class CookieSessions(SecureCookieSessionInterface):
@@ -61,25 +76,14 @@ def install(app: Flask, settings: Settings) -> None:
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
-    strict_transport = "max-age=31536000; includeSubDomains" if settings.https else ""
+    fixed = fixed_headers(settings)
 
     @app.after_request
     def add_headers(response: Response) -> Response:
         headers = response.headers
-        headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["X-Frame-Options"] = "DENY"
-        headers["Referrer-Policy"] = "same-origin"
-        headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
+        for name, value in fixed:
+            headers[name] = value
         headers["X-Request-ID"] = g.get("request_id", "")
         if "Cache-Control" not in headers:
             headers["Cache-Control"] = "no-store"
-        if strict_transport:
-            headers["Strict-Transport-Security"] = strict_transport
         return response
-
-
-def client_address() -> str:
-    """The address the request came from, as far as the trusted proxies tell."""
-    return request.remote_addr or ""
