@@ -23,7 +23,7 @@ from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.refusals.models import Refusal
 from hp_portal.core.refusals.rows import table_of
 from hp_portal.core.web.render import db_session
-from hp_portal.core.web.security import client_address
+from hp_portal.core.web.where_from import client_address
 from hp_portal.database import Database, PortalSession
 
 log = structlog.get_logger(__name__)
