@@ -27,6 +27,8 @@ from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.staff.accounts import create_staff, ensure_role
+from hp_portal.core.tax_ids.models import LinkNotice
+from hp_portal.core.tax_ids.notices import tell_of_link
 from hp_portal.database import Database, PortalSession
 from hp_portal.hookspecs import DemoCheck
 from hp_portal.plugins import Plugins
@@ -141,10 +143,22 @@ TO_TRY = (
         "open a reported payment with a reason, such as one of the numbers above",
     ),
     ("demo.staff", "/staff/roles", "what each role of staff may do"),
+    ("demo.staff", "/staff/tax-id-alerts", "decide on an objection to a linked Tax ID"),
+    ("demo.dental", "/", "told that somebody was linked to one's Tax ID: object, or put the notice away"),
+    (
+        "demo.office",
+        "/apps/tax-id-npi-access/add",
+        "add a Tax ID and NPI with a payment: its number, and its amount or date or the vendor number",
+    ),
     ("demo.delegate", "/my-activity", "what one did, in sentences with links"),
     ("demo.delegate", "/help/?q=why+can+I+not+find+a+payment", "ask help"),
 )
 """Who, where and what, beside the numbers."""
+# Links of an organization that is not validated yet to payees of others, who are told; one has objected.
+DEMO_NOTICES = (
+    (PHYSICIANS, "V100001", "Nobody at our office knows this clinic."),
+    (DENTAL, "V100004", ""),
+)
 SUPPORT_PERMISSIONS = ("staff:console:open", "staff:people:search")
 
 
@@ -267,6 +281,8 @@ def _load_core(app: Flask, session: PortalSession) -> None:
     for entry in DEMO_PAYEES:
         _add_payee(session, entry, organizations)
     keys = [application.key for application in plugins.applications]
+    for owner, vendor_number, objection in DEMO_NOTICES:
+        _add_notice(session, organizations[owner], organizations[PENDING], vendor_number, objection)
     for person in PEOPLE:
         _add_person(session, person, organizations[person.organization].id, keys, settings.terms_version)
     _add_staff(app, session, settings.terms_version)
@@ -289,6 +305,20 @@ def _add_payee(session: PortalSession, entry: DemoPayee, organizations: dict[str
         Grant(organization_id=organizations[name].id, payee_id=payee.id, proof="payer", granted_at=now)
         for name in entry.organizations
     )
+
+
+def _add_notice(
+    session: PortalSession, owner: Organization, newcomer: Organization, vendor_number: str, objection: str
+) -> None:
+    """The newcomer was linked by a payment; whoever was linked before is told, and may have objected."""
+    payee = session.scalars(sa.select(Payee).where(Payee.vendor_number == vendor_number)).one()
+    grant = Grant(organization_id=newcomer.id, payee_id=payee.id, proof="check", granted_at=clock.now())
+    session.add(grant)
+    session.flush()
+    tell_of_link(session, grant)
+    if objection:
+        told = sa.update(LinkNotice).where(LinkNotice.organization_id == owner.id)
+        session.execute(told.values(objected_at=clock.now(), objection=objection, read_at=clock.now()))
 
 
 def _add_person(

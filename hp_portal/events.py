@@ -33,7 +33,8 @@ class EventSpec:
     understand as it is, or is found by `names`. Where one of them cannot be found, people read the label. Keys of rows
     are named, never shown. `member_data`: it tells that somebody saw what belongs to patients, so the reason that the person
     gave for the session is recorded with it. `refusal`: somebody asked for what they may not have; staff find all such events
-    together. `staff_only`: it does not show in *My activity*, as it tells what the person may not know.
+    together. `staff_only`: it does not show in *My activity*, as it tells what the person may not know. `told`: it happened to an
+    organization and nobody of it did it; everybody there finds it in *My activity*.
     """
 
     key: str
@@ -44,6 +45,7 @@ class EventSpec:
     member_data: bool = False
     refusal: bool = False
     staff_only: bool = False
+    told: bool = False
 
     @property
     def placeholders(self) -> list[str]:

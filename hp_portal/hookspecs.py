@@ -120,20 +120,35 @@ class Application:
 
 @dataclass(frozen=True)
 class PaymentProof:
-    """What somebody knows of a payment: its number, and the TIN or NPI it was paid to (digits only)."""
+    """What somebody knows of a payment: its number, the TIN or NPI it was paid to (digits only), and perhaps more.
+
+    `amount` is integer cents, `paid_on` the payment's date; `not_before` is the earliest date that counts. A payment proves
+    something only when all that is given fits.
+    """
 
     number: str
     tin: str | None = None
     npi: str | None = None
     vendor_number: str | None = None
+    amount: int | None = None
+    paid_on: dt.date | None = None
+    not_before: dt.date | None = None
 
 
 @dataclass(frozen=True)
 class PayeeRef:
-    """The payee a proof leads to."""
+    """The payee a proof leads to, and the payment that proves it.
+
+    `number` is the payment's as it is compared, whatever way it was typed: a payment proves something once. `amount` (integer
+    cents) and `paid_on` are what the payment says; the core compares them with the proof, too, and a payment without a date
+    proves nothing.
+    """
 
     payee_id: int
     is_non_payment: bool
+    number: str = ""
+    amount: int | None = None
+    paid_on: dt.date | None = None
 
 
 LANES = ("short", "long")

@@ -114,7 +114,20 @@ class Settings(BaseSettings):
     known_browser_days: float = Field(90, gt=0, description="How long a browser that was signed in to stays known.")
     attempts_per_address: int = Field(50, ge=1, description="Failed sign-ins within the window, per address.")
     attempts_window_minutes: float = Field(15, gt=0)
-    proof_attempts: int = Field(5, ge=1, description="Failed proofs within the window, per organization and payee.")
+    proof_attempts: int = Field(
+        5,
+        ge=1,
+        description="Failed proofs within the window, per organization, and in all, per organization and Tax ID.",
+    )
+    proof_attempts_per_tin: int = Field(
+        20,
+        ge=1,
+        description="Failed proofs for one Tax ID by all organizations, after which each makes the next wait longer.",
+    )
+    proof_days: int = Field(180, ge=1, description="How old a payment may be that proves access.")
+    proof_asks_more: Literal["never", "without-vendor-number", "always"] = Field(
+        "without-vendor-number", description="When a proof also asks for the amount or the date of the payment."
+    )
     password_link_hours: float = Field(24, gt=0, description="How long a link to set a password works.")
     reason_asked: Literal["never", "session", "member-data"] = Field(
         "member-data", description="When people of organizations say why they look at what belongs to patients."

@@ -278,7 +278,7 @@ def test_setting_a_password_ends_other_sign_ins_and_the_pause(world: World, staf
     ("new", "again", "says"),
     [
         ("short", "short", "at least 12"),
-        ("password1234", "password1234", "easy to guess"),
+        ("password1234", "password1234", "stolen elsewhere"),
         ("m.keeper1234", "m.keeper1234", "easy to guess"),
         (NEW_PASSWORD, "something else", "differ"),
         ("", "", "Enter a password"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.support.html import text_of
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.world import World
 
+DAY = dt.date(2026, 3, 2)
 TIN, NPI, NUMBER = make_tin(4711), make_npi(4711), "PROOF-0042"
 
 
@@ -43,7 +45,7 @@ def payments() -> Payments:
 def portal(database_url: str, make_app: MakeApp, payments: Payments) -> World:
     world = World(make_app(database_url, extra_plugins={"payments-of-the-test": payments}, proof_attempts=3))
     payee = world.payee(TIN, NPI, "Harbor Payee")
-    payments.known[NUMBER, TIN, NPI] = PayeeRef(payee.id, is_non_payment=False)
+    payments.known[NUMBER, TIN, NPI] = PayeeRef(payee.id, False, NUMBER, 100, DAY)
     return world
 
 
@@ -84,7 +86,7 @@ def test_adding_with_a_payment_links_at_once(portal: World) -> None:
 def test_the_proof_by_a_notice_is_named_as_such(portal: World, payments: Payments) -> None:
     with portal.session() as session:
         payee_id = session.scalars(sa.select(Payee.id)).one()
-    payments.known["NP77", TIN, NPI] = PayeeRef(payee_id, is_non_payment=True)
+    payments.known["NP77", TIN, NPI] = PayeeRef(payee_id, True, "NP77", 0, DAY)
     portal.person("a.clerk")
     client = portal.sign_in("a.clerk")
     add(client, number="NP77")
@@ -106,7 +108,7 @@ def test_what_does_not_match_is_not_told(portal: World, wrong: dict[str, str]) -
     client = portal.sign_in("a.clerk")
     answer = add(client, **wrong)
     assert answer.status_code == 422
-    assert "does not match a payment to this Tax ID and NPI" in answer.text
+    assert "does not match a payment to this Tax ID and NPI that can be used" in answer.text
     assert linked(client) == []
     refused = recorded(portal, "tax-id-npi-access.grant.refused")
     assert len(refused) == 1
@@ -134,7 +136,7 @@ def test_a_mistyped_number_says_what_to_do_and_asks_nobody(
     assert payments.asked == []
 
 
-def test_tries_are_limited_per_organization_and_per_payee(portal: World) -> None:
+def test_tries_are_limited_per_organization(portal: World) -> None:
     organization = portal.organization()
     for name in ("a.clerk", "b.clerk"):
         portal.person(name, organization=organization)
@@ -146,7 +148,8 @@ def test_tries_are_limited_per_organization_and_per_payee(portal: World) -> None
     assert blocked.status_code == 429
     assert "Wait 15 minutes" in blocked.text
     assert 0 < int(blocked.headers["Retry-After"]) <= 15 * 60 + 1
-    assert add(portal.sign_in("c.clerk")).status_code == 429, "another organization guessing at the same payee"
+    assert [entry["npi"] for entry in recorded(portal, "tax-id-npi-access.grant.blocked")] == [NPI]
+    assert add(portal.sign_in("c.clerk")).status_code == 303, "another organization's own Tax ID"
     assert add(portal.sign_in("d.clerk"), tin=make_tin(2)).status_code == 422
 
 
@@ -166,7 +169,7 @@ def test_a_billing_organization_is_told_how_it_works(portal: World, payments: Pa
         assert session.scalars(sa.select(Grant.id)).all() == []
 
 
-def test_an_ended_link_is_not_listed_and_can_be_made_again(portal: World) -> None:
+def test_an_ended_link_is_not_listed_and_needs_another_payment(portal: World, payments: Payments) -> None:
     portal.person("a.clerk")
     client = portal.sign_in("a.clerk")
     add(client)
@@ -174,5 +177,7 @@ def test_an_ended_link_is_not_listed_and_can_be_made_again(portal: World) -> Non
         grant = session.scalars(sa.select(Grant)).one()
     portal.end_grant(grant)
     assert linked(client) == []
-    assert add(client).status_code == 303
+    assert add(client).status_code == 422, "the same payment proves nothing again"
+    payments.known["PROOF-0043", TIN, NPI] = PayeeRef(grant.payee_id, False, "PROOF-0043", 100, DAY)
+    assert add(client, number="PROOF-0043").status_code == 303
     assert len(linked(client)) == 1

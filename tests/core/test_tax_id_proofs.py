@@ -15,6 +15,7 @@ from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.tax_ids.grants import AlreadyLinked, NotForBilling, ProofRefused, add_by_payment, linked_payees
+from hp_portal.core.tax_ids.proving import MoreAsked, Proof
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import PayeeRef, PaymentProof, PortalEvent, hookimpl
 from hp_portal.scopes import OrganizationScope, Scope, WholeScope
@@ -27,7 +28,7 @@ from tests.support.world import World
 from .test_gate import BASE
 
 START = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
-TIN, OTHER_TIN, NPI, NUMBER = make_tin(4711), make_tin(4712), make_npi(4711), "PROOF-0042"
+TIN, OTHER_TIN, NPI, NUMBER, SECOND = make_tin(4711), make_tin(4712), make_npi(4711), "PROOF-0042", "PROOF-0043"
 
 
 class Payments:
@@ -55,15 +56,27 @@ class Portal:
         self.world, self.payments = world, payments
         self.somebody = world.person("some.body").id
         self.payee = world.payee(TIN, NPI, "Harbor Payee", vendor_number="V77")
-        payments.known[f"{TIN} {NPI} {NUMBER}"] = PayeeRef(self.payee.id, is_non_payment=False)
+        for number in (NUMBER, SECOND):
+            payments.known[f"{TIN} {NPI} {number}"] = PayeeRef(self.payee.id, False, number, 12_345, START.date())
 
-    def add(self, organization: Organization, *, tin: str = TIN, number: str = NUMBER, **actor: Any) -> Any:
+    def add(
+        self,
+        organization: Organization,
+        *,
+        tin: str = TIN,
+        number: str = NUMBER,
+        vendor_number: str = "",
+        amount: int | None = None,
+        paid_on: dt.date | None = None,
+        **actor: Any,
+    ) -> Any:
         """As the page does: commit what is refused, undo what is limited."""
         who = replace(BASE, **{"organization_id": organization.id, "person_id": self.somebody, **actor})
         plugins = self.world.app.extensions["hp_portal.plugins"]
         with self.world.session_of(organization) as session:
             try:
-                found = add_by_payment(session, self.world.settings, plugins, who, tin=tin, npi=NPI, number=number)
+                proof = Proof(tin, NPI, number, vendor_number=vendor_number, amount=amount, paid_on=paid_on)
+                found = add_by_payment(session, self.world.settings, plugins, who, proof)
             except ProofRefused:
                 session.commit()
                 raise
@@ -123,33 +136,188 @@ def test_links_are_listed_by_name_and_npi(portal: Portal) -> None:
     assert rows == [("A", make_npi(8), ""), ("A", make_npi(9), ""), ("B", "", "")]
 
 
-def test_a_success_starts_the_organization_s_count_anew_and_leaves_the_payee_s(portal: Portal) -> None:
-    aspen, birch, cedar = (portal.world.organization() for _ in range(3))
+def refusals(world: World, event: str = "tax-id-npi-access.grant.refused") -> list[dict[str, str]]:
+    with world.session() as session:
+        kept = session.scalars(sa.select(AuditEvent.fields).where(AuditEvent.event == event).order_by(AuditEvent.id))
+        return [json.loads(fields) for fields in kept]
+
+
+def wait_of(portal: Portal, organization: Organization, **what: Any) -> dt.timedelta:
+    with pytest.raises(TooManyAttempts) as refused:
+        portal.add(organization, **what)
+    return refused.value.wait
+
+
+def test_a_success_starts_the_organization_s_counts_anew(portal: Portal) -> None:
+    aspen = portal.world.organization()
     portal.fail(aspen, 2)
     portal.add(aspen)
     portal.fail(aspen, 2, tin=OTHER_TIN)  # four failed in all, two since the success
-    portal.fail(birch, 1)
-    with portal.world.session() as session:
-        refused = AuditEvent.event == "tax-id-npi-access.grant.refused"
-        kept = session.scalars(sa.select(AuditEvent.fields).where(refused).order_by(AuditEvent.id)).all()
-    assert [json.loads(fields) for fields in kept] == [
+    portal.fail(aspen, 1)
+    assert refusals(portal.world) == [
         {"tin": f"•••••{tin[-4:]}", "npi": NPI} for tin in (TIN, TIN, OTHER_TIN, OTHER_TIN, TIN)
     ]
-    with pytest.raises(TooManyAttempts):
-        portal.add(cedar)  # the payee's third has failed, whoever made it
+    wait_of(portal, aspen)
 
 
-def test_tries_count_for_as_long_as_the_window(portal: Portal, clock: Clock) -> None:
+def test_an_organization_s_tries_count_for_as_long_as_the_window(portal: Portal, clock: Clock) -> None:
     clock.set(START)
     aspen, birch = portal.world.organization(), portal.world.organization()
     portal.fail(aspen, 3)
-    for organization, tin in ((aspen, OTHER_TIN), (birch, TIN)):
-        with pytest.raises(TooManyAttempts) as refused:
-            portal.add(organization, tin=tin)
-        assert refused.value.wait == dt.timedelta(minutes=20)
-    portal.fail(birch, 1, tin=OTHER_TIN)
+    for tin in (TIN, OTHER_TIN):
+        assert wait_of(portal, aspen, tin=tin) == dt.timedelta(minutes=20)
+    assert portal.add(birch).name == "Harbor Payee", "nobody locks another organization out of its own Tax ID"
     clock.advance(minutes=20)
-    assert portal.add(birch).name == "Harbor Payee"
+    portal.fail(aspen, 1, tin=OTHER_TIN)
+
+
+def test_waits_for_one_tax_id_grow_whatever_time_has_passed(portal: Portal, clock: Clock) -> None:
+    """Four tries a day instead of hundreds, for ever: in all, not within a window."""
+    clock.set(START)
+    aspen = portal.world.organization()
+    portal.fail(aspen, 3)
+    for minutes in (20, 40, 80, 160):
+        assert wait_of(portal, aspen) == dt.timedelta(minutes=minutes)
+        clock.advance(minutes=minutes)
+        portal.fail(aspen, 1)
+    for _ in range(4):
+        clock.advance(days=1)
+        portal.fail(aspen, 1)
+    assert wait_of(portal, aspen) == dt.timedelta(days=1), "the slowest"
+    portal.fail(aspen, 1, tin=OTHER_TIN)
+    clock.advance(days=1)
+    assert portal.add(aspen).name == "Harbor Payee"
+    portal.fail(aspen, 2)
+
+
+def test_many_organizations_are_no_way_round(database_url: str, make_app: MakeApp, clock: Clock) -> None:
+    """What all together have failed at a Tax ID counts, whoever succeeds; whoever is linked to it is spared."""
+    clock.set(START)
+    app = make_app(database_url, extra_plugins={"payments": (payments := Payments())}, proof_attempts_per_tin=4)
+    portal = Portal(World(app), payments)
+    owner, other = portal.world.organization(), portal.world.organization()
+    portal.world.grant(owner, portal.world.payee(TIN))
+    for _ in range(4):
+        portal.fail(portal.world.organization(), 1)
+    fresh = portal.world.organization()
+    assert wait_of(portal, fresh) == dt.timedelta(minutes=15)
+    assert portal.add(owner).name == "Harbor Payee", "its own Tax ID"
+    portal.fail(fresh, 1, tin=OTHER_TIN)
+    clock.advance(minutes=15)
+    portal.add(other, number=SECOND)
+    portal.fail(fresh, 1)
+    assert wait_of(portal, portal.world.organization()) == dt.timedelta(minutes=30), "it grows for everybody"
+    portal.fail(owner, 1)
+    assert wait_of(portal, portal.world.organization()) == dt.timedelta(minutes=30), "the owner's slips add nothing"
+
+
+# ---- what proves something
+
+
+def test_a_payment_proves_something_once(portal: Portal) -> None:
+    """Not again after the link has ended, and not to another organization."""
+    aspen, birch = portal.world.organization(), portal.world.organization()
+    linked = portal.add(aspen)
+    with portal.world.session() as session:
+        session.get_one(Grant, linked.grant_id).ended_at = START
+    for organization in (aspen, birch):
+        with pytest.raises(ProofRefused):
+            portal.add(organization)
+    assert portal.add(aspen, number=SECOND).name == "Harbor Payee"
+    assert len(refusals(portal.world)) == 2
+
+
+def test_a_number_is_the_plugin_s_however_it_was_typed(portal: Portal) -> None:
+    portal.payments.known[f"{TIN} {NPI} 0-{NUMBER}"] = portal.payments.known[f"{TIN} {NPI} {NUMBER}"]
+    portal.add(portal.world.organization())
+    with pytest.raises(ProofRefused):
+        portal.add(portal.world.organization(), number=f"0-{NUMBER}")
+
+
+def test_a_plugin_that_names_no_number_is_taken_at_its_word(portal: Portal) -> None:
+    ref = PayeeRef(portal.payee.id, False, paid_on=START.date())
+    portal.payments.known |= {f"{TIN} {NPI} {number}": ref for number in ("x7", " X7 ", "x8")}
+    portal.add(portal.world.organization(), number="x7")
+    with pytest.raises(ProofRefused):
+        portal.add(portal.world.organization(), number=" X7 ")
+    portal.add(portal.world.organization(), number="x8")
+
+
+def test_a_payment_is_locked_while_it_is_looked_at(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[str] = []
+    monkeypatch.setattr("hp_portal.core.tax_ids.proving.lock", lambda _session, name: taken.append(name))
+    portal.add(portal.world.organization())
+    assert taken == [f"proof:{portal.payee.id}:{NUMBER}"]
+
+
+@pytest.mark.parametrize(("days", "proves"), [(30, True), (31, False)])
+def test_old_payments_prove_nothing(
+    database_url: str, make_app: MakeApp, clock: Clock, days: int, proves: bool
+) -> None:
+    """In the payer's days: at 3 p.m. UTC it is the same day in Minnesota."""
+    clock.set(START + dt.timedelta(days=days))
+    app = make_app(database_url, extra_plugins={"payments": (payments := Payments())}, proof_days=30)
+    portal = Portal(World(app), payments)
+    if proves:
+        portal.add(portal.world.organization())
+    else:
+        with pytest.raises(ProofRefused):
+            portal.add(portal.world.organization())
+    assert payments.asked[0][0].not_before == START.date() + dt.timedelta(days=days - 30)
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        {"paid_on": None},
+        {"amount": 12_346},
+        {"paid_on": START.date() + dt.timedelta(days=1)},
+        {"paid_on": START.date() - dt.timedelta(days=1)},
+        {"amount": None},
+    ],
+)
+def test_what_a_plugin_answers_is_compared_with_what_was_typed(portal: Portal, ref: dict[str, Any]) -> None:
+    """A plugin that looks at the number alone opens nothing."""
+    name = f"{TIN} {NPI} {NUMBER}"
+    portal.payments.known[name] = replace(portal.payments.known[name], **ref)
+    with pytest.raises(ProofRefused):
+        portal.add(portal.world.organization(), amount=12_345, paid_on=START.date())
+
+
+@pytest.mark.parametrize(
+    ("asks", "given", "enough"),
+    [
+        ("never", {}, True),
+        ("without-vendor-number", {}, False),
+        ("without-vendor-number", {"vendor_number": "V77"}, True),
+        ("without-vendor-number", {"amount": 12_345}, True),
+        ("without-vendor-number", {"paid_on": START.date()}, True),
+        ("always", {"vendor_number": "V77"}, False),
+        ("always", {"amount": 12_345}, True),
+        ("always", {"paid_on": START.date()}, True),
+        ("always", {"amount": 0}, False),
+        ("without-vendor-number", {"amount": 0}, False),
+        ("never", {"amount": 12_345, "paid_on": START.date(), "vendor_number": "V77"}, True),
+    ],
+)
+def test_the_number_alone_is_not_enough(
+    database_url: str, make_app: MakeApp, asks: str, given: dict[str, Any], enough: bool
+) -> None:
+    app = make_app(database_url, extra_plugins={"payments": (payments := Payments())}, proof_asks_more=asks)
+    portal = Portal(World(app), payments)
+    organization = portal.world.organization()
+    if enough:
+        assert portal.add(organization, **given).name == "Harbor Payee"
+        proof = payments.asked[0][0]
+        assert (proof.vendor_number, proof.amount, proof.paid_on) == (
+            given.get("vendor_number"),
+            given.get("amount"),
+            given.get("paid_on"),
+        )
+    else:
+        with pytest.raises(MoreAsked, match="date"):
+            portal.add(organization, **given)
+        assert payments.asked == [], "nothing is looked up, and nothing counted"
 
 
 @pytest.mark.parametrize("actor", [{"audience": "billing"}, {"organization_id": None}])
@@ -158,7 +326,7 @@ def test_only_a_provider_s_own_people_prove_by_payment(portal: Portal, actor: di
     who = replace(BASE, **{"organization_id": organization.id, **actor})
     plugins = portal.world.app.extensions["hp_portal.plugins"]
     with portal.world.session_of(organization) as session, pytest.raises(NotForBilling):
-        add_by_payment(session, portal.world.settings, plugins, who, tin=TIN, npi=NPI, number=NUMBER)
+        add_by_payment(session, portal.world.settings, plugins, who, Proof(TIN, NPI, NUMBER))
     assert portal.payments.asked == []
 
 
@@ -177,7 +345,8 @@ def test_what_is_linked_already_is_refused_under_a_lock(portal: Portal, monkeypa
     monkeypatch.undo()
     with pytest.raises(AlreadyLinked):
         portal.add(organization)
-    assert portal.add(portal.world.organization()).name == "Harbor Payee", "another organization's link is none of ours"
+    elsewhere = portal.world.organization()
+    assert portal.add(elsewhere, number=SECOND).name == "Harbor Payee", "another organization's link is none of ours"
     with portal.world.session_of(organization) as session:
         assert len(session.scalars(sa.select(Grant.id)).all()) == 2
 
@@ -194,7 +363,7 @@ def test_somebody_else_s_lock_makes_one_wait(portal: Portal) -> None:
             who = replace(BASE, organization_id=organization.id)
             plugins = portal.world.app.extensions["hp_portal.plugins"]
             with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
-                add_by_payment(second, portal.world.settings, plugins, who, tin=TIN, npi=NPI, number=NUMBER)
+                add_by_payment(second, portal.world.settings, plugins, who, Proof(TIN, NPI, NUMBER))
 
 
 @pytest.mark.parametrize("database_kind", [pytest.param("postgresql", marks=pytest.mark.postgresql)])

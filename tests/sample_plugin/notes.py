@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -64,12 +66,17 @@ def write_note(session: PortalSession, organization_id: int, text: str) -> Note:
     return note
 
 
+SAMPLE_DAY = dt.date(2026, 3, 2)
+
+
 def payee_of(session: PortalSession, proof: PaymentProof) -> PayeeRef | None:
     """The payee of the one number the sample knows."""
     if proof.number != "SAMPLE-1":
         return None
     payee_id = session.scalar(sa.select(Payee.id).where(Payee.npi == proof.npi))
-    return PayeeRef(payee_id, is_non_payment=False) if payee_id else None
+    if payee_id is None:
+        return None
+    return PayeeRef(payee_id, is_non_payment=False, number=proof.number, paid_on=proof.paid_on or SAMPLE_DAY)
 
 
 def tidy_written(session: PortalSession, event: PortalEvent) -> None:

@@ -48,6 +48,9 @@ def settings_for(database_url: str, instance: Path, **values: Any) -> Settings:
         "https": False,
         "log_format": "text",
         "reason_asked": "never",
+        # What a proof needs besides the number is a test of its own.
+        "proof_asks_more": "never",
+        "proof_days": 36_500,
         "payer": {"name": "Sample Health Plan", "short_name": "Sample", "phone": "555-0100", "payer_id": "99999"},
     }
     return load_settings(**{**defaults, "database_url": database_url, **values})

@@ -16,10 +16,13 @@ from flask import Flask
 from werkzeug.routing import Rule as Route
 from werkzeug.test import TestResponse
 
+from hp_portal import clock
 from hp_portal.core.access.rules import Rule, rule_of
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.staff.accounts import ensure_role
+from hp_portal.core.tax_ids.models import LINKED, LinkNotice, ProofWarning
+from hp_portal.core.tax_ids.notices import warn
 
 from .client import PortalClient
 from .scenes import Part, PluginScene, scene_of, scenes_of
@@ -105,6 +108,31 @@ def _spare_role(scene: Scene) -> int:
         return role.id
 
 
+def _notice(scene: Scene, *, objected: bool) -> int:
+    """The own organization is told of a third one's link; it has objected, or not yet."""
+    grant, now, third = _open_grant(scene), clock.now(), scene.world.organization("Cedar Clinic")
+    notice = LinkNotice(
+        organization_id=scene.own.organization.id,
+        kind=LINKED,
+        payee_id=grant.payee_id,
+        other_id=third.id,
+        grant_id=grant.id,
+        at=now,
+        objected_at=now if objected else None,
+    )
+    with scene.world.session() as session:
+        session.add(notice)
+        session.flush()
+        return notice.id
+
+
+def _warning(scene: Scene) -> int:
+    """A Tax ID at which the own organization failed too often."""
+    with scene.world.session() as session:
+        warn(session, scene.own.organization.id, "000009999")
+        return session.scalars(sa.select(sa.func.max(ProofWarning.id))).one()
+
+
 # What stands in the core's URLs for each name of a parameter, given the scene and the person who asks. A plugin's are in
 # its own scene.py.
 PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
@@ -116,10 +144,14 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "topic": lambda scene, person: "signing-in",
     "application": lambda scene, person: "remittance",
     "audience": lambda scene, person: "pharmacy",
+    "notice_id": lambda scene, person: _notice(scene, objected=person is not None and person.is_staff),
+    "warning_id": lambda scene, person: _warning(scene),
     "role_id": lambda scene, person: _spare_role(scene),
     "permission": lambda scene, person: "staff:console:open",
     "sign_in_id": lambda scene, person: _another_sign_in(scene, (person or scene.own.person).id),
 }
+# Of these, what only the organization may see whose it is.
+OWNED = {"notice_id"}
 # Views that answer 404 by themselves without what the matrix does not give them.
 MAY_MISS = {"pages.go"}
 # Public views that lead somebody who is signed in to the terms by themselves.
@@ -159,6 +191,8 @@ def _value(scene: Scene, route: Route, name: str, person: Person | None) -> Any:
 
 def names_owned(scene: Scene, route: Route) -> bool:
     """Does the route's address name something that only the owning organization may see?"""
+    if not route.arguments.isdisjoint(OWNED):
+        return True
     found = scene.plugin_of(route)
     return found is not None and not route.arguments.isdisjoint(found[1].owned)
 

@@ -89,14 +89,23 @@ def _told(session: PortalSession, kept: Listing[Kept], *, for_staff: bool) -> Li
     return Listing(rows, kept.number, kept.size, kept.total)
 
 
+def _done_or_told(session: PortalSession, actor: Actor) -> sa.ColumnElement[bool]:
+    done = AuditEvent.person_id == actor.person_id
+    if actor.organization_id is None:
+        return done
+    told = [spec.key for spec in session.context.events.all() if spec.told]
+    ours = AuditEvent.organization_id == actor.organization_id
+    return sa.or_(done, sa.and_(ours, AuditEvent.event.in_(told), AuditEvent.person_id.is_(None)))
+
+
 def own_activity(session: PortalSession, actor: Actor, number: int, newest: int | None = None) -> Listing[Activity]:
-    """What the signed-in person did, newest first.
+    """What the signed-in person did, and what their organization was told, newest first.
 
     Looking is an event itself, so the list grows as one turns its pages; `newest`, an event's id, holds it still.
     """
     with scopes.whole(session, "one's own activity, whatever the organization"):
         unseen = [spec.key for spec in session.context.events.all() if spec.staff_only]
-        mine = [AuditEvent.person_id == actor.person_id, AuditEvent.event.not_in(unseen)]
+        mine = [_done_or_told(session, actor), AuditEvent.event.not_in(unseen)]
         kept = _listing(session, mine, number, newest)
         if actor.is_staff:
             return _told(session, kept, for_staff=True)

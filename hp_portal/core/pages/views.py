@@ -18,6 +18,8 @@ from hp_portal.core.applications.home import home_of
 from hp_portal.core.applications.menu import applications_menu, plugins
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.pages.help_topics import find_topic, search_topics, topics
+from hp_portal.core.tax_ids.notices import notices
+from hp_portal.core.tax_ids.views import READ
 from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.render import db_session, page, redirect_to
 from hp_portal.database import Database
@@ -41,7 +43,8 @@ def home() -> ResponseReturnValue:
             return redirect_to(url_for("staff.console"))
         return page("staff/console.html", links=[], waiting=[])
     if menu := applications_menu(actor):
-        return page("pages/home.html", actor=actor, applications=menu, home=home_of(db_session(), actor))
+        told = notices(db_session(), actor, unread=True) if can(READ) else []
+        return page("pages/home.html", actor=actor, applications=menu, home=home_of(db_session(), actor), told=told)
     return _blank_home(actor)
 
 
@@ -50,6 +53,7 @@ def _blank_home(actor: Actor) -> Response:
         "pages/home.html",
         actor=actor,
         applications=[],
+        told=[],
         blank=why_blank(actor),
         delegates=delegate_names(db_session(), actor),
         audience_label=Audience(actor.audience).label.lower(),

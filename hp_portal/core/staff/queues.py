@@ -18,6 +18,7 @@ from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.accounts import locked_people
 from hp_portal.core.refusals.reading import count_warned
 from hp_portal.core.staff.roles import MANAGE, nobodys, roles
+from hp_portal.core.tax_ids.objections import count_objections, count_warnings
 from hp_portal.core.web.render import settings
 from hp_portal.core.web.where_from import proxy_warnings
 from hp_portal.database import PortalSession, is_postgresql
@@ -83,6 +84,22 @@ CORE_QUEUES = (
         "staff.plugins",
         "staff:plugins:read",
         _proxy_warnings,
+        "warn",
+    ),
+    StaffQueue(
+        "objection to a linked Tax ID",
+        "objections to linked Tax IDs",
+        "staff.tax_id_alerts",
+        "staff:tax-ids:manage",
+        count_objections,
+        "bad",
+    ),
+    StaffQueue(
+        "Tax ID is being tried with wrong payments",
+        "Tax IDs are being tried with wrong payments",
+        "staff.tax_id_alerts",
+        "staff:tax-ids:manage",
+        count_warnings,
         "warn",
     ),
     StaffQueue(

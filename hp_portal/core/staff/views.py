@@ -18,6 +18,7 @@ from hp_portal.core.applications import giving, matrix
 from hp_portal.core.applications.menu import plugins, staff_menu
 from hp_portal.core.jobs.failures import failures
 from hp_portal.core.organizations.models import PROOFS
+from hp_portal.core.staff import alert_views as alert_views
 from hp_portal.core.staff import lookup
 from hp_portal.core.staff import organization_views as organization_views
 from hp_portal.core.staff import payee_views as payee_views

@@ -5,9 +5,12 @@ from __future__ import annotations
 from hp_portal.audience import Audience
 from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.people.named import organizations, payees, worded
+from hp_portal.core.tax_ids.models import ENDED, KEPT
+from hp_portal.core.tax_ids.notices import told_organizations, told_payees
 from hp_portal.core.tax_ids.views import KEY, READ, blueprint
 from hp_portal.hookspecs import Application, EventSpec, Permission, hookimpl
 
+_OF_OTHER = {"payee": told_payees, "organization": told_organizations}
 _BOTH = {"payee": payees, "organization": organizations}
 EVENTS = (
     EventSpec(
@@ -43,6 +46,56 @@ EVENTS = (
         ("tin", "npi"),
         "Could not add the Tax ID {tin} with NPI {npi}",
         refusal=True,
+    ),
+    EventSpec(
+        "tax-id-npi-access.grant.blocked",
+        "Could not add a Tax ID and NPI after too many wrong payments",
+        ("tin", "npi"),
+        "Could not add the Tax ID {tin} with NPI {npi} after too many wrong payments",
+        refusal=True,
+    ),
+    EventSpec(
+        "tax-id-npi-access.link.told",
+        "Another organization was linked to your Tax ID",
+        ("organization", "payee"),
+        "{organization} was linked to your Tax ID, for {payee}",
+        _OF_OTHER,
+        told=True,
+    ),
+    EventSpec(
+        "tax-id-npi-access.tin.guessed",
+        "Another organization named wrong payments for your Tax ID",
+        ("payee",),
+        "Another organization named wrong payments for the Tax ID of {payee}",
+        {"payee": told_payees},
+        told=True,
+    ),
+    EventSpec(
+        "tax-id-npi-access.link.objected",
+        "Objected to the link of another organization",
+        ("organization", "payee"),
+        "Objected to the link of {organization} to {payee}",
+        _OF_OTHER,
+    ),
+    EventSpec("tax-id-npi-access.notice.read", "Put a notice about a Tax ID away", ("notice",)),
+    EventSpec(
+        "tax-id-npi-access.objection.settled",
+        "Decided on an objection to a link",
+        ("organization", "payee", "outcome"),
+        "Decided on the objection of {organization} about {payee}: {outcome}",
+        {**_BOTH, "outcome": worded("outcome", {ENDED: "the link has ended", KEPT: "the link stays"})},
+    ),
+    EventSpec(
+        "tax-id-npi-access.alert.listed",
+        "Listed objections and warnings about Tax IDs",
+        ("objections", "warnings"),
+        "Listed objections and warnings about Tax IDs: {objections} and {warnings}",
+    ),
+    EventSpec(
+        "tax-id-npi-access.warning.settled",
+        "Closed a warning about a Tax ID",
+        ("tin",),
+        "Closed the warning about the Tax ID {tin}",
     ),
 )
 

@@ -12,6 +12,8 @@ from hp_portal.core.identity.actor import Actor
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.tax_ids.grants import AlreadyLinked
+from hp_portal.core.tax_ids.notices import tell_of_link
+from hp_portal.core.tax_ids.objections import settle_by_end
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import PortalEvent
 
@@ -48,6 +50,7 @@ def link_payee(session: PortalSession, actor: Actor, organization: Organization,
     session.flush()
     record(session, "tax-id-npi-access.grant.recorded", reason=reason, organization=organization.id, payee=payee.id)
     session.announce(PortalEvent("grant.added", {"organization": organization.id, "payee": payee.id}))
+    tell_of_link(session, grant)
     return grant
 
 
@@ -67,7 +70,10 @@ def find_open_grant(session: PortalSession, grant_id: int) -> OpenGrant | None:
 
 
 def end_grant(session: PortalSession, actor: Actor, grant: OpenGrant, reason: str) -> bool:
-    """Let the organization see nothing more of the payee, from the next page on; False when it has ended meanwhile."""
+    """Let the organization see nothing more of the payee, from the next page on; False when it has ended meanwhile.
+
+    Objections to the link are settled by that.
+    """
     ended = session.execute(
         sa.update(Grant)
         .where(Grant.id == grant.grant_id, Grant.ended_at.is_(None))
@@ -84,4 +90,5 @@ def end_grant(session: PortalSession, actor: Actor, grant: OpenGrant, reason: st
         payee=grant.payee_id,
     )
     session.announce(PortalEvent("grant.ended", {"organization": grant.organization_id, "payee": grant.payee_id}))
+    settle_by_end(session, actor, grant.grant_id, reason)
     return True

@@ -6,8 +6,9 @@ from flask_wtf import FlaskForm
 from wtforms import StringField
 from wtforms.validators import DataRequired, Length
 
+from hp_portal.core.tax_ids.proving import Proof
 from hp_portal.core.web.cleaning import one_line
-from hp_portal.core.web.fields import NpiField, TinField
+from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField
 
 
 class AddPayeeForm(FlaskForm):  # type: ignore[misc]
@@ -16,6 +17,34 @@ class AddPayeeForm(FlaskForm):  # type: ignore[misc]
     number = StringField(
         "Check, EFT or non-payment notice number",
         [DataRequired("Enter the number of a payment to this Tax ID."), Length(max=60)],
+        filters=[one_line],
+        render_kw={"autocomplete": "off"},
+    )
+    vendor_number = StringField(
+        "Vendor number", [Length(max=40)], filters=[one_line], render_kw={"autocomplete": "off"}
+    )
+    amount = AmountField("Amount of the payment", render_kw={"autocomplete": "off"})
+    paid_on = DayField("Date of the payment")
+
+    def proof(self) -> Proof:
+        """What was typed."""
+        return Proof(
+            self.tin.data,
+            self.npi.data,
+            self.number.data,
+            vendor_number=self.vendor_number.data or "",
+            amount=self.amount.data,
+            paid_on=self.paid_on.data,
+        )
+
+
+class ObjectionForm(FlaskForm):  # type: ignore[misc]
+    reason = StringField(
+        "Why should this organization not be linked?",
+        [
+            DataRequired("Say why, for example that nobody at your office knows them."),
+            Length(3, 200, "Use 3 to 200 characters."),
+        ],
         filters=[one_line],
         render_kw={"autocomplete": "off"},
     )

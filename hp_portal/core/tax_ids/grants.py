@@ -9,14 +9,18 @@ import sqlalchemy as sa
 
 from hp_portal import clock, scopes
 from hp_portal.core.audit.record import record
+from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.identifiers.numbers import mask_tin
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
-from hp_portal.core.limits.attempts import check_attempts, count_failure, forget_failures
+from hp_portal.core.limits.proofs import ProofTry, check_proof, count_failed_proof, forget_failed_proofs
 from hp_portal.core.organizations.models import Grant
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.refusals.noting import PROOF, note_refusal
+from hp_portal.core.tax_ids.notices import tell_of_link, warn
+from hp_portal.core.tax_ids.proving import Proof, check_enough, find_payment, is_used, use
 from hp_portal.database import PortalSession, lock
-from hp_portal.hookspecs import PayeeRef, PaymentProof, PortalEvent
+from hp_portal.hookspecs import PayeeRef, PortalEvent
 from hp_portal.plugins import Plugins
 from hp_portal.settings import Settings
 
@@ -79,35 +83,58 @@ def view_linked_payees(session: PortalSession) -> list[LinkedPayee]:
 
 
 def add_by_payment(
-    session: PortalSession, settings: Settings, plugins: Plugins, actor: Actor, *, tin: str, npi: str, number: str
+    session: PortalSession, settings: Settings, plugins: Plugins, actor: Actor, proof: Proof
 ) -> LinkedPayee:
-    """Link a TIN and NPI to the actor's organization, proved by the number of a payment to them.
+    """Link a TIN and NPI to the actor's organization, proved by a payment to them that has proved nothing before.
 
-    Raises ProofRefused (the caller commits, so that the try stays counted), TooManyAttempts, AlreadyLinked, NotForBilling.
+    Raises ProofRefused (the caller commits, so that the try stays counted), TooManyAttempts (the caller rolls back and calls
+    `note_blocked`), MoreAsked, AlreadyLinked, NotForBilling.
     """
     if actor.organization_id is None or actor.audience == "billing":
         raise NotForBilling
-    window = dt.timedelta(minutes=settings.attempts_window_minutes)
-    subjects = (f"organization:{actor.organization_id}", f"payee:{tin}")
-    for subject in subjects:
-        check_attempts(session, "proof", subject, limit=settings.proof_attempts, window=window)
+    check_enough(settings, proof)
     with scopes.whole(session, "a proof is looked up among all payments"):
-        proof = PaymentProof(number, tin=tin, npi=npi)
-        payee: PayeeRef | None = plugins.first("portal_verify_payment", session=session, proof=proof)
-    if payee is None:
-        for subject in subjects:
-            count_failure(session, "proof", subject)
-        record(session, "tax-id-npi-access.grant.refused", tin=mask_tin(tin), npi=npi)
-        raise ProofRefused
-    forget_failures(session, "proof", subjects[0])
-    return _grant(session, actor, actor.organization_id, payee)
+        tried = ProofTry(actor.organization_id, proof.tin, _is_linked(session, actor.organization_id, proof.tin))
+        check_proof(session, settings, tried)
+        found = find_payment(session, settings, plugins, proof)
+        if found is not None and _has(session, actor.organization_id, found.payee_id):
+            raise AlreadyLinked
+        if found is None or is_used(session, found, proof):
+            if count_failed_proof(session, settings, tried):
+                warn(session, actor.organization_id, proof.tin)
+            record(session, "tax-id-npi-access.grant.refused", tin=mask_tin(proof.tin), npi=proof.npi)
+            raise ProofRefused
+        forget_failed_proofs(session, tried)
+        grant = _grant(session, actor, actor.organization_id, found)
+        use(session, found, proof, grant)
+        tell_of_link(session, grant)
+    return next(linked for linked in linked_payees(session) if linked.grant_id == grant.id)
 
 
-def _grant(session: PortalSession, actor: Actor, organization_id: int, payee: PayeeRef) -> LinkedPayee:
-    lock(session, f"grant:{organization_id}:{payee.payee_id}")
-    already = session.scalar(sa.select(Grant.id).where(Grant.payee_id == payee.payee_id, Grant.ended_at.is_(None)))
-    if already is not None:
-        raise AlreadyLinked
+def note_blocked(session: PortalSession, proof: Proof) -> None:
+    """Record a try that was not even looked at. The caller commits."""
+    record_refusal(session, "tax-id-npi-access.grant.blocked", tin=mask_tin(proof.tin), npi=proof.npi)
+    note_refusal(session, PROOF)
+
+
+def _is_linked(session: PortalSession, organization_id: int, tin: str) -> bool:
+    """Does the organization see payments to this Tax ID already, to whatever NPI?"""
+    payees = sa.select(Payee.id).where(Payee.tin_is(session, tin))
+    linked = sa.select(Grant.id).where(
+        Grant.organization_id == organization_id, Grant.payee_id.in_(payees), Grant.ended_at.is_(None)
+    )
+    return session.scalar(linked.limit(1)) is not None
+
+
+def _has(session: PortalSession, organization_id: int, payee_id: int) -> bool:
+    lock(session, f"grant:{organization_id}:{payee_id}")
+    already = sa.select(Grant.id).where(
+        Grant.organization_id == organization_id, Grant.payee_id == payee_id, Grant.ended_at.is_(None)
+    )
+    return session.scalar(already) is not None
+
+
+def _grant(session: PortalSession, actor: Actor, organization_id: int, payee: PayeeRef) -> Grant:
     grant = Grant(
         organization_id=organization_id,
         payee_id=payee.payee_id,
@@ -119,4 +146,4 @@ def _grant(session: PortalSession, actor: Actor, organization_id: int, payee: Pa
     session.flush()
     record(session, "tax-id-npi-access.grant.added", payee=payee.payee_id, proof=grant.proof)
     session.announce(PortalEvent("grant.added", {"organization": organization_id, "payee": payee.payee_id}))
-    return next(linked for linked in linked_payees(session) if linked.grant_id == grant.id)
+    return grant

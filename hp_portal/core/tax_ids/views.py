@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, flash, url_for
+from flask import Blueprint, Response, abort, flash, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
@@ -11,15 +11,25 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.organizations.models import PROOFS
-from hp_portal.core.tax_ids.forms import AddPayeeForm
-from hp_portal.core.tax_ids.grants import AlreadyLinked, NotForBilling, ProofRefused, add_by_payment, view_linked_payees
+from hp_portal.core.tax_ids.forms import AddPayeeForm, ObjectionForm
+from hp_portal.core.tax_ids.grants import (
+    AlreadyLinked,
+    NotForBilling,
+    ProofRefused,
+    add_by_payment,
+    note_blocked,
+    view_linked_payees,
+)
+from hp_portal.core.tax_ids.notices import ObjectedAlready, find_notice, notices, object_to, put_away
+from hp_portal.core.tax_ids.proving import MoreAsked
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
 KEY = "tax-id-npi-access"
 READ = f"{KEY}:grant:read"
 REFUSED = (
-    "This number does not match a payment to this Tax ID and NPI. Check all three: they stand on the same remittance advice. "
-    "If you have no payment at hand, contact us."
+    "This does not match a payment to this Tax ID and NPI that can be used. Check every entry: all of them stand on the same "
+    "remittance advice. A payment proves access only once, and only for {days} days. "
+    "If you have no other payment at hand, contact us."
 )
 blueprint = Blueprint(KEY, __name__)
 
@@ -27,10 +37,10 @@ blueprint = Blueprint(KEY, __name__)
 @blueprint.get("/")
 @access.requires(READ)
 def index() -> ResponseReturnValue:
-    db = db_session()
-    rows = view_linked_payees(db)
+    db, actor = db_session(), the_actor()
+    rows, told = view_linked_payees(db), notices(db, actor)
     db.commit()
-    return page("tax_ids/index.html", rows=rows, proofs=PROOFS, billing=the_actor().audience == "billing")
+    return page("tax_ids/index.html", rows=rows, proofs=PROOFS, told=told, billing=actor.audience == "billing")
 
 
 @blueprint.get("/add")
@@ -40,7 +50,14 @@ def add() -> ResponseReturnValue:
 
 
 def _add_page(form: AddPayeeForm, status: int) -> Response:
-    return page("tax_ids/add.html", form=form, billing=the_actor().audience == "billing", status=status)
+    return page(
+        "tax_ids/add.html",
+        form=form,
+        billing=the_actor().audience == "billing",
+        asks=settings().proof_asks_more,
+        days=settings().proof_days,
+        status=status,
+    )
 
 
 @blueprint.post("/add")
@@ -49,22 +66,20 @@ def add_post() -> ResponseReturnValue:
     form, db = AddPayeeForm(), db_session()
     if not form.validate_on_submit():
         return _add_page(form, 422)
+    proof = form.proof()
     try:
-        linked = add_by_payment(
-            db,
-            settings(),
-            plugins(),
-            the_actor(),
-            tin=form.tin.data,
-            npi=form.npi.data,
-            number=form.number.data,
-        )
+        linked = add_by_payment(db, settings(), plugins(), the_actor(), proof)
+    except MoreAsked as error:
+        form.form_errors = [str(error)]
+        return _add_page(form, 422)
     except ProofRefused:
         db.commit()
-        form.form_errors = [REFUSED]
+        form.form_errors = [REFUSED.format(days=settings().proof_days)]
         return _add_page(form, 422)
     except TooManyAttempts as error:
         db.rollback()
+        note_blocked(db, proof)
+        db.commit()
         return too_many(form, error, _add_page, "Too many numbers that did not match. Wait {wait}, or contact us.")
     except AlreadyLinked:
         db.rollback()
@@ -77,3 +92,36 @@ def add_post() -> ResponseReturnValue:
     db.commit()
     flash(f"{linked.name} has been added. Its payments can be seen from now on.", "good")
     return redirect_to(url_for(f"{KEY}.index"))
+
+
+@blueprint.post("/notices/<id:notice_id>/read")
+@access.requires(READ)
+def read_notice(notice_id: int) -> ResponseReturnValue:
+    """Take a notice off the home page; it stays on the page of the application."""
+    db = db_session()
+    if not put_away(db, the_actor(), notice_id) and find_notice(db, the_actor(), notice_id) is None:
+        abort(404)
+    db.commit()
+    return redirect_to(url_for("pages.home"))
+
+
+@blueprint.route("/notices/<id:notice_id>/object", methods=["GET", "POST"])
+@access.requires(READ)
+def object_to_link(notice_id: int) -> ResponseReturnValue:
+    """Say that another organization should not be linked to one's Tax ID; staff decide."""
+    db, form = db_session(), ObjectionForm()
+    told = find_notice(db, the_actor(), notice_id) or abort(404)
+    if not told.can_object:
+        flash("There is nothing to object to any more: see what has become of it below.", "info")
+        return redirect_to(url_for(f"{KEY}.index", _anchor="told"))
+    if not form.validate_on_submit():
+        return page("tax_ids/object.html", told=told, form=form, status=422 if form.is_submitted() else 200)
+    try:
+        object_to(db, the_actor(), notice_id, form.reason.data)
+    except ObjectedAlready:
+        db.rollback()
+        flash("Somebody at your office has objected already.", "info")
+    else:
+        db.commit()
+        flash("Your objection has been sent. We look into it, and tell you here what comes of it.", "good")
+    return redirect_to(url_for(f"{KEY}.index", _anchor="told"))

@@ -14,18 +14,30 @@ NON_PAYMENT = "NP"
 
 
 def verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeRef | None:
-    """The payee of the payment with that number, when everything else the proof names is the payee's in the payer's record.
+    """The payee of the payment with that number, when everything else the proof names is the payee's in the payer's record, and
+    the payment's own amount and date.
 
-    None when there is no such payment, when the TIN, NPI or vendor number is another, when neither TIN nor NPI is given, or
-    when several payees fit. One statement whatever the answer, so that its time tells nothing.
+    None when there is no such payment, when the TIN, NPI, vendor number, amount or date is another, when it is too old, when
+    neither TIN nor NPI is given, or when several payees fit. One statement whatever the answer, so that its time tells nothing.
     """
     key = number_key(proof.number)
     if key and (proof.tin or proof.npi):
         fits = api.is_payee(session, tin=proof.tin, npi=proof.npi, vendor_number=proof.vendor_number)
     else:
         fits = sa.false()
-    payments = sa.select(Payee.id).join(Payment, Payment.payee_id == Payee.id).where(Payment.number_key == key, fits)
-    wanted = payments.distinct().limit(2)
+    paid_on = sa.func.coalesce(Payment.effective_on, Payment.produced_on)
+    facts = [Payment.number_key == key, fits]
+    if proof.amount is not None:
+        facts.append(Payment.amount == proof.amount)
+    if proof.paid_on is not None:
+        facts.append(paid_on == proof.paid_on)
+    if proof.not_before is not None:
+        facts.append(paid_on >= proof.not_before)
+    newest = sa.select(Payee.id, sa.func.max(Payment.amount), sa.func.max(paid_on, type_=sa.Date()))
+    payments = newest.join(Payment, Payment.payee_id == Payee.id).where(*facts)
     with api.whole(session, "proof by a payment"):
-        found = session.scalars(wanted).all()
-    return PayeeRef(found[0], key.startswith(NON_PAYMENT)) if len(found) == 1 else None
+        found = session.execute(payments.group_by(Payee.id).limit(2)).all()
+    if len(found) != 1:
+        return None
+    payee_id, amount, day = found[0]
+    return PayeeRef(payee_id, key.startswith(NON_PAYMENT), key, amount, day)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -15,7 +17,7 @@ from hp_portal_plugins.remittance.intake.matching import match_unknown
 from hp_portal_plugins.remittance.intake.proofs import verify_payment
 from hp_portal_plugins.remittance.models import Claim, Payment
 from tests.conftest import MakeApp
-from tests.plugins.remittance.import_files import CLINIC, claim, file_of, import_835, payment
+from tests.plugins.remittance.import_files import CLINIC, DAY, claim, file_of, import_835, payment
 from tests.support.databases import DATA_KEY, data_key
 from tests.support.identifiers import make_npi
 from tests.support.world import World
@@ -128,9 +130,14 @@ def test_matching_survives_a_rotated_key(world: World, rotated: Flask) -> None:
         assert session.scalars(sa.select(Payment.payee_id).where(Payment.trace_number == "2")).one() == other.id
 
 
-def proved(world: World, **facts: str) -> PayeeRef | None:
+def proved(world: World, **facts: Any) -> PayeeRef | None:
     with world.session() as session:
         return verify_payment(session, PaymentProof(**facts))
+
+
+def led_to(payee_id: int, number: str, *, amount: int = 8000, non_payment: bool = False) -> PayeeRef:
+    """What a payment of these tests proves."""
+    return PayeeRef(payee_id, non_payment, number, amount, DAY)
 
 
 def test_a_payment_proves_its_payee(world: World) -> None:
@@ -138,11 +145,36 @@ def test_a_payment_proves_its_payee(world: World) -> None:
     other = world.payee(TIN, OTHER_NPI)
     paid_to(world, TIN, NPI, "000940-7")
     paid_to(world, TIN, OTHER_NPI, "NP00012")
-    assert proved(world, number=" 9407 ", tin=TIN, npi=NPI) == PayeeRef(payee.id, False)
-    assert proved(world, number="9407", npi=NPI) == PayeeRef(payee.id, False)
-    assert proved(world, number="9407", tin=TIN) == PayeeRef(payee.id, False)
-    assert proved(world, number="9407", tin=TIN, vendor_number="v77") == PayeeRef(payee.id, False)
-    assert proved(world, number="np 12", tin=TIN, npi=OTHER_NPI) == PayeeRef(other.id, True)
+    assert proved(world, number=" 9407 ", tin=TIN, npi=NPI) == led_to(payee.id, "9407")
+    assert proved(world, number="9407", npi=NPI) == led_to(payee.id, "9407")
+    assert proved(world, number="9407", tin=TIN) == led_to(payee.id, "9407")
+    assert proved(world, number="9407", tin=TIN, vendor_number="v77") == led_to(payee.id, "9407")
+    assert proved(world, number="np 12", tin=TIN, npi=OTHER_NPI) == led_to(other.id, "NP12", non_payment=True)
+
+
+def test_amount_and_date_must_be_the_payment_s(world: World) -> None:
+    payee = world.payee(TIN, NPI)
+    paid_to(world, TIN, NPI, "9407")
+    earlier, later = DAY - dt.timedelta(days=1), DAY + dt.timedelta(days=1)
+    for fits in ({"amount": 8000}, {"paid_on": DAY}, {"amount": 8000, "paid_on": DAY}, {"not_before": DAY}):
+        assert proved(world, number="9407", tin=TIN, npi=NPI, **fits) == led_to(payee.id, "9407")
+    for other in ({"amount": 8001}, {"amount": 0}, {"paid_on": earlier}, {"amount": 8000, "paid_on": later}):
+        assert proved(world, number="9407", tin=TIN, npi=NPI, **other) is None
+    assert proved(world, number="9407", tin=TIN, npi=NPI, not_before=later) is None
+
+
+def test_of_two_payments_with_one_number_the_newer_counts(world: World) -> None:
+    payee = world.payee(TIN, NPI)
+    to = replace(CLINIC, tin=TIN, npi=NPI)
+    older = DAY - dt.timedelta(days=400)
+    import_835(world, file_of(payment("1", payee=to, issued=older), payment("01", claim(paid=1), payee=to)))
+    found = proved(world, number="1", tin=TIN, npi=NPI)
+    assert found is not None
+    assert (found.payee_id, found.number, found.paid_on) == (payee.id, "1", DAY)
+    by_date = proved(world, number="1", tin=TIN, npi=NPI, paid_on=older)
+    assert by_date is not None
+    assert (by_date.amount, by_date.paid_on) == (8000, older)
+    assert proved(world, number="1", tin=TIN, npi=NPI, paid_on=older, amount=1) is None
 
 
 def test_what_proves_nothing(world: World) -> None:
@@ -165,7 +197,7 @@ def test_a_number_of_two_payees_proves_neither(world: World) -> None:
     paid_to(world, TIN, NPI, "1")
     import_835(world, file_of(payment("01", claim(paid=1), payee=replace(CLINIC, tin=TIN, npi=OTHER_NPI))))
     assert proved(world, number="1", tin=TIN) is None
-    assert proved(world, number="1", tin=TIN, npi=NPI) == PayeeRef(first.id, False)
+    assert proved(world, number="1", tin=TIN, npi=NPI) == led_to(first.id, "1")
 
 
 def test_a_proof_sees_beyond_the_organization_that_asks(world: World) -> None:
@@ -173,5 +205,5 @@ def test_a_proof_sees_beyond_the_organization_that_asks(world: World) -> None:
     paid_to(world, TIN, NPI, "1")
     with world.session_of(world.organization()) as session:
         with scopes.whole(session, "the core asks the hook"):
-            assert verify_payment(session, PaymentProof("1", tin=TIN)) == PayeeRef(payee.id, False)
+            assert verify_payment(session, PaymentProof("1", tin=TIN)) == led_to(payee.id, "1")
         assert session.scalars(sa.select(Payment.id)).all() == []

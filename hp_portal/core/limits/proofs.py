@@ -1,0 +1,100 @@
+"""How often somebody may name a payment as a proof.
+
+An organization has a few failed tries within the window, whatever Tax ID it names. For one Tax ID it has a few in all, then each
+makes the next wait longer, up to a day; and all organizations together have more, so that many of them are no way round. Whoever
+is linked to the Tax ID already is spared from what others do to it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from hp_portal.core.limits.attempts import TooManyAttempts, check_attempts, count_failure, forget_failures
+from hp_portal.core.limits.totals import Growing, check_total, clean_totals, count_total, forget_total
+from hp_portal.database import PortalSession
+from hp_portal.settings import Settings
+
+SLOWEST = dt.timedelta(hours=24)
+# Totals are forgotten when nobody has failed for so long.
+KEPT = dt.timedelta(days=365)
+
+
+@dataclass(frozen=True)
+class ProofTry:
+    """One organization's try at one Tax ID, of nine digits. `linked`: the organization sees payments to that Tax ID already."""
+
+    organization_id: int
+    tin: str
+    linked: bool
+
+    @property
+    def organization(self) -> str:
+        return f"organization:{self.organization_id}"
+
+    @property
+    def own(self) -> str:
+        """The organization's tries at this Tax ID."""
+        return f"organization:{self.organization_id} tin:{self.tin}"
+
+    @property
+    def everybody(self) -> str:
+        """Everybody's tries at this Tax ID."""
+        return f"tin:{self.tin}"
+
+
+def _window(settings: Settings) -> dt.timedelta:
+    return dt.timedelta(minutes=settings.attempts_window_minutes)
+
+
+def _own(settings: Settings) -> Growing:
+    return Growing(settings.proof_attempts, _window(settings), SLOWEST)
+
+
+def _everybody(settings: Settings) -> Growing:
+    return Growing(settings.proof_attempts_per_tin, _window(settings), SLOWEST)
+
+
+def check_proof(session: PortalSession, settings: Settings, tried: ProofTry) -> None:
+    """Raise TooManyAttempts, with the longest wait, when the try may not be made. Needs a whole scope, as all of this does."""
+    waits = []
+
+    def note(error: TooManyAttempts) -> None:
+        waits.append(error.wait)
+
+    try:
+        limit, window = settings.proof_attempts, _window(settings)
+        check_attempts(session, "proof", tried.organization, limit=limit, window=window)
+    except TooManyAttempts as error:
+        note(error)
+    try:
+        check_total(session, "proof", tried.own, _own(settings))
+    except TooManyAttempts as error:
+        note(error)
+    if not tried.linked:
+        try:
+            check_total(session, "proof", tried.everybody, _everybody(settings))
+        except TooManyAttempts as error:
+            note(error)
+    if waits:
+        raise TooManyAttempts(max(waits))
+
+
+def count_failed_proof(session: PortalSession, settings: Settings, tried: ProofTry) -> bool:
+    """Count a try that failed; whether somebody should look at what is going on: the next one has to wait."""
+    count_failure(session, "proof", tried.organization)
+    alarming = count_total(session, "proof", tried.own) >= settings.proof_attempts
+    if not tried.linked:
+        alarming |= count_total(session, "proof", tried.everybody) >= settings.proof_attempts_per_tin
+    return alarming
+
+
+def forget_failed_proofs(session: PortalSession, tried: ProofTry) -> None:
+    """A success starts the organization's counts anew; what all together have failed at this Tax ID still counts."""
+    forget_failures(session, "proof", tried.organization)
+    forget_total(session, "proof", tried.own)
+
+
+def clean(session: PortalSession) -> None:
+    """Forget totals that nobody has added to for long."""
+    clean_totals(session, "proof", KEPT)

@@ -1,0 +1,74 @@
+"""Payments that have proved something, Tax IDs at which somebody is guessing, and what organizations are told about theirs."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hp_portal import scopes
+from hp_portal.database import Base, key
+
+
+class UsedProof(Base, scopes.Shared):
+    """A payment that has opened a grant: it opens no other one."""
+
+    __tablename__ = "used_proof"
+    __shared__ = "looked at before anything is linked, whoever asks"
+    __table_args__ = (sa.UniqueConstraint("payee_id", "number"),)
+
+    id: Mapped[key]
+    payee_id: Mapped[int] = mapped_column(sa.ForeignKey("payee.id"))
+    number: Mapped[str] = mapped_column(sa.Text())
+    grant_id: Mapped[int] = mapped_column(sa.ForeignKey("access_grant.id"))
+    used_at: Mapped[dt.datetime]
+
+
+class ProofWarning(Base, scopes.Shared):
+    """A Tax ID at which somebody has named so many wrong payments that staff should look; until they have looked."""
+
+    __tablename__ = "proof_warning"
+    __shared__ = "the payer's staff's, behind a permission"
+
+    id: Mapped[key]
+    tin_digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32), index=True)
+    # As it is shown: all but the last four digits hidden.
+    tin: Mapped[str] = mapped_column(sa.String(20))
+    # Who failed last.
+    organization_id: Mapped[int] = mapped_column(sa.ForeignKey("organization.id"))
+    failed: Mapped[int]
+    first_at: Mapped[dt.datetime]
+    last_at: Mapped[dt.datetime]
+    settled_at: Mapped[dt.datetime | None] = mapped_column(index=True)
+    settled_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+
+
+class LinkNotice(Base, scopes.OwnedByOrganization):
+    """What an organization is told about a Tax ID it is linked to: another one was linked, or somebody named wrong payments."""
+
+    __tablename__ = "link_notice"
+
+    id: Mapped[key]
+    # One of NOTICES.
+    kind: Mapped[str] = mapped_column(sa.String(20))
+    payee_id: Mapped[int] = mapped_column(sa.ForeignKey("payee.id"))
+    # Whom it is about; none is named where somebody guesses.
+    other_id: Mapped[int | None] = mapped_column(sa.ForeignKey("organization.id"))
+    grant_id: Mapped[int | None] = mapped_column(sa.ForeignKey("access_grant.id"), index=True)
+    at: Mapped[dt.datetime]
+    # Off the home page: somebody has read it.
+    read_at: Mapped[dt.datetime | None]
+    read_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    objected_at: Mapped[dt.datetime | None] = mapped_column(index=True)
+    objected_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    objection: Mapped[str] = mapped_column(sa.String(500), default="")
+    # "ended" or "kept", with what staff say to it.
+    outcome: Mapped[str | None] = mapped_column(sa.String(20))
+    settled_at: Mapped[dt.datetime | None]
+    settled_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    answer: Mapped[str] = mapped_column(sa.String(500), default="")
+
+
+LINKED, GUESSED = "linked", "guessed"
+ENDED, KEPT = "ended", "kept"
