@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,12 +12,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.conftest import MakeApp, cannot_run
 from tests.support.chromium import CannotStart, chromium, driver
 from tests.support.databases import Databases
 from tests.support.layout import layout_problems
+from tests.support.live import LiveServer
 from tests.support.world import PASSWORD, World
 
 # Milliseconds. Long, for a machine that is busy: no test waits for it unless something is wrong.
@@ -43,32 +42,11 @@ class Live:
     world: World
 
 
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
-        """Say nothing."""
-
-
-class _LiveServer:
-    def __init__(self, app: Flask) -> None:
-        self.server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}"
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-
 @pytest.fixture
 def live(databases: Databases, tmp_path: Path, make_app: MakeApp) -> Iterator[Live]:
     """The portal on a fresh SQLite database, listening on a free port of 127.0.0.1."""
     app = make_app(databases.new_sqlite(tmp_path / "portal.sqlite"))
-    server = _LiveServer(app)
+    server = LiveServer(app)
     yield Live(server.url, app, World(app))
     server.stop()
 

@@ -1,0 +1,134 @@
+"""How large a request may be: a megabyte, and more where a view takes files; decided before the body is read."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from hp_portal.core.web.bodies import SMALL
+from hp_portal_plugins.remittance.models import Upload
+from tests.conftest import MakeApp
+from tests.plugins.remittance.import_files import file_of, payment
+from tests.support.client import PortalClient
+from tests.support.databases import Databases
+from tests.support.live import LiveServer
+from tests.support.processes import PATIENCE
+from tests.support.wire import answers_in, read_to_end, request, status_of
+from tests.support.world import World
+
+UPLOADS = "/staff/remittance/"
+CODES = "/staff/remittance/codes"
+FORM = "application/x-www-form-urlencoded"
+MOST = 3
+
+
+@pytest.fixture
+def world(databases: Databases, tmp_path: Path, make_app: MakeApp) -> World:
+    return World(make_app(databases.new_sqlite(tmp_path / "portal.sqlite"), max_upload_mb=MOST))
+
+
+@pytest.fixture
+def server(world: World) -> Iterator[LiveServer]:
+    live = LiveServer(world.app)
+    yield live
+    live.stop()
+
+
+def say(server: LiveServer, sent: bytes) -> bytes:
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)) as connection:
+        connection.sendall(sent)
+        return read_to_end(connection)
+
+
+def announced(path: str, size: int, **headers: str) -> bytes:
+    """The headers of a request with a body of `size` bytes, and one byte of it."""
+    return request("POST", path, b"x", content_length=str(size), content_type=FORM, connection="close", **headers)
+
+
+def in_chunks(path: str, size: int, **headers: str) -> bytes:
+    """A chunked request with more than `size` bytes that does not end."""
+    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    body = chunk * (size // 0x10000 + 1)
+    return request("POST", path, body, transfer_encoding="chunked", content_type=FORM, connection="close", **headers)
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/set-password", "/nowhere", "/contact"])
+@pytest.mark.parametrize("send", [announced, in_chunks])
+def test_more_than_a_megabyte_is_refused_in_words_before_it_is_there(
+    server: LiveServer, path: str, send: object
+) -> None:
+    answer = say(server, send(path, SMALL + 1))  # type: ignore[operator]
+    assert answers_in(answer) == 1
+    assert b"Connection: close" in answer
+    if path in ("/sign-in", "/set-password"):
+        assert status_of(answer) == 413
+        assert b"too large" in answer
+        assert b"Content-Security-Policy" in answer
+    else:
+        assert status_of(answer) in (404, 405, 413)
+
+
+def test_a_request_that_goes_on_behind_a_refused_one_is_not_answered(server: LiveServer) -> None:
+    behind = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    assert answers_in(say(server, announced("/sign-in", SMALL + 1) + behind)) == 1
+
+
+def staff_cookie(world: World) -> tuple[str, PortalClient]:
+    world.staff("importer", permissions=["remittance:import:run", "remittance:import:read", "remittance:codes:manage"])
+    client = world.sign_in("importer")
+    client.csrf_token()
+    name = world.app.config["SESSION_COOKIE_NAME"]
+    kept = client.flask.get_cookie(name)
+    assert kept is not None
+    return f"{name}={kept.value}", client
+
+
+@pytest.mark.parametrize("send", [announced, in_chunks])
+def test_a_large_upload_without_a_sign_in_leads_there_and_is_not_received(server: LiveServer, send: object) -> None:
+    answer = say(server, send(UPLOADS, SMALL + 1))  # type: ignore[operator]
+    assert status_of(answer) in (302, 303)
+    assert b"/sign-in" in answer
+
+
+@pytest.mark.parametrize("send", [announced, in_chunks])
+def test_an_upload_over_its_own_limit_is_refused(server: LiveServer, world: World, send: object) -> None:
+    cookie, _ = staff_cookie(world)
+    answer = say(server, send(UPLOADS, MOST * 1024 * 1024 + 1, cookie=cookie))  # type: ignore[operator]
+    assert status_of(answer) == 413
+    assert b"too large" in answer
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_an_upload_of_more_than_a_megabyte_arrives(server: LiveServer, world: World, chunked: bool) -> None:
+    cookie, client = staff_cookie(world)
+    text = file_of(payment("1")) + b"\n" * (2 * SMALL)
+    body = b"".join(
+        (
+            b'--b\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\n', client.csrf_token().encode(),
+            b'\r\n--b\r\nContent-Disposition: form-data; name="files"; filename="march.835"\r\n\r\n', text, b"\r\n--b--\r\n",
+        )
+    )  # fmt: skip
+    kind = "multipart/form-data; boundary=b"
+    if chunked:
+        pieces = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (body[:50], body[50:])) + b"0\r\n\r\n"
+        sent = request(
+            "POST", UPLOADS, pieces, transfer_encoding="chunked", content_type=kind, cookie=cookie, connection="close"
+        )
+    else:
+        size = str(len(body))
+        sent = request("POST", UPLOADS, body, content_length=size, content_type=kind, cookie=cookie, connection="close")
+    assert status_of(say(server, sent)) == 303
+    with world.session() as session:
+        assert session.scalars(sa.select(Upload.name)).all() == ["march.835"]
+
+
+def test_any_other_server_is_held_to_the_same_limits(world: World) -> None:
+    _, client = staff_cookie(world)
+    large = {"username": "x" * (SMALL + 1)}
+    assert client.post("/sign-in", large).status_code == 413
+    assert client.post(UPLOADS, large | {"files": []}).status_code == 422, "a form of an upload may be larger"

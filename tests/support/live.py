@@ -1,0 +1,31 @@
+"""The portal's own web server, within the test's process."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Any
+
+from hp_portal.serving.limits import ServerLimits
+from hp_portal.serving.process import limit_of
+from hp_portal.serving.server import Server
+
+
+class LiveServer:
+    """Serves `app` on a free port of 127.0.0.1 until it is stopped."""
+
+    def __init__(self, app: Any) -> None:
+        listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.port: int = listening.getsockname()[1]
+        limits = ServerLimits(stop_seconds=5)
+        self.server = Server(app, listening, threads=4, limits=limits, largest_body=limit_of(app))
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def stop(self) -> None:
+        self.server.stop()
+        self.thread.join()
