@@ -1,196 +1,113 @@
-"""PostgreSQL's roles: what the role of the web server and the worker cannot do, and who may change the schema."""
+"""Roles of staff in the console: what each may do, what is new, and that somebody can always change them."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+import json
 
-import pytest
 import sqlalchemy as sa
-from click.testing import CliRunner, Result
-from flask import Flask
 
-from hp_portal import cli, migrations, roles
-from tests.conftest import MakeApp
-from tests.support.databases import Databases, as_owner, database_of, mighty_engine, owner_url
-from tests.support.postgresql import OWNER, RUNTIME
+from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.identity.staff_roles import StaffRole, StaffRolePermission
+from tests.support.client import PortalClient
 from tests.support.world import World
 
-pytestmark = pytest.mark.postgresql
+MANAGER = ("staff:console:open", "staff:roles:manage")
 
 
-@pytest.fixture
-def database_kind() -> str:
-    return "postgresql"
+def role_of(world: World, username: str) -> int:
+    with world.session() as session:
+        return session.scalars(sa.select(StaffRole.id).where(StaffRole.name == f"Role of {username}")).one()
 
 
-def command(app: Flask, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
-    monkeypatch.setattr(cli, "_app", [app])
-    return CliRunner().invoke(cli.cli, arguments, catch_exceptions=False)
+def permissions(world: World, role_id: int) -> set[str]:
+    with world.session() as session:
+        rows = sa.select(StaffRolePermission.permission).where(StaffRolePermission.role_id == role_id)
+        return set(session.scalars(rows))
 
 
-def test_the_portal_under_test_runs_as_the_runtime_role(app: Flask) -> None:
-    with database_of(app).engine.connect() as connection:
-        assert connection.scalar(sa.text("SELECT current_user")) == RUNTIME
-        assert roles.too_mighty(connection) == ""
-        assert list(roles.wrong_rights(connection)) == []
+def recorded(world: World) -> list[tuple[str, dict[str, str]]]:
+    with world.session() as session:
+        rows = session.execute(
+            sa.select(AuditEvent.event, AuditEvent.fields)
+            .where(AuditEvent.event.like("staff.role.%"))
+            .order_by(AuditEvent.id)
+        ).all()
+    return [(event, json.loads(fields)) for event, fields in rows]
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE audit_event SET address = 'elsewhere'",
-        "DELETE FROM audit_event",
-        "DELETE FROM audit_seal",
-        "UPDATE audit_sealed_row SET event_id = 1",
-        "TRUNCATE audit_event CASCADE",
-        "TRUNCATE remittance_payment CASCADE",
-        "DELETE FROM payee",
-        "DELETE FROM organization",
-        "UPDATE alembic_version SET version_num = 'x'",
-        "ALTER TABLE audit_event DISABLE TRIGGER ALL",
-        "DROP TRIGGER audit_event_unchanged ON audit_event",
-        "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
-        "DROP TABLE audit_event CASCADE",
-        "CREATE TABLE more (id integer)",
-        "CREATE TEMPORARY TABLE person (id integer)",
-        "CREATE SCHEMA more",
-        "ALTER TABLE person ADD COLUMN more integer",
-        "CREATE INDEX more ON person (name)",
-        "CREATE TRIGGER more BEFORE INSERT ON person FOR EACH ROW EXECUTE FUNCTION audit_refuse()",
-        "SET session_replication_role = replica",
-        "SET ROLE portal_owner",
-        "CREATE ROLE more",
-    ],
-)
-def test_what_the_runtime_role_cannot_do(app: Flask, statement: str) -> None:
-    refused = pytest.raises(sa.exc.DBAPIError, match=r"permission denied|must be (member|owner)|must be superuser")
-    with database_of(app).engine.connect() as connection, refused:
-        connection.exec_driver_sql(statement)
+def manager(world: World) -> PortalClient:
+    world.staff("a.manager", permissions=MANAGER)
+    return world.sign_in("a.manager")
 
 
-def test_statistics_are_renewed_of_the_portals_tables_alone(app: Flask) -> None:
-    with database_of(app).engine.connect() as connection, pytest.raises(sa.exc.DBAPIError, match="does not exist"):
-        connection.exec_driver_sql("SELECT portal_analyze('person; DROP TABLE person')")
+def test_a_permission_is_given_and_taken_at_once(world: World) -> None:
+    world.staff("b.helper", permissions=("staff:console:open",))
+    helper, client = world.sign_in("b.helper"), manager(world)
+    role_id = role_of(world, "b.helper")
+    address = f"/staff/roles/{role_id}/staff:plugins:read"
+    assert helper.get("/staff/plugins").status_code == 403
+    assert client.post(address, {"enabled": "1"}).status_code == 303
+    assert client.post(address, {"enabled": "1"}).status_code == 303, "again changes nothing"
+    assert helper.get("/staff/plugins").status_code == 200
+    answer = client.post(address, {"enabled": "0"}, fragment=True)
+    assert "Saved: Role of b.helper may no longer: See the installed plugins" in answer.text
+    assert helper.get("/staff/plugins").status_code == 403
+    fields = {"role": "Role of b.helper", "permission": "staff:plugins:read"}
+    assert recorded(world) == [("staff.role.permission-given", fields), ("staff.role.permission-taken", fields)]
 
 
-def test_an_upgrade_asks_for_the_owner(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    for arguments in (("db", "upgrade"), ("backup", "unused"), ("plugins", "forget", "gone", "--yes")):
-        result = CliRunner()
-        monkeypatch.setattr(cli, "_app", [app])
-        refused = result.invoke(cli.cli, arguments)
-        assert f"belong to the role {OWNER}" in str(refused.exception)
+def test_without_the_permission_there_is_no_such_page(world: World) -> None:
+    world.staff("b.helper", permissions=("staff:console:open",))
+    helper = world.sign_in("b.helper")
+    assert helper.get("/staff/roles").status_code == 403
+    own = role_of(world, "b.helper")
+    assert helper.post(f"/staff/roles/{own}/staff:roles:manage", {"enabled": "1"}).status_code == 403
+    assert helper.post(f"/staff/roles/{own}/offered", {}).status_code == 403
 
 
-def test_an_upgrade_mends_rights(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too much, too little, and the rights to tables that a plugin brought since."""
-    with as_owner(app) as engine, engine.begin() as connection:
-        for statement in (
-            f"GRANT UPDATE, DELETE ON audit_event TO {RUNTIME}",
-            f"REVOKE INSERT ON person FROM {RUNTIME}",
-            "CREATE TABLE zeta_thing (id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY)",
-        ):
-            connection.exec_driver_sql(statement)
-    wrong = [
-        f"The role {RUNTIME} has more rights than it needs to the table audit_event: DELETE, UPDATE.",
-        f"The role {RUNTIME} lacks rights to the table person: INSERT.",
-    ]
-    assert migrations.weaknesses(app) == wrong
-    checked = command(app, monkeypatch, "db", "check")
-    assert all(f"Warning: {one}" in checked.output for one in wrong)
-    with as_owner(app):
-        migrations.upgrade(app)
-    assert migrations.weaknesses(app) == []
-    with database_of(app).engine.begin() as connection:
-        connection.exec_driver_sql("INSERT INTO zeta_thing DEFAULT VALUES")
+def test_somebody_can_always_change_roles(world: World) -> None:
+    client = manager(world)
+    address = f"/staff/roles/{role_of(world, 'a.manager')}/staff:roles:manage"
+    assert "last role" in client.post(address, {"enabled": "0"}, fragment=True).text
+    assert client.post(address, {"enabled": "0"}).status_code == 303
+    assert "last role" in client.get("/staff/roles").text
+    other = world.staff("b.manager", permissions=MANAGER)
+    with world.session() as session:
+        session.merge(other).deactivated_at = other.created_at
+    assert "last role" in client.post(address, {"enabled": "0"}, fragment=True).text, "a deactivated one is no help"
+    world.staff("c.manager", permissions=MANAGER)
+    assert "last role" not in client.post(address, {"enabled": "0"}, fragment=True).text
+    assert client.get("/staff/roles").status_code == 403
 
 
-def test_running_as_the_owner_is_warned_of(
-    database_url: str, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app = make_app(database_url)
-    world = World(app)
-    world.staff("a.manager", permissions=["staff:console:open", "staff:plugins:read"])
-    good = world.sign_in("a.manager")
-    assert "about the database" not in good.get("/staff/").text
-    assert "less safe" not in good.get("/staff/plugins").text
-    assert good.get("/readyz").text == "ready\n"
-
-    for url, why in ((owner_url(database_url), "owns the tables"), (mighty(database_url), "is a superuser")):
-        weak = make_app(url)
-        client = world.sign_in("a.manager", weak)
-        assert "1 warning about the database" in client.get("/staff/").text
-        assert why in client.get("/staff/plugins").text
-        ready = client.get("/readyz")
-        assert (ready.status_code, ready.text) == (200, "ready\nwarning: run `hp-portal db check`\n")
-        assert why in command(weak, monkeypatch, "db", "check").output
-    assert make_app(owner_url(database_url), demo=True).test_client().get("/readyz").text == "ready\n"
+def test_new_permissions_are_offered_to_the_first_role(world: World) -> None:
+    client = manager(world)
+    first = role_of(world, "a.manager")
+    page = client.get("/staff/roles").text
+    assert "New permissions that no role has yet" in page
+    assert "Give them all to Role of a.manager" in page
+    assert client.post(f"/staff/roles/{first}/offered", {}).status_code == 303
+    known = world.app.extensions["hp_portal.directory"].staff_permissions
+    assert permissions(world, first) == set(known)
+    assert len(recorded(world)) == len(known) - len(MANAGER)
+    assert "that no role has yet" not in client.get("/staff/roles").text
 
 
-def mighty(url: str) -> str:
-    return sa.make_url(url).set(username="postgres").render_as_string()
+def test_a_role_is_added_once(world: World) -> None:
+    client = manager(world)
+    assert client.post("/staff/roles", {"name": "Claims desk"}).status_code == 303
+    assert "Claims desk" in client.get("/staff/roles").text
+    again = client.post("/staff/roles", {"name": "claims desk"})
+    assert again.status_code == 422
+    assert "There is a role of this name" in again.text
+    assert 'value="claims desk"' in again.text
+    assert client.post("/staff/roles", {"name": ""}).status_code == 422
+    assert recorded(world) == [("staff.role.added", {"role": "Claims desk"})]
 
 
-@pytest.fixture
-def spare_roles(databases: Databases) -> Iterator[tuple[str, str]]:
-    """Names of two roles that are not there, and are gone again after the test. Its database must be dropped by then."""
-    names = ("plan owner", 'plan "runtime"')
-    databases.server.ensure_started()
-    yield names
-    for name in names:
-        with contextlib.suppress(Exception):
-            databases.server.execute(f"DROP ROLE {roles._preparer.quote(name)}")
-
-
-def test_the_command_makes_the_roles_and_can_be_repeated(
-    spare_roles: tuple[str, str], databases: Databases, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    owner, runtime = spare_roles
-    url = mighty(databases.new_postgresql())
-    monkeypatch.setenv("HP_PORTAL_DATABASE_URL", url)
-    options = ("db", "roles", "--owner", owner, "--runtime", runtime)
-    printed = CliRunner().invoke(cli.cli, options, catch_exceptions=False).output
-    assert 'GRANT USAGE ON SCHEMA public TO "plan ""runtime"""' in printed
-    for _ in range(2):
-        made = CliRunner().invoke(cli.cli, (*options, "--run"), catch_exceptions=False)
-        assert made.exit_code == 0, made.output
-    as_new_owner = make_app(sa.make_url(url).set(username=owner).render_as_string())
-    assert migrations.upgrade(as_new_owner).failed == {}
-    app = make_app(sa.make_url(url).set(username=runtime).render_as_string())
-    assert migrations.weaknesses(app) == []
-    World(app).person("a.clerk")
-    with database_of(app).engine.connect() as connection, pytest.raises(sa.exc.DBAPIError, match="permission denied"):
-        connection.exec_driver_sql("DELETE FROM audit_event")
-    for made_app in (as_new_owner, app):
-        database_of(made_app).engine.dispose()
-    databases.drop(url)
-
-
-def test_the_printed_sql_is_run_by_an_administrator_who_is_no_superuser(
-    spare_roles: tuple[str, str], databases: Databases, app: Flask
-) -> None:
-    """As on a managed server: somebody who may make roles, and to whom the database belongs."""
-    owner, runtime = spare_roles
-    databases.server.execute("DROP ROLE IF EXISTS plan_admin")
-    databases.server.execute("CREATE ROLE plan_admin LOGIN CREATEROLE CREATEDB")
-    name = databases.server.create_database(owner="plan_admin")
-    engine = sa.create_engine(databases.server.url(name, "plan_admin"))
-    with engine.begin() as connection:
-        for statement in roles.setup_statements(owner, runtime, name):
-            connection.exec_driver_sql(statement.replace("%", "%%"))
-    engine.dispose()
-    databases.server.drop_database(name)
-    for role in (*spare_roles, "plan_admin"):
-        databases.server.execute(f"DROP ROLE {roles._preparer.quote(role)}")
-
-
-def test_sqlite_has_no_roles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HP_PORTAL_DATABASE_URL", "sqlite:///some.sqlite")
-    refused = CliRunner().invoke(cli.cli, ("db", "roles"))
-    assert refused.exit_code == 1
-    assert "SQLite has no roles" in refused.output
-
-
-def test_mighty_engines_are_for_tests_alone(app: Flask) -> None:
-    with mighty_engine(app) as engine, engine.connect() as connection:
-        assert "superuser" in roles.too_mighty(connection)
+def test_what_does_not_exist(world: World) -> None:
+    client, role_id = manager(world), role_of(world, "a.manager")
+    assert client.post("/staff/roles/999/staff:plugins:read", {"enabled": "1"}).status_code == 404
+    assert client.post(f"/staff/roles/{role_id}/staff:no:such", {"enabled": "1"}).status_code == 404
+    assert client.post(f"/staff/roles/{role_id}/staff:plugins:read", {"enabled": "x"}).status_code == 400
+    assert client.post("/staff/roles/999/offered", {}).status_code == 404
