@@ -103,6 +103,13 @@ _PEOPLE = (
         "Deactivated {person}",
         _PERSON,
     ),
+    EventSpec(
+        "people.person.signed-out",
+        "Ended somebody’s sessions",
+        ("person", "sign_ins_ended"),
+        "Ended the sessions of {person}",
+        _PERSON,
+    ),
     EventSpec("people.person.reactivated", "Reactivated an account", ("person",), "Reactivated {person}", _PERSON),
     EventSpec(
         "people.password-link.made",

@@ -143,6 +143,23 @@ def end_links(session: PortalSession, person_id: int) -> None:
     )
 
 
+def _end_sign_ins(session: PortalSession, person_id: int, reason: str) -> int:
+    ended = session.execute(
+        sa.update(SignIn)
+        .where(SignIn.person_id == person_id, SignIn.ended_at.is_(None))
+        .values(ended_at=clock.now(), end_reason=reason)
+        .returning(SignIn.id)
+    ).all()
+    return len(ended)
+
+
+def end_sessions(session: PortalSession, person: Person) -> int:
+    """Sign somebody out everywhere; returns how many sessions that ended. The password stays."""
+    ended = _end_sign_ins(session, person.id, "by staff")
+    record(session, "people.person.signed-out", person=person.id, sign_ins_ended=ended)
+    return ended
+
+
 def deactivate(session: PortalSession, person: Person, reason: str) -> bool:
     """Let somebody in no longer, end their sign-ins and links; False when the account is deactivated already."""
     lock(session, f"account:{person.id}")
@@ -151,14 +168,9 @@ def deactivate(session: PortalSession, person: Person, reason: str) -> bool:
         return False
     person.deactivated_at = clock.now()
     session.flush()
-    ended = session.execute(
-        sa.update(SignIn)
-        .where(SignIn.person_id == person.id, SignIn.ended_at.is_(None))
-        .values(ended_at=clock.now(), end_reason="deactivated")
-        .returning(SignIn.id)
-    ).all()
+    ended = _end_sign_ins(session, person.id, "deactivated")
     end_links(session, person.id)
-    record(session, "people.person.deactivated", reason=reason, person=person.id, sign_ins_ended=len(ended))
+    record(session, "people.person.deactivated", reason=reason, person=person.id, sign_ins_ended=ended)
     return True
 
 

@@ -15,6 +15,7 @@ from hp_portal.core.people.forms import CreatePersonForm
 from hp_portal.core.staff import lookup
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import ReasonForm
+from hp_portal.core.web.formats import show_count
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
 ID = "<id:person_id>"
@@ -110,6 +111,17 @@ def people_password_link(person_id: int) -> ResponseReturnValue:
     db.commit()
     url = url_for("people.follow_link", token=made.token, _external=True)
     return page("staff/password_link.html", person=person, url=url, expires_at=made.expires_at)
+
+
+@blueprint.post(f"/people/{ID}/end-sessions")
+@access.staff("staff:people:deactivate")
+def people_end_sessions(person_id: int) -> ResponseReturnValue:
+    person, db = _member(person_id), db_session()
+    ended = accounts.end_sessions(db, person)
+    db.commit()
+    told = show_count(ended, "session")
+    flash(f"{person.name} was signed out of {told}." if ended else f"{person.name} was not signed in.", "good")
+    return redirect_to(url_for("staff.people_one", person_id=person.id))
 
 
 @blueprint.post(f"/people/{ID}/deactivate")
