@@ -21,7 +21,7 @@ from flask import Flask
 from psycopg.conninfo import make_conninfo
 
 from hp_portal import migrations, roles
-from hp_portal.core.activity import sealing
+from hp_portal.core.activity import verifying
 from hp_portal.database import Database
 from hp_portal.private_files import make_private_file
 from hp_portal.scopes import WholeScope
@@ -45,7 +45,7 @@ class Restored:
     """
 
     unready: list[str]
-    audit: sealing.Verification | None
+    audit: verifying.Verification | None
 
 
 def back_up(engine: sa.Engine, target: Path) -> None:
@@ -85,7 +85,7 @@ def restore(app: Flask, source: Path) -> Restored:
         if unready:
             return Restored(unready, None)
         with database.new_session(WholeScope("verifying what was restored")) as session:
-            return Restored([], sealing.verify(session))
+            return Restored([], verifying.verify(session))
 
 
 def _onto_disk(path: Path) -> None:

@@ -15,7 +15,7 @@ from flask import Flask
 from hp_portal import backup, db_commands, key_commands, migrations, new_plugin, serving, worker
 from hp_portal import roles as database_roles
 from hp_portal.app import create_app
-from hp_portal.core.activity import sealing
+from hp_portal.core.activity import verifying
 from hp_portal.core.applications import forgetting
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.identity.passwords import WeakPassword, check_acceptable
@@ -393,7 +393,7 @@ def audit() -> None:
 def audit_verify(as_json: bool, head: str | None) -> None:
     """Recompute the chain of seals and name the first broken event."""
     with new_session("audit verify") as session:
-        result = sealing.verify(session, head)
+        result = verifying.verify(session, head)
     if as_json:
         click.echo(json.dumps(vars(result)))
     elif result.broken is None:

@@ -20,6 +20,7 @@ from hp_portal.private_files import make_private_file, make_private_folder
 from hp_portal.session import PortalSession as PortalSession
 from hp_portal.session import Scope, SessionContext, WholeScope
 from hp_portal.settings import ConfigurationError, Settings
+from hp_portal.transactions import follow_transactions
 from hp_portal.vault import Vault
 
 
@@ -107,15 +108,16 @@ def make_engine(url: str, pool: int = 10) -> sa.Engine:
         )
         sa.event.listen(engine, "do_connect", _make_private)
         sa.event.listen(engine, "connect", _configure_sqlite)
-        return engine
+        return follow_transactions(engine)
     if backend == "postgresql":
-        return sa.create_engine(
+        engine = sa.create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_size=pool,
             pool_pre_ping=True,
             hide_parameters=True,
             connect_args={"options": "-c timezone=UTC"},
         )
+        return follow_transactions(engine)
     raise ConfigurationError(f"HP_PORTAL_DATABASE_URL names {backend}; the portal runs on sqlite and postgresql.")
 
 

@@ -3,7 +3,7 @@
 A sealed value is `2 (a byte, the format) | key id (8 bytes) | nonce (12) | AES-256-GCM ciphertext`, with its place
 authenticated: see seals.py. Those of the first format, `key id (4 bytes) | nonce (12) | ciphertext`, have a purpose instead of a
 place; they open until `hp-portal keys rotate` has sealed them again. Each data key yields, by HKDF-SHA256, one key for sealing
-and one for hashing, so neither can be used in the other's place. Hashes for look-up are HMAC-SHA256.
+for sealing, one for hashing and one for the audit record, so none can be used in the other's place. Hashes for look-up are HMAC-SHA256.
 """
 
 from __future__ import annotations
@@ -71,13 +71,23 @@ class Vault:
         """Are values of the first format refused?"""
         self._hash_keys: list[bytes] = []
         self.marks = tuple(key_mark(key) for key in keys)
+        self.audit_keys: dict[bytes, bytes] = {}
+        """The keys of audit events and seals, by the ids of their data keys."""
         for key, mark in zip(keys, self.marks, strict=True):
             cipher = AESGCM(_derive(key, b"seal"))
             self._ciphers[_FORMAT + bytes.fromhex(mark.id)] = cipher
             self._old_ciphers[short_id(mark.id)] = cipher
             self._hash_keys.append(_derive(key, b"hash"))
+            self.audit_keys[bytes.fromhex(mark.id)] = _derive(key, b"audit")
         self.head = _FORMAT + bytes.fromhex(self.marks[0].id)
         """What every value begins with that is sealed now."""
+        self.key_id = bytes.fromhex(self.marks[0].id)
+        """Which data key is the first: 8 bytes."""
+        self._audit_key = self.audit_keys[self.key_id]
+
+    def mac(self, data: bytes) -> bytes:
+        """The keyed hash of an audit event under the current key: HMAC-SHA256, the first 16 bytes of it."""
+        return hmac.digest(self._audit_key, data, "sha256")[:16]
 
     def follow(self, retired: Collection[str], *, bound: bool) -> None:
         """Do as the database says: refuse values of retired keys (by their ids) and, when `bound`, those of the first format."""

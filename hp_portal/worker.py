@@ -46,10 +46,6 @@ LOOK_EVERY = 0.5  # seconds between looks at what is due
 def core_jobs(settings: Settings) -> list[Job]:
     """Sealing the audit, ending sign-ins that ran out, forgetting old counts, kept values and password links."""
 
-    def seal(session: PortalSession) -> None:
-        while sealing.seal(session) == sealing.BATCH:
-            session.commit()
-
     def end_sign_ins(session: PortalSession) -> None:
         now = clock.now()
         over = sa.or_(
@@ -65,7 +61,7 @@ def core_jobs(settings: Settings) -> list[Job]:
         sign_ins.clean(session)
 
     return [
-        Job("audit.seal", "Seal the audit record", dt.timedelta(seconds=5), seal),
+        Job("audit.seal", "Seal the audit record", dt.timedelta(seconds=5), sealing.seal_everything),
         Job("audit.close-windows", "Record how often refusals were repeated", dt.timedelta(minutes=1), close_windows),
         Job("identity.end-sign-ins", "End sessions that ran out", dt.timedelta(minutes=1), end_sign_ins),
         Job("identity.forget-attempts", "Forget old failed attempts", dt.timedelta(hours=1), forget_attempts),

@@ -34,6 +34,7 @@ from hp_portal.migrations.chains import (
 )
 from hp_portal.plugins import Plugins, confined, describe
 from hp_portal.settings import ConfigurationError, Settings
+from hp_portal.vault import Vault
 
 
 @dataclass
@@ -90,6 +91,11 @@ def engine_of(app: Flask) -> sa.Engine:
     return database.engine
 
 
+def _vault_of(app: Flask) -> Vault:
+    database: Database = app.extensions["hp_portal.database"]
+    return database.vault
+
+
 def upgrade(app: Flask) -> Upgraded:
     """Bring the database to the newest schema: the core's first, then each plugin's.
 
@@ -103,7 +109,8 @@ def upgrade(app: Flask) -> Upgraded:
         applied = chains[CORE].applied(connection)
         if applied and applied not in chains[CORE].revisions:
             raise ConfigurationError(_newer_database(applied))
-        command.upgrade(chains[CORE].config(connection=connection), "head")
+        # The vault is for what a revision must seal anew.
+        command.upgrade(chains[CORE].config(connection=connection, vault=_vault_of(app)), "head")
         roles.grant(connection)
     for chain in chains.values():
         if chain.key == CORE or chain.left_out:

@@ -22,6 +22,7 @@ RAW_SQL = {
     "hp_portal/core/access/who_is.py": "who it is, asked in a whole scope before anything else, on every request",
     "hp_portal/database.py": "the engine's own statements",
     "hp_portal/core/audit/record.py": "a Core insert: an event for every page must cost little",
+    "hp_portal/core/audit/writers.py": "the newest seal, looked up beside that insert",
     "hp_portal/core/audit/refusals.py": "counts of refusals, kept before anybody is known and whatever the scope is",
     "hp_portal/roles.py": "roles and rights of PostgreSQL, given by the owner of the tables",
     "hp_portal/db_commands.py": "the statements of hp_portal/roles.py, run by an administrator",

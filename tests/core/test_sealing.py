@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from hp_portal.core.activity.sealing import SEALED, Verification, _batch_text, canonical, seal, verify
+from hp_portal.core.activity.sealing import seal
+from hp_portal.core.activity.verifying import Verification, batch_text, verify
 from hp_portal.core.audit.models import AuditEvent, AuditSealedRow
 from hp_portal.core.audit.record import record
 from hp_portal.core.audit.triggers import drop_triggers

@@ -178,6 +178,7 @@ _STAFF = (
         {"permission": about.permissions},
     ),
     EventSpec("keys.rotated", "Sealed everything with a new data key", ("key", "retired", "values")),
+    EventSpec("audit.key.retired", "Retired a data key for the audit record", ("key",)),
     EventSpec("staff.plugin.forgotten", "Dropped what a plugin left", ("plugin", "tables", "given")),
     EventSpec(
         "staff.people.searched",

@@ -20,6 +20,7 @@ class AuditEvent(Base, scopes.OwnedByOrganizationOrPayer):
         sa.Index("ix_audit_event_person_id_id", "person_id", "id"),
         sa.Index("ix_audit_event_organization_id_id", "organization_id", "id"),
         sa.Index("ix_audit_event_event_id", "event", "id"),
+        sa.Index("ix_audit_event_writer_number", "writer", "number", unique=True),
     )
 
     id: Mapped[key]
@@ -32,10 +33,21 @@ class AuditEvent(Base, scopes.OwnedByOrganizationOrPayer):
     reason: Mapped[str] = mapped_column(sa.String(200))
     # JSON with exactly the fields the event declares, as text: sealed byte for byte
     fields: Mapped[str] = mapped_column(sa.Text())
+    # Null together in what was written before there were MACs; see writers
+    writer: Mapped[int | None]
+    number: Mapped[int | None]
+    before: Mapped[bytes | None] = mapped_column(sa.LargeBinary(16))
+    anchor: Mapped[int | None]
+    key_id: Mapped[bytes | None] = mapped_column(sa.LargeBinary(4))
+    mac: Mapped[bytes | None] = mapped_column(sa.LargeBinary(16))
 
 
 class AuditSeal(Base, scopes.Shared):
-    """A batch in the chain: its digest covers the batch before it."""
+    """A batch in the chain: its digest covers the batch before it.
+
+    `covers` is the hash of the batch's rows. `taken_over`: the batch of what was written before events had MACs. Batches before
+    that one have neither key id nor `covers`.
+    """
 
     __tablename__ = "audit_seal"
     __shared__ = "written and verified by the system"
@@ -44,10 +56,25 @@ class AuditSeal(Base, scopes.Shared):
     sealed_at: Mapped[dt.datetime]
     rows: Mapped[int]
     digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    key_id: Mapped[bytes | None] = mapped_column(sa.LargeBinary(4))
+    covers: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
+    taken_over: Mapped[bool | None]
+
+
+class AuditKey(Base, scopes.Shared):
+    """The key of events and seals from before a rotation, sealed with a newer data key: it verifies, and makes nothing any more."""
+
+    __tablename__ = "audit_key"
+    __shared__ = "written and verified by the system"
+
+    id: Mapped[key]
+    key_id: Mapped[bytes] = mapped_column(sa.LargeBinary(4))
+    sealed: Mapped[bytes] = mapped_column(sa.LargeBinary())
+    kept_at: Mapped[dt.datetime]
 
 
 class AuditSealedRow(Base, scopes.Shared):
-    """The hash of one sealed event."""
+    """The MAC of one sealed event, or its digest where it has none."""
 
     __tablename__ = "audit_sealed_row"
     __shared__ = "written and verified by the system"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.audit.writers import end_writer, stamp
 from hp_portal.events import UndeclaredEvent
 from hp_portal.session import PortalSession
 from hp_portal.session import Who as Who
@@ -51,18 +53,22 @@ def read_fields(session: PortalSession, event: str, fields: Mapping[str, object]
 
 
 def write(session: PortalSession, event: str, who: Who, reason: str, fields: str) -> None:
-    """Add the row of an event whose fields have been read."""
-    session.connection().execute(
-        _insert,
-        {
-            "at": clock.now(),
-            "event": event,
-            "person_id": who.person_id,
-            "organization_id": who.organization_id,
-            "sign_in_id": who.sign_in_id,
-            "request_id": who.request_id,
-            "address": who.address,
-            "reason": reason,
-            "fields": fields,
-        },
-    )
+    """Add the row of an event whose fields have been read, with its MAC."""
+    connection = session.connection()
+    values: dict[str, Any] = {
+        "at": clock.now(),
+        "event": event,
+        "person_id": who.person_id,
+        "organization_id": who.organization_id,
+        "sign_in_id": who.sign_in_id,
+        "request_id": who.request_id,
+        "address": who.address,
+        "reason": reason,
+        "fields": fields,
+    }
+    stamp(connection, session.vault, values)
+    try:
+        connection.execute(_insert, values)
+    except BaseException:
+        end_writer(connection)
+        raise

@@ -1,0 +1,35 @@
+"""Retiring audit keys after a rotation of data keys: what they made stays verifiable, and they make nothing any more."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.core.activity.sealing import seal_everything
+from hp_portal.core.audit.chain import KEPT_KEY, RETIRED, kept_keys
+from hp_portal.core.audit.models import AuditKey
+from hp_portal.core.audit.record import record
+from hp_portal.database import PortalSession
+
+
+def retire_keys(session: PortalSession) -> list[bytes]:
+    """End every data key of the settings but the first for the audit record; returns the ids of those ended. Commits.
+
+    To be called when every process works with the new key: an event that is written with an old one afterwards is taken for a
+    forgery. The old audit keys are kept, sealed with the new data key, for verifying. Raises RecordBroken when the record is
+    not whole: then nothing is retired.
+    """
+    seal_everything(session)
+    vault = session.vault
+    kept = kept_keys(session)
+    ended = [key_id for key_id in vault.audit_keys if key_id != vault.key_id and key_id not in kept]
+    keys = {**kept, **{key_id: vault.audit_keys[key_id] for key_id in ended}}
+    now = clock.now()
+    rows = [{"key_id": key_id, "sealed": vault.seal(key, KEPT_KEY), "kept_at": now} for key_id, key in keys.items()]
+    if rows:
+        session.execute(sa.insert(AuditKey), rows)
+    for key_id in ended:
+        record(session, RETIRED, key=key_id.hex())
+    session.commit()
+    seal_everything(session)
+    return ended
