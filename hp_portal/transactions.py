@@ -19,6 +19,15 @@ class Follower(Protocol):
 FOLLOWER = "hp_portal.follower"
 
 
+def _follower(connection: Any) -> Follower | None:
+    try:
+        found: Follower | None = connection.info.get(FOLLOWER)
+    except NotImplementedError:
+        # What the dialect does with a connection before the pool has it.
+        return None
+    return found
+
+
 def follow_transactions(engine: sa.Engine) -> sa.Engine:
     """Tell followers what became of each transaction.
 
@@ -29,29 +38,30 @@ def follow_transactions(engine: sa.Engine) -> sa.Engine:
     savepoint, rollback_to = dialect.do_savepoint, dialect.do_rollback_to_savepoint
 
     def do_commit(connection: Any) -> None:
-        follower = connection.info.get(FOLLOWER)
+        follower = _follower(connection)
         try:
             commit(connection)
         except BaseException:
-            # Whether it was committed is not known: whoever follows begins anew.
-            connection.info.pop(FOLLOWER, None)
+            if follower is not None:
+                # Whether it was committed is not known: whoever follows begins anew.
+                connection.info.pop(FOLLOWER, None)
             raise
         if follower is not None:
             follower.committed()
 
     def do_rollback(connection: Any) -> None:
         rollback(connection)
-        if (follower := connection.info.get(FOLLOWER)) is not None:
+        if (follower := _follower(connection)) is not None:
             follower.rolled_back()
 
     def do_savepoint(connection: sa.Connection, name: str) -> None:
         savepoint(connection, name)
-        if (follower := connection.info.get(FOLLOWER)) is not None:
+        if (follower := _follower(connection)) is not None:
             follower.savepoint(name)
 
     def do_rollback_to_savepoint(connection: sa.Connection, name: str) -> None:
         rollback_to(connection, name)
-        if (follower := connection.info.get(FOLLOWER)) is not None:
+        if (follower := _follower(connection)) is not None:
             follower.rolled_back_to(name)
 
     dialect.do_commit, dialect.do_rollback = do_commit, do_rollback

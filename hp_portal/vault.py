@@ -2,8 +2,8 @@
 
 A sealed value is `2 (a byte, the format) | key id (8 bytes) | nonce (12) | AES-256-GCM ciphertext`, with its place
 authenticated: see seals.py. Those of the first format, `key id (4 bytes) | nonce (12) | ciphertext`, have a purpose instead of a
-place; they open until `hp-portal keys rotate` has sealed them again. Each data key yields, by HKDF-SHA256, one key for sealing
-for sealing, one for hashing and one for the audit record, so none can be used in the other's place. Hashes for look-up are HMAC-SHA256.
+place; they open until `hp-portal keys rotate` has sealed them again. Each data key yields, by HKDF-SHA256, one key for sealing,
+one for hashing and one for the audit record, so that none can be used in another's place. Hashes for look-up are HMAC-SHA256.
 """
 
 from __future__ import annotations

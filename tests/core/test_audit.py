@@ -7,8 +7,9 @@ import json
 import pytest
 import sqlalchemy as sa
 
+from hp_portal import clock
 from hp_portal.core.activity.sealing import seal
-from hp_portal.core.audit.models import AuditEvent, AuditSeal, AuditSealedRow
+from hp_portal.core.audit.models import AuditEvent, AuditKey, AuditSeal, AuditSealedRow
 from hp_portal.core.audit.record import Who, record, set_who
 from hp_portal.core.audit.triggers import TABLES
 from hp_portal.database import PortalSession, is_postgresql
@@ -90,8 +91,10 @@ def test_the_database_refuses_every_change(world: World, table: str) -> None:
         record(session, "audit.own.viewed", page=1)
     with world.session() as session:
         assert seal(session) == 1
+        session.add(AuditKey(key_id=b"1234", sealed=b"kept", kept_at=clock.now()))
         postgresql = is_postgresql(session)
     column = "event_id" if table == "audit_sealed_row" else "id"
+    same = ", ".join(column.name for column in AuditEvent.__table__.columns if column.name != "id")
     statements = [
         f"UPDATE {table} SET {column} = {column}",
         f"UPDATE {table} SET {column} = 7 WHERE {column} = 1",
@@ -100,7 +103,7 @@ def test_the_database_refuses_every_change(world: World, table: str) -> None:
     ]
     if postgresql:
         statements += [f"TRUNCATE {table} CASCADE", f"SET session_replication_role = replica; DELETE FROM {table}"]
-        columns = {"audit_event": "id", "audit_seal": "id", "audit_sealed_row": "event_id"}
+        columns = {"audit_event": "id", "audit_seal": "id", "audit_sealed_row": "event_id", "audit_key": "id"}
         statements += [
             f"INSERT INTO {table} SELECT * FROM {table} ON CONFLICT ({columns[table]}) DO UPDATE SET {column} = 1"
         ]
@@ -108,6 +111,7 @@ def test_the_database_refuses_every_change(world: World, table: str) -> None:
         statements += [
             f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}",
             f"UPDATE OR REPLACE {table} SET {column} = {column}",
+            f"INSERT OR REPLACE INTO audit_event (id, {same}) SELECT id + 1, {same} FROM audit_event",
             f"INSERT INTO {table} SELECT * FROM {table} WHERE true ON CONFLICT DO UPDATE SET {column} = 9",
         ]
     for statement in statements:
@@ -118,5 +122,5 @@ def test_the_database_refuses_every_change(world: World, table: str) -> None:
         ):
             connection.exec_driver_sql(statement)
     with world.session() as session:
-        for model in (AuditEvent, AuditSeal, AuditSealedRow):
+        for model in (AuditEvent, AuditSeal, AuditSealedRow, AuditKey):
             assert session.scalar(sa.select(sa.func.count()).select_from(model)) == 1

@@ -25,7 +25,9 @@ def retire_keys(session: PortalSession) -> list[bytes]:
     ended = [key_id for key_id in vault.audit_keys if key_id != vault.key_id and key_id not in kept]
     keys = {**kept, **{key_id: vault.audit_keys[key_id] for key_id in ended}}
     now = clock.now()
-    rows = [{"key_id": key_id, "sealed": vault.seal(key, KEPT_KEY), "kept_at": now} for key_id, key in keys.items()]
+    rows = [
+        {"key_id": key_id, "sealed": vault.seal(key, KEPT_KEY(key_id)), "kept_at": now} for key_id, key in keys.items()
+    ]
     if rows:
         session.execute(sa.insert(AuditKey), rows)
     for key_id in ended:

@@ -1,7 +1,7 @@
 """Sealing finished events into a chain. The worker does it in batches, so that writers never queue behind each other.
 
-Only what is as it was written is sealed: an event that is forged, altered, written a second time or made with a retired key is left
-out and told, in every round again. A chain that was lost is not begun anew: sealing stops and says so.
+Only what is as it was written is sealed: an event that is forged, altered, there a second time or made with a retired key is
+left out and told, in every round again. A chain that was lost is not begun anew: sealing stops and says so.
 """
 
 from __future__ import annotations
@@ -174,7 +174,8 @@ def _where_writers_stood(session: PortalSession, rows: Sequence[Any]) -> dict[in
     for start in range(0, len(wanted), LOOKED_UP):
         pairs = sa.tuple_(AuditEvent.writer, AuditEvent.number).in_(wanted[start : start + LOOKED_UP])
         for writer, number, mac in session.execute(
-            sa.select(AuditEvent.writer, AuditEvent.number, AuditEvent.mac).where(pairs, AuditEvent.mac.is_not(None))
+            sa.select(AuditEvent.writer, AuditEvent.number, AuditEvent.mac).where(pairs)
         ):
-            found[writer] = number, bytes(mac)
+            if writer is not None and number is not None and mac is not None:
+                found[writer] = number, bytes(mac)
     return found

@@ -74,7 +74,8 @@ class _Walk:
         self.used: dict[bytes, int] = {}  # keys by the last seal they made
 
     def seals(self) -> None:
-        for self.number, seal in enumerate(seals(self.session), 1):
+        for number, seal in enumerate(seals(self.session), 1):
+            self.number = number
             if seal.id != self.number:
                 raise _Broken(f"seal {self.number} is missing")
             if seal.key_id is None:
@@ -126,23 +127,33 @@ class _Walk:
     def _seal(self, seal: AuditSeal) -> None:
         if self.old_style and not self.taken_over:
             raise _Broken(f"seal {seal.id} begins anew, and does not take over what was there before")
-        kept, retired = [], set()
-        for event_id, digest, row in self._rows(seal):
-            kept.append((event_id, digest))
+        rows = list(self._rows(seal))
+        self._count(seal, len(rows))
+        retired = set()
+        for event_id, digest, row in rows:
             if row is None:
                 raise _Broken(f"event {event_id} has been removed")
+            if row.mac is None or not hmac.compare_digest(digest, bytes(row.mac)):
+                raise _Broken(f"event {event_id} has been altered")
             problem = self.checker.check(row)
             if problem is not None:
-                raise _Broken(problem.text)
-            if not hmac.compare_digest(digest, bytes(row.mac)):
-                raise _Broken(f"event {event_id} has been altered")
+                raise _Broken(self._left_out(row) if problem.sound else problem.text)
             if (key := retired_by(row)) is not None:
                 retired.add(key)
-        self._count(seal, len(kept))
         self._check_seal(seal)
-        if rows_hash(kept) != seal.covers:
+        if rows_hash((event_id, digest) for event_id, digest, _ in rows) != seal.covers:
             raise _Broken(f"seal {seal.id} does not fit its events and the chain before it")
         self.checker.retired |= retired
+
+    def _left_out(self, row: Any) -> str:
+        """Why the event before this one is not under a seal: it is gone, or was not sealed because something is wrong with it."""
+        before = AuditEvent.writer == row.writer, AuditEvent.number == row.number - 1
+        found = self.session.execute(events_with_anchors().where(*before)).first()
+        if found is None:
+            return f"the event that its writer wrote before event {row.id} has been removed"
+        problem = Checker(self.configured, self.checker.retired).check(found)
+        left = f"event {found.id} was left out when those after it were sealed"
+        return left if problem is None or problem.sound else problem.text
 
     def _rows(self, seal: AuditSeal) -> Iterator[tuple[int, bytes, Any]]:
         """Of each event of a batch: its id, its digest, and its row or None when it is gone."""
@@ -211,16 +222,15 @@ class _Walk:
         # Keys of earlier times verify what is sealed, and nothing else.
         self.checker.keys = self.configured
         since, count = horizon(self.session), 0
-        rows = self.session.execute(
-            events_with_anchors().where(waiting()).order_by(AuditEvent.id), execution_options={"yield_per": 1000}
-        )
-        for row in rows:
-            count += 1
-            problem = self.checker.check(row)
-            if problem is not None:
-                raise _Broken(problem.text)
-            if since is not None and row.at <= since:
-                raise _Broken(f"event {row.id} was slipped in behind the chain")
+        waits = events_with_anchors().where(waiting()).order_by(AuditEvent.id)
+        with self.session.execute(waits, execution_options={"yield_per": 1000}) as rows:
+            for row in rows:
+                count += 1
+                problem = self.checker.check(row)
+                if problem is not None:
+                    raise _Broken(problem.text)
+                if since is not None and row.at <= since:
+                    raise _Broken(f"event {row.id} was slipped in behind the chain")
         return count
 
 

@@ -21,10 +21,12 @@ from hp_portal import clock
 from hp_portal.core.audit.models import AuditEvent, AuditKey, AuditSeal, AuditSealedRow
 from hp_portal.core.audit.writers import MACED, canonical
 from hp_portal.database import PortalSession
+from hp_portal.seals import seat
 from hp_portal.vault import SealBroken, Vault
 
 RETIRED = "audit.key.retired"  # the event that ends a key
-KEPT_KEY = "audit key"  # the purpose for which keys are kept sealed
+KEPT_KEY = seat(AuditKey.sealed)
+"""Where keys are kept sealed, each in a row for its id."""
 # What the digest of an event without a MAC covers, in this order for ever.
 UNMACED = (
     "id",
@@ -106,7 +108,7 @@ def kept_keys(session: PortalSession) -> dict[bytes, bytes]:
     found = {}
     for key_id, sealed in session.execute(sa.select(AuditKey.key_id, AuditKey.sealed).order_by(AuditKey.id)):
         try:
-            found[bytes(key_id)] = session.vault.open(bytes(sealed), KEPT_KEY)
+            found[bytes(key_id)] = session.vault.open(bytes(sealed), KEPT_KEY(bytes(key_id)))
         except SealBroken:
             continue
     return found
@@ -177,7 +179,7 @@ def seals(session: PortalSession) -> Iterator[AuditSeal]:
 
 
 def covered_by_takeover(execute: Callable[[sa.Select[Any]], sa.Result[Any]], number: int) -> bytes:
-    """What the seal covers that takes over events without MACs: a hash over all that seals up to it name, in order of their ids."""
+    """What the seal covers that takes over events without MACs: a hash over all that seals up to it name."""
     sealed = sa.select(AuditSealedRow.event_id).where(AuditSealedRow.seal_id <= number)
     return _hash_of(execute(sa.select(*unmaced).where(AuditEvent.id.in_(sealed)).order_by(AuditEvent.id)))
 

@@ -38,7 +38,7 @@ class AuditEvent(Base, scopes.OwnedByOrganizationOrPayer):
     number: Mapped[int | None]
     before: Mapped[bytes | None] = mapped_column(sa.LargeBinary(16))
     anchor: Mapped[int | None]
-    key_id: Mapped[bytes | None] = mapped_column(sa.LargeBinary(4))
+    key_id: Mapped[bytes | None] = mapped_column(sa.LargeBinary(8))
     mac: Mapped[bytes | None] = mapped_column(sa.LargeBinary(16))
 
 
@@ -56,19 +56,19 @@ class AuditSeal(Base, scopes.Shared):
     sealed_at: Mapped[dt.datetime]
     rows: Mapped[int]
     digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
-    key_id: Mapped[bytes | None] = mapped_column(sa.LargeBinary(4))
+    key_id: Mapped[bytes | None] = mapped_column(sa.LargeBinary(8))
     covers: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
     taken_over: Mapped[bool | None]
 
 
 class AuditKey(Base, scopes.Shared):
-    """The key of events and seals from before a rotation, sealed with a newer data key: it verifies, and makes nothing any more."""
+    """The key of events and seals from before a rotation, sealed with a newer data key: it verifies, and makes nothing."""
 
     __tablename__ = "audit_key"
     __shared__ = "written and verified by the system"
 
     id: Mapped[key]
-    key_id: Mapped[bytes] = mapped_column(sa.LargeBinary(4))
+    key_id: Mapped[bytes] = mapped_column(sa.LargeBinary(8))
     sealed: Mapped[bytes] = mapped_column(sa.LargeBinary())
     kept_at: Mapped[dt.datetime]
 

@@ -1,10 +1,12 @@
 """MACs of audit events, keys of seals; what has no MAC is taken over
 
-Revision ID: 1795603300
-Revises: 1795603250
+Revision ID: 1795604200
+Revises: 1795604137
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import context, op
@@ -12,19 +14,19 @@ from alembic import context, op
 import hp_portal.database
 from hp_portal.core.audit import chain, triggers
 
-revision = "1795603300"
-down_revision = "1795603250"
+revision = "1795604200"
+down_revision = "1795604137"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-OF_EVENTS = {
+OF_EVENTS: dict[str, Any] = {
     "writer": sa.BigInteger(),
     "number": sa.BigInteger(),
     "before": sa.LargeBinary(16),
     "anchor": sa.BigInteger(),
-    "key_id": sa.LargeBinary(4),
+    "key_id": sa.LargeBinary(8),
     "mac": sa.LargeBinary(16),
 }
-OF_SEALS = {"key_id": sa.LargeBinary(4), "covers": sa.LargeBinary(32), "taken_over": sa.Boolean()}
+OF_SEALS: dict[str, Any] = {"key_id": sa.LargeBinary(8), "covers": sa.LargeBinary(32), "taken_over": sa.Boolean()}
 
 
 def upgrade() -> None:
@@ -37,7 +39,7 @@ def upgrade() -> None:
     op.create_table(
         "audit_key",
         sa.Column("id", BigId, nullable=False),
-        sa.Column("key_id", sa.LargeBinary(length=4), nullable=False),
+        sa.Column("key_id", sa.LargeBinary(length=8), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("kept_at", hp_portal.database.UTCDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_key")),
