@@ -8,6 +8,8 @@ import click
 import sqlalchemy as sa
 from flask import Flask
 
+from hp_portal.core.activity.retiring import retire_keys
+from hp_portal.core.activity.sealing import ChainLost
 from hp_portal.core.keys.models import DataKey
 from hp_portal.core.keys.rotating import Rotation, rotate
 from hp_portal.database import Database
@@ -57,7 +59,15 @@ def key_commands(the_app: Callable[[], Flask]) -> click.Group:
         with app.app_context(), database.new_session(WholeScope("keys rotate")) as session:
             if also_retired:
                 database.vault.follow((), bound=database.vault.bound_alone)
-            done = rotate(session, lambda column, sealed: click.echo(f"{column}: {sealed:,}", err=True))
+            try:
+                done = rotate(
+                    session, lambda column, sealed: click.echo(f"{column}: {sealed:,}", err=True), retire_keys
+                )
+            except ChainLost as error:
+                raise click.ClickException(
+                    f"The audit record is broken: {error}. Everything was sealed again, and no key was retired. "
+                    "See docs/operating.md on the audit record."
+                ) from error
         _tell(done, len(settings.data_keys))
 
     return keys

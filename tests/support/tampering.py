@@ -11,6 +11,7 @@ from hp_portal.core.activity.verifying import Verification, verify
 from hp_portal.core.audit.record import record
 from hp_portal.core.audit.triggers import create_triggers, drop_triggers, same_writer
 
+from .databases import mighty_engine
 from .world import World
 
 Tampering = Callable[[sa.Connection], object]
@@ -18,8 +19,7 @@ Tampering = Callable[[sa.Connection], object]
 
 def own(world: World, *deeds: str | Tampering) -> None:
     """Take the triggers away, do this, and put them back as if nothing had been."""
-    engine = world.database.engine
-    with engine.begin() as connection:
+    with mighty_engine(world.app) as engine, engine.begin() as connection:
         for statement in drop_triggers(engine.dialect.name):
             connection.exec_driver_sql(statement)
         for deed in deeds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from hp_portal import clock
-from hp_portal.core.activity.sealing import seal_everything
+from hp_portal.core.activity.sealing import ChainLost, RecordBroken, seal_everything
 from hp_portal.core.audit.chain import KEPT_KEY, RETIRED, kept_keys
 from hp_portal.core.audit.models import AuditKey
 from hp_portal.core.audit.record import record
@@ -16,10 +16,10 @@ def retire_keys(session: PortalSession) -> list[bytes]:
     """End every data key of the settings but the first for the audit record; returns the ids of those ended. Commits.
 
     To be called when every process works with the new key: an event that is written with an old one afterwards is taken for a
-    forgery. The old audit keys are kept, sealed with the new data key, for verifying. Raises RecordBroken when the record is
-    not whole: then nothing is retired.
+    forgery. The old audit keys are kept, sealed with the new data key, for verifying. What is wrong with single events stops
+    nothing, and is told by the worker and `audit verify` as before. Raises ChainLost.
     """
-    seal_everything(session)
+    _seal(session)
     vault = session.vault
     kept = kept_keys(session)
     ended = [key_id for key_id in vault.audit_keys if key_id != vault.key_id and key_id not in kept]
@@ -33,5 +33,14 @@ def retire_keys(session: PortalSession) -> list[bytes]:
     for key_id in ended:
         record(session, RETIRED, key=key_id.hex())
     session.commit()
-    seal_everything(session)
+    _seal(session)
     return ended
+
+
+def _seal(session: PortalSession) -> None:
+    try:
+        seal_everything(session)
+    except ChainLost:
+        raise
+    except RecordBroken:
+        return

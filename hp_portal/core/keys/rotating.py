@@ -47,10 +47,15 @@ class Rotation:
     retired: list[str] = field(default_factory=list)
 
 
-def rotate(session: PortalSession, progress: Progress = lambda _column, _sealed: None) -> Rotation:
+def rotate(
+    session: PortalSession,
+    progress: Progress = lambda _column, _sealed: None,
+    before_the_end: Callable[[PortalSession], object] = lambda _session: None,
+) -> Rotation:
     """Seal everything again that is not sealed with the first data key and for its place. Needs a whole scope; commits.
 
     What others seal otherwise meanwhile is looked for again, some times over. Nothing is retired while a value is left.
+    `before_the_end` ends the other keys where values are not sealed but signed, as in the audit record; it may commit.
     """
     done = Rotation()
     columns = [_Column(session, column, mark, done) for column, mark in _present(session)]
@@ -61,6 +66,7 @@ def rotate(session: PortalSession, progress: Progress = lambda _column, _sealed:
         if not done.left or done.broken or done.expire:
             break
     if not done.left:
+        before_the_end(session)
         _finish(session, columns, done)
     return done
 
