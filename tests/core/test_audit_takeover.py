@@ -22,7 +22,7 @@ from tests.support.databases import DATA_KEY, data_key, database_of, prepare_dat
 from tests.support.tampering import check, own, seal_all, write
 from tests.support.world import World
 
-BEFORE = "1795604137"
+BEFORE = "1795604300"
 NOW = dt.datetime(2026, 11, 3, 15, 0, tzinfo=dt.UTC)
 
 

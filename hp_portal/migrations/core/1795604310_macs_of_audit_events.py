@@ -1,7 +1,7 @@
 """MACs of audit events, keys of seals; what has no MAC is taken over
 
-Revision ID: 1795604200
-Revises: 1795604137
+Revision ID: 1795604310
+Revises: 1795604300
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from alembic import context, op
 import hp_portal.database
 from hp_portal.core.audit import chain, triggers
 
-revision = "1795604200"
-down_revision = "1795604137"
+revision = "1795604310"
+down_revision = "1795604300"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 OF_EVENTS: dict[str, Any] = {
