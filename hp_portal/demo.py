@@ -20,12 +20,17 @@ from stdnum import luhn
 from hp_portal import clock, migrations
 from hp_portal.core.applications.giving import give_application
 from hp_portal.core.applications.menu import start_settings
+from hp_portal.core.audit.record import Who
+from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.identity.actor import TERMS_OF_USE
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Acceptance, Person
 from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.refusals.judging import OTHERS, judge
+from hp_portal.core.refusals.models import Refusal
+from hp_portal.core.refusals.noting import PAGE, ROW, note_refusal
 from hp_portal.core.staff.accounts import create_staff, ensure_role
 from hp_portal.core.tax_ids.models import LinkNotice
 from hp_portal.core.tax_ids.notices import tell_of_link
@@ -142,6 +147,7 @@ TO_TRY = (
         "/staff/remittance/inspect",
         "open a reported payment with a reason, such as one of the numbers above",
     ),
+    ("demo.staff", "/staff/refusals", "who asked again and again for what they may not have"),
     ("demo.staff", "/staff/roles", "what each role of staff may do"),
     ("demo.staff", "/staff/tax-id-alerts", "decide on an objection to a linked Tax ID"),
     ("demo.dental", "/", "told that somebody was linked to one's Tax ID: object, or put the notice away"),
@@ -150,7 +156,8 @@ TO_TRY = (
         "/apps/tax-id-npi-access/add",
         "add a Tax ID and NPI with a payment: its number, and its amount or date or the vendor number",
     ),
-    ("demo.delegate", "/my-activity", "what one did, in sentences with links"),
+    ("demo.office", "/reason", "why one looks at patient information; asked before the first claims of a session"),
+    ("demo.delegate", "/my-activity", "what one did, in sentences with links and reasons"),
     ("demo.delegate", "/help/?q=why+can+I+not+find+a+payment", "ask help"),
 )
 """Who, where and what, beside the numbers."""
@@ -286,6 +293,21 @@ def _load_core(app: Flask, session: PortalSession) -> None:
     for person in PEOPLE:
         _add_person(session, person, organizations[person.organization].id, keys, settings.terms_version)
     _add_staff(app, session, settings.terms_version)
+    _add_refusals(session)
+
+
+def _add_refusals(session: PortalSession) -> None:
+    """Somebody who has left looked around before: payments of others, the console. Staff see a warning."""
+    person = session.scalars(sa.select(Person).where(Person.deactivated_at.is_not(None))).first()
+    if person is None:
+        return
+    who = Who(person.id, person.organization_id, address="192.0.2.7")
+    for number in range(1, 7):
+        note_refusal(session, ROW, who, page="remittance.payment", table="remittance_payment", row_id=1000 + number)
+    session.execute(sa.update(Refusal).values(whose=OTHERS))
+    judge(session)
+    note_refusal(session, PAGE, who, page="staff.console")
+    record_refusal(session, "access.page.refused", who=who, page="staff.console", why="not allowed")
 
 
 def _add_payee(session: PortalSession, entry: DemoPayee, organizations: dict[str, Organization]) -> None:
