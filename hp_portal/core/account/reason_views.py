@@ -45,6 +45,6 @@ def _again(other: str, waits: bool) -> Response:
         for name, value in request.form.items(multi=True)
         if name != "csrf_token" and not name.startswith(PREFIX)
     ]
-    error = f"Choose a reason, or write one of {SHORTEST} to {LONGEST} characters."
+    error = f"Choose a reason above, or write one of {SHORTEST} to {LONGEST} characters."
     to = request.form.get(f"{PREFIX}next", "")
     return ask_page(to, fields if waits else None, other=other, error=error, status=422)

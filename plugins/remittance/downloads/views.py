@@ -81,9 +81,10 @@ def _meanings(payment: Payment, claim: int | None = None) -> Meanings:
 def _reason() -> str:
     """Why, as the record of activity shows it: from the query's `reason` (400 for one that is not in the list), else the
     session's."""
-    if "reason" not in request.args and (given := the_actor().reason):
+    named = request.args.get("reason", "")
+    if not named and (given := the_actor().reason):
         return given
-    return REASONS.get(request.args.get("reason", USUAL)) or abort(400)
+    return REASONS.get(named or USUAL) or abort(400)
 
 
 def _hand_over(payment: Payment, kind: str, body: bytes, *, claim: int | None = None) -> Response:

@@ -24,7 +24,7 @@ from hp_portal.api import (
 from ..blueprint import DOWNLOAD, READ, blueprint
 from ..codes import glossary
 from ..codes.plain_words import method_word, payment_word, status_word
-from ..downloads.reasons import REASONS, USUAL
+from ..downloads.reasons import choices
 from ..models import PAYEE_TIN, Claim, Payment
 from . import claims, history, kept_searches
 from .forms import ClaimFilterForm
@@ -34,8 +34,6 @@ WORDS: dict[str, Any] = {
     "method_word": method_word,
     "payment_word": payment_word,
     "status_word": status_word,
-    "reasons": REASONS,
-    "usual_reason": USUAL,
 }
 
 
@@ -96,7 +94,7 @@ def _claim_context(
         "opened": opened,
         "history": past,
         "meaning": glossary.look_up(db, used, found.effective_on),
-        "downloads": _downloads(found.id, opened.claim),
+        **_downloads(found.id, opened.claim),
         **WORDS,
     }
 
@@ -151,18 +149,20 @@ def _whole_payment(db: PortalSession, found: Payment) -> dict[str, Any]:
         "contacts": contacts(found, settings().payer),
         "statuses": claims.statuses(db, found.id),
         "meaning": glossary.look_up(db, glossary.codes_of(db, found.id), found.effective_on),
-        "downloads": _downloads(found.id),
+        **_downloads(found.id),
     }
 
 
 _FORMATS = (("PDF", "pdf"), ("Excel", "xlsx"), ("CSV", "csv"), ("835", "835"))
 
 
-def _downloads(payment_id: int, of_claim: Claim | None = None) -> list[tuple[str, str]]:
-    """What can be downloaded: a label and an address each."""
-    if not can(DOWNLOAD):
-        return []
-    if of_claim is not None:
+def _downloads(payment_id: int, of_claim: Claim | None = None) -> dict[str, Any]:
+    """What can be downloaded, a label and an address each, and the reasons to choose from."""
+    reasons, usual = choices(the_actor().reason)
+    offered: list[tuple[str, str]] = []
+    if can(DOWNLOAD) and of_claim is not None:
         address = url_for("remittance.claim_pdf", payment_id=payment_id, claim=of_claim.claim)
-        return [("PDF of this claim", address)]
-    return [(label, url_for(f"remittance.payment_{kind}", payment_id=payment_id)) for label, kind in _FORMATS]
+        offered = [("PDF of this claim", address)]
+    elif can(DOWNLOAD):
+        offered = [(label, url_for(f"remittance.payment_{kind}", payment_id=payment_id)) for label, kind in _FORMATS]
+    return {"downloads": offered, "reasons": reasons, "usual_reason": usual}

@@ -186,6 +186,18 @@ def test_a_download_s_own_reason_wins(office: Office) -> None:
     assert events(office, kind) == [(kind, "An appeal"), (kind, "Billing a secondary payer")]
 
 
+@pytest.mark.parametrize(("given", "first"), [("An appeal", "appeal"), ("Recovering an overpayment", "")])
+def test_a_download_starts_with_the_session_s_reason(office: Office, given: str, first: str) -> None:
+    payment = office.paid("9400000001", claim(1))
+    office.client.post("/reason", {"why-other": given})
+    page = tree_of(office.client.get(f"{SEARCH}payments/{payment}"))
+    (chosen,) = [option for option in page.iter("option") if option.get("selected") is not None]
+    assert (chosen.get("value"), chosen.text) == (first, given)
+    assert office.client.get(f"{SEARCH}payments/{payment}/csv?reason={first}").status_code == 200
+    kind = "remittance.payment.downloaded"
+    assert events(office, kind) == [(kind, given)]
+
+
 def test_staff_are_asked_by_their_own_pages(office: Office) -> None:
     office.world.staff("s.staff", permissions=["staff:console:open", "remittance:payment:inspect"])
     staff: PortalClient = office.world.sign_in("s.staff")
