@@ -20,8 +20,11 @@ from hp_portal.core.documents.limited import (
     no_progress,
 )
 from hp_portal.core.documents.rendering import render_pdf
+from hp_portal.core.documents.sheet_making import csv_file_apart, xlsx_file_apart
 from hp_portal.core.documents.sheets import CSV_TYPE, XLSX_TYPE, Sheet, amount, csv_file, quantity, safe_text, xlsx_file
 from hp_portal.core.documents.sheets import Value as SheetValue
+from hp_portal.core.downloads.handing import hand_over
+from hp_portal.core.downloads.queue import QueueFull
 from hp_portal.core.files.models import StoredFile
 from hp_portal.core.files.storing import (
     FileOwner,
@@ -66,9 +69,12 @@ from hp_portal.events import Reference
 from hp_portal.hookspecs import (
     Application,
     DemoCheck,
+    DocumentKind,
     EventSpec,
     HomeSearch,
     Job,
+    MadeFile,
+    Making,
     News,
     PayeeRef,
     PaymentProof,
@@ -114,6 +120,7 @@ __all__ = [
     "DayField",
     "DemoCheck",
     "DocumentError",
+    "DocumentKind",
     "DocumentLimits",
     "DocumentTooLarge",
     "EventSpec",
@@ -127,6 +134,8 @@ __all__ = [
     "LeaseLost",
     "Leased",
     "Listing",
+    "MadeFile",
+    "Making",
     "News",
     "NpiField",
     "OptionalTin",
@@ -149,6 +158,7 @@ __all__ = [
     "PortalEvent",
     "PortalSession",
     "Progress",
+    "QueueFull",
     "Reference",
     "Scoped",
     "SealBroken",
@@ -176,6 +186,7 @@ __all__ = [
     "check_attempts",
     "count_failure",
     "csv_file",
+    "csv_file_apart",
     "current_actor",
     "db_session",
     "delete_stored",
@@ -186,6 +197,7 @@ __all__ = [
     "find_stored",
     "forget_failures",
     "granted_payees",
+    "hand_over",
     "hookimpl",
     "is_payee",
     "is_postgresql",
@@ -240,4 +252,5 @@ __all__ = [
     "what_was_shown",
     "whole",
     "xlsx_file",
+    "xlsx_file_apart",
 ]

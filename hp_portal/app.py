@@ -19,6 +19,7 @@ from hp_portal.core.account import views as account_views
 from hp_portal.core.activity import views as activity_views
 from hp_portal.core.activity.events import CORE_EVENTS
 from hp_portal.core.applications import menu, mounting
+from hp_portal.core.downloads import views as download_views
 from hp_portal.core.identity.actor import Limits
 from hp_portal.core.jobs import failures
 from hp_portal.core.keys import checking
@@ -123,6 +124,7 @@ def core_blueprints() -> list[Blueprint]:
         reason_views.blueprint,
         activity_views.blueprint,
         people_views.blueprint,
+        download_views.blueprint,
         staff_views.blueprint,
     ]
 

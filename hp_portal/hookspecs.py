@@ -85,6 +85,41 @@ class News:
 
 
 @dataclass(frozen=True)
+class MadeFile:
+    """A file to hand over: what is in it, the name it is saved under, its media type."""
+
+    body: bytes
+    name: str
+    content_type: str
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a document is being made: while somebody waits, or by the worker, and whom to tell how far it is."""
+
+    at_once: bool
+    progress: Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class DocumentKind:
+    """A kind of document that an application makes; `key` is `<application>.<what>`.
+
+    `make(session, wanted, making)` gives the file, or None when what is wanted is not there for this session, which sees what the
+    person sees who asked. `wanted` are values of JSON's types. It raises DocumentError. `hand_over(session, wanted)` is asked
+    each time before the file leaves: it puts that into the audit record, and says False when the person may no longer see what
+    is in it. `permission` is asked for, too. `instead` says what to do when the document is too large.
+    """
+
+    key: str
+    label: str
+    permission: str
+    make: Callable[[PortalSession, Mapping[str, Any], Making], MadeFile | None]
+    hand_over: Callable[[PortalSession, Mapping[str, Any]], bool]
+    instead: str = ""
+
+
+@dataclass(frozen=True)
 class Application:
     """An item of the Applications menu.
 
@@ -95,6 +130,7 @@ class Application:
     was read into it. `home_search` is a box on the home page; `news(session, since)` says there what is new since the last
     visit, with one cheap statement in the organization's scope. `rows` are the models whose ids stand in addresses, by the name
     of the parameter, where it is not the model's own (`<id:note_id>` is a Note): who asks for another organization's is recorded.
+    `documents` are the kinds that people download.
     """
 
     key: str
@@ -116,6 +152,7 @@ class Application:
     home_search: HomeSearch | None = None
     news: Callable[[PortalSession, dt.datetime], Sequence[News]] | None = None
     rows: Mapping[str, type[Any]] = field(default_factory=dict)
+    documents: tuple[DocumentKind, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,7 +188,7 @@ class PayeeRef:
     paid_on: dt.date | None = None
 
 
-LANES = ("short", "long")
+LANES = ("short", "long", "render")
 
 
 @dataclass(frozen=True)
@@ -159,14 +196,14 @@ class Job:
     """Something the worker does every so often, in a session of its own that it commits.
 
     `key` is `<application>.<deed>`. What may take longer than some seconds belongs into the `lane` "long", where it keeps
-    nothing short waiting.
+    nothing short waiting. Documents are made in the lane "render", one at a time.
     """
 
     key: str
     label: str
     every: dt.timedelta
     run: Callable[[PortalSession], None]
-    lane: Literal["short", "long"] = "short"
+    lane: Literal["short", "long", "render"] = "short"
 
 
 @dataclass(frozen=True)

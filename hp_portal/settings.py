@@ -139,6 +139,9 @@ class Settings(BaseSettings):
     refusals_hours: float = Field(24, gt=0)
     terms_version: str = "2026-01"
     terms_path: Path | None = Field(None, description="The payer's own terms of use as Markdown.")
+    documents_at_once: int = Field(
+        2, ge=1, description="Small documents made at once while somebody waits, per machine."
+    )
     max_upload_mb: int = Field(256, ge=1)
 
     @field_validator("plugins_left_out", "reasons", "hosts", mode="before")

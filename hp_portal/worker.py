@@ -25,6 +25,7 @@ from hp_portal import clock
 from hp_portal.core.activity import sealing
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit.refusals import close_windows
+from hp_portal.core.downloads import making, queue
 from hp_portal.core.identity.models import SignIn
 from hp_portal.core.jobs import failures, leases
 from hp_portal.core.kept import keeping
@@ -39,7 +40,7 @@ from hp_portal.settings import ConfigurationError, Settings
 
 log = structlog.get_logger(__name__)
 SIGN_INS_KEPT = dt.timedelta(days=90)
-AT_A_TIME = {"short": 2, "long": 2}  # jobs of a lane that one worker runs at a time
+AT_A_TIME = {"short": 2, "long": 2, "render": 1}  # jobs of a lane that one worker runs at a time
 LOOK_EVERY = 0.5  # seconds between looks at what is due
 
 
@@ -65,6 +66,8 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("audit.close-windows", "Record how often refusals were repeated", dt.timedelta(minutes=1), close_windows),
         Job("identity.end-sign-ins", "End sessions that ran out", dt.timedelta(minutes=1), end_sign_ins),
         Job("identity.forget-attempts", "Forget old failed attempts", dt.timedelta(hours=1), forget_attempts),
+        Job("documents.make", "Make documents", dt.timedelta(seconds=1), making.make_documents, lane="render"),
+        Job("documents.forget", "Forget old documents", dt.timedelta(minutes=30), queue.forget_expired),
         Job("kept.forget-expired", "Forget kept values", dt.timedelta(minutes=30), keeping.forget_expired),
         Job("refusals.judge", "Look up whose rows were asked for", dt.timedelta(seconds=30), judging.judge),
         Job("refusals.forget", "Forget old refusals", dt.timedelta(hours=6), judging.forget_old),

@@ -126,7 +126,7 @@
     try {
       const answer = await fetch(address, { headers: { Accept: "*/*" } });
       const disposition = answer.headers.get("Content-Disposition") ?? "";
-      if (!answer.ok || !disposition.startsWith("attachment")) return location.assign(address);
+      if (!answer.ok || !disposition.startsWith("attachment")) return location.assign(answer.redirected ? answer.url : address);
       const link = document.createElement("a");
       link.href = URL.createObjectURL(await answer.blob());
       link.download = nameOf(disposition);

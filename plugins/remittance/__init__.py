@@ -22,6 +22,7 @@ from .blueprint import DOWNLOAD, INSPECT, MANAGE_CODES, READ, READ_IMPORTS, RUN_
 from .codes import commands as code_commands
 from .codes import staff_views as code_views
 from .downloads import views as download_views
+from .downloads.documents import DOCUMENTS
 from .inquiry import inspection_views, payment_views, search_views
 from .inquiry.named import EVENTS
 from .inquiry.news import SEARCH, news
@@ -67,6 +68,7 @@ def portal_application() -> Application:
             Permission(DOWNLOAD, "Download payments"),
         ),
         audit_events=EVENTS,
+        documents=DOCUMENTS,
         home_search=SEARCH,
         news=news,
         starts_enabled_for=frozenset(Audience),

@@ -6,6 +6,7 @@ follows from the route's rule.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from werkzeug.test import TestResponse
 
 from hp_portal import clock
 from hp_portal.core.access.rules import Rule, rule_of
+from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.staff.accounts import ensure_role
@@ -133,6 +135,26 @@ def _warning(scene: Scene) -> int:
         return session.scalars(sa.select(sa.func.max(ProofWarning.id))).one()
 
 
+def _document(scene: Scene, person: Person | None) -> int:
+    """A document that this person waits for."""
+    who = person or scene.own.person
+    with scene.world.session() as session:
+        row = DocumentRequest(
+            organization_id=who.organization_id,
+            person_id=who.id,
+            kind="remittance.payment-csv",
+            title="Sample document",
+            wanted="no-such-word",
+            state="failed",
+            error="Sample",
+            requested_at=clock.now(),
+            expires_at=clock.now() + dt.timedelta(hours=1),
+        )
+        session.add(row)
+        session.flush()
+        return row.id
+
+
 # What stands in the core's URLs for each name of a parameter, given the scene and the person who asks. A plugin's are in
 # its own scene.py.
 PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
@@ -140,6 +162,7 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "grant_id": lambda scene, person: _open_grant(scene).id,
     "payee_id": lambda scene, person: _open_grant(scene).payee_id,
     "person_id": lambda scene, person: scene.own.person.id,
+    "document_id": _document,
     "token": lambda scene, person: "no-such-token",
     "topic": lambda scene, person: "signing-in",
     "application": lambda scene, person: "remittance",
@@ -153,7 +176,7 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
 # Of these, what only the organization may see whose it is.
 OWNED = {"notice_id"}
 # Views that answer 404 by themselves without what the matrix does not give them.
-MAY_MISS = {"pages.go"}
+MAY_MISS = {"pages.go", "documents.file"}
 # Public views that lead somebody who is signed in to the terms by themselves.
 MAY_LEAD_TO_TERMS = {"pages.home"}
 

@@ -51,6 +51,11 @@ def signed_in(view: View) -> View:
     return _mark(Rule("signed_in"))(view)
 
 
+def signed_in_passive(view: View) -> View:
+    """The same, for a page that asks by itself and is no activity of the person's."""
+    return _mark(Rule("signed_in", passive=True))(view)
+
+
 def before_terms(view: View) -> View:
     """Anybody who has signed in, the terms of use accepted or not."""
     return _mark(Rule("signed_in", before_terms=True))(view)

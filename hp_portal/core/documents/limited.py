@@ -76,11 +76,15 @@ def make_apart(module: str, job: bytes, limits: DocumentLimits, name: str, progr
         process.wait()
     if process.returncode == 0 and not out_of_time.is_set():
         return made
-    if out_of_time.is_set() or process.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
-        raise DocumentTooLarge(f"{name} took longer than {min(limits.processor, limits.seconds)} s to make")
-    if process.returncode in (OUT_OF_MEMORY, -signal.SIGABRT, -signal.SIGSEGV):
-        raise DocumentTooLarge(f"{name} took more than {limits.memory} MiB of memory")
-    raise DocumentError(f"{name}: {last or 'the process that made it ended without a word'}")
+    raise _why(process.returncode, limits, name, last, out_of_time=out_of_time.is_set())
+
+
+def _why(status: int, limits: DocumentLimits, name: str, last: str, *, out_of_time: bool) -> DocumentError:
+    if out_of_time or status in (-signal.SIGXCPU, -signal.SIGKILL):
+        return DocumentTooLarge(f"{name} took longer than {min(limits.processor, limits.seconds)} s to make")
+    if status in (OUT_OF_MEMORY, -signal.SIGABRT, -signal.SIGSEGV):
+        return DocumentTooLarge(f"{name} took more than {limits.memory} MiB of memory")
+    return DocumentError(f"{name}: {last or 'the process that made it ended without a word'}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

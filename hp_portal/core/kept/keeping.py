@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from hp_portal import clock
-from hp_portal.core.identity.actor import Actor, hash_token
+from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.kept.models import KeptValues
 from hp_portal.database import PortalSession
 from hp_portal.seals import seat
@@ -65,19 +65,19 @@ def keep_values(
     return token
 
 
-def find_kept(session: PortalSession, actor: Actor, kind: str, token: str) -> dict[str, Any]:
+def find_kept(session: PortalSession, actor: Owner, kind: str, token: str) -> dict[str, Any]:
     """What the actor kept under a word. Raises KeptGone; SealBroken when the row has been tampered with."""
     sealed = session.scalar(sa.select(KeptValues.sealed).where(*_mine(actor, kind, token)))
     return _opened(session, actor, sealed, kind, token)
 
 
-def take_kept(session: PortalSession, actor: Actor, kind: str, token: str) -> dict[str, Any]:
+def take_kept(session: PortalSession, actor: Owner, kind: str, token: str) -> dict[str, Any]:
     """As `find_kept`, for once: whoever asks next, or at the same time, is told KeptGone. The caller commits."""
     sealed = session.scalar(sa.delete(KeptValues).where(*_mine(actor, kind, token)).returning(KeptValues.sealed))
     return _opened(session, actor, sealed, kind, token)
 
 
-def _mine(actor: Actor, kind: str, token: str) -> tuple[sa.ColumnElement[bool], ...]:
+def _mine(actor: Owner, kind: str, token: str) -> tuple[sa.ColumnElement[bool], ...]:
     if not _TOKEN.fullmatch(token):
         raise KeptGone
     return (
@@ -88,12 +88,17 @@ def _mine(actor: Actor, kind: str, token: str) -> tuple[sa.ColumnElement[bool], 
     )
 
 
-def _opened(session: PortalSession, actor: Actor, sealed: bytes | None, kind: str, token: str) -> dict[str, Any]:
+def _opened(session: PortalSession, actor: Owner, sealed: bytes | None, kind: str, token: str) -> dict[str, Any]:
     if sealed is None:
         raise KeptGone
     place = _PLACE(kind, hash_token(token), actor.person_id)
     values: dict[str, Any] = json.loads(session.vault.open_text(sealed, place, f"kept {kind} {token}"))
     return values
+
+
+def forget_kept(session: PortalSession, token: str) -> None:
+    """Remove what was kept under a word, before its time. Needs a scope that sees it."""
+    session.execute(sa.delete(KeptValues).where(KeptValues.token_hash == hash_token(token)))
 
 
 def forget_expired(session: PortalSession) -> None:

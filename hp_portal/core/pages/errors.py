@@ -7,12 +7,13 @@ from urllib.parse import urlencode
 
 import sqlalchemy as sa
 import structlog
-from flask import Flask, Response, current_app, g, make_response, render_template, request
+from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from hp_portal.core.access.enforce import NotGiven, NotValidated, the_actor
 from hp_portal.core.applications.blank_menu import delegate_names
+from hp_portal.core.downloads.queue import QueueFull
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.web.listing import PastTheEnd
 from hp_portal.core.web.render import db_session, wants_fragment
@@ -67,6 +68,18 @@ def _how_to_get_it() -> str:
     return f"You have not been given this application. Contact us if your work needs it.{confirm}"
 
 
+def queue_full(error: QueueFull) -> Response:
+    """503: who asks for a document has to wait, and loses nothing."""
+    own = "You already have as many documents waiting as we make for one person."
+    all_of_them = "So many documents are being made at the moment that no more can wait in line."
+    return error_response(
+        503,
+        f"{own if error.own else all_of_them} Nothing is lost: download it again when some are finished.",
+        retry_after=error.seconds,
+        actions=[("Your documents", url_for("documents.own"))],
+    )
+
+
 def install(app: Flask) -> None:
     """Register the handlers."""
 
@@ -118,6 +131,7 @@ def install(app: Flask) -> None:
             "The home page says what is missing.",
         )
 
+    app.register_error_handler(QueueFull, queue_full)
     for kind in DATABASE_GONE:
         app.register_error_handler(kind, unavailable)
 

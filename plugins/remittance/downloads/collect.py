@@ -72,6 +72,17 @@ def find_remittance(session: PortalSession, payment_id: int) -> Remittance | Non
     )
 
 
+def claim_rows(session: PortalSession, payment_id: int, claim: int) -> int | None:
+    """How many lines and adjustments a claim has; None when the session's organization may not see it or there is none."""
+    if session.scalar(sa.select(Claim.claim).where(Claim.payment_id == payment_id, Claim.claim == claim)) is None:
+        return None
+    of_claim = [
+        sa.select(sa.func.count()).select_from(model).where(model.payment_id == payment_id, model.claim == claim)
+        for model in (Line, Adjustment)
+    ]
+    return sum(session.scalar(count) or 0 for count in of_claim)
+
+
 def find_claim(session: PortalSession, payment_id: int, claim: int) -> Remittance | None:
     """A payment with one claim alone, counted from 1, as another payer may see it: nothing of the other patients.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hp_portal.api import SheetValue, amount, csv_file, quantity
+from hp_portal.api import BY_THE_WORKER, DocumentLimits, SheetValue, amount, csv_file_apart, quantity
 
 from ..models import Adjustment, Claim, Line, Payment, ProviderAdjustment
 from .collect import ClaimParts, Remittance
@@ -30,9 +30,12 @@ PROVIDER_ADJUSTMENT_COLUMNS = (
 COLUMNS = PAYMENT_COLUMNS + CLAIM_COLUMNS + LINE_COLUMNS + PROVIDER_ADJUSTMENT_COLUMNS
 
 
-def payment_csv(remittance: Remittance) -> bytes:
-    """The whole payment. A payment whose lines, claims and provider adjustments are none has a header row alone."""
-    return csv_file(COLUMNS, _rows(remittance))
+def payment_csv(remittance: Remittance, limits: DocumentLimits = BY_THE_WORKER) -> bytes:
+    """The whole payment. A payment whose lines, claims and provider adjustments are none has a header row alone.
+
+    Raises DocumentError.
+    """
+    return csv_file_apart(COLUMNS, _rows(remittance), limits=limits)
 
 
 def _rows(remittance: Remittance) -> Iterator[tuple[SheetValue, ...]]:

@@ -2,80 +2,73 @@
 
 from __future__ import annotations
 
-from flask import Response, abort, request
+from flask import abort, request
 from flask.typing import ResponseReturnValue
 
-from hp_portal.api import CSV_TYPE, XLSX_TYPE, access, attachment, db_session, file_name_part, settings, the_actor
+from hp_portal.api import access, attachment, db_session, hand_over, the_actor
 
 from ..blueprint import DOWNLOAD, blueprint
-from ..codes.glossary import Meanings, codes_of, look_up
+from ..codes.plain_words import payment_word
 from ..intake.kept_text import kept_interchange
 from ..models import Payment
-from .collect import Remittance, find_claim, find_payment, find_remittance, record_download
-from .csv import payment_csv as make_csv
-from .pdf import claim_pdf as make_claim_pdf
-from .pdf import payment_pdf as make_payment_pdf
+from .collect import claim_rows, find_payment, record_download
+from .documents import CLAIM_PDF, CSV, MOST_AT_ONCE, PDF, XLSX, file_name, is_small
 from .reasons import REASONS, USUAL
-from .xlsx import payment_xlsx as make_xlsx
-
-_CONTENT_TYPES = {
-    "pdf": "application/pdf",
-    "xlsx": XLSX_TYPE,
-    "csv": CSV_TYPE,
-    "835": "application/edi-x12",
-}
 
 
 @blueprint.get("/payments/<id:payment_id>/pdf")
 @access.requires(DOWNLOAD, member_data=True)
 def payment_pdf(payment_id: int) -> ResponseReturnValue:
-    remittance = _remittance(payment_id)
-    return _hand_over(
-        remittance.payment, "pdf", make_payment_pdf(remittance, _meanings(remittance.payment), settings().payer)
-    )
+    return _payment(payment_id, PDF, "as PDF")
 
 
 @blueprint.get("/payments/<id:payment_id>/xlsx")
 @access.requires(DOWNLOAD, member_data=True)
 def payment_xlsx(payment_id: int) -> ResponseReturnValue:
-    remittance = _remittance(payment_id)
-    return _hand_over(remittance.payment, "xlsx", make_xlsx(remittance, _meanings(remittance.payment)))
+    return _payment(payment_id, XLSX, "as Excel workbook")
 
 
 @blueprint.get("/payments/<id:payment_id>/csv")
 @access.requires(DOWNLOAD, member_data=True)
 def payment_csv(payment_id: int) -> ResponseReturnValue:
-    remittance = _remittance(payment_id)
-    return _hand_over(remittance.payment, "csv", make_csv(remittance))
+    return _payment(payment_id, CSV, "as CSV file")
 
 
 @blueprint.get("/payments/<id:payment_id>/835")
 @access.requires(DOWNLOAD, member_data=True)
 def payment_835(payment_id: int) -> ResponseReturnValue:
-    _reason()
-    payment = find_payment(db_session(), payment_id) or abort(404)
-    text = kept_interchange(db_session(), payment_id) or abort(404)
-    return _hand_over(payment, "835", text)
+    session, reason, payment = db_session(), _reason(), _find(payment_id)
+    text = kept_interchange(session, payment_id) or abort(404)
+    record_download(session, payment, "835", reason)
+    session.commit()
+    return attachment(text, file_name(payment, "835"), "application/edi-x12")
 
 
 @blueprint.get("/payments/<id:payment_id>/claims/<id(32):claim>/pdf")
 @access.requires(DOWNLOAD, member_data=True)
 def claim_pdf(payment_id: int, claim: int) -> ResponseReturnValue:
-    _reason()
-    remittance = find_claim(db_session(), payment_id, claim) or abort(404)
-    document = make_claim_pdf(remittance, _meanings(remittance.payment, claim), settings().payer)
-    return _hand_over(remittance.payment, "pdf", document, claim=claim)
+    reason, payment = _reason(), _find(payment_id)
+    rows = claim_rows(db_session(), payment_id, claim)
+    if rows is None:
+        abort(404)
+    wanted = {"payment": payment_id, "claim": claim, "reason": reason}
+    title = f"Claim {claim} of {_name(payment)} as PDF"
+    return hand_over(CLAIM_PDF, wanted, title=title, small=rows <= MOST_AT_ONCE[PDF])
 
 
-def _remittance(payment_id: int) -> Remittance:
+def _payment(payment_id: int, kind: str, how: str) -> ResponseReturnValue:
+    reason, payment = _reason(), _find(payment_id)
+    wanted = {"payment": payment_id, "reason": reason}
+    return hand_over(kind, wanted, title=f"{_name(payment)} {how}", small=is_small(kind, payment))
+
+
+def _find(payment_id: int) -> Payment:
     """The payment, or 404: also when it is another organization's."""
-    _reason()
-    return find_remittance(db_session(), payment_id) or abort(404)
+    return find_payment(db_session(), payment_id) or abort(404)
 
 
-def _meanings(payment: Payment, claim: int | None = None) -> Meanings:
-    """What the codes of a payment, or of one claim of it, meant on the payment's day."""
-    return look_up(db_session(), codes_of(db_session(), payment.id, claim), payment.effective_on)
+def _name(payment: Payment) -> str:
+    return f"{payment_word(payment.method)} {payment.trace_number}"
 
 
 def _reason() -> str:
@@ -85,13 +78,3 @@ def _reason() -> str:
     if not named and (given := the_actor().reason):
         return given
     return REASONS.get(named or USUAL) or abort(400)
-
-
-def _hand_over(payment: Payment, kind: str, body: bytes, *, claim: int | None = None) -> Response:
-    """The file as an attachment, once the download stands in the record."""
-    session = db_session()
-    record_download(session, payment, kind, _reason(), claim)
-    session.commit()
-    number = file_name_part(payment.trace_number) or str(payment.id)
-    of_claim = "" if claim is None else f"-claim-{claim}"
-    return attachment(body, f"remittance-{number}{of_claim}.{kind}", _CONTENT_TYPES[kind])

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from hp_portal.api import Sheet, SheetValue, amount, quantity, xlsx_file
+from hp_portal.api import (
+    BY_THE_WORKER,
+    DocumentLimits,
+    Progress,
+    Sheet,
+    SheetValue,
+    amount,
+    no_progress,
+    quantity,
+    xlsx_file_apart,
+)
 
 from ..codes.glossary import Meanings
 from ..codes.plain_words import method_word
@@ -31,12 +41,17 @@ _PROVIDER_ADJUSTMENTS: tuple[Column, ...] = (
 )  # fmt: skip
 
 
-def payment_xlsx(remittance: Remittance, meanings: Meanings) -> bytes:
-    """The whole payment."""
+def payment_xlsx(
+    remittance: Remittance,
+    meanings: Meanings,
+    limits: DocumentLimits = BY_THE_WORKER,
+    progress: Progress = no_progress,
+) -> bytes:
+    """The whole payment. Raises DocumentError."""
     claims = remittance.claims
     adjustments = (_adjustment(parts.claim, found, meanings) for parts in claims for found in parts.adjustments)
     provider_adjustments = (_provider_adjustment(found, meanings) for found in remittance.provider_adjustments)
-    return xlsx_file(
+    return xlsx_file_apart(
         [
             Sheet("Payment", (("Fact", 30), ("Value", 44)), _payment(remittance), filtered=False),
             Sheet("Claims", _CLAIMS, (_claim(parts.claim, meanings) for parts in claims)),
@@ -46,6 +61,8 @@ def payment_xlsx(remittance: Remittance, meanings: Meanings) -> bytes:
         ],
         title=f"Remittance advice {remittance.payment.trace_number}",
         author=remittance.payment.payer_name or "",
+        limits=limits,
+        progress=progress,
     )
 
 

@@ -1,0 +1,158 @@
+"""The worker's part: makes the documents that wait, one at a time, in the scope of who asked for them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+import structlog
+from flask import current_app
+from sqlalchemy.orm import aliased
+
+from hp_portal import clock, scopes
+from hp_portal.core.documents.limited import DocumentError, DocumentTooLarge, Progress
+from hp_portal.core.downloads.kinds import find_kind
+from hp_portal.core.downloads.models import DocumentRequest
+from hp_portal.core.downloads.queue import ACTIVE, FAILED, KEPT, MAKING, READY, find_wanted
+from hp_portal.core.files.storing import receive_file
+from hp_portal.core.leases.leasing import Lease, LeaseLost, release_lease, renew_lease, take_lease
+from hp_portal.database import Database, PortalSession
+from hp_portal.hookspecs import DocumentKind, MadeFile, Making
+from hp_portal.scopes import OrganizationScope, WholeScope
+
+log = structlog.get_logger(__name__)
+STORED_AS = "document"
+LEASE = dt.timedelta(minutes=10)
+MOST_ATTEMPTS = 3
+ROUND = dt.timedelta(minutes=15)
+AT_A_TIME = 20
+GIVEN_UP = "Making it was begun three times and never came to an end. Tell us, and we will look into it."
+GONE = "What it was to be about is no longer there, or no longer yours to see."
+NOT_MADE = "It could not be made because of an error in the portal. Try again; if it fails again, tell us."
+TOO_LARGE = "It is too large for one document."
+
+
+def make_documents(session: PortalSession) -> None:
+    """The job: make what waits, some at a time. Commits as it goes."""
+    for _ in range(AT_A_TIME):
+        if not make_next(session):
+            return
+
+
+def make_next(session: PortalSession) -> bool:
+    """Make the next document; False when none waits."""
+    lease = take_lease(session, DocumentRequest, DocumentRequest.state.in_(ACTIVE), lasts=LEASE, first=_fair())
+    if lease is None:
+        session.rollback()
+        return False
+    if lease.attempts > MOST_ATTEMPTS:
+        release_lease(session, lease, state=FAILED, error=GIVEN_UP)
+        session.commit()
+        return True
+    renew_lease(session, lease, LEASE, state=MAKING, done=0, of=0)
+    session.commit()
+    try:
+        _make(session, lease)
+    except LeaseLost:
+        # Taken out of line meanwhile, or another worker's by now: what was made is nobody's.
+        session.rollback()
+    return True
+
+
+def _fair() -> sa.ColumnElement[int]:
+    """Whose turn it is: everybody's first document within a quarter of an hour before anybody's second."""
+    before = aliased(DocumentRequest)
+    turn = (
+        sa.select(sa.func.count())
+        .select_from(before)
+        .where(
+            before.person_id == DocumentRequest.person_id,
+            before.id < DocumentRequest.id,
+            before.requested_at > clock.now() - ROUND,
+        )
+        .correlate(DocumentRequest)
+        .scalar_subquery()
+    )
+    return turn * sa.literal(1 << 48) + DocumentRequest.id
+
+
+def _make(session: PortalSession, lease: Lease) -> None:
+    request = session.get_one(DocumentRequest, lease.id, populate_existing=True)
+    kind, wanted = find_kind(request.kind), find_wanted(session, request)
+    if kind is None or wanted is None:
+        _fail(session, lease, GONE)
+        return
+    try:
+        with _as_owner(session, request):
+            made = kind.make(session, wanted, Making(at_once=False, progress=_progress(lease)))
+    except DocumentTooLarge as error:
+        log.warning("document.too-large", kind=kind.key, document=request.id, said=str(error))
+        _fail(session, lease, f"{TOO_LARGE} {kind.instead}".strip())
+    except DocumentError as error:
+        log.error("document.failed", kind=kind.key, document=request.id, said=str(error))
+        _fail(session, lease, NOT_MADE)
+    except (LeaseLost, sa.exc.OperationalError):
+        session.rollback()
+        raise
+    except Exception:
+        _fail(session, lease, NOT_MADE)
+        raise
+    else:
+        _keep(session, lease, kind, made)
+
+
+def _keep(session: PortalSession, lease: Lease, kind: DocumentKind, made: MadeFile | None) -> None:
+    if made is None:
+        _fail(session, lease, GONE)
+        return
+    session.rollback()  # what was read is read; the file is stored in a transaction of its own
+    renew_lease(session, lease, LEASE)
+    owner = session.get_one(DocumentRequest, lease.id, populate_existing=True)
+    stored = receive_file(session, io.BytesIO(made.body), made.name, owner=owner, kind=STORED_AS)
+    now = clock.now()
+    release_lease(
+        session,
+        lease,
+        state=READY,
+        stored_file_id=stored.id,
+        content_type=made.content_type,
+        made_at=now,
+        expires_at=now + KEPT,
+    )
+    session.commit()
+    log.info("document.made", kind=kind.key, document=lease.id, size=len(made.body))
+
+
+@contextmanager
+def _as_owner(session: PortalSession, request: DocumentRequest) -> Iterator[None]:
+    """See what the person who asked may see, for the length of a block."""
+    before = session.context.scope
+    if request.organization_id is None:
+        scopes.set_scope(session, WholeScope("a document of the payer's staff"))
+    else:
+        scopes.set_scope(session, OrganizationScope(request.organization_id))
+    try:
+        yield
+    finally:
+        scopes.set_scope(session, before or WholeScope("documents"))
+
+
+def _progress(lease: Lease) -> Progress:
+    """Tells those who wait, in a session of its own. Raises LeaseLost: nobody waits any more."""
+    database: Database = current_app.extensions["hp_portal.database"]
+
+    def tell(done: int, of: int) -> None:
+        with database.new_session(WholeScope("progress of a document")) as session:
+            renew_lease(session, lease, LEASE, done=done, of=of)
+            session.commit()
+
+    return tell
+
+
+def _fail(session: PortalSession, lease: Lease, error: str) -> None:
+    session.rollback()
+    release_lease(session, lease, state=FAILED, error=error[:300])
+    session.commit()
