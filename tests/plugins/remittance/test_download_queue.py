@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -54,7 +54,7 @@ def make_all(world: World) -> None:
 
 
 @pytest.fixture
-def made_by(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[..., MadeFile | None]], None]]:
+def made_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., MadeFile | None]], None]:
     """`made_by(function)`: CSV documents are made by it."""
 
     def change(make: Callable[..., MadeFile | None]) -> None:
