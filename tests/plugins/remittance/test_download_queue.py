@@ -86,7 +86,7 @@ def test_a_large_document_is_waited_for_and_then_handed_over(office: Office, kin
     url = ask(office.client, f"{url_of(payment)}/{kind}?reason=appeal")
     waiting = office.client.get(url)
     assert "About to begin" in waiting.text
-    assert f'content="4; url={url}/progress"' in waiting.text, "loads anew without a script"
+    assert f'href="{url}/progress">Look again' in waiting.text, "for a browser without a script"
     assert f'data-hx-get="{url}/progress"' in waiting.text
     assert office.client.get(f"{url}/file").status_code == 404
     make_all(office.world)
