@@ -64,6 +64,7 @@ from hp_portal.database import (
     key,
     lock,
     refresh_statistics,
+    staging_table,
 )
 from hp_portal.events import Reference
 from hp_portal.hookspecs import (
@@ -242,6 +243,7 @@ __all__ = [
     "show_datetime",
     "show_money",
     "spans",
+    "staging_table",
     "stored_bytes",
     "take_lease",
     "takes_files",

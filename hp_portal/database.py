@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from flask import Flask, g
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 
-from hp_portal import scopes
+from hp_portal import passes, scopes
 from hp_portal.events import EventRegistry, PortalEvent
 from hp_portal.private_files import make_private_file, make_private_folder
 from hp_portal.session import PortalSession as PortalSession
@@ -127,6 +127,7 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self.engine = make_engine(settings.database_url, settings.database_pool)
         self.vault = Vault(settings.data_keys)
+        passes.install(self.engine, self.vault.wall_keys)
         # What every session carries along; app.py sets both.
         self.events = EventRegistry()
         self.dispatch: Callable[[PortalSession, PortalEvent], object] | None = None
@@ -227,6 +228,18 @@ def start_writing(session: Session) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+def staging_table(session: Session, table: str) -> str:
+    """A table for COPY to fill in place of `table`, which has row-level security; its rows are then inserted from there.
+
+    It has the same columns, is quoted, and ends with the transaction. Empty where COPY may fill the table itself: its owner is
+    not held by row-level security. In a whole scope; otherwise the database refuses.
+    """
+    connection = session.connection()
+    if not connection.scalar(sa.text("SELECT row_security_active(:name)"), {"name": table}):
+        return ""
+    return str(connection.scalar(sa.text(f"SELECT {passes.SCHEMA}.stage(:name)"), {"name": table}))
+
+
 # Rows that SQLite looks at for each index; PostgreSQL takes a sample by itself.
 _ANALYSIS_LIMIT = 1000
 
@@ -243,7 +256,7 @@ def refresh_statistics(session: Session, *models: type[Base]) -> None:
         connection.exec_driver_sql(f"PRAGMA analysis_limit={_ANALYSIS_LIMIT}")
     for model in models:
         if is_postgresql(session):  # the runtime role may not: it does not own the tables
-            connection.execute(sa.text("SELECT portal_analyze(:name)"), {"name": model.__tablename__})
+            connection.execute(sa.text(f"SELECT {passes.SCHEMA}.analyze(:name)"), {"name": model.__tablename__})
         else:
             connection.exec_driver_sql(f"ANALYZE {connection.dialect.identifier_preparer.quote(model.__tablename__)}")
 

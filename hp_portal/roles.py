@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from hp_portal.passes import SCHEMA
 from hp_portal.settings import ConfigurationError
 
 OWNER, RUNTIME = "hp_portal_owner", "hp_portal_runtime"
@@ -27,14 +28,10 @@ _RECORD = "audit_"
 _BESIDE_THE_RECORD = frozenset({"audit_window", "audit_report"})
 # Ended, deactivated or changed, but never deleted by the portal.
 _KEPT = frozenset({"data_key", "organization", "payee", "acceptance", "sign_in"})
-# Of the owner alone.
-_SECRET = frozenset({"wall_key"})
 
 
 def rights_of(table: str) -> frozenset[str]:
     """What the runtime role may do with a table, by its name: a plugin's tables can be read and written."""
-    if table in _SECRET:
-        return frozenset()
     if table.endswith(_VERSIONS):
         return READ
     if table.startswith(_RECORD) and table not in _BESIDE_THE_RECORD:
@@ -86,16 +83,18 @@ def _role(name: str) -> str:
 
 def _own_everything(owner: str, schema: str) -> str:
     """Tables and functions of whoever migrated before. A column's own sequence goes with its table."""
+    to, spaces = _text(owner), f"({_text(schema)}, {_text(SCHEMA)})"
     return (
         "DO $roles$ DECLARE one record; BEGIN\n"
-        "  FOR one IN SELECT c.oid::regclass AS name FROM pg_class c\n"
-        f"    WHERE c.relnamespace = {_text(schema)}::regnamespace AND c.relkind IN ('r', 'p')\n"
-        f"    AND pg_get_userbyid(c.relowner) <> {_text(owner)}\n"
-        f"  LOOP EXECUTE format('ALTER TABLE %s OWNER TO %I', one.name, {_text(owner)}); END LOOP;\n"
-        "  FOR one IN SELECT p.oid::regprocedure AS name FROM pg_proc p\n"
-        f"    WHERE p.pronamespace = {_text(schema)}::regnamespace AND pg_get_userbyid(p.proowner) <> {_text(owner)}\n"
+        f"  FOR one IN SELECT nspname AS name FROM pg_namespace WHERE nspname = {_text(SCHEMA)}\n"
+        f"  LOOP EXECUTE format('ALTER SCHEMA %I OWNER TO %I', one.name, {to}); END LOOP;\n"
+        "  FOR one IN SELECT c.oid::regclass AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace\n"
+        f"    WHERE n.nspname IN {spaces} AND c.relkind IN ('r', 'p', 'v') AND pg_get_userbyid(c.relowner) <> {to}\n"
+        f"  LOOP EXECUTE format('ALTER TABLE %s OWNER TO %I', one.name, {to}); END LOOP;\n"
+        "  FOR one IN SELECT p.oid::regprocedure AS name FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace\n"
+        f"    WHERE n.nspname IN {spaces} AND pg_get_userbyid(p.proowner) <> {to}\n"
         "    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')\n"
-        f"  LOOP EXECUTE format('ALTER FUNCTION %s OWNER TO %I', one.name, {_text(owner)}); END LOOP;\n"
+        f"  LOOP EXECUTE format('ALTER FUNCTION %s OWNER TO %I', one.name, {to}); END LOOP;\n"
         "END $roles$"
     )
 
@@ -116,11 +115,6 @@ _sequences = sa.text(
     "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace "
     "AND CASE relkind WHEN 'S' THEN NOT has_sequence_privilege(:role, oid, 'USAGE') END ORDER BY 1"
 )
-# Statistics are renewed by whoever owns a table: here in its name, for its own tables.
-_ANALYZE = (
-    "CREATE OR REPLACE FUNCTION portal_analyze(wanted text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER "
-    "SET search_path = {schema}, pg_temp AS $$ BEGIN EXECUTE format('ANALYZE {schema}.%I', wanted); END $$"
-)
 
 
 def runtime_roles(connection: sa.Connection) -> list[str]:
@@ -134,12 +128,8 @@ def grant(connection: sa.Connection) -> None:
     """Give the runtime roles what every table needs, and take away what it does not. For the owner, after migrations."""
     if connection.dialect.name != "postgresql":
         return
-    schema = _preparer.quote(connection.scalar(sa.text("SELECT current_schema()")) or "public")
-    connection.exec_driver_sql(_ANALYZE.format(schema=schema).replace("%", "%%"))
-    connection.exec_driver_sql("REVOKE EXECUTE ON FUNCTION portal_analyze(text) FROM PUBLIC")
     for role in runtime_roles(connection):
         name = _preparer.quote(role)
-        connection.exec_driver_sql(f"GRANT EXECUTE ON FUNCTION portal_analyze(text) TO {name}")
         for table, held in _rights(connection, role).items():
             on, wanted = f"ON TABLE {_preparer.quote(table)}", rights_of(table)
             if more := held - wanted:

@@ -54,7 +54,7 @@ class SessionContext:
 
     `events` are the declared kinds of audit events; `dispatch` tells plugins of a portal event just before the commit.
     `announced` are the portal events that wait for the commit, each with the savepoint it hangs on. `in_hook` says that a
-    plugin's hook is at work, which leaves committing to its caller.
+    plugin's hook is at work, which leaves committing to its caller. `on_scope` is told when the scope changes.
     """
 
     vault: Vault
@@ -64,6 +64,12 @@ class SessionContext:
     who: Who = Who()
     announced: list[tuple[SessionTransaction | None, PortalEvent]] = field(default_factory=list)
     in_hook: bool = False
+    on_scope: Callable[[], None] | None = None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name == "scope" and (tell := self.__dict__.get("on_scope")):
+            tell()
 
 
 Row = TypeVar("Row")

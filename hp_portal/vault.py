@@ -70,6 +70,8 @@ class Vault:
         self.bound_alone = False
         """Are values of the first format refused?"""
         self._hash_keys: list[bytes] = []
+        # For the passes of row-level security, by the id of the data key.
+        self.wall_keys = {key_mark(key).id: _derive(key, b"row-level security") for key in keys}
         self.marks = tuple(key_mark(key) for key in keys)
         self.audit_keys: dict[bytes, bytes] = {}
         """The keys of audit events and seals, by the ids of their data keys."""

@@ -18,7 +18,7 @@ from hp_portal.app import create_app
 from hp_portal.core.identity import passwords
 from tests import sample_plugin
 from tests.support.clock import Clock
-from tests.support.databases import Databases, database_of, prepare_database, settings_for
+from tests.support.databases import Databases, database_of, know_keys, prepare_database, settings_for
 from tests.support.postgresql import CannotStart, remove_run_folder, run_folder
 from tests.support.processes import Started
 from tests.support.world import World
@@ -138,6 +138,8 @@ def make_app(databases: Databases) -> Iterator[MakeApp]:
 
     def make(url: str, *, extra_plugins: dict[str, object] | None = None, **values: Any) -> Flask:
         app = create_app(settings_for(url, databases.instance, **values), extra_plugins=extra_plugins)
+        if "data_key" in values:
+            know_keys(app)
         app.testing = False  # errors are answered as in production
         made.append(app)
         return app

@@ -16,7 +16,7 @@ from alembic import autogenerate, command
 from alembic.runtime.migration import MigrationContext
 from flask import Flask
 
-from hp_portal import clock, roles
+from hp_portal import clock, roles, row_security
 from hp_portal.database import Base, Database, changing_schema
 from hp_portal.migrations.adopting import adopt_shared_table
 from hp_portal.migrations.chains import (
@@ -109,9 +109,11 @@ def upgrade(app: Flask) -> Upgraded:
         applied = chains[CORE].applied(connection)
         if applied and applied not in chains[CORE].revisions:
             raise ConfigurationError(_newer_database(applied))
+        if applied != chains[CORE].head:
+            row_security.lift(connection)
         # The vault is for what a revision must seal anew.
         command.upgrade(chains[CORE].config(connection=connection, vault=_vault_of(app)), "head")
-        roles.grant(connection)
+        _guard(app, connection, core_tables())
     for chain in chains.values():
         if chain.key == CORE or chain.left_out:
             continue
@@ -121,11 +123,18 @@ def upgrade(app: Flask) -> Upgraded:
         try:
             with confined(), changing_schema(engine_of(app)) as connection:
                 done.notes += _upgrade_plugin(chain, connection)
-                roles.grant(connection)
+                _guard(app, connection, _tables_in_use(app) - core_tables())
         except Exception as error:
             done.failed[chain.key] = str(error) if isinstance(error, BadMigrations) else describe(error)
     done.notes += [left_behind_note(left) for left in left_behind(app)]
     return done
+
+
+def _guard(app: Flask, connection: sa.Connection, tables: set[str]) -> None:
+    """Rights and row-level security of what was migrated, in the same transaction."""
+    database: Database = app.extensions["hp_portal.database"]
+    row_security.keep(connection, tables, database.vault.wall_keys)
+    roles.grant(connection)
 
 
 def _newer_database(revision: str) -> str:
@@ -149,6 +158,7 @@ def _upgrade_plugin(chain: Chain, connection: sa.Connection) -> list[str]:
     if applied and applied not in chain.revisions:
         return [rolled_back_note(chain, applied)]
     before = _shape(chain, connection)
+    row_security.lift(connection, chain.prefix)
     command.upgrade(chain.config(connection=connection), "head")
     after = _shape(chain, connection)
     if changed := sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name)):
@@ -215,7 +225,11 @@ def weaknesses(app: Flask) -> list[str]:
         return []
     with engine_of(app).connect() as connection:
         mighty = roles.too_mighty(connection)
-        return [*([mighty] if mighty else []), *roles.wrong_rights(connection)]
+        return [
+            *([mighty] if mighty else []),
+            *roles.wrong_rights(connection),
+            *row_security.wrong_policies(connection, _tables_in_use(app)),
+        ]
 
 
 def rolled_back(app: Flask) -> dict[str, str]:
@@ -278,13 +292,16 @@ def differences(app: Flask) -> list[Any]:
         return found
 
 
+def _tables_in_use(app: Flask) -> set[str]:
+    """The names of the tables of the core and of loaded plugins."""
+    plugins: Plugins = app.extensions["hp_portal.plugins"]
+    loaded = [tables_declared_in(state.package) for state in plugins.states.values() if state.loaded]
+    return core_tables().union(*loaded)
+
+
 def _models_in_use(app: Flask) -> sa.MetaData:
     """The tables of the core and of loaded plugins: another's models may have been imported before it failed."""
-    plugins: Plugins = app.extensions["hp_portal.plugins"]
-    wanted = core_tables()
-    for state in plugins.states.values():
-        if state.loaded:
-            wanted |= tables_declared_in(state.package)
+    wanted = _tables_in_use(app)
     away = rolled_back(app)
     prefixes = [chain.prefix for key, chain in chains_of(app).items() if key in away]
     made = sa.MetaData(naming_convention=Base.metadata.naming_convention)

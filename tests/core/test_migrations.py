@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
-from hp_portal import migrations
+from hp_portal import migrations, row_security
 from hp_portal.database import changing_schema
 from tests.conftest import MakeApp
 from tests.support.databases import database_of, owner_url
@@ -46,6 +46,7 @@ def test_down_to_nothing_and_up_again(database_url: str, make_app: MakeApp) -> N
     engine = database_of(app).engine
     for chain in reversed(list(migrations.chains_of(app).values())):
         with changing_schema(engine) as connection:
+            row_security.lift(connection)
             command.downgrade(chain.config(connection=connection), "base")
     assert set(sa.inspect(engine).get_table_names()) <= {"alembic_version", "remittance_alembic_version"}
     migrations.upgrade(app)

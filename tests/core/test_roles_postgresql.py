@@ -71,7 +71,7 @@ def test_what_the_runtime_role_cannot_do(app: Flask, statement: str) -> None:
 
 def test_statistics_are_renewed_of_the_portals_tables_alone(app: Flask) -> None:
     with database_of(app).engine.connect() as connection, pytest.raises(sa.exc.DBAPIError, match="does not exist"):
-        connection.exec_driver_sql("SELECT portal_analyze('person; DROP TABLE person')")
+        connection.exec_driver_sql("SELECT portal_wall.analyze('person; DROP TABLE person')")
 
 
 def test_an_upgrade_asks_for_the_owner(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

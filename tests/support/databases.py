@@ -83,6 +83,18 @@ def as_owner(app: Flask) -> Iterator[sa.Engine]:
         database.engine = engine
 
 
+def know_keys(app: Flask) -> None:
+    """Have PostgreSQL's row-level security know the app's data keys, as `hp-portal db upgrade` does, beside those it knows."""
+    if database_of(app).engine.url.get_backend_name() == "sqlite":
+        return
+    with as_owner(app) as engine, engine.begin() as connection:
+        if not connection.scalar(sa.text("SELECT to_regclass('portal_wall.key')")):
+            return
+        for key_id, key in database_of(app).vault.wall_keys.items():
+            statement = "INSERT INTO portal_wall.key VALUES (%s, %s) ON CONFLICT DO NOTHING"
+            connection.exec_driver_sql(statement, (key_id, key))
+
+
 @contextmanager
 def mighty_engine(app: Flask) -> Iterator[sa.Engine]:
     """The database for somebody who may do everything with it: PostgreSQL's superuser."""
