@@ -161,6 +161,8 @@ def db_check() -> None:
         click.echo(str(difference), err=True)
     if reasons:
         raise click.ClickException("the database is not ready for this portal")
+    if migrations.wrong_policies(app):
+        raise click.ClickException("row-level security is not what it should be; see the warnings")
     if found:
         raise click.ClickException("the migrations do not lead to the models")
     click.echo("Migrations and models match.")

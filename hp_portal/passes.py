@@ -107,8 +107,8 @@ def known_key(cursor: Any, keys: Mapping[str, bytes]) -> tuple[str, bytes] | Non
         if key_id in known:
             return key_id, key
     raise ConfigurationError(
-        "The database does not know HP_PORTAL_DATA_KEY for its row-level security: it is another database's, or "
-        "`hp-portal db upgrade` has not been run since the key was changed."
+        "HP_PORTAL_DATA_KEY is not the data key of this database, or `hp-portal db upgrade` has not been run since it was "
+        "changed: row-level security does not know it."
     )
 
 
@@ -145,7 +145,7 @@ def _leave(connection: Any, _record: object) -> None:
 
 @sa.event.listens_for(PortalSession, "after_begin")
 def _enter(session: Session, transaction: SessionTransaction, connection: sa.Connection) -> None:
-    """A new transaction has shown nothing yet."""
+    """A new transaction has shown nothing yet. What the connection shows from before is no matter."""
     keys = _keys.get(connection.engine)
     if transaction.nested or keys is None:
         return
@@ -153,7 +153,7 @@ def _enter(session: Session, transaction: SessionTransaction, connection: sa.Con
     state = _connections.get(raw)
     if state is None:
         state = _connections[raw] = _Connection(raw, keys)
-    state.context, state.shown = cast(PortalSession, session).context, None
+    state.context, state.shown = cast(PortalSession, session).context, _UNKNOWN
     state.context.on_scope = state.narrow
     # The driver's own cursor may come first.
     state.show()

@@ -232,6 +232,12 @@ def weaknesses(app: Flask) -> list[str]:
         ]
 
 
+def wrong_policies(app: Flask) -> list[str]:
+    """What is missing of row-level security, in words."""
+    with engine_of(app).connect() as connection:
+        return list(row_security.wrong_policies(connection, _tables_in_use(app)))
+
+
 def rolled_back(app: Flask) -> dict[str, str]:
     """What to say of plugins whose installed version is older than their tables, by key."""
     found = {}

@@ -10,7 +10,7 @@ from hp_portal.core.organizations.models import Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.session import Who
 from hp_portal.vault import SealBroken
-from tests.support.databases import database_of
+from tests.support.databases import as_owner
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.world import World
 
@@ -18,7 +18,7 @@ from tests.support.world import World
 def copy(world: World, model: type, row: int, source: int, *columns: str) -> None:
     """What an attacker with the database does: columns of one row over those of another."""
     table = model.__table__  # type: ignore[attr-defined]
-    with database_of(world.app).engine.begin() as connection:
+    with as_owner(world.app) as engine, engine.begin() as connection:
         values = connection.execute(sa.select(*(table.c[name] for name in columns)).where(table.c.id == source)).one()
         connection.execute(sa.update(table).where(table.c.id == row).values(dict(values._mapping)))
 

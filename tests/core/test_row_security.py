@@ -1,0 +1,258 @@
+"""Row-level security of PostgreSQL: whatever the SQL, a transaction reaches what the pass it shows lets it reach."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
+from flask import Flask
+
+from hp_portal import cli, migrations, passes, row_security, scopes
+from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.organizations.models import Organization
+from hp_portal.database import Base, PortalSession, staging_table
+from hp_portal.migrations.chains import core_tables
+from hp_portal.scopes import OrganizationScope, WholeScope
+from hp_portal.settings import ConfigurationError
+from hp_portal_plugins.remittance.models import Claim, PaymentText
+from tests.conftest import MakeApp
+from tests.support.databases import as_owner, data_key, database_of, owner_url
+from tests.support.world import World
+
+pytestmark = pytest.mark.postgresql
+NAMES = "SELECT name FROM organization ORDER BY name"
+
+
+@pytest.fixture
+def database_kind() -> str:
+    return "postgresql"
+
+
+@pytest.fixture
+def two(world: World) -> tuple[Organization, Organization]:
+    return world.organization("Aspen"), world.organization("Birch")
+
+
+def names(session: PortalSession) -> list[str]:
+    """By the driver's own cursor, of which the portal's code hears nothing."""
+    raw: Any = session.connection().connection.dbapi_connection
+    return [row[0] for row in raw.execute(NAMES).fetchall()]
+
+
+def test_a_session_reaches_what_its_scope_says(world: World, two: tuple[Organization, Organization]) -> None:
+    aspen, birch = two
+    with world.database.new_session() as session:
+        assert names(session) == []
+        scopes.set_scope(session, OrganizationScope(aspen.id))
+        assert names(session) == ["Aspen"]
+        with scopes.whole(session, "a test"):
+            session.scalar(sa.select(sa.func.count(Organization.id)))
+            assert names(session) == ["Aspen", "Birch"]
+        assert names(session) == ["Aspen"], "a wider pass ends with the block"
+        scopes.set_scope(session, OrganizationScope(birch.id))
+        assert names(session) == ["Birch"]
+        session.commit()
+        assert names(session) == ["Birch"], "a new transaction shows it anew"
+    with world.database.engine.connect() as connection:
+        assert connection.exec_driver_sql(NAMES).all() == []
+
+
+def test_savepoints_take_no_wider_pass_back(world: World, two: tuple[Organization, Organization]) -> None:
+    with world.database.new_session(WholeScope("a test")) as session:
+        assert len(names(session)) == 2
+        savepoint = session.begin_nested()
+        scopes.set_scope(session, OrganizationScope(two[0].id))
+        assert names(session) == ["Aspen"]
+        savepoint.rollback()
+        assert names(session) == ["Aspen"], "what was shown before the savepoint"
+        with pytest.raises(sa.exc.DBAPIError), session.begin_nested():
+            session.connection().exec_driver_sql("SELECT 1 / 0")
+        assert names(session) == ["Aspen"]
+        savepoint = session.begin_nested()
+        session.execute(sa.select(Organization.id))
+        savepoint.commit()
+        assert names(session) == ["Aspen"]
+
+
+def shown(session: PortalSession) -> str:
+    return str(session.connection().exec_driver_sql("SELECT current_setting('portal.pass')").scalar_one())
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        lambda own, _: own.replace(own.split(":")[1], "0", 1),
+        lambda own, other: own.replace(f":{own.split(':')[1]}:", f":{other}:"),
+        lambda own, other: f"{own.split(':')[0]}:{other}:{hashlib.sha256(str(other).encode()).hexdigest()}",
+        lambda _own, _: "0",
+        lambda _own, _: ":0:",
+        lambda _own, _: "x:0:x",
+        lambda _own, _: "::",
+        lambda own, _: own.rpartition(":")[0],
+        lambda own, _: own.rpartition(":")[0] + ":",
+        lambda own, _: own + ":",
+    ],
+    ids=[
+        "whole",
+        "another's",
+        "a digest of one's own",
+        "bare",
+        "no key",
+        "unknown key",
+        "empty",
+        "cut",
+        "no digest",
+        "longer",
+    ],
+)
+def test_a_pass_cannot_be_made_by_sql(
+    world: World, two: tuple[Organization, Organization], forged: Callable[[str, int], str]
+) -> None:
+    aspen, birch = two
+    with world.session_of(aspen) as session:
+        raw: Any = session.connection().connection.dbapi_connection
+        raw.execute("SELECT set_config('portal.pass', %s, true)", (forged(shown(session), birch.id),))
+        seen = [row[0] for row in raw.execute(NAMES).fetchall()]
+    assert seen in ([], ["Aspen"])
+
+
+def test_a_pass_is_no_good_on_another_connection(world: World, two: tuple[Organization, Organization]) -> None:
+    with world.database.new_session(WholeScope("a test")) as wide, world.session_of(two[0]) as session:
+        stolen = shown(wide)
+        raw: Any = session.connection().connection.dbapi_connection
+        raw.execute("SELECT set_config('portal.pass', %s, true)", (stolen,))
+        assert raw.execute(NAMES).fetchall() == []
+
+
+def test_what_the_next_user_of_a_connection_inherits_is_nothing(
+    two: tuple[Organization, Organization], database_url: str, make_app: MakeApp
+) -> None:
+    app = make_app(database_url, database_pool=1)
+    with database_of(app).new_session(OrganizationScope(two[0].id)) as session:
+        raw: Any = session.connection().connection.dbapi_connection
+        raw.execute("SELECT set_config('portal.pass', %s, false)", (shown(session),))
+        session.commit()
+    with database_of(app).new_session(OrganizationScope(two[1].id)) as session:
+        assert names(session) == ["Birch"]
+    with database_of(app).new_session() as session:
+        assert names(session) == []
+
+
+@pytest.mark.parametrize("what", ["portal_wall.key", "portal_wall.key_ids FOR UPDATE"])
+def test_the_keys_cannot_be_read(world: World, what: str) -> None:
+    with world.session() as session, pytest.raises(sa.exc.DBAPIError, match="permission denied"):
+        session.connection().exec_driver_sql(f"SELECT * FROM {what}")
+
+
+def test_the_wall_cannot_be_taken_down_by_the_portal(world: World) -> None:
+    for statement in (
+        "ALTER TABLE organization DISABLE ROW LEVEL SECURITY",
+        "DROP POLICY portal_select ON organization",
+        "CREATE POLICY more ON organization USING (true)",
+        "CREATE OR REPLACE FUNCTION portal_wall.scope() RETURNS bigint LANGUAGE sql AS 'SELECT 0'",
+        "INSERT INTO portal_wall.key VALUES ('x', '')",
+    ):
+        with world.session() as session:
+            with pytest.raises(sa.exc.DBAPIError, match=r"permission denied|must be owner"):
+                session.connection().exec_driver_sql(statement)
+            session.rollback()
+    with world.database.engine.connect() as connection:
+        connection.exec_driver_sql("SET row_security = off")
+        with pytest.raises(sa.exc.DBAPIError, match="row-level security"):
+            connection.exec_driver_sql(NAMES)
+
+
+def test_rows_are_loaded_in_a_whole_scope_alone(world: World, two: tuple[Organization, Organization]) -> None:
+    with world.session_of(two[0]) as session, pytest.raises(sa.exc.DBAPIError, match="only a whole scope"):
+        staging_table(session, "remittance_payment")
+    with world.session() as session:
+        raw: Any = session.connection().connection.dbapi_connection
+        with pytest.raises(psycopg.errors.FeatureNotSupported):
+            raw.cursor().copy("COPY organization (name) FROM STDIN").__enter__()
+        session.rollback()
+        assert staging_table(session, "organization") == staging_table(session, "organization")
+    with as_owner(world.app), world.database.new_session(WholeScope("a test")) as session:
+        assert staging_table(session, "organization") == ""
+
+
+def test_an_organization_adds_no_event_in_another_s_name(world: World, two: tuple[Organization, Organization]) -> None:
+    columns = {"event": "x", "at": sa.func.now(), "request_id": "", "address": "", "reason": "", "fields": "{}"}
+    for organization, person in ((two[1].id, None), (None, 1)):
+        forged = sa.insert(AuditEvent).inline().values(**columns, organization_id=organization, person_id=person)
+        with world.session_of(two[0]) as session, pytest.raises(sa.exc.DBAPIError, match=r"row-level|null value"):
+            session.connection().execute(forged)
+
+
+def test_criteria_become_policies() -> None:
+    found = row_security.wanted_policies({"remittance_claim", "remittance_text", "organization"})
+    assert list(found) == ["organization", "remittance_claim", "remittance_text"]
+    read = {table: policies[0].statement(table) for table, policies in found.items()}
+    assert read["organization"] == (
+        "CREATE POLICY portal_select ON organization FOR SELECT USING "
+        "(CASE WHEN (SELECT portal_wall.scope()) = 0 THEN true ELSE organization.id = (SELECT portal_wall.scope()) END)"
+    )
+    for model in (Claim, PaymentText):
+        assert "organization_id = (SELECT portal_wall.scope())" in read[model.__tablename__]
+        assert "access_grant.ended_at IS NULL" in read[model.__tablename__]
+
+
+def test_every_scoped_table_has_its_policies(app: Flask) -> None:
+    with database_of(app).engine.connect() as connection:
+        on = set(connection.scalars(sa.text("SELECT relname FROM pg_class WHERE relrowsecurity")))
+    scoped: set[str] = {
+        mapper.class_.__tablename__
+        for mapper in Base.registry.mappers
+        if issubclass(mapper.class_, scopes.Scoped)
+        and mapper.class_.__module__.startswith(("hp_portal.", "hp_portal_plugins."))
+    }
+    assert core_tables() & scoped <= on | row_security._ANY_SCOPE
+    assert on == scoped - row_security._ANY_SCOPE
+    assert migrations.weaknesses(app) == []
+
+
+def test_missing_and_changed_policies_are_named_and_mended(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    with as_owner(app) as engine, engine.begin() as connection:
+        for statement in (
+            "DROP POLICY portal_delete ON person",
+            "ALTER POLICY portal_select ON access_grant USING (true)",
+            "CREATE POLICY more ON remittance_claim USING (true)",
+            "ALTER TABLE organization DISABLE ROW LEVEL SECURITY",
+        ):
+            connection.exec_driver_sql(statement)
+    named = migrations.weaknesses(app)
+    assert [one.split()[-1 - len(["run", "`hp-portal", "db", "upgrade`."]) :][0] for one in named] != []
+    for table in ("person", "access_grant", "remittance_claim", "organization"):
+        assert any(f"table {table} " in one for one in named), table
+    assert len(named) == 4
+    monkeypatch.setattr(cli, "_app", [app])
+    checked = CliRunner().invoke(cli.cli, ["db", "check"])
+    assert checked.exit_code == 1
+    assert "The table organization has no row-level security" in checked.output
+    with as_owner(app):
+        migrations.upgrade(app)
+    assert migrations.weaknesses(app) == []
+
+
+def test_a_key_that_the_database_does_not_know(world: World, database_url: str, make_app: MakeApp) -> None:
+    app = make_app(database_url)
+    other = make_app(owner_url(database_url), data_key=data_key("other"))
+    with as_owner(app) as engine, engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM portal_wall.key WHERE id = %s", (database_of(other).vault.marks[0].id,))
+    with pytest.raises(ConfigurationError, match="not the data key of this database, or `hp-portal db upgrade`"):
+        database_of(other).new_session(WholeScope("a test"))
+
+
+def test_passes_differ_by_scope_process_and_key() -> None:
+    made = {
+        passes.make_pass("a", b"k" * 32, 1, 10),
+        passes.make_pass("a", b"k" * 32, 11, 0),
+        passes.make_pass("a", b"k" * 32, 1, 11),
+        passes.make_pass("a", b"l" * 32, 1, 10),
+        passes.make_pass("a", b"k" * 32, 0, 10),
+    }
+    assert len({one.rpartition(":")[2] for one in made}) == 5
