@@ -204,12 +204,9 @@ def test_criteria_become_policies() -> None:
 def test_every_scoped_table_has_its_policies(app: Flask) -> None:
     with database_of(app).engine.connect() as connection:
         on = set(connection.scalars(sa.text("SELECT relname FROM pg_class WHERE relrowsecurity")))
-    scoped: set[str] = {
-        mapper.class_.__tablename__
-        for mapper in Base.registry.mappers
-        if issubclass(mapper.class_, scopes.Scoped)
-        and mapper.class_.__module__.startswith(("hp_portal.", "hp_portal_plugins."))
-    }
+    models: list[Any] = [mapper.class_ for mapper in Base.registry.mappers]
+    ours = ("hp_portal.", "hp_portal_plugins.")
+    scoped = {one.__tablename__ for one in models if issubclass(one, scopes.Scoped) and one.__module__.startswith(ours)}
     assert core_tables() & scoped <= on | row_security._ANY_SCOPE
     assert on == scoped - row_security._ANY_SCOPE
     assert migrations.weaknesses(app) == []
@@ -225,7 +222,6 @@ def test_missing_and_changed_policies_are_named_and_mended(app: Flask, monkeypat
         ):
             connection.exec_driver_sql(statement)
     named = migrations.weaknesses(app)
-    assert [one.split()[-1 - len(["run", "`hp-portal", "db", "upgrade`."]) :][0] for one in named] != []
     for table in ("person", "access_grant", "remittance_claim", "organization"):
         assert any(f"table {table} " in one for one in named), table
     assert len(named) == 4
