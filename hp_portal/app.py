@@ -101,7 +101,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
 
 
 # What the core's audit events and jobs are called after: a plugin of such a key could stand for them.
-RESERVED = {event.key.partition(".")[0] for event in CORE_EVENTS} | {"core", "kept", "refusals"}
+RESERVED = {event.key.partition(".")[0] for event in CORE_EVENTS} | {"core", "kept", "portal", "refusals"}
 
 
 def declare_events(plugins: Plugins) -> EventRegistry:
@@ -138,6 +138,11 @@ def mount_applications(app: Flask, plugins: Plugins, directory: Directory) -> No
         if state.key in RESERVED:
             raise ConfigurationError(f"Plugin {name!r}: the portal's own records and jobs begin with {state.key!r}.")
         mounting.mount(app, directory, state.application, name)
+        if state.key != name and not state.own:
+            # Left out or broken, a plugin is known by its name alone, and its tables and settings go by its key.
+            raise ConfigurationError(
+                f"Plugin {name!r} has the key {state.key!r}: call its entry point {state.key!r}, too."
+            )
         mounting.check_files(state)
         if state.folder and (state.folder / "templates").is_dir():
             folders.append(FileSystemLoader(state.folder / "templates"))

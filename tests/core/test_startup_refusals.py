@@ -211,6 +211,11 @@ REFUSED: dict[str, tuple[Change, str]] = {
 }
 
 
+def test_an_entry_point_has_the_name_of_its_key(make_app: MakeApp, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="Plugin 'probe' has the key 'trial': call its entry point 'trial'"):
+        make_app(f"sqlite:///{tmp_path / 'none.sqlite'}", extra_plugins={"probe": trial(lambda *_: None)})
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_start_up_refuses(start: Callable[[Change], Any], case: str) -> None:
     change, text = REFUSED[case]

@@ -52,7 +52,7 @@ WITH_HEADERS = (
     "/healthz",
 )
 HEADERS = {
-    "X-Forwarded-For": ("999.999.999.999", "[::1", "::ffff:1.2.3.4%eth0", ",,,", "é"),
+    "X-Forwarded-For": ("x" * 200, "1" * 46, "999.999.999.999", "[::1", "::ffff:1.2.3.4%eth0", ",,,", "é"),
     "X-Forwarded-Proto": ("javascript", "x" * 3000),
     "HX-Current-URL": ("http://[", "//x", "x" * 3000, "http://localhost:99999/x", "é"),
     "HX-Target": ("x" * 3000, "é"),
