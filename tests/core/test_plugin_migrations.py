@@ -22,6 +22,7 @@ from hp_portal.core.kept.keeping import keep_values
 from hp_portal.core.kept.models import KeptValues
 from hp_portal.settings import ConfigurationError
 from tests.conftest import MakeApp
+from tests.support.client import PortalClient
 from tests.support.databases import Databases, database_of, owner_url, prepare_database
 from tests.support.plugins import plugins_of, revision, table, write_plugin
 from tests.support.world import World
@@ -280,6 +281,7 @@ def test_an_upgrade_that_fails_or_steps_outside_is_undone(
 
 def test_readyz_has_words_when_the_database_does_not_answer(make_app: MakeApp) -> None:
     app = make_app("postgresql://nobody@127.0.0.1:1/none")
+    assert PortalClient(app).get("/healthz").text == "ok\n"
     assert ready(app) == (503, "the database does not answer\n")
 
 

@@ -120,10 +120,12 @@ def enforce() -> ResponseReturnValue | None:
     rule = rule_of(view)
     if rule is None:
         raise RuntimeError(f"{request.endpoint} has no access rule")
+    if request.endpoint in ANONYMOUS:
+        return None  # whoever looks after the process is answered without the database, too
     session = db_session()
     who = Who(request_id=g.request_id, address=client_address())
     set_who(session, who)
-    actor = current_actor() if request.endpoint not in ANONYMOUS else None
+    actor = current_actor()
     verdict = decide(rule, actor, directory())
     if verdict is not Verdict.ALLOW:
         return _refuse(verdict, rule)
