@@ -150,7 +150,7 @@ TO_TRY = (
     ("demo.staff", "/staff/refusals", "who asked again and again for what they may not have"),
     ("demo.staff", "/staff/roles", "what each role of staff may do"),
     ("demo.staff", "/staff/tax-id-alerts", "decide on an objection to a linked Tax ID"),
-    ("demo.dental", "/", "told that somebody was linked to one's Tax ID: object, or put the notice away"),
+    ("demo.dental", "/", "told that somebody was linked to one's Tax ID: object, or dismiss the notice"),
     (
         "demo.office",
         "/apps/tax-id-npi-access/add",

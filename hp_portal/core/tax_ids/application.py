@@ -77,7 +77,7 @@ EVENTS = (
         "Objected to the link of {organization} to {payee}",
         _OF_OTHER,
     ),
-    EventSpec("tax-id-npi-access.notice.read", "Put a notice about a Tax ID away", ("notice",)),
+    EventSpec("tax-id-npi-access.notice.read", "Dismissed a notice about a Tax ID", ("notice",)),
     EventSpec(
         "tax-id-npi-access.objection.settled",
         "Decided on an objection to a link",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm
 from wtforms import StringField
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired, Length, Optional
 
 from hp_portal.core.tax_ids.proving import Proof
 from hp_portal.core.web.cleaning import one_line
@@ -21,7 +21,7 @@ class AddPayeeForm(FlaskForm):  # type: ignore[misc]
         render_kw={"autocomplete": "off"},
     )
     vendor_number = StringField(
-        "Vendor number", [Length(max=40)], filters=[one_line], render_kw={"autocomplete": "off"}
+        "Vendor number", [Optional(), Length(max=40)], filters=[one_line], render_kw={"autocomplete": "off"}
     )
     amount = AmountField("Amount of the payment", render_kw={"autocomplete": "off"})
     paid_on = DayField("Date of the payment")

@@ -63,6 +63,16 @@ def _open_payment(page: Page) -> None:
     page.wait_for_load_state()
 
 
+def _object(page: Page) -> None:
+    page.get_by_role("link", name="Object to this link").first.click()
+    page.wait_for_load_state()
+
+
+def _decide(page: Page) -> None:
+    page.get_by_role("link", name="Decide").first.click()
+    page.wait_for_load_state()
+
+
 def _open_claim(page: Page) -> None:
     _open_payment(page)
     page.goto(page.url.rstrip("/") + "/claims/1")
@@ -94,6 +104,10 @@ SCREENS = {
     "claim": Screen("demo.office", "/apps/remittance/?number=940000050001", _open_claim),
     "tax-ids": Screen("demo.office", "/apps/tax-id-npi-access/"),
     "tax-ids-add": Screen("demo.office", "/apps/tax-id-npi-access/add"),
+    "tax-ids-object": Screen("demo.dental", "/", _object),
+    "home-told": Screen("demo.dental", "/"),
+    "tax-id-alerts": Screen("demo.staff", "/staff/tax-id-alerts"),
+    "objection": Screen("demo.staff", "/staff/tax-id-alerts", _decide),
     "my-activity": Screen("demo.office", "/my-activity"),
     "my-sign-ins": Screen("demo.office", "/my-sign-ins"),
     "change-password": Screen("demo.office", "/change-password"),
