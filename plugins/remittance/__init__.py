@@ -20,6 +20,7 @@ from hp_portal.api import (
 from . import models as models
 from .blueprint import DOWNLOAD, INSPECT, MANAGE_CODES, READ, READ_IMPORTS, RUN_IMPORTS, blueprint, staff_blueprint
 from .codes import commands as code_commands
+from .codes import loads as code_loads
 from .codes import staff_views as code_views
 from .downloads import views as download_views
 from .downloads.documents import DOCUMENTS
@@ -79,7 +80,7 @@ def portal_application() -> Application:
 
 @hookimpl
 def portal_jobs() -> Sequence[Job]:
-    return [uploads.JOB, matching.JOB]
+    return [uploads.JOB, matching.JOB, code_loads.JOB]
 
 
 @hookimpl

@@ -11,7 +11,7 @@ import datetime as dt
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -19,7 +19,7 @@ import openpyxl
 import sqlalchemy as sa
 
 from hp_portal import api
-from hp_portal.api import PortalSession
+from hp_portal.api import PortalSession, Who
 
 from ..keys import plain
 from ..models import Code
@@ -38,7 +38,7 @@ _MOST_ROWS = 20_000
 _MOST_ERRORS = 50
 # also of what an XLSX file holds unpacked
 MOST_BYTES = 20 << 20
-_TOO_LARGE = "The file is larger than 20 MB: a code list has a few hundred kilobytes."
+TOO_LARGE = "The file is larger than 20 MB: a code list has a few hundred kilobytes."
 _SOURCE_LENGTH = 300
 
 
@@ -72,17 +72,22 @@ class LoadReport:
     unchanged: int = 0
 
 
-def read_list(stream: BinaryIO, name: str) -> list[CodeRow]:
+def _nobody(_rows: int) -> None:
+    """Nobody is told how many rows are read."""
+
+
+def read_list(stream: BinaryIO, name: str, progress: Callable[[int], None] = _nobody) -> list[CodeRow]:
     """The rows of a CSV or XLSX file with columns for code, description, start and stop, in any order and under any of
     their usual names; lines above the headings are passed over. Raises UnusableList."""
     data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise UnusableList(_TOO_LARGE)
+        raise UnusableList(TOO_LARGE)
     cells = _xlsx_rows(data) if data.startswith(b"PK") else _csv_rows(data, name)
     rows: list[CodeRow] = []
     errors: list[str] = []
     seen: dict[tuple[str, dt.date | None], int] = {}
     for number, row in _under_headings(cells):
+        progress(number)
         try:
             found = _code_row(row)
         except ValueError as error:
@@ -101,7 +106,9 @@ def read_list(stream: BinaryIO, name: str) -> list[CodeRow]:
     return rows
 
 
-def load_list(session: PortalSession, name: str, rows: Sequence[CodeRow], source: str) -> LoadReport:
+def load_list(
+    session: PortalSession, name: str, rows: Sequence[CodeRow], source: str, *, who: Who | None = None
+) -> LoadReport:
     """Put `rows` in the place of list `name` ("CARC" or "RARC"); commits nothing. The same rows again change nothing but
     the date of loading."""
     if name not in LISTS:
@@ -140,9 +147,8 @@ def load_list(session: PortalSession, name: str, rows: Sequence[CodeRow], source
             for row in rows
         ],
     )
-    api.record(
-        session, "remittance.codes.loaded", list=name, rows=report.rows, added=report.added, removed=report.removed
-    )
+    event, rows_now = "remittance.codes.loaded", report.rows
+    api.record(session, event, who=who, list=name, rows=rows_now, added=report.added, removed=report.removed)
     return report
 
 
@@ -206,7 +212,7 @@ def _xlsx_rows(data: bytes) -> Iterator[tuple[int, Cells]]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
         if unpacked > MOST_BYTES:
-            raise UnusableList(_TOO_LARGE)
+            raise UnusableList(TOO_LARGE)
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         try:
             yield from enumerate(book.worksheets[0].iter_rows(values_only=True), 1)

@@ -9,10 +9,10 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import SelectField
 from wtforms.fields.choices import SelectChoice
 
-from hp_portal.api import access, db_session, page, redirect_to, settings, show_count, takes_files, today
+from hp_portal.api import access, db_session, page, redirect_to, settings, takes_files, the_actor, today
 
 from ..blueprint import MANAGE_CODES, staff_blueprint
-from . import lists
+from . import lists, loads
 
 
 class CodesForm(FlaskForm):  # type: ignore[misc]
@@ -21,13 +21,26 @@ class CodesForm(FlaskForm):  # type: ignore[misc]
 
 
 def _codes_page(form: CodesForm, status: int = 200, errors: tuple[str, ...] = ()) -> Response:
-    loaded = lists.loaded_lists(db_session(), today(settings().payer.zone))
-    return page("remittance/staff/codes.html", form=form, lists=loaded, errors=errors, status=status)
+    db = db_session()
+    recent = loads.recent_loads(db)
+    context = {
+        "lists": lists.loaded_lists(db, today(settings().payer.zone)),
+        "loads": [(load, lists.LISTS[load.list], loads.errors_of(load)) for load in recent],
+        "busy": any(load.state in loads.ACTIVE for load in recent),
+    }
+    return page("remittance/staff/codes.html", "lists", form=form, errors=errors, status=status, **context)
 
 
 @staff_blueprint.get("/codes")
 @access.staff(MANAGE_CODES)
 def codes() -> ResponseReturnValue:
+    return _codes_page(CodesForm(formdata=None))
+
+
+@staff_blueprint.get("/codes/progress")
+@access.staff(MANAGE_CODES, passive=True)
+def codes_progress() -> ResponseReturnValue:
+    """Asked by the page itself while lists are on their way."""
     return _codes_page(CodesForm(formdata=None))
 
 
@@ -40,14 +53,9 @@ def load_codes() -> ResponseReturnValue:
         return _codes_page(form, 422)
     db, file = db_session(), form.file.data
     try:
-        rows = lists.read_list(file.stream, file.filename)
+        loads.receive(db, file.stream, file.filename or "file", form.list.data, the_actor())
     except lists.UnusableList as error:
         return _codes_page(form, 422, error.errors)
-    report = lists.load_list(db, form.list.data, rows, file.filename)
     db.commit()
-    flash(
-        f"{report.list}: {show_count(report.rows, 'row')} loaded ({report.added:,} new, {report.changed:,} changed, "
-        f"{report.removed:,} no longer there).",
-        "good",
-    )
+    flash("The file was uploaded. It is loaded in a moment; this page shows what comes of it.", "good")
     return redirect_to(url_for("remittance_staff.codes"))

@@ -193,6 +193,7 @@ EVENTS = (
         "Matched {payments} to the payer’s record",
         {"payments": _many("payments", "payment", "payments")},
     ),
+    EventSpec("remittance.codes.uploaded", "Uploaded a code list", ("list", "size"), "Uploaded the code list {list}"),
     EventSpec(
         "remittance.codes.loaded",
         "Loaded a code list",

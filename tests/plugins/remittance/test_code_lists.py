@@ -11,9 +11,16 @@ from typing import Any
 import openpyxl
 import pytest
 import sqlalchemy as sa
+from werkzeug.test import TestResponse
 
+from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.files.models import StoredFile
+from hp_portal_plugins.remittance.codes import lists, loads
 from hp_portal_plugins.remittance.codes.lists import CodeRow, UnusableList, load_list, loaded_lists, read_list
+from hp_portal_plugins.remittance.codes.loads import load_uploads
 from hp_portal_plugins.remittance.models import Code
+from tests.support.client import PortalClient
+from tests.support.clock import Clock
 from tests.support.world import World
 
 ROWS = [
@@ -199,35 +206,100 @@ def test_staff_see_what_is_loaded_and_what_is_valid(world: World) -> None:
     assert (rarc.rows, rarc.loaded_at) == (0, None)
 
 
-def test_the_page_loads_a_list(world: World) -> None:
+URL = "/staff/remittance/codes"
+
+
+@pytest.fixture
+def clerk(world: World) -> PortalClient:
     world.staff("codes", permissions=["remittance:codes:manage"])
-    client = world.sign_in("codes")
-    url = "/staff/remittance/codes"
-    assert "not loaded" in client.get(url).text
-    answer = client.post(url, {"list": "CARC", "file": (io.BytesIO(CSV.encode()), "codes.csv")})
-    assert (answer.status_code, answer.location) == (303, url)
-    page = client.get(url).text
+    return world.sign_in("codes")
+
+
+def upload(client: PortalClient, data: bytes = CSV.encode(), name: str = "codes.csv") -> TestResponse:
+    return client.post(URL, {"list": "CARC", "file": (io.BytesIO(data), name)})
+
+
+def load(world: World) -> None:
+    """What the worker does."""
+    with world.session() as session:
+        load_uploads(session)
+
+
+def test_the_page_takes_a_list_and_the_worker_loads_it(world: World, clerk: PortalClient) -> None:
+    assert "not loaded" in clerk.get(URL).text
+    answer = upload(clerk)
+    assert (answer.status_code, answer.location) == (303, URL)
+    waiting = clerk.get(URL).text
+    assert "Waiting for the worker" in waiting
+    assert f'data-hx-get="{URL}/progress"' in waiting
+    assert kept(world) == [], "no page waits for a large file"
+    load(world)
+    page = clerk.get(f"{URL}/progress", fragment=True).text
     assert "3 rows loaded (3 new" in page
     assert "codes.csv" in page
+    assert "data-hx-get" not in page
     assert kept(world) == ROWS
+    with world.session() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(StoredFile)) == 0
+        loaded = sa.select(AuditEvent.person_id).where(AuditEvent.event == "remittance.codes.loaded")
+        assert session.scalar(loaded) is not None, "the record says who"
 
 
-def test_a_file_name_is_kept_as_one_line(world: World) -> None:
+def test_a_file_name_is_kept_as_one_line(world: World, clerk: PortalClient) -> None:
     """PostgreSQL stores no NUL."""
-    world.staff("codes", permissions=["remittance:codes:manage"])
-    client = world.sign_in("codes")
-    file = (io.BytesIO(CSV.encode()), "co\0des.csv")
-    assert client.post("/staff/remittance/codes", {"list": "CARC", "file": file}).status_code == 303
-    assert "co des.csv" in client.get("/staff/remittance/codes").text
+    assert upload(clerk, name="co\0des.csv").status_code == 303
+    load(world)
+    assert "co des.csv" in clerk.get(URL).text
 
 
-def test_the_page_explains_an_unusable_list(world: World) -> None:
-    world.staff("codes", permissions=["remittance:codes:manage"])
-    client = world.sign_in("codes")
-    url = "/staff/remittance/codes"
-    answer = client.post(url, {"list": "CARC", "file": (io.BytesIO(b"Code,Description\nZ01,\n"), "codes.csv")})
-    assert answer.status_code == 422
-    assert "Row 2: Z01 has no description." in answer.text
-    assert client.post(url, {"list": "CARC"}).status_code == 422
-    assert client.post(url, {"list": "CPT", "file": (io.BytesIO(CSV.encode()), "c.csv")}).status_code == 422
+def test_the_page_explains_an_unusable_list(world: World, clerk: PortalClient) -> None:
+    assert upload(clerk, b"Code,Description\nZ01,\n").status_code == 303
+    load(world)
+    assert "Row 2: Z01 has no description." in clerk.get(URL).text
+    assert clerk.post(URL, {"list": "CARC"}).status_code == 422
+    assert clerk.post(URL, {"list": "CPT", "file": (io.BytesIO(CSV.encode()), "c.csv")}).status_code == 422
     assert kept(world) == []
+
+
+def test_a_file_that_is_too_large_is_refused_at_once(
+    world: World, clerk: PortalClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "MOST_BYTES", 10)
+    answer = upload(clerk)
+    assert answer.status_code == 422
+    assert "larger than 20 MB" in answer.text
+
+
+def test_a_list_whose_workers_die_is_given_up_and_its_file_removed(
+    world: World, clerk: PortalClient, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def read_list(*_: Any) -> list[CodeRow]:
+        raise Killed
+
+    upload(clerk)
+    monkeypatch.setattr(lists, "read_list", read_list)
+    for _ in range(loads.MOST_ATTEMPTS):
+        with pytest.raises(Killed):
+            load(world)
+        clock.advance(loads.LEASE + dt.timedelta(seconds=1))
+    load(world)
+    assert "begun three times" in world.sign_in("codes").get(URL).text
+    assert kept(world) == []
+
+
+def test_an_error_of_the_portal_is_told_without_the_file_s_text(
+    world: World, clerk: PortalClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_list(*_: Any) -> list[CodeRow]:
+        raise RuntimeError("quoted text")
+
+    upload(clerk)
+    monkeypatch.setattr(lists, "read_list", read_list)
+    with pytest.raises(RuntimeError):
+        load(world)
+    page = clerk.get(URL).text
+    assert "An error in the portal" in page
+    assert "quoted text" not in page
