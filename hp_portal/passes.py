@@ -62,7 +62,7 @@ class _Connection:
     def show(self) -> None:
         """Show what the session's scope is now, unless that was shown last."""
         raw: Any = self.raw()
-        if self.context is None or raw is None or raw.info.transaction_status == TransactionStatus.INERROR:
+        if self.context is None or raw is None or raw.info.transaction_status not in _USABLE:
             return
         wanted = number_of(self.context.scope)
         if wanted == self.shown:
@@ -89,6 +89,7 @@ class _Connection:
             raise sa.exc.DBAPIError.instance(_SHOW, None, error, psycopg.Error) from error
 
 
+_USABLE = (TransactionStatus.IDLE, TransactionStatus.INTRANS)  # neither failed nor gone
 _KEPT = 1000  # passes that one connection remembers
 _UNKNOWN = -1
 # A transaction that failed takes nothing else, and going back to one would take back what was shown just before.
@@ -134,12 +135,13 @@ def _before(cursor: Any, statement: str, *_: object) -> None:
 
 def _unknown(connection: sa.Connection, *_: object) -> None:
     """A rollback to a savepoint takes back what was shown since."""
-    if state := _connections.get(connection.connection.dbapi_connection):
+    if not connection.invalidated and (state := _connections.get(connection.connection.dbapi_connection)):
         state.shown = _UNKNOWN
 
 
 def _leave(connection: Any, _record: object) -> None:
-    if (state := _connections.get(connection)) and state.context is not None:
+    # None: the connection was lost.
+    if connection is not None and (state := _connections.get(connection)) and state.context is not None:
         state.context.on_scope, state.context = None, None
 
 
