@@ -77,7 +77,9 @@ def large_download(app: Flask) -> str:
 
     payment = next(index for index in range(1, 1000) if payee_of(index) % 4 + 1 == 1)
     segment = b"NTE*ADD*SAMPLE TEXT OF A SAMPLE PAYMENT~"
-    text = b"ST*835*0001~" + segment * (DOWNLOAD_BYTES // len(segment)) + b"SE*3*0001~"
+    text = (
+        b"ST*835*0001~BPR*I*0*C*NON************20260101~" + segment * (DOWNLOAD_BYTES // len(segment)) + b"SE*3*0001~"
+    )
     packed = zlib.compress(kept_text._HEAD.pack(0, 0) + text, 1)
     database = app.extensions["hp_portal.database"]
     with app.app_context(), database.new_session(WholeScope("bench")) as session:

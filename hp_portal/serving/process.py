@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import os
 import signal
 import socket
@@ -22,6 +23,26 @@ from hp_portal.serving.server import Server
 SWITCH_SECONDS = 0.0005
 
 
+class WithoutPaths(logging.Filter):
+    """waitress names the path of a request that failed, and a path may hold a link's secret."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message, serving, _ = str(record.msg).partition(" while serving ")
+        if serving:
+            record.msg, record.args = f"{message} while serving a request", ()
+        return True
+
+
+def quiet_logs() -> None:
+    """What waitress says without paths, and nothing about requests that wait for a thread."""
+    handler = logging.StreamHandler()
+    handler.addFilter(WithoutPaths())
+    logger = logging.getLogger("waitress")
+    logger.addHandler(handler)
+    logger.propagate = False
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+
+
 def load(target: str) -> Any:
     """The application that `module:name` stands for."""
     module, _, name = target.partition(":")
@@ -37,6 +58,7 @@ def limit_of(application: Any) -> LargestBody:
 
 def run(listening: socket.socket, lifeline: int, target: str, threads: int, limits: ServerLimits) -> None:
     """Serve until SIGTERM, or until the supervisor is gone: then the other end of `lifeline` is closed."""
+    quiet_logs()
     application = load(target)
     server = Server(application, listening, threads=threads, limits=limits, largest_body=limit_of(application))
     os.set_blocking(lifeline, False)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -90,6 +91,16 @@ def test_a_missing_key_stops_the_start_and_says_how_to_make_one(folder: Path) ->
     assert result.returncode == 2
     assert "HP_PORTAL_SECRET_KEY" in result.stderr
     assert "secrets.token_urlsafe" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_port_that_is_taken_is_told(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = run_program(folder, "serve", "--port", port, **KEYS | {"HP_PORTAL_HTTPS": "true"})
+    assert result.returncode == 1
+    assert "cannot listen on 127.0.0.1" in result.stderr
+    assert "HP_PORTAL_HOSTS is not set" in result.stderr
     assert "Traceback" not in result.stderr
 
 

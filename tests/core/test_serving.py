@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import psutil
 import pytest
 
+from hp_portal.serving import free_port
 from tests.support.processes import Started, wait_for
 from tests.support.small_app import LARGE
 from tests.support.wire import Wire, answers_in, get, read_to_end, request, serve_in_process, status_of
@@ -64,7 +68,7 @@ def test_slow_readers_of_large_answers_hold_nobody_up(server: Wire) -> None:
 # ---- a request has one reading
 
 PREFIX = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 DOUBTFUL = {
     "length and chunks": PREFIX + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "chunks and length": PREFIX + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
@@ -209,8 +213,6 @@ def test_a_connection_that_is_kept_for_nothing_ends(start_program: Started) -> N
 
 def has_connections(server: Wire) -> bool:
     """Has the process a connection that is established?"""
-    import psutil
-
     return any(
         one.status == psutil.CONN_ESTABLISHED for one in psutil.Process(server.process.pid).net_connections("tcp")
     )
@@ -258,17 +260,23 @@ def test_a_process_that_is_killed_is_replaced(start_program: Started) -> None:
     assert server.stop() == 0
 
 
-def test_several_processes_share_the_port(start_program: Started) -> None:
-    import psutil
+def test_a_failure_is_logged_without_the_request_s_path(start_program: Started) -> None:
+    server = serve_in_process(start_program, stderr=subprocess.PIPE)
+    assert status_of(server.get("/raise/secret-token")) == 500
+    server.stop()
+    assert server.process.stderr is not None
+    said = server.process.stderr.read()
+    assert "on purpose" in said
+    assert "secret-token" not in said
 
+
+def test_several_processes_share_the_port(start_program: Started) -> None:
     server = serve_in_process(start_program, workers=3)
     assert len(psutil.Process(server.process.pid).children()) == 3
     assert still_answers(server)
 
 
 def test_processes_end_with_their_supervisor(start_program: Started) -> None:
-    import psutil
-
     server = serve_in_process(start_program)
     (child,) = psutil.Process(server.process.pid).children()
     server.process.kill()
@@ -278,14 +286,10 @@ def test_processes_end_with_their_supervisor(start_program: Started) -> None:
 
 
 def test_an_application_that_cannot_be_loaded_stops_the_server(start_program: Started) -> None:
-    import sys
-
-    from hp_portal.serving import free_port
-
     call = (
         f"from hp_portal.serving import serve; serve('127.0.0.1', {free_port('127.0.0.1')}, 1, 1, 'no_such_module:app')"
     )
-    process = start_program([sys.executable, "-c", call], environment=dict(os.environ), stderr=-1)
+    process = start_program([sys.executable, "-c", call], environment=dict(os.environ), stderr=subprocess.PIPE)
     assert process.stderr is not None
     said = process.stderr.read()
     assert process.wait() == 1

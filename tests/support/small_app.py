@@ -12,12 +12,16 @@ LARGE = 16 * 1024 * 1024
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """/large is a large answer, /process the number of the process, /wait?FILE waits for a file; others tell the request."""
+    """/large is a large answer, /process the number of the process, /raise/ fails, /wait?FILE waits for a file.
+
+    Any other path tells the request."""
     path = environ["PATH_INFO"]
     if path == "/large":
         body = b"x" * LARGE
     elif path == "/process":
         body = str(os.getpid()).encode()
+    elif path.startswith("/raise/"):
+        raise RuntimeError("on purpose")
     elif path == "/wait":
         waited = Path(environ["QUERY_STRING"])
         waited.with_suffix(".begun").touch()

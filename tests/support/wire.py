@@ -86,6 +86,7 @@ def serve_in_process(
     limits: str = "",
     environment: Mapping[str, str] | None = None,
     supervised: bool = True,
+    stderr: int | None = None,
 ) -> Wire:
     """Start the server and wait for its first answer. `limits` are arguments of ServerLimits; they need `supervised=False`,
     where the process that answers is the one that was started."""
@@ -103,6 +104,7 @@ def serve_in_process(
         [sys.executable, "-c", code],
         environment=kept | {"PYTHONPATH": str(ROOT)} | dict(environment or {}),
         cwd=ROOT,
+        stderr=stderr,
     )
     wire = Wire(port, process)
     wait_for(lambda: _answers(wire), process, "the server's first answer")
