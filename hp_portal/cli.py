@@ -26,7 +26,7 @@ from hp_portal.database import Database, PortalSession
 from hp_portal.hookspecs import LANES
 from hp_portal.plugins import Plugins
 from hp_portal.scopes import WholeScope
-from hp_portal.settings import LOCAL_HOSTS, ConfigurationError
+from hp_portal.settings import ConfigurationError
 
 
 class PortalGroup(click.Group):
@@ -103,13 +103,7 @@ def serve_command(host: str, port: int, workers: int, threads: int) -> None:
     """Start the web server."""
     # A missing setting or a wrong data key is told here, once, instead of by every worker.
     the_app().extensions["hp_portal.database"].check_keys_if_there()
-    settings = the_app().extensions["hp_portal.settings"]
-    if settings.https and settings.hosts == LOCAL_HOSTS:
-        click.echo("HP_PORTAL_HOSTS is not set: the portal answers on this machine alone.", err=True)
-    try:
-        serving.serve(host, port, workers, threads)
-    except OSError as error:
-        raise click.ClickException(f"cannot listen on {host}, port {port}: {error.strerror or error}") from error
+    serving.serve_portal(the_app(), host, port, workers, threads)
 
 
 @cli.command("worker")

@@ -9,10 +9,25 @@ connections.
 from __future__ import annotations
 
 import socket
+import sys
+
+from flask import Flask
 
 from hp_portal.serving.supervisor import serve
+from hp_portal.settings import LOCAL_HOSTS, Settings
 
-__all__ = ["free_port", "is_free", "serve"]
+__all__ = ["free_port", "is_free", "serve", "serve_portal"]
+
+
+def serve_portal(app: Flask, host: str, port: int, workers: int, threads: int) -> None:
+    """`serve`, with what people at a terminal should know. Raises SystemExit when the address cannot be listened on."""
+    settings: Settings = app.extensions["hp_portal.settings"]
+    if settings.https and settings.hosts == LOCAL_HOSTS:
+        print("HP_PORTAL_HOSTS is not set: the portal answers on this machine alone.", file=sys.stderr)  # noqa: T201
+    try:
+        serve(host, port, workers, threads)
+    except OSError as error:
+        raise SystemExit(f"hp-portal: cannot listen on {host}, port {port}: {error.strerror or error}") from error
 
 
 def free_port(host: str) -> int:
