@@ -16,6 +16,7 @@ from hp_portal import backup, db_commands, key_commands, migrations, new_plugin,
 from hp_portal import roles as database_roles
 from hp_portal.app import create_app
 from hp_portal.core.activity import verifying
+from hp_portal.core.activity.heads import read_heads
 from hp_portal.core.applications import forgetting
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.identity.passwords import WeakPassword, check_acceptable
@@ -392,10 +393,20 @@ def audit() -> None:
 @audit.command("verify")
 @click.option("--json", "as_json", is_flag=True)
 @click.option("--head", help="The head printed by an earlier run: fails when the chain no longer contains it.")
-def audit_verify(as_json: bool, head: str | None) -> None:
-    """Recompute the chain of seals and name the first broken event."""
+@click.option(
+    "--heads",
+    "published",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with published heads: fails when the chain no longer contains one of them.",
+)
+def audit_verify(as_json: bool, head: str | None, published: Path | None) -> None:
+    """Recompute the chain of seals, look at every event, and name the first thing wrong."""
+    try:
+        heads = read_heads(published.read_text(encoding="utf-8", errors="replace")) if published else None
+    except ValueError as error:
+        raise click.ClickException(f"{published}: {error}") from error
     with new_session("audit verify") as session:
-        result = verifying.verify(session, head)
+        result = verifying.verify(session, head, heads)
     if as_json:
         click.echo(json.dumps(vars(result)))
     elif result.broken is None:

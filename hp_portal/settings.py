@@ -13,6 +13,7 @@ import secrets
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -137,6 +138,13 @@ class Settings(BaseSettings):
     )
     refusals_warned: int = Field(5, ge=1, description="Refusals of a person, within the hours below, that warn staff.")
     refusals_hours: float = Field(24, gt=0)
+    audit_heads: str = Field(
+        "", description="Where seals of the audit record are told: file:/path, https://… or mailto:…"
+    )
+    smtp_url: SecretStr = Field(
+        SecretStr(""), description="The mail server: smtp://host:25 or smtps://user:word@host:465."
+    )
+    mail_from: str = ""
     terms_version: str = "2026-01"
     terms_path: Path | None = Field(None, description="The payer's own terms of use as Markdown.")
     documents_at_once: int = Field(
@@ -148,6 +156,27 @@ class Settings(BaseSettings):
     @classmethod
     def _names(cls, value: object) -> object:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @field_validator("audit_heads")
+    @classmethod
+    def _heads_go_somewhere(cls, value: str) -> str:
+        parts = urlsplit(value)
+        somewhere = {
+            "file": parts.path.startswith("/") and not parts.netloc,
+            "https": bool(parts.netloc),
+            "mailto": "@" in parts.path,
+        }
+        if value and not somewhere.get(parts.scheme):
+            raise ValueError("use file:/path/to/file, https://… or mailto:name@example.com")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_a_mail_server(cls, value: SecretStr) -> SecretStr:
+        server = urlsplit(value.get_secret_value())
+        if value.get_secret_value() and not (server.scheme in ("smtp", "smtps") and server.hostname):
+            raise ValueError("use smtp://host:25 or smtps://user:password@host:465")
+        return value
 
     @field_validator("reasons")
     @classmethod
@@ -262,6 +291,8 @@ def load_settings(**values: object) -> Settings:
         )
     if weakness := weakness_of_text(settings.secret_key.get_secret_value()):
         raise ConfigurationError(f"HP_PORTAL_SECRET_KEY can be guessed: it {weakness}. {_SECRET_KEY_HELP}")
+    if settings.audit_heads.startswith("mailto:") and not (settings.smtp_url.get_secret_value() and settings.mail_from):
+        raise ConfigurationError("HP_PORTAL_AUDIT_HEADS by mail needs HP_PORTAL_SMTP_URL and HP_PORTAL_MAIL_FROM.")
     if not settings.data_key.get_secret_value():
         raise ConfigurationError(
             f"HP_PORTAL_DATA_KEY is missing. It encrypts Tax IDs and kept 835 text. {_DATA_KEY_HELP}"

@@ -22,8 +22,9 @@ import structlog
 from flask import Flask
 
 from hp_portal import clock
-from hp_portal.core.activity import sealing
+from hp_portal.core.activity import heads, sealing, verifying
 from hp_portal.core.applications.menu import start_settings
+from hp_portal.core.audit import reports
 from hp_portal.core.audit.refusals import close_windows
 from hp_portal.core.downloads import making, queue
 from hp_portal.core.identity.models import SignIn
@@ -47,6 +48,23 @@ LOOK_EVERY = 0.5  # seconds between looks at what is due
 def core_jobs(settings: Settings) -> list[Job]:
     """Sealing the audit, ending sign-ins that ran out, forgetting old counts, kept values and password links."""
 
+    def seal(session: PortalSession) -> None:
+        try:
+            sealing.seal_everything(session)
+        except sealing.RecordBroken as error:
+            session.rollback()
+            reports.note_change(session, reports.SEALING, str(error))
+            raise
+        reports.note_change(session, reports.SEALING, "")
+
+    def verify(session: PortalSession) -> None:
+        found = verifying.verify(session)
+        session.rollback()
+        reports.note(session, reports.VERIFIED, problem=found.broken or "")
+        session.commit()
+        if found.broken:
+            raise sealing.RecordBroken(found.broken)
+
     def end_sign_ins(session: PortalSession) -> None:
         now = clock.now()
         over = sa.or_(
@@ -62,7 +80,14 @@ def core_jobs(settings: Settings) -> list[Job]:
         sign_ins.clean(session)
 
     return [
-        Job("audit.seal", "Seal the audit record", dt.timedelta(seconds=5), sealing.seal_everything),
+        Job("audit.seal", "Seal the audit record", dt.timedelta(seconds=5), seal),
+        Job(
+            "audit.publish-heads",
+            "Publish the newest seal of the audit record",
+            dt.timedelta(seconds=10),
+            lambda session: heads.publish(session, settings),
+        ),
+        Job("audit.verify", "Verify the audit record", dt.timedelta(days=1), verify, lane="long"),
         Job("audit.close-windows", "Record how often refusals were repeated", dt.timedelta(minutes=1), close_windows),
         Job("identity.end-sign-ins", "End sessions that ran out", dt.timedelta(minutes=1), end_sign_ins),
         Job("identity.forget-attempts", "Forget old failed attempts", dt.timedelta(hours=1), forget_attempts),

@@ -102,3 +102,15 @@ class AuditWindow(Base, scopes.Shared):
     opened_at: Mapped[dt.datetime]
     until: Mapped[dt.datetime]
     times: Mapped[int]
+
+
+class AuditReport(Base, scopes.Shared):
+    """What was last seen of the record: by sealing, by verifying, by publishing heads. It may change and proves nothing."""
+
+    __tablename__ = "audit_report"
+    __shared__ = "written by the worker, for staff who look after the record"
+
+    name: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    at: Mapped[dt.datetime]
+    seal: Mapped[int]
+    problem: Mapped[str] = mapped_column(sa.Text())

@@ -13,6 +13,7 @@ from flask import current_app, url_for
 from hp_portal import migrations
 from hp_portal.core.access.enforce import can, directory
 from hp_portal.core.applications.menu import plugins
+from hp_portal.core.audit.reports import count_problems
 from hp_portal.core.jobs.failures import failures
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.accounts import locked_people
@@ -67,6 +68,14 @@ def _permissions_of_no_role(session: PortalSession) -> int:
 
 
 CORE_QUEUES = (
+    StaffQueue(
+        "problem with the audit record",
+        "problems with the audit record",
+        "staff.activity",
+        "staff:activity:search",
+        count_problems,
+        "bad",
+    ),
     StaffQueue(
         "plugin does not work", "plugins do not work", "staff.plugins", "staff:plugins:read", _failing_plugins, "bad"
     ),

@@ -16,6 +16,7 @@ from hp_portal.core.activity.reading import ActivityFilter, event_kinds
 from hp_portal.core.activity.views import newest_shown, steady_pages
 from hp_portal.core.applications import giving, matrix
 from hp_portal.core.applications.menu import plugins, staff_menu
+from hp_portal.core.audit.reports import record_state
 from hp_portal.core.jobs.failures import failures
 from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.staff import alert_views as alert_views
@@ -141,13 +142,13 @@ def activity() -> ResponseReturnValue:
     db, form = db_session(), ActivityForm(request.args)
     form.event.choices = [("", "Anything"), *event_kinds(db)]
     if not form.validate():
-        return page("staff/activity.html", "results", form=form, listing=None, status=422)
+        return page("staff/activity.html", "results", form=form, listing=None, record=record_state(db), status=422)
     wanted = _activity_filter(form, settings().payer.zone)
     filters = {name: value for name in form.data if (value := request.args.get(name))}
     found = lookup.search_record(db, wanted, filters, page_number(request.args), newest_shown())
-    listing = steady_pages(found, "staff.activity", **filters)
+    listing, state = steady_pages(found, "staff.activity", **filters), record_state(db)
     db.commit()
-    return page("staff/activity.html", "results", form=form, listing=listing)
+    return page("staff/activity.html", "results", form=form, listing=listing, record=state)
 
 
 def _activity_filter(form: ActivityForm, zone: ZoneInfo) -> ActivityFilter:
