@@ -12,11 +12,9 @@ from typing import Any
 import click
 from flask import Flask
 
-from hp_portal import backup, db_commands, key_commands, migrations, new_plugin, serving, worker
+from hp_portal import audit_commands, backup, db_commands, key_commands, migrations, new_plugin, serving, worker
 from hp_portal import roles as database_roles
 from hp_portal.app import create_app
-from hp_portal.core.activity import verifying
-from hp_portal.core.activity.heads import read_heads
 from hp_portal.core.applications import forgetting
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.identity.passwords import WeakPassword, check_acceptable
@@ -218,6 +216,7 @@ def restore_command(file: Path) -> None:
 
 
 cli.add_command(key_commands.key_commands(lambda: the_app()))
+cli.add_command(audit_commands.audit_commands(lambda reason: new_session(reason)))
 
 
 @cli.group("payees")
@@ -383,37 +382,6 @@ def plugins_forget(key: str, yes: bool) -> None:
     except forgetting.CannotForget as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{key} is forgotten.")
-
-
-@cli.group("audit")
-def audit() -> None:
-    """The audit record."""
-
-
-@audit.command("verify")
-@click.option("--json", "as_json", is_flag=True)
-@click.option("--head", help="The head printed by an earlier run: fails when the chain no longer contains it.")
-@click.option(
-    "--heads",
-    "published",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A file with published heads: fails when the chain no longer contains one of them.",
-)
-def audit_verify(as_json: bool, head: str | None, published: Path | None) -> None:
-    """Recompute the chain of seals, look at every event, and name the first thing wrong."""
-    try:
-        heads = read_heads(published.read_text(encoding="utf-8", errors="replace")) if published else None
-    except ValueError as error:
-        raise click.ClickException(f"{published}: {error}") from error
-    with new_session("audit verify") as session:
-        result = verifying.verify(session, head, heads)
-    if as_json:
-        click.echo(json.dumps(vars(result)))
-    elif result.broken is None:
-        click.echo(f"{result.sealed} events sealed, {result.unsealed} waiting for a seal. Head: {result.head}")
-    else:
-        click.echo(f"BROKEN: {result.broken}", err=True)
-    sys.exit(0 if result.broken is None else 1)
 
 
 @cli.command("demo")

@@ -66,6 +66,7 @@ def publish(session: PortalSession, settings: Settings) -> None:
     seal = session.scalars(sa.select(AuditSeal).order_by(AuditSeal.id.desc()).limit(1)).one_or_none()
     if not settings.audit_heads or seal is None:
         return
+    session.expunge(seal)
     last = reports.report(session, reports.PUBLISHED)
     kind = urlsplit(settings.audit_heads).scheme
     # The number alone does not say that it is still the same seal: a file is looked into each time.
