@@ -100,7 +100,7 @@ from hp_portal.scopes import (
 from hp_portal.scopes import whole_for_plugins as whole
 from hp_portal.seals import Seat, sealed_column, seat
 from hp_portal.settings import Payer, Settings
-from hp_portal.vault import Place, SealBroken
+from hp_portal.vault import Place, SealBroken, Vault
 
 __all__ = [
     "AT_ONCE",
@@ -176,6 +176,7 @@ __all__ = [
     "TinField",
     "TooManyAttempts",
     "UTCDateTime",
+    "Vault",
     "Who",
     "WholeScope",
     "access",

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from hp_portal.vault import Place
+from hp_portal.vault import Place, Vault
 
 if TYPE_CHECKING:
     from hp_portal.session import PortalSession
@@ -62,6 +62,8 @@ Former = tuple[Place, str]
 """A value's place, and what it was sealed for before values were sealed for their places."""
 FindPlaces = Callable[["PortalSession", Sequence[Any]], Sequence[Former]]
 
+MakeAgain = Callable[[Vault, bytes], dict[str, bytes | None]]
+
 
 @dataclass(frozen=True)
 class SealedColumn:
@@ -72,6 +74,7 @@ class SealedColumn:
     hashed: tuple[str, str] | None = None
     places: FindPlaces | None = None
     expires: str = ""
+    again: MakeAgain | None = None
 
 
 def sealed_column(
@@ -80,15 +83,17 @@ def sealed_column(
     hashed: tuple[str, str] | None = None,
     places: FindPlaces | None = None,
     expires: str = "",
+    again: MakeAgain | None = None,
 ) -> dict[str, Any]:
     """The mark of a sealed column, for `mapped_column(info=…)`.
 
     `row` names the columns of the same row that tell it from the others: known when the value is sealed, and never changed alone.
-    `hashed` is a column with the keyed hash of the same text, to look it up by, and the hash's purpose. `was` is what values were
+    `hashed` is a column with the keyed hash of the same text, to look it up by, and the hash's purpose; `again` makes more
+    columns of the row anew from what was sealed, when the key is rotated. `was` is what values were
     sealed for before they were sealed for their places; `places` finds both where the row does not say them; `expires` is a
     column with the end of rows so old that their values cannot be sealed again.
     """
-    return {_MARK: SealedColumn(row, was, hashed, places, expires)}
+    return {_MARK: SealedColumn(row, was, hashed, places, expires, again)}
 
 
 def sealed_columns(metadata: sa.MetaData) -> Iterator[tuple[sa.Column[bytes], SealedColumn]]:

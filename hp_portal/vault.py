@@ -72,6 +72,7 @@ class Vault:
         self._hash_keys: list[bytes] = []
         # For the passes of row-level security, by the id of the data key.
         self.wall_keys = {key_mark(key).id: _derive(key, b"row-level security") for key in keys}
+        self._subkeys: dict[str, tuple[bytes, ...]] = {}
         self.marks = tuple(key_mark(key) for key in keys)
         self.audit_keys: dict[bytes, bytes] = {}
         """The keys of audit events and seals, by the ids of their data keys."""
@@ -128,6 +129,14 @@ class Vault:
     def digest(self, value: str, purpose: str) -> bytes:
         """Keyed hash (32 bytes) under the current key, for storing."""
         return hmac.digest(self._hash_keys[0], f"{purpose}\0{value}".encode(), "sha256")
+
+    def subkeys(self, purpose: str) -> tuple[bytes, ...]:
+        """Keys of 32 bytes for keyed hashes of one's own, one for each data key; the one that seals comes first."""
+        found = self._subkeys.get(purpose)
+        if found is None:
+            found = tuple(hmac.digest(key, f"subkey\0{purpose}".encode(), "sha256") for key in self._hash_keys)
+            self._subkeys[purpose] = found
+        return found
 
     def digests(self, value: str, purpose: str) -> list[bytes]:
         """The hashes under every key, for looking up while keys rotate."""

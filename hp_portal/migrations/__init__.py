@@ -103,6 +103,7 @@ def upgrade(app: Flask) -> Upgraded:
     when the database is newer than the portal, and when its role does not own the tables.
     """
     done, chains = Upgraded(), chains_of(app)
+    database: Database = app.extensions["hp_portal.database"]
     roles.refuse_runtime(engine_of(app))
     with changing_schema(engine_of(app)) as connection:
         done.notes += adopt_shared_table(connection, chains)
@@ -122,6 +123,8 @@ def upgrade(app: Flask) -> Upgraded:
             continue
         try:
             with confined(), changing_schema(engine_of(app)) as connection:
+                # For a revision that seals what was there before: op.get_bind().info["hp_portal.vault"].
+                connection.info["hp_portal.vault"] = database.vault
                 done.notes += _upgrade_plugin(chain, connection)
                 _guard(app, connection, _tables_in_use(app) - core_tables())
         except Exception as error:

@@ -15,6 +15,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hp_portal import api
 
+from .persons import WithPerson, tokens_again
+
 Text = sa.Text()
 TEXT_WAS = "835"
 """What kept texts were sealed for before they were sealed for their places."""
@@ -105,22 +107,24 @@ def _of_visible_payment(column: Any) -> sa.ColumnElement[bool]:
     return sa.exists().where(_visible.c.id == column, _visible.c.payee_id.in_(api.granted_payees()))
 
 
-class Claim(api.Base, api.PaidTo):
-    """A claim in a payment. `payee_id` is the payment's. Keys are what searches compare: see keys.py."""
+class Claim(api.Base, WithPerson, api.PaidTo):
+    """A claim in a payment. `payee_id` is the payment's. Keys and tokens are what searches compare: see keys.py, persons.py.
+
+    Whose claim it is stands sealed in `person_sealed` and is read as `claim.patient_last_name`, `claim.member_id` and so on.
+    """
 
     __tablename__ = "remittance_claim"
     __scope_index__ = False  # found by its payment, or by the keys below
-    # a search for the beginning of a name: PostgreSQL's own order of texts cannot serve it
-    __table_args__ = (
-        sa.Index("ix_remittance_claim_patient_key", "patient_key", postgresql_ops={"patient_key": "text_pattern_ops"}),
-    )
 
     payment_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_payment.id"), primary_key=True)
     claim: Mapped[int] = mapped_column(sa.Integer(), primary_key=True, autoincrement=False)
     patient_control_key: Mapped[str | None] = mapped_column(Text, index=True)
     payer_control_key: Mapped[str | None] = mapped_column(Text, index=True)
-    member_key: Mapped[str | None] = mapped_column(Text, index=True)
-    patient_key: Mapped[str | None] = mapped_column(Text)
+    member_token: Mapped[bytes | None] = mapped_column(sa.LargeBinary(), index=True)
+    patient_token: Mapped[bytes | None] = mapped_column(sa.LargeBinary(), index=True)
+    person_sealed: Mapped[bytes | None] = mapped_column(
+        info=api.sealed_column("payment_id", "claim", again=tokens_again)
+    )
     lx: Mapped[str | None] = mapped_column(Text)
     patient_control_number: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str | None] = mapped_column(Text)
@@ -134,15 +138,6 @@ class Claim(api.Base, api.PaidTo):
     frequency_code: Mapped[str | None] = mapped_column(Text)
     drg_code: Mapped[str | None] = mapped_column(Text)
     drg_weight: Mapped[str | None] = mapped_column(Text)
-    patient_last_name: Mapped[str | None] = mapped_column(Text)
-    patient_first_name: Mapped[str | None] = mapped_column(Text)
-    patient_middle_name: Mapped[str | None] = mapped_column(Text)
-    member_id_qualifier: Mapped[str | None] = mapped_column(Text)
-    member_id: Mapped[str | None] = mapped_column(Text)
-    subscriber_name: Mapped[str | None] = mapped_column(Text)
-    subscriber_id: Mapped[str | None] = mapped_column(Text)
-    corrected_name: Mapped[str | None] = mapped_column(Text)
-    corrected_id: Mapped[str | None] = mapped_column(Text)
     rendering_name: Mapped[str | None] = mapped_column(Text)
     rendering_npi: Mapped[str | None] = mapped_column(Text)
     service_from: Mapped[dt.date | None]
@@ -153,7 +148,6 @@ class Claim(api.Base, api.PaidTo):
     remarks: Mapped[str | None] = mapped_column(Text)
     line_count: Mapped[int]
     balanced: Mapped[bool]
-    more: Mapped[str | None] = mapped_column(Text)
 
 
 class Line(api.Base, api.Scoped):

@@ -154,7 +154,9 @@ class _Column:
     def _change(self, row: Any, former: Former, value: bytes) -> dict[str, Any]:
         """The parameters of the update: the row's key and its sealed value as they were, the new ones."""
         place = former[0]
-        values: dict[str, bytes] = {}
+        values: dict[str, bytes | None] = {}
+        if self.mark.again is not None:
+            values |= self.mark.again(self.session.vault, value)
         if self.mark.hashed is not None:
             name, purpose = self.mark.hashed
             values[name] = self.session.vault.digest(value.decode(), purpose)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,17 +13,16 @@ from hp_portal.api import Column, Listing, Order, PortalSession, Sorting, page_o
 
 from ..keys import name_key, number_key
 from ..models import Adjustment, Claim, Line
+from ..persons import ShownClaim, shower
 from .history import History, history, other_claims
-from .selections import AnyRow, AnySelect
+from .selections import AnySelect
 
 PAGE = 50
 
 _rows: AnySelect = sa.select(
     Claim.payment_id,
     Claim.claim,
-    Claim.patient_last_name,
-    Claim.patient_first_name,
-    Claim.patient_middle_name,
+    Claim.person_sealed,
     Claim.payer_control_number,
     Claim.patient_control_number,
     Claim.service_from,
@@ -37,7 +36,7 @@ _rows: AnySelect = sa.select(
 )
 CLAIMS = Sorting(
     (
-        Column("patient", "Patient", Claim.patient_key),
+        Column("patient", "Patient", Claim.patient_token),
         Column("claim", "Claim", Claim.payer_control_key, "code"),
         Column("service", "Service", Claim.service_from, "date"),
         Column("charged", "Charged", Claim.charged, "number"),
@@ -84,33 +83,64 @@ def read_status(arguments: Mapping[str, Any]) -> str:
     return wanted if wanted.isalnum() and len(wanted) <= 2 else ""
 
 
-def list_claims(session: PortalSession, payment_id: int, wanted: Wanted) -> Listing[AnyRow]:
-    """One page of a payment's claims."""
-    return page_of(session, _rows.where(Claim.payment_id == payment_id, *_filter(wanted)), wanted.order, size=PAGE)
+def list_claims(session: PortalSession, payment_id: int, wanted: Wanted) -> Listing[ShownClaim]:
+    """One page of a payment's claims. Raises PastTheEnd."""
+    rows = _rows.where(Claim.payment_id == payment_id, *([Claim.status == wanted.status] if wanted.status else ()))
+    if not wanted.text.strip() and wanted.order.sort not in BY_NAME:
+        return page_of(session, rows, wanted.order, size=PAGE, make=shower(session))
+    numbers = _by_name(session, payment_id, wanted)
+    first = (wanted.order.number - 1) * PAGE
+    listing = Listing(numbers[first : first + PAGE], wanted.order.number, PAGE, len(numbers), wanted.order)
+    shown = shower(session)
+    found = {row.claim: shown(row) for row in session.execute(rows.where(Claim.claim.in_(listing.rows)))}
+    return listing.with_rows([found[number] for number in listing.rows])
 
 
-def _filter(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
-    where: list[sa.ColumnElement[bool]] = []
+def _by_name(session: PortalSession, payment_id: int, wanted: Wanted) -> list[int]:
+    """The numbers of the claims that are wanted, in order. Names are sealed: all those of the payment are opened for it."""
+    rows = sa.select(
+        Claim.payment_id, Claim.claim, Claim.person_sealed, Claim.payer_control_key, Claim.patient_control_key
+    ).where(Claim.payment_id == payment_id)
     if wanted.status:
-        where.append(Claim.status == wanted.status)
+        rows = rows.where(Claim.status == wanted.status)
+    named = wanted.order.sort in BY_NAME
+    rows = rows.order_by(*(CLAIMS.order_by("") if named else wanted.order.order_by()))
+    found = [shower(session)(row) for row in session.execute(rows)]
     if wanted.text.strip():
-        where.append(_holds(wanted.text))
-    return where
+        holds = _holds(wanted.text)
+        found = [row for row in found if holds(row)]
+    if named:
+        with_name = sorted(filter(_name, found), key=_name, reverse=wanted.order.sort.startswith("-"))
+        found = [*with_name, *(row for row in found if not _name(row))]
+    return [row.claim for row in found]
 
 
-def _holds(text: str) -> sa.ColumnElement[bool]:
+BY_NAME = ("patient", "-patient")
+
+
+def _name(row: ShownClaim) -> str:
+    """The name as it is compared; empty when none was sent."""
+    return name_key(row.patient_last_name, row.patient_first_name) if row.patient_last_name else ""
+
+
+def _holds(text: str) -> Callable[[ShownClaim], bool]:
     """Name or number holds what was typed: `Sample, Pat`, `Pat Sample`, `sam`, a piece of a number."""
     last, comma, first = text.partition(",")
     words = text.split()
     names = [name_key(last, first)] if comma else [name_key(text, None).removesuffix(",")]
     if not comma and len(words) > 1:
         names.append(name_key(words[-1], "".join(words[:-1])))
-    conditions = [Claim.patient_key.contains(name, autoescape=True) for name in names if name.strip(",")]
-    if number := number_key(text):
-        conditions += [
-            column.contains(number, autoescape=True) for column in (Claim.payer_control_key, Claim.patient_control_key)
-        ]
-    return sa.or_(*conditions) if conditions else sa.false()
+    names = [name for name in names if name.strip(",")]
+    number = number_key(text)
+
+    def holds(row: ShownClaim) -> bool:
+        own = _name(row)
+        if any(name in own for name in names):
+            return True
+        keys = (row.payer_control_key, row.patient_control_key)
+        return bool(number) and any(number in key for key in keys if key)
+
+    return holds
 
 
 def statuses(session: PortalSession, payment_id: int) -> list[tuple[str, int]]:
@@ -154,9 +184,9 @@ def view_claim(session: PortalSession, payment_id: int, number: int) -> tuple[Op
     return opened, past
 
 
-def view_row(session: PortalSession, payment_id: int, number: int) -> AnyRow | None:
+def view_row(session: PortalSession, payment_id: int, number: int) -> ShownClaim | None:
     """A claim as the list shows it, recorded as viewed; None when there is none that one may see."""
     row = session.execute(_rows.where(Claim.payment_id == payment_id, Claim.claim == number)).one_or_none()
     if row is not None:
         record(session, "remittance.claim.viewed", payment=payment_id, claim=number, also={})
-    return row
+    return shower(session)(row) if row is not None else None

@@ -15,7 +15,9 @@ import sqlalchemy as sa
 
 from hp_portal.api import PortalSession, spans
 
+from ..keys import number_key
 from ..models import Claim, Payment, ProviderAdjustment
+from ..persons import open_person
 from .selections import AnyRow, AnySelect
 
 REVERSAL = "22"
@@ -63,11 +65,11 @@ def history(session: PortalSession, claim: Claim) -> History | None:
     same = []
     if claim.payer_control_key:
         same.append(Claim.payer_control_key == claim.payer_control_key)
-    if claim.patient_control_key and claim.member_key:
+    if claim.patient_control_key and (member := number_key(claim.member_id or claim.subscriber_id)):
         same.append(
             sa.and_(
                 Claim.patient_control_key == claim.patient_control_key,
-                Claim.member_key == claim.member_key,
+                Claim.member_is(session, member),
             )
         )
     if not same or claim.payee_id is None:
@@ -125,13 +127,14 @@ def provider_adjustments(session: PortalSession, payment: Payment) -> list[Adjus
         )
     )
     claims = _claims_called(session, payment, {row.reference_key for row in rows if row.reference_key})
-    return [_linked(row, claims.get(row.reference_key or ""), payment) for row in rows]
+    return [_linked(session, row, claims.get(row.reference_key or ""), payment) for row in rows]
 
 
-def _linked(row: ProviderAdjustment, claim: AnyRow | None, payment: Payment) -> AdjustmentRow:
+def _linked(session: PortalSession, row: ProviderAdjustment, claim: AnyRow | None, payment: Payment) -> AdjustmentRow:
     if claim is None:
         return AdjustmentRow(row)
-    patient = ", ".join(filter(None, (claim.patient_last_name, claim.patient_first_name)))
+    person = open_person(session.vault, claim.person_sealed, claim.payment_id, claim.claim)
+    patient = ", ".join(filter(None, (person.patient_last_name, person.patient_first_name)))
     return AdjustmentRow(
         row, claim.payment_id, claim.claim, claim.trace_number, patient, elsewhere=claim.payment_id != payment.id
     )
@@ -149,8 +152,7 @@ def _claims_called(session: PortalSession, payment: Payment, keys: set[str]) -> 
             Claim.payee_id,
             Claim.payer_control_key,
             Claim.patient_control_key,
-            Claim.patient_last_name,
-            Claim.patient_first_name,
+            Claim.person_sealed,
             Payment.trace_number,
             Payment.effective_on,
         )

@@ -14,6 +14,7 @@ from hp_portal.api import Actor, KeptGone, Listing, Order, PortalSession, find_k
 
 from ..keys import number_key
 from ..models import Payment
+from ..persons import ShownClaim
 from .claims import OpenClaim, Wanted, list_claims, open_claim
 from .selections import AnyRow
 
@@ -66,7 +67,7 @@ def reason_of(session: PortalSession, actor: Actor, word: str, payment_id: int) 
     return str(kept["reason"]) if payment_id in kept["payments"] else None
 
 
-def inspect_claims(session: PortalSession, payment: Payment, order: Order, reason: str) -> Listing[AnyRow]:
+def inspect_claims(session: PortalSession, payment: Payment, order: Order, reason: str) -> Listing[ShownClaim]:
     """One page of a payment's claims, recorded with the reason. The caller commits."""
     listing = list_claims(session, payment.id, Wanted(order))
     record(

@@ -63,9 +63,8 @@ def _looks_like_npi(number: str) -> bool:
 
 def _claim_is_called(session: PortalSession, key: str) -> bool:
     """Is this the number of a claim, or of a patient's account or membership, that one may see?"""
-    columns = (Claim.payer_control_key, Claim.patient_control_key, Claim.member_key)
-    found = sa.select(Claim.claim).where(sa.or_(*(column == key for column in columns))).limit(1)
-    return session.scalar(found) is not None
+    called = sa.or_(Claim.payer_control_key == key, Claim.patient_control_key == key, Claim.member_is(session, key))
+    return session.scalar(sa.select(Claim.claim).where(called).limit(1)) is not None
 
 
 def _is_own_identifier(session: PortalSession, number: str) -> bool:

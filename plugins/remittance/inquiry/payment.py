@@ -13,9 +13,9 @@ from hp_portal.api import Listing, Payer, PortalSession, record, what_was_shown
 from ..codes.plain_words import show_phone
 from ..keys import number_key
 from ..models import Claim, Payment
+from ..persons import ShownClaim
 from .claims import Wanted, list_claims
 from .history import AdjustmentRow, other_claims
-from .selections import AnyRow
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def contacts(payment: Payment, payer: Payer) -> list[Contact]:
 
 def view_claims(
     session: PortalSession, payment: Payment, wanted: Wanted, adjustments: Iterable[AdjustmentRow] = ()
-) -> Listing[AnyRow]:
+) -> Listing[ShownClaim]:
     """One page of the payment's claims, recorded as a look at the payment.
 
     `adjustments` are those shown beside the claims: some name a patient. Words to filter by are kept as a keyed hash.

@@ -20,13 +20,13 @@ from hp_portal.api import (
     Payee,
     PortalSession,
     Sorting,
-    is_postgresql,
     page_of,
     select_rows,
 )
 
 from ..keys import name_key, number_key
 from ..models import Claim, Payment
+from ..persons import ShownClaim, shower
 from .criteria import ClaimCriteria, PaymentCriteria
 from .selections import AnyRow, AnySelect
 
@@ -78,7 +78,7 @@ class PaymentWithClaims:
     """A payment of the results, the claims in it that match, and how many more of them there are."""
 
     payment: AnyRow
-    claims: list[AnyRow]
+    claims: list[ShownClaim]
     more: int
 
 
@@ -139,15 +139,14 @@ def find_claims(session: PortalSession, criteria: ClaimCriteria, order: Order) -
 
 def _claims_of(
     session: PortalSession, payments: list[int], matching: list[sa.ColumnElement[bool]]
-) -> dict[int, list[AnyRow]]:
-    found: dict[int, list[AnyRow]] = defaultdict(list)
+) -> dict[int, list[ShownClaim]]:
+    found: dict[int, list[ShownClaim]] = defaultdict(list)
     if not payments:
         return found
     statement: AnySelect = sa.select(
         Claim.payment_id,
         Claim.claim,
-        Claim.patient_last_name,
-        Claim.patient_first_name,
+        Claim.person_sealed,
         Claim.payer_control_number,
         Claim.patient_control_number,
         Claim.service_from,
@@ -155,10 +154,11 @@ def _claims_of(
         Claim.status,
         Claim.paid,
     )
+    shown = shower(session)
     for row in session.execute(
         statement.where(Claim.payment_id.in_(payments), *matching).order_by(Claim.payment_id, Claim.claim)
     ):
-        found[row.payment_id].append(row)
+        found[row.payment_id].append(shown(row))
     return found
 
 
@@ -169,22 +169,15 @@ def _claim_conditions(session: PortalSession, criteria: ClaimCriteria) -> list[s
     if key := number_key(criteria.patient_account):
         where.append(Claim.patient_control_key == key)
     if key := number_key(criteria.member_id):
-        where.append(Claim.member_key == key)
+        where.append(Claim.member_is(session, key))
     if number_key(criteria.last_name):
-        where.append(_name_begins(session, name_key(criteria.last_name, criteria.first_name)))
+        where.append(Claim.name_begins(session, name_key(criteria.last_name, criteria.first_name)))
     if criteria.service_from:
         where.append(sa.func.coalesce(Claim.service_to, Claim.service_from) >= criteria.service_from)
     if criteria.service_to:
         where.append(Claim.service_from <= criteria.service_to)
     # Without a condition every claim would match: nothing that is no more than punctuation finds anything.
     return where if where else [sa.false()]
-
-
-def _name_begins(session: PortalSession, prefix: str) -> sa.ColumnElement[bool]:
-    """A name that starts so. SQLite compares bytes and can use the index for a span, but not for LIKE."""
-    if is_postgresql(session):
-        return Claim.patient_key.startswith(prefix, autoescape=True)
-    return sa.and_(Claim.patient_key >= prefix, Claim.patient_key < prefix + "\U0010ffff")
 
 
 def payees(session: PortalSession) -> list[AnyRow]:

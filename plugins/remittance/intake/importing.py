@@ -11,6 +11,7 @@ import hashlib
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 from typing import Any, BinaryIO, cast
 
 import sqlalchemy as sa
@@ -18,8 +19,9 @@ import sqlalchemy as sa
 from hp_portal import api
 from hp_portal.api import PortalEvent, PortalSession
 
-from ..keys import name_key, number_key, plain
+from ..keys import number_key, plain
 from ..models import KEPT_TEXT, PAYEE_TIN, Payment, RemittanceFile
+from ..persons import PERSON, Person, pack, tokens_of
 from ..x12.reader import read
 from ..x12.records import CLAIM, PAYMENT, PROVIDER_ADJUSTMENT, FileSummary, Row, Transaction
 from . import kept_text, loading, reports
@@ -37,17 +39,9 @@ _NAME_LENGTH = 300
 
 _FACTS = {column: place for place, column in enumerate(PAYMENT)}
 _STORED_FACTS = tuple(_FACTS[column] for column in loading.PAYMENT_FACTS)
-_PATIENT_CONTROL, _PAYER_CONTROL, _MEMBER, _SUBSCRIBER, _LAST_NAME, _FIRST_NAME = (
-    CLAIM.index(column)
-    for column in (
-        "patient_control_number",
-        "payer_control_number",
-        "member_id",
-        "subscriber_id",
-        "patient_last_name",
-        "patient_first_name",
-    )
-)
+_PATIENT_CONTROL, _PAYER_CONTROL = CLAIM.index("patient_control_number"), CLAIM.index("payer_control_number")
+_claim_facts = itemgetter(*(CLAIM.index(column) for column in loading.CLAIM_FACTS))
+_claim_person = itemgetter(*(CLAIM.index(column) for column in Person._fields))
 _REFERENCE = PROVIDER_ADJUSTMENT.index("reference")
 
 
@@ -111,6 +105,7 @@ class _Import:
         self.file_id = file_id
         self.report = report
         self.vault = session.vault
+        self.tokens = tokens_of(session.vault)
         self.payees = PayeeMatcher(session)
         self.loader = loading.loader(session)
         self.waiting: list[tuple[bytes, Transaction]] = []
@@ -178,7 +173,7 @@ class _Import:
             payment = self.payment(mark, transaction)
             payee_id = payment[_PAYEE_ID]
             payments.append(payment)
-            claims += [_claim(row, payee_id) for row in rows.claims]
+            claims += [self.claim(row, payee_id) for row in rows.claims]
             lines += rows.lines
             adjustments += [(*row, place) for place, row in enumerate(rows.adjustments, 1)]
             provider_adjustments += [
@@ -213,6 +208,20 @@ class _Import:
             vault.digest(tin, TIN) if tin else None,
             *(_fits(facts[place]) for place in _STORED_FACTS),
         ]
+
+    def claim(self, row: Row, payee_id: int | None) -> Row:
+        """The row of `loading.CLAIMS`."""
+        # The columns are texts or None; casts would cost more than the keys.
+        values: Any = row
+        person = _claim_person(values)
+        return (
+            *_claim_facts(values),
+            payee_id,
+            number_key(values[_PATIENT_CONTROL]) or None,
+            number_key(values[_PAYER_CONTROL]) or None,
+            *self.tokens.of(person),
+            self.vault.seal(pack(person), PERSON(values[0], values[1])),
+        )
 
     def count(self, transaction: Transaction, payee_id: int | None) -> None:
         report, rows = self.report, transaction.rows
@@ -264,21 +273,6 @@ def identity(transaction: Transaction) -> bytes:
         columns += ["payee_npi", "payee_tin", "payee_id"]
     values = (transaction.fact(column) for column in columns)
     return hashlib.sha256("\0".join("" if value is None else str(value) for value in values).encode()).digest()
-
-
-def _claim(row: Row, payee_id: int | None) -> Row:
-    """The row of `loading.CLAIMS`."""
-    # The columns are texts or None; casts would cost more than the keys.
-    values: Any = row
-    return (
-        *row,
-        payee_id,
-        number_key(values[_PATIENT_CONTROL]) or None,
-        number_key(values[_PAYER_CONTROL]) or None,
-        # the patient is often the subscriber, and then some payers send the number with the subscriber alone
-        number_key(values[_MEMBER] or values[_SUBSCRIBER]) or None,
-        name_key(values[_LAST_NAME], values[_FIRST_NAME]) if values[_LAST_NAME] else None,
-    )
 
 
 def _text(transaction: Transaction, column: str) -> str:

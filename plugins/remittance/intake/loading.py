@@ -18,6 +18,7 @@ from psycopg import sql
 from hp_portal.api import Base, PortalSession, is_postgresql, staging_table
 
 from .. import models
+from ..persons import Person
 from ..x12 import records
 
 LoadedRow = Sequence[Any]
@@ -62,10 +63,13 @@ _NOT_STORED = frozenset(
 )
 PAYMENT_FACTS = tuple(column for column in records.PAYMENT if column not in _NOT_STORED)
 _PAYMENT_KEYS = ("id", "file_id", "identity", "number_key", "payee_id", "payee_tin_sealed", "payee_tin_hash")
-_CLAIM_KEYS = ("payee_id", "patient_control_key", "payer_control_key", "member_key", "patient_key")
+CLAIM_FACTS = tuple(column for column in records.CLAIM if column not in Person._fields)
+_CLAIM_KEYS = (
+    "payee_id", "patient_control_key", "payer_control_key", "member_token", "patient_token", "person_sealed",
+)  # fmt: skip
 
 PAYMENTS = target(models.Payment, (*_PAYMENT_KEYS, *PAYMENT_FACTS))
-CLAIMS = target(models.Claim, (*_as_read(records.CLAIM), *_CLAIM_KEYS))
+CLAIMS = target(models.Claim, (*_as_read(CLAIM_FACTS), *_CLAIM_KEYS))
 LINES = target(models.Line, _as_read(records.LINE))
 ADJUSTMENTS = target(models.Adjustment, (*_as_read(records.ADJUSTMENT), "position"))
 PROVIDER_ADJUSTMENTS = target(

@@ -54,8 +54,8 @@ def _beside(event: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def patients(world: World, seen: Seen) -> set[str]:
     with world.session() as session:
-        rows = session.execute(sa.select(Claim.payment_id, Claim.claim, Claim.patient_last_name))
-        return {name or "" for payment, number, name in rows if (payment, number) in seen}
+        claims = session.scalars(sa.select(Claim))
+        return {one.patient_last_name or "" for one in claims if (one.payment_id, one.claim) in seen}
 
 
 def on_page(text: str) -> set[str]:
