@@ -16,7 +16,7 @@ a plugin's as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,11 @@ class Seat:
     def __call__(self, *row: RowPart) -> Place:
         """The place of the value in the row that these values tell."""
         return Place(self._start + b"".join(map(_part, row)))
+
+    def each(self, *row: RowPart, last: Iterable[int]) -> Iterator[Place]:
+        """The places in many rows that differ in the last value alone: `each(7, last=[1, 2])` are those of (7, 1) and (7, 2)."""
+        start = self(*row)
+        return (Place(start + b"i%d;" % value) for value in last)
 
 
 def seat(column: Any) -> Seat:

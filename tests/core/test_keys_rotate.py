@@ -33,7 +33,7 @@ from hp_portal.session import Who
 from hp_portal.settings import ConfigurationError
 from hp_portal.vault import SealBroken, key_mark
 from hp_portal_plugins.remittance.intake.kept_text import kept_interchange
-from hp_portal_plugins.remittance.models import Payment, PaymentText
+from hp_portal_plugins.remittance.models import Claim, Payment, PaymentText
 from tests.conftest import MakeApp
 from tests.plugins.remittance.import_files import file_of, import_835, many_payments
 from tests.support.databases import DATA_KEY, data_key, database_of
@@ -80,6 +80,12 @@ class Filled:
             assert session.get_one(Organization, self.organization).whole_tin(session) == make_tin(99)
             texts = [kept_interchange(session, one) for one in session.scalars(sa.select(Payment.id))]
             assert len(texts) == 30
+            assert {claim.patient_last_name for claim in session.scalars(sa.select(Claim))} == {"TESTPATIENT"}
+            for name in ("TESTPATIENT,", "TESTPATIENT,AN"):
+                found = sa.select(sa.func.count()).select_from(Claim).where(Claim.name_begins(session, name))
+                assert session.scalar(found) == 90
+            member = sa.select(sa.func.count()).select_from(Claim).where(Claim.member_is(session, "M0000001"))
+            assert session.scalar(member) == 90
             assert all(text and b"TESTPATIENT" in text for text in texts)
             assert open_stored(session, session.get_one(StoredFile, self.file)).read() == LETTER
             assert find_kept(session, self.person, "sample", self.token) == {"last_name": "SAMPLE"}
@@ -222,6 +228,8 @@ def seal_as_before(session: PortalSession) -> None:
     """Every value as it was sealed before seals were bound to their places; kept values by a word that nobody knows."""
     cipher = AESGCM(vault._derive(base64.b64decode(DATA_KEY), b"seal"))
     for column, mark in sealed_columns(Base.metadata):
+        if mark.again is not None:
+            continue  # of a later release
         table, keys = column.table, list(column.table.primary_key.columns)
         for row in session.execute(sa.select(table).where(column.is_not(None))).all():
             if mark.places is not None:

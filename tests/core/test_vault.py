@@ -97,6 +97,17 @@ def test_no_two_rows_have_one_place(one: tuple[str, ...], other: tuple[str, ...]
     assert Seat("a", "bc")() != Seat("ab", "c")()
 
 
+def test_many_values_are_sealed_each_for_its_place() -> None:
+    column, vault = Seat("sample", "sealed"), Vault([OLD])
+    places = list(column.each("a", 7, last=[1, 20, -3]))
+    assert places == [column("a", 7, number) for number in (1, 20, -3)]
+    sealed = vault.seal_all([b"x", b"y", b"z"], places)
+    assert [vault.open(one, place) for one, place in zip(sealed, places, strict=True)] == [b"x", b"y", b"z"]
+    assert len({one[9:21] for one in sealed}) == 3, "a nonce of its own each"
+    with pytest.raises(ValueError, match="zip"):
+        vault.seal_all([b"x"], places)
+
+
 def test_values_of_the_first_format_open_until_all_are_bound_to_their_places() -> None:
     vault = Vault([OLD])
     assert vault.open_text(FIRST_FORMAT, TIN, "tin") == "00-0000001"

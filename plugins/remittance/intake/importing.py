@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
 from typing import Any, BinaryIO, cast
@@ -173,7 +173,7 @@ class _Import:
             payment = self.payment(mark, transaction)
             payee_id = payment[_PAYEE_ID]
             payments.append(payment)
-            claims += [self.claim(row, payee_id) for row in rows.claims]
+            claims += self.claims(rows.claims, payee_id)
             lines += rows.lines
             adjustments += [(*row, place) for place, row in enumerate(rows.adjustments, 1)]
             provider_adjustments += [
@@ -209,19 +209,23 @@ class _Import:
             *(_fits(facts[place]) for place in _STORED_FACTS),
         ]
 
-    def claim(self, row: Row, payee_id: int | None) -> Row:
-        """The row of `loading.CLAIMS`."""
+    def claims(self, rows: Sequence[Row], payee_id: int | None) -> Iterator[Row]:
+        """The rows of `loading.CLAIMS` of one payment."""
         # The columns are texts or None; casts would cost more than the keys.
-        values: Any = row
-        person = _claim_person(values)
-        return (
-            *_claim_facts(values),
-            payee_id,
-            number_key(values[_PATIENT_CONTROL]) or None,
-            number_key(values[_PAYER_CONTROL]) or None,
-            *self.tokens.of(person),
-            self.vault.seal(pack(person), PERSON(values[0], values[1])),
-        )
+        values: Sequence[Any] = rows
+        persons = list(map(_claim_person, values))
+        places = PERSON.each(values[0][0], last=[row[1] for row in values]) if values else ()
+        sealed = self.vault.seal_all(list(map(pack, persons)), places)
+        tokens = self.tokens.of
+        for row, person, seal in zip(values, persons, sealed, strict=True):
+            yield (
+                *_claim_facts(row),
+                payee_id,
+                number_key(row[_PATIENT_CONTROL]) or None,
+                number_key(row[_PAYER_CONTROL]) or None,
+                *tokens(person),
+                seal,
+            )
 
     def count(self, transaction: Transaction, payee_id: int | None) -> None:
         report, rows = self.report, transaction.rows
