@@ -163,7 +163,7 @@ class _Import:
 
     def load(self, new: list[tuple[bytes, Transaction]]) -> None:
         payments: list[list[Any]] = []
-        claims: list[Row] = []
+        claims: list[loading.LoadedRow] = []
         lines: list[Row] = []
         adjustments: list[Row] = []
         provider_adjustments: list[Row] = []
@@ -209,7 +209,7 @@ class _Import:
             *(_fits(facts[place]) for place in _STORED_FACTS),
         ]
 
-    def claims(self, rows: Sequence[Row], payee_id: int | None) -> Iterator[Row]:
+    def claims(self, rows: Sequence[Row], payee_id: int | None) -> Iterator[loading.LoadedRow]:
         """The rows of `loading.CLAIMS` of one payment."""
         # The columns are texts or None; casts would cost more than the keys.
         values: Sequence[Any] = rows
