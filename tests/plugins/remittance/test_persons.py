@@ -25,7 +25,7 @@ from .inquiry import Office, claim, url_of
 
 SURNAME, FIRST, MEMBER = "VANDERSAMPLE", "WILHELMINA", "M00000077"
 SECRETS = (SURNAME, FIRST, MEMBER)
-BEFORE = "1795602801"
+BEFORE = "1795604331"
 ONE, OTHER = b"k" * 32, b"l" * 32
 names = st.text(st.characters(categories=("Lu", "Nd")), max_size=30)
 texts = st.none() | st.text(min_size=1, max_size=40)

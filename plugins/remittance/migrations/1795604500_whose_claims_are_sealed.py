@@ -1,7 +1,7 @@
 """whose claims are sealed
 
-Revision ID: 1795603500
-Revises: 1795602801
+Revision ID: 1795604500
+Revises: 1795604331
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from alembic import op
 
 from hp_portal_plugins.remittance.persons import PERSON, Person, open_person, pack, tokens_of
 
-revision = "1795603500"
-down_revision = "1795602801"
+revision = "1795604500"
+down_revision = "1795604331"
 
 _AT_A_TIME = 1_000
 _FIELDS = Person._fields
