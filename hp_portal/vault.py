@@ -128,9 +128,11 @@ class Vault:
         return _decrypted(cipher, sealed, _OLD_ID, was.encode())
 
     def seal_text(self, value: str, place: Place) -> bytes:
+        """The same of a text, as UTF-8."""
         return self.seal(value.encode(), place)
 
     def open_text(self, sealed: bytes, place: Place, was: str = "") -> str:
+        """Decrypt a text; raises SealBroken."""
         return self.open(sealed, place, was).decode()
 
     def digest(self, value: str, purpose: str) -> bytes:
