@@ -12,7 +12,9 @@ from flask.typing import ResponseReturnValue
 
 from hp_portal.api import Application, Audience, Permission, access, db_session, hookimpl
 from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.audit.record import Who
 from hp_portal.core.audit.shown import read_spans
+from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.refusals import judging, noting
 from hp_portal.core.refusals.models import Refusal
@@ -277,6 +279,18 @@ def test_staff_are_warned_when_it_is_no_slip(two: Two) -> None:
     assert "Refusals of every kind" in found
     assert "Events 1 to 2 of 2" in found
     assert events(two.world, "staff.refusals.viewed") == [{"shown": 1}]
+
+
+def test_blocked_payment_numbers_are_no_slip(two: Two) -> None:
+    two.world.staff("s.staff", permissions=STAFF)
+    staff = two.world.sign_in("s.staff")
+    with two.world.session() as session:
+        person = session.scalars(sa.select(Person).where(Person.username == "a.clerk")).one()
+        for _ in range(5):
+            noting.note_refusal(session, noting.PROOF, Who(person.id, two.mine.id))
+        noting.note_refusal(session, noting.PROOF, Who())  # nobody signed in, nobody to name
+    assert [words for words, _, _ in waiting(staff)] == ["1 person was refused often"]
+    assert "5 payment numbers, blocked after too many wrong ones" in text_of(tree_of(staff.get("/staff/refusals")))
 
 
 def test_very_many_that_are_not_there_are_no_slip(two: Two) -> None:

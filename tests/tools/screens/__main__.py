@@ -58,9 +58,16 @@ class Screen:
     act: Callable[[Page], Any] = lambda page: None
 
 
+def _say_why(page: Page) -> None:
+    if "/reason" in page.url:
+        page.get_by_role("button", name="Posting payments").click()
+        page.wait_for_load_state()
+
+
 def _open_payment(page: Page) -> None:
     page.locator("table.data tbody th a").first.click()
     page.wait_for_load_state()
+    _say_why(page)
 
 
 def _object(page: Page) -> None:
@@ -102,6 +109,8 @@ SCREENS = {
     "nothing-found": Screen("demo.office", "/apps/remittance/?number=9400000123"),
     "payment": Screen("demo.office", "/apps/remittance/?number=940000050001", _open_payment),
     "claim": Screen("demo.office", "/apps/remittance/?number=940000050001", _open_claim),
+    "reason": Screen("demo.office", "/reason"),
+    "refusals": Screen("demo.staff", "/staff/refusals"),
     "tax-ids": Screen("demo.office", "/apps/tax-id-npi-access/"),
     "tax-ids-add": Screen("demo.office", "/apps/tax-id-npi-access/add"),
     "tax-ids-object": Screen("demo.dental", "/", _object),
