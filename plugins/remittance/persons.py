@@ -38,6 +38,7 @@ class Person(NamedTuple):
 
 
 NOBODY = Person()
+_FIELDS = frozenset(Person._fields)
 _BETWEEN = "\x1f"
 _JSON = "\x1e"
 
@@ -54,7 +55,7 @@ def unpack(packed: bytes) -> Person:
     """The person in a text that `pack` has made."""
     text = packed.decode()
     values: Iterable[str] = json.loads(text[1:]) if text.startswith(_JSON) else text.split(_BETWEEN)
-    return Person(*(value or None for value in values))
+    return Person._make([value or None for value in values])
 
 
 _WORD, _LETTER, _LETTERS, _NUMBER = 8, 3, 20, 12
@@ -130,7 +131,7 @@ class ShownClaim:
         self.row, self.person = row, person
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.person if name in Person._fields else self.row, name)
+        return getattr(self.person if name in _FIELDS else self.row, name)
 
 
 def shower(session: api.PortalSession) -> Callable[[Any], ShownClaim]:
