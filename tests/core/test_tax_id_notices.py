@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.tax_ids.models import LinkNotice, ProofWarning
+from hp_portal.core.tax_ids.notices import ObjectedAlready, object_to, put_away
 from hp_portal.hookspecs import PayeeRef
 from tests.conftest import MakeApp
 from tests.support.client import PortalClient, tree_of
@@ -21,6 +22,7 @@ from tests.support.html import text_of
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.world import World
 
+from .test_gate import BASE
 from .test_tax_id_access import DAY, Payments
 
 TIN, NPI = make_tin(4711), make_npi(4711)
@@ -259,3 +261,17 @@ def test_the_form_asks_for_more_as_the_payer_wants_it(database_url: str, make_ap
         )
         assert bool(payments.asked) == (asks == "never")
         payments.asked.clear()
+
+
+def test_the_verbs_touch_no_other_organization_s_notice(scene: Scene) -> None:
+    """Whatever page calls them."""
+    scene.link()
+    (notice,) = scene.notices()
+    who = replace(BASE, organization_id=scene.other.id)
+    with scene.world.session_of(scene.other) as session:
+        assert not put_away(session, who, notice.id)
+        with pytest.raises(ObjectedAlready):
+            object_to(session, who, notice.id, "ours")
+        session.commit()
+    (after,) = scene.notices()
+    assert (after.read_at, after.objected_at) == (None, None)
