@@ -5,23 +5,27 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import sqlalchemy as sa
-from flask import Flask, g
+from flask import Flask, g, has_request_context
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 
 from hp_portal import passes, scopes
 from hp_portal.events import EventRegistry, PortalEvent
 from hp_portal.private_files import make_private_file, make_private_folder
+from hp_portal.session import CORE, OrganizationScope, Scope, ScopeViolation, SessionContext, WholeScope
 from hp_portal.session import PortalSession as PortalSession
-from hp_portal.session import Scope, SessionContext, WholeScope
 from hp_portal.settings import ConfigurationError, Settings
 from hp_portal.transactions import follow_transactions
 from hp_portal.vault import Vault
+from hp_portal.wall import executing, writing
+
+writing.install()
 
 
 class UTCDateTime(sa.types.TypeDecorator[dt.datetime]):
@@ -67,6 +71,8 @@ class Base(DeclarativeBase):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         scopes.check_marked(cls)
         super().__init_subclass__(**kwargs)
+        if not vars(cls).get("__abstract__") and cls.metadata is not sa.inspect(cls).local_table.metadata:  # type: ignore[attr-defined]
+            raise TypeError(f"{cls.__name__} has a table of other metadata than Base's")
         scopes.register(cls)
 
 
@@ -108,6 +114,7 @@ def make_engine(url: str, pool: int = 10) -> sa.Engine:
         )
         sa.event.listen(engine, "do_connect", _make_private)
         sa.event.listen(engine, "connect", _configure_sqlite)
+        executing.install(engine)
         return follow_transactions(engine)
     if backend == "postgresql":
         engine = sa.create_engine(
@@ -117,6 +124,7 @@ def make_engine(url: str, pool: int = 10) -> sa.Engine:
             hide_parameters=True,
             connect_args={"options": "-c timezone=UTC"},
         )
+        executing.install(engine)
         return follow_transactions(engine)
     raise ConfigurationError(f"HP_PORTAL_DATABASE_URL names {backend}; the portal runs on sqlite and postgresql.")
 
@@ -150,8 +158,12 @@ class Database:
     def new_session(self, scope: Scope | None = None) -> PortalSession:
         """A session of one's own, to be used as a context manager: commands, the worker, tests.
 
-        The first one compares the data keys: raises ConfigurationError when they are another database's.
+        The first one compares the data keys: raises ConfigurationError when they are another database's. Raises ScopeViolation
+        when code that is not the core's asks for a scope in a page of an organization.
         """
+        asking = sys._getframe(1).f_globals.get("__name__", "")
+        if scope is not None and not asking.startswith("hp_portal.") and _in_page_of_organization():
+            raise ScopeViolation("another session's scope in a page of an organization; see only what its own shows")
         if not self._keys_fit:
             self.check_keys()
         return self._session(scope)
@@ -171,6 +183,12 @@ class Database:
         """End each request's session with the request."""
         app.extensions["hp_portal.database"] = self
         app.teardown_appcontext(close_session)
+
+
+def _in_page_of_organization() -> bool:
+    if not has_request_context() or "session" not in g:
+        return False
+    return isinstance(g.session.context.scope, OrganizationScope)
 
 
 def close_session(_error: BaseException | None = None) -> None:
@@ -196,7 +214,7 @@ def lock(session: Session, name: str) -> None:
     """
     if is_postgresql(session):
         statement = sa.text("SELECT pg_advisory_xact_lock(:number)")
-        session.connection().execute(statement, {"number": _lock_number(name)})
+        session.connection().execute(statement, {"number": _lock_number(name)}, execution_options=CORE)
     else:
         start_writing(session)
 
@@ -225,7 +243,7 @@ def start_writing(session: Session) -> None:
         return
     raw = cast(sqlite3.Connection, connection.connection.dbapi_connection)
     if not raw.in_transaction:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN IMMEDIATE", execution_options=dict(CORE))
 
 
 def staging_table(session: Session, table: str) -> str:

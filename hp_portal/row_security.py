@@ -114,13 +114,15 @@ def _criterion(model: type[Any], criterion: sa.ColumnElement[bool]) -> str:
 
 
 def policies_of(model: type[Any]) -> list[Policy]:
-    """The policies of a scoped model: read what the scope shows; write one's own rows where a mark says whose they are."""
+    """The policies of a scoped model: read what the scope shows; write what the model lets organizations write (`May`)."""
 
     def let(condition: str) -> str:
         return f"CASE WHEN {_IN_WHOLE} THEN true ELSE {condition} END"
 
     seen = let(_criterion(model, model.scope_criterion()))
-    added = seen if issubclass(model, scopes.OWNED) else _IN_WHOLE
+    may: scopes.May = model.__organization_may__
+    added = seen if may.add and issubclass(model, scopes.OWNED) else _IN_WHOLE
+    changed, removed = (seen if allowed else _IN_WHOLE for allowed in (may.change, may.remove))
     if model.__tablename__ == "audit_event":
         # Added in any scope, and before anybody is known; by an organization not in the name of another or of the payer.
         added = let(
@@ -129,8 +131,8 @@ def policies_of(model: type[Any]) -> list[Policy]:
     return [
         Policy("SELECT", "true" if model.__tablename__ in _READ_IN_ANY_SCOPE else seen),
         Policy("INSERT", check=added),
-        Policy("UPDATE", seen, seen),
-        Policy("DELETE", seen),
+        Policy("UPDATE", changed, changed),
+        Policy("DELETE", removed),
     ]
 
 

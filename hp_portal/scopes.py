@@ -6,18 +6,23 @@ A model says to whom its rows belong by a mark; `Base` refuses a model without o
 - `OwnedByOrganizationOrPayer`: the same, and rows with no organization are the payer's own;
 - `PaidTo`: rows about a payee (`payee_id`), seen by every organization with a grant to it;
 - `Scoped` with a `scope_criterion` of its own, for what fits none of these;
-- `Shared`: rows that are nobody's in particular, with the reason in `__shared__`.
+- `OfPerson`: rows about a person (`person_id`), seen by that person's organization;
+- `PayersOwn`: rows that no organization sees;
+- `Shared`: rows that everybody may read, with the reason in `__shared__`.
 
 A session's scope (`set_scope`) is one organization's, or the payer's, or the system's. A listener adds it to every select,
-update and delete; with no scope set, touching a marked table raises `ScopeMissing`, so forgetting fails loudly.
+update and delete; with no scope set, touching a marked table raises `ScopeMissing`, so forgetting fails loudly. What the
+criteria do not cover is refused by the wall (`hp_portal/wall`), and so is what an organization may not write (`May`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, ClassVar, cast
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
@@ -25,26 +30,18 @@ from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
     ORMExecuteState,
-    Session,
     declared_attr,
     mapped_column,
     with_loader_criteria,
 )
-from sqlalchemy.sql import visitors
 
+from hp_portal.session import SCOPED, PortalSession
 from hp_portal.session import OrganizationScope as OrganizationScope
-from hp_portal.session import PortalSession
 from hp_portal.session import Scope as Scope
+from hp_portal.session import ScopeMissing as ScopeMissing
+from hp_portal.session import ScopeViolation as ScopeViolation
 from hp_portal.session import WholeScope as WholeScope
-
-
-class ScopeMissing(Exception):
-    """A scoped table was touched by a session without a scope: a page forgot to say for whom it asks."""
-
-
-class ScopeViolation(Exception):
-    """A row of another organization was about to be written, or a statement the scope cannot be added to was run."""
-
+from hp_portal.statements import TABLES, ScopeCriterion
 
 # The listener puts the session's organization here before each of its statements; the one bind parameter below reads it.
 # Built once, the criteria stay in SQLAlchemy's statement cache.
@@ -58,18 +55,35 @@ def _current_organization() -> int:
     return organization_id
 
 
+_current_organization.of_scope = True  # type: ignore[attr-defined]
 scope_organization: sa.BindParameter[int] = sa.bindparam(
     "scope_organization_id", callable_=_current_organization, type_=sa.Integer()
 )
 """The organization whose session runs the statement, for criteria of one's own."""
 _grant = sa.table("access_grant", sa.column("payee_id"), sa.column("organization_id"), sa.column("ended_at"))
+_person = sa.table("person", sa.column("id"), sa.column("organization_id"))
 
 
 def granted_payees() -> sa.Select[Any]:
     """The payee ids that the scope's organization holds a grant to."""
-    return sa.select(_grant.c.payee_id).where(
-        _grant.c.organization_id == scope_organization, _grant.c.ended_at.is_(None)
-    )
+    own = sa.and_(_grant.c.organization_id == scope_organization, _grant.c.ended_at.is_(None))
+    return sa.select(_grant.c.payee_id).where(ScopeCriterion(own, [_grant.c.organization_id]))
+
+
+@dataclass(frozen=True)
+class May:
+    """What an organization's session may write of a model's rows that it sees: `__organization_may__ = May(…)`.
+
+    `add`: with these attributes given, and always as its own; `change`: these attributes; `remove`: delete. Never the
+    organization of a row, and references only to rows that it sees. Everything else is written in a whole scope.
+    """
+
+    add: tuple[str, ...] = ()
+    change: tuple[str, ...] = ()
+    remove: bool = False
+
+
+NOTHING = May()
 
 
 class Scoped:
@@ -80,6 +94,7 @@ class Scoped:
     """
 
     __scope_index__: ClassVar[bool] = True
+    __organization_may__: ClassVar[May] = NOTHING
 
     @classmethod
     def scope_criterion(cls) -> sa.ColumnElement[bool]:
@@ -88,6 +103,16 @@ class Scoped:
         A model that forgets to say shows nothing.
         """
         return sa.false()
+
+    @classmethod
+    def scope_wall(cls) -> ScopeCriterion:
+        """The criterion as statements get it, with a column of each of the model's tables."""
+        entity: Any = sa.inspect(cls, raiseerr=False)
+        if entity is None:
+            return ScopeCriterion(cls.scope_criterion(), ())  # a mark, which SQLAlchemy tries the criterion with
+        keys = [next(iter(table.primary_key)) for table in entity.mapper.tables]
+        adapt = entity._adapt_element if entity.is_aliased_class else (lambda key: key)
+        return ScopeCriterion(cls.scope_criterion(), [adapt(key) for key in keys])
 
 
 class OwnedByOrganization(Scoped):
@@ -129,14 +154,33 @@ class PaidTo(Scoped):
         return cls.payee_id.in_(granted_payees())
 
 
+class OfPerson(Scoped):
+    """Mark of rows about a person (`person_id`), seen by the organization of that person."""
+
+    if TYPE_CHECKING:
+        person_id: Mapped[int]
+
+    @classmethod
+    def scope_criterion(cls) -> sa.ColumnElement[bool]:
+        return cls.person_id.in_(sa.select(_person.c.id).where(_person.c.organization_id == scope_organization))
+
+
+class PayersOwn(Scoped):
+    """Mark of rows that no organization sees: those of the payer's staff, of the system, of verbs in a whole scope."""
+
+    @classmethod
+    def scope_criterion(cls) -> sa.ColumnElement[bool]:
+        # Never true, and asked of a session that has a scope.
+        return scope_organization < 0
+
+
 class Shared:
-    """Mark of rows that no organization owns; `__shared__` gives the reason."""
+    """Mark of rows that every organization may read and none may write; `__shared__` gives the reason."""
 
     __shared__: ClassVar[str] = ""
 
 
 OWNED = (OwnedByOrganization, OwnedByOrganizationOrPayer)
-_scoped_tables: set[sa.FromClause] = set()
 
 
 def check_marked(cls: type[DeclarativeBase]) -> None:
@@ -150,26 +194,27 @@ def check_marked(cls: type[DeclarativeBase]) -> None:
         return
     if getattr(cls, "__shared__", ""):
         raise TypeError(f"{name} is scoped and says in __shared__ why it is not; take one of both away")
-    marks = [mark.__name__ for mark in (*OWNED, PaidTo) if issubclass(cls, mark)]
+    marks = [mark.__name__ for mark in (*OWNED, PaidTo, OfPerson, PayersOwn) if issubclass(cls, mark)]
     if len(marks) > 1 and "scope_criterion" not in vars(cls):
         raise TypeError(f"{name} is marked as {' and '.join(marks)}; say in scope_criterion what that means")
 
 
 def register(cls: type[DeclarativeBase]) -> None:
-    """Remember a mapped class's table when its rows are scoped: statements that name it would slip past the criteria."""
-    if issubclass(cls, Scoped) and not vars(cls).get("__abstract__"):
-        _scoped_tables.add(sa.inspect(cls).local_table)
+    """Remember whose rows a mapped class's table holds: a statement that names another table, or this one without its
+    criterion, is not run in a scope."""
+    if not vars(cls).get("__abstract__"):
+        TABLES.add(sa.inspect(cls).local_table, scoped=issubclass(cls, Scoped))
 
+
+TABLES.add(_grant, scoped=True)
 
 # Not propagated with the rows it loads: a later load of theirs gets the scope of its own time, here.
-_CRITERIA = with_loader_criteria(
-    Scoped, lambda cls: cls.scope_criterion(), include_aliases=True, propagate_to_loaders=False
-)
+_CRITERIA = with_loader_criteria(Scoped, lambda cls: cls.scope_wall(), include_aliases=True, propagate_to_loaders=False)
 
 
-def set_scope(session: PortalSession, scope: Scope) -> None:
+def set_scope(session: PortalSession, scope: Scope | None) -> None:
     """Say whose rows this session may see from here on."""
-    session.context.scope = scope
+    session.change_scope(scope)
 
 
 @contextmanager
@@ -179,11 +224,35 @@ def whole(session: PortalSession, reason: str) -> Iterator[None]:
     Whose session it is stays the same: `granted_payees()` and `scope_organization` still speak of its organization.
     """
     before = session.context.scope
-    session.context.scope = WholeScope(reason, before.organization_id if before else None)
+    session.change_scope(WholeScope(reason, before.organization_id if before else None))
     try:
         yield
-    finally:
-        session.context.scope = before
+    except BaseException:
+        # What the block wrote before it failed may be committed all the same, as a counted try is.
+        with suppress(Exception):
+            session.change_scope(before)
+        session.leave_scope(before)
+        raise
+    session.change_scope(before)
+
+
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+Verb = Callable[Concatenate[PortalSession, Given], Answer]
+
+
+def in_whole(reason: str) -> Callable[[Verb[Given, Answer]], Verb[Given, Answer]]:
+    """Have a verb of the core, whose first argument is the session, see every row."""
+
+    def wrap(verb: Verb[Given, Answer]) -> Verb[Given, Answer]:
+        @wraps(verb)
+        def run(session: PortalSession, *given: Given.args, **named: Given.kwargs) -> Answer:
+            with whole(session, reason):
+                return verb(session, *given, **named)
+
+        return cast("Verb[Given, Answer]", run)
+
+    return wrap
 
 
 def whole_for_plugins(session: PortalSession, reason: str) -> AbstractContextManager[None]:
@@ -197,43 +266,27 @@ def whole_for_plugins(session: PortalSession, reason: str) -> AbstractContextMan
     return whole(session, reason)
 
 
-def _refuse_unscopable(statement: sa.Executable) -> None:
-    """Statements that name tables instead of models, and raw SQL, would slip past the criteria."""
-    for element in visitors.iterate(cast(visitors.ExternallyTraversible, statement)):
-        if isinstance(element, sa.TextClause):
-            raise ScopeViolation('raw SQL needs execution_options(unscoped="why")')
-        if element in _scoped_tables:
-            raise ScopeViolation(f"name the model, not the table {element}: sa.select(Model.id).exists()")
-
-
-def _refuse_other_tables(statement: sa.Update | sa.Delete) -> None:
-    """An update or delete gets the criteria of its own table alone, not of others that `where()` joins it with."""
-    if statement.whereclause is None:
-        return
-    for source in sa.select(sa.literal(1)).where(statement.whereclause).get_final_froms():
-        if source != statement.table and any(element in _scoped_tables for element in visitors.iterate(source)):
-            raise ScopeViolation(f"{statement.table} joined with a scoped table: say which rows by a select in where()")
-
-
 def apply_scope(state: ORMExecuteState) -> None:
     """Add the session's scope to a statement that is about to run."""
     scope = cast(PortalSession, state.session).context.scope
     # Before anything else: what a statement says of the scope's organization itself is true in every case below.
     _current.set(scope.organization_id if scope is not None else None)
-    if isinstance(scope, WholeScope) or state.execution_options.get("unscoped"):
+    if isinstance(scope, WholeScope):
         return
     statement = state.statement
-    if isinstance(statement, sa.Insert):
-        _check_insert(state, scope, statement)
+    if state.is_from_statement:
+        raise ScopeViolation("from_statement takes no scope; select the model")
+    if isinstance(statement, sa.Insert | sa.Update | sa.Delete):
+        state.update_execution_options(**SCOPED)
+        if isinstance(statement, sa.Insert):
+            return
+    elif state.is_column_load:
+        # The row of an object, read again by its key: the criteria of options are not added to that.
+        mapper = state.bind_mapper
+        if mapper is not None and issubclass(mapper.class_, Scoped) and isinstance(statement, sa.Select):
+            statement = statement.where(mapper.class_.scope_wall())
+        state.statement = statement.execution_options(**SCOPED)
         return
-    if not state.is_orm_statement or state.is_from_statement:
-        _refuse_unscopable(statement)
-        return
-    if state.is_executemany:
-        # Rows named one by one by their keys, which takes no criteria.
-        raise ScopeViolation("an update by primary keys cannot be scoped; say which rows in where()")
-    if isinstance(statement, sa.Update | sa.Delete):
-        _refuse_other_tables(statement)
     state.statement = _with_criteria(statement)
 
 
@@ -245,7 +298,7 @@ _scoped_statements: WeakKeyDictionary[sa.Executable, sa.Executable] = WeakKeyDic
 def _with_criteria(statement: sa.Executable) -> sa.Executable:
     found = _scoped_statements.get(statement)
     if found is None:
-        found = _scoped_statements[statement] = statement.options(_CRITERIA)
+        found = _scoped_statements[statement] = statement.options(_CRITERIA).execution_options(**SCOPED)
     return found
 
 
@@ -265,43 +318,4 @@ def select_rows(session: PortalSession, statement: sa.Select[Any], values: dict[
     return session.connection().execute(scoped, values)
 
 
-def _check_insert(state: ORMExecuteState, scope: OrganizationScope | None, statement: sa.Insert) -> None:
-    """An insert that names a model writes the scope's own rows, given as values; one that names a table, as the audit's
-    does, reads nothing scoped.
-    """
-    if statement.select is not None:
-        _refuse_unscopable(statement.select)
-    mapper = state.bind_mapper
-    if not state.is_orm_statement or mapper is None or scope is None or not issubclass(mapper.class_, Scoped):
-        return
-    given: Any = state.parameters or ()
-    rows = [given] if isinstance(given, dict) else list(given)
-    if not (issubclass(mapper.class_, OWNED) and rows) or any(
-        row.get("organization_id") != scope.organization_id for row in rows
-    ):
-        raise ScopeViolation(f"{mapper.class_.__name__} of another organization inserted by {scope}")
-
-
-def _owners(row: object) -> set[int | None]:
-    """Whose row it is, and whose it was before this flush."""
-    history = sa.inspect(row).attrs.organization_id.history
-    return {*(history.added or ()), *(history.unchanged or ()), *(history.deleted or ())} or {None}
-
-
-def check_written(session: Session, _context: object, _instances: object) -> None:
-    """An organization's session writes its own rows alone.
-
-    What is scoped by a payee or otherwise is the payer's record: written in a whole scope, which says why.
-    """
-    scope = cast(PortalSession, session).context.scope
-    if not isinstance(scope, OrganizationScope):
-        return
-    for row in (*session.new, *session.dirty, *session.deleted):
-        if not isinstance(row, Scoped) or (row in session.dirty and not session.is_modified(row)):
-            continue
-        if not isinstance(row, OWNED) or _owners(row) != {scope.organization_id}:
-            raise ScopeViolation(f"{type(row).__name__} that is not {scope}'s own was about to be written")
-
-
 sa.event.listen(PortalSession, "do_orm_execute", apply_scope)
-sa.event.listen(PortalSession, "before_flush", check_written)

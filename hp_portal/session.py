@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapper, Session, SessionTransaction
+from sqlalchemy.util import immutabledict
 
 from hp_portal.events import EventRegistry, PortalEvent
 from hp_portal.vault import Vault
+
+
+class ScopeMissing(Exception):
+    """A scoped table was touched by a session without a scope: a page forgot to say for whom it asks."""
+
+
+class ScopeViolation(Exception):
+    """A row of another organization was about to be read or written, or something the scope cannot be added to was run."""
+
+
+# Execution options by which statements pass the wall (hp_portal/wall): the core's own on the connection, and those that were
+# given their scope.
+CORE: Mapping[str, object] = immutabledict({"portal_pass": object()})
+SCOPED: Mapping[str, object] = immutabledict({"portal_pass": object()})
 
 
 @dataclass(frozen=True)
@@ -66,10 +81,10 @@ class SessionContext:
     in_hook: bool = False
     on_scope: Callable[[], None] | None = None
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "scope" and name in self.__dict__:
+            raise ScopeViolation("the scope of a session is set by hp_portal.scopes alone")
         super().__setattr__(name, value)
-        if name == "scope" and (tell := self.__dict__.get("on_scope")):
-            tell()
 
 
 Row = TypeVar("Row")
@@ -79,8 +94,39 @@ class PortalSession(Session):
     """A session with its context."""
 
     def __init__(self, bind: sa.Engine, *, context: SessionContext, **options: Any) -> None:
+        if sys._getframe(1).f_globals.get("__name__") != "hp_portal.database":
+            raise ScopeViolation("sessions are made by Database.new_session")
         super().__init__(bind, **options)
         self.context = context
+        # the connections it holds at present: see hp_portal/wall/executing.py
+        self.guards: list[Any] = []
+
+    def change_scope(self, scope: Scope | None) -> None:
+        """For hp_portal.scopes. What waits to be written is written in the scope it was made in."""
+        if scope == self.context.scope:
+            return
+        if not self._flushing:
+            self.flush()
+        self.leave_scope(scope)
+
+    def leave_scope(self, scope: Scope | None) -> None:
+        """The same after an error, which leaves nothing to be written."""
+        self.context.__dict__["scope"] = scope
+        for guard in self.guards:
+            guard.settle()
+        if tell := self.context.on_scope:
+            tell()
+
+    def _identity_lookup(self, mapper: Mapper[Any], *given: Any, **options: Any) -> Any:
+        """A row that was loaded in a wider scope is not at hand in a narrower one: it is read again."""
+        if isinstance(self.context.scope, WholeScope):
+            return super()._identity_lookup(mapper, *given, **options)
+        return None
+
+    def _bulk_save_mappings(self, *given: Any, **options: Any) -> None:
+        if not isinstance(self.context.scope, WholeScope):
+            raise ScopeViolation("bulk writing takes no scope: add objects, or execute an insert of the model")
+        super()._bulk_save_mappings(*given, **options)
 
     @property
     def vault(self) -> Vault:

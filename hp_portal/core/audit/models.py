@@ -42,7 +42,7 @@ class AuditEvent(Base, scopes.OwnedByOrganizationOrPayer):
     mac: Mapped[bytes | None] = mapped_column(sa.LargeBinary(16))
 
 
-class AuditSeal(Base, scopes.Shared):
+class AuditSeal(Base, scopes.PayersOwn):
     """A batch in the chain: its digest covers the batch before it.
 
     `covers` is the hash of the batch's rows. `taken_over`: the batch of what was written before events had MACs. Batches before
@@ -50,7 +50,6 @@ class AuditSeal(Base, scopes.Shared):
     """
 
     __tablename__ = "audit_seal"
-    __shared__ = "written and verified by the system"
 
     id: Mapped[key]
     sealed_at: Mapped[dt.datetime]
@@ -61,11 +60,10 @@ class AuditSeal(Base, scopes.Shared):
     taken_over: Mapped[bool | None]
 
 
-class AuditKey(Base, scopes.Shared):
+class AuditKey(Base, scopes.PayersOwn):
     """The key of events and seals from before a rotation, sealed with a newer data key: it verifies, and makes nothing."""
 
     __tablename__ = "audit_key"
-    __shared__ = "written and verified by the system"
 
     id: Mapped[key]
     key_id: Mapped[bytes] = mapped_column(sa.LargeBinary(8))
@@ -73,22 +71,20 @@ class AuditKey(Base, scopes.Shared):
     kept_at: Mapped[dt.datetime]
 
 
-class AuditSealedRow(Base, scopes.Shared):
+class AuditSealedRow(Base, scopes.PayersOwn):
     """The MAC of one sealed event, or its digest where it has none."""
 
     __tablename__ = "audit_sealed_row"
-    __shared__ = "written and verified by the system"
 
     event_id: Mapped[int] = mapped_column(sa.BigInteger(), primary_key=True, autoincrement=False)
     seal_id: Mapped[int] = mapped_column(sa.ForeignKey("audit_seal.id"), index=True)
     digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
 
 
-class AuditWindow(Base, scopes.Shared):
+class AuditWindow(Base, scopes.PayersOwn):
     """Refusals of one kind that are being counted: the first is an event, `times` more have come since."""
 
     __tablename__ = "audit_window"
-    __shared__ = "counted before anybody is known"
     __table_args__ = (sa.Index("ix_audit_window_event_until", "event", "until"),)
 
     key: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
@@ -104,11 +100,10 @@ class AuditWindow(Base, scopes.Shared):
     times: Mapped[int]
 
 
-class AuditReport(Base, scopes.Shared):
+class AuditReport(Base, scopes.PayersOwn):
     """What was last seen of the record: by sealing, by verifying, by publishing heads. It may change and proves nothing."""
 
     __tablename__ = "audit_report"
-    __shared__ = "written by the worker, for staff who look after the record"
 
     name: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
     at: Mapped[dt.datetime]

@@ -13,7 +13,7 @@ from hp_portal import clock
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.writers import end_writer, stamp
 from hp_portal.events import UndeclaredEvent
-from hp_portal.session import PortalSession
+from hp_portal.session import CORE, PortalSession
 from hp_portal.session import Who as Who
 
 
@@ -69,7 +69,7 @@ def write(session: PortalSession, event: str, who: Who, reason: str, fields: str
     }
     stamp(connection, session.vault, values)
     try:
-        connection.execute(_insert, values)
+        connection.execute(_insert, values, execution_options=CORE)
     except BaseException:
         end_writer(connection)
         raise

@@ -23,6 +23,7 @@ from hp_portal import clock
 from hp_portal.core.audit.models import AuditWindow
 from hp_portal.core.audit.record import Who, get_who, read_fields, write
 from hp_portal.database import PortalSession, is_postgresql
+from hp_portal.session import CORE
 
 WINDOW = dt.timedelta(minutes=15)
 ALIKE = 20  # windows that one address has open for an event, before the others share one
@@ -77,14 +78,14 @@ def _window(event: str, who: Who, reason: str, fields: str, wide: str) -> dict[s
 
 def _counted(session: PortalSession, window: dict[str, Any]) -> bool:
     """Count one more in an open window; False when it is not open."""
-    found = session.connection().execute(_count, {"is_key": window["key"], "now": clock.now()})
+    found = session.connection().execute(_count, {"is_key": window["key"], "now": clock.now()}, execution_options=CORE)
     return found.rowcount == 1
 
 
 def _widened(session: PortalSession, exact: dict[str, Any]) -> dict[str, Any]:
     """The window that a new refusal belongs to: its own while there are few, else a wider one."""
     asked = {"of_event": exact["event"], "from_address": exact["address"], "now": clock.now()}
-    in_all, from_here = session.connection().execute(_open, asked).one()
+    in_all, from_here = session.connection().execute(_open, asked, execution_options=CORE).one()
     if in_all < OPEN and from_here < ALIKE:
         return exact
     who: Who = exact["who"]
@@ -104,7 +105,7 @@ def _open_window(session: PortalSession, window: dict[str, Any], first: Any) -> 
         .on_conflict_do_update(index_elements=["key"], set_={"times": _table.c.times + 1})
         .returning(_table.c.times)
     )
-    if session.connection().execute(statement).scalar_one() == 0:
+    if session.connection().execute(statement, execution_options=CORE).scalar_one() == 0:
         first()
 
 
@@ -114,7 +115,9 @@ def close_windows(session: PortalSession) -> None:
 
 
 def _close(session: PortalSession, *which: sa.ColumnElement[bool]) -> None:
-    for row in session.connection().execute(sa.delete(_table).where(*which).returning(_table)).all():
+    for row in (
+        session.connection().execute(sa.delete(_table).where(*which).returning(_table), execution_options=CORE).all()
+    ):
         if row.times == 0:
             continue
         text = read_fields(

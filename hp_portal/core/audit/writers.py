@@ -23,6 +23,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from hp_portal.core.audit.models import AuditEvent, AuditSeal
+from hp_portal.session import CORE
 from hp_portal.transactions import FOLLOWER
 from hp_portal.vault import Vault
 
@@ -104,7 +105,7 @@ class Writer:
         number, before, anchor, digest, asked = self.state
         now: dt.datetime = values["at"]
         if asked is None or not asked <= now < asked + ANCHOR_EVERY:
-            found = connection.execute(_newest_seal).first()
+            found = connection.execute(_newest_seal, execution_options=CORE).first()
             # Never back: a seal that was there and is gone is what the anchor is to tell.
             if found is not None and found.id > anchor:
                 anchor, digest = found.id, bytes(found.digest)

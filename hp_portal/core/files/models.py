@@ -18,6 +18,11 @@ class StoredFile(Base, scopes.OwnedByOrganizationOrPayer):
     """A file. `size` is in bytes, as it was sent; `kind` starts with the application's key, such as `remittance upload`."""
 
     __tablename__ = "stored_file"
+    __organization_may__ = scopes.May(
+        add=("token", "kind", "name", "size", "pieces", "person_id", "stored_at"),
+        change=("size", "pieces"),
+        remove=True,
+    )
 
     id: Mapped[key]
     # a random word that every piece is sealed with: an id may be used again, this never is
@@ -54,6 +59,7 @@ class StoredPiece(Base, scopes.OwnedByOrganizationOrPayer):
     """A piece of a file, compressed and sealed. `position` counts from 0. Owned like its file."""
 
     __tablename__ = "stored_piece"
+    __organization_may__ = scopes.May(add=("file_id", "position", "sealed"), remove=True)
 
     file_id: Mapped[int] = mapped_column(sa.ForeignKey("stored_file.id"), primary_key=True)
     position: Mapped[int] = mapped_column(sa.Integer(), primary_key=True, autoincrement=False)

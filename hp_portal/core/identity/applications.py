@@ -36,11 +36,10 @@ class ApplicationDefault(Base, scopes.Shared):
     changed_at: Mapped[dt.datetime]
 
 
-class PersonApplication(Base, scopes.Shared):
+class PersonApplication(Base, scopes.OfPerson):
     """An application given to a person."""
 
     __tablename__ = "person_application"
-    __shared__ = "read by the gate for the signed-in person; lists filter by organization in their verb"
     __table_args__ = (sa.UniqueConstraint("person_id", "application"),)
 
     id: Mapped[key]

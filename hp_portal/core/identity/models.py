@@ -29,11 +29,10 @@ class Person(Base, scopes.OwnedByOrganizationOrPayer):
     created_at: Mapped[dt.datetime]
 
 
-class SignIn(Base, scopes.Shared):
+class SignIn(Base, scopes.OfPerson):
     """One sign-in: a row, so that it can be listed and ended. The cookie holds a token, the row only its hash."""
 
     __tablename__ = "sign_in"
-    __shared__ = "found by its token before anybody is known; lists filter by person"
 
     id: Mapped[key]
     token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
@@ -48,11 +47,10 @@ class SignIn(Base, scopes.Shared):
     access_reason: Mapped[str] = mapped_column(sa.String(200), server_default="", default="")
 
 
-class Acceptance(Base, scopes.Shared):
+class Acceptance(Base, scopes.OfPerson):
     """Who accepted which version of an agreement, when, and from where."""
 
     __tablename__ = "acceptance"
-    __shared__ = "asked by the gate for the person who signs in"
     __table_args__ = (sa.UniqueConstraint("person_id", "agreement", "version"),)
 
     id: Mapped[key]

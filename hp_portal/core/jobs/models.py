@@ -11,11 +11,10 @@ from hp_portal import scopes
 from hp_portal.database import Base
 
 
-class JobRun(Base, scopes.Shared):
+class JobRun(Base, scopes.PayersOwn):
     """A job's turn: when it is due, and the worker that holds it until its lease runs out."""
 
     __tablename__ = "job_run"
-    __shared__ = "the workers' own"
 
     job: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
     due_at: Mapped[dt.datetime]
@@ -23,11 +22,10 @@ class JobRun(Base, scopes.Shared):
     leased_until: Mapped[dt.datetime | None]
 
 
-class PluginFailure(Base, scopes.Shared):
+class PluginFailure(Base, scopes.PayersOwn):
     """A hook or job that fails: what, since when and how often, until it succeeds. `plugin` is `core` for the core's jobs."""
 
     __tablename__ = "plugin_failure"
-    __shared__ = "shown to staff with the permission; says what failed, never with what data"
 
     plugin: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
     place: Mapped[str] = mapped_column(sa.String(80), primary_key=True)

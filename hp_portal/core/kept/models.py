@@ -16,6 +16,7 @@ class KeptValues(Base, scopes.OwnedByOrganizationOrPayer):
     """Values of one person, sealed. The address has the word, the row only its hash."""
 
     __tablename__ = "kept_values"
+    __organization_may__ = scopes.May(add=("token_hash", "kind", "person_id", "sealed", "expires_at"), remove=True)
 
     id: Mapped[key]
     token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)

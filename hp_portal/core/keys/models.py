@@ -11,7 +11,7 @@ from hp_portal import scopes
 from hp_portal.database import Base
 
 
-class DataKey(Base, scopes.Shared):
+class DataKey(Base, scopes.PayersOwn):
     """A data key that values are, or were, sealed with: its id and a value that only this key yields.
 
     `complete_at`: since then every value is sealed with this key and bound to its place. `retired_at`: since then none is sealed
@@ -19,7 +19,6 @@ class DataKey(Base, scopes.Shared):
     """
 
     __tablename__ = "data_key"
-    __shared__ = "nobody's: says which data keys are in force"
 
     id: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
     check_value: Mapped[bytes] = mapped_column(sa.LargeBinary(32))

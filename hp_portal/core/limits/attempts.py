@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.core.limits.models import Attempt
 from hp_portal.database import PortalSession, lock
+from hp_portal.scopes import in_whole
 
 
 class TooManyAttempts(Exception):
@@ -31,6 +32,7 @@ class TooManyAttempts(Exception):
         return max(1, math.ceil(self.wait.total_seconds() / 60))
 
 
+@in_whole("failed tries are counted for everybody")
 def check_attempts(session: PortalSession, kind: str, subject: str, *, limit: int, window: dt.timedelta) -> None:
     """Raise TooManyAttempts when `limit` tries within `window` have failed already.
 
@@ -56,6 +58,7 @@ def check_attempts(session: PortalSession, kind: str, subject: str, *, limit: in
         raise TooManyAttempts(recent[-1] + window - now)
 
 
+@in_whole("failed tries are counted for everybody")
 def waits_of(
     session: PortalSession, kind: str, wholes: Iterable[str], *, limit: int, window: dt.timedelta
 ) -> dict[str, dt.timedelta]:
@@ -78,12 +81,14 @@ def waits_of(
     return longest
 
 
+@in_whole("failed tries are counted for everybody")
 def count_failure(session: PortalSession, kind: str, subject: str, *, of: str = "") -> None:
     """Count one failed try; `of` names the whole that the subject is a part of."""
     whole = session.vault.digest(of, "attempt") if of else None
     session.add(Attempt(kind=kind, subject=session.vault.digest(subject, "attempt"), at=clock.now(), of=whole))
 
 
+@in_whole("failed tries are counted for everybody")
 def forget_failures(session: PortalSession, kind: str, subject: str) -> None:
     """A success starts the count anew."""
     session.execute(
@@ -91,6 +96,7 @@ def forget_failures(session: PortalSession, kind: str, subject: str) -> None:
     )
 
 
+@in_whole("failed tries are counted for everybody")
 def forget_parts(session: PortalSession, kind: str, whole: str) -> None:
     """Forget what is counted against every part of a whole."""
     session.execute(
@@ -98,6 +104,7 @@ def forget_parts(session: PortalSession, kind: str, whole: str) -> None:
     )
 
 
+@in_whole("failed tries are counted for everybody")
 def take_back(session: PortalSession, kind: str, subject: str) -> None:
     """The latest counted try was a success: it counts no longer, those before it still do."""
     mine = Attempt.kind == kind, Attempt.subject.in_(session.vault.digests(subject, "attempt"))

@@ -11,11 +11,10 @@ from hp_portal import scopes
 from hp_portal.database import Base, key
 
 
-class Attempt(Base, scopes.Shared):
+class Attempt(Base, scopes.PayersOwn):
     """A failed try at a secret, counted by what it was aimed at and where it came from, whoever served it."""
 
     __tablename__ = "attempt"
-    __shared__ = "counted before anybody is known"
     __table_args__ = (
         sa.Index("ix_attempt_kind_subject_at", "kind", "subject", "at"),
         sa.Index("ix_attempt_kind_of_at", "kind", "of", "at"),
@@ -29,11 +28,10 @@ class Attempt(Base, scopes.Shared):
     of: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
 
 
-class FailureTotal(Base, scopes.Shared):
+class FailureTotal(Base, scopes.PayersOwn):
     """How many tries at one subject have failed since the last success, however long ago."""
 
     __tablename__ = "failure_total"
-    __shared__ = "counted before anybody is known"
     __table_args__ = (sa.UniqueConstraint("kind", "subject"),)
 
     id: Mapped[key]

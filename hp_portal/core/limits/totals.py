@@ -17,6 +17,7 @@ from hp_portal import clock
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.models import FailureTotal
 from hp_portal.database import PortalSession, lock
+from hp_portal.scopes import in_whole
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ def _is(session: PortalSession, kind: str, subjects: Iterable[str]) -> sa.Column
     return sa.and_(FailureTotal.kind == kind, FailureTotal.subject.in_(digests))
 
 
+@in_whole("failed tries are counted for everybody")
 def check_total(session: PortalSession, kind: str, subject: str, growing: Growing) -> None:
     """Raise TooManyAttempts when the wait after the last failed try is not over.
 
@@ -53,6 +55,7 @@ def check_total(session: PortalSession, kind: str, subject: str, growing: Growin
         raise TooManyAttempts(wait)
 
 
+@in_whole("failed tries are counted for everybody")
 def total_waits(
     session: PortalSession, kind: str, subjects: Iterable[str], growing: Growing
 ) -> dict[str, dt.timedelta]:
@@ -70,6 +73,7 @@ def total_waits(
     return found
 
 
+@in_whole("failed tries are counted for everybody")
 def count_total(session: PortalSession, kind: str, subject: str) -> int:
     """Count one failed try; how many there are now."""
     lock(session, f"total:{kind}:{subject}")
@@ -88,6 +92,7 @@ def count_total(session: PortalSession, kind: str, subject: str) -> int:
     return 1
 
 
+@in_whole("failed tries are counted for everybody")
 def forget_total(session: PortalSession, kind: str, subject: str) -> None:
     """A success starts the count anew."""
     forget = sa.delete(FailureTotal).where(_is(session, kind, [subject]))

@@ -11,11 +11,10 @@ from hp_portal import scopes
 from hp_portal.database import Base, key
 
 
-class PasswordLink(Base, scopes.Shared):
+class PasswordLink(Base, scopes.OfPerson):
     """A link to set a password: works once, until it expires. The link holds a token, the row only its hash."""
 
     __tablename__ = "password_link"
-    __shared__ = "found by its token before anybody is known; lists filter by person"
 
     id: Mapped[key]
     person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)

@@ -54,11 +54,11 @@ def _whose(session: PortalSession, table: str, row_id: int | None, organization_
 @contextmanager
 def _as_organization(session: PortalSession, organization_id: int) -> Iterator[None]:
     before = session.context.scope
-    session.context.scope = scopes.OrganizationScope(organization_id)
+    scopes.set_scope(session, scopes.OrganizationScope(organization_id))
     try:
         yield
     finally:
-        session.context.scope = before
+        scopes.set_scope(session, before)
 
 
 def _tell(session: PortalSession) -> None:

@@ -11,14 +11,13 @@ from hp_portal import scopes
 from hp_portal.database import Base, key
 
 
-class Refusal(Base, scopes.Shared):
+class Refusal(Base, scopes.PayersOwn):
     """Somebody who was signed in asked for what they may not have.
 
     The payer's alone, as `whose` tells what other organizations have.
     """
 
     __tablename__ = "refusal"
-    __shared__ = "the payer's own: written at the end of a request, read by the worker and by staff with the permission"
     __table_args__ = (
         sa.Index("ix_refusal_person_id_at", "person_id", "at"),
         sa.Index("ix_refusal_told_at", "told_at"),

@@ -142,8 +142,8 @@ def _grant(session: PortalSession, actor: Actor, organization_id: int, payee: Pa
         granted_by_id=actor.person_id,
         granted_at=clock.now(),
     )
-    session.add(grant)
-    session.flush()
+    with scopes.whole(session, "the payee's own payment was named"):
+        session.add(grant)
     record(session, "tax-id-npi-access.grant.added", payee=payee.payee_id, proof=grant.proof)
     session.announce(PortalEvent("grant.added", {"organization": organization_id, "payee": payee.payee_id}))
     return grant

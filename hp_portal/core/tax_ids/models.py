@@ -11,11 +11,10 @@ from hp_portal import scopes
 from hp_portal.database import Base, key
 
 
-class UsedProof(Base, scopes.Shared):
+class UsedProof(Base, scopes.PayersOwn):
     """A payment that has opened a grant: it opens no other one."""
 
     __tablename__ = "used_proof"
-    __shared__ = "looked at before anything is linked, whoever asks"
     __table_args__ = (sa.UniqueConstraint("payee_id", "number"),)
 
     id: Mapped[key]
@@ -25,11 +24,10 @@ class UsedProof(Base, scopes.Shared):
     used_at: Mapped[dt.datetime]
 
 
-class ProofWarning(Base, scopes.Shared):
+class ProofWarning(Base, scopes.PayersOwn):
     """A Tax ID at which somebody has named so many wrong payments that staff should look; until they have looked."""
 
     __tablename__ = "proof_warning"
-    __shared__ = "the payer's staff's, behind a permission"
 
     id: Mapped[key]
     tin_digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32), index=True)

@@ -88,11 +88,13 @@ writes(
         "insert by the connection": lambda a: _on_connection(a, sa.insert(NOTES).values(**_foreign_note(a))),
         "delete by the connection": lambda a: _on_connection(a, sa.delete(NOTES)),
         "update by the driver's text": lambda a: a.session.connection().exec_driver_sql(_UPDATE),
-        "update by the driver's cursor": lambda a: _raw(a, _UPDATE),
+        "update by the driver's cursor": lambda a: _raw(a, f"{_UPDATE} WHERE organization_id = {a.other.id}"),
         "insert by the driver's cursor": lambda a: _raw(
             a, f"INSERT INTO sample_note (organization_id, text) VALUES ({a.other.id}, 'planted')"
         ),
-        "delete by the driver's cursor": lambda a: _raw(a, "DELETE FROM sample_note"),
+        "delete by the driver's cursor": lambda a: _raw(
+            a, f"DELETE FROM sample_note WHERE organization_id = {a.other.id}"
+        ),
         "replace by a prefix": lambda a: (
             _run(a, sa.insert(Note).prefix_with("OR REPLACE", dialect="sqlite").values(**_stolen_note(a)))
             if not a.is_postgresql
@@ -250,6 +252,6 @@ def without_a_scope(attack: Attack) -> None:
     before = attack.session.context.scope
     with scopes.whole(attack.session, "a test takes the scope away"):
         if before is not None and not isinstance(before, scopes.WholeScope):
-            scopes.set_scope(attack.session, None)  # type: ignore[arg-type]
+            scopes.set_scope(attack.session, None)
         attack.session.add(Note(**_foreign_note(attack)))
         attack.session.flush()
