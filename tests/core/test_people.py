@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import sqlalchemy as sa
 
+from hp_portal import scopes
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
@@ -242,7 +243,8 @@ def test_a_link_that_ends_while_it_is_used_is_dead(
 
     def ends_after(*given: Any) -> Any:
         found = look(*given)
-        accounts.end_links(given[0], person.id)  # in another window, as it were
+        with scopes.whole(given[0], "in another window, as it were"):
+            accounts.end_links(given[0], person.id)
         return found
 
     monkeypatch.setattr(password_links, "look_at_link", ends_after)
