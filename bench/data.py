@@ -23,6 +23,7 @@ from hp_portal.core.payees.models import Payee
 from hp_portal.database import Database, PortalSession
 from hp_portal.scopes import WholeScope
 from hp_portal.settings import Settings
+from tests.support.databases import runtime_url
 
 SECRETS = {
     "secret_key": "for benches alone, forty characters or so long",
@@ -55,7 +56,8 @@ def payee_of(index: int) -> int:
 
 
 def fill(url: str, folder: Path, payments: int) -> Flask:
-    """Migrate an empty database, add people and `payments` payments, and return the app on it."""
+    """Migrate an empty database, add people and `payments` payments, and return the app on it: as the runtime role, where the
+    URL is PostgreSQL's and its owner's."""
     app = create_app(settings_for(url, folder))
     migrations.upgrade(app)
     database: Database = app.extensions["hp_portal.database"]
@@ -66,7 +68,8 @@ def fill(url: str, folder: Path, payments: int) -> Flask:
         session.commit()
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("ANALYZE")
-    return app
+    database.engine.dispose()
+    return create_app(settings_for(runtime_url(url), folder))
 
 
 def _people(session: PortalSession, settings: Settings) -> None:

@@ -31,6 +31,7 @@ from hp_portal.database import Base, Database, PortalSession, is_postgresql, loc
 from hp_portal.scopes import WholeScope
 from hp_portal_plugins.remittance.intake import importing, loading
 from hp_portal_plugins.remittance.models import RemittanceFile
+from tests.support.databases import runtime_url
 
 ROUNDS = 5
 TARGETS = {"SQLite": "≥ 0.55", "PostgreSQL": "≥ 0.5"}
@@ -125,6 +126,8 @@ def _file_row(session: PortalSession, file_id: int) -> None:
 def measure(url: str, folder: Path, path: Path, kind: str) -> list[Figure]:
     """Import and bare load in turn; the figures of this database."""
     database: Database = app_on(url, folder).extensions["hp_portal.database"]
+    # An import runs as the worker does, behind row-level security; the bare load as the owner, whom that does not hold.
+    runtime: Database = create_app(settings_for(runtime_url(url), folder)).extensions["hp_portal.database"]
     rows = caught_rows(database, path)
     file_id = rows[loading.PAYMENTS.table][0][1]
     count = sum(len(of_table) for of_table in rows.values())
@@ -137,10 +140,15 @@ def measure(url: str, folder: Path, path: Path, kind: str) -> list[Figure]:
         with fresh(database) as session:
             _file_row(session, file_id)
             bounds.append(bare(session, rows))
-        with fresh(database) as session:
+        with fresh(database):
+            pass
+        with runtime.new_session(WholeScope("bench")) as session:
             times.append(imported(session, path))
     gc.unfreeze()
+    with fresh(database):
+        pass
     database.engine.dispose()
+    runtime.engine.dispose()
     seconds = statistics.median(times)
     ratio = statistics.median(bound / took for bound, took in zip(bounds, times, strict=True))
     bare_name = "COPY" if kind == "PostgreSQL" else "executemany"
@@ -148,7 +156,7 @@ def measure(url: str, folder: Path, path: Path, kind: str) -> list[Figure]:
         Figure(f"{kind}: import, of bare indexed {bare_name}", ratio, "", TARGETS[kind]),
         Figure(f"{kind}: rows a second", count / seconds, "/s"),
         Figure(f"{kind}: megabytes of 835 a second", path.stat().st_size / 1e6 / seconds, "MB/s"),
-        Figure(f"{kind}: peak memory over idle", peak_memory(url, folder, path), "MiB", MOST_MEMORY),
+        Figure(f"{kind}: peak memory over idle", peak_memory(runtime_url(url), folder, path), "MiB", MOST_MEMORY),
     ]
 
 
@@ -162,7 +170,7 @@ def peak_memory(url: str, folder: Path, path: Path) -> float:
 def tell_memory(url: str, folder: Path, path: Path) -> None:
     """Import in this process and print by how much its peak rose."""
     database: Database = create_app(settings_for(url, folder)).extensions["hp_portal.database"]
-    with fresh(database) as session:
+    with database.new_session(WholeScope("bench")) as session:
         session.scalar(sa.select(sa.func.count()).select_from(RemittanceFile))
         print(peak_since_idle(lambda: imported(session, path)))
 

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+import sqlalchemy as sa
 from flask import Flask
 
 from bench.data import SECRETS, TOKEN, fill, own_numbers
@@ -27,6 +28,7 @@ from bench.load import Load, load, request
 from hp_portal.database import Database
 from hp_portal.scopes import OrganizationScope
 from hp_portal.serving import free_port
+from tests.support.databases import runtime_url
 
 FRAGMENT = {"HX-Request": "true", "HX-Request-Type": "partial"}
 ROUNDS = 5
@@ -35,14 +37,15 @@ PROCESSES = 4
 
 @contextmanager
 def databases(folder: Path) -> Iterator[dict[str, str]]:
-    """An empty database of each engine that can start here."""
+    """An empty database of each engine that can start here: its owner's URL, with the runtime role set up."""
     from tests.support.databases import Databases
     from tests.support.postgresql import CannotStart
 
     made = Databases(folder)
     urls = {"SQLite": f"sqlite:///{folder / 'bench.sqlite'}"}
     try:
-        urls["PostgreSQL"] = made.new_empty("postgresql", folder)
+        urls["PostgreSQL"] = url = made.new_empty("postgresql", folder)
+        made.make_roles(str(sa.make_url(url).database))
     except CannotStart as error:
         print(f"PostgreSQL is not measured: {error}", file=sys.stderr)
     try:
@@ -115,7 +118,11 @@ def request_ratio(app: Flask, engine: str, url: str, folder: Path, payments: int
     ours = [request(f"/apps/remittance/?number={number}", {**headers, **FRAGMENT}) for number in numbers]
     bare = [request(f"/search?number={number}", {}) for number in numbers]
     ratios, portal_loads, bare_loads = [], [], []
-    with served("hp_portal.wsgi:app", url, folder) as portal, served("bench.bare_app:app", url, folder) as baseline:
+    # The portal as in production, behind row-level security; the bare view as the owner, whom that does not hold.
+    with (
+        served("hp_portal.wsgi:app", runtime_url(url), folder) as portal,
+        served("bench.bare_app:app", url, folder) as baseline,
+    ):
         load(portal, ours, seconds=1)
         load(baseline, bare, seconds=1)
         for _ in range(ROUNDS):
@@ -130,13 +137,30 @@ def request_ratio(app: Flask, engine: str, url: str, folder: Path, payments: int
     ]
 
 
+def walls_ratio(app: Flask, url: str, folder: Path, payments: int) -> list[Figure]:
+    """How much longer a search takes with row-level security and its passes than without both, in turns, over one connection."""
+    headers = {"Cookie": cookie(app), **FRAGMENT}
+    requests = [request(f"/apps/remittance/?number={number}", headers) for number in own_numbers(payments)]
+    with (
+        served("hp_portal.wsgi:app", runtime_url(url), folder) as walled,
+        served("bench.without_walls:app", url, folder) as open_,
+    ):
+        for port in (walled, open_):
+            load(port, requests, seconds=1)
+        ratios = []
+        for _ in range(ROUNDS):
+            with_walls, without = load(walled, requests, connections=1), load(open_, requests, connections=1)
+            ratios.append(without.per_second / with_walls.per_second)
+    return [Figure("search with row-level security / without", statistics.median(ratios), "×", "≤ 1.15")]
+
+
 def processes_ratio(app: Flask, url: str, folder: Path, payments: int) -> list[Figure]:
     """Requests a second of four web processes over those of one, alternating. The load and the database have their part of
     the same cores, so the figure tells of this machine; it has no bound."""
     headers = {"Cookie": cookie(app), **FRAGMENT}
     requests = [request(f"/apps/remittance/?number={number}", headers) for number in own_numbers(payments)]
     loads: dict[int, list[Load]] = {1: [], PROCESSES: []}
-    target = "hp_portal.wsgi:app"
+    target, url = "hp_portal.wsgi:app", runtime_url(url)
     with served(target, url, folder) as one, served(target, url, folder, PROCESSES) as several:
         ports = {1: one, PROCESSES: several}
         for port in ports.values():
@@ -208,6 +232,7 @@ def run(small: int = 10_000, large: int = 1_000_000) -> list[Figure]:
                 app = fill(url, folder / "instance", small)
                 figures += request_ratio(app, engine, url, folder / "instance", small)
                 if engine == "PostgreSQL":
+                    figures += walls_ratio(app, url, folder / "instance", small)
                     figures += processes_ratio(app, url, folder / "instance", small)
                 else:
                     figures += page_weight(app)

@@ -65,6 +65,12 @@ def prepare_database(app: Flask) -> None:
             session.commit()
 
 
+def runtime_url(url: str) -> str:
+    """The same database for the role that web server and worker connect as."""
+    parsed = sa.make_url(url)
+    return url if parsed.get_backend_name() == "sqlite" else parsed.set(username=RUNTIME).render_as_string()
+
+
 def owner_url(url: str) -> str:
     """The same database for the owner of its tables, as whom the commands run that change the schema."""
     parsed = sa.make_url(url)
@@ -139,12 +145,13 @@ class Databases:
             if not done.exists():
                 self.server.execute("DROP DATABASE IF EXISTS portal_template")
                 self.server.execute("CREATE DATABASE portal_template TEMPLATE template0")
-                self._make_roles("portal_template")
+                self.make_roles("portal_template")
                 self._prepare(self.server.url("portal_template", RUNTIME))
                 done.touch()
         return self.server.url(self.server.create_database("portal_template"), RUNTIME)
 
-    def _make_roles(self, database: str) -> None:
+    def make_roles(self, database: str) -> None:
+        """Have `hp-portal db roles` be run in a database."""
         engine = make_engine(self.server.url(database))
         with engine.begin() as connection:
             for statement in roles.setup_statements(OWNER, RUNTIME, database):
