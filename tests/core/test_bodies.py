@@ -18,7 +18,7 @@ from tests.support.client import PortalClient
 from tests.support.databases import Databases
 from tests.support.live import LiveServer
 from tests.support.processes import PATIENCE
-from tests.support.wire import answers_in, read_to_end, request, status_of
+from tests.support.wire import answers_in, get, read_to_end, request, status_of
 from tests.support.world import World
 
 UPLOADS = "/staff/remittance/"
@@ -132,3 +132,20 @@ def test_any_other_server_is_held_to_the_same_limits(world: World) -> None:
     large = {"username": "x" * (SMALL + 1)}
     assert client.post("/sign-in", large).status_code == 413
     assert client.post(UPLOADS, large | {"files": []}).status_code == 422, "a form of an upload may be larger"
+
+
+def test_static_files_come_compressed_and_are_not_sent_twice(server: LiveServer, world: World) -> None:
+    with world.app.test_request_context():
+        sheet = world.app.jinja_env.globals["asset"]("portal.bundle.css")  # type: ignore[operator]
+    first = say(server, get(sheet, accept_encoding="br", connection="close"))
+    head, _, body = first.partition(b"\r\n\r\n")
+    assert status_of(first) == 200
+    assert b"Content-Encoding: br" in head
+    assert f"Content-Length: {len(body)}\r\n".encode() in head + b"\r\n"
+    modified = head.partition(b"Last-Modified: ")[2].partition(b"\r\n")[0].decode()
+    again = say(server, get(sheet, accept_encoding="br", if_modified_since=modified, connection="close"))
+    assert status_of(again) == 304
+    assert again.endswith(b"\r\n\r\n")
+    only_head = say(server, request("HEAD", sheet, accept_encoding="br", connection="close"))
+    assert f"Content-Length: {len(body)}\r\n".encode() in only_head
+    assert only_head.endswith(b"\r\n\r\n")
