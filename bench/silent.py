@@ -5,29 +5,33 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+import time
+import zlib
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from flask import Flask
 
 from bench.data import fill, payee_of
 from bench.figures import Figure, show
-from bench.load import load, request
+from bench.load import request
 from bench.requests import cookie, served
 from hp_portal.scopes import WholeScope
 
 SILENT = 200
 SLOW = 20
-ROUNDS = 5
+ROUNDS = 7
+REQUESTS = 200
 DOWNLOAD_BYTES = 8_000_000
 PATHS = ("/sign-in", "/healthz")
 PROCESSES, THREADS = 2, 4  # what `hp-portal serve` starts
 
-Holding = Callable[[int], "ExitStack"]
+Holding = Callable[[int], ExitStack]
 
 
 def silent_clients(port: int) -> ExitStack:
@@ -62,16 +66,8 @@ def _connect(port: int) -> socket.socket:
     return connection
 
 
-@contextmanager
-def held(how: Holding | None, port: int) -> Iterator[None]:
-    with how(port) if how else ExitStack():
-        yield
-
-
 def large_download(app: Flask) -> str:
     """Keep a text of some megabytes with a payment that the bench's person may open; the download's path."""
-    import zlib
-
     from hp_portal_plugins.remittance.intake import kept_text
     from hp_portal_plugins.remittance.models import KEPT_TEXT, PaymentText
 
@@ -107,17 +103,26 @@ def run() -> list[Figure]:
 
 
 def _ratio(port: int, path: str, how: Holding) -> tuple[float, float]:
-    asked = [request(path, {})]
-    load(port, asked, connections=2, seconds=1)
+    _p95(port, path)
     ratios, idle = [], []
     for _ in range(ROUNDS):
-        found = []
-        for holding in (None, how):
-            with held(holding, port):
-                found.append(load(port, asked, connections=2, seconds=1.5).p95_ms)
-        idle.append(found[0])
-        ratios.append(found[1] / found[0])
+        alone = _p95(port, path)
+        with how(port):
+            ratios.append(_p95(port, path) / alone)
+        idle.append(alone)
     return statistics.median(ratios), statistics.median(idle)
+
+
+def _p95(port: int, path: str) -> float:
+    """The 95th percentile, in milliseconds, of requests one after the other on a connection of their own."""
+    times = []
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        for _ in range(REQUESTS):
+            began = time.perf_counter()
+            connection.request("GET", path)
+            connection.getresponse().read()
+            times.append((time.perf_counter() - began) * 1000)
+    return statistics.quantiles(times, n=20)[-1]
 
 
 if __name__ == "__main__":
