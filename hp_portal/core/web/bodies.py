@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, request
+from flask import Flask, abort, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from hp_portal.settings import Settings
@@ -63,8 +63,16 @@ def largest_body(app: Flask, environ: dict[str, Any]) -> int:
     return most
 
 
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
 def install(app: Flask) -> None:
-    """Hold views to their limits."""
+    """Hold views to their limits, and take nothing but forms: what reads forms would read JSON as well, however deep."""
+
+    @app.before_request
+    def forms_alone() -> None:
+        if request.content_length and request.mimetype not in FORMS:
+            abort(415)
 
     @app.before_request
     def allow_files() -> None:

@@ -1,0 +1,181 @@
+"""Large documents: what they take, and whether anybody else waits while they are made.
+
+`python -m bench.documents`
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import sqlalchemy as sa
+from flask import Flask
+
+from bench.data import fill
+from bench.figures import Figure, show
+from bench.load import load, request
+from bench.requests import environment, served
+from hp_portal.core.downloads.models import DocumentRequest
+from hp_portal.core.downloads.queue import ACTIVE, FAILED
+from hp_portal.database import Database, PortalSession
+from hp_portal.hookspecs import Making
+from hp_portal.scopes import WholeScope
+
+CLAIMS, LINES = 2000, 4
+PDFS, WORKBOOKS = 4, 8
+ROUNDS = 3
+
+
+def run() -> list[Figure]:
+    """Every figure of this bench; see docs/figures.md."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        url = f"sqlite:///{folder / 'documents.sqlite'}"
+        app = fill(url, folder / "instance", 100)
+        payment = _large_payment(app)
+        figures = [*_one_document(app, payment), *_everybody_else(app, url, folder / "instance", payment)]
+        app.extensions["hp_portal.database"].engine.dispose()
+        return figures
+
+
+def _large_payment(app: Flask) -> int:
+    """Import a payment of 2,000 claims with four lines each, and let the bench's person see it."""
+    from hp_portal_plugins.remittance.intake.importing import import_file
+    from hp_portal_plugins.remittance.models import Claim, Payment
+    from tests.tools.gen835 import generate
+
+    file = generate(bytes=1_500_000, seed=3, claims=(CLAIMS, CLAIMS), lines=(LINES, LINES), plb=1.0)
+    with app.app_context(), _session(app) as session:
+        import_file(session, io.BytesIO(file), "bench", person_id=None)
+        largest = sa.select(Payment.id).order_by(Payment.claim_count.desc()).limit(1)
+        payment_id: int = session.scalars(largest).one()
+        own = session.scalars(sa.select(Payment.payee_id).where(Payment.id == 4)).one()
+        session.execute(sa.update(Payment).where(Payment.id == payment_id).values(payee_id=own))
+        session.execute(sa.update(Claim).where(Claim.payment_id == payment_id).values(payee_id=own))
+        session.commit()
+    return payment_id
+
+
+def _session(app: Flask) -> PortalSession:
+    database: Database = app.extensions["hp_portal.database"]
+    return database.new_session(WholeScope("bench"))
+
+
+def _one_document(app: Flask, payment: int) -> list[Figure]:
+    """Memory of a PDF's processes at their peak, and its time beside that of the same rows as a CSV file."""
+    from hp_portal_plugins.remittance.downloads import documents
+
+    with app.app_context(), _session(app) as session:
+        kinds = {kind.key: kind for kind in documents.DOCUMENTS}
+        wanted = {"payment": payment, "reason": "bench"}
+        making = Making(at_once=False, progress=lambda _done, _of: None)
+        times: dict[str, list[float]] = {documents.PDF: [], documents.CSV: []}
+        with _peak() as peak:
+            for _ in range(ROUNDS):
+                for key, taken in times.items():
+                    began = time.perf_counter()
+                    kinds[key].make(session, wanted, making)
+                    taken.append(time.perf_counter() - began)
+    ratios = [pdf / csv for pdf, csv in zip(times[documents.PDF], times[documents.CSV], strict=True)]
+    name = f"PDF of {CLAIMS:,} claims, {CLAIMS * LINES:,} lines"
+    return [
+        Figure(f"{name}: memory of its processes", peak[0], "MiB", "≤ 512"),
+        Figure(f"{name}: time / the same as CSV", statistics.median(ratios), "×", ""),
+        Figure(f"{name}: time", statistics.median(times[documents.PDF]), "s", ""),
+    ]
+
+
+@contextlib.contextmanager
+def _peak() -> Iterator[list[float]]:
+    """MiB that this process' children have together at the peak, what they share counted once."""
+    peak, stop, me = [0.0], threading.Event(), psutil.Process()
+
+    def watch() -> None:
+        while not stop.wait(0.05):
+            total = 0
+            for child in me.children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    total += child.memory_full_info().pss
+            peak[0] = max(peak[0], total / (1 << 20))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _everybody_else(app: Flask, url: str, folder: Path, payment: int) -> list[Figure]:
+    """The 95th percentile of /sign-in while a worker makes large documents, over the same while it has nothing to do."""
+    sign_in = [request("/sign-in", {})]
+    command = [sys.executable, "-m", "hp_portal", "worker"]
+    with served("hp_portal.wsgi:app", url, folder) as port:
+        worker = subprocess.Popen(
+            command, env=environment(url, folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            load(port, sign_in, connections=1, seconds=3)
+            idle = load(port, sign_in, connections=1, seconds=10)
+            asked = _ask_for_all(app, payment)
+            time.sleep(2)
+            busy = load(port, sign_in, connections=1, seconds=20)
+            if not _waiting(app):
+                raise RuntimeError("every document was made before the load ended")
+        finally:
+            worker.terminate()
+            worker.wait(120)
+    name = f"/sign-in p95, {PDFS} PDFs and {WORKBOOKS} workbooks being made"
+    return [
+        Figure(f"{name} / idle", busy.p95_ms / idle.p95_ms, "×", "≤ 2"),
+        Figure(name, busy.p95_ms, "ms", ""),
+        Figure("documents that one person had in line for it", asked, "", ""),
+    ]
+
+
+def _ask_for_all(app: Flask, payment: int) -> int:
+    """As many people would: a person's limit is lifted for it."""
+    from hp_portal.core.downloads import queue
+    from hp_portal_plugins.remittance.downloads.documents import DOCUMENTS, PDF, XLSX
+
+    class Owner:
+        person_id, organization_id = 1, 1
+
+    kinds = {kind.key: kind for kind in DOCUMENTS}
+    before, queue.PER_PERSON = queue.PER_PERSON, PDFS + WORKBOOKS
+    try:
+        with app.app_context(), _session(app) as session:
+            for key, times in ((PDF, PDFS), (XLSX, WORKBOOKS)):
+                for number in range(times):
+                    wanted = {"payment": payment, "reason": f"bench {number}"}
+                    queue.request_document(session, Owner(), kinds[key], wanted, f"{key} {number}")
+            session.commit()
+    finally:
+        queue.PER_PERSON = before
+    return PDFS + WORKBOOKS
+
+
+def _waiting(app: Flask) -> int:
+    with _session(app) as session:
+        counted = sa.select(sa.func.count()).select_from(DocumentRequest)
+        if session.scalar(counted.where(DocumentRequest.state == FAILED)):
+            raise RuntimeError("a document could not be made")
+        return session.scalar(counted.where(DocumentRequest.state.in_(ACTIVE))) or 0
+
+
+def main() -> None:
+    show(run())
+
+
+if __name__ == "__main__":
+    main()
