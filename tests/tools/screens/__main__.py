@@ -65,6 +65,7 @@ def _say_why(page: Page) -> None:
 
 
 def _open_payment(page: Page) -> None:
+    _say_why(page)
     page.locator("table.data tbody th a").first.click()
     page.wait_for_load_state()
     _say_why(page)
