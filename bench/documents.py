@@ -26,6 +26,7 @@ from bench.load import load, request
 from bench.requests import environment, served
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.downloads.queue import ACTIVE, FAILED
+from hp_portal.core.organizations.models import Grant
 from hp_portal.database import Database, PortalSession
 from hp_portal.hookspecs import Making
 from hp_portal.scopes import WholeScope
@@ -58,7 +59,7 @@ def _large_payment(app: Flask) -> int:
         import_file(session, io.BytesIO(file), "bench", person_id=None)
         largest = sa.select(Payment.id).order_by(Payment.claim_count.desc()).limit(1)
         payment_id: int = session.scalars(largest).one()
-        own = session.scalars(sa.select(Payment.payee_id).where(Payment.id == 4)).one()
+        own = session.scalars(sa.select(Grant.payee_id).where(Grant.organization_id == 1).limit(1)).one()
         session.execute(sa.update(Payment).where(Payment.id == payment_id).values(payee_id=own))
         session.execute(sa.update(Claim).where(Claim.payment_id == payment_id).values(payee_id=own))
         session.commit()
