@@ -48,6 +48,8 @@ ENDPOINTS = {
     "account.my_sign_ins": "/my-sign-ins",
     "account.change_password": "/change-password",
     "activity.my_activity": "/my-activity",
+    "documents.own": "/documents",
+    "reason.ask": "/reason",
 }
 
 
@@ -137,7 +139,9 @@ def _context() -> dict[str, Any]:
             organization_name="Sample Clinic",
             is_staff=staff,
             person_key=request.args.get("person", "0123abcd"),
+            reason="Answering a patient",
         ),
+        "portal_settings": SimpleNamespace(reason_asked="member-data"),
         "menu": [] if staff or signed_out else [_link(label, number == 0) for number, label in enumerate(labels)],
         "staff_menu": _groups(staff_labels) if staff else [],
         "help_topic": "start",
