@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from hp_portal import worker
+from hp_portal.api import Job
+from hp_portal_plugins.remittance.codes import loads
 from hp_portal_plugins.remittance.intake import uploads
 from tests.browser.conftest import Live, axe, sign_in
 from tests.plugins.remittance.import_files import CLINIC, file_of, many_payments, payment
@@ -31,9 +33,9 @@ def staff(live: Live, new_context: Any, request: pytest.FixtureRequest) -> Page:
     return page
 
 
-def run_worker(live: Live) -> None:
+def run_worker(live: Live, job: Job = uploads.JOB) -> None:
     with live.app.app_context():
-        assert worker.run_job(live.app, uploads.JOB)
+        assert worker.run_job(live.app, job)
 
 
 def file(name: str, data: bytes) -> FilePayload:
@@ -76,7 +78,11 @@ def test_an_upload_is_followed_to_its_report(live: Live, staff: Page) -> None:
         file("codes.csv", b"Code,Description,Start\nZ01,An invented reason,2020-01-01\n")
     )
     page.get_by_role("main").get_by_role("button", name="Load").click()
-    expect(page.get_by_text("CARC: 1 row loaded")).to_be_visible()
+    expect(page.get_by_text("Waiting for the worker")).to_be_visible()
+    axe(page)
+    run_worker(live, loads.JOB)
+    # This page too says so by itself.
+    expect(page.get_by_text("1 row loaded (1 new")).to_be_visible()
     axe(page)
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
