@@ -22,6 +22,8 @@ from psycopg.conninfo import make_conninfo
 
 from hp_portal import migrations, roles
 from hp_portal.core.activity import verifying
+from hp_portal.core.audit.record import record
+from hp_portal.core.people.accounts import end_everybodys_sessions
 from hp_portal.database import Database
 from hp_portal.private_files import make_private_file
 from hp_portal.scopes import WholeScope
@@ -66,7 +68,7 @@ def back_up(engine: sa.Engine, target: Path) -> None:
 
 
 def restore(app: Flask, source: Path) -> Restored:
-    """Fill the empty database of `app` with a backup, and look at what is in it then. Raises BackupFailed."""
+    """Fill the empty database of `app` with a backup, sign everybody out, and look at what is in it. Raises BackupFailed."""
     database: Database = app.extensions["hp_portal.database"]
     engine = database.engine
     _check_kind(source, engine.dialect.name)
@@ -82,10 +84,16 @@ def restore(app: Flask, source: Path) -> Restored:
     engine.dispose()
     with app.app_context():
         unready = migrations.unready(app)
-        if unready:
-            return Restored(unready, None)
-        with database.new_session(WholeScope("verifying what was restored")) as session:
-            return Restored([], verifying.verify(session))
+        with database.new_session(WholeScope("what was restored")) as session:
+            # Whoever signed in before the backup was made, and has been signed out since, must not be signed in again.
+            ended = end_everybodys_sessions(session, "restored")
+            session.commit()
+            if unready:
+                return Restored(unready, None)
+            found = verifying.verify(session)
+            record(session, "staff.database.restored", sign_ins_ended=ended)
+            session.commit()
+            return Restored([], found)
 
 
 def _onto_disk(path: Path) -> None:
@@ -112,12 +120,24 @@ def _written_whole(target: Path) -> Iterator[Path]:
     try:
         yield partial
         _onto_disk(partial)
-        os.replace(partial, target)
+        _name(partial, target)
         _onto_disk(target.parent)
     except (OSError, sqlite3.Error) as error:
         raise BackupFailed(f"The backup was not written: {error}.") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _name(partial: Path, target: Path) -> None:
+    """Give the file its name, but never that of a file which somebody has made meanwhile."""
+    try:
+        os.link(partial, target)  # unlike renaming, this never replaces anything
+    except FileExistsError as error:
+        raise BackupFailed(f"{target} was made by somebody else meanwhile. Choose another name.") from error
+    except OSError:  # a file system without hard links
+        if target.exists():
+            raise BackupFailed(f"{target} was made by somebody else meanwhile. Choose another name.") from None
+        os.replace(partial, target)
 
 
 def _check_kind(source: Path, kind: str) -> None:

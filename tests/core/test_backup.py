@@ -14,12 +14,13 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 from flask import Flask
 
-from hp_portal import cli
+from hp_portal import backup, cli
 from hp_portal.core.activity.sealing import seal
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import record
 from hp_portal.core.audit.triggers import drop_triggers
 from tests.conftest import MakeApp
+from tests.support.client import PortalClient
 from tests.support.databases import Databases, data_key, database_of, owner_url
 from tests.support.world import World
 
@@ -85,13 +86,43 @@ def test_what_is_restored_is_what_was_backed_up(filled: World, empty_app: Flask,
     restored = run(empty_app, "restore", file)
     assert restored.exit_code == 0, restored.output
     assert "up to date. Audit: 1 events sealed." in restored.output
-    assert everything(empty_app) == everything(filled.app)
+    before, after = everything(filled.app), everything(empty_app)
+    assert "staff.database.restored" in after["audit_event"].pop()
+    assert after == before
     # It works on: new rows get new keys, people sign in, and the audit record is closed as ever.
     again = World(empty_app)
     assert again.sign_in("a.clerk").get("/my-activity", check=False).status_code == 200
     again.person("b.clerk")
     with pytest.raises(sa.exc.DBAPIError, match="audit"), again.session() as session:
         session.execute(sa.update(AuditEvent).values(address="elsewhere"))
+
+
+def test_a_restore_signs_everybody_out(filled: World, empty_app: Flask, run: Run, tmp_path: Path) -> None:
+    """Who has signed out since the backup was made would be signed in again."""
+    filled.person("b.clerk")
+    browser = filled.sign_in("b.clerk")
+    with browser.flask.session_transaction() as kept:
+        token = kept["_user_id"]
+    file = tmp_path / "portal.backup"
+    run(filled.app, "backup", file)
+    assert browser.get("/my-activity").status_code == 200
+    assert run(empty_app, "restore", file).exit_code == 0
+    assert PortalClient(empty_app, token).get("/my-activity").status_code == 303
+    with World(empty_app).session() as session:
+        event = session.scalars(sa.select(AuditEvent).where(AuditEvent.event == "staff.database.restored")).one()
+        assert event.fields == '{"sign_ins_ended":1}'
+
+
+def test_a_file_that_was_made_meanwhile_is_left_as_it_is(
+    filled: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "portal.backup"
+    monkeypatch.setattr(backup, "_onto_disk", lambda _path: file.write_text("somebody else's"))
+    refused = run(filled.app, "backup", file)
+    assert refused.exit_code == 1
+    assert "made by somebody else meanwhile" in refused.output
+    assert file.read_text() == "somebody else's"
+    assert list(tmp_path.glob("*.partial")) == []
 
 
 def test_restoring_never_writes_over_anything(filled: World, empty_app: Flask, run: Run, tmp_path: Path) -> None:

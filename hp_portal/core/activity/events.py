@@ -180,6 +180,7 @@ _STAFF = (
     ),
     EventSpec("keys.rotated", "Sealed everything with a new data key", ("key", "retired", "values")),
     EventSpec("audit.key.retired", "Retired a data key for the audit record", ("key",)),
+    EventSpec("staff.database.restored", "Restored a backup, which signed everybody out", ("sign_ins_ended",)),
     EventSpec("staff.plugin.forgotten", "Dropped what a plugin left", ("plugin", "tables", "given")),
     EventSpec(
         "staff.people.searched",
