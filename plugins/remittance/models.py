@@ -52,6 +52,8 @@ class Payment(api.Base, api.PaidTo):
 
     id: Mapped[int] = mapped_column(api.BigId, primary_key=True, autoincrement=False)
     file_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_file.id"), index=True)
+    # the file's: organizations do not see the files, which are of everybody that was paid
+    imported_at: Mapped[dt.datetime | None]
     # SHA-256 of originator, trace number, amount and date: the same check in another file is the same payment
     identity: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
     # the trace number as it is searched: see keys.py

@@ -9,7 +9,7 @@ from flask import url_for
 
 from hp_portal.api import HomeSearch, News, PortalSession, now
 
-from ..models import Payment, RemittanceFile
+from ..models import Payment
 from .search import LATELY
 
 SEARCH = HomeSearch(
@@ -24,12 +24,7 @@ _MOST = 100
 def news(session: PortalSession, since: dt.datetime) -> list[News]:
     """Payments that were imported since then, of the last weeks at most; counted up to a hundred."""
     lately = max(since, now() - LATELY)
-    new = (
-        sa.select(Payment.id)
-        .join(RemittanceFile, RemittanceFile.id == Payment.file_id)
-        .where(RemittanceFile.imported_at > lately)
-        .limit(_MOST)
-    )
+    new = sa.select(Payment.id).where(Payment.imported_at > lately).limit(_MOST)
     count = len(session.scalars(new).all())
     if not count:
         return []

@@ -63,18 +63,19 @@ def import_file(
     name = plain(name)[:_NAME_LENGTH]
     with api.whole(session, "import of remittances"):
         api.lock(session, LOCK)
+        imported_at = api.now()
         file = RemittanceFile(
             name=name,
             sha256="",
             size=0,
-            imported_at=api.now(),
+            imported_at=imported_at,
             imported_by_id=person_id,
             outcome=reports.IMPORTED,
             report="",
         )
         session.add(file)
         session.flush()
-        report = _Import(session, file.id, ImportReport(name, file_id=file.id)).run(stream, progress)
+        report = _Import(session, file, ImportReport(name, file_id=file.id)).run(stream, progress)
         file.sha256, file.size, file.outcome, file.report = (
             report.sha256,
             report.size,
@@ -100,9 +101,10 @@ def import_file(
 class _Import:
     """One file on its way into the database."""
 
-    def __init__(self, session: PortalSession, file_id: int, report: ImportReport) -> None:
+    def __init__(self, session: PortalSession, file: RemittanceFile, report: ImportReport) -> None:
         self.session = session
-        self.file_id = file_id
+        self.file_id = file.id
+        self.imported_at = loading.as_stored(session, Payment.imported_at, file.imported_at)
         self.report = report
         self.vault = session.vault
         self.tokens = tokens_of(session.vault)
@@ -201,6 +203,7 @@ class _Import:
         return [
             transaction.number,
             self.file_id,
+            self.imported_at,
             mark,
             number_key(_text(transaction, "trace_number")),
             self.payees.find(tin, npi),

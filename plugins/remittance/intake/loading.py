@@ -62,7 +62,9 @@ _NOT_STORED = frozenset(
     }
 )
 PAYMENT_FACTS = tuple(column for column in records.PAYMENT if column not in _NOT_STORED)
-_PAYMENT_KEYS = ("id", "file_id", "identity", "number_key", "payee_id", "payee_tin_sealed", "payee_tin_hash")
+_PAYMENT_KEYS = (
+    "id", "file_id", "imported_at", "identity", "number_key", "payee_id", "payee_tin_sealed", "payee_tin_hash",
+)  # fmt: skip
 CLAIM_FACTS = tuple(column for column in records.CLAIM if column not in Person._fields)
 _CLAIM_KEYS = (
     "payee_id", "patient_control_key", "payer_control_key", "member_token", "patient_token", "person_sealed",
@@ -76,6 +78,13 @@ PROVIDER_ADJUSTMENTS = target(
     models.ProviderAdjustment, (*_as_read(records.PROVIDER_ADJUSTMENT), "position", "reference_key")
 )
 TEXTS = target(models.PaymentText, ("payment_id", "sealed"))
+
+
+def as_stored(session: PortalSession, column: Any, value: object) -> object:
+    """A value as the driver takes it for a mapped column: rows that are loaded go past SQLAlchemy's types."""
+    dialect = session.connection().dialect
+    made = column.type.dialect_impl(dialect).bind_processor(dialect)
+    return made(value) if made else value
 
 
 class CannotStore(Exception):
