@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import click
 
-from hp_portal.api import db_session, show_count
+from hp_portal.api import db_session, show_count, whole
 
 from ..blueprint import blueprint
 from . import lists
@@ -26,12 +26,13 @@ def load_command(name: str, file: BinaryIO) -> None:
     session = db_session()
     source = Path(file.name).name
     try:
-        report = lists.load_list(session, name, lists.read_list(file, source), source)
+        with whole(session, "loading a code list"):
+            report = lists.load_list(session, name, lists.read_list(file, source), source)
+            session.commit()
     except lists.UnusableList as error:
         for line in error.errors:
             click.echo(line, err=True)
         raise click.ClickException("Nothing was loaded.") from error
-    session.commit()
     click.echo(
         f"{report.list}: {show_count(report.rows, 'row')} ({report.added:,} new, {report.changed:,} changed, "
         f"{report.removed:,} no longer there)."

@@ -26,8 +26,9 @@ def refresh_after(session: PortalSession, report: ImportReport) -> bool:
     try:
         if not (report.payments and has_grown(session, report.payments)):
             return False
-        api.refresh_statistics(session, Payment, Claim, Line, Adjustment, ProviderAdjustment)
-        session.commit()
+        with api.whole(session, "statistics of the tables"):
+            api.refresh_statistics(session, Payment, Claim, Line, Adjustment, ProviderAdjustment)
+            session.commit()
     except sa.exc.SQLAlchemyError:
         session.rollback()
         return False

@@ -37,7 +37,8 @@ def imported(world: World, app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def known_to_the_planner(world: World) -> int:
     """How many payments the database plans for; 0 when it was never told."""
-    with world.database.engine.connect() as connection:
+    with world.session() as session:
+        connection = session.connection()
         if connection.dialect.name == "postgresql":
             found = connection.scalar(
                 sa.text("SELECT reltuples FROM pg_class WHERE oid = 'remittance_payment'::regclass")
