@@ -50,7 +50,8 @@ def ask(client: PortalClient, url: str) -> str:
 def make_all(world: World) -> None:
     """What the worker does."""
     with world.app.app_context(), world.database.new_session(WholeScope("job documents.make")) as session:
-        making.make_documents(session)
+        while making.make_next(session):
+            pass
 
 
 @pytest.fixture
