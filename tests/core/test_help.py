@@ -27,7 +27,7 @@ QUESTIONS = [
     ("how do I add a TIN", "tax-id-npi-access"),
     ("link an NPI without a check", "tax-id-npi-access"),
     ("billing service access to provider payments", "tax-id-npi-access"),
-    ("download a remittance as PDF", "remittance-payment"),
+    ("download a remittance as PDF", "documents"),
     ("what does the adjustment group mean", "remittance-payment"),
     ("reversal and correction of a claim", "remittance-payment"),
     ("search by patient name", "remittance-inquiry"),
