@@ -1,0 +1,44 @@
+"""A row of every model of the core's that neither the scenes nor a sign-in make, for one organization and somebody of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.core.downloads.models import DocumentRequest
+from hp_portal.core.identity.actor import hash_token
+from hp_portal.core.identity.models import Person
+from hp_portal.core.kept.models import KeptValues
+from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.people.models import PasswordLink
+from hp_portal.core.tax_ids.models import GUESSED, LinkNotice
+from hp_portal.database import Base, PortalSession
+
+
+def other_rows(session: PortalSession, organization: Organization, person: Person) -> Iterator[Base]:
+    """The rows, not yet added. The session sees everything; the organization has a grant."""
+    now = clock.now()
+    yield KeptValues(
+        organization_id=organization.id,
+        person_id=person.id,
+        kind="sample",
+        token_hash=hash_token(f"token-{organization.id}"),
+        sealed=b"",
+        expires_at=now,
+    )
+    yield PasswordLink(person_id=person.id, token_hash=hash_token(f"link-{person.id}"), made_at=now, expires_at=now)
+    yield DocumentRequest(
+        organization_id=organization.id,
+        person_id=person.id,
+        kind="sample.document",
+        title="Sample document",
+        wanted="no-such-word",
+        state="failed",
+        requested_at=now,
+        expires_at=now + dt.timedelta(hours=1),
+    )
+    own = sa.select(Grant.payee_id).where(Grant.organization_id == organization.id).limit(1)
+    yield LinkNotice(organization_id=organization.id, kind=GUESSED, payee_id=session.scalars(own).one(), at=now)
