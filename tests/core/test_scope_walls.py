@@ -166,7 +166,7 @@ def _cases() -> Iterator[Any]:
                 yield pytest.param(database, way, id=name, marks=marks)
 
 
-@pytest.mark.parametrize(("scene", "way"), _cases(), indirect=["scene"])
+@pytest.mark.parametrize(("scene", "way"), [*_cases()], indirect=["scene"])
 def test_no_way_round_the_scope(way: Way, scene: tuple[World, Facts, Facts], request: pytest.FixtureRequest) -> None:
     if request.node.callspec.id in OPEN:
         request.applymarker(pytest.mark.xfail(reason="still open", strict=True))
