@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,25 @@ from ..conftest import cannot_run
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
+Scene = tuple[World, Facts, Facts]
+
+
 @pytest.fixture(scope="module")
-def scene(
-    request: pytest.FixtureRequest, databases: Databases, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[World, Facts, Facts]]:
-    """Two organizations, Aspen (the attacker's) and Birch, built once for each database: every way is rolled back."""
-    with _database(request.param, databases, tmp_path_factory.mktemp("ways")) as url:
+def scenes(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Scene]]:
+    """Gives the scene on a kind of database, built once for each: every way is rolled back."""
+    with contextlib.ExitStack() as stack:
+        yield cache(lambda kind: stack.enter_context(_built(kind, databases, tmp_path_factory.mktemp("ways"))))
+
+
+@pytest.fixture
+def scene(request: pytest.FixtureRequest, scenes: Callable[[str], Scene]) -> Scene:
+    return scenes(request.param)
+
+
+@contextlib.contextmanager
+def _built(kind: str, databases: Databases, folder: Path) -> Iterator[Scene]:
+    """Two organizations, Aspen (the attacker's) and Birch."""
+    with _database(kind, databases, folder) as url:
         app = create_app(settings_for(url, databases.instance), extra_plugins={"sample": sample_plugin})
         try:
             prepare_database(app)
@@ -125,7 +139,7 @@ def _snapshot(session: PortalSession) -> dict[str, list[Any]]:
 
 
 @contextlib.contextmanager
-def _attacking(scene: tuple[World, Facts, Facts], scope: scopes.Scope) -> Iterator[Attack]:
+def _attacking(scene: Scene, scope: scopes.Scope) -> Iterator[Attack]:
     world, own, other = scene
     with world.app.test_request_context("/apps/sample/"):
         session = g.session = world.database.session
@@ -167,7 +181,7 @@ def _cases() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("scene", "way"), [*_cases()], indirect=["scene"])
-def test_no_way_round_the_scope(way: Way, scene: tuple[World, Facts, Facts], request: pytest.FixtureRequest) -> None:
+def test_no_way_round_the_scope(way: Way, scene: Scene, request: pytest.FixtureRequest) -> None:
     if request.node.callspec.id in OPEN:
         request.applymarker(pytest.mark.xfail(reason="still open", strict=True))
     if way.name not in CLOSED_TO_ALL:
