@@ -16,7 +16,7 @@ def _nothing(_engine: sa.Engine, _keys: Mapping[str, bytes]) -> None:
     return
 
 
-passes.install = _nothing  # type: ignore[assignment]
-from hp_portal.wsgi import app  # noqa: E402
+passes.install = _nothing  # type: ignore[assignment] # another function stands in for it, which is the point
+from hp_portal.wsgi import app  # noqa: E402 - after the function is replaced
 
 __all__ = ["app"]

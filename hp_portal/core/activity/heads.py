@@ -124,7 +124,7 @@ def _to_https(settings: Settings, seal: AuditSeal) -> None:
     request = urllib.request.Request(  # noqa: S310 - the setting is an https address
         settings.audit_heads, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
     )
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - the same
         if not 200 <= answer.status < 300:
             raise NotPublished(f"the address answered {answer.status}")
 

@@ -14,7 +14,7 @@ import datetime as dt
 import hashlib
 import json
 import sys
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -30,7 +30,7 @@ ALIKE = 20  # windows that one address has open for an event, before the others 
 OPEN = 500  # windows open for an event in all, before everything else shares one
 REPEATED = "audit.refusal.repeated"
 
-_table: sa.Table = AuditWindow.__table__  # type: ignore[assignment]
+_table = cast(sa.Table, AuditWindow.__table__)
 _is = _table.c.key == sa.bindparam("is_key")
 _count = sa.update(_table).where(_is, _table.c.until > sa.bindparam("now")).values(times=_table.c.times + 1)
 _open = sa.select(sa.func.count(), sa.func.count().filter(_table.c.address == sa.bindparam("from_address"))).where(

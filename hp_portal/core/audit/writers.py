@@ -48,7 +48,7 @@ MACED = (
     "key_id",
 )
 columns = tuple(getattr(AuditEvent, name) for name in MACED)
-_seals: sa.Table = AuditSeal.__table__  # type: ignore[assignment]
+_seals = cast(sa.Table, AuditSeal.__table__)
 _newest_seal = sa.select(_seals.c.id, _seals.c.digest).order_by(_seals.c.id.desc()).limit(1)
 State = tuple[
     int, bytes, int, bytes, dt.datetime | None

@@ -51,7 +51,7 @@ def make_apart(module: str, job: bytes, limits: DocumentLimits, name: str, progr
     It gets none of the portal's settings. `name` is what its errors are about. Raises DocumentTooLarge, DocumentError.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("HP_PORTAL_")}
-    process = subprocess.Popen(  # noqa: S603  a module of this package
+    process = subprocess.Popen(  # noqa: S603 - a module of this package
         [sys.executable, "-P", "-m", module, str(limits.memory), str(limits.processor)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

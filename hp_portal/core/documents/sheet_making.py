@@ -48,7 +48,7 @@ def xlsx_file_apart(
 
 def main() -> int:
     own_limits.hold(sys.argv[1:])
-    make, arguments, options = pickle.load(sys.stdin.buffer)  # noqa: S301  written by this portal, to this process alone
+    make, arguments, options = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by this portal, to this process alone
     try:
         made: bytes = make(*arguments, **options)
     except MemoryError:

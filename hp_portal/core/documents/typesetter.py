@@ -98,6 +98,7 @@ def typeset(job: dict[str, Any]) -> bytes:
     for number, data in enumerate(parts):
         tell_progress(number, len(parts) + 1)
         first = number == 0
+        # `apart` runs it before the loop goes on.
         made.append(apart(lambda: _compile(job, fonts, inputs, translated(data, table), "part", whole=first)))  # noqa: B023
     tell_progress(len(parts), len(parts) + 1)
     return _joined(job, fonts, inputs, made)
@@ -151,7 +152,7 @@ def apart(work: Callable[[], Any]) -> Any:
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         os.kill(os.getpid(), os.WTERMSIG(status))
-    good, value = pickle.loads(got)  # noqa: S301  written by this program
+    good, value = pickle.loads(got)  # noqa: S301 - written by this program
     if not good:
         raise value
     return value

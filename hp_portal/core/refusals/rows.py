@@ -23,7 +23,7 @@ _EXTENSION = "hp_portal.rows_of_addresses"
 def table_of(asked: Request) -> tuple[str, int | None]:
     """The table and id of the row that a page of an application was asked for; nothing where its address has none."""
     application = directory().application_of_blueprint.get((asked.endpoint or "").rpartition(".")[0])
-    known = _models(current_app._get_current_object(), application) if application else {}  # type: ignore[attr-defined]
+    known = _models(current_app, application) if application else {}
     for name, value in (asked.view_args or {}).items():
         if name in known and isinstance(value, int):
             return known[name], value
