@@ -186,3 +186,16 @@ def test_every_page_of_a_person_without_parameters_is_accessible(
             if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
                 wrong.append(f"{username} {url}: scrolls sideways")
     assert not wrong, "\n".join(wrong)
+
+
+def test_a_password_is_masked_until_one_looks_and_can_come_from_a_manager(live: Live, browser_page: Page) -> None:
+    page = browser_page
+    page.goto(f"{live.url}/sign-in")
+    field = page.locator("input[autocomplete=current-password]")
+    expect(field).to_have_attribute("type", "password")
+    field.fill("seven harbors")
+    page.locator("[data-reveal]").click()
+    expect(field).to_have_attribute("type", "text")
+    expect(field).to_have_value("seven harbors")
+    page.locator("[data-reveal]").click()
+    expect(field).to_have_attribute("type", "password")
