@@ -8,6 +8,8 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -228,6 +230,36 @@ def columns_in_database(session: Session) -> dict[str, set[str]]:
     """The tables that are in the database, each with the names of its columns."""
     found = sa.inspect(session.connection()).get_multi_columns()
     return {table: {column["name"] for column in columns} for (_, table), columns in found.items()}
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """A foreign key of a table in the database: its columns, and those of the other table that they name."""
+
+    table: str
+    columns: tuple[str, ...]
+    referred: tuple[str, ...]
+
+    @cached_property
+    def lightweight(self) -> sa.TableClause:
+        """The table, as far as its foreign key goes."""
+        return sa.table(self.table, *(sa.column(name) for name in self.columns))
+
+
+def foreign_keys_to(session: Session, table: str) -> list[ForeignKey]:
+    """Every foreign key to a table that the database knows, also of tables that no model speaks of."""
+    found = sa.inspect(session.connection()).get_multi_foreign_keys()
+    return [
+        ForeignKey(name, tuple(one["constrained_columns"]), tuple(one["referred_columns"]))
+        for (_, name), keys in sorted(found.items())
+        for one in keys
+        if one["referred_table"].casefold() == table
+    ]
+
+
+def table_names(session: Session) -> list[str]:
+    """The names of the tables that are in the database."""
+    return sa.inspect(session.connection()).get_table_names()
 
 
 def schema_connection(session: Session) -> sa.Connection:

@@ -27,8 +27,10 @@ from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit import reports
 from hp_portal.core.audit.refusals import close_windows
 from hp_portal.core.downloads import making, queue
+from hp_portal.core.files import sweeping
 from hp_portal.core.identity.models import SignIn
 from hp_portal.core.jobs import failures, leases
+from hp_portal.core.jobs import reports as job_reports
 from hp_portal.core.kept import keeping
 from hp_portal.core.limits import attempts, sign_ins
 from hp_portal.core.people import password_links
@@ -42,7 +44,14 @@ from hp_portal.settings import ConfigurationError, Settings
 log = structlog.get_logger(__name__)
 SIGN_INS_KEPT = dt.timedelta(days=90)
 AT_A_TIME = {"short": 2, "long": 2, "render": 1}  # jobs of a lane that one worker runs at a time
+FILES_SWEPT = "files.sweep"
 LOOK_EVERY = 0.5  # seconds between looks at what is due
+
+
+def sweep_files(session: PortalSession) -> None:
+    """Remove stored files that nothing refers to, and tell staff what is missing of the others."""
+    swept = sweeping.sweep(session)
+    job_reports.report(session, FILES_SWEPT, swept.said, swept.problems)
 
 
 def core_jobs(settings: Settings) -> list[Job]:
@@ -93,6 +102,7 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("identity.forget-attempts", "Forget old failed attempts", dt.timedelta(hours=1), forget_attempts),
         Job("documents.make", "Make documents", dt.timedelta(seconds=1), making.make_documents, lane="render"),
         Job("documents.forget", "Forget old documents", dt.timedelta(minutes=30), queue.forget_expired),
+        Job(FILES_SWEPT, "Remove stored files that nothing refers to", dt.timedelta(days=1), sweep_files, lane="long"),
         Job("kept.forget-expired", "Forget kept values", dt.timedelta(minutes=30), keeping.forget_expired),
         Job("refusals.judge", "Look up whose rows were asked for", dt.timedelta(seconds=30), judging.judge),
         Job("refusals.forget", "Forget old refusals", dt.timedelta(hours=6), judging.forget_old),

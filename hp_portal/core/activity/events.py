@@ -178,6 +178,13 @@ _STAFF = (
         "Took from the role {role} the permission: {permission}",
         {"permission": about.permissions},
     ),
+    EventSpec(
+        "files.unreferenced.removed",
+        "Removed stored files that nothing referred to",
+        ("kind", "files", "bytes", "ids"),
+        "Removed {removed} of the kind “{kind}” that nothing referred to",
+        {"removed": counted("files", "stored file", "stored files")},
+    ),
     EventSpec("keys.rotated", "Sealed everything with a new data key", ("key", "retired", "values")),
     EventSpec("audit.key.retired", "Retired a data key for the audit record", ("key",)),
     EventSpec("staff.database.restored", "Restored a backup, which signed everybody out", ("sign_ins_ended",)),

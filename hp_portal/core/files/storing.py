@@ -48,7 +48,8 @@ def receive_file(
 ) -> StoredFile:
     """Store what a stream holds from here to its end, one piece in memory at a time; flushes, the caller commits.
 
-    `name` is what the sender calls it; its path is cut off. `most` is the most bytes allowed. Raises FileTooLarge.
+    `name` is what the sender calls it; its path is cut off. `most` is the most bytes allowed. Refer to the file by a foreign key
+    to `stored_file`, within a day: the worker removes older files that no foreign key refers to. Raises FileTooLarge.
     """
     stored = StoredFile(
         token=secrets.token_hex(16),
@@ -156,7 +157,8 @@ def find_stored(session: PortalSession, file_id: int, kind: str) -> StoredFile |
 
 def delete_stored(session: PortalSession, file_id: int) -> bool:
     """Remove a file with all its pieces; False when there is none in the session's scope. Clear references to it before."""
-    found = session.scalar(sa.select(StoredFile.id).where(StoredFile.id == file_id))
+    # Locked first: the worker, which removes what nothing refers to, locks in the same order.
+    found = session.scalar(sa.select(StoredFile.id).where(StoredFile.id == file_id).with_for_update())
     if found is None:
         return False
     session.execute(sa.delete(StoredPiece).where(StoredPiece.file_id == file_id))

@@ -33,3 +33,14 @@ class PluginFailure(Base, scopes.PayersOwn):
     times: Mapped[int]
     first_at: Mapped[dt.datetime]
     last_at: Mapped[dt.datetime]
+
+
+class JobReport(Base, scopes.PayersOwn):
+    """What a job did when it last ran, as a sentence, and what it found that somebody should look at, one a line."""
+
+    __tablename__ = "job_report"
+
+    job: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
+    at: Mapped[dt.datetime]
+    said: Mapped[str] = mapped_column(sa.Text())
+    problems: Mapped[str] = mapped_column(sa.Text())

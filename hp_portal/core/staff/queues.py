@@ -14,6 +14,7 @@ from hp_portal import migrations
 from hp_portal.core.access.enforce import can, directory
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.audit.reports import count_problems
+from hp_portal.core.jobs import reports as job_reports
 from hp_portal.core.jobs.failures import failures
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.accounts import locked_people
@@ -85,6 +86,14 @@ CORE_QUEUES = (
         "staff.plugins",
         "staff:plugins:read",
         _database_warnings,
+        "warn",
+    ),
+    StaffQueue(
+        "problem with stored files",
+        "problems with stored files",
+        "staff.plugins",
+        "staff:plugins:read",
+        job_reports.count_problems,
         "warn",
     ),
     StaffQueue(

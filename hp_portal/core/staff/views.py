@@ -18,6 +18,7 @@ from hp_portal.core.applications import giving, matrix
 from hp_portal.core.applications.menu import plugins, staff_menu
 from hp_portal.core.audit.reports import record_state
 from hp_portal.core.jobs.failures import failures
+from hp_portal.core.jobs.reports import reports
 from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.staff import alert_views as alert_views
 from hp_portal.core.staff import lookup
@@ -78,6 +79,7 @@ def installed_plugins() -> ResponseReturnValue:
         "staff/plugins.html",
         states=list(plugins().states.values()),
         failures=failures(db_session()),
+        reports=reports(db_session()),
         weaknesses=migrations.weaknesses(current_app),
         proxies=proxy_warnings(),
         rolled_back=migrations.rolled_back(current_app),
