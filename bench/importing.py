@@ -83,12 +83,20 @@ def imported(session: PortalSession, path: Path) -> float:
 class Caught:
     """A loader that keeps the rows of the five tables."""
 
+    most_rows = 8_000
+
     def __init__(self) -> None:
         self.rows: Rows = {target.table: [] for target in ORDER}
 
     def load(self, target: loading.Target, rows: Any) -> None:
         if target.table in self.rows:
             self.rows[target.table] += [tuple(row) for row in rows]
+
+    def start(self, pool: Any) -> None:
+        pass
+
+    def finish(self) -> None:
+        pass
 
 
 def caught_rows(database: Database, path: Path) -> Rows:

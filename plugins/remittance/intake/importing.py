@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
 from typing import Any, BinaryIO, cast
@@ -26,13 +26,11 @@ from ..x12.reader import read
 from ..x12.records import CLAIM, PAYMENT, PROVIDER_ADJUSTMENT, FileSummary, Row, Transaction
 from . import kept_text, loading, reports
 from .matching import TIN, PayeeMatcher, plain_tin
+from .reading import Progress, ReadAhead, Watched
 from .reports import ImportReport
 
-Progress = Callable[[int, int], None]
-"""Called now and then with the bytes and the payments read so far."""
-
 LOCK = "remittance import"
-_BATCH_ROWS = 8_000
+_BATCH_ROWS = 48_000
 _BATCH_BYTES = 8 << 20
 _BIGINT_MAX = 2**63 - 1
 _NAME_LENGTH = 300
@@ -110,6 +108,7 @@ class _Import:
         self.tokens = tokens_of(session.vault)
         self.payees = PayeeMatcher(session)
         self.loader = loading.loader(session)
+        self.most_rows = min(_BATCH_ROWS, self.loader.most_rows)
         self.waiting: list[tuple[bytes, Transaction]] = []
         self.waiting_rows = 0
         self.waiting_bytes = 0
@@ -117,12 +116,16 @@ class _Import:
     def run(self, stream: BinaryIO, progress: Progress | None) -> ImportReport:
         report = self.report
         first = (self.session.scalar(sa.select(sa.func.max(Payment.id))) or 0) + 1
-        source = cast(BinaryIO, _Watched(stream, report, progress)) if progress else stream
-        # One thread packs and seals texts while this one reads and loads: none of it needs the interpreter for long.
-        with ThreadPoolExecutor(1, "remittance texts") as self.packing:
-            for found in read(source, payment_numbers=itertools.count(first)):
+        if progress:
+            stream = cast(BinaryIO, Watched(stream, report, progress))
+        self.source = ReadAhead(stream, wait=self.loader.finish)
+        # One thread packs and seals texts, and waits for the database, while this one reads: none of it needs the interpreter
+        # for long. The session is used by this thread alone.
+        with ThreadPoolExecutor(1, "remittance import") as self.beside:
+            for found in read(cast(BinaryIO, self.source), payment_numbers=itertools.count(first)):
                 if isinstance(found, FileSummary):
                     self.flush()
+                    self.loader.finish()
                     self.finish(found)
                 elif found.importable:
                     self.take(found)
@@ -137,11 +140,12 @@ class _Import:
         self.waiting.append((identity(transaction), transaction))
         self.waiting_rows += 1 + len(rows.claims) + len(rows.lines) + len(rows.adjustments)
         self.waiting_bytes += len(transaction.raw)
-        if self.waiting_rows >= _BATCH_ROWS or self.waiting_bytes >= _BATCH_BYTES:
+        if self.waiting_rows >= self.most_rows or self.waiting_bytes >= _BATCH_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        """Load the checks of the batch that are new."""
+        """Load the checks of the batch that are new, when those of the one before are in."""
+        self.loader.finish()
         known = self.known()
         new: list[tuple[bytes, Transaction]] = []
         for mark, transaction in self.waiting:
@@ -169,7 +173,7 @@ class _Import:
         lines: list[Row] = []
         adjustments: list[Row] = []
         provider_adjustments: list[Row] = []
-        sealed = [self.packing.submit(self.sealed_text, found) for _, found in new]
+        sealed = [self.beside.submit(self.sealed_text, found) for _, found in new]
         for mark, transaction in new:
             rows = _bounded(transaction)
             payment = self.payment(mark, transaction)
@@ -190,6 +194,8 @@ class _Import:
         load(loading.ADJUSTMENTS, adjustments)
         load(loading.PROVIDER_ADJUSTMENTS, provider_adjustments)
         load(loading.TEXTS, [(found.number, text.result()) for (_, found), text in zip(new, sealed, strict=True)])
+        self.source.fill()
+        self.loader.start(self.beside)
 
     def sealed_text(self, transaction: Transaction) -> bytes:
         return self.vault.seal(kept_text.pack(transaction), KEPT_TEXT(transaction.number))
@@ -302,19 +308,3 @@ def _bounded(transaction: Transaction) -> Any:
         rows.claims[:] = [tuple(_fits(value) for value in row) for row in rows.claims]
         rows.lines[:] = [tuple(_fits(value) for value in row) for row in rows.lines]
     return rows
-
-
-class _Watched:
-    """A stream that tells how far it has been read."""
-
-    def __init__(self, stream: BinaryIO, report: ImportReport, progress: Progress) -> None:
-        self._stream = stream
-        self._report = report
-        self._progress = progress
-        self._bytes = 0
-
-    def read(self, size: int = -1) -> bytes:
-        block = self._stream.read(size)
-        self._bytes += len(block)
-        self._progress(self._bytes, self._report.payments)
-        return block

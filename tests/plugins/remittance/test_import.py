@@ -18,6 +18,7 @@ from hp_portal.core.audit.models import AuditEvent
 from hp_portal.database import PortalSession
 from hp_portal.vault import SealBroken
 from hp_portal_plugins.remittance.intake import importing, kept_text, loading, reports
+from hp_portal_plugins.remittance.intake.reading import ReadAhead
 from hp_portal_plugins.remittance.keys import number_key
 from hp_portal_plugins.remittance.models import (
     PAYEE_TIN,
@@ -344,6 +345,22 @@ def test_a_stream_that_breaks_leaves_nothing(world: World) -> None:
     with world.session() as session:
         assert counts(session) == [0] * len(TABLES)
         assert session.scalar(sa.select(sa.func.count()).select_from(RemittanceFile)) == 0
+
+
+def test_no_more_is_read_than_was_read_ahead_while_the_database_is_busy() -> None:
+    data, waited = bytes(range(256)) * 20_000, []
+    stream = io.BytesIO(data)
+    source = ReadAhead(stream, wait=lambda: waited.append(stream.tell()))
+    source.fill()
+    ahead = stream.tell()
+    read = b""
+    while len(read) < ahead:
+        read += source.read(300_000)
+    assert (ahead, waited) == (4 << 20, [])
+    while block := source.read(300_000):
+        read += block
+    assert waited[0] == ahead
+    assert read == data
 
 
 def test_progress_is_told(world: World) -> None:

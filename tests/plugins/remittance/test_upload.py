@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import sqlite3
 import traceback
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -234,6 +235,13 @@ def test_an_upload_that_cannot_be_stored_says_so_without_quoting_it(
     assert SURNAME not in output.out + output.err + page
 
 
+def load_beside(loader: loading.Loader, pool: Executor, rows: list[loading.LoadedRow]) -> None:
+    """Load claims as an import does: the database inserts them while something else is done."""
+    loader.load(loading.CLAIMS, rows)
+    loader.start(pool)
+    loader.finish()
+
+
 def test_what_a_database_says_of_a_row_is_not_repeated(world: World) -> None:
     """PostgreSQL quotes the value it cannot read, SQLite finds the payment missing; neither may reach a log."""
     row = dict.fromkeys(loading.CLAIMS.columns, None) | {
@@ -246,8 +254,8 @@ def test_what_a_database_says_of_a_row_is_not_repeated(world: World) -> None:
     }
     with world.session() as session:
         lock(session, "a test")
-        with pytest.raises(loading.CannotStore) as caught:
-            loading.loader(session).load(loading.CLAIMS, [tuple(row.values())])
+        with pytest.raises(loading.CannotStore) as caught, ThreadPoolExecutor(1) as pool:
+            load_beside(loading.loader(session), pool, [tuple(row.values())])
         session.rollback()
     assert not caught.value.passing
     assert SURNAME not in "".join(traceback.format_exception(caught.value))
