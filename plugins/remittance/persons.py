@@ -73,6 +73,8 @@ class Tokens:
         """The token of a number in the form of `number_key`, 12 bytes; None for an empty one."""
         self.name = lru_cache(_REMEMBERED)(self._name)
         """The token of a name in the form of `name_key`: 8 bytes for the last name, 3 for each of 20 letters of the first."""
+        # Of what a file says, before it is brought into that form: families and their claims come in rows.
+        self._patient = lru_cache(_REMEMBERED)(lambda last, first: self._name(name_key(last, first)))
 
     def _number(self, number: str) -> bytes | None:
         return (
@@ -92,7 +94,7 @@ class Tokens:
         """The tokens of a claim's member and of its patient."""
         last, first, _, _, member, _, subscriber, *_ = person
         # The patient is often the subscriber, and then some payers send the number with the subscriber alone.
-        return self.number(number_key(member or subscriber)), self.name(name_key(last, first)) if last else None
+        return self.number(number_key(member or subscriber)), self._patient(last, first) if last else None
 
 
 _tokens_under = cache(Tokens)
