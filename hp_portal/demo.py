@@ -156,6 +156,12 @@ TO_TRY = (
         "/apps/tax-id-npi-access/add",
         "add a Tax ID and NPI with a payment: its number, and its amount or date or the vendor number",
     ),
+    (
+        "demo.hospital",
+        "/apps/remittance/?number=940000052004",
+        "download a payment of 2,000 claims as PDF or Excel: made in the background, on a page that shows how far it is",
+    ),
+    ("demo.hospital", "/documents/", "the large documents that one asked for, kept for a day"),
     ("demo.office", "/reason", "why one looks at patient information; asked before the first claims of a session"),
     ("demo.delegate", "/my-activity", "what one did, in sentences with links and reasons"),
     ("demo.delegate", "/help/?q=why+can+I+not+find+a+payment", "ask help"),
