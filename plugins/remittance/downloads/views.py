@@ -5,14 +5,14 @@ from __future__ import annotations
 from flask import abort, request
 from flask.typing import ResponseReturnValue
 
-from hp_portal.api import access, attachment, db_session, hand_over, the_actor
+from hp_portal.api import access, db_session, hand_over, the_actor
 
 from ..blueprint import DOWNLOAD, blueprint
 from ..codes.plain_words import payment_word
-from ..intake.kept_text import kept_interchange
+from ..intake.kept_text import kept_size
 from ..models import Payment
-from .collect import claim_rows, find_payment, record_download
-from .documents import CLAIM_PDF, CSV, MOST_AT_ONCE, PDF, XLSX, file_name, is_small
+from .collect import claim_rows, find_payment
+from .documents import CLAIM_PDF, CSV, EDI, MOST_AT_ONCE, PDF, XLSX, is_small, is_small_835
 from .reasons import REASONS, USUAL
 
 
@@ -37,11 +37,10 @@ def payment_csv(payment_id: int) -> ResponseReturnValue:
 @blueprint.get("/payments/<id:payment_id>/835")
 @access.requires(DOWNLOAD, member_data=True)
 def payment_835(payment_id: int) -> ResponseReturnValue:
-    session, reason, payment = db_session(), _reason(), _find(payment_id)
-    text = kept_interchange(session, payment_id) or abort(404)
-    record_download(session, payment, "835", reason)
-    session.commit()
-    return attachment(text, file_name(payment, "835"), "application/edi-x12")
+    reason, payment = _reason(), _find(payment_id)
+    size = kept_size(db_session(), payment_id) or abort(404)
+    wanted = {"payment": payment_id, "reason": reason}
+    return hand_over(EDI, wanted, title=f"{_name(payment)} as 835 file", small=is_small_835(size))
 
 
 @blueprint.get("/payments/<id:payment_id>/claims/<id(32):claim>/pdf")

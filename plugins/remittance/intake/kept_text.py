@@ -33,6 +33,11 @@ def unpack(packed: bytes) -> tuple[bytes, bytes, bytes]:
     return text[start : start + isa], text[start + isa : start + isa + gs], text[start + isa + gs :]
 
 
+def kept_size(session: PortalSession, payment_id: int) -> int | None:
+    """Bytes of a payment's text as it is kept, about a quarter of what was sent; None when the session may not see it."""
+    return session.scalar(sa.select(sa.func.length(PaymentText.sealed)).where(PaymentText.payment_id == payment_id))
+
+
 def kept_interchange(session: PortalSession, payment_id: int) -> bytes | None:
     """An 835 file with just this payment in it; None when the session may not see the payment.
 

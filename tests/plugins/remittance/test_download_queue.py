@@ -26,7 +26,8 @@ from hp_portal.hookspecs import DocumentKind, MadeFile, Making
 from hp_portal.scopes import WholeScope
 from hp_portal.worker import run_once
 from hp_portal_plugins.remittance.downloads import documents
-from tests.plugins.remittance.inquiry import Office, url_of
+from hp_portal_plugins.remittance.intake.kept_text import kept_size
+from tests.plugins.remittance.inquiry import Office, claim, url_of
 from tests.support.client import PortalClient, heading_of
 from tests.support.clock import Clock
 from tests.support.world import World
@@ -37,6 +38,7 @@ def office(world: World, monkeypatch: pytest.MonkeyPatch) -> Office:
     """An office for which every document is a large one."""
     for kind in documents.MOST_AT_ONCE:
         monkeypatch.setitem(documents.MOST_AT_ONCE, kind, 0)
+    monkeypatch.setattr(documents, "LARGEST_AT_ONCE", 0)
     return Office(world)
 
 
@@ -81,7 +83,7 @@ def count(world: World, model: type[Any]) -> int:
         return session.scalar(sa.select(sa.func.count()).select_from(model)) or 0
 
 
-@pytest.mark.parametrize("kind", ["pdf", "xlsx", "csv", "claims/1/pdf"])
+@pytest.mark.parametrize("kind", ["pdf", "xlsx", "csv", "835", "claims/1/pdf"])
 def test_a_large_document_is_waited_for_and_then_handed_over(office: Office, kind: str) -> None:
     payment = office.paid("0012345")
     url = ask(office.client, f"{url_of(payment)}/{kind}?reason=appeal")
@@ -98,11 +100,27 @@ def test_a_large_document_is_waited_for_and_then_handed_over(office: Office, kin
     for _ in range(2):
         answer = office.client.get(f"{url}/file")
         assert answer.headers["Content-Disposition"].startswith('attachment; filename="remittance-0012345')
-        assert answer.data[:3] in (b"%PD", b"PK\x03", b"\xef\xbb\xbf")
+        assert answer.data[:3] in (b"%PD", b"PK\x03", b"\xef\xbb\xbf", b"ISA")
     suffix = kind.rpartition("/")[2]
     fields = {"payment": payment, "format": suffix} | ({"claim": 1} if "claims" in kind else {})
     assert [found for _, found in events(office.world, "remittance.%.downloaded")] == [fields, fields]
     assert [event for event, _ in events(office.world, "document.%")] == ["document.requested"]
+
+
+def test_an_835_is_large_by_the_text_that_is_kept_of_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office(world)
+    payment = office.paid("12345", *(claim(number) for number in range(1, 40)))
+    with world.session() as session:
+        size = kept_size(session, payment)
+    assert size
+    monkeypatch.setattr(documents, "LARGEST_AT_ONCE", size)
+    at_once = office.client.get(f"{url_of(payment)}/835")
+    assert at_once.status_code == 200
+    monkeypatch.setattr(documents, "LARGEST_AT_ONCE", size - 1)
+    url = ask(office.client, f"{url_of(payment)}/835")
+    assert heading_of(office.client.get(url)) == "EFT 12345 as 835 file"
+    make_all(world)
+    assert office.client.get(f"{url}/file").data == at_once.data
 
 
 def test_the_same_document_asked_for_twice_is_made_once(office: Office, clock: Clock) -> None:
