@@ -51,8 +51,8 @@ class InspectForm(FlaskForm):  # type: ignore[misc]
 @staff_blueprint.route("/inspect", methods=["GET", "POST"])
 @access.staff(INSPECT)
 def inspect() -> ResponseReturnValue:
-    """Find a reported payment by its number."""
-    form, db = InspectForm(), db_session()
+    """Find a reported payment by its number, which a link may bring."""
+    form, db = InspectForm(number=request.args.get("number", "")), db_session()
     if not form.validate_on_submit():
         status = 422 if form.is_submitted() else 200
         return page("remittance/staff/inspect.html", form=form, found=None, status=status, **WORDS)

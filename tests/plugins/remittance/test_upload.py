@@ -21,12 +21,13 @@ from hp_portal.database import is_postgresql, lock
 from hp_portal_plugins.remittance.intake import importing, loading, uploads
 from hp_portal_plugins.remittance.models import Payment, RemittanceFile, Upload
 from tests.plugins.remittance.import_files import SURNAME, file_of, import_835, many_payments, payment
+from tests.plugins.remittance.inquiry import Office, claim
 from tests.support.client import PortalClient
 from tests.support.clock import Clock
 from tests.support.world import World
 
 URL = "/staff/remittance/"
-RUN, READ = "remittance:import:run", "remittance:import:read"
+RUN, READ, INSPECT = "remittance:import:run", "remittance:import:read", "remittance:payment:inspect"
 
 
 @pytest.fixture
@@ -295,6 +296,25 @@ def test_people_of_organizations_find_no_staff_pages(world: World) -> None:
     client = world.sign_in("visitor")
     for path in ("", "progress", "files/1", "payees-not-on-record", "codes"):
         assert client.get(URL + path).status_code == 404
+
+
+def test_payments_in_a_report_are_links_for_staff_who_may_open_them(world: World, staff: PortalClient) -> None:
+    office = Office(world)
+    wanted = office.paid("12 34/5", claim(1), off_by=100)
+    with world.session() as session:
+        report = f"{URL}files/{session.scalars(sa.select(RemittanceFile.id)).one()}"
+    link = "/staff/remittance/inspect?number=12+34/5"
+    page = staff.get(report).text
+    assert "Payments that do not balance" in page
+    assert "12 34/5" in page
+    assert link not in page, "without the permission, the number alone"
+    world.staff("opener", permissions=[READ, INSPECT])
+    opener = world.sign_in("opener")
+    assert f'href="{link}"' in opener.get(report).text
+    form = opener.get(link)
+    assert 'value="12 34/5"' in form.text
+    answer = opener.post("/staff/remittance/inspect", {"number": "12 34/5", "reason": "does not balance"})
+    assert str(answer.location).startswith(f"/staff/remittance/inspect/{wanted}?why=")
 
 
 def test_reports_of_no_file_are_not_found(staff: PortalClient) -> None:
