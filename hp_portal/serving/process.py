@@ -11,6 +11,7 @@ import socket
 import sys
 from typing import Any
 
+import structlog
 from flask import Flask
 
 from hp_portal.core.web.bodies import largest_body
@@ -23,22 +24,27 @@ from hp_portal.serving.server import Server
 SWITCH_SECONDS = 0.0005
 
 
-class WithoutPaths(logging.Filter):
-    """waitress names the path of a request that failed, and a path may hold a link's secret."""
+class ThroughStructlog(logging.Handler):
+    """What waitress says becomes a line of the portal's own log: JSON, or text where the portal is set to text.
 
-    def filter(self, record: logging.LogRecord) -> bool:
+    waitress names the path of a request that failed, and a path may hold a link's secret: it is left out.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
         message, serving, _ = str(record.msg).partition(" while serving ")
-        if serving:
-            record.msg, record.args = f"{message} while serving a request", ()
-        return True
+        said = f"{message} while serving a request" if serving else record.getMessage()
+        log = structlog.get_logger()
+        log.log(max(record.levelno, logging.INFO), "server", said=said, logger=record.name, exc_info=record.exc_info)
 
 
-def quiet_logs() -> None:
-    """What waitress says without paths, and nothing about requests that wait for a thread."""
-    handler = logging.StreamHandler()
-    handler.addFilter(WithoutPaths())
+def bring_logs_together() -> None:
+    """One log for the web server and the portal.
+
+    "Task queue depth is 3" is left out: waitress says it for each request that finds no free thread, so that a busy portal
+    would write a second line for every request. How long a request took stands in its own line.
+    """
     logger = logging.getLogger("waitress")
-    logger.addHandler(handler)
+    logger.addHandler(ThroughStructlog())
     logger.propagate = False
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
@@ -58,7 +64,7 @@ def limit_of(application: Any) -> LargestBody:
 
 def run(listening: socket.socket, lifeline: int, target: str, threads: int, limits: ServerLimits) -> None:
     """Serve until SIGTERM, or until the supervisor is gone: then the other end of `lifeline` is closed."""
-    quiet_logs()
+    bring_logs_together()
     application = load(target)
     server = Server(application, listening, threads=threads, limits=limits, largest_body=limit_of(application))
     os.set_blocking(lifeline, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -268,6 +269,24 @@ def test_a_failure_is_logged_without_the_request_s_path(start_program: Started) 
     said = server.process.stderr.read()
     assert "on purpose" in said
     assert "secret-token" not in said
+
+
+def test_the_server_s_lines_are_lines_of_the_portal_s_log(start_program: Started, tmp_path: Path) -> None:
+    server = serve_in_process(start_program, threads=1, stderr=subprocess.PIPE)
+    goes_on = tmp_path / "go-on"
+    with ExitStack() as held:
+        connections = [held.enter_context(closing(server.connect())) for _ in range(20)]
+        connections[0].sendall(get(f"/wait?{goes_on}", connection="close"))
+        wait_for(goes_on.with_suffix(".begun").exists, server.process, "the request's beginning")
+        for connection in connections[1:]:
+            connection.sendall(get("/raise/later", connection="close"))
+        goes_on.touch()
+        assert [status_of(read_to_end(connection)) for connection in connections] == [200] + [500] * 19
+    server.stop()
+    assert server.process.stderr is not None
+    lines = [json.loads(line) for line in server.process.stderr.read().splitlines()]
+    assert [(line["event"], line["level"], line["logger"]) for line in lines] == [("server", "error", "waitress")] * 19
+    assert all("on purpose" in line["exception"] for line in lines)
 
 
 def test_several_processes_share_the_port(start_program: Started) -> None:
