@@ -1,36 +1,24 @@
-"""What staff do with accounts of people: create, unlock, deactivate, and make links to set a password."""
+"""What staff do with accounts of people: create, unlock and deactivate."""
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-from typing import Any
-from urllib.parse import urlsplit
-
 import pytest
-import sqlalchemy as sa
 
-from hp_portal import scopes
-from hp_portal.core.audit.models import AuditEvent
-from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
-from hp_portal.core.people import accounts, password_links
-from hp_portal.core.people.models import PasswordLink
-from hp_portal.worker import all_jobs
+from hp_portal.core.people import accounts
 from tests.support.client import PortalClient, heading_of, tree_of
-from tests.support.clock import Clock
-from tests.support.html import text_of
-from tests.support.world import PASSWORD, World
-
-PERMISSIONS = (
-    "staff:console:open",
-    "staff:people:search",
-    "staff:people:create",
-    "staff:people:unlock",
-    "staff:people:deactivate",
-    "staff:password-links:make",
+from tests.support.people import (
+    NEW_PASSWORD,
+    PERMISSIONS,
+    create,
+    enter,
+    find,
+    follow,
+    make_link,
+    recorded,
+    set_password,
 )
-NEW_PASSWORD = "eleven-blue-lanterns-83"
+from tests.support.world import PASSWORD, World
 
 
 @pytest.fixture
@@ -42,47 +30,6 @@ def staff(world: World) -> PortalClient:
 @pytest.fixture
 def clinic(world: World) -> Organization:
     return world.organization("Harbor Sample Clinic")
-
-
-def recorded(world: World, event: str) -> list[dict[str, Any]]:
-    with world.session() as session:
-        rows = session.execute(
-            sa.select(AuditEvent.fields, AuditEvent.reason).where(AuditEvent.event == event).order_by(AuditEvent.id)
-        )
-        return [{**json.loads(fields), **({"reason": reason} if reason else {})} for fields, reason in rows]
-
-
-def find(world: World, username: str) -> Person | None:
-    with world.session() as session:
-        return session.scalars(sa.select(Person).where(Person.username == username)).one_or_none()
-
-
-def create(staff: PortalClient, clinic: Organization, **values: str) -> Any:
-    data = {"name": "Mina Lee Keeper", "email": "Mina@Office.Example", **values}
-    return staff.post(f"/staff/organizations/{clinic.id}/people/new", data)
-
-
-def make_link(staff: PortalClient, person: Person) -> str:
-    """The path of a new link, as staff read it."""
-    answer = staff.post(f"/staff/people/{person.id}/password-link")
-    assert answer.status_code == 200
-    shown = next(text_of(span) for span in tree_of(answer).iter("span") if "/set-password/" in text_of(span))
-    return urlsplit(shown).path
-
-
-def follow(client: PortalClient, link: str) -> Any:
-    """Open a link as a browser does."""
-    answer = client.get(link)
-    assert (answer.status_code, answer.location) == (303, "/set-password")
-    return client.get(answer.location)
-
-
-def set_password(client: PortalClient, new: str = NEW_PASSWORD, again: str | None = None) -> Any:
-    return client.post("/set-password", {"new": new, "again": new if again is None else again})
-
-
-def enter(world: World, name: str, password: str) -> int:
-    return world.client().post("/sign-in", {"username": name, "password": password}).status_code
 
 
 # ---- creating
@@ -168,148 +115,6 @@ def test_an_account_without_a_password_lets_nobody_in(world: World, staff: Porta
 def test_nobody_is_created_in_an_organization_that_is_not_there(staff: PortalClient) -> None:
     assert staff.get("/staff/organizations/999999/people/new").status_code == 404
     assert staff.post("/staff/organizations/999999/people/new").status_code == 404
-
-
-# ---- links
-
-
-def test_a_link_works_once(world: World, staff: PortalClient) -> None:
-    person = world.person("m.keeper")
-    link = make_link(staff, person)
-    first, second = world.client(), world.client()
-    for client in (first, second):
-        assert follow(client, link).status_code == 200
-    assert set_password(first).status_code == 303
-    dead = set_password(second, "nineteen-red-kettles-27")
-    assert dead.status_code == 410
-    assert "does not work anymore" in heading_of(dead)
-    assert follow(world.client(), link).status_code == 410
-    assert enter(world, "m.keeper", NEW_PASSWORD) == 303
-    assert enter(world, "m.keeper", PASSWORD) == 422
-
-
-def test_only_the_hash_of_a_link_is_kept(world: World, staff: PortalClient) -> None:
-    person = world.person("m.keeper")
-    token = make_link(staff, person).rpartition("/")[2]
-    with world.session() as session:
-        row = session.scalars(sa.select(PasswordLink)).one()
-        assert token.encode() not in row.token_hash
-        assert len(row.token_hash) == 32
-        fields = session.scalars(sa.select(AuditEvent.fields)).all()
-    assert not any(token in text for text in fields)
-    assert recorded(world, "people.password-link.made") == [{"person": person.id}]
-    assert token not in staff.get(f"/staff/people/{person.id}").text
-
-
-def test_a_link_expires(world: World, staff: PortalClient, clock: Clock) -> None:
-    link = make_link(staff, world.person("m.keeper"))
-    somebody, made = world.client(), clock.now()
-    hours = world.settings.password_link_hours
-    clock.set(made + dt.timedelta(hours=hours, seconds=-5))
-    assert follow(somebody, link).status_code == 200
-    clock.set(made + dt.timedelta(hours=hours, seconds=5))
-    assert set_password(somebody).status_code == 410
-
-
-def test_dead_links_are_removed(world: World, staff: PortalClient, clock: Clock) -> None:
-    """Those that were used, replaced or have expired; one that still works stays."""
-    (job,) = [job for job in all_jobs(world.app) if job.key == "people.forget-links"]
-
-    def left() -> list[int]:
-        with world.session() as session:
-            job.run(session)
-            session.commit()
-            return list(session.scalars(sa.select(PasswordLink.person_id)))
-
-    used, keeper = world.person("u.sed"), world.person("m.keeper")
-    somebody = world.client()
-    follow(somebody, make_link(staff, used))
-    assert set_password(somebody).status_code == 303
-    make_link(staff, keeper)
-    link = make_link(staff, keeper)
-    assert left() == [keeper.id]
-    assert follow(world.client(), link).status_code == 200
-    clock.advance(hours=world.settings.password_link_hours)
-    assert left() == []
-
-
-def test_a_link_that_ends_while_it_is_used_is_dead(
-    world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    person = world.person("m.keeper")
-    somebody = world.client()
-    follow(somebody, make_link(staff, person))
-    look = password_links.look_at_link
-
-    def ends_after(*given: Any) -> Any:
-        found = look(*given)
-        with scopes.whole(given[0], "in another window, as it were"):
-            accounts.end_links(given[0], person.id)
-        return found
-
-    monkeypatch.setattr(password_links, "look_at_link", ends_after)
-    assert set_password(somebody).status_code == 410
-    assert not recorded(world, "identity.password.set")
-
-
-def test_a_newer_link_replaces_the_one_before(world: World, staff: PortalClient) -> None:
-    person = world.person("m.keeper")
-    older, newer = make_link(staff, person), make_link(staff, person)
-    assert follow(world.client(), older).status_code == 410
-    assert follow(world.client(), newer).status_code == 200
-
-
-def test_setting_a_password_ends_other_sign_ins_and_the_pause(world: World, staff: PortalClient) -> None:
-    person = world.person("m.keeper")
-    elsewhere = world.sign_in("m.keeper")
-    for _ in range(world.settings.attempts_per_account):
-        enter(world, "m.keeper", "wrong")
-    somebody = world.client()
-    follow(somebody, make_link(staff, person))
-    assert elsewhere.get("/my-activity").status_code == 200
-    set_password(somebody)
-    assert elsewhere.get("/my-activity").status_code == 303
-    assert enter(world, "m.keeper", NEW_PASSWORD) == 303
-    assert recorded(world, "identity.password.set") == [{"other_sign_ins_ended": 1}]
-    with world.session() as session:
-        row = session.scalars(sa.select(AuditEvent).where(AuditEvent.event == "identity.password.set")).one()
-    assert (row.person_id, row.organization_id) == (person.id, person.organization_id)
-
-
-@pytest.mark.parametrize(
-    ("new", "again", "says"),
-    [
-        ("short", "short", "at least 12"),
-        ("password1234", "password1234", "stolen elsewhere"),
-        ("m.keeper1234", "m.keeper1234", "easy to guess"),
-        (NEW_PASSWORD, "something else", "differ"),
-        ("", "", "Enter a password"),
-    ],
-)
-def test_a_password_that_will_not_do_leaves_the_link(
-    world: World, staff: PortalClient, new: str, again: str, says: str
-) -> None:
-    somebody = world.client()
-    follow(somebody, make_link(staff, world.person("m.keeper")))
-    answer = set_password(somebody, new, again)
-    assert answer.status_code == 422
-    assert says in answer.text
-    assert set_password(somebody).status_code == 303
-
-
-def test_guessing_links_is_limited(world: World, staff: PortalClient) -> None:
-    link = make_link(staff, world.person("m.keeper"))
-    guesser = world.client()
-    for number in range(world.settings.attempts_per_address):
-        assert follow(guesser, f"/set-password/guess-{number}").status_code == 410
-    answer = follow(guesser, link)
-    assert answer.status_code == 429
-    assert int(answer.headers["Retry-After"]) > 0
-    assert set_password(guesser).status_code == 429
-
-
-def test_without_a_link_there_is_no_page(world: World) -> None:
-    assert world.client().get("/set-password").status_code == 410
 
 
 # ---- unlocking

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import sqlalchemy as sa
 from hp_portal import clock, scopes
 from hp_portal.core.kept.models import KeptValues
 from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.database import PortalSession
 from hp_portal.scopes import May, ScopeMissing, ScopeViolation
 from tests.sample_plugin.notes import Note
 from tests.support.world import World
@@ -183,3 +186,50 @@ def test_what_is_only_looked_at_is_not_written(world: World, granted: tuple[Orga
         row.proof = "other"
         with pytest.raises(ScopeViolation):
             session.flush()
+
+
+def _grant(world: World, organization: Organization) -> Grant:
+    payee = world.payee()
+    return Grant(organization_id=organization.id, payee_id=payee.id, proof="check", granted_at=dt.datetime.now(dt.UTC))
+
+
+def test_rows_of_another_cannot_be_written(world: World, granted: tuple[Organization, Grant]) -> None:
+    other, stranger = granted
+    own = world.organization("Cedar Clinic")
+    world.grant(own, world.payee())
+
+    def add(session: PortalSession) -> None:
+        session.add(_grant(world, other))
+
+    def change(session: PortalSession) -> None:
+        session.merge(stranger, load=False).proof = "check"
+
+    def take(session: PortalSession) -> None:
+        session.merge(stranger, load=False).organization_id = own.id
+
+    def remove(session: PortalSession) -> None:
+        session.delete(session.merge(stranger, load=False))
+
+    def add_payee(session: PortalSession) -> None:
+        payee = world.payee()
+        session.merge(payee, load=False).name = "Mine now"
+
+    values = {"proof": "check", "granted_at": dt.datetime.now(dt.UTC), "payee_id": 1, "organization_id": other.id}
+
+    def insert(session: PortalSession) -> None:
+        session.execute(sa.insert(Grant), [values])
+
+    def insert_values(session: PortalSession) -> None:
+        session.execute(sa.insert(Grant).values(**values))
+
+    def update_by_keys(session: PortalSession) -> None:
+        session.execute(sa.update(Grant), [{"id": stranger.id, "proof": "check"}])
+
+    for write in (add, change, take, remove, add_payee, insert, insert_values, update_by_keys):
+        with world.session_of(own) as session, pytest.raises(ScopeViolation):
+            _write(session, write)
+
+
+def _write(session: PortalSession, write: Callable[[PortalSession], None]) -> None:
+    write(session)
+    session.flush()

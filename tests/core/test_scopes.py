@@ -298,53 +298,6 @@ def test_what_is_changed_by_way_of_a_scoped_table_is_refused(two: Two, which: An
         assert "leak" not in session.scalars(sa.select(Note.text)).all()
 
 
-def _grant(two: Two, organization: Organization) -> Grant:
-    payee = two.world.payee()
-    return Grant(organization_id=organization.id, payee_id=payee.id, proof="check", granted_at=dt.datetime.now(dt.UTC))
-
-
-def test_rows_of_another_cannot_be_written(two: Two) -> None:
-    own, other = two.scene.own.organization, two.scene.other.organization
-    with two.world.session() as session:
-        stranger = session.scalars(sa.select(Grant).where(Grant.organization_id == other.id)).one()
-
-    def add(session: PortalSession) -> None:
-        session.add(_grant(two, other))
-
-    def change(session: PortalSession) -> None:
-        session.merge(stranger, load=False).proof = "check"
-
-    def take(session: PortalSession) -> None:
-        session.merge(stranger, load=False).organization_id = own.id
-
-    def remove(session: PortalSession) -> None:
-        session.delete(session.merge(stranger, load=False))
-
-    def add_payee(session: PortalSession) -> None:
-        payee = two.world.payee()
-        session.merge(payee, load=False).name = "Mine now"
-
-    values = {"proof": "check", "granted_at": dt.datetime.now(dt.UTC), "payee_id": 1, "organization_id": other.id}
-
-    def insert(session: PortalSession) -> None:
-        session.execute(sa.insert(Grant), [values])
-
-    def insert_values(session: PortalSession) -> None:
-        session.execute(sa.insert(Grant).values(**values))
-
-    def update_by_keys(session: PortalSession) -> None:
-        session.execute(sa.update(Grant), [{"id": stranger.id, "proof": "check"}])
-
-    for write in (add, change, take, remove, add_payee, insert, insert_values, update_by_keys):
-        with two.world.session_of(own) as session, pytest.raises(ScopeViolation):
-            _write(session, write)
-
-
-def _write(session: PortalSession, write: Callable[[PortalSession], None]) -> None:
-    write(session)
-    session.flush()
-
-
 def test_an_unmarked_model_is_refused() -> None:
     with pytest.raises(TypeError, match="needs either a mark"):
         type("Unmarked", (Base,), {"__tablename__": "unmarked"})
