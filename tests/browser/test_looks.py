@@ -83,6 +83,16 @@ def test_cards_keep_the_heads_that_sort(gallery: str, new_context: Any) -> None:
     assert first["height"] > 100
 
 
+def test_a_card_shows_no_label_without_a_value(live: Live, new_context: Any) -> None:
+    live.world.staff("staff.one", permissions=["staff:console:open", "staff:plugins:read"])
+    page: Page = new_context(size="phone").new_page()
+    sign_in(page, live.url, "staff.one")
+    page.goto(f"{live.url}/staff/plugins")
+    row = page.locator("#plugins tbody tr").first
+    expect(row.locator("td[data-label=State]")).to_be_visible()
+    expect(row.locator("td[data-label=Failure]")).to_be_hidden()
+
+
 def test_focus_stays_on_the_head_that_sorts_and_follows_the_pages(
     live: Live, office: Office, browser_page: Page
 ) -> None:

@@ -93,8 +93,8 @@ def proxy_warnings() -> list[str]:
         if not sent:
             return []
         return [
-            f"This request came with {', '.join(sent)}, but HP_PORTAL_TRUSTED_PROXIES is 0. If a reverse proxy sends it, "
-            "everybody seems to come from the proxy's address, and a limit that one person reaches locks out all. Set "
+            f"This request came with {' and '.join(sent)}, but HP_PORTAL_TRUSTED_PROXIES is 0. If you run a reverse proxy, "
+            "the portal takes its address for everybody's: one person who types wrong passwords locks everybody out. Set "
             "HP_PORTAL_TRUSTED_PROXIES to the number of proxies."
         ]
     told = len([part for part in headers.get("X-Forwarded-For", "").split(",") if part.strip()])
