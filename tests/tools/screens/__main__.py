@@ -71,6 +71,17 @@ def _open_payment(page: Page) -> None:
     _say_why(page)
 
 
+def _ask_for_pdf(page: Page) -> None:
+    _say_why(page)
+    page.get_by_role("button", name="Download PDF").click()
+    page.wait_for_url("**/documents/*")
+
+
+def _open_report(page: Page) -> None:
+    page.locator("#imports tbody th a").first.click()
+    page.wait_for_load_state()
+
+
 def _object(page: Page) -> None:
     page.get_by_role("link", name="Object to this link").first.click()
     page.wait_for_load_state()
@@ -110,6 +121,8 @@ SCREENS = {
     "nothing-found": Screen("demo.office", "/apps/remittance/?number=9400000123"),
     "payment": Screen("demo.office", "/apps/remittance/?number=940000050001", _open_payment),
     "claim": Screen("demo.office", "/apps/remittance/?number=940000050001", _open_claim),
+    "waiting": Screen("demo.hospital", "/apps/remittance/?number=940000052004", _ask_for_pdf),
+    "documents": Screen("demo.hospital", "/documents/"),
     "reason": Screen("demo.office", "/reason"),
     "refusals": Screen("demo.staff", "/staff/refusals"),
     "tax-ids": Screen("demo.office", "/apps/tax-id-npi-access/"),
@@ -130,6 +143,7 @@ SCREENS = {
     "unknown-payees": Screen("demo.staff", "/staff/remittance/payees-not-on-record"),
     "matrix": Screen("demo.staff", "/staff/applications"),
     "imports": Screen("demo.staff", "/staff/remittance/"),
+    "report": Screen("demo.staff", "/staff/remittance/", _open_report),
     "activity": Screen("demo.staff", "/staff/activity?first="),
     "plugins": Screen("demo.staff", "/staff/plugins"),
     "organization": Screen("demo.staff", "/staff/organizations", _open_organization),
