@@ -11,7 +11,7 @@ from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import ReasonForm
 from hp_portal.core.tax_ids import objections
-from hp_portal.core.web.render import db_session, page, redirect_to
+from hp_portal.core.web.render import db_session, form_status, page, redirect_to
 
 
 @blueprint.get("/tax-id-alerts")
@@ -30,8 +30,7 @@ def tax_id_objection(notice_id: int) -> ResponseReturnValue:
     db, form = db_session(), ReasonForm()
     objection = objections.find_objection(db, notice_id) or abort(404)
     if not form.validate_on_submit():
-        status = 422 if form.is_submitted() else 200
-        return page("staff/objection.html", objection=objection, form=form, proofs=PROOFS, status=status)
+        return page("staff/objection.html", objection=objection, form=form, proofs=PROOFS, status=form_status(form))
     if objections.keep_link(db, the_actor(), objection, form.reason.data):
         flash(f"The link stays. {objection.organization} is told so.", "good")
     db.commit()

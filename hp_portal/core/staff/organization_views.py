@@ -15,7 +15,7 @@ from hp_portal.core.staff.organizations import ORGANIZATIONS, OrganizationFilter
 from hp_portal.core.staff.record_forms import LinkForm
 from hp_portal.core.tax_ids.by_payer import OpenGrant, end_grant, find_open_grant, link_payee
 from hp_portal.core.tax_ids.grants import AlreadyLinked
-from hp_portal.core.web.render import db_session, page, redirect_to
+from hp_portal.core.web.render import db_session, form_status, page, redirect_to
 
 ID = "<id:organization_id>"
 NOT_ON_RECORD = "No payee with this Tax ID and NPI is on record. Add the payee first."
@@ -41,7 +41,7 @@ def organizations_link(organization_id: int) -> ResponseReturnValue:
     db, form = db_session(), LinkForm()
     organization = db.get(Organization, organization_id) or abort(404)
     if not form.validate_on_submit():
-        return _link_page(organization, form, 422 if form.is_submitted() else 200)
+        return _link_page(organization, form, form_status(form))
     payee = find_payee(db, tin=form.tin.data, npi=form.npi.data)
     if payee is None:
         form.form_errors = [NOT_ON_RECORD]
@@ -67,7 +67,7 @@ def organizations_end_link(grant_id: int) -> ResponseReturnValue:
     db, form = db_session(), ReasonForm()
     grant: OpenGrant = find_open_grant(db, grant_id) or abort(404)
     if not form.validate_on_submit():
-        return page("staff/end_link.html", grant=grant, form=form, status=422 if form.is_submitted() else 200)
+        return page("staff/end_link.html", grant=grant, form=form, status=form_status(form))
     if end_grant(db, the_actor(), grant, form.reason.data):
         flash(f"{grant.organization} can no longer see the payments to {grant.payee}.", "good")
     db.commit()

@@ -11,7 +11,7 @@ from hp_portal.core.payees.models import Payee
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.lookup import view_payee
 from hp_portal.core.staff.record_forms import NewPayeeForm, PayeeForm
-from hp_portal.core.web.render import db_session, page, redirect_to
+from hp_portal.core.web.render import db_session, form_status, page, redirect_to
 
 
 @blueprint.route("/payees/new", methods=["GET", "POST"])
@@ -19,7 +19,7 @@ from hp_portal.core.web.render import db_session, page, redirect_to
 def payees_new() -> ResponseReturnValue:
     db, form = db_session(), NewPayeeForm()
     if not form.validate_on_submit():
-        return page("staff/payee_new.html", form=form, known=None, status=422 if form.is_submitted() else 200)
+        return page("staff/payee_new.html", form=form, known=None, status=form_status(form))
     try:
         payee = add_payee(db, form.tin.data, form.npi.data, form.facts())
     except PayeeExists as exists:
@@ -39,7 +39,7 @@ def payees_one(payee_id: int) -> ResponseReturnValue:
     if not form.validate_on_submit():
         found = view_payee(db, payee)
         db.commit()
-        return page("staff/payee.html", found=found, form=form, status=422 if form.is_submitted() else 200)
+        return page("staff/payee.html", found=found, form=form, status=form_status(form))
     changed = change_payee(db, payee, form.facts())
     db.commit()
     flash(f"{payee.name} is saved." if changed else "Nothing was changed.", "good" if changed else "info")

@@ -16,7 +16,7 @@ from hp_portal.core.staff import lookup
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import ReasonForm
 from hp_portal.core.web.formats import show_count
-from hp_portal.core.web.render import db_session, page, redirect_to, settings
+from hp_portal.core.web.render import db_session, form_status, page, redirect_to, settings
 
 ID = "<id:person_id>"
 TAKEN = {
@@ -51,6 +51,10 @@ def _person_page(person: Person, form: ReasonForm, status: int) -> Response:
     return page("staff/person.html", found=found, form=form, status=status)
 
 
+def _back(person: Person) -> Response:
+    return redirect_to(url_for("staff.people_one", person_id=person.id))
+
+
 def _organization(organization_id: int) -> Organization:
     return db_session().get(Organization, organization_id) or abort(404)
 
@@ -64,7 +68,7 @@ def _new_page(organization: Organization, form: CreatePersonForm, status: int) -
 def people_new(organization_id: int) -> ResponseReturnValue:
     organization, form = _organization(organization_id), CreatePersonForm()
     if not form.validate_on_submit():
-        return _new_page(organization, form, 422 if form.is_submitted() else 200)
+        return _new_page(organization, form, form_status(form))
     db = db_session()
     try:
         person = accounts.create_person(
@@ -86,7 +90,7 @@ def people_new(organization_id: int) -> ResponseReturnValue:
         f"{person.name} now has an account with the user name {person.username}. A link lets them set a password.",
         "good",
     )
-    return redirect_to(url_for("staff.people_one", person_id=person.id))
+    return _back(person)
 
 
 @blueprint.post(f"/people/{ID}/unlock")
@@ -96,7 +100,7 @@ def people_unlock(person_id: int) -> ResponseReturnValue:
     accounts.unlock(db, person)
     db.commit()
     flash(f"{person.name} can try to sign in again.", "good")
-    return redirect_to(url_for("staff.people_one", person_id=person.id))
+    return _back(person)
 
 
 @blueprint.post(f"/people/{ID}/password-link")
@@ -106,7 +110,7 @@ def people_password_link(person_id: int) -> ResponseReturnValue:
     person, db = _member(person_id), db_session()
     if person.deactivated_at is not None:
         flash(f"{person.name}’s account is deactivated. Reactivate it first.", "warn")
-        return redirect_to(url_for("staff.people_one", person_id=person.id))
+        return _back(person)
     made = password_links.make_link(db, settings(), the_actor(), person)
     db.commit()
     url = url_for("people.follow_link", token=made.token, _external=True)
@@ -121,7 +125,7 @@ def people_end_sessions(person_id: int) -> ResponseReturnValue:
     db.commit()
     told = show_count(ended, "session")
     flash(f"{person.name} was signed out of {told}." if ended else f"{person.name} was not signed in.", "good")
-    return redirect_to(url_for("staff.people_one", person_id=person.id))
+    return _back(person)
 
 
 @blueprint.post(f"/people/{ID}/deactivate")
@@ -136,7 +140,7 @@ def people_deactivate(person_id: int) -> ResponseReturnValue:
         flash(f"{person.name}’s account is deactivated, and their sessions have been ended.", "good")
     if not accounts.has_delegate(db, person.organization_id or 0):
         flash("This organization now has no delegate who can sign in.", "warn")
-    return redirect_to(url_for("staff.people_one", person_id=person.id))
+    return _back(person)
 
 
 @blueprint.post(f"/people/{ID}/reactivate")
@@ -146,4 +150,4 @@ def people_reactivate(person_id: int) -> ResponseReturnValue:
     accounts.reactivate(db, person)
     db.commit()
     flash(f"{person.name}’s account is active again.", "good")
-    return redirect_to(url_for("staff.people_one", person_id=person.id))
+    return _back(person)

@@ -22,7 +22,7 @@ from hp_portal.core.tax_ids.grants import (
 )
 from hp_portal.core.tax_ids.notices import ObjectedAlready, find_notice, notices, object_to, put_away
 from hp_portal.core.tax_ids.proving import MoreAsked
-from hp_portal.core.web.render import db_session, page, redirect_to, settings
+from hp_portal.core.web.render import db_session, form_status, page, redirect_to, settings
 
 KEY = "tax-id-npi-access"
 READ = f"{KEY}:grant:read"
@@ -115,7 +115,7 @@ def object_to_link(notice_id: int) -> ResponseReturnValue:
         flash("There is nothing to object to any more: see what has become of it below.", "info")
         return redirect_to(url_for(f"{KEY}.index", _anchor="told"))
     if not form.validate_on_submit():
-        return page("tax_ids/object.html", told=told, form=form, status=422 if form.is_submitted() else 200)
+        return page("tax_ids/object.html", told=told, form=form, status=form_status(form))
     try:
         object_to(db, the_actor(), notice_id, form.reason.data)
     except ObjectedAlready:

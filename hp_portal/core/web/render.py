@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, current_app, flash, g, make_response, render_template, request
+from flask_wtf import FlaskForm
 from jinja2_fragments.flask import render_block
 
 from hp_portal.database import Database, PortalSession
@@ -53,6 +54,11 @@ def after_post(
     if message:
         flash(message, tone)
     return redirect_to(location)
+
+
+def form_status(form: FlaskForm) -> int:
+    """The status of a page with a form on it: 422 when it was sent and is not right, 200 when it was just opened."""
+    return 422 if form.is_submitted() else 200
 
 
 def redirect_to(location: str, *, status: int = 303) -> Response:
