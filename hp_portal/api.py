@@ -41,7 +41,13 @@ from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.kept.keeping import KeptGone, find_kept, keep_values
 from hp_portal.core.leases.leasing import Lease, Leased, LeaseLost, release_lease, renew_lease, take_lease
-from hp_portal.core.limits.attempts import TooManyAttempts, check_attempts, count_failure, forget_failures
+from hp_portal.core.limits.of_plugins import (
+    ForeignKind,
+    TooManyAttempts,
+    check_attempts,
+    count_failure,
+    forget_failures,
+)
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.finding import find_payee, find_payees, is_payee
@@ -130,6 +136,7 @@ __all__ = [
     "EventSpec",
     "FileOwner",
     "FileTooLarge",
+    "ForeignKind",
     "Grant",
     "HomeSearch",
     "Job",

@@ -73,12 +73,17 @@ class EventRegistry:
         """Say that the modules of a package are a plugin's, whose events are called `<key>.…`."""
         self._packages[package] = key
 
-    def check_own(self, module: str, event: str) -> None:
-        """Raise UndeclaredEvent when a plugin's module speaks of an event that is not the plugin's own."""
+    def owner_of(self, module: str) -> str:
+        """The key of the plugin that a module belongs to; empty: none."""
         owner = self._owners.get(module)
         if owner is None:
             found = [key for package, key in self._packages.items() if f"{module}.".startswith(f"{package}.")]
             owner = self._owners[module] = found[0] if found else ""
+        return owner
+
+    def check_own(self, module: str, event: str) -> None:
+        """Raise UndeclaredEvent when a plugin's module speaks of an event that is not the plugin's own."""
+        owner = self.owner_of(module)
         if owner and not event.startswith(f"{owner}."):
             raise UndeclaredEvent(
                 f"{module} belongs to the plugin {owner}: its events are called {owner}.…, not {event}"

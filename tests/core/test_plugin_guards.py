@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
+from hp_portal.core.limits import attempts
+from hp_portal.core.limits.models import Attempt
 from hp_portal.events import UndeclaredEvent
 from hp_portal.settings import ConfigurationError
 from tests.conftest import MakeApp
@@ -15,6 +18,7 @@ from tests.support.plugins import write_plugin
 from tests.support.world import World
 
 VIEWS = """
+import datetime
 from flask import request
 from hp_portal import api
 
@@ -34,6 +38,16 @@ DEEDS = {
     "whole": whole,
     "record": lambda session: api.record(session, "identity.terms.accepted", version="1"),
     "announce": lambda session: session.announce(api.PortalEvent("grant.added", {})),
+    "reset": lambda session: api.forget_failures(session, "sign-in", "name:a.clerk"),
+    "fill": lambda session: api.count_failure(session, "sign-in", "name:a.clerk"),
+    "look": lambda session: api.check_attempts(session, "proof", "x", limit=1, window=datetime.timedelta(1)),
+    "another": lambda session: api.forget_failures(session, "claim code", "name:a.clerk"),
+    "spaced": lambda session: api.forget_failures(session, "sign-in ", "name:a.clerk"),
+    "counted": lambda session: api.count_failure(session, "claim-status code", "name:a.clerk"),
+    "looked": lambda session: api.check_attempts(
+        session, "claim-status code", "name:a.clerk", limit=1, window=datetime.timedelta(1)
+    ),
+    "forgotten": lambda session: api.forget_failures(session, "claim-status code", "name:a.clerk"),
     "own": lambda session: session.announce(api.PortalEvent("claim-status.thing.read", {})),
 }
 staff_blueprint = Blueprint("claim-status_staff", __name__)
@@ -53,6 +67,25 @@ def test_in_a_page_of_an_organization(deed: str, status: int, trial: World) -> N
     trial.person("a.clerk", applications=("claim-status",))
     trial.enable("claim-status", "physician")
     assert trial.sign_in("a.clerk").get(f"/apps/claim-status/deed/{deed}").status_code == status
+
+
+def test_a_plugin_counts_tries_of_its_own_alone(trial: World) -> None:
+    """It neither resets, fills nor reads the counts of signing in, of proofs, or of another plugin."""
+    trial.person("a.clerk", applications=("claim-status",))
+    trial.enable("claim-status", "physician")
+    clerk = trial.sign_in("a.clerk")
+
+    def tried(deed: str) -> int:
+        return clerk.get(f"/apps/claim-status/deed/{deed}").status_code
+
+    with trial.session() as session:
+        attempts.count_failure(session, "sign-in", "name:a.clerk")
+        counted = session.scalars(sa.select(Attempt.kind)).all()
+    assert [tried(deed) for deed in ("reset", "fill", "look", "another", "spaced")] == [500] * 5
+    with trial.session() as session:
+        assert session.scalars(sa.select(Attempt.kind)).all() == counted
+    deeds = "looked", "counted", "looked", "forgotten", "looked"
+    assert [tried(deed) for deed in deeds] == [200, 200, 429, 200, 200]
 
 
 def test_the_reason_is_told(trial: World) -> None:
