@@ -27,7 +27,23 @@ _RECORD = "audit_"
 # Counts and reports beside the record, which are not sealed.
 _BESIDE_THE_RECORD = frozenset({"audit_window", "audit_report"})
 # Ended, deactivated or changed, but never deleted by the portal.
-_KEPT = frozenset({"data_key", "organization", "payee", "acceptance", "sign_in"})
+_KEPT = frozenset(
+    {
+        "acceptance",
+        "access_grant",
+        "application_default",
+        "application_setting",
+        "data_key",
+        "link_notice",
+        "organization",
+        "payee",
+        "person",
+        "proof_warning",
+        "sign_in",
+        "staff_role",
+        "used_proof",
+    }
+)
 
 
 def rights_of(table: str) -> frozenset[str]:

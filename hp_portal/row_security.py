@@ -1,6 +1,6 @@
 """Row-level security of PostgreSQL, made from the same marks as the scopes of hp_portal/scopes.py: a second wall behind them.
 
-`db upgrade` keeps one policy a deed for every scoped table. What they let through goes by the pass that the transaction shows
+`db upgrade` keeps one policy a deed for every table. What they let through goes by the pass that the transaction shows
 (hp_portal/passes.py): with none, nothing; an organization's, its own rows and those of the payees it holds grants to; a whole
 scope's, everything. The owner of the tables is not held by them, so that migrations and backups see every row.
 """
@@ -22,8 +22,6 @@ from hp_portal.passes import SCHEMA, SETTING, WHOLE
 
 _SCOPE = f"(SELECT {SCHEMA}.scope())"
 _IN_WHOLE = f"{_SCOPE} = {WHOLE}"
-# Written in any scope: counted before anybody is known, whatever the scope is.
-_ANY_SCOPE = frozenset({"audit_window"})
 # Whoever adds to the record names the newest seal.
 _READ_IN_ANY_SCOPE = frozenset({"audit_seal"})
 _dialect: Any = postgresql.dialect
@@ -114,7 +112,14 @@ def _criterion(model: type[Any], criterion: sa.ColumnElement[bool]) -> str:
 
 
 def policies_of(model: type[Any]) -> list[Policy]:
-    """The policies of a scoped model: read what the scope shows; write what the model lets organizations write (`May`)."""
+    """The policies of a model: read what the scope shows; write what the model lets organizations write (`May`).
+
+    A `Shared` one is read by everybody and written in a whole scope.
+    """
+
+    if issubclass(model, scopes.Shared):
+        written = Policy("INSERT", check=_IN_WHOLE), Policy("UPDATE", _IN_WHOLE, _IN_WHOLE), Policy("DELETE", _IN_WHOLE)
+        return [Policy("SELECT", "true"), *written]
 
     def let(condition: str) -> str:
         return f"CASE WHEN {_IN_WHOLE} THEN true ELSE {condition} END"
@@ -137,11 +142,11 @@ def policies_of(model: type[Any]) -> list[Policy]:
 
 
 def wanted_policies(tables: Collection[str]) -> dict[str, list[Policy]]:
-    """The policies of every scoped model whose table is among those named."""
+    """The policies of every model whose table is among those named."""
     found = {}
     for mapper in Base.registry.mappers:
         model: Any = mapper.class_
-        if issubclass(model, scopes.Scoped) and model.__tablename__ in tables and model.__tablename__ not in _ANY_SCOPE:
+        if issubclass(model, scopes.Scoped | scopes.Shared) and model.__tablename__ in tables:
             found[model.__tablename__] = policies_of(model)
     return dict(sorted(found.items()))
 

@@ -23,6 +23,7 @@ from hp_portal import clock
 from hp_portal.core.audit.models import AuditWindow
 from hp_portal.core.audit.record import Who, get_who, read_fields, write
 from hp_portal.database import PortalSession, is_postgresql
+from hp_portal.scopes import whole
 from hp_portal.session import CORE
 
 WINDOW = dt.timedelta(minutes=15)
@@ -49,6 +50,11 @@ def record_refusal(
     session.context.events.check_own(sys._getframe(1).f_globals.get("__name__", ""), event)
     text = read_fields(session, event, fields)
     who = who or get_who(session)
+    with whole(session, "refusals are counted whoever is refused, and before anybody is known"):
+        _count_or_open(session, event, who, reason, text)
+
+
+def _count_or_open(session: PortalSession, event: str, who: Who, reason: str, text: str) -> None:
     exact = _window(event, who, reason, text, "")
     if _counted(session, exact):
         return
