@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner, Result
+from flask import Flask
 
-from hp_portal.core.activity import heads
+from hp_portal import cli
 from hp_portal.core.activity.heads import publish, read_heads
 from hp_portal.core.audit.models import AuditSeal
 from hp_portal.core.audit.reports import record_state
@@ -22,6 +24,7 @@ from hp_portal.worker import run_once
 from tests.conftest import MakeApp
 from tests.support.clock import Clock
 from tests.support.tampering import check, end_connections, own, seal_all, write
+from tests.support.tls import Told, https_server
 from tests.support.world import World
 
 NOW = dt.datetime(2026, 11, 3, 15, 0, tzinfo=dt.UTC)
@@ -184,38 +187,87 @@ def test_heads_by_mail(database_url: str, make_app: MakeApp, time: Clock, mail: 
     assert "To: auditor@plan.example" in got[0]
 
 
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Told]:
+    with https_server(tmp_path) as told:
+        yield told
+
+
 def test_heads_to_an_address(
-    database_url: str, make_app: MakeApp, time: Clock, monkeypatch: pytest.MonkeyPatch
+    database_url: str, make_app: MakeApp, time: Clock, elsewhere: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent: list[tuple[str, dict[str, Any]]] = []
-
-    class Answer:
-        status = 200
-
-        def __enter__(self) -> Answer:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            return
-
-    def urlopen(request: Any, timeout: float) -> Answer:
-        assert timeout == heads.TIMEOUT
-        sent.append((request.full_url, json.loads(request.data)))
-        if len(sent) == 1:
-            raise OSError("nobody answers")
-        return Answer()
-
-    monkeypatch.setattr("urllib.request.urlopen", urlopen)
-    world = World(make_app(database_url, audit_heads="https://log.plan.example/heads"))
+    world = World(make_app(database_url, audit_heads=elsewhere.address))
     write(world, 1)
     seal_all(world)
     publish_now(world)
-    assert problems(world) == ("The newest head could not be published: nobody answers.",)
+    assert "CERTIFICATE_VERIFY_FAILED" in problems(world)[0], "nobody vouches for whoever answers there"
+    assert elsewhere.posted == []
+    monkeypatch.setenv("SSL_CERT_FILE", str(elsewhere.certificate))
+    elsewhere.status = 500
+    publish_now(world)
+    assert problems(world) == ("The newest head could not be published: HTTP Error 500: Internal Server Error.",)
+    elsewhere.status = 204
     publish_now(world)
     assert problems(world) == ()
-    assert {address for address, _ in sent} == {"https://log.plan.example/heads"}
-    assert sent[1][1]["seal"] == 1
-    assert read_heads(sent[1][1]["head"]) == {1: newest(world)}
+    assert elsewhere.posted[1]["seal"] == 1
+    assert read_heads(elsewhere.posted[1]["head"]) == {1: newest(world)}
+    write(world, 1)
+    seal_all(world)
+    publish_now(world)
+    assert len(elsewhere.posted) == 2, "at most one a minute"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_no_delivery(
+    status: int, sqlite_app: Flask, make_app: MakeApp, elsewhere: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What follows one would ask for a page without the head, and take its 200 for a yes."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(elsewhere.certificate))
+    url = sqlite_app.extensions["hp_portal.settings"].database_url
+    world = World(make_app(url, audit_heads=elsewhere.address))
+    elsewhere.status, elsewhere.location = status, "/elsewhere"
+    write(world, 1)
+    seal_all(world)
+    publish_now(world)
+    assert f"HTTP Error {status}" in problems(world)[0]
+    assert elsewhere.asked == ["POST /heads"]
+
+
+def verify_by_command(world: World, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> Result:
+    monkeypatch.setattr(cli, "_app", [world.app])
+    return CliRunner().invoke(cli.cli, ["audit", "verify", *(str(one) for one in arguments)])
+
+
+def test_the_command_compares_with_published_heads(
+    kept: tuple[World, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, path = kept
+    for _ in range(2):
+        write(world, 2)
+        seal_all(world)
+        publish_now(world)
+    good = verify_by_command(world, monkeypatch, "--heads", path)
+    assert (good.exit_code, good.output) == (0, f"4 events sealed, 0 waiting for a seal. Head: {newest(world)}\n")
+    missing = verify_by_command(world, monkeypatch, "--heads", tmp_path / "nowhere.log")
+    assert missing.exit_code == 2
+    assert "does not exist" in missing.output
+    (tmp_path / "other.log").write_text("nothing of it\n")
+    other = verify_by_command(world, monkeypatch, "--heads", tmp_path / "other.log")
+    assert (other.exit_code, "it has no head" in other.output) == (1, True)
+    forged = tmp_path / "forged.log"
+    forged.write_text(path.read_text().replace(newest(world), "0" * 64))
+    assert (
+        "seal 2 is another than the one that was published"
+        in verify_by_command(world, monkeypatch, "--heads", forged).output
+    )
+    end_connections(world)
+    own(world, *CUT_BACK)
+    assert verify_by_command(world, monkeypatch).exit_code == 0, "the database alone does not tell"
+    cut = verify_by_command(world, monkeypatch, "--heads", path)
+    assert cut.exit_code == 1
+    assert cut.output == "BROKEN: seal 2 was published and is gone: the end of the chain has been cut off\n"
+    told = json.loads(verify_by_command(world, monkeypatch, "--heads", path, "--json").output)
+    assert "seal 2" in told["broken"]
 
 
 def test_heads_in_whatever_was_kept() -> None:
