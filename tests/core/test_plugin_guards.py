@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from hp_portal import api
 from hp_portal.core.limits import attempts
 from hp_portal.core.limits.models import Attempt
 from hp_portal.events import UndeclaredEvent
@@ -86,6 +87,13 @@ def test_a_plugin_counts_tries_of_its_own_alone(trial: World) -> None:
         assert session.scalars(sa.select(Attempt.kind)).all() == counted
     deeds = "looked", "counted", "looked", "forgotten", "looked"
     assert [tried(deed) for deed in deeds] == [200, 200, 429, 200, 200]
+
+
+@pytest.mark.parametrize("kind", ["sign-in", "proof", "sign-in ", " sign-in", "", "sample " + "x" * 30])
+def test_kinds_of_the_core_are_out_of_reach_for_whoever_asks(kind: str, trial: World) -> None:
+    """Also for code that does not seem to be a plugin's."""
+    with trial.session() as session, pytest.raises(api.ForeignKind):
+        api.forget_failures(session, kind, "name:a.clerk")
 
 
 def test_the_reason_is_told(trial: World) -> None:
