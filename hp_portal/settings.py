@@ -151,6 +151,9 @@ class Settings(BaseSettings):
         2, ge=1, description="Small documents made at once while somebody waits, per machine."
     )
     max_upload_mb: int = Field(256, ge=1)
+    uploads_at_once_mb: int = Field(
+        2048, ge=1, description="Temporary files of uploads being received, over all web processes of a machine."
+    )
 
     @field_validator("plugins_left_out", "reasons", "hosts", mode="before")
     @classmethod

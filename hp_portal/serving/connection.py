@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from waitress.channel import HTTPChannel
 from waitress.task import Task, WSGITask
 
-from hp_portal.serving.incoming import HasLimits, Incoming
+from hp_portal.serving.incoming import HasLimits, Incoming, NoRoom
 
 Environ = dict[str, Any]
 
@@ -65,6 +65,9 @@ class Refusal(Task):  # type: ignore[misc]
     def execute(self) -> None:
         error = self.request.error
         self.status, headers, body = refusal(error.code, error.body if error.code == 400 else "")
+        if isinstance(error, NoRoom):
+            headers.append(("Retry-After", str(error.retry_after)))
+            body = f"{error.words}\n".encode()
         self.response_headers.extend(headers)
         self.set_close_on_finish()
         self.content_length = len(body)
@@ -181,14 +184,19 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     def handle_close(self) -> None:
         """Close at once, or after a refused client has had the time to read why."""
         if not (self.refused and self.will_close and self.connected) or self.lingering_since:
-            super().handle_close()
+            self._end()
             return
         self.will_close = False
         self.lingering_since = time.monotonic()
         try:
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:
-            super().handle_close()
+            self._end()
+
+    def _end(self) -> None:
+        super().handle_close()
+        if self.request is not None:
+            self.request.abandon()
 
     def writable(self) -> bool:
         return bool(not self.lingering_since and super().writable())

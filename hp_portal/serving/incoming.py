@@ -13,6 +13,7 @@ Header names with an underscore are dropped by waitress: in WSGI they could stan
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -22,6 +23,7 @@ from waitress.receiver import ChunkedReceiver
 from waitress.utilities import BadRequest, Error
 
 from hp_portal.serving.limits import ServerLimits
+from hp_portal.serving.temporary import Share, TemporaryFiles
 
 Environ = dict[str, Any]
 LargestBody = Callable[[Environ], int]
@@ -37,11 +39,21 @@ class WrongVersion(Error):  # type: ignore[misc]
     reason = "HTTP Version Not Supported"
 
 
+class NoRoom(Error):  # type: ignore[misc]
+    """There are too many bodies in temporary files already."""
+
+    code = 503
+    reason = "Service Unavailable"
+    words = "The portal is receiving too many uploads at the moment. Try again in a minute."
+    retry_after = 60
+
+
 class HasLimits(Protocol):
     """What a request needs of its server."""
 
     limits: ServerLimits
     largest_body: LargestBody
+    temporary: TemporaryFiles
 
 
 class Incoming(HTTPRequestParser):  # type: ignore[misc]
@@ -60,6 +72,7 @@ class Incoming(HTTPRequestParser):  # type: ignore[misc]
         self.began = now
         self.now = now
         self._allowed: int | None = None
+        self._share: Share | None = None
 
     def received(self, data: bytes) -> int:
         """Take what belongs to this request, and say how many bytes those were."""
@@ -71,7 +84,34 @@ class Incoming(HTTPRequestParser):  # type: ignore[misc]
                 self._check(self.content_length)
         if in_body and self.chunked and not self.error:
             self._check_chunks()
+        if in_body and not self.error and not self.cut and self.body_bytes_received > self.server.limits.body_in_memory:
+            self._make_room()
         return consumed
+
+    def _make_room(self) -> None:
+        """Count what has arrived as taken of the disk, and refuse the request when there is no more of that."""
+        if self._share is None:
+            self._share = Share(self.server.temporary)
+            # Whatever becomes of the request: its file goes with it, and so does this.
+            weakref.finalize(self, self._share.close)
+        if self._share.grow_to(self.body_bytes_received):
+            return
+        self.close()
+        self.error = NoRoom(NoRoom.words)
+        self.completed = True
+        self.chunked = self.expect_continue = False
+        self.body_rcv = None
+
+    def abandon(self) -> None:
+        """Drop what has arrived of the body: its connection is gone."""
+        if self._share is not None:
+            self.close()
+
+    def close(self) -> None:
+        """Drop the body."""
+        super().close()
+        if self._share is not None:
+            self._share.close()
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read the head of a request. Raises ParsingError for what must not be there."""

@@ -34,6 +34,8 @@ class ServerLimits:
     head_bytes: int = 32 * KIB
     body_in_memory: int = 64 * KIB
     """A larger body waits in a temporary file."""
+    temporary_bytes: int = 2048 * KIB * KIB
+    """Of all bodies of one process that wait in temporary files. A body that finds no room is refused."""
     answer_in_memory: int = 1024 * KIB
     """A larger answer that its reader has not taken yet waits in a temporary file."""
     line_bytes: int = 4 * KIB

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib
 import logging
 import os
@@ -18,6 +19,7 @@ from hp_portal.core.web.bodies import largest_body
 from hp_portal.serving.incoming import LargestBody
 from hp_portal.serving.limits import KIB, ServerLimits
 from hp_portal.serving.server import Server
+from hp_portal.serving.temporary import budget_of
 
 # How long a thread may keep the interpreter from the others, in seconds. The thread that watches connections needs it for
 # microseconds at a time, and would wait five milliseconds for it behind each busy one.
@@ -62,10 +64,15 @@ def limit_of(application: Any) -> LargestBody:
     return lambda _environ: KIB * KIB
 
 
-def run(listening: socket.socket, lifeline: int, target: str, threads: int, limits: ServerLimits) -> None:
-    """Serve until SIGTERM, or until the supervisor is gone: then the other end of `lifeline` is closed."""
+def run(
+    listening: socket.socket, lifeline: int, target: str, threads: int, limits: ServerLimits, processes: int = 1
+) -> None:
+    """Serve, as one of so many processes, until SIGTERM, or until the supervisor is gone: then the other end of `lifeline` is
+    closed."""
     bring_logs_together()
     application = load(target)
+    budget = budget_of(application, processes, limits.temporary_bytes)
+    limits = dataclasses.replace(limits, temporary_bytes=budget)
     server = Server(application, listening, threads=threads, limits=limits, largest_body=limit_of(application))
     os.set_blocking(lifeline, False)
     signal.signal(signal.SIGTERM, lambda *_: server.stop())
@@ -87,9 +94,10 @@ def main() -> None:
     parser.add_argument("--lifeline", type=int, required=True)
     parser.add_argument("--target", required=True)
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--processes", type=int, required=True)
     arguments = parser.parse_args()
     with socket.socket(fileno=arguments.socket) as listening:
-        run(listening, arguments.lifeline, arguments.target, arguments.threads, ServerLimits())
+        run(listening, arguments.lifeline, arguments.target, arguments.threads, ServerLimits(), arguments.processes)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from waitress.server import TcpWSGIServer
 from hp_portal.serving.connection import Connection, refusal
 from hp_portal.serving.incoming import LargestBody
 from hp_portal.serving.limits import ServerLimits
+from hp_portal.serving.temporary import TemporaryFiles
 
 ALWAYS = 1 << 60  # a limit of waitress that something here decides instead
 
@@ -93,6 +94,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     ) -> None:
         self.limits = limits
         self.largest_body = largest_body
+        self.temporary = TemporaryFiles(limits.temporary_bytes)
         self.stopping = False
         self.watched = Watched()
         super().__init__(

@@ -56,9 +56,11 @@ class Supervisor:
         self.lifeline, self._alive = os.pipe()
         self.stopping = False
         self._soon = 0
+        self._processes = 1
 
     def run(self, workers: int) -> None:
         """Keep `workers` processes running until told to stop."""
+        self._processes = workers
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         processes = [self._start() for _ in range(workers)]
@@ -79,6 +81,7 @@ class Supervisor:
         command = [
             sys.executable, "-P", "-m", "hp_portal.serving.process", "--socket", str(numbers[0]), "--lifeline", str(numbers[1]),
             "--target", self.target, "--threads", str(self.threads),
+            "--processes", str(self._processes),
         ]  # fmt: skip
         return subprocess.Popen(command, pass_fds=numbers), time.monotonic()  # noqa: S603 - this very program
 

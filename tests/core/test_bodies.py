@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
-from contextlib import closing
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from hp_portal.core.web.bodies import SMALL
+from hp_portal.serving.temporary import budget_of
 from hp_portal_plugins.remittance.models import Upload
 from tests.conftest import MakeApp
 from tests.plugins.remittance.import_files import file_of, payment
@@ -149,3 +151,52 @@ def test_static_files_come_compressed_and_are_not_sent_twice(server: LiveServer,
     only_head = say(server, request("HEAD", sheet, accept_encoding="br", connection="close"))
     assert f"Content-Length: {len(body)}\r\n".encode() in only_head
     assert only_head.endswith(b"\r\n\r\n")
+
+
+# ---- all together
+
+
+def test_uploads_at_once_do_not_fill_the_disk(world: World) -> None:
+    """What has arrived counts, whoever sent it and however slowly; it counts no longer when a client is gone."""
+    budget = 3 * SMALL
+    server = LiveServer(world.app, temporary_bytes=budget)
+    arriving = announced("/sign-in", SMALL) + b"x" * (SMALL - 100)
+
+    def connect() -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
+        connection.sendall(arriving)
+        return connection
+
+    temporary = server.server.temporary
+    try:
+        with ExitStack() as held:
+            clients = [held.enter_context(closing(connect())) for _ in range(3)]
+            wait_until(lambda: temporary.taken > budget - SMALL // 2)
+            answer = read_to_end(held.enter_context(closing(connect())))
+            assert status_of(answer) == 503
+            assert b"Retry-After: 60" in answer
+            assert b"too many uploads at the moment. Try again in a minute" in answer
+            assert temporary.taken <= budget
+            assert status_of(say(server, get("/healthz", connection="close"))) == 200
+            assert status_of(say(server, get("/sign-in", connection="close"))) == 200
+            clients[0].sendall(b"x" * 100)  # one that is through is answered, and makes room
+            assert status_of(read_to_end(clients[0])) == 400
+            wait_until(lambda: temporary.taken <= budget - SMALL // 2)
+        wait_until(lambda: temporary.taken == 0)
+    finally:
+        server.stop()
+
+
+def test_web_processes_share_what_uploads_may_take(world: World) -> None:
+    settings = world.app.extensions["hp_portal.settings"]
+    assert (settings.uploads_at_once_mb, settings.max_upload_mb) == (2048, MOST)
+    assert budget_of(world.app, 4, 0) == 512 * SMALL
+    assert budget_of(world.app, 2048, 0) == (MOST + 1) * SMALL, "one largest upload has room in each"
+    assert budget_of(object(), 4, 7) == 7
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.01)

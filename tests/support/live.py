@@ -14,11 +14,11 @@ from hp_portal.serving.server import Server
 class LiveServer:
     """Serves `app` on a free port of 127.0.0.1 until it is stopped."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, **limits: Any) -> None:
         listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port: int = listening.getsockname()[1]
-        limits = ServerLimits(stop_seconds=5)
-        self.server = Server(app, listening, threads=4, limits=limits, largest_body=limit_of(app))
+        given = ServerLimits(**{"stop_seconds": 5, **limits})
+        self.server = Server(app, listening, threads=4, limits=given, largest_body=limit_of(app))
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
 
