@@ -63,7 +63,10 @@ class Payment(api.Base, api.PaidTo):
     originator_supplement: Mapped[str | None] = mapped_column(Text)
     control_number: Mapped[str | None] = mapped_column(Text)
     handling_code: Mapped[str | None] = mapped_column(Text)
+    # negative when the payer takes it back (BPR03 is D)
     amount: Mapped[int] = mapped_column(sa.BigInteger())
+    # of every amount of the payment (CUR02); null: US dollars
+    currency: Mapped[str | None] = mapped_column(sa.String(3))
     credit_debit: Mapped[str | None] = mapped_column(Text)
     method: Mapped[str | None] = mapped_column(Text)
     effective_on: Mapped[dt.date | None]
@@ -96,6 +99,8 @@ class Payment(api.Base, api.PaidTo):
     claims_paid: Mapped[int | None]
     provider_adjusted: Mapped[int | None]
     balanced: Mapped[bool]
+    # what is odd about it and no matter of the balance, as JSON: see x12/marks.py
+    marks: Mapped[str | None] = mapped_column(Text)
     more: Mapped[str | None] = mapped_column(Text)
 
 

@@ -55,7 +55,7 @@ class Body(CheckReader):
                     subscriber, subscriber_id = self.person(layout.subscriber, elements)
                 if layout.corrected:
                     corrected, corrected_id = self.person(layout.corrected, elements)
-                if layout.special or layout.unknown:
+                if layout.special or layout.unknown or layout.misplaced:
                     self.aside(elements, layout, number, 0)
                 if layout.kept:
                     more = self.more(elements, layout.kept)
@@ -194,7 +194,7 @@ class Body(CheckReader):
                     submitted, submitted_units = self.submitted(elements, layout.submitted, claim, number)
                 if layout.remarks:
                     remarks = self.remarks(elements, layout)
-                if layout.special or layout.unknown:
+                if layout.special or layout.unknown or layout.misplaced:
                     self.aside(elements, layout, claim, number)
                 if layout.kept:
                     more = self.more(elements, layout.kept)

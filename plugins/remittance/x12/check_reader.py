@@ -3,7 +3,7 @@
 import json
 from typing import NamedTuple
 
-from .codes import ends_check
+from .codes import PAYMENT_SEGMENTS, ends_check
 from .dates import iso_date
 from .diagnostics import MOST_KEPT
 from .layouts import ABSENT, Fetch, Layout, Layouts, Span, Triplet
@@ -56,6 +56,10 @@ class CheckReader:
         self.readable = True  # every CLP04 so far
         self.balanced = True  # every line and claim so far
         self.leftover: list[list[str]] = []  # the payment's segments without a column of their own
+        self.provider_adjusted_at: list[tuple[int, int, int]] = []  # claim, line and segment of each PLB
+        self.misplaced: list[tuple[int, int, str]] = []  # claim, line and name of each segment in the wrong place
+        self.owed_otherwise: list[int] = []  # claims whose CLP05 is not the sum of their PR
+        self.legible = True  # no name of a segment in small letters so far
 
     def note(self, rule: str, claim: int, line: int, at: int, datum: str, message: str) -> None:
         """Notes a fault; its place in the file is worked out only when the check has been read."""
@@ -137,6 +141,7 @@ class CheckReader:
         ends_on = iso_date(period)
         if ends_on is None:
             self.note("element.date", claim, line, at, period, "PLB02 is not a date CCYYMMDD.")
+        self.provider_adjusted_at.append((claim, line, at))
         pairs = 0
         for start in range(3, len(plb), 2):
             reason, text = (*plb[start : start + 2], "")[:2]
@@ -163,10 +168,34 @@ class CheckReader:
         for start, stop in layout.unknown:
             tag = elements[start][1:]
             self.expect(tag)
-            segment = self.syntax.element.join([tag, *elements[start + 1 : stop]])
-            self.note("segment.unknown", claim, line, layout.ordinal(start), segment, "An 835 has no such segment.")
+            self.unknown([tag, *elements[start + 1 : stop]], claim, line, layout.ordinal(start))
+        for start, stop in layout.misplaced:
+            segment = [elements[start][1:], *elements[start + 1 : stop]]
+            behind = any(other < start for other, _ in layout.special)
+            where = (
+                "stands behind the claim, before the next one: it is taken as a part of the claim before."
+                if behind
+                else f"is no segment of a {'service line' if line else 'claim'}."
+            )
+            self.misplace(segment, claim, line, layout.ordinal(start), where)
         for start, stop in layout.special:
             self.special([elements[start][1:], *elements[start + 1 : stop]], claim, line, layout.ordinal(start))
+
+    def unknown(self, segment: list[str], claim: int, line: int, at: int) -> None:
+        """A segment that no 835 has, or whose name is in small letters."""
+        tag, text = segment[0], self.syntax.element.join(segment)
+        if tag.upper() in PAYMENT_SEGMENTS:
+            self.legible = False
+            message = f"{tag.upper()} is written in small letters, so it was not read."
+            self.note("segment.small-letters", claim, line, at, text, message)
+        else:
+            self.note("segment.unknown", claim, line, at, text, "An 835 has no such segment.")
+
+    def misplace(self, segment: list[str], claim: int, line: int, at: int, where: str) -> None:
+        """Notes a segment that stands where an 835 does not have it."""
+        tag = segment[0]
+        self.misplaced.append((claim, line, tag))
+        self.note("segment.misplaced", claim, line, at, self.syntax.element.join(segment), f"{tag} {where}")
 
     def expect(self, tag: str) -> None:
         """Raises BrokenOffError when a segment of this name ends the check or is not divided as the others are."""

@@ -36,6 +36,17 @@ PAYMENT_SEGMENTS = frozenset(
 """Segments of an 835 after its ST."""
 
 
+HEAD_SEGMENTS = frozenset(
+    {"BPR", "CUR", "DTM", "LX", "N1", "N2", "N3", "N4", "NTE", "PER", "PLB", "RDM", "REF", "SE", "TRN", "TS2", "TS3"}
+)
+"""What may stand before the first claim."""
+BETWEEN_CLAIMS = frozenset({"LX", "PLB", "SE", "TS2", "TS3"})
+CLAIM_SEGMENTS = BETWEEN_CLAIMS | {"AMT", "CAS", "DTM", "MIA", "MOA", "NM1", "PER", "QTY", "REF"}
+"""What may stand after CLP: what belongs to the claim, and what may follow it."""
+LINE_SEGMENTS = BETWEEN_CLAIMS | {"AMT", "CAS", "DTM", "LQ", "QTY", "REF"}
+"""What may stand after SVC."""
+
+
 def ends_check(tag: str) -> bool:
     """Whether a segment of this name cannot stand inside a check: the check broke off before."""
     return tag in ENVELOPE_SEGMENTS or tag.startswith("ISA")

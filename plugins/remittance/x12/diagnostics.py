@@ -57,12 +57,24 @@ RULES: dict[str, tuple[Severity, str]] = {
     # elements (005010X221A1)
     "text.control-character": (_W, "control characters stand inside the text"),
     "segment.unknown": (_I, "a segment that an 835 does not have; kept as it is"),
+    "segment.small-letters": (_E, "the name of a segment is written in small letters, so it says nothing"),
+    "segment.misplaced": (_W, "a segment stands where an 835 does not have it"),
+    "bpr.second": (_W, "a payment has two BPR; the first one counts"),
+    "trn.second": (_W, "a payment has two TRN; the first one counts"),
     "element.missing": (_E, "a required element is empty"),
     "element.amount": (_E, "not an amount with at most two decimals"),
     "element.date": (_W, "not a date CCYYMMDD"),
     "element.quantity": (_W, "not a number of units"),
     "code.unknown": (_I, "a code that this reader does not know; kept as it is"),
-    # money (005010X221A1 section 1.10.2.1, Balancing)
+    # money
+    "amount.debit": (_I, "BPR03 is D: the payer takes the amount back, so it counts as negative"),
+    "amount.negative": (
+        _W,
+        "BPR02 is negative, which it must not be; whether money is paid or taken back is told by BPR03",
+    ),
+    "amount.currency": (_I, "CUR names another currency than US dollars"),
+    "balance.patient": (_W, "CLP05, what the patient owes, is not the sum of the claim's adjustments with PR"),
+    # (005010X221A1 section 1.10.2.1, Balancing)
     "balance.line": (_E, "SVC02 less the line's CAS is not SVC03"),
     "balance.claim": (_E, "CLP03 less the CAS of claim and lines is not CLP04"),
     "balance.check": (_E, "the sum of CLP04 less the sum of PLB is not BPR02"),

@@ -1,16 +1,20 @@
 """The head of a check, from ST to the first claim: payment, payer, payee."""
 
 import json
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import ClassVar
 
 from .check_reader import CheckReader
-from .codes import PAYMENT_METHODS, PAYMENT_SEGMENTS
+from .codes import HEAD_SEGMENTS, PAYMENT_METHODS, PAYMENT_SEGMENTS
 from .dates import iso_date
+from .money import dollars
 from .readable_text import display
 
 _CONTACT_VALUES = {"TE": "phone", "EX": "extension", "EM": "email", "UR": "url", "FX": "fax"}
+_CURRENCY = re.compile("[A-Z]{3}")
+_DOLLARS = "USD"
 _FILLING = [""] * 17  # so that every element that is asked for is there
 _BODY_SEGMENTS = frozenset({"SE", "PLB", "LX", "TS2", "TS3"})
 _REFERENCES = {
@@ -59,6 +63,9 @@ class Header:
             if tag not in PAYMENT_SEGMENTS and (tag != "ST" or self.at):
                 self.check.expect(tag)
             seen.add(tag)
+            if tag in PAYMENT_SEGMENTS and tag not in HEAD_SEGMENTS:
+                before = "stands before the first claim: it belongs to no claim, and its amounts are not counted."
+                self.check.misplace(segment, 0, 0, self.at, before)
             if tag in self._READERS and (tag != "N1" or segment[1:2] in (["PR"], ["PE"])):
                 values = segment if plain else [display(text).strip() for text in segment]
                 if not self._READERS[tag](self, values + _FILLING):
@@ -75,8 +82,7 @@ class Header:
 
     def _leave(self, tag: str, segment: list[str]) -> None:
         if tag not in PAYMENT_SEGMENTS:
-            text = self.check.syntax.element.join(segment)
-            self.check.note("segment.unknown", 0, 0, self.at, text, "An 835 has no such segment.")
+            self.check.unknown(segment, 0, 0, self.at)
         self.check.leftover.append(segment)
 
     def _put(self, column: str, value: int | str | None) -> bool:
@@ -99,11 +105,11 @@ class Header:
 
     def _bpr(self, bpr: list[str]) -> bool:
         if "amount" in self.facts or "method" in self.facts:
-            self._note("element.missing", 0, "A second BPR: the first one counts.")
+            self._note("bpr.second", 0, "There are two BPR: the first one counts.")
             return False
         self.payment_at = self.at
         self._put("handling_code", bpr[1])
-        self._put("amount", self.check.amount(self._sent(2), "BPR02", 0, 0, self.at))
+        self._put("amount", self._signed(self.check.amount(self._sent(2), "BPR02", 0, 0, self.at), bpr[3]))
         self._put("credit_debit", bpr[3])
         self._put("method", bpr[4])
         if not bpr[4]:
@@ -116,8 +122,34 @@ class Header:
         self._put("effective_on", day)
         return True
 
+    def _signed(self, amount: int | None, flag: str) -> int | None:
+        """BPR02 with the sign that BPR03 gives it: D says that the payer takes it back."""
+        if flag not in ("C", "D", ""):
+            self._note("code.unknown", 3, "BPR03 is neither C nor D: the amount is taken as paid.")
+        if amount is None:
+            return None
+        if amount < 0:
+            self._note("amount.negative", 2, f"BPR02 is {dollars(amount)}; an amount must not be negative.")
+        if flag == "D":
+            taken = -abs(amount)
+            self._note(
+                "amount.debit", 2, f"BPR03 is D: the payer takes the amount back, so it counts as {dollars(taken)}."
+            )
+            return taken
+        return amount
+
+    def _cur(self, cur: list[str]) -> bool:
+        """The currency of all amounts; the segment stays in `more`, as it may tell more, such as a rate."""
+        currency = cur[2].upper()
+        if _CURRENCY.fullmatch(currency) is None:
+            self._note("code.unknown", 2, "CUR02 is not a code of three letters; the amounts are taken as US dollars.")
+        elif self._put("currency", currency) and currency != _DOLLARS:
+            self._note("amount.currency", 2, f"The amounts are in {currency}, not in US dollars.")
+        return False
+
     def _trn(self, trn: list[str]) -> bool:
         if "trace_number" in self.facts:
+            self._note("trn.second", 2, "There are two TRN: the first one counts.")
             return False
         if not trn[2]:
             self._note("element.missing", 2, "TRN02 is empty: the payment's number is not known.")
@@ -182,6 +214,7 @@ class Header:
     _READERS: ClassVar[dict[str, Callable[["Header", list[str]], bool]]] = {
         "ST": _st,
         "BPR": _bpr,
+        "CUR": _cur,
         "TRN": _trn,
         "DTM": _dtm,
         "N1": _n1,

@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Any
 
 from . import compiled
-from .codes import PAYMENT_SEGMENTS
+from .codes import BETWEEN_CLAIMS, CLAIM_SEGMENTS, LINE_SEGMENTS, PAYMENT_SEGMENTS
 
 ABSENT = -1
 _CLP = tuple(range(12))
@@ -24,7 +24,6 @@ _SVC = tuple(range(5))
 _NM1 = (3, 4, 5, 8, 9)  # last, first and middle name, qualifier, identifier
 _QUALIFIED_IN_LINE = frozenset({"DTM", "REF", "AMT", "LQ"})
 _QUALIFIED_IN_HEAD = frozenset({"DTM", "NM1", "AMT"})
-_SPECIAL = frozenset({"SE", "PLB", "LX", "TS2", "TS3"})
 _CLAIM_DATES = {"232": 0, "233": 1, "050": 2, "036": 3}
 _MOST_PLANNED = 128
 """Elements of the longest line that the compiled part reads."""
@@ -41,7 +40,8 @@ class Layout:
     """Places of everything in a claim's head or a line.
 
     `names(elements) == expected` tells whether elements have this layout. `kept` are stretches of segments without
-    a column, `special` the segments that say something beyond the claim, `unknown` those that no 835 has.
+    a column, `special` the segments that say something beyond the claim, `unknown` those that no 835 has, `misplaced` those
+    that an 835 has elsewhere.
     """
 
     names: Fetch
@@ -53,6 +53,7 @@ class Layout:
     kept: tuple[Span, ...]
     special: tuple[Span, ...]
     unknown: tuple[Span, ...]
+    misplaced: tuple[Span, ...]
     starts: tuple[int, ...]
     segments: int  # the CLP or SVC included
     unusual: bool  # has more than the hot path reads itself
@@ -104,12 +105,18 @@ class _Walk:
         self.kept: list[Span] = []
         self.special: list[Span] = []
         self.unknown: list[Span] = []
+        self.misplaced: list[Span] = []
 
-    def spans(self, qualified: frozenset[str]) -> Iterable[tuple[str, str, int, int]]:
+    def spans(self, qualified: frozenset[str], allowed: frozenset[str]) -> Iterable[tuple[str, str, int, int]]:
         """Name, first element, start and stop of each segment after the first; those whose meaning hangs on the first
-        element are named in `qualified`, and that element joins the checked places."""
+        element are named in `qualified`, and that element joins the checked places. What is not `allowed` here, or stands
+        behind a segment that follows the claim, is misplaced."""
+        behind = False
         for start, stop in pairwise((*self.starts, self.last)):
             tag = self.elements[start][1:]
+            behind = behind or tag in BETWEEN_CLAIMS
+            if tag in PAYMENT_SEGMENTS and tag not in (BETWEEN_CLAIMS if behind else allowed):
+                self.misplaced.append((start, stop))
             qualifier = self.elements[start + 1] if start + 1 < stop else ""
             if tag in qualified and start + 1 < stop:
                 self.checked.append(start + 1)
@@ -128,7 +135,7 @@ class _Walk:
 
     def other(self, tag: str, start: int, stop: int) -> None:
         """A segment without columns of its own."""
-        if tag in _SPECIAL:
+        if tag in BETWEEN_CLAIMS:
             self.special.append((start, stop))
             return
         if tag not in PAYMENT_SEGMENTS:
@@ -146,7 +153,7 @@ class _Walk:
         names = itemgetter(*checked)
         expected = names(self.elements)
         plain_triplets = tuple((group, reason, amount) for group, reason, amount, _ in self.triplets) if plain else ()
-        unread = len(self.remarks) > 1 or self.special or any(more.values())
+        unread = len(self.remarks) > 1 or self.special or self.misplaced or any(more.values())
         plan = None
         if compiled.fast_lines and plain and not unread and not self.unknown and len(self.elements) <= _MOST_PLANNED:
             plan = compiled.fast_lines.line_plan(
@@ -163,6 +170,7 @@ class _Walk:
             kept=tuple(self.kept),
             special=tuple(self.special),
             unknown=tuple(self.unknown),
+            misplaced=tuple(self.misplaced),
             starts=self.starts,
             segments=len(self.starts) + 1,
             unusual=bool(unread or self.kept),
@@ -184,7 +192,7 @@ def line_layout(elements: list[str], mark: str) -> Layout:
     rendering provider, remark code."""
     walk = _Walk(elements, mark)
     service_from = service_to = control = allowed = rendering = ABSENT
-    for tag, qualifier, start, stop in walk.spans(_QUALIFIED_IN_LINE):
+    for tag, qualifier, start, stop in walk.spans(_QUALIFIED_IN_LINE, LINE_SEGMENTS):
         value = start + 2 if start + 2 < stop else ABSENT
         if tag == "CAS":
             walk.cas(start, stop)
@@ -216,7 +224,7 @@ def head_layout(elements: list[str], mark: str) -> Layout:
     dates = [ABSENT] * len(_CLAIM_DATES)
     people: dict[str, list[int]] = {}
     coverage = ABSENT
-    for tag, qualifier, start, stop in walk.spans(_QUALIFIED_IN_HEAD):
+    for tag, qualifier, start, stop in walk.spans(_QUALIFIED_IN_HEAD, CLAIM_SEGMENTS):
         value = start + 2 if start + 2 < stop else ABSENT
         if tag == "CAS":
             walk.cas(start, stop)

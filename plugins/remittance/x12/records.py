@@ -18,8 +18,9 @@ PAYMENT = (
     "payment",
     "control_number",  # ST02
     "handling_code",  # BPR01
-    "amount",  # BPR02, cents
+    "amount",  # BPR02, cents; negative when BPR03 says that the payer takes it back
     "credit_debit",  # BPR03: C or D
+    "currency",  # CUR02; None: US dollars
     "method",  # BPR04
     "effective_on",  # BPR16
     "produced_on",  # DTM*405
@@ -58,6 +59,7 @@ PAYMENT = (
     "claims_paid",  # sum of CLP04, cents; None when one of them is not readable
     "provider_adjusted",  # sum of PLB, cents; None when one of them is not readable
     "balanced",  # check, claims and lines all balance
+    "marks",  # JSON: what is odd and no matter of the balance, see `marks.py`; None when nothing is
     "more",
 )
 

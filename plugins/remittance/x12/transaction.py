@@ -11,12 +11,16 @@ from .check_reader import BrokenOffError
 from .codes import ADJUSTMENT_GROUPS, CLAIM_STATUSES, ends_check
 from .diagnostics import Findings
 from .header import Header
+from .marks import Marks
 from .money import dollars
 from .readable_text import display
 from .records import ADJUSTMENT, CLAIM, PAYMENT, Group, Interchange, Row, Transaction
 from .syntax import BLANKS, Syntax
 
 _GROUP, _STATUS = ADJUSTMENT.index("group"), CLAIM.index("status")
+_CLAIM_OF, _CHANGE = ADJUSTMENT.index("claim"), ADJUSTMENT.index("amount")
+_OWED = CLAIM.index("patient_responsibility")
+_PATIENT, _REVERSAL = "PR", "22"
 
 
 @dataclass(slots=True)
@@ -94,13 +98,15 @@ def read_transaction(raw: bytes, setting: Setting) -> tuple[Transaction, int]:
     body, header = _read_body(text, raw, setting, plain=raw.isascii() and not unsafe)
     controls = unsafe and syntax.controls.search(raw) is not None
     _note_codes(body)
+    _note_places(body)
+    _note_owed(body)
     complete = _check_end(body, header, setting, ended=raw.endswith(syntax.mark_byte))
     balanced = _check_balance(body, header) and complete
     if controls or not raw.isascii():
         _display_rows(body)
     if body.notes or controls:
         _locate(body, raw, setting, controls=controls)
-    importable = complete and "amount" in header.facts and "trace_number" in header.facts
+    importable = complete and body.legible and "amount" in header.facts and "trace_number" in header.facts
     transaction = Transaction(
         number=setting.number,
         payment=_payment_row(body, header, setting, balanced=balanced),
@@ -178,6 +184,33 @@ def _note_codes(body: Body) -> None:
             body.note("code.unknown", int(row[1] or 0), 0, 0, str(row[_STATUS]), "CLP02 is not a known claim status.")
 
 
+def _note_places(body: Body) -> None:
+    """PLB belongs behind the last claim. One that stands before is counted all the same."""
+    last = len(body.rows.claims)
+    for claim, line, at in body.provider_adjusted_at:
+        if claim < last:
+            body.misplace(["PLB"], claim, line, at, "stands before a claim; it is counted for the whole payment.")
+
+
+def _note_owed(body: Body) -> None:
+    """Claims whose CLP05 is not the sum of their adjustments with PR. A reversal need not repeat what the patient owed."""
+    owed: dict[int | str | bool | None, int] = {}
+    unknown = set()
+    # The adjustments of a payer are many: what can be left out is left out by one comparison.
+    for row in [row for row in body.rows.adjustments if row[_GROUP] == _PATIENT]:
+        claim, change = row[_CLAIM_OF], row[_CHANGE]
+        if isinstance(change, int):
+            owed[claim] = owed.get(claim, 0) + change
+        else:
+            unknown.add(claim)
+    for number, row in enumerate(body.rows.claims, 1):
+        stated, summed = row[_OWED] or 0, owed.get(number, 0)
+        if stated != summed and row[_STATUS] != _REVERSAL and number not in unknown:
+            message = f"CLP05 is {dollars(int(stated))}, but the claim's adjustments with PR come to {dollars(summed)}."
+            body.owed_otherwise.append(number)
+            body.note("balance.patient", number, 0, 0, dollars(int(stated)), message)
+
+
 def _check_end(body: Body, header: Header, setting: Setting, *, ended: bool) -> bool:
     """Whether the transaction has an SE of its own; notes what is wrong with it."""
     se = [text.strip() for text in body.se or []]
@@ -202,11 +235,9 @@ def _check_end(body: Body, header: Header, setting: Setting, *, ended: bool) -> 
 
 
 def _paid(header: Header) -> int | None:
-    """BPR02, negative when BPR03 says that the payer is owed."""
+    """BPR02 with its sign."""
     amount = header.facts.get("amount")
-    if not isinstance(amount, int):
-        return None
-    return -amount if header.facts.get("credit_debit") == "D" else amount
+    return amount if isinstance(amount, int) else None
 
 
 def _adds_up(body: Body, header: Header) -> bool:
@@ -259,6 +290,16 @@ def _locate(body: Body, raw: bytes, setting: Setting, *, controls: bool) -> None
         findings.note(note.rule, setting.segment + at, setting.offset + places.offsets[at], datum, note.message)
 
 
+def _marks(body: Body) -> Marks:
+    rules = {note.rule for note in body.notes}
+    return Marks(
+        owed=tuple(body.owed_otherwise),
+        misplaced=tuple(body.misplaced),
+        second=tuple(tag for tag, rule in (("BPR", "bpr.second"), ("TRN", "trn.second")) if rule in rules),
+        negative="amount.negative" in rules,
+    )
+
+
 def _payment_row(body: Body, header: Header, setting: Setting, *, balanced: bool) -> Row:
     rows, interchange, group = body.rows, setting.interchange, setting.group
     facts: dict[str, int | str | bool | None] = dict(header.facts)
@@ -279,6 +320,7 @@ def _payment_row(body: Body, header: Header, setting: Setting, *, balanced: bool
         "claims_paid": body.claims_paid if body.readable else None,
         "provider_adjusted": body.provider_adjusted,
         "balanced": balanced,
+        "marks": _marks(body).as_json(),
         "more": json.dumps(left, ensure_ascii=False, separators=(",", ":")) if left else None,
     }
     return tuple(map(facts.get, PAYMENT))

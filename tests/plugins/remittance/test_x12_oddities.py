@@ -163,7 +163,7 @@ def row_of(checks: list[Transaction], claim: int, line: int) -> dict[str, object
 def test_lx_inside_a_service_line() -> None:
     text = good().replace("CAS*CO*197*75", "LX*3\nCAS*CO*197*75").replace("SE*66*", "SE*67*")
     checks, summary = parse(encode(text))
-    assert rules(checks, summary) == []
+    assert rules(checks, summary) == ["segment.misplaced"] * 2, "CAS and LQ stand behind LX"
     assert [values[2] for values in checks[0].rows.claims] == ["1", "2", "3"]
     assert checks[0].balanced
 

@@ -172,7 +172,7 @@ def test_a_payment_owed_to_the_payer_is_negative_in_the_balance() -> None:
     text = good().replace("BPR*I*60*C", "BPR*I*60*D").replace("WO:202625840590846*30", "WO:202625840590846*150")
     [_, check, _], _ = parse(encode(text))
     assert check.balanced
-    assert (check.fact("amount"), check.fact("credit_debit")) == (6000, "D")
+    assert (check.fact("amount"), check.fact("credit_debit")) == (-6000, "D")
 
 
 def test_each_check_keeps_its_own_bytes_and_its_place(checks: list[Transaction]) -> None:
@@ -199,7 +199,9 @@ def test_numbers_of_payments_are_drawn_from_the_caller() -> None:
 
 
 def test_unknown_codes_are_kept_and_noted() -> None:
-    text = good().replace("CAS*PR*96*40", "CAS*ZZ*Z99*40").replace("CLP*P00000006*4", "CLP*P00000006*99")
+    text = (
+        good().replace("CAS*PR*96*40", "CAS*ZZ*Z99*40").replace("CLP*P00000006*4*40*0*40*", "CLP*P00000006*99*40*0**")
+    )
     checks, summary = parse(encode(text.replace("*C*NON*", "*C*ZZZ*")))
     assert rules(checks, summary) == ["code.unknown"] * 3
     assert {found.severity for found in checks[2].diagnostics} == {"info"}

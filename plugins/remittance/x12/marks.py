@@ -1,0 +1,37 @@
+"""What is odd about a check and no matter of its balance, as it is kept with the payment: for the pages and documents of those
+who are paid. It names claims, lines and segments, never what stands in them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+MOST_MISPLACED = 200
+
+
+class Marks(NamedTuple):
+    """`owed`: claims whose CLP05 is not the sum of their PR. `misplaced`: claim (0: before the first), line (0: the claim itself)
+    and name of each segment in the wrong place. `second`: segments that a payment has once and that stand there twice.
+    `negative`: BPR02 is negative."""
+
+    owed: tuple[int, ...] = ()
+    misplaced: tuple[tuple[int, int, str], ...] = ()
+    second: tuple[str, ...] = ()
+    negative: bool = False
+
+    def as_json(self) -> str | None:
+        """None when there is nothing to say."""
+        if self == Marks():
+            return None
+        shown = self._replace(misplaced=self.misplaced[:MOST_MISPLACED])
+        return json.dumps({name: value for name, value in shown._asdict().items() if value}, separators=(",", ":"))
+
+
+def read_marks(text: str | None) -> Marks:
+    """What `as_json` wrote."""
+    if not text:
+        return Marks()
+    found: dict[str, Any] = json.loads(text)
+    misplaced = tuple((claim, line, tag) for claim, line, tag in found.get("misplaced", ()))
+    return Marks(tuple(found.get("owed", ())), misplaced, tuple(found.get("second", ())), bool(found.get("negative")))
