@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +14,13 @@ from hp_portal.api import Column, Listing, Order, PortalSession, Sorting, page_o
 from ..keys import name_key, number_key
 from ..models import Adjustment, Claim, Line
 from ..persons import ShownClaim, shower
-from .history import History, history, other_claims
+from .claim_news import News, news_of
+from .history import History, other_claims
 from .selections import AnySelect
 
 PAGE = 50
+MOST_LINES_OPEN = 400
+"""Opening all claims of a page stops where they have more service lines than this."""
 
 _rows: AnySelect = sa.select(
     Claim.payment_id,
@@ -33,6 +36,11 @@ _rows: AnySelect = sa.select(
     Claim.paid,
     Claim.status,
     Claim.balanced,
+    Claim.payee_id,
+    Claim.payer_control_key,
+    Claim.patient_control_key,
+    Claim.remarks,
+    Claim.line_count,
 )
 CLAIMS = Sorting(
     (
@@ -43,7 +51,7 @@ CLAIMS = Sorting(
         Column("adjusted", "Adjustments", Claim.adjusted, "number"),
         Column("owed", "Patient owes", Claim.patient_responsibility, "number"),
         Column("paid", "Paid", Claim.paid, "number"),
-        Column("status", "Status"),
+        Column("status", "Status and news"),
     ),
     default="",
     tie=Claim.claim.asc(),
@@ -53,11 +61,35 @@ CLAIMS = Sorting(
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which of a payment's claims, and in what order. `text` is part of a patient's name or of a claim number."""
+    """Which of a payment's claims, and in what order. `text` is part of a patient's name or of a claim number.
+
+    `opened`: with their lines, as many of a page's claims as may be opened at once.
+    """
 
     order: Order
     text: str = ""
     status: str = ""
+    opened: bool = False
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What the claims that are wanted come to, those of the other pages, too. Cents; None where an amount could not be read."""
+
+    charged: int | None = 0
+    adjusted: int | None = 0
+    owed: int | None = 0
+    paid: int | None = 0
+
+
+@dataclass(frozen=True)
+class ClaimsPage:
+    """A page of a payment's claims, what all those that are wanted come to, their news, and those that are opened."""
+
+    listing: Listing[ShownClaim]
+    totals: Totals
+    news: News
+    opened: Mapping[int, OpenClaim]
 
 
 @dataclass(frozen=True)
@@ -77,29 +109,81 @@ class OpenClaim:
     adjustments: list[Adjustment] = field(default_factory=list)
 
 
+def read_opened(arguments: Mapping[str, Any]) -> bool:
+    """Are the claims of a page asked for with their lines?"""
+    return arguments.get("open") == "all"
+
+
 def read_status(arguments: Mapping[str, Any]) -> str:
     """A claim status (CLP02: one or two characters) to filter by; empty for anything that can be none."""
     wanted = str(arguments.get("status", ""))
     return wanted if wanted.isalnum() and len(wanted) <= 2 else ""
 
 
-def list_claims(session: PortalSession, payment_id: int, wanted: Wanted) -> Listing[ShownClaim]:
+def list_claims(session: PortalSession, payment_id: int, wanted: Wanted) -> ClaimsPage:
     """One page of a payment's claims. Raises PastTheEnd."""
-    rows = _rows.where(Claim.payment_id == payment_id, *([Claim.status == wanted.status] if wanted.status else ()))
+    of_payment = [Claim.payment_id == payment_id, *([Claim.status == wanted.status] if wanted.status else ())]
+    rows = _rows.where(*of_payment)
     if not wanted.text.strip() and wanted.order.sort not in BY_NAME:
-        return page_of(session, rows, wanted.order, size=PAGE, make=shower(session))
-    numbers = _by_name(session, payment_id, wanted)
-    first = (wanted.order.number - 1) * PAGE
-    listing = Listing(numbers[first : first + PAGE], wanted.order.number, PAGE, len(numbers), wanted.order)
-    shown = shower(session)
-    found = {row.claim: shown(row) for row in session.execute(rows.where(Claim.claim.in_(listing.rows)))}
-    return listing.with_rows([found[number] for number in listing.rows])
+        listing = page_of(session, rows, wanted.order, size=PAGE, make=shower(session))
+        totals = _sums(session, of_payment) if listing.pages > 1 else _sum(listing.rows)
+    else:
+        everything = _by_name(session, payment_id, wanted)
+        totals = _sum(everything)
+        first = (wanted.order.number - 1) * PAGE
+        numbers = [row.claim for row in everything]
+        part = Listing(numbers[first : first + PAGE], wanted.order.number, PAGE, len(numbers), wanted.order)
+        shown = shower(session)
+        found = {row.claim: shown(row) for row in session.execute(rows.where(Claim.claim.in_(part.rows)))}
+        listing = part.with_rows([found[number] for number in part.rows])
+    opened = open_claims(session, payment_id, _to_open(listing.rows)) if wanted.opened else {}
+    return ClaimsPage(listing, totals, news_of(session, listing.rows), opened)
 
 
-def _by_name(session: PortalSession, payment_id: int, wanted: Wanted) -> list[int]:
-    """The numbers of the claims that are wanted, in order. Names are sealed: all those of the payment are opened for it."""
+_AMOUNTS = (Claim.charged, Claim.adjusted, Claim.patient_responsibility, Claim.paid)
+
+
+def _sums(session: PortalSession, conditions: list[sa.ColumnElement[bool]]) -> Totals:
+    unreadable = [sa.func.count() - sa.func.count(amount) for amount in (Claim.charged, Claim.adjusted, Claim.paid)]
+    sums = [sa.func.sum(amount) for amount in _AMOUNTS]
+    row = session.execute(sa.select(*sums, *unreadable).where(*conditions)).one()
+    charged, adjusted, owed, paid = (int(one or 0) for one in row[:4])
+    return Totals(
+        None if row[4] else charged,
+        None if row[5] else adjusted,
+        owed,
+        None if row[6] else paid,
+    )
+
+
+def _sum(rows: Iterable[ShownClaim]) -> Totals:
+    amounts = [[row.charged, row.adjusted, row.patient_responsibility or 0, row.paid] for row in rows]
+    if not amounts:
+        return Totals()
+    return Totals(*(None if None in column else sum(column) for column in zip(*amounts, strict=True)))
+
+
+def _to_open(rows: list[ShownClaim]) -> list[int]:
+    """The claims from the top whose lines are few enough together; at least one."""
+    lines = 0
+    found: list[int] = []
+    for row in rows:
+        lines += max(1, row.line_count)
+        if found and lines > MOST_LINES_OPEN:
+            break
+        found.append(row.claim)
+    return found
+
+
+def _by_name(session: PortalSession, payment_id: int, wanted: Wanted) -> list[ShownClaim]:
+    """The claims that are wanted, in order, with their amounts. Names are sealed: all those of the payment are opened for it."""
     rows = sa.select(
-        Claim.payment_id, Claim.claim, Claim.person_sealed, Claim.payer_control_key, Claim.patient_control_key
+        Claim.payment_id,
+        Claim.claim,
+        Claim.person_sealed,
+        Claim.payer_control_key,
+        Claim.patient_control_key,
+        *_AMOUNTS,
     ).where(Claim.payment_id == payment_id)
     if wanted.status:
         rows = rows.where(Claim.status == wanted.status)
@@ -112,7 +196,7 @@ def _by_name(session: PortalSession, payment_id: int, wanted: Wanted) -> list[in
     if named:
         with_name = sorted(filter(_name, found), key=_name, reverse=wanted.order.sort.startswith("-"))
         found = [*with_name, *(row for row in found if not _name(row))]
-    return [row.claim for row in found]
+    return found
 
 
 BY_NAME = ("patient", "-patient")
@@ -157,36 +241,64 @@ def statuses(session: PortalSession, payment_id: int) -> list[tuple[str, int]]:
 
 def open_claim(session: PortalSession, payment_id: int, number: int) -> OpenClaim | None:
     """A claim with everything below it, when it exists and one may see it."""
-    claim = session.scalar(sa.select(Claim).where(Claim.payment_id == payment_id, Claim.claim == number))
-    if claim is None:
-        return None
-    lines = session.scalars(
-        sa.select(Line).where(Line.payment_id == payment_id, Line.claim == number).order_by(Line.line)
-    ).all()
-    below: dict[int | None, list[Adjustment]] = defaultdict(list)
+    return open_claims(session, payment_id, [number]).get(number)
+
+
+def open_claims(session: PortalSession, payment_id: int, numbers: list[int]) -> dict[int, OpenClaim]:
+    """Claims of a payment with everything below them, by number: those that exist and one may see."""
+    claims = session.scalars(sa.select(Claim).where(Claim.payment_id == payment_id, Claim.claim.in_(numbers))).all()
+    if not claims:
+        return {}
+    lines: dict[int, list[Line]] = defaultdict(list)
+    for line in session.scalars(
+        sa.select(Line).where(Line.payment_id == payment_id, Line.claim.in_(numbers)).order_by(Line.claim, Line.line)
+    ):
+        lines[line.claim].append(line)
+    below: dict[tuple[int, int | None], list[Adjustment]] = defaultdict(list)
     for adjustment in session.scalars(
         sa.select(Adjustment)
-        .where(Adjustment.payment_id == payment_id, Adjustment.claim == number)
-        .order_by(Adjustment.position)
+        .where(Adjustment.payment_id == payment_id, Adjustment.claim.in_(numbers))
+        .order_by(Adjustment.claim, Adjustment.position)
     ):
-        below[adjustment.line if adjustment.level == "L" else None].append(adjustment)
-    return OpenClaim(claim, [OpenLine(line, below[line.line]) for line in lines], below[None])
+        below[adjustment.claim, adjustment.line if adjustment.level == "L" else None].append(adjustment)
+    return {
+        claim.claim: OpenClaim(
+            claim,
+            [OpenLine(line, below[claim.claim, line.line]) for line in lines[claim.claim]],
+            below[claim.claim, None],
+        )
+        for claim in claims
+    }
 
 
-def view_claim(session: PortalSession, payment_id: int, number: int) -> tuple[OpenClaim, History | None] | None:
+@dataclass(frozen=True)
+class ClaimView:
+    """A claim with everything below it, its history (None: it appears only here) and its news."""
+
+    opened: OpenClaim
+    history: History | None
+    news: News
+
+
+def view_claim(session: PortalSession, payment_id: int, number: int) -> ClaimView | None:
     """A claim with everything below it and its history, recorded as viewed; None when there is none that one may see."""
     opened = open_claim(session, payment_id, number)
     if opened is None:
         return None
-    past = history(session, opened.claim)
+    news = news_of(session, [opened.claim])
+    past = news.histories.get((payment_id, number))
     also = other_claims((one.payment_id, one.claim) for one in past.appearances if not one.here) if past else {}
     record(session, "remittance.claim.viewed", payment=payment_id, claim=number, also=also)
-    return opened, past
+    return ClaimView(opened, past, news)
 
 
-def view_row(session: PortalSession, payment_id: int, number: int) -> ShownClaim | None:
+def view_row(session: PortalSession, payment_id: int, number: int) -> tuple[ShownClaim, News] | None:
     """A claim as the list shows it, recorded as viewed; None when there is none that one may see."""
-    row = session.execute(_rows.where(Claim.payment_id == payment_id, Claim.claim == number)).one_or_none()
-    if row is not None:
-        record(session, "remittance.claim.viewed", payment=payment_id, claim=number, also={})
-    return shower(session)(row) if row is not None else None
+    found = session.execute(_rows.where(Claim.payment_id == payment_id, Claim.claim == number)).one_or_none()
+    if found is None:
+        return None
+    row = shower(session)(found)
+    news = news_of(session, [row])
+    also = other_claims(news.shown([row]))
+    record(session, "remittance.claim.viewed", payment=payment_id, claim=number, also=also)
+    return row, news

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,7 +18,7 @@ from hp_portal.api import PortalSession, spans
 
 from ..keys import number_key
 from ..models import Claim, Payment, ProviderAdjustment
-from ..persons import open_person
+from ..persons import open_person, tokens_of_every_key
 from .selections import AnyRow, AnySelect
 
 REVERSAL = "22"
@@ -62,18 +63,18 @@ class AdjustmentRow:
 
 def history(session: PortalSession, claim: Claim) -> History | None:
     """Where the claim appears, this time included; None when this is the only time."""
-    same = []
-    if claim.payer_control_key:
-        same.append(Claim.payer_control_key == claim.payer_control_key)
-    if claim.patient_control_key and (member := number_key(claim.member_id or claim.subscriber_id)):
-        same.append(
-            sa.and_(
-                Claim.patient_control_key == claim.patient_control_key,
-                Claim.member_is(session, member),
-            )
-        )
-    if not same or claim.payee_id is None:
-        return None
+    return histories(session, [claim]).get((claim.payment_id, claim.claim))
+
+
+def histories(session: PortalSession, claims: Sequence[Any]) -> dict[tuple[int, int], History]:
+    """The history of each of some claims that appears more than once, by payment and claim: one statement for all of them.
+
+    `claims` are claims or rows with their columns and whose claim it is (`ShownClaim`).
+    """
+    names = [_Names.of(session, claim) for claim in claims]
+    same = _called(names)
+    if same is None:
+        return {}
     rows = session.execute(
         sa.select(
             Payment.id,
@@ -84,18 +85,82 @@ def history(session: PortalSession, claim: Claim) -> History | None:
             Claim.status,
             Claim.charged,
             Claim.paid,
+            Claim.payee_id,
+            Claim.payer_control_key,
+            Claim.patient_control_key,
+            Claim.member_token,
         )
         .join(Payment, Payment.id == Claim.payment_id)
-        .where(Claim.payee_id == claim.payee_id, sa.or_(*same))
+        .where(Claim.payee_id.in_({one.payee_id for one in names}), same)
         .order_by(Payment.effective_on.asc().nulls_first(), Payment.id, Claim.claim)
-        .limit(LONGEST)
+        .limit(LONGEST * max(LONGEST, len(names)))
     ).all()
-    if len(rows) < 2:
-        return None
-    here = (claim.payment_id, claim.claim)
+    by_payer: dict[tuple[int, str], list[int]] = defaultdict(list)
+    by_account: dict[tuple[int, str, bytes], list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        by_payer[row.payee_id, row.payer_control_key or ""].append(place)
+        by_account[row.payee_id, row.patient_control_key or "", row.member_token or b""].append(place)
+    found = {}
+    for one in names:
+        places = set(by_payer[one.payee_id, one.payer_key]) if one.payer_key else set()
+        for token in one.tokens:
+            places |= set(by_account[one.payee_id, one.account_key, token])
+        if len(places) > 1:
+            found[one.here] = _history([rows[place] for place in sorted(places)[:LONGEST]], one.here)
+    return found
+
+
+@dataclass(frozen=True)
+class _Names:
+    """What a claim is called: by the payer, and by the provider together with its member (under every listed key)."""
+
+    here: tuple[int, int]
+    payee_id: int
+    payer_key: str
+    account_key: str
+    tokens: frozenset[bytes]
+
+    @classmethod
+    def of(cls, session: PortalSession, claim: Any) -> _Names:
+        member = number_key(claim.member_id or claim.subscriber_id) if claim.patient_control_key else ""
+        tokens = {one.number(member) for one in tokens_of_every_key(session.vault)} if member else set()
+        return cls(
+            (claim.payment_id, claim.claim),
+            claim.payee_id or 0,
+            claim.payer_control_key or "",
+            claim.patient_control_key or "",
+            frozenset(token for token in tokens if token),
+        )
+
+
+def _called(names: Sequence[_Names]) -> sa.ColumnElement[bool] | None:
+    """A condition: the claim is called as one of these; None when none of them is called anything."""
+    known = [one for one in names if one.payee_id]
+    same: list[sa.ColumnElement[bool]] = []
+    if payer := {one.payer_key for one in known if one.payer_key}:
+        same.append(Claim.payer_control_key.in_(payer))
+    if tokens := {token for one in known for token in one.tokens}:
+        accounts = {one.account_key for one in known if one.tokens}
+        same.append(sa.and_(Claim.patient_control_key.in_(accounts), Claim.member_token.in_(tokens)))
+    return sa.or_(*same) if same else None
+
+
+def _history(rows: Sequence[Any], here: tuple[int, int]) -> History:
     statuses = [row.status for row in rows]
     appearances = [
-        Appearance(*row, _role(statuses, position), (row.id, row.claim) == here) for position, row in enumerate(rows)
+        Appearance(
+            row.id,
+            row.trace_number,
+            row.method,
+            row.effective_on,
+            row.claim,
+            row.status,
+            row.charged,
+            row.paid,
+            _role(statuses, place),
+            (row.id, row.claim) == here,
+        )
+        for place, row in enumerate(rows)
     ]
     paid = [row.paid for row in rows]
     return History(appearances, None if None in paid else sum(paid))

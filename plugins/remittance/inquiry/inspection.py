@@ -69,7 +69,7 @@ def reason_of(session: PortalSession, actor: Actor, word: str, payment_id: int) 
 
 def inspect_claims(session: PortalSession, payment: Payment, order: Order, reason: str) -> Listing[ShownClaim]:
     """One page of a payment's claims, recorded with the reason. The caller commits."""
-    listing = list_claims(session, payment.id, Wanted(order))
+    listing = list_claims(session, payment.id, Wanted(order)).listing
     record(
         session,
         "remittance.payment.inspected",

@@ -80,6 +80,7 @@ def _part(_session: PortalSession, events: Fields, _for_staff: bool) -> list[Ref
         words = ["filtered by name or number"] if event.get("filter") else []
         words += ["filtered by status"] if event.get("status") else []
         words += [f"page {event['page']:,} of its claims"] if event["page"] > 1 else []
+        words += ["with all claims opened"] if event.get("opened") else []
         said.append(Reference(f", {', '.join(words)}" if words else ""))
     return said
 
@@ -124,7 +125,7 @@ EVENTS = (
     EventSpec(
         "remittance.payment.viewed",
         "Viewed a payment",
-        ("payment", "number", "status", "filter", *SHOWN, "also"),
+        ("payment", "number", "status", "filter", "opened", *SHOWN, "also"),
         "Viewed {payment}{part}",
         {**_PAYMENT, "part": _part},
         member_data=True,

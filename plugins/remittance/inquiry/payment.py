@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from hp_portal.api import Listing, Payer, PortalSession, record, what_was_shown
+from hp_portal.api import Payer, PortalSession, record, spans, what_was_shown
 
 from ..codes.plain_words import show_phone
 from ..keys import number_key
 from ..models import Claim, Payment
-from ..persons import ShownClaim
-from .claims import Wanted, list_claims
+from .claims import ClaimsPage, Wanted, list_claims
 from .history import AdjustmentRow, other_claims
 
 
@@ -106,13 +105,18 @@ def contacts(payment: Payment, payer: Payer) -> list[Contact]:
 
 def view_claims(
     session: PortalSession, payment: Payment, wanted: Wanted, adjustments: Iterable[AdjustmentRow] = ()
-) -> Listing[ShownClaim]:
+) -> ClaimsPage:
     """One page of the payment's claims, recorded as a look at the payment.
 
     `adjustments` are those shown beside the claims: some name a patient. Words to filter by are kept as a keyed hash.
     """
-    listing = list_claims(session, payment.id, wanted)
+    found = list_claims(session, payment.id, wanted)
     filtered = number_key(wanted.text)
+    beside = {(one.payment_id, one.claim) for one in adjustments if one.payment_id and one.claim}
+    beside |= set(found.news.shown(found.listing.rows))
+    for number in found.opened:
+        past = found.news.histories.get((payment.id, number))
+        beside |= {(one.payment_id, one.claim) for one in past.appearances if not one.here} if past else set()
     record(
         session,
         "remittance.payment.viewed",
@@ -120,7 +124,8 @@ def view_claims(
         number=payment.trace_number,
         status=wanted.status,
         filter=session.vault.digest(filtered, "remittance inquiry").hex() if filtered else "",
-        also=other_claims((one.payment_id, one.claim) for one in adjustments if one.payment_id and one.claim),
-        **what_was_shown(listing, lambda row: row.claim),
+        opened=spans(found.opened),
+        also=other_claims(beside),
+        **what_was_shown(found.listing, lambda row: row.claim),
     )
-    return listing
+    return found

@@ -34,6 +34,7 @@ WORDS: dict[str, Any] = {
     "method_word": method_word,
     "payment_word": payment_word,
     "status_word": status_word,
+    "words": {"payment_word": payment_word, "status_word": status_word},
 }
 
 
@@ -59,7 +60,7 @@ def filter_claims(payment_id: int) -> ResponseReturnValue:
     found = _payment_or_404(db, payment_id)
     if not form.validate_on_submit():
         return _payment_page(db, found, "", "", form=form, status=422)
-    values: dict[str, Any] = {name: request.form[name] for name in ("status", "sort") if request.form.get(name)}
+    values: dict[str, Any] = {name: request.form[name] for name in ("status", "sort", "open") if request.form.get(name)}
     if text := form.text.data:
         values["filter"] = kept_searches.keep_filter(db, the_actor(), payment_id, text)
     db.commit()
@@ -72,29 +73,31 @@ def claim(payment_id: int, number: int) -> ResponseReturnValue:
     """A claim: for htmx its row opened in place (closed again with ?closed=1), else a page of its own."""
     db = db_session()
     if request.args.get("closed") and wants_fragment():
-        row = claims.view_row(db, payment_id, number) or abort(404)
+        found = _payment_or_404(db, payment_id)
+        row, news = claims.view_row(db, payment_id, number) or abort(404)
+        meaning = glossary.look_up(db, news.codes(), found.effective_on)
         db.commit()
-        return page("remittance/claim_row.html", "closed", row=row, **WORDS)
+        return page("remittance/claim_row.html", "closed", row=row, news=news, meaning=meaning, **WORDS)
     found = _payment_or_404(db, payment_id)
-    opened, past = claims.view_claim(db, payment_id, number) or abort(404)
-    context = _claim_context(db, found, opened, past)
+    viewed = claims.view_claim(db, payment_id, number) or abort(404)
+    context = _claim_context(db, found, viewed)
     db.commit()
     if wants_fragment():
-        return page("remittance/claim_row.html", "opened", row=opened.claim, **context)
+        return page("remittance/claim_row.html", "opened", row=viewed.opened.claim, **context)
     return page("remittance/claim.html", **context)
 
 
-def _claim_context(
-    db: PortalSession, found: Payment, opened: claims.OpenClaim, past: history.History | None
-) -> dict[str, Any]:
-    used = glossary.codes_of(db, found.id, opened.claim.claim)
+def _claim_context(db: PortalSession, found: Payment, viewed: claims.ClaimView) -> dict[str, Any]:
+    claim = viewed.opened.claim
+    used = glossary.codes_of(db, found.id, claim.claim)
     return {
         "payment": found,
-        "claim": opened.claim,
-        "opened": opened,
-        "history": past,
+        "claim": claim,
+        "opened": viewed.opened,
+        "history": viewed.history,
+        "news": viewed.news,
         "meaning": glossary.look_up(db, used, found.effective_on),
-        **_downloads(found.id, opened.claim),
+        **_downloads(found.id, claim),
         **WORDS,
     }
 
@@ -117,24 +120,30 @@ def _payment_page(
     status: int = 200,
 ) -> Response:
     """The payment's page, or for htmx its claims. `text` filters the claims, `token` is the word for it."""
-    wanted = claims.Wanted(claims.CLAIMS.read(request.args), text, claims.read_status(request.args))
+    arguments = request.args
+    wanted = claims.Wanted(
+        claims.CLAIMS.read(arguments), text, claims.read_status(arguments), claims.read_opened(arguments)
+    )
     adjustments = [] if wants_fragment() else history.provider_adjustments(db, found)
-    listing = view_claims(db, found, wanted, adjustments)
+    shown = view_claims(db, found, wanted, adjustments)
+    values = {"payment_id": found.id, "status": wanted.status, "filter": token, "_anchor": "claims-of-payment"}
+    other = shown.listing.at("remittance.payment", **values, open="" if wanted.opened else "all")
     context: dict[str, Any] = {
         "payment": found,
-        "rows": listing.at(
-            "remittance.payment",
-            payment_id=found.id,
-            status=wanted.status,
-            filter=token,
-            _anchor="claims-of-payment",
-        ),
+        "rows": shown.listing.at("remittance.payment", **values, open="all" if wanted.opened else ""),
+        "open_or_close": other.url_for_page(shown.listing.number),
+        "totals": shown.totals,
+        "news": shown.news,
+        "opened": shown.opened,
         "wanted": wanted,
         "gone": gone,
         "everything": url_for("remittance.payment", payment_id=found.id),
         **WORDS,
     }
-    if not wants_fragment():
+    if wants_fragment():
+        used = glossary.codes_of(db, found.id) if wanted.opened else shown.news.codes()
+        context["meaning"] = glossary.look_up(db, used, found.effective_on)
+    else:
         context |= _whole_payment(db, found) | {"adjustments": adjustments}
         context["form"] = form or ClaimFilterForm(formdata=None, text=text)
     db.commit()

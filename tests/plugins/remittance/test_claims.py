@@ -189,7 +189,9 @@ def test_a_claim_that_does_not_add_up_is_marked(office: Office, world: World) ->
     with world.session() as session:
         session.get_one(Claim, (payment, 2)).balanced = False
         session.get_one(Payment, payment).balanced = False
-    text = office.client.get(url_of(payment)).text
-    assert text.count("Does not add up") == 1
-    assert "In 1 claim, marked below" in text
+    response = office.client.get(url_of(payment))
+    text = response.text
+    (table,) = [table for table in tree_of(response).iter("table") if table.get("id") == "claims-table"]
+    assert words(table).count("Does not add up") == 1
+    assert "In 1 claim, marked above" in text
     assert "This claim does not add up" in office.client.get(url_of(payment, 2)).text

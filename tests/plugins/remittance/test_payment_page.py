@@ -186,6 +186,7 @@ def test_looking_at_a_payment_is_recorded(office: Office) -> None:
             "number": "4512",
             "status": "",
             "filter": "",
+            "opened": "",
             "also": {},
             "page": 1,
             "sort": "",
