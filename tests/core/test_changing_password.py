@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.passwords import MAX_LENGTH
 from tests.conftest import MakeApp
 from tests.support.client import PortalClient
 from tests.support.world import PASSWORD, World
@@ -70,6 +71,17 @@ def test_a_poor_password_is_refused_with_advice(world: World, new: str, again: s
 def test_no_signs_or_digits_are_demanded(world: World) -> None:
     world.person("a.clerk")
     assert change(world.sign_in("a.clerk"), PASSWORD, "violet lantern carries seawater").status_code == 303
+
+
+def test_a_long_password_counts_whole_and_in_its_case(world: World) -> None:
+    """However Unicode was typed: a letter with its accent is the same as the letter and the accent."""
+    long = "Caf\u00e9 violet lantern carries seawater " * 5
+    assert 64 < len(long) <= MAX_LENGTH
+    world.person("a.clerk")
+    assert change(world.sign_in("a.clerk"), PASSWORD, long).status_code == 303
+    for wrong in (long[:-2], long.lower(), long.swapcase(), long[: len(long) // 2]):
+        assert enter(world.client(), "a.clerk", wrong).status_code == 422
+    assert enter(world.client(), "a.clerk", long.replace("\u00e9", "e\u0301")).status_code == 303
 
 
 def test_guessing_the_current_password_is_limited_like_signing_in(database_url: str, make_app: MakeApp) -> None:

@@ -116,7 +116,9 @@ def test_the_schema_is_made_checked_and_made_again(folder: Path) -> None:
     assert "match" in ok(run(folder, "db", "check"))
     with sqlite3.connect(folder / "instance" / "hp_portal.sqlite") as connection:
         cells = connection.execute("SELECT count(*) FROM application_setting").fetchone()[0]
+        accounts = connection.execute("SELECT count(*) FROM person").fetchone()[0]
     assert cells == 12, "two applications for five provider types and billing organizations"
+    assert accounts == 0
 
 
 def test_staff_are_created_with_an_acceptable_password(folder: Path) -> None:

@@ -79,6 +79,25 @@ def test_the_proxy_lets_through_what_the_portal_takes() -> None:
     assert set(re.findall(r"X-Forwarded-\w+", site)) == {"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"}
 
 
+def test_the_proxy_speaks_todays_tls_and_leads_there() -> None:
+    site = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    assert re.findall(r"ssl_protocols (.+);", site) == ["TLSv1.2 TLSv1.3"]
+    (suites,) = re.findall(r"ssl_ciphers (.+);", site)
+    for suite in suites.split(":"):
+        assert re.fullmatch(r"ECDHE-(ECDSA|RSA)-(AES(128|256)-GCM-SHA(256|384)|CHACHA20-POLY1305)", suite)
+    plain, _, by_tls = site.partition("listen 443 ssl")
+    assert "return 301 https://" in plain
+    assert "proxy_pass" not in plain
+    assert "return 301" not in by_tls
+
+
+def test_keys_are_read_from_a_file_of_roots_and_others_cannot_read_what_the_service_writes() -> None:
+    for name in UNITS:
+        unit = (DEPLOY / "systemd" / name).read_text(encoding="utf-8").splitlines()
+        assert {"EnvironmentFile=/etc/hp_portal/environment", "UMask=0077", "StateDirectoryMode=0700"} <= set(unit)
+        assert not any(line.startswith("Environment=") and "KEY" in line for line in unit)
+
+
 def test_the_image_is_built_of_what_the_wheel_is_built_of() -> None:
     recipe = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
+import pkgutil
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
-from wtforms import Form
+from wtforms import Form, StringField, TextAreaField
+from wtforms.fields.core import UnboundField
+from wtforms.validators import Length
 
+import hp_portal.core
+import hp_portal_plugins
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField, later_than
 from hp_portal.core.web.formats import parse_money, plain_money
 from tests.support.identifiers import make_npi
@@ -79,6 +86,37 @@ def test_what_cannot_be_read_is_told_in_words(field: str, text: str, words: str 
     if words:
         assert form[field].data is None, "no half-read value reaches a verb"
         assert form[field]._value() == text
+
+
+def forms() -> Iterator[type[Form]]:
+    """Every form of the portal and its plugins."""
+    for package in (hp_portal.core, hp_portal_plugins):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if ".migrations" not in module.name:
+                importlib.import_module(module.name)
+    waiting = [Form]
+    while waiting:
+        form = waiting.pop()
+        waiting += form.__subclasses__()
+        if form.__module__.startswith(("hp_portal.", "hp_portal_plugins.")):
+            yield form
+
+
+def test_every_field_of_free_text_has_a_greatest_length_and_loses_control_characters() -> None:
+    wrong, seen = [], 0
+    for form in forms():
+        for name, field in vars(form).items():
+            if not isinstance(field, UnboundField) or field.field_class not in (StringField, TextAreaField):
+                continue
+            seen += 1
+            options = field.kwargs
+            checks = options.get("validators") or (field.args[1] if len(field.args) > 1 else ())
+            if not any(isinstance(check, Length) and 0 < check.max <= 400 for check in checks):
+                wrong.append(f"{form.__name__}.{name} has no greatest length")
+            if not options.get("filters"):
+                wrong.append(f"{form.__name__}.{name} keeps control characters")
+    assert not wrong
+    assert seen > 20
 
 
 def test_a_missing_required_field_is_told() -> None:

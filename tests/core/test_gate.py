@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 from flask import Blueprint, Flask
+from flask.sessions import SecureCookieSessionInterface
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,6 +114,26 @@ def test_an_ended_sign_in_and_an_invented_token_open_nothing(world: World) -> No
     with client.flask.session_transaction() as kept:
         kept["_user_id"] = "invented"
     assert client.get("/my-sign-ins").status_code == 303
+
+
+def test_a_cookie_that_is_not_the_portal_s_own_opens_nothing(world: World) -> None:
+    """Neither one whose text was changed, nor one that was signed with another key."""
+    world.person("a.clerk")
+    client, forger = world.sign_in("a.clerk"), world.client()
+    name = world.app.config["SESSION_COOKIE_NAME"]
+    cookie = client.flask.get_cookie(name)
+    assert cookie is not None
+    text, _, signature = cookie.value.partition(".")
+    elsewhere = Flask("elsewhere")
+    elsewhere.secret_key = "another key"
+    signer = SecureCookieSessionInterface().get_signing_serializer(elsewhere)
+    assert signer is not None
+    forged = signer.dumps(dict(world.app.session_interface.get_signing_serializer(world.app).loads(cookie.value)))  # type: ignore[attr-defined]
+    for value in (text[:-1] + ("A" if text[-1] != "A" else "B") + "." + signature, forged, text):
+        forger.flask.set_cookie(name, value)
+        assert forger.get("/my-sign-ins").status_code == 303
+    forger.flask.set_cookie(name, cookie.value)
+    assert forger.get("/my-sign-ins").status_code == 200
 
 
 def test_a_page_that_asks_by_itself_keeps_nobody_signed_in(world: World, clock: Clock) -> None:

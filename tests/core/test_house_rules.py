@@ -47,6 +47,8 @@ def name(path: Path) -> str:
 
 PRODUCT = files("hp_portal", "plugins", suffix=".py")
 TEMPLATES = files("templates", "plugins", "tests", suffix=".html")
+# Vendored ones are other people's, and compared with their notes in test_assets.py.
+SCRIPTS = [path for path in files("hp_portal", "plugins", suffix=".js") if "vendor" not in path.parts]
 
 
 def _raw_sql(tree: ast.AST) -> Iterator[int]:
@@ -79,6 +81,74 @@ def test_nothing_is_marked_safe_but_constants() -> None:
     assert marked - SAFE == set()
     in_code = {name(path) for path in PRODUCT if re.search(r"\bMarkup\(", path.read_text(encoding="utf-8"))}
     assert in_code - MARKUP.keys() == set()
+
+
+# Patterns and formats that are put together, with the reason; all others stand in the code as they are.
+PUT_TOGETHER = {
+    "plugins/remittance/x12/separators.py": "the file's separators, escaped",
+    "plugins/remittance/x12/syntax.py": "the file's separators, escaped",
+    "plugins/remittance/x12/rebuild.py": "one of the patterns in the same file",
+    "plugins/remittance/intake/loading.py": "psycopg's formats of SQL, which quote names",
+    "hp_portal/row_security.py": "constants of the same file",
+    "hp_portal/core/limits/waiting.py": "what a view says, a constant",
+    "hp_portal/core/audit/reports.py": "constants of the same file",
+}
+
+
+def _is_written(text: ast.AST) -> bool:
+    """Written out here: constants, put together or not, and with what is escaped."""
+    if isinstance(text, ast.BinOp):
+        return _is_written(text.left) and _is_written(text.right)
+    if isinstance(text, ast.JoinedStr):
+        return all(_is_written(part) for part in text.values)
+    if isinstance(text, ast.FormattedValue):
+        return _is_written(text.value)
+    if isinstance(text, ast.Call):
+        return isinstance(text.func, ast.Attribute) and text.func.attr == "escape"
+    return isinstance(text, ast.Constant) or (isinstance(text, ast.Name) and text.id.isupper())
+
+
+def _texts_as_code(tree: ast.AST) -> Iterator[int]:
+    """Patterns, formats and templates that are not written out or named by a constant of the module."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        called, of = node.func.attr, node.func.value
+        if called in ("render_template_string", "from_string"):
+            yield node.lineno
+        text = of if called in ("format", "format_map") else node.args[0] if node.args else None
+        is_pattern = isinstance(of, ast.Name) and of.id == "re" and called != "escape"
+        if text is None or not (is_pattern or called in ("format", "format_map")):
+            continue
+        if not _is_written(text):
+            yield node.lineno
+
+
+def test_patterns_formats_and_templates_are_no_input() -> None:
+    found = {name(path) for path in PRODUCT if list(_texts_as_code(ast.parse(path.read_text(encoding="utf-8"))))}
+    assert found - PUT_TOGETHER.keys() == set()
+    assert PUT_TOGETHER.keys() - found == set(), "no longer needed in the list"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "what"),
+    [
+        (r"\b(?:inner|outer)HTML\b|insertAdjacentHTML|document\.write|srcdoc|createContextualFragment", "text as HTML"),
+        (r"\beval\(|new Function|set(?:Timeout|Interval)\(\s*[\"'`]|import\(", "text as a script"),
+        (
+            r"__proto__|\bprototype\b|Object\.assign|\w\[[^\]\"']*[a-z][^\]]*\]\s*(?:\?\?|\|\|)?=(?!=)",
+            "names from input",
+        ),
+    ],
+)
+def test_scripts_take_text_for_text(pattern: str, what: str) -> None:
+    assert len(SCRIPTS) == 3
+    found = [
+        f"{name(path)}: {match.group()!r}"
+        for path in SCRIPTS
+        for match in re.finditer(pattern, path.read_text(encoding="utf-8"))
+    ]
+    assert not found, f"{what}: {found}"
 
 
 @pytest.mark.parametrize(

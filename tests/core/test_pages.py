@@ -151,6 +151,15 @@ def test_400_for_a_form_without_a_token(portal: World, anonymous: PortalClient) 
         assert "too old to be accepted" in text
 
 
+def test_400_for_the_token_of_another_session(portal: World) -> None:
+    mine, theirs = portal.client(), portal.client()
+    for client, status in ((theirs, 400), (mine, 422)):
+        token = mine.csrf_token()
+        client.csrf_token()
+        form = {"csrf_token": token, "username": "a.clerk", "password": "wrong"}
+        assert client.flask.post("/sign-in", data=form).status_code == status
+
+
 def test_403_names_what_is_missing(portal: World) -> None:
     portal.staff("a.staff", permissions=["staff:console:open"])
     for status, text in both(portal.sign_in("a.staff"), "get", "/staff/plugins"):

@@ -53,6 +53,7 @@ def test_only_the_hash_of_a_link_is_kept(world: World, staff: PortalClient) -> N
     token = make_link(staff, person).rpartition("/")[2]
     with world.session() as session:
         row = session.scalars(sa.select(PasswordLink)).one()
+        assert len(token) == 43, "256 bits in base64"
         assert token.encode() not in row.token_hash
         assert len(row.token_hash) == 32
         fields = session.scalars(sa.select(AuditEvent.fields)).all()

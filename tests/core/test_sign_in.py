@@ -145,6 +145,7 @@ def test_a_hash_of_other_parameters_is_made_anew(world: World, monkeypatch: pyte
     assert enter(world.client(), "a.clerk").status_code == 303
     with world.session() as session:
         stronger = session.get_one(Person, person.id).password_hash
+    assert person.password_hash.startswith("$argon2id$")
     assert stronger != person.password_hash
     assert "m=16,t=2" in stronger
     assert enter(world.client(), "a.clerk").status_code == 303

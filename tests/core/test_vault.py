@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
+
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +57,18 @@ def test_what_one_release_has_kept_the_next_one_opens_and_finds() -> None:
     hashed = bytes.fromhex("6ad9933bf72eaa0b77eed282855c2d764a4ace1531d900cb1ff6d58ea4aad8d2")
     assert Vault([OLD]).digest("000000001", "tin") == hashed
     assert Vault([NEW, OLD]).digests("000000001", "tin")[1:] == [hashed]
+
+
+def test_what_is_sealed_is_what_the_library_makes_of_it() -> None:
+    """AES-256-GCM with the place authenticated, under a key of 32 bytes that HKDF-SHA-256 makes of the data key."""
+    key = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"hp_portal/seal").derive(OLD)
+    sealed = Vault([OLD]).seal(b"00-0000001", TIN)
+    assert AESGCM(key).decrypt(sealed[9:21], sealed[21:], TIN) == b"00-0000001"
+    assert hmac.digest(
+        HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"hp_portal/hash").derive(OLD),
+        b"tin\x00000000001",
+        "sha256",
+    ) == Vault([OLD]).digest("000000001", "tin")
 
 
 def test_an_empty_value_is_a_value() -> None:

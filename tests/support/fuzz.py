@@ -148,6 +148,9 @@ class Fuzz:
         response = client.flask.open(address, method=method, environ_overrides=everywhere, **options)
         if response.status_code >= 500 or self._error is not None:
             self.problems.append(f"{method} {route.rule} with {what}: {response.status_code} {self._error!r:.200}")
+        kind = response.headers.get("Content-Type", "")
+        if response.data and (not kind or (kind.startswith("text/") and "charset=utf-8" not in kind.replace('"', ""))):
+            self.problems.append(f"{method} {route.rule} with {what}: {response.status_code} is of the type {kind!r}")
         if response.status_code == 401 or response.headers.get("Location", "").startswith("/sign-in"):
             self._clients.pop(person.id if person else None, None)
         response.close()
