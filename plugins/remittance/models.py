@@ -45,8 +45,14 @@ class Payment(api.Base, api.PaidTo):
     __tablename__ = "remittance_payment"
     __scope_index__ = False  # the first index below begins with the payee
     __table_args__ = (
-        # with the amount, so that sums over months need not look at the payments themselves
-        sa.Index("ix_remittance_payment_payee_id_effective_on_amount", "payee_id", "effective_on", "amount"),
+        # with the amount and whether it counts, so that sums over months need not look at the payments themselves
+        sa.Index(
+            "ix_remittance_payment_payee_id_effective_on_amount_set_aside",
+            "payee_id",
+            "effective_on",
+            "amount",
+            "set_aside",
+        ),
         sa.Index("ix_remittance_payment_payee_tin_hash", "payee_tin_hash"),
     )
 
@@ -54,8 +60,15 @@ class Payment(api.Base, api.PaidTo):
     file_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_file.id"), index=True)
     # the file's: organizations do not see the files, which are of everybody that was paid
     imported_at: Mapped[dt.datetime | None]
-    # SHA-256 of originator, trace number, amount and date: the same check in another file is the same payment
+    # a digest of its own segments, see intake/identity.py: the same check in another file is the same payment
     identity: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
+    # another payment has its number, and staff have not decided yet what that means
+    in_question: Mapped[bool] = mapped_column(server_default=sa.false())
+    # why it does not count any more: replaced or voided, by the payer's staff; null for every other payment
+    set_aside: Mapped[str | None] = mapped_column(sa.String(10))
+    set_aside_at: Mapped[dt.datetime | None]
+    # the payment that counts instead. Not a foreign key: a backup brings back payments in the order of their ids
+    replaced_by_id: Mapped[int | None] = mapped_column(api.BigId)
     # the trace number as it is searched: see keys.py
     number_key: Mapped[str] = mapped_column(Text, index=True)
     trace_number: Mapped[str] = mapped_column(Text)
@@ -102,6 +115,11 @@ class Payment(api.Base, api.PaidTo):
     # what is odd about it and no matter of the balance, as JSON: see x12/marks.py
     marks: Mapped[str | None] = mapped_column(Text)
     more: Mapped[str | None] = mapped_column(Text)
+
+    @classmethod
+    def counts(cls) -> sa.ColumnElement[bool]:
+        """Payments that are neither replaced nor voided: whatever is summed or counted is summed over these."""
+        return cls.set_aside.is_(None)
 
 
 # Asked for one payment's rows at a time: collecting every payment one may see would take as long as there are many.
@@ -242,6 +260,27 @@ class PaymentText(api.Base, api.Scoped):
     @classmethod
     def scope_criterion(cls) -> sa.ColumnElement[bool]:
         return _of_visible_payment(cls.payment_id)
+
+
+class SameNumber(api.Base, api.PayersOwn):
+    """Two payments of one number with other contents, and what staff decided about them.
+
+    A payment has at most one row as the later one: with the latest payment of its number that counted when it came.
+    """
+
+    __tablename__ = "remittance_same_number"
+
+    id: Mapped[api.key]
+    payment_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_payment.id"), unique=True)
+    earlier_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_payment.id"), index=True)
+    # what differs, with blanks between: payee, amount, date; contents when it is none of them
+    differs: Mapped[str] = mapped_column(sa.String(40))
+    found_at: Mapped[dt.datetime]
+    # waits, kept (both), replaced, later-voided, earlier-voided
+    state: Mapped[str] = mapped_column(sa.String(20), index=True)
+    decided_at: Mapped[dt.datetime | None]
+    decided_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    reason: Mapped[str | None] = mapped_column(Text)
 
 
 PAYEE_TIN = api.seat(Payment.payee_tin_sealed)

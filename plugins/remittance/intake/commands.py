@@ -67,6 +67,11 @@ def _with_bar(stream: BinaryIO, path: Path) -> ImportReport:
         return import_file(db_session(), stream, path.name, progress=lambda read, _payments: bar.update(read - bar.pos))
 
 
+def _said(report: ImportReport) -> list[str]:
+    """`940000050001 (other payee and amount)`."""
+    return [f"{found.number} (other {' and '.join(found.differs)})" for found in report.same_number]
+
+
 def _print(report: ImportReport) -> None:
     click.echo(f"{report.file}: {report.outcome}. {report.message}".rstrip())
     if report.payments:
@@ -80,6 +85,7 @@ def _print(report: ImportReport) -> None:
         click.echo(f"  {', '.join(counts)}")
     for count, what, numbers in (
         (report.already_known_count, "already known", report.already_known),
+        (report.same_number_count, "stored with the number of another payment", _said(report)),
         (report.unbalanced_count, "do not balance", report.unbalanced),
         (report.skipped, "could not be imported", []),
         (report.unknown_payees, "paid to a payee who is not in the payer's record", []),

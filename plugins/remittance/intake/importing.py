@@ -1,13 +1,11 @@
 """Remittance files into the database: all of a file or nothing, each check once.
 
 A file is read check by check and goes in by batches of rows, so its size does not matter. What is already there is told by
-the check's identity, the four values by which the CAQH CORE 370 rule matches a payment to its remittance: TRN02 and TRN03,
-BPR02, BPR16.
+the check's own contents (identity.py). A check that has the number of another one goes in, and staff are told (same_number.py).
 """
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,9 +23,11 @@ from ..persons import PERSON, Person, pack, tokens_of
 from ..x12.reader import read
 from ..x12.records import CLAIM, PAYMENT, PROVIDER_ADJUSTMENT, FileSummary, Row, Transaction
 from . import kept_text, loading, reports
+from .identity import contents
 from .matching import TIN, PayeeMatcher, plain_tin
 from .reading import Progress, ReadAhead, Watched
 from .reports import ImportReport
+from .same_number import SameNumbers
 
 LOCK = "remittance import"
 _BATCH_ROWS = 48_000
@@ -107,6 +107,7 @@ class _Import:
         self.vault = session.vault
         self.tokens = tokens_of(session.vault)
         self.payees = PayeeMatcher(session)
+        self.same_numbers = SameNumbers(session, self.payees)
         self.loader = loading.loader(session)
         self.most_rows = min(_BATCH_ROWS, self.loader.most_rows)
         self.waiting: list[tuple[bytes, Transaction]] = []
@@ -126,6 +127,7 @@ class _Import:
                 if isinstance(found, FileSummary):
                     self.flush()
                     self.loader.finish()
+                    self.same_numbers.store()
                     self.finish(found)
                 elif found.importable:
                     self.take(found)
@@ -137,7 +139,7 @@ class _Import:
     def take(self, transaction: Transaction) -> None:
         """Put a check into the batch, and the batch into the database when it is large enough."""
         rows = transaction.rows
-        self.waiting.append((identity(transaction), transaction))
+        self.waiting.append((contents(transaction.raw, transaction.separators), transaction))
         self.waiting_rows += 1 + len(rows.claims) + len(rows.lines) + len(rows.adjustments)
         self.waiting_bytes += len(transaction.raw)
         if self.waiting_rows >= self.most_rows or self.waiting_bytes >= _BATCH_BYTES:
@@ -174,9 +176,11 @@ class _Import:
         adjustments: list[Row] = []
         provider_adjustments: list[Row] = []
         sealed = [self.beside.submit(self.sealed_text, found) for _, found in new]
+        pairs = self.same_numbers.look([transaction for _, transaction in new])
         for mark, transaction in new:
             rows = _bounded(transaction)
-            payment = self.payment(mark, transaction)
+            pair = pairs.get(transaction.number)
+            payment = self.payment(mark, transaction, in_question=pair is not None)
             payee_id = payment[_PAYEE_ID]
             payments.append(payment)
             claims += self.claims(rows.claims, payee_id)
@@ -187,6 +191,8 @@ class _Import:
                 for place, row in enumerate(rows.provider_adjustments, 1)
             ]
             self.count(transaction, payee_id)
+            if pair is not None:
+                self.report.has_number_of_another(_text(transaction, "trace_number"), pair.differs)
         load = self.loader.load
         load(loading.PAYMENTS, payments)
         load(loading.CLAIMS, claims)
@@ -200,7 +206,7 @@ class _Import:
     def sealed_text(self, transaction: Transaction) -> bytes:
         return self.vault.seal(kept_text.pack(transaction), KEPT_TEXT(transaction.number))
 
-    def payment(self, mark: bytes, transaction: Transaction) -> list[Any]:
+    def payment(self, mark: bytes, transaction: Transaction, *, in_question: bool) -> list[Any]:
         """The row of `loading.PAYMENTS`."""
         facts = transaction.payment
         tin = plain_tin(cast(str | None, facts[_FACTS["payee_tin"]]))
@@ -211,6 +217,7 @@ class _Import:
             self.file_id,
             self.imported_at,
             mark,
+            in_question,
             number_key(_text(transaction, "trace_number")),
             self.payees.find(tin, npi),
             vault.seal_text(tin, PAYEE_TIN(transaction.number)) if tin else None,
@@ -274,18 +281,6 @@ class _Import:
 
 
 _PAYEE_ID = loading.PAYMENTS.columns.index("payee_id")
-
-
-def identity(transaction: Transaction) -> bytes:
-    """SHA-256 of what makes a check the same check: originator, trace number, amount, date (CAQH CORE rule 370).
-
-    Non-payment notices may share a placeholder for a number, so where nothing is paid the payee belongs to it.
-    """
-    columns = ["originator_id", "trace_number", "amount", "effective_on"]
-    if transaction.fact("amount") == 0:
-        columns += ["payee_npi", "payee_tin", "payee_id"]
-    values = (transaction.fact(column) for column in columns)
-    return hashlib.sha256("\0".join("" if value is None else str(value) for value in values).encode()).digest()
 
 
 def _text(transaction: Transaction, column: str) -> str:

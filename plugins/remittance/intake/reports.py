@@ -51,6 +51,14 @@ class Finding:
     payment: str = ""
 
 
+@dataclass(frozen=True)
+class OfSameNumber:
+    """A payment with the number of another one. `differs` says in what: payee, amount, date; contents for none of them."""
+
+    number: str
+    differs: list[str]
+
+
 @dataclass
 class ImportReport:
     """What was found in a file and what became of it. Amounts are cents; counts are of what this import added."""
@@ -70,6 +78,8 @@ class ImportReport:
     # numbers, the first MOST_NUMBERS of them; the counts are whole
     already_known: list[str] = field(default_factory=list)
     already_known_count: int = 0
+    same_number: list[OfSameNumber] = field(default_factory=list)
+    same_number_count: int = 0
     unbalanced: list[str] = field(default_factory=list)
     unbalanced_count: int = 0
     skipped: int = 0
@@ -83,6 +93,12 @@ class ImportReport:
         self.already_known_count += 1
         if len(self.already_known) < MOST_NUMBERS:
             self.already_known.append(number)
+
+    def has_number_of_another(self, number: str, differs: Iterable[str]) -> None:
+        """Note a payment that was imported though another payment has its number."""
+        self.same_number_count += 1
+        if len(self.same_number) < MOST_NUMBERS:
+            self.same_number.append(OfSameNumber(number, list(differs)))
 
     def does_not_balance(self, number: str) -> None:
         """Note a payment that was imported though it does not add up."""
@@ -115,6 +131,7 @@ def from_json(text: str) -> ImportReport:
     values = json.loads(text)
     values.pop("diagnostics_count")
     values["diagnostics"] = [Finding(**finding) for finding in values["diagnostics"]]
+    values["same_number"] = [OfSameNumber(**found) for found in values.get("same_number", [])]
     return ImportReport(**values)
 
 
@@ -150,6 +167,7 @@ _SUMMED = (
     "amount",
     "claims_paid",
     "already_known_count",
+    "same_number_count",
     "unbalanced_count",
     "skipped",
     "unknown_payees",

@@ -1,0 +1,228 @@
+"""Payments that have the number of another one: found while a file is imported, for the payer's staff to decide.
+
+A number is the trace's (TRN02 with TRN03). It should be one payment's alone, but files say otherwise: a second payee, one EFT
+told in two files, a correction that was sent under the old number, a date or an amount left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import sqlalchemy as sa
+
+from hp_portal.api import PortalSession, now
+
+from ..keys import number_key
+from ..models import Claim, Payment, SameNumber
+from ..x12.records import CLAIM, Transaction
+from .matching import TIN, PayeeMatcher, plain_tin
+
+PAYEE, AMOUNT, DATE, CONTENTS = "payee", "amount", "date", "contents"
+"""What differs between two payments of one number; CONTENTS when it is none of the others."""
+WAITS = "waits"
+_AT_A_TIME = 1_000
+_PAYER_CONTROL = CLAIM.index("payer_control_number")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A payment, the earlier one that has its number, and what differs."""
+
+    payment_id: int
+    earlier_id: int
+    differs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Payment:
+    """What of a payment tells whether another one of its number is to be looked at. `day` is ISO 8601.
+
+    `claims` are the payer's numbers of its claims, None for a payment that is stored: they are asked for when they matter.
+    """
+
+    id: int
+    amount: int
+    day: str | None
+    payee_id: int | None
+    npi: str | None
+    name: str | None
+    tin_hashes: frozenset[bytes]
+    claims: frozenset[str] | None = None
+
+    def same_payee(self, other: _Payment) -> bool:
+        if self.payee_id is not None and self.payee_id == other.payee_id:
+            return True
+        if self.npi != other.npi:
+            return False
+        if self.tin_hashes or other.tin_hashes:
+            return not self.tin_hashes.isdisjoint(other.tin_hashes)
+        return self.npi is not None or self.name == other.name
+
+    def differs(self, other: _Payment) -> tuple[str, ...]:
+        found = {
+            PAYEE: not self.same_payee(other),
+            AMOUNT: self.amount != other.amount,
+            DATE: self.day != other.day,
+        }
+        return tuple(name for name, is_so in found.items() if is_so) or (CONTENTS,)
+
+
+class SameNumbers:
+    """The payments of one import that have the number of another payment: in the database, or earlier in the same file."""
+
+    def __init__(self, session: PortalSession, payees: PayeeMatcher) -> None:
+        self._session = session
+        self._payees = payees
+        self._found: list[Pair] = []
+
+    def look(self, new: Sequence[Transaction]) -> dict[int, Pair]:
+        """Which of these payments, new and about to be stored, are to be looked at, by their ids."""
+        numbers = [_number(one) for one in new]
+        of_number = self._stored({key for key, *_ in numbers})
+        pairs: dict[int, Pair] = {}
+        for number, transaction in zip(numbers, new, strict=True):
+            one = self._payment(transaction)
+            earlier = of_number.setdefault(number, [])
+            if earlier and (pair := self._pair(one, earlier)):
+                pairs[one.id] = pair
+            earlier.append(one)
+        self._found += pairs.values()
+        return pairs
+
+    def store(self) -> None:
+        """Put what was found before the staff. Comes when the payments are in the database."""
+        session, found = self._session, self._found
+        moment = now()
+        for start in range(0, len(found), _AT_A_TIME):
+            slice_ = found[start : start + _AT_A_TIME]
+            session.execute(
+                sa.insert(SameNumber),
+                [
+                    {
+                        "payment_id": pair.payment_id,
+                        "earlier_id": pair.earlier_id,
+                        "differs": " ".join(pair.differs),
+                        "found_at": moment,
+                        "state": WAITS,
+                    }
+                    for pair in slice_
+                ],
+            )
+            earlier = {pair.earlier_id for pair in slice_}
+            session.execute(
+                sa.update(Payment).where(Payment.id.in_(earlier), ~Payment.in_question).values(in_question=True),
+                execution_options={"synchronize_session": False},
+            )
+
+    def _stored(self, keys: set[str]) -> dict[_Number, list[_Payment]]:
+        """The payments that count and have one of these numbers: the latest one of each payee."""
+        found: dict[_Number, list[_Payment]] = {}
+        wanted = sorted(keys)
+        for start in range(0, len(wanted), _AT_A_TIME):
+            latest = (
+                sa.select(sa.func.max(Payment.id))
+                .where(Payment.number_key.in_(wanted[start : start + _AT_A_TIME]), Payment.counts())
+                .group_by(
+                    Payment.number_key,
+                    Payment.trace_number,
+                    Payment.originator_id,
+                    Payment.payee_id,
+                    Payment.payee_tin_hash,
+                    Payment.payee_npi,
+                )
+            )
+            columns = (
+                Payment.id,
+                Payment.amount,
+                Payment.effective_on,
+                Payment.payee_id,
+                Payment.payee_npi,
+                Payment.payee_name,
+                Payment.payee_tin_hash,
+                Payment.number_key,
+                Payment.trace_number,
+                Payment.originator_id,
+            )
+            for row in self._session.execute(sa.select(*columns).where(Payment.id.in_(latest)).order_by(Payment.id)):
+                number = _named(row.number_key, row.trace_number, row.originator_id)
+                found.setdefault(number, []).append(_from_row(row))
+        return found
+
+    def _payment(self, transaction: Transaction) -> _Payment:
+        tin = plain_tin(_text(transaction, "payee_tin"))
+        npi = _text(transaction, "payee_npi")
+        return _Payment(
+            transaction.number,
+            cast(int, transaction.fact("amount")),
+            _text(transaction, "effective_on"),
+            self._payees.find(tin, npi),
+            npi,
+            _text(transaction, "payee_name"),
+            frozenset(self._session.vault.digests(tin, TIN)) if tin else frozenset(),
+            frozenset(_payer_controls(transaction)),
+        )
+
+    def _pair(self, one: _Payment, earlier: Sequence[_Payment]) -> Pair | None:
+        """The latest payment of the same payee, else the latest of all, when the two are to be looked at."""
+        newest_first = sorted(earlier, key=lambda other: (one.same_payee(other), other.id), reverse=True)
+        for other in newest_first:
+            if not self._are_notices_of_their_own(one, other):
+                return Pair(one.id, other.id, one.differs(other))
+        return None
+
+    def _are_notices_of_their_own(self, one: _Payment, other: _Payment) -> bool:
+        """Where nothing is paid, the number may be a placeholder: for another payee, or of another date without a claim that
+        both have, it says nothing."""
+        if one.amount or other.amount:
+            return False
+        if not one.same_payee(other):
+            return True
+        if one.day == other.day or one.day is None or other.day is None:
+            return False
+        return not self._have_a_claim_in_common(one, other)
+
+    def _have_a_claim_in_common(self, one: _Payment, other: _Payment) -> bool:
+        ours = one.claims or frozenset()
+        if other.claims is not None:
+            return not ours.isdisjoint(other.claims)
+        theirs = self._session.scalars(
+            sa.select(Claim.payer_control_key).where(Claim.payment_id == other.id, Claim.payer_control_key.is_not(None))
+        )
+        return not ours.isdisjoint(theirs)
+
+
+_Number = tuple[str, str | None, str | None]
+"""How the number is compared, the number itself where nothing is left to compare, and who gave it."""
+
+
+def _named(key: str, trace_number: str, originator_id: str | None) -> _Number:
+    return key, None if key else trace_number, originator_id
+
+
+def _number(transaction: Transaction) -> _Number:
+    trace_number = _text(transaction, "trace_number") or ""
+    return _named(number_key(trace_number), trace_number, _text(transaction, "originator_id"))
+
+
+def _text(transaction: Transaction, column: str) -> str | None:
+    return cast(str | None, transaction.fact(column))
+
+
+def _payer_controls(transaction: Transaction) -> Iterator[str]:
+    for row in transaction.rows.claims:
+        if key := number_key(cast(str | None, row[_PAYER_CONTROL])):
+            yield key
+
+
+def _from_row(row: Any) -> _Payment:
+    return _Payment(
+        row.id,
+        row.amount,
+        row.effective_on.isoformat() if row.effective_on else None,
+        row.payee_id,
+        row.payee_npi,
+        row.payee_name,
+        frozenset([row.payee_tin_hash]) if row.payee_tin_hash else frozenset(),
+    )

@@ -1,0 +1,156 @@
+"""Payments that have the number of another one: stored beside it, said in the report, put before the staff."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from hp_portal_plugins.remittance.intake import importing, reports
+from hp_portal_plugins.remittance.models import Payment, SameNumber
+from tests.plugins.remittance.import_files import CLINIC, DAY, claim, file_of, import_835, many_payments, payment
+from tests.support.identifiers import make_npi
+from tests.support.world import World
+
+SECOND_PAYEE = replace(CLINIC, name="OTHER SAMPLE CLINIC", tin="000000002", npi=make_npi(2))
+FIRST = payment("4512", claim("A", "C1"))
+CHANGED: dict[str, tuple[Any, list[str]]] = {
+    "another payee": (payment("4512", claim("A", "C1"), payee=SECOND_PAYEE), ["payee"]),
+    "another TIN of the same NPI": (payment("4512", claim("A", "C1"), payee=replace(CLINIC, tin="000000003")), ["payee"]),
+    "other claims, as one EFT in two files": (payment("4512", claim("B", "C2")), ["contents"]),
+    "one cent moved between claims": (payment("4512", claim("A", "C1", charged=10001)), ["contents"]),
+    "another name in the file": (payment("4512", claim("A", "C1"), payee=replace(CLINIC, name="SAMPLE CLINIC II")), ["contents"]),
+    "another date": (payment("4512", claim("A", "C1"), issued=DAY + dt.timedelta(days=1)), ["date"]),
+    "another amount": (payment("4512", claim("A", "C1", paid=7000)), ["amount"]),
+    "leading zeros": (payment("00004512", claim("A", "C1")), ["contents"]),
+}  # fmt: skip
+
+
+def pairs(world: World) -> list[tuple[int, int, str, str]]:
+    """What waits for staff: the later payment, the earlier one, what differs, the state."""
+    with world.session() as session:
+        found = session.execute(
+            sa.select(SameNumber.payment_id, SameNumber.earlier_id, SameNumber.differs, SameNumber.state).order_by(
+                SameNumber.id
+            )
+        )
+        return [(row.payment_id, row.earlier_id, row.differs, row.state) for row in found]
+
+
+def marks(world: World) -> list[bool]:
+    """Which payments are in question, in the order in which they came."""
+    with world.session() as session:
+        return list(session.scalars(sa.select(Payment.in_question).order_by(Payment.id)))
+
+
+@pytest.mark.parametrize("how", CHANGED)
+def test_other_contents_under_a_known_number_are_stored_and_put_before_the_staff(world: World, how: str) -> None:
+    other, differs = CHANGED[how]
+    import_835(world, file_of(FIRST))
+    report = import_835(world, file_of(other, control=2))
+    assert (report.outcome, report.payments, report.already_known) == (reports.IMPORTED, 1, [])
+    assert [(one.number, one.differs) for one in report.same_number] == [(other.number, differs)]
+    assert report.same_number_count == 1
+    assert pairs(world) == [(2, 1, " ".join(differs), "waits")]
+    assert marks(world) == [True, True]
+
+
+@pytest.mark.parametrize("how", CHANGED)
+def test_two_of_one_number_in_one_file_are_both_stored(world: World, how: str) -> None:
+    other, differs = CHANGED[how]
+    report = import_835(world, file_of(FIRST, other))
+    assert (report.payments, report.same_number_count) == (2, 1)
+    assert pairs(world) == [(2, 1, " ".join(differs), "waits")]
+    assert marks(world) == [True, True]
+
+
+def test_the_earlier_one_may_come_in_another_batch_of_the_file(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "_BATCH_ROWS", 5)
+    report = import_835(world, file_of(FIRST, *many_payments(6), CHANGED["another payee"][0], FIRST))
+    assert (report.payments, report.already_known, report.same_number_count) == (8, ["4512"], 1)
+    assert pairs(world) == [(8, 1, "payee", "waits")]
+
+
+RESENT: dict[str, Callable[[bytes], bytes]] = {
+    "other control numbers": lambda data: data.replace(b"*0001~", b"*0077~").replace(b"ST*835*0001", b"ST*835*0077"),
+    "other separators": lambda data: data.replace(b"*", b"|").replace(b":", b">").replace(b"~\n", b"'"),
+    "no line ends": lambda data: data.replace(b"~\n", b"~"),
+    "CR and LF": lambda data: data.replace(b"~\n", b"~\r\n"),
+    "line ends for terminators": lambda data: data.replace(b"~\n", b"\n"),
+    "among others": lambda data: file_of(payment("1"), FIRST, control=9),
+    "ST03": lambda data: data.replace(b"ST*835*0001~", b"ST*835*0001*005010X221A1~"),
+}
+
+
+@pytest.mark.parametrize("how", RESENT)
+def test_the_same_contents_again_are_known_in_whatever_envelope_they_come(world: World, how: str) -> None:
+    import_835(world, file_of(FIRST))
+    again = RESENT[how](file_of(FIRST, control=2))
+    report = import_835(world, again)
+    assert report.already_known == ["4512"], report
+    assert (report.same_number_count, pairs(world)) == (0, [])
+
+
+def test_a_date_left_out_is_said(world: World) -> None:
+    """Without BPR16 a second payment appeared without a word."""
+    data = file_of(FIRST)
+    import_835(world, data)
+    report = import_835(world, data.replace(b"*000000*20260302~", b"*000000~"))
+    assert [(one.number, one.differs) for one in report.same_number] == [("4512", ["date"])]
+    assert pairs(world) == [(2, 1, "date", "waits")]
+
+
+def test_the_number_of_another_payer_is_another_number(world: World) -> None:
+    data = file_of(FIRST)
+    import_835(world, data)
+    report = import_835(world, data.replace(b"*1000000098", b"*1000000097"))
+    assert (report.payments, report.same_number_count) == (1, 0)
+
+
+def test_a_third_one_is_compared_with_the_payment_of_its_own_payee(world: World) -> None:
+    import_835(world, file_of(FIRST, CHANGED["another payee"][0]))
+    import_835(world, file_of(payment("4512", claim("B", "C2")), control=2))
+    assert pairs(world) == [(2, 1, "payee", "waits"), (3, 1, "contents", "waits")]
+    import_835(world, file_of(payment("4512", claim("D", "C4")), control=3))
+    assert pairs(world)[-1] == (4, 3, "contents", "waits")
+
+
+def notice(*claims: Any, **facts: Any) -> Any:
+    return payment("0000", *(replace_paid(one) for one in claims), method="NON", **facts)
+
+
+def replace_paid(one: Any) -> Any:
+    """The claim with everything taken off: a notice pays nothing."""
+    line = one.services[0]
+    return replace(one, services=(replace(line, reasons=(replace(line.reasons[0], amount=line.charged),)),))
+
+
+NOTICES: dict[str, tuple[Any, list[str] | None]] = {
+    "of another payee": (notice(claim("A", "C1"), payee=SECOND_PAYEE), None),
+    "of another day": (notice(claim("B", "C2"), issued=DAY + dt.timedelta(days=7)), None),
+    "of another day, about the same claim": (notice(claim("A", "C1"), issued=DAY + dt.timedelta(days=7)), ["date"]),
+    "of the same day": (notice(claim("B", "C2")), ["contents"]),
+}
+
+
+@pytest.mark.parametrize("how", NOTICES)
+def test_a_notice_s_number_may_be_a_placeholder(world: World, how: str) -> None:
+    """Where nothing is paid, the same number says something only for the same payee, of one day or about one claim."""
+    other, differs = NOTICES[how]
+    for in_one_file in (False, True):
+        number = f"77{int(in_one_file)}"
+        one, two = replace(notice(claim("A", "C1")), number=number), replace(other, number=number)
+        files = [file_of(one, two)] if in_one_file else [file_of(one), file_of(two, control=2)]
+        found = [import_835(world, data) for data in files]
+        assert sum(report.payments for report in found) == 2
+        assert [one.differs for report in found for one in report.same_number] == ([differs] if differs else [])
+
+
+def test_many_of_one_number_are_a_row_each(world: World) -> None:
+    report = import_835(world, file_of(*(payment("4512", claim(f"A{place}", f"C{place}")) for place in range(250))))
+    assert (report.payments, report.same_number_count, len(report.same_number)) == (250, 249, reports.MOST_NUMBERS)
+    assert pairs(world) == [(place + 1, place, "contents", "waits") for place in range(1, 250)]
