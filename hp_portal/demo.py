@@ -147,6 +147,11 @@ TO_TRY = (
         "/staff/remittance/inspect",
         "open a reported payment with a reason, such as one of the numbers above",
     ),
+    (
+        "demo.staff",
+        "/staff/remittance/",
+        "imported files, one of them in part because it breaks off: its report says what is missing",
+    ),
     ("demo.staff", "/staff/refusals", "who asked again and again for what they may not have"),
     ("demo.staff", "/staff/roles", "what each role of staff may do"),
     ("demo.staff", "/staff/tax-id-alerts", "decide on an objection to a linked Tax ID"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -103,6 +104,7 @@ def test_an_upload_over_its_own_limit_is_refused(server: LiveServer, world: Worl
     answer = say(server, send(UPLOADS, MOST * 1024 * 1024 + 1, cookie=cookie))  # type: ignore[operator]
     assert status_of(answer) == 413
     assert b"too large" in answer
+    assert b"page takes at most 3 MB at a time" in answer
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -132,7 +134,12 @@ def test_an_upload_of_more_than_a_megabyte_arrives(server: LiveServer, world: Wo
 def test_any_other_server_is_held_to_the_same_limits(world: World) -> None:
     _, client = staff_cookie(world)
     large = {"username": "x" * (SMALL + 1)}
-    assert client.post("/sign-in", large).status_code == 413
+    answer = client.post("/sign-in", large)
+    assert answer.status_code == 413
+    assert "What you sent has 1.1 MB, and this page takes at most 1 MB at a time." in answer.text
+    answer = client.post(UPLOADS, {"files": [(io.BytesIO(b"x" * (MOST * SMALL + 1)), "large.835")]})
+    assert answer.status_code == 413
+    assert "What you sent has 3.1 MB, and this page takes at most 3 MB at a time." in answer.text
     assert client.post(UPLOADS, large | {"files": []}).status_code == 422, "a form of an upload may be larger"
 
 

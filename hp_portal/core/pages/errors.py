@@ -15,6 +15,7 @@ from hp_portal.core.access.enforce import NotGiven, NotValidated, the_actor
 from hp_portal.core.applications.blank_menu import delegate_names
 from hp_portal.core.downloads.queue import QueueFull
 from hp_portal.core.limits.attempts import TooManyAttempts
+from hp_portal.core.web.bodies import megabytes, most_of
 from hp_portal.core.web.listing import PastTheEnd
 from hp_portal.core.web.render import db_session, wants_fragment
 
@@ -68,6 +69,13 @@ def _how_to_get_it() -> str:
     return f"You have not been given this application. Contact us if your work needs it.{confirm}"
 
 
+def _how_large() -> str:
+    """How much this page takes, and how much it was sent."""
+    most = most_of(current_app.view_functions.get(request.endpoint or ""), current_app.extensions["hp_portal.settings"])
+    sent = f"What you sent has {megabytes(request.content_length)}, and this" if request.content_length else "This"
+    return f"{sent} page takes at most {megabytes(most)} at a time. Choose a smaller file, or send several one after another."
+
+
 def queue_full(error: QueueFull) -> Response:
     """503: who asks for a document has to wait, and loses nothing."""
     own = "You already have as many documents waiting as we make for one person."
@@ -92,7 +100,8 @@ def install(app: Flask) -> None:
         if error.response is not None or error.code is None or error.code < 400:
             return make_response(error.get_response())
         wait = getattr(error, "retry_after", None)
-        response = error_response(error.code, retry_after=wait if isinstance(wait, int) else None)
+        detail = _how_large() if error.code == 413 else None
+        response = error_response(error.code, detail, wait if isinstance(wait, int) else None)
         for name, value in error.get_headers():
             # Allow of a 405, Retry-After of a 429
             if name not in ("Content-Type", "Content-Length"):

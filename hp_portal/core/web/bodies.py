@@ -11,6 +11,7 @@ limit under any other server.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -45,6 +46,12 @@ def most_of(view: Callable[..., Any] | None, settings: Settings) -> int:
     """How many bytes a request to this view may have."""
     marked: int = getattr(view, "takes_files", SMALL)
     return settings.max_upload_mb * 1024 * 1024 if marked == _AS_SET else marked
+
+
+def megabytes(size: int) -> str:
+    """A number of bytes in MB of 1024 × 1024 bytes, rounded up to a tenth, as the settings count them."""
+    tenths = math.ceil(size * 10 / SMALL)
+    return f"{tenths // 10:,} MB" if tenths % 10 == 0 else f"{tenths / 10:,.1f} MB"
 
 
 def largest_body(app: Flask, environ: dict[str, Any]) -> int:

@@ -28,11 +28,16 @@ def load_demo(session: PortalSession) -> list[DemoCheck]:
     payees = _payees(session)
     payments = _payments({number: payee for number, (payee, _) in payees.items()})
     payer = api.settings().payer
+    several = b""
     for control, (month, group) in enumerate(groupby(payments, lambda payment: f"{payment.issued:%Y-%m}"), 1):
         of_month = list(group)
         written = dt.datetime.combine(of_month[-1].issued, dt.time(5, 30))
         text = FileText(payer, _ORIGINATOR, written, control, of_month).encoded()
+        if len(of_month) > 1:
+            several = text
         import_file(session, io.BytesIO(text), f"demo-{month}.835")
+    # What a broken transfer leaves behind, for the list of files to show.
+    import_file(session, io.BytesIO(several[: several.rindex(b"SE*")]), "demo-broken-off.835")
     holders = {number: holder for number, (_, holder) in payees.items()}
     by_number = {payment.number: payment for payment in payments}
     return [

@@ -26,7 +26,8 @@ from .statistics import refresh_after
 def import_command(files: tuple[Path, ...], as_json: bool) -> None:
     """Import 835 remittance FILES.
 
-    Each file goes in whole or not at all; what is there already stays as it is. Ends with 1 when a file was not imported.
+    Each file is stored as a whole or not at all; what is there already stays as it is. Ends with 1 when a file was not
+    imported, with 3 when one was imported in part: something in it could not be imported or seems to be missing.
     """
     found = []
     for path in files:
@@ -38,6 +39,8 @@ def import_command(files: tuple[Path, ...], as_json: bool) -> None:
         click.echo(json.dumps({"files": [report.as_dict() for report in found], "totals": totals(found)}))
     if any(report.outcome in (reports.REFUSED, reports.FAILED) for report in found):
         raise click.exceptions.Exit(1)
+    if any(report.outcome == reports.PARTIAL for report in found):
+        raise click.exceptions.Exit(3)
 
 
 def _import_path(path: Path, *, show_progress: bool) -> ImportReport:
@@ -73,7 +76,7 @@ def _said(report: ImportReport) -> list[str]:
 
 
 def _print(report: ImportReport) -> None:
-    click.echo(f"{report.file}: {report.outcome}. {report.message}".rstrip())
+    click.echo(f"{report.file}: {reports.OUTCOMES[report.outcome]}. {report.message}".rstrip())
     if report.payments:
         counts = [
             f"{show_count(report.payments, 'payment')} ({show_money(report.amount)})",

@@ -7,9 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hp_portal.api import Column, Listing, Order, Person, PortalSession, Sorting, now, page_of, record
+from hp_portal.api import Column, Listing, Order, Person, PortalSession, Sorting, now, page_of, record, show_count
 
 from ..models import RemittanceFile, Upload
+from ..x12.diagnostics import Severity
 from .reports import ImportReport, from_json
 from .uploads import ACTIVE, FAILED, FAILED_SHOWN
 
@@ -33,11 +34,25 @@ class FileReport:
     person: str
     report: ImportReport
 
+    @property
+    def warnings(self) -> list[str]:
+        """What staff should look at, each with its count."""
+        report = self.report
+        counts = (
+            (report.skipped, "payment not importable", "payments not importable"),
+            (report.unbalanced_count, "payment does not balance", "payments do not balance"),
+            (report.unknown_payees, "payment to a payee not on record", "payments to payees not on record"),
+            (report.count_of(Severity.ERROR), "error", "errors"),
+            (report.count_of(Severity.WARNING), "warning", "warnings"),
+        )
+        return [show_count(count, one, many) for count, one, many in counts if count]
 
-def list_files(session: PortalSession, order: Order) -> Listing[Any]:
-    """One page of the files, each with the name of the person who imported it (None: a command)."""
+
+def list_files(session: PortalSession, order: Order) -> Listing[FileReport]:
+    """One page of the files."""
     rows = sa.select(RemittanceFile, Person.name).outerjoin(Person, Person.id == RemittanceFile.imported_by_id)
-    return page_of(session, rows, order)
+    listing: Listing[Any] = page_of(session, rows, order)
+    return listing.with_rows([FileReport(file, person or "", from_json(file.report)) for file, person in listing.rows])
 
 
 def active_uploads(session: PortalSession) -> list[Any]:

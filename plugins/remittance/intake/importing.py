@@ -152,7 +152,9 @@ class _Import:
         new: list[tuple[bytes, Transaction]] = []
         for mark, transaction in self.waiting:
             if mark in known:
-                self.report.know(_text(transaction, "trace_number"))
+                number = _text(transaction, "trace_number")
+                self.report.know(number)
+                self.report.find(transaction.diagnostics, number)
             else:
                 known.add(mark)
                 new.append((mark, transaction))
@@ -263,19 +265,11 @@ class _Import:
         report = self.report
         report.sha256, report.size = summary.sha256, summary.size
         report.find(summary.diagnostics)
-        if not summary.importable:
-            report.outcome, report.message = reports.REFUSED, reports.refusal(summary)
-        elif not report.payments:
-            report.outcome = reports.UNCHANGED
-            report.message = (
-                "This very file was imported before."
-                if self.imported_before(summary.sha256)
-                else "Every payment in this file was imported before."
-            )
+        report.conclude(summary, same_file=self.imported_before(summary.sha256))
 
     def imported_before(self, sha256: str) -> bool:
         same = sa.select(RemittanceFile.id).where(
-            RemittanceFile.sha256 == sha256, RemittanceFile.outcome == reports.IMPORTED
+            RemittanceFile.sha256 == sha256, RemittanceFile.outcome.in_((reports.IMPORTED, reports.PARTIAL))
         )
         return self.session.scalar(same.limit(1)) is not None
 

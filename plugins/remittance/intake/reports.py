@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from hp_portal.api import show_count
+
 from ..x12.codes import TRANSACTION_SETS
 from ..x12.diagnostics import RULES, Diagnostic
 from ..x12.records import FileSummary
@@ -22,9 +24,29 @@ MOST_OF_A_RULE = 20
 MOST_NUMBERS = 200
 
 IMPORTED = "imported"
+PARTIAL = "partial"
 UNCHANGED = "unchanged"
 REFUSED = "refused"
 FAILED = "failed"
+
+OUTCOMES = {
+    IMPORTED: "imported",
+    PARTIAL: "imported in part",
+    UNCHANGED: "unchanged",
+    REFUSED: "refused",
+    FAILED: "failed",
+}
+"""How a file ended, in words."""
+
+# What is wrong with a file when something of it may have been lost on the way, in the order in which people are told.
+_LOST = {
+    "file.unreadable": "A stretch of the file cannot be read.",
+    "file.stray-segment": "Segments outside of any payment were left out.",
+    "iea.missing": "The file breaks off: its end (IEA) is missing, so payments may be missing as well.",
+    "ge.missing": "A group of payments has no end (GE), so payments may be missing.",
+    "ge.count": "The sender counted another number of payments (GE01) than there are.",
+    "iea.count": "The sender counted another number of groups (IEA01) than there are.",
+}
 
 # Rules whose datum is a number of the envelope or an amount once it looks like one: what stands there cannot be a name.
 _NUMERIC_DATUM = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,4})?")
@@ -86,6 +108,8 @@ class ImportReport:
     unknown_payees: int = 0
     diagnostics: list[Finding] = field(default_factory=list)
     diagnostics_by_rule: dict[str, int] = field(default_factory=dict)
+    # whether payments that were there already were checked against the rules as well
+    known_checked: bool = True
     file_id: int | None = None
 
     def know(self, number: str) -> None:
@@ -118,6 +142,29 @@ class ImportReport:
     def diagnostics_count(self) -> int:
         return sum(self.diagnostics_by_rule.values())
 
+    def count_of(self, severity: str) -> int:
+        """How many findings of this severity there are, shown or not."""
+        counts = self.diagnostics_by_rule.items()
+        return sum(count for rule, count in counts if rule in RULES and RULES[rule][0] == severity)
+
+    def conclude(self, summary: FileSummary, *, same_file: bool) -> None:
+        """Say what became of the file as a whole. `same_file`: this very file was imported before."""
+        lost = {rule: words for rule, words in _LOST.items() if rule in self.diagnostics_by_rule}
+        if "iea.missing" in lost:
+            lost.pop("ge.missing", None)
+        missing = list(lost.values())
+        if self.skipped:
+            missing.insert(0, f"{show_count(self.skipped, 'payment')} could not be imported: the findings say why.")
+        if not summary.importable:
+            self.outcome, self.message = REFUSED, refusal(summary)
+        elif missing:
+            nothing_new = [] if self.payments else ["Every other payment in this file was imported before."]
+            self.outcome, self.message = PARTIAL, " ".join(missing + nothing_new)
+        elif not self.payments:
+            self.outcome = UNCHANGED
+            before = "This very file" if same_file else "Every payment in this file"
+            self.message = f"{before} was imported before."
+
     def as_dict(self) -> dict[str, Any]:
         """Of JSON's types."""
         return asdict(self) | {"diagnostics_count": self.diagnostics_count}
@@ -130,6 +177,8 @@ def from_json(text: str) -> ImportReport:
     """The report that `as_json` wrote."""
     values = json.loads(text)
     values.pop("diagnostics_count")
+    # Once, payments that were there already were passed over.
+    values.setdefault("known_checked", not values["already_known_count"])
     values["diagnostics"] = [Finding(**finding) for finding in values["diagnostics"]]
     values["same_number"] = [OfSameNumber(**found) for found in values.get("same_number", [])]
     return ImportReport(**values)
@@ -138,13 +187,7 @@ def from_json(text: str) -> ImportReport:
 def _finding(diagnostic: Diagnostic, payment: str) -> Finding:
     rule, severity, segment, offset, datum, message = diagnostic
     shown = rule.startswith(_SHOWS_DATUM) and _NUMERIC_DATUM.fullmatch(datum) is not None
-    # The reader's own sentence may quote the file; where it cannot, it says more than the rule's.
-    sentence = message if shown else _sentence(RULES[rule][1])
-    return Finding(rule, severity.value, segment, offset, sentence, datum if shown else "", payment)
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    return Finding(rule, severity.value, segment, offset, message, datum if shown else "", payment)
 
 
 def refusal(summary: FileSummary) -> str:

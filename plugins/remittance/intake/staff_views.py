@@ -5,12 +5,13 @@ from __future__ import annotations
 from flask import Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
-from hp_portal.api import access, db_session, page, redirect_to, show_count, takes_files, the_actor
+from hp_portal.api import access, db_session, page, redirect_to, settings, show_count, takes_files, the_actor
 
 from ..blueprint import READ_IMPORTS, RUN_IMPORTS, staff_blueprint
 from . import uploads
 from .files import FILES, active_uploads, list_files, view_report
 from .forms import UploadForm
+from .reports import OUTCOMES
 from .unknown_payees import UNKNOWN_PAYEES, match_again_now, view_unknown_payees
 
 
@@ -23,6 +24,8 @@ def _imports_page(form: UploadForm, status: int = 200) -> Response:
         "again": listing.at("remittance_staff.progress").url_for_page(listing.number),
         "uploads": active,
         "busy": any(row.Upload.state in uploads.ACTIVE for row in active),
+        "most_mb": settings().max_upload_mb,
+        "outcomes": OUTCOMES,
     }
     return page("remittance/staff/imports.html", "imports", form=form, status=status, **context)
 

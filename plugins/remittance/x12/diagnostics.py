@@ -15,7 +15,11 @@ class Severity(StrEnum):
 
 class Diagnostic(NamedTuple):
     """One finding. `segment` counts the file's segments from 1, blank ones left out; `offset` is the byte at
-    which that segment starts; `datum` is the text in question, cut to 80 characters."""
+    which that segment starts; `datum` is the text in question, cut to 80 characters.
+
+    `message` tells people what is wrong. It is shown to staff and kept, so it never quotes the file, whose text may be a
+    patient's: of what stands there it may name amounts that were read, counts, and codes of a known form.
+    """
 
     rule: str
     severity: Severity
@@ -45,9 +49,11 @@ RULES: dict[str, tuple[Severity, str]] = {
     "gs.duplicate": (_W, "GS06 was used before in this interchange"),
     "gs.version": (_W, "GS08 names another version than 005010"),
     "gs.kind": (_W, "GS01 is not HP, the code of remittances"),
+    "iea.stray": (_W, "IEA stands where no interchange is open"),
     "ge.missing": (_E, "a group has no GE"),
     "ge.count": (_E, "GE01 is not the number of transactions"),
     "ge.control": (_E, "GE02 is not GS06"),
+    "ge.stray": (_W, "GE stands where no group is open"),
     "st.missing": (_W, "a remittance does not start with ST"),
     "st.duplicate": (_E, "ST02 was used before in this group"),
     "se.missing": (_E, "a transaction is truncated: it has no SE of its own"),

@@ -1,5 +1,6 @@
 """The envelope around transactions: interchanges and groups, their numbers and counts (X12.5, X12.6)."""
 
+import re
 from dataclasses import dataclass, field
 
 from .codes import GUIDE_VERSION
@@ -10,6 +11,7 @@ from .separators import Separators
 _ISA_LENGTH = 105  # without the terminator
 _ISA_ELEMENTS, _GS_ELEMENTS = 16, 8
 _REMITTANCE_GROUP = "HP"
+_VERSION = re.compile(r"00[0-9]{4}(X[0-9]{3}(A[0-9])?)?")
 
 
 @dataclass(slots=True)
@@ -80,7 +82,8 @@ class Envelope:
             self.note("gs.duplicate", gs, "Another group of this interchange has the same number (GS06).", control)
         self._group_numbers.add(control)
         if gs.element(1) == _REMITTANCE_GROUP and not version.startswith(GUIDE_VERSION):
-            message = f"The group is of version {version or 'unknown'}; it was read as {GUIDE_VERSION}."
+            named = f"of version {version}" if _VERSION.fullmatch(version) else "of another version"
+            message = f"The group is {named}; it was read as {GUIDE_VERSION}."
             self.note("gs.version", gs, message, version)
 
     def begin_set(self, st: Segment, findings: Findings) -> None:
@@ -107,7 +110,7 @@ class Envelope:
     def end_group(self, ge: Segment) -> None:
         """GE: checks count and number."""
         if self.group is None:
-            self.note("file.stray-segment", ge, "GE without GS.")
+            self.note("ge.stray", ge, "GE without GS.")
             return
         if not _counts(ge.element(1), self._sets_inside):
             message = f"GE01 does not count the {self._sets_inside} transactions of the group."
@@ -121,7 +124,7 @@ class Envelope:
         """IEA: checks count and number."""
         self._close_group(iea)
         if self.interchange is None:
-            self.note("file.stray-segment", iea, "IEA without ISA.")
+            self.note("iea.stray", iea, "IEA without ISA.")
             return
         if not _counts(iea.element(1), self._groups_inside):
             message = f"IEA01 does not count the {self._groups_inside} groups of the interchange."

@@ -31,6 +31,7 @@ _FRAGMENT = re.compile(
     rb"(?<![A-Za-z0-9])(?:BPR" + _SEPARATOR + rb"[A-Z]\1|CLP" + _SEPARATOR + rb"[^\r\n]{1,40}?\2[0-9]{1,2}\2)"
 )
 _FRAGMENT_STARTS = ("BPR", "CLP")
+_SET_NUMBER = re.compile(r"[0-9]{3}")
 
 
 def read(
@@ -198,7 +199,8 @@ class _Reader:
         name = st.element(1)
         if name not in self.other_sets:
             title = TRANSACTION_SETS.get(name, "an unknown kind")
-            message = f"Transaction sets {name[:10]} ({title}) are no remittances; they were passed over."
+            named = f"{name} ({title})" if _SET_NUMBER.fullmatch(name) else "of an unknown kind"
+            message = f"Transaction sets {named} are no remittances; they were passed over."
             findings.note("file.other-set", st.number, st.offset, name, message)
         self.other_sets[name] += 1
         source.skip(st.size, 1)

@@ -223,7 +223,10 @@ def _check_end(body: Body, header: Header, setting: Setting, *, ended: bool) -> 
     counted = count.isdecimal() and len(count) < 12 and int(count) == body.segments
     named = control == str(header.facts.get("control_number", ""))
     if not counted:
-        message = f"SE01 counts {display(count)[:20]} segments, there are {body.segments}."
+        counts = (
+            f"counts {count}" if count.isascii() and count.isdecimal() and len(count) < 12 else "does not count the"
+        )
+        message = f"SE01 {counts} segments, there are {body.segments}."
         body.note("se.count", 0, 0, last, count, message)
     if not named:
         body.note("se.control", 0, 0, last, control, "SE02 is not the control number of ST02.")

@@ -76,6 +76,25 @@ def test_it_ends_well_when_every_file_is_imported_or_unchanged(world: World, run
     assert "unchanged. This very file was imported before." in second.output
 
 
+def test_a_file_imported_in_part_is_no_success(world: World, run: Run, tmp_path: Path) -> None:
+    whole = file_of(payment("1"), payment("2"))
+    cut, good, bad = keep(tmp_path, cut=whole[: whole.index(b"ST*835*0002") + 30], good=whole, bad=b"%PDF-1.4")
+    result = run("import", cut)
+    assert result.exit_code == 3
+    assert "cut.835: imported in part. 1 payment could not be imported: the findings say why." in result.output
+    assert "error: There is no TRN: the payment's number is not known." in result.output
+    result = run("import", "--json", cut, good)
+    report = json.loads(result.stdout)
+    assert result.exit_code == 3
+    assert [(one["outcome"], one["payments"], one["skipped"]) for one in report["files"]] == [
+        ("partial", 0, 1),
+        ("imported", 1, 0),
+    ]
+    assert report["totals"]["files"] == {"partial": 1, "imported": 1}
+    assert (report["totals"]["skipped"], report["totals"]["payments"]) == (1, 1)
+    assert run("import", cut, bad).exit_code == 1, "a file that did not go in at all weighs more"
+
+
 def test_output_names_no_patient(world: World, run: Run, tmp_path: Path) -> None:
     broken = file_of(payment("1", claim("ACCT"))).replace(b"CLP*ACCT*1*100*", f"CLP*ACCT*1*{SURNAME}*".encode())
     (path,) = keep(tmp_path, one=broken)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import json
 import sqlite3
 import traceback
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -22,8 +23,9 @@ from hp_portal_plugins.remittance.intake import importing, loading, uploads
 from hp_portal_plugins.remittance.models import Payment, RemittanceFile, Upload
 from tests.plugins.remittance.import_files import SURNAME, file_of, import_835, many_payments, payment
 from tests.plugins.remittance.inquiry import Office, claim
-from tests.support.client import PortalClient
+from tests.support.client import PortalClient, tree_of
 from tests.support.clock import Clock
+from tests.support.html import text_of
 from tests.support.world import World
 
 URL = "/staff/remittance/"
@@ -315,6 +317,53 @@ def test_payments_in_a_report_are_links_for_staff_who_may_open_them(world: World
     assert 'value="12 34/5"' in form.text
     answer = opener.post("/staff/remittance/inspect", {"number": "12 34/5", "reason": "does not balance"})
     assert str(answer.location).startswith(f"/staff/remittance/inspect/{wanted}?why=")
+
+
+def test_the_list_of_files_says_what_to_look_at(world: World, staff: PortalClient) -> None:
+    whole = file_of(payment("1"), payment("2"))
+    import_835(world, whole[: whole.index(b"ST*835*0002") + 30], "cut.835")
+    import_835(world, file_of(payment("3", off_by=1), control=2), "odd.835")
+    world.payee("000000001", "1999800008")
+    import_835(world, file_of(payment("4"), control=3), "good.835")
+    rows = {
+        str(text_of(row[0])): text_of(row[2])
+        for row in (list(line) for line in tree_of(staff.get(URL)).iter("tr"))
+        if row[0].get("scope") == "row"
+    }
+    assert rows["good.835"] == "Imported"
+    assert rows["odd.835"] == "Imported1 payment does not balance1 payment to a payee not on record1 error"
+    assert rows["cut.835"].startswith("Imported in part1 payment not importable1 payment to a payee not on record")
+    with world.session() as session:
+        cut = session.scalars(sa.select(RemittanceFile.id).where(RemittanceFile.name == "cut.835")).one()
+    page = staff.get(f"{URL}files/{cut}").text
+    assert "Imported in part" in page
+    assert "The file breaks off" in page
+    assert "There is no TRN: the payment&#39;s number is not known." in page
+
+
+KEEPS_EVERY_RULE = "The file keeps every rule that is checked"
+
+
+def test_a_report_says_that_every_rule_is_kept_only_when_that_was_checked(world: World, staff: PortalClient) -> None:
+    data = {"good": file_of(payment("1")), "odd": file_of(payment("2", off_by=1), control=2)}
+    pages = []
+    for name in ("good", "good", "odd", "odd"):
+        file_id = import_835(world, data[name]).file_id
+        pages.append(staff.get(f"{URL}files/{file_id}").text)
+    assert [KEEPS_EVERY_RULE in page for page in pages] == [True, True, False, False]
+    assert "Every payment in this file was imported before." in pages[3] or "This very file" in pages[3]
+    with world.session() as session:
+        row = session.get_one(RemittanceFile, file_id)
+        earlier = json.loads(row.report) | {"diagnostics": [], "diagnostics_by_rule": {}}
+        del earlier["known_checked"]
+        row.report = json.dumps(earlier)
+    page = staff.get(f"{URL}files/{file_id}").text
+    assert KEEPS_EVERY_RULE not in page
+    assert "Payments that were imported before were not checked again." in page
+
+
+def test_the_page_says_how_much_it_takes(world: World, staff: PortalClient) -> None:
+    assert f"At most {world.settings.max_upload_mb} MB in one upload" in staff.get(URL).text
 
 
 def test_reports_of_no_file_are_not_found(staff: PortalClient) -> None:

@@ -256,3 +256,29 @@ def test_garbage_does_not_fill_the_memory_with_findings() -> None:
     many = ACH.replace("CAS*CO*197*75", "\n".join(["CAS*CO*197*X"] * 3000))
     [check], _ = parse(encode(interchange(many)))
     assert len(check.diagnostics) == MOST_KEPT + 1
+
+
+def elements(text: str) -> list[tuple[int, int]]:
+    """Every element of the good file after its segment's name: which segment, and which place in it."""
+    found = []
+    for number, segment in enumerate(text.split("\n")):
+        found += [(number, place) for place in range(1, segment.count("*") + 1)]
+    return found
+
+
+def test_no_message_quotes_what_stands_in_the_file() -> None:
+    """Messages go into reports, outputs and logs, and whatever stands in a file may be a patient's."""
+    segments = PLAIN.split("\n")
+    words: set[str] = set()
+    for number, place in elements(PLAIN):
+        for planted in ("TESTPATIENT", "9198765432", "TEST:PAT 1"):
+            parts = segments[number].split("*")
+            parts[place] = planted
+            checks, summary = parse(encode("\n".join([*segments[:number], "*".join(parts), *segments[number + 1 :]])))
+            findings = [*summary.diagnostics, *(found for check in checks for found in check.diagnostics)]
+            words |= {found.message for found in findings if not found.rule.startswith("balance.")}
+    assert not [message for message in words if "TEST" in message or "PAT 1" in message]
+    numbers = {message for message in words if "9198765432" in message}
+    assert numbers
+    assert all(message.startswith("SE01 counts 9198765432 segments") for message in numbers)
+    assert len(words) > 20
