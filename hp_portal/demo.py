@@ -299,11 +299,11 @@ def _load_core(app: Flask, session: PortalSession) -> None:
     for entry in DEMO_PAYEES:
         _add_payee(session, entry, organizations)
     keys = [application.key for application in plugins.applications]
-    for owner, vendor_number, objection in DEMO_NOTICES:
-        _add_notice(session, organizations[owner], organizations[PENDING], vendor_number, objection)
     for person in PEOPLE:
         _add_person(session, person, organizations[person.organization].id, keys, settings.terms_version)
     _add_staff(app, session, settings.terms_version)
+    for owner, vendor_number, objection in DEMO_NOTICES:
+        _add_notice(session, organizations[owner], organizations[PENDING], vendor_number, objection)
     _add_refusals(session)
 
 
@@ -350,8 +350,16 @@ def _add_notice(
     session.flush()
     tell_of_link(session, grant)
     if objection:
+        objector = sa.select(Person.id).where(Person.organization_id == owner.id, Person.is_delegate)
         told = sa.update(LinkNotice).where(LinkNotice.organization_id == owner.id)
-        session.execute(told.values(objected_at=clock.now(), objection=objection, read_at=clock.now()))
+        session.execute(
+            told.values(
+                objected_at=clock.now(),
+                objected_by_id=session.scalars(objector).one(),
+                objection=objection,
+                read_at=clock.now(),
+            )
+        )
 
 
 def _add_person(

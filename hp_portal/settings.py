@@ -155,6 +155,10 @@ class Settings(BaseSettings):
         2048, ge=1, description="Temporary files of uploads being received, over all web processes of a machine."
     )
 
+    downloads_at_once_mb: int = Field(
+        2048, ge=1, description="Temporary files of answers being sent, over all web processes of a machine."
+    )
+
     @field_validator("plugins_left_out", "reasons", "hosts", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:

@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from waitress.channel import HTTPChannel
+from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.task import Task, WSGITask
 
 from hp_portal.serving.incoming import HasLimits, Incoming, NoRoom
+from hp_portal.serving.temporary import Share, TemporaryFiles
 
 Environ = dict[str, Any]
 
 # What the server answers itself, in words. Everything else is answered by the portal's own pages.
+TOO_MANY_DOWNLOADS = "The portal is sending too many large files at the moment. Try again in a minute."
 WORDS = {
     400: "This request could not be understood.",
     408: "The request took too long to arrive.",
@@ -45,6 +47,7 @@ class Watching(HasLimits, Protocol):
     """What a connection needs of its server."""
 
     stopping: bool
+    waiting: TemporaryFiles
 
     def add_task(self, task: Connection) -> None: ...
 
@@ -75,7 +78,27 @@ class Refusal(Task):  # type: ignore[misc]
 
 
 class Answer(WSGITask):  # type: ignore[misc]
-    """The portal's answer to a request."""
+    """The portal's answer to a request. One for which there is no room is not sent, and words in its place."""
+
+    has_no_room = False
+    content_length: int | None
+
+    def write(self, data: bytes) -> None:
+        if self.has_no_room:
+            return
+        size = max(self.content_length or 0, self.content_bytes_written + len(data))
+        if not self.has_body or self.request.command == "HEAD" or self.channel.make_room(size):
+            super().write(data)
+            return
+        self.logger.warning("An answer of %s bytes found no room: too many are being sent", size)
+        if self.wrote_header:
+            raise ClientDisconnected  # its length was not told before, nor is its end now
+        self.has_no_room = True
+        self.status, headers, _ = refusal(503)
+        body = f"{TOO_MANY_DOWNLOADS}\n".encode()
+        self.response_headers = [*headers, ("Retry-After", "60"), ("Content-Length", str(len(body)))]
+        self.content_length = len(body)
+        super().write(body)
 
     def get_environment(self) -> Environ:
         environ: Environ = super().get_environment()
@@ -107,6 +130,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         self.lingering_since = 0.0
         self.writing_since = self.moved_at = 0.0
         self.written = 0
+        self._waiting = Share(server.waiting)
         self.parser_class: Callable[[Any], Incoming] = lambda adj: Incoming(adj, server, time.monotonic())
         super().__init__(server, sock, addr, adj, map=map)
 
@@ -164,6 +188,20 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         size: int = super().write_soon(data)
         return size
 
+    def make_room(self, size: int) -> bool:
+        """Count an answer of `size` bytes as taken of the disk until it is sent; False when there is no room for it.
+
+        What waits in memory needs none. The answer before, to a client that asks without reading, may still be there.
+        """
+        size += self.total_outbufs_len
+        return size <= self.server.limits.answer_in_memory or self._waiting.grow_to(size)
+
+    def _is_through(self) -> None:
+        """Give back what the answers took, once all are sent or their reader is gone."""
+        with self.requests_lock:  # no request begins meanwhile
+            if not self.requests and not self.total_outbufs_len:
+                self._waiting.close()
+
     def send(self, data: bytes, do_close: bool = True) -> int:
         sent: int = super().send(data, do_close=do_close)
         if sent:
@@ -173,6 +211,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
 
     def service(self) -> None:
         super().service()
+        self._is_through()
         self.answers += 1
         self.since = time.monotonic()
 
@@ -180,6 +219,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         super().handle_write()
         if self.connected and not self.total_outbufs_len:
             self.since = time.monotonic()
+            self._is_through()
 
     def handle_close(self) -> None:
         """Close at once, or after a refused client has had the time to read why."""
@@ -195,6 +235,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
 
     def _end(self) -> None:
         super().handle_close()
+        self._waiting.close()
         if self.request is not None:
             self.request.abandon()
 

@@ -36,8 +36,10 @@ class ServerLimits:
     """A larger body waits in a temporary file."""
     temporary_bytes: int = 2048 * KIB * KIB
     """Of all bodies of one process that wait in temporary files. A body that finds no room is refused."""
-    answer_in_memory: int = 1024 * KIB
+    answer_in_memory: int = 256 * KIB
     """A larger answer that its reader has not taken yet waits in a temporary file."""
+    waiting_bytes: int = 2048 * KIB * KIB
+    """Of all answers of one process that wait in temporary files. One that finds no room is not sent; one alone always is."""
     line_bytes: int = 4 * KIB
     """The longest line that tells the size of a chunk, and the longest trailer."""
 

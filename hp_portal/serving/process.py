@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import importlib
 import logging
 import os
@@ -19,7 +18,7 @@ from hp_portal.core.web.bodies import largest_body
 from hp_portal.serving.incoming import LargestBody
 from hp_portal.serving.limits import KIB, ServerLimits
 from hp_portal.serving.server import Server
-from hp_portal.serving.temporary import budget_of
+from hp_portal.serving.temporary import with_budgets_of
 
 # How long a thread may keep the interpreter from the others, in seconds. The thread that watches connections needs it for
 # microseconds at a time, and would wait five milliseconds for it behind each busy one.
@@ -71,8 +70,7 @@ def run(
     closed."""
     bring_logs_together()
     application = load(target)
-    budget = budget_of(application, processes, limits.temporary_bytes)
-    limits = dataclasses.replace(limits, temporary_bytes=budget)
+    limits = with_budgets_of(application, processes, limits)
     server = Server(application, listening, threads=threads, limits=limits, largest_body=limit_of(application))
     os.set_blocking(lifeline, False)
     signal.signal(signal.SIGTERM, lambda *_: server.stop())

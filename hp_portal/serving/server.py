@@ -95,6 +95,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         self.limits = limits
         self.largest_body = largest_body
         self.temporary = TemporaryFiles(limits.temporary_bytes)
+        self.waiting = TemporaryFiles(limits.waiting_bytes, alone=True)
         self.stopping = False
         self.watched = Watched()
         super().__init__(

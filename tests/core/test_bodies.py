@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -12,14 +11,14 @@ import pytest
 import sqlalchemy as sa
 
 from hp_portal.core.web.bodies import SMALL
-from hp_portal.serving.temporary import budget_of
+from hp_portal.serving.limits import ServerLimits
+from hp_portal.serving.temporary import with_budgets_of
 from hp_portal_plugins.remittance.models import Upload
 from tests.conftest import MakeApp
 from tests.plugins.remittance.import_files import file_of, payment
 from tests.support.client import PortalClient
 from tests.support.databases import Databases
-from tests.support.live import LiveServer
-from tests.support.processes import PATIENCE
+from tests.support.live import DEADLINE, LiveServer, wait_until
 from tests.support.wire import answers_in, get, read_to_end, request, status_of
 from tests.support.world import World
 
@@ -42,7 +41,7 @@ def server(world: World) -> Iterator[LiveServer]:
 
 
 def say(server: LiveServer, sent: bytes) -> bytes:
-    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)) as connection:
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE)) as connection:
         connection.sendall(sent)
         return read_to_end(connection)
 
@@ -169,7 +168,7 @@ def test_uploads_at_once_do_not_fill_the_disk(world: World) -> None:
     arriving = announced("/sign-in", SMALL) + b"x" * (SMALL - 100)
 
     def connect() -> socket.socket:
-        connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
+        connection = socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE)
         connection.sendall(arriving)
         return connection
 
@@ -195,14 +194,12 @@ def test_uploads_at_once_do_not_fill_the_disk(world: World) -> None:
 
 def test_web_processes_share_what_uploads_may_take(world: World) -> None:
     settings = world.app.extensions["hp_portal.settings"]
-    assert (settings.uploads_at_once_mb, settings.max_upload_mb) == (2048, MOST)
-    assert budget_of(world.app, 4, 0) == 512 * SMALL
-    assert budget_of(world.app, 2048, 0) == (MOST + 1) * SMALL, "one largest upload has room in each"
-    assert budget_of(object(), 4, 7) == 7
+    assert (settings.uploads_at_once_mb, settings.downloads_at_once_mb, settings.max_upload_mb) == (2048, 2048, MOST)
 
+    def budgets(application: object, processes: int) -> tuple[int, int]:
+        found = with_budgets_of(application, processes, ServerLimits(temporary_bytes=7, waiting_bytes=8))
+        return found.temporary_bytes, found.waiting_bytes
 
-def wait_until(true: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    assert budgets(world.app, 4) == (512 * SMALL, 512 * SMALL)
+    assert budgets(world.app, 4096) == ((MOST + 1) * SMALL, SMALL), "one largest upload has room in each"
+    assert budgets(object(), 4) == (7, 8)

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from hp_portal.serving.limits import ServerLimits
 from hp_portal.serving.process import limit_of
 from hp_portal.serving.server import Server
+
+# What never comes is not waited for until whoever runs the tests gives up: far more than any of it takes.
+DEADLINE = 60
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """Wait for what the server's threads will have done soon."""
+    until = time.monotonic() + DEADLINE
+    while not true():
+        assert time.monotonic() < until, f"not true after {DEADLINE} seconds"
+        time.sleep(0.01)
 
 
 class LiveServer:
@@ -28,4 +41,5 @@ class LiveServer:
 
     def stop(self) -> None:
         self.server.stop()
-        self.thread.join()
+        self.thread.join(DEADLINE)
+        assert not self.thread.is_alive(), "the server does not stop"

@@ -41,7 +41,7 @@ def home() -> ResponseReturnValue:
     if actor.is_staff:
         if can("staff:console:open"):
             return redirect_to(url_for("staff.console"))
-        return page("staff/console.html", links=[], waiting=[])
+        return page("staff/console.html", links=[], waiting=[], proxies=[])
     if menu := applications_menu(actor):
         told = notices(db_session(), actor, unread=True) if can(READ) else []
         return page("pages/home.html", actor=actor, applications=menu, home=home_of(db_session(), actor), told=told)

@@ -22,7 +22,6 @@ from hp_portal.core.refusals.reading import count_warned
 from hp_portal.core.staff.roles import MANAGE, nobodys, roles
 from hp_portal.core.tax_ids.objections import count_objections, count_warnings
 from hp_portal.core.web.render import settings
-from hp_portal.core.web.where_from import proxy_warnings
 from hp_portal.database import PortalSession, is_postgresql
 from hp_portal.hookspecs import StaffQueue
 from hp_portal.plugins import confined
@@ -45,10 +44,6 @@ def _failing_plugins(session: PortalSession) -> int:
 
 def _database_warnings(_session: PortalSession) -> int:
     return len(migrations.weaknesses(current_app))
-
-
-def _proxy_warnings(_session: PortalSession) -> int:
-    return len(proxy_warnings())
 
 
 def _not_validated(session: PortalSession) -> int:
@@ -94,14 +89,6 @@ CORE_QUEUES = (
         "staff.plugins",
         "staff:plugins:read",
         job_reports.count_problems,
-        "warn",
-    ),
-    StaffQueue(
-        "warning about the reverse proxy",
-        "warnings about the reverse proxy",
-        "staff.plugins",
-        "staff:plugins:read",
-        _proxy_warnings,
         "warn",
     ),
     StaffQueue(

@@ -40,7 +40,7 @@ from hp_portal.core.web.where_from import proxy_warnings
 @blueprint.get("/")
 @access.staff("staff:console:open")
 def console() -> ResponseReturnValue:
-    return page("staff/console.html", links=staff_menu(), waiting=waiting(db_session()))
+    return page("staff/console.html", links=staff_menu(), waiting=waiting(db_session()), proxies=proxy_warnings())
 
 
 @blueprint.get("/applications")
