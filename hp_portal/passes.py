@@ -2,23 +2,29 @@
 
 The setting `portal.pass` holds the scope with a keyed digest of it and of the connection's process. The policies of the tables
 believe it only after a function of the database has checked the digest with a key that the portal's role cannot read: SQL that
-got into a session can read the session's own pass, and cannot make one for another organization. It is sent when the scope
-changes, before the statement that needs it.
+got into a session can read the session's own pass, and cannot make one for another organization.
+
+The driver's cursors send it, whoever made them, before the first statement after the scope became another: a scope in which
+nothing is asked costs nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self, cast
 from weakref import WeakKeyDictionary, ref
 
 import psycopg
 import sqlalchemy as sa
-from psycopg.pq import TransactionStatus
+from psycopg.pq import ExecStatus, TransactionStatus
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
-from hp_portal.session import OrganizationScope, PortalSession, Scope, SessionContext, WholeScope
+from hp_portal.session import OrganizationScope, PortalSession, Scope, SessionContext
 from hp_portal.settings import ConfigurationError
 
 SCHEMA = "portal_wall"
@@ -29,7 +35,6 @@ _KEYS_THERE = (
     f"WHERE n.nspname = '{SCHEMA}' AND c.relname = 'key_ids' AND has_schema_privilege(n.oid, 'USAGE')"
 )
 _KEYS = f"SELECT id FROM {SCHEMA}.key_ids"
-_SHOW = f"SELECT pg_catalog.set_config('{SETTING}', %s, true)"
 
 
 def number_of(scope: Scope | None) -> int | None:
@@ -68,7 +73,7 @@ class _Connection:
         if wanted == self.shown:
             return
         if self.key is None:
-            self.key = known_key(raw.cursor(), self.keys)
+            self.key = known_key(psycopg.Cursor(raw), self.keys)
             if self.key is None:
                 return
         text = self.passes.get(wanted)
@@ -76,17 +81,49 @@ class _Connection:
             text = make_pass(*self.key, cast(int, wanted), self.process)
             if len(self.passes) < _KEPT:
                 self.passes[wanted] = text
-        raw.cursor().execute(_SHOW, (text,))
+        _say(raw, text)
         self.shown = wanted
 
-    def narrow(self) -> None:
-        """The same at once when the scope became another than a whole one: the driver's own cursor tells nobody first."""
-        if self.context is None or isinstance(self.context.scope, WholeScope):
-            return
-        try:
-            self.show()
-        except psycopg.Error as error:
-            raise sa.exc.DBAPIError.instance(_SHOW, None, error, psycopg.Error) from error
+
+def _say(raw: Any, text: str) -> None:
+    """Show a pass: an id of a key, a number and a digest in hexadecimal digits, so there is nothing to be quoted. A transaction
+    of the usual kind is begun on the way, which spares a round trip."""
+    statement = f"SET LOCAL {SETTING} = '{text}'"
+    begins = raw.info.transaction_status == TransactionStatus.IDLE
+    if begins and (raw.autocommit or raw.isolation_level or raw.read_only is not None or raw.deferrable is not None):
+        psycopg.Cursor(raw).execute(statement, prepare=False)
+        return
+    with raw.lock:
+        result = raw.pgconn.exec_(f"BEGIN; {statement}".encode() if begins else statement.encode())
+    if result.status != ExecStatus.COMMAND_OK:
+        raise psycopg.errors.error_from_result(result)
+
+
+class entering(FunctionElement[int]):
+    """The last column of a select in a whole scope that finds out whose request it is: the transaction enters that
+    organization's scope on the way. Null where it does not, as on SQLite. Tell `entered` of it."""
+
+    inherit_cache = True
+    type = sa.BigInteger()
+
+
+@compiles(entering)
+def _enter_it(element: entering, compiler: SQLCompiler, **options: Any) -> str:
+    return f"{SCHEMA}.enter({compiler.process(element.clauses, **options)})"
+
+
+@compiles(entering, "sqlite")
+def _enter_nothing(_element: entering, _compiler: SQLCompiler, **_options: Any) -> str:
+    return "NULL"
+
+
+def entered(session: PortalSession, organization_id: int | None) -> None:
+    """What `entering` answered: that pass is shown now, and need not be shown again."""
+    if organization_id is None:
+        return
+    state = _connections.get(session.connection().connection.dbapi_connection)
+    if state is not None:
+        state.shown = organization_id
 
 
 _USABLE = (TransactionStatus.IDLE, TransactionStatus.INTRANS)  # neither failed nor gone
@@ -120,17 +157,51 @@ def install(engine: sa.Engine, keys: Mapping[str, bytes]) -> None:
     if engine.dialect.name != "postgresql":
         return
     _keys[engine] = keys
-    # Where errors of the driver are handled like those of the statement itself.
-    for moment in ("do_execute", "do_executemany", "do_execute_no_params"):
-        sa.event.listen(engine, moment, _before)
+    sa.event.listen(engine, "connect", _make_cursors_show)
     sa.event.listen(engine, "rollback_savepoint", _unknown)
     sa.event.listen(engine, "checkin", _leave)
 
 
-def _before(cursor: Any, statement: str, *_: object) -> None:
-    state = _connections.get(cursor.connection)
-    if state is not None and not statement.startswith(_SAVEPOINTS):
-        state.show()
+class _Shows:
+    """A cursor of the driver that first shows what the session's scope has become."""
+
+    connection: Any
+
+    def _show(self, statement: Any) -> None:
+        """Show what the scope has become, unless the statement goes on without."""
+        state = _connections.get(self.connection)
+        if state is not None and not (isinstance(statement, str) and statement.startswith(_SAVEPOINTS)):
+            state.show()
+
+
+class _Cursor(_Shows, psycopg.Cursor[Any]):
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        self._show(query)
+        return super().execute(query, params, **options)
+
+    def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
+        self._show(query)
+        super().executemany(query, params_seq, **options)
+
+    def stream(self, query: Any, params: Any = None, **options: Any) -> Iterator[Any]:
+        self._show(query)
+        yield from super().stream(query, params, **options)
+
+    @contextmanager
+    def copy(self, statement: Any, params: Any = None, **options: Any) -> Iterator[psycopg.Copy]:
+        self._show(statement)
+        with super().copy(statement, params, **options) as copying:
+            yield copying
+
+
+class _ServerCursor(_Shows, psycopg.ServerCursor[Any]):
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        self._show(query)
+        return super().execute(query, params, **options)
+
+
+def _make_cursors_show(connection: Any, _record: object) -> None:
+    connection.cursor_factory, connection.server_cursor_factory = _Cursor, _ServerCursor
 
 
 def _unknown(connection: sa.Connection, *_: object) -> None:
@@ -141,8 +212,8 @@ def _unknown(connection: sa.Connection, *_: object) -> None:
 
 def _leave(connection: Any, _record: object) -> None:
     # None: the connection was lost.
-    if connection is not None and (state := _connections.get(connection)) and state.context is not None:
-        state.context.on_scope, state.context = None, None
+    if connection is not None and (state := _connections.get(connection)):
+        state.context = None
 
 
 @sa.event.listens_for(PortalSession, "after_begin")
@@ -156,13 +227,3 @@ def _enter(session: Session, transaction: SessionTransaction, connection: sa.Con
     if state is None:
         state = _connections[raw] = _Connection(raw, keys)
     state.context, state.shown = cast(PortalSession, session).context, _UNKNOWN
-    state.context.on_scope = state.narrow
-    # The driver's own cursor may come first.
-    state.show()
-
-
-@sa.event.listens_for(PortalSession, "after_soft_rollback")
-def _rolled_back(session: Session, _transaction: SessionTransaction) -> None:
-    """Going back to a savepoint that was made in a wider scope."""
-    if tell := cast(PortalSession, session).context.on_scope:
-        tell()

@@ -69,7 +69,7 @@ class SessionContext:
 
     `events` are the declared kinds of audit events; `dispatch` tells plugins of a portal event just before the commit.
     `announced` are the portal events that wait for the commit, each with the savepoint it hangs on. `in_hook` says that a
-    plugin's hook is at work, which leaves committing to its caller. `on_scope` is told when the scope changes.
+    plugin's hook is at work, which leaves committing to its caller.
     """
 
     vault: Vault
@@ -79,7 +79,6 @@ class SessionContext:
     who: Who = Who()
     announced: list[tuple[SessionTransaction | None, PortalEvent]] = field(default_factory=list)
     in_hook: bool = False
-    on_scope: Callable[[], None] | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "scope" and name in self.__dict__:
@@ -114,8 +113,6 @@ class PortalSession(Session):
         self.context.__dict__["scope"] = scope
         for guard in self.guards:
             guard.settle()
-        if tell := self.context.on_scope:
-            tell()
 
     def _identity_lookup(self, mapper: Mapper[Any], *given: Any, **options: Any) -> Any:
         """A row that was loaded in a wider scope is not at hand in a narrower one: it is read again."""

@@ -65,6 +65,88 @@ def test_a_session_reaches_what_its_scope_says(world: World, two: tuple[Organiza
         assert connection.exec_driver_sql(NAMES).all() == []
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda raw: raw.execute(NAMES).fetchall(),
+        lambda raw: raw.cursor().execute(NAMES, prepare=True).fetchall(),
+        lambda raw: raw.cursor("on_the_server").execute(NAMES).fetchall(),
+        lambda raw: list(raw.cursor().stream(NAMES)),
+        lambda raw: _copied(raw.cursor()),
+        lambda raw: _of_many(raw.cursor()),
+    ],
+    ids=["execute", "prepared", "on the server", "stream", "copy", "many"],
+)
+def test_every_way_to_ask_the_driver_shows_the_scope_first(
+    world: World, two: tuple[Organization, Organization], ask: Callable[[Any], list[tuple[str, ...]]]
+) -> None:
+    """The scope became another and nothing was asked since: whatever comes first shows it."""
+    with world.database.new_session(WholeScope("a test")) as session:
+        raw = driver_of(session)
+        assert len(ask(raw)) == 2
+        scopes.set_scope(session, OrganizationScope(two[0].id))
+        assert ask(raw) == [("Aspen",)]
+        with scopes.whole(session, "a test"):
+            assert len(ask(raw)) == 2
+        assert ask(raw) == [("Aspen",)]
+
+
+def _copied(cursor: Any) -> list[tuple[str, ...]]:
+    with cursor.copy(f"COPY ({NAMES}) TO STDOUT") as copying:
+        return list(copying.rows())
+
+
+def _of_many(cursor: Any) -> list[tuple[str, ...]]:
+    cursor.executemany("SELECT name FROM organization WHERE name <> %s ORDER BY name", [("x",)], returning=True)
+    return list(cursor.fetchall())
+
+
+def test_a_transaction_is_as_isolated_as_it_was_asked_to_be(
+    world: World, two: tuple[Organization, Organization]
+) -> None:
+    with world.session_of(two[0]) as session:
+        session.connection(execution_options={"isolation_level": "SERIALIZABLE"})
+        assert names(session) == ["Aspen"]
+        assert driver_of(session).execute("SHOW transaction_isolation").fetchone() == ("serializable",)
+
+
+def test_a_request_shows_one_pass_and_enters_its_organizations_scope_with_the_first_statement(
+    world: World, two: tuple[Organization, Organization], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.person("aspen.person", organization=two[0])
+    client = world.sign_in("aspen.person")
+    said: list[str] = []
+    say = passes._say
+
+    def heard(raw: Any, text: str) -> None:
+        said.append(text.split(":")[1])
+        say(raw, text)
+
+    monkeypatch.setattr(passes, "_say", heard)
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert "Aspen" in answer.text
+    assert said == ["0"]
+
+
+def test_entering_leads_into_a_scope_and_never_out_of_one(world: World, two: tuple[Organization, Organization]) -> None:
+    aspen, birch = two
+
+    def enter(session: PortalSession, organization_id: int | None) -> tuple[Any, list[str]]:
+        found = driver_of(session).execute("SELECT portal_wall.enter(%s)", (organization_id,)).fetchone()[0]
+        return found, names(session)
+
+    with world.database.new_session(WholeScope("a test")) as session:
+        assert enter(session, None) == (None, ["Aspen", "Birch"])
+        assert enter(session, aspen.id) == (aspen.id, ["Aspen"])
+        for other in (birch.id, 0, None):
+            assert enter(session, other) == (None, ["Aspen"])
+    with world.session_of(aspen) as session:
+        assert enter(session, birch.id) == (None, ["Aspen"])
+    with world.database.new_session() as session:
+        assert enter(session, aspen.id) == (None, [])
+
+
 def test_savepoints_take_no_wider_pass_back(world: World, two: tuple[Organization, Organization]) -> None:
     with world.database.new_session(WholeScope("a test")) as session:
         assert len(names(session)) == 2
@@ -226,7 +308,7 @@ def test_criteria_become_policies() -> None:
     read = {table: policies[0].statement(table) for table, policies in found.items()}
     assert read["organization"] == (
         "CREATE POLICY portal_select ON organization FOR SELECT USING "
-        "(CASE WHEN (SELECT portal_wall.scope()) = 0 THEN true ELSE organization.id = (SELECT portal_wall.scope()) END)"
+        "(CASE (SELECT portal_wall.scope()) WHEN 0 THEN true WHEN organization.id THEN true ELSE false END)"
     )
     for model in (Claim, PaymentText):
         assert "organization_id = (SELECT portal_wall.scope())" in read[model.__tablename__]

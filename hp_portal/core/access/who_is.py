@@ -10,7 +10,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from hp_portal import clock
+from hp_portal import clock, passes
 from hp_portal.core.identity.actor import TERMS_OF_USE, Actor, Limits, hash_token
 from hp_portal.core.identity.applications import ApplicationSetting, PersonApplication
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
@@ -77,6 +77,7 @@ _who_is = (
         )
         .correlate(Person)
         .scalar_subquery(),
+        passes.entering(Person.organization_id),
     )
     .join(Person, Person.id == SignIn.person_id)
     .outerjoin(Organization, Organization.id == Person.organization_id)
@@ -113,6 +114,7 @@ def find_actor(session: PortalSession, token: str, limits: Limits, terms_version
     )
     if row is None:
         return None
+    passes.entered(session, row[17])
     return Actor(
         token,
         *row[:10],
