@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 from flask import Flask
+from psycopg.pq import TransactionStatus
 
 from hp_portal import cli, migrations, passes, row_security, scopes
 from hp_portal.core.audit.models import AuditEvent
@@ -70,7 +71,7 @@ def test_a_session_reaches_what_its_scope_says(world: World, two: tuple[Organiza
     [
         lambda raw: raw.execute(NAMES).fetchall(),
         lambda raw: raw.cursor().execute(NAMES, prepare=True).fetchall(),
-        lambda raw: raw.cursor("on_the_server").execute(NAMES).fetchall(),
+        lambda raw: _on_the_server(raw.cursor("on_the_server")),
         lambda raw: list(raw.cursor().stream(NAMES)),
         lambda raw: _copied(raw.cursor()),
         lambda raw: _of_many(raw.cursor()),
@@ -89,6 +90,11 @@ def test_every_way_to_ask_the_driver_shows_the_scope_first(
         with scopes.whole(session, "a test"):
             assert len(ask(raw)) == 2
         assert ask(raw) == [("Aspen",)]
+
+
+def _on_the_server(cursor: Any) -> list[tuple[str, ...]]:
+    with cursor:
+        return list(cursor.execute(NAMES).fetchall())
 
 
 def _copied(cursor: Any) -> list[tuple[str, ...]]:
@@ -110,23 +116,23 @@ def test_a_transaction_is_as_isolated_as_it_was_asked_to_be(
         assert driver_of(session).execute("SHOW transaction_isolation").fetchone() == ("serializable",)
 
 
-def test_a_request_shows_one_pass_and_enters_its_organizations_scope_with_the_first_statement(
+def test_a_request_shows_its_passes_where_transactions_begin_and_nowhere_else(
     world: World, two: tuple[Organization, Organization], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.person("aspen.person", organization=two[0])
     client = world.sign_in("aspen.person")
-    said: list[str] = []
+    said: list[tuple[str, TransactionStatus]] = []
     say = passes._say
 
     def heard(raw: Any, text: str) -> None:
-        said.append(text.split(":")[1])
+        said.append((text.split(":")[1], raw.info.transaction_status))
         say(raw, text)
 
     monkeypatch.setattr(passes, "_say", heard)
-    answer = client.get("/")
-    assert answer.status_code == 200
-    assert "Aspen" in answer.text
-    assert said == ["0"]
+    answer = client.get("/apps/remittance/?number=1234567")
+    assert "No results found" in answer.text
+    # The gate's query enters the organization's scope; after the event is committed a second transaction begins in it.
+    assert said == [("0", TransactionStatus.IDLE), (str(two[0].id), TransactionStatus.IDLE)]
 
 
 def test_entering_leads_into_a_scope_and_never_out_of_one(world: World, two: tuple[Organization, Organization]) -> None:
