@@ -117,11 +117,11 @@ def _enter_nothing(_element: entering, _compiler: SQLCompiler, **_options: Any) 
     return "NULL"
 
 
-def entered(session: PortalSession, organization_id: int | None) -> None:
+def entered(connection: sa.Connection, organization_id: int | None) -> None:
     """What `entering` answered: that pass is shown now, and need not be shown again."""
     if organization_id is None:
         return
-    state = _connections.get(session.connection().connection.dbapi_connection)
+    state = _connections.get(connection.connection.dbapi_connection)
     if state is not None:
         state.shown = organization_id
 

@@ -99,22 +99,17 @@ def find_actor(session: PortalSession, token: str, limits: Limits, terms_version
     """The person behind a sign-in's token, or None when it has ended or run out. Needs a whole scope."""
     now = clock.now()
     # Asked of the connection: nothing of the session is needed, and every request pays for it.
-    row = (
-        session.connection()
-        .execute(
-            _who_is,
-            {
-                "token_hash": hash_token(token),
-                "idle_since": now - limits.idle,
-                "oldest": now - limits.absolute,
-                "terms_version": terms_version,
-            },
-        )
-        .one_or_none()
-    )
+    connection = session.connection()
+    values = {
+        "token_hash": hash_token(token),
+        "idle_since": now - limits.idle,
+        "oldest": now - limits.absolute,
+        "terms_version": terms_version,
+    }
+    row = connection.execute(_who_is, values).one_or_none()
     if row is None:
         return None
-    passes.entered(session, row[17])
+    passes.entered(connection, row[17])
     return Actor(
         token,
         *row[:10],
