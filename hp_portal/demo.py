@@ -152,6 +152,11 @@ TO_TRY = (
         "/staff/remittance/",
         "imported files, one of them in part because it breaks off: its report says what is missing",
     ),
+    (
+        "demo.staff",
+        "/staff/remittance/same-number",
+        "payments that have the number of another: compare them, keep both, replace or void; undo it under Decided",
+    ),
     ("demo.staff", "/staff/refusals", "who asked again and again for what they may not have"),
     ("demo.staff", "/staff/roles", "what each role of staff may do"),
     ("demo.staff", "/staff/tax-id-alerts", "decide on an objection to a linked Tax ID"),

@@ -18,7 +18,17 @@ from hp_portal.api import (
 )
 
 from . import models as models
-from .blueprint import DOWNLOAD, INSPECT, MANAGE_CODES, READ, READ_IMPORTS, RUN_IMPORTS, blueprint, staff_blueprint
+from .blueprint import (
+    DECIDE,
+    DOWNLOAD,
+    INSPECT,
+    MANAGE_CODES,
+    READ,
+    READ_IMPORTS,
+    RUN_IMPORTS,
+    blueprint,
+    staff_blueprint,
+)
 from .codes import commands as code_commands
 from .codes import loads as code_loads
 from .codes import staff_views as code_views
@@ -27,12 +37,12 @@ from .downloads.documents import DOCUMENTS
 from .inquiry import inspection_views, payment_views, search_views
 from .inquiry.named import EVENTS
 from .inquiry.news import SEARCH, news
-from .intake import commands, matching, proofs, staff_views, uploads
+from .intake import commands, matching, proofs, same_number_views, staff_views, uploads
 from .intake.queues import QUEUES
 from .settings import RemittanceSettings
 
 # Imported for what they hang on the blueprints.
-VIEWS = (search_views, payment_views, inspection_views, download_views, staff_views, code_views)
+VIEWS = (search_views, payment_views, inspection_views, download_views, staff_views, same_number_views, code_views)
 COMMANDS = (commands, code_commands)
 
 
@@ -49,6 +59,7 @@ def portal_application() -> Application:
         staff_permissions=(
             Permission(RUN_IMPORTS, "Upload remittance files"),
             Permission(READ_IMPORTS, "See imports of remittances and their reports"),
+            Permission(DECIDE, "Decide about payments that have the same number"),
             Permission(INSPECT, "Open a payment that a provider reports"),
             Permission(MANAGE_CODES, "Load code lists"),
         ),
@@ -59,6 +70,12 @@ def portal_application() -> Application:
                 "remittance_staff.payees_not_on_record",
                 READ_IMPORTS,
                 "Tax IDs and NPIs that were paid but that no provider can see yet",
+            ),
+            StaffLink(
+                "Same number, other contents",
+                "remittance_staff.same_numbers",
+                READ_IMPORTS,
+                "Payments that have the number of another one: keep both, replace or void",
             ),
             StaffLink("Open a reported payment", "remittance_staff.inspect", INSPECT),
             StaffLink("Code lists", "remittance_staff.codes", MANAGE_CODES),

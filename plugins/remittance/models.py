@@ -20,6 +20,8 @@ from .persons import WithPerson, tokens_again
 Text = sa.Text()
 TEXT_WAS = "835"
 """What kept texts were sealed for before they were sealed for their places."""
+REPLACED, VOIDED = "replaced", "voided"
+"""Why a payment does not count any more."""
 
 
 class RemittanceFile(api.Base, api.PayersOwn):
@@ -120,6 +122,16 @@ class Payment(api.Base, api.PaidTo):
     def counts(cls) -> sa.ColumnElement[bool]:
         """Payments that are neither replaced nor voided: whatever is summed or counted is summed over these."""
         return cls.set_aside.is_(None)
+
+
+def of_same_number(payment: Payment) -> sa.ColumnElement[bool]:
+    """A condition: payments that have this one's number from the same originator, itself included."""
+    key = payment.number_key
+    return sa.and_(
+        Payment.number_key == key,
+        Payment.originator_id.is_not_distinct_from(payment.originator_id),
+        sa.true() if key else Payment.trace_number == payment.trace_number,
+    )
 
 
 # Asked for one payment's rows at a time: collecting every payment one may see would take as long as there are many.

@@ -13,8 +13,10 @@ import sqlalchemy as sa
 from hp_portal import api
 from hp_portal.api import DemoCheck, Grant, Organization, Payee, PortalSession
 
+from ..intake.deciding import REPLACE, decide
 from ..intake.importing import import_file
-from .scenes import STORIES, WORTH_TRYING, Days, Story
+from ..models import Payment, SameNumber
+from .scenes import REPLACED, STORIES, WORTH_TRYING, Days, Story
 from .writing import FileText, PayeeText, PaymentText
 
 _ORIGINATOR = "1000000099"
@@ -38,6 +40,7 @@ def load_demo(session: PortalSession) -> list[DemoCheck]:
         import_file(session, io.BytesIO(text), f"demo-{month}.835")
     # What a broken transfer leaves behind, for the list of files to show.
     import_file(session, io.BytesIO(several[: several.rindex(b"SE*")]), "demo-broken-off.835")
+    _decide(session)
     holders = {number: holder for number, (_, holder) in payees.items()}
     by_number = {payment.number: payment for payment in payments}
     return [
@@ -50,6 +53,18 @@ def load_demo(session: PortalSession) -> list[DemoCheck]:
         for number, what in WORTH_TRYING.items()
         if number in by_number
     ]
+
+
+def _decide(session: PortalSession) -> None:
+    """One pair of one number is decided, so that there is a decision to look at and to undo."""
+    with api.whole(session, "demo data"):
+        pair = session.scalar(
+            sa.select(SameNumber.id)
+            .join(Payment, Payment.id == SameNumber.payment_id)
+            .where(Payment.trace_number == REPLACED)
+        )
+        if pair is not None:
+            decide(session, pair, REPLACE, "The sender corrected a copay and sent the payment again.")
 
 
 def _how_to_link(payee: PayeeText, holders: Mapping[str, str]) -> str:

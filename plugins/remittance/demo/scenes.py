@@ -21,6 +21,8 @@ _WARD = (
     ("NU:0250", 8400, "0250"),
 )
 MANY_CLAIMS = 2_000
+REPLACED = "940000050007"
+"""The number of two payments of which the later has replaced the earlier."""
 
 
 @dataclass
@@ -151,6 +153,18 @@ def main_street(story: Story, days: Days) -> None:
     story.pay("0000050004", "CHK", days.back(9), [late], (ProviderReason("L6", late.control, -412),))
     story.pay("940000050005", "ACH", days.back(5), [story.claim(_VISITS, days.back(5)) for _ in range(3)], off_by=1000)
 
+    # Sent twice under one number: once with a claim more, which staff have yet to decide, and once corrected, which they have.
+    issued = days.back(6)
+    both = [story.claim(_VISITS, issued) for _ in range(2)]
+    story.pay("940000050006", "ACH", issued, both[:1])
+    story.pay("940000050006", "ACH", issued, both)
+    issued = days.back(10)
+    wrong, other = story.claim(_VISITS, issued, lines=1), story.claim(_VISITS, issued)
+    line = wrong.services[0]
+    corrected = replace(wrong, services=(replace(line, reasons=(*line.reasons, Reason("PR", "3", 500))),))
+    story.pay(REPLACED, "ACH", issued, [wrong, other])
+    story.pay(REPLACED, "ACH", issued, [corrected, other])
+
 
 def harbor(story: Story, days: Days) -> None:
     ordinary(story, _VISITS, days.every(21, 6), 31000, 6)
@@ -248,6 +262,8 @@ WORTH_TRYING = {
     "940000050003": "the correction of that claim",
     "0000050004": "a paper check with interest (PLB L6); spaces and leading zeros do not matter",
     "940000050005": "an EFT that does not balance",
+    "940000050006": "two EFTs have this number; staff have not decided yet what they are",
+    REPLACED: "two EFTs have this number; the later, with a corrected claim, has replaced the earlier",
     "NP0000051": "every claim is denied",
     "940000052002": "a correction whose money is taken back later (PLB WO)",
     "940000052003": "the recovery, referring to the corrected claim",

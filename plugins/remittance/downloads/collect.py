@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from hp_portal.api import PortalSession, masked_tin, record
 
+from ..intake.standing import Standing, standing_of
 from ..models import PAYEE_TIN, Adjustment, Claim, Line, Payment, ProviderAdjustment
 
 
@@ -30,10 +31,12 @@ class ClaimParts:
 
 @dataclass(frozen=True, slots=True)
 class Remittance:
-    """A payment, some or all of its claims, and its provider adjustments. `payee_tin` is masked."""
+    """A payment, some or all of its claims, and its provider adjustments. `payee_tin` is masked; `standing` says whether the
+    payment counts, and other payments of its number."""
 
     payment: Payment
     payee_tin: str
+    standing: Standing
     claims: tuple[ClaimParts, ...]
     provider_adjustments: tuple[ProviderAdjustment, ...]
 
@@ -67,6 +70,7 @@ def find_remittance(session: PortalSession, payment_id: int) -> Remittance | Non
     return Remittance(
         payment,
         masked_tin(session, payment.payee_tin_sealed, PAYEE_TIN(payment.id)),
+        standing_of(session, payment),
         _together(claims, lines, adjustments),
         tuple(provider_adjustments),
     )
@@ -103,6 +107,7 @@ def find_claim(session: PortalSession, payment_id: int, claim: int) -> Remittanc
     return Remittance(
         payment,
         masked_tin(session, payment.payee_tin_sealed, PAYEE_TIN(payment.id)),
+        standing_of(session, payment),
         _together(claims, lines, adjustments),
         (),
     )

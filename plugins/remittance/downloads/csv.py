@@ -27,7 +27,8 @@ PROVIDER_ADJUSTMENT_COLUMNS = (
     "provider_adjustment_reason", "provider_adjustment_reference", "provider_adjustment_provider",
     "provider_adjustment_fiscal_period_end", "provider_adjustment_amount",
 )  # fmt: skip
-COLUMNS = PAYMENT_COLUMNS + CLAIM_COLUMNS + LINE_COLUMNS + PROVIDER_ADJUSTMENT_COLUMNS
+STANDING_COLUMNS = ("payment_standing",)
+COLUMNS = PAYMENT_COLUMNS + CLAIM_COLUMNS + LINE_COLUMNS + PROVIDER_ADJUSTMENT_COLUMNS + STANDING_COLUMNS
 
 
 def payment_csv(remittance: Remittance, limits: DocumentLimits = BY_THE_WORKER) -> bytes:
@@ -41,15 +42,16 @@ def payment_csv(remittance: Remittance, limits: DocumentLimits = BY_THE_WORKER) 
 def _rows(remittance: Remittance) -> Iterator[tuple[SheetValue, ...]]:
     no_claim, no_line = (None,) * len(CLAIM_COLUMNS), (None,) * len(LINE_COLUMNS)
     no_provider_adjustment = (None,) * len(PROVIDER_ADJUSTMENT_COLUMNS)
-    payment = _payment(remittance.payment)
+    payment, standing = _payment(remittance.payment), (remittance.payment.set_aside,)
     for parts in remittance.claims:
         claim = _claim(parts)
         for line in parts.lines:
-            yield ("line", *payment, *claim, *_line(line, parts.adjustments_at(line.line)), *no_provider_adjustment)
+            of_line = _line(line, parts.adjustments_at(line.line))
+            yield ("line", *payment, *claim, *of_line, *no_provider_adjustment, *standing)
         if not parts.lines:
-            yield ("claim", *payment, *claim, *no_line, *no_provider_adjustment)
+            yield ("claim", *payment, *claim, *no_line, *no_provider_adjustment, *standing)
     for adjustment in remittance.provider_adjustments:
-        yield ("provider_adjustment", *payment, *no_claim, *no_line, *_provider_adjustment(adjustment))
+        yield ("provider_adjustment", *payment, *no_claim, *no_line, *_provider_adjustment(adjustment), *standing)
 
 
 def _payment(payment: Payment) -> tuple[SheetValue, ...]:

@@ -104,7 +104,8 @@ def _meanings(session: PortalSession, payment: Payment, claim: int | None = None
 def file_name(payment: Payment, suffix: str, claim: int | None = None) -> str:
     number = file_name_part(payment.trace_number) or str(payment.id)
     of_claim = "" if claim is None else f"-claim-{claim}"
-    return f"remittance-{number}{of_claim}.{suffix}"
+    standing = f"-{payment.set_aside}" if payment.set_aside else ""
+    return f"remittance-{number}{of_claim}{standing}.{suffix}"
 
 
 def _hand_over(kind: str) -> Any:

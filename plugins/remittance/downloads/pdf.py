@@ -15,6 +15,7 @@ from ..models import Adjustment, Claim, Line, Payment
 from .collect import ClaimParts, Remittance, dates, patient_name
 from .parts import in_parts
 
+_ONE_CLAIM = "One claim out of this payment. The payment's amount also covers what this document leaves out."
 _TEMPLATE = Path(__file__).with_name("payment.typ")
 
 
@@ -32,6 +33,7 @@ def payment_pdf(
     payment = remittance.payment
     beginning = {
         "heading": f"Remittance advice {payment.trace_number}",
+        "note": remittance.standing.words,
         "blocks": [_about(payment), _payer(remittance, payer), _payee(remittance), _balance(payment)],
     }
     parts = in_parts(
@@ -53,7 +55,7 @@ def claim_pdf(
     heading = f"Remittance advice for claim {claim.payer_control_number or claim.patient_control_number or claim.claim}"
     beginning = {
         "heading": heading,
-        "note": "One claim out of this payment. The payment's amount also covers what this document leaves out.",
+        "note": " ".join(filter(None, (remittance.standing.words_alone, _ONE_CLAIM))),
         "blocks": [_about(remittance.payment), _payer(remittance, payer), _payee(remittance)],
     }
     parts = in_parts(

@@ -81,6 +81,7 @@ def _payment(remittance: Remittance) -> list[tuple[SheetValue, ...]]:
         ("Paid on claims", amount(payment.claims_paid)),
         ("Provider-level adjustments", amount(payment.provider_adjusted)),
         ("Balances", _yes(payment.balanced)),
+        ("Counts", remittance.standing.words or "yes"),
         ("Claims", payment.claim_count),
         ("Lines", payment.line_count),
         ("Adjustments", payment.adjustment_count),

@@ -31,7 +31,7 @@ def paid_by_month(session: PortalSession, today: dt.date) -> list[Month]:
     month: Any = sa.extract("month", Payment.effective_on)
     rows = session.execute(
         sa.select(year.label("y"), month.label("m"), sa.func.count(Payment.id), sa.func.sum(Payment.amount))
-        .where(Payment.effective_on >= starts[0], Payment.effective_on <= today)
+        .where(Payment.effective_on >= starts[0], Payment.effective_on <= today, Payment.counts())
         .group_by("y", "m")
     )
     found = {(int(y), int(m)): (count, int(paid or 0)) for y, m, count, paid in rows}

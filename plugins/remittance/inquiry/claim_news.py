@@ -113,16 +113,17 @@ def _past(history: History | None) -> dict[str, Appearance | None]:
     """What a claim's history says of this one of its appearances."""
     if history is None:
         return {}
-    here = next((place for place, one in enumerate(history.appearances) if one.here), None)
-    if here is None:
+    appearances = [one for one in history.appearances if one.here or not one.not_counted]
+    here = next((place for place, one in enumerate(appearances) if one.here), None)
+    if here is None or appearances[here].not_counted:
         return {}
-    earlier, later = history.appearances[:here], history.appearances[here + 1 :]
+    earlier, later = appearances[:here], appearances[here + 1 :]
     first_reversal = next((one for one in later if one.status == REVERSAL), None)
     corrected = next((one for one in later if one.role == "Correction"), None)
-    if history.appearances[here].status == REVERSAL:
+    if appearances[here].status == REVERSAL:
         paid = next((one for one in reversed(earlier) if one.status != REVERSAL), None)
         return {"reverses": paid, "corrected_by": corrected}
-    is_correction = history.appearances[here].role == "Correction"
+    is_correction = appearances[here].role == "Correction"
     original = next((one for one in reversed(earlier) if one.status != REVERSAL), None) if is_correction else None
     return {"corrects": original, "reversed_by": first_reversal, "corrected_by": corrected if first_reversal else None}
 
@@ -147,6 +148,7 @@ def _taken_back(session: PortalSession, claims: Sequence[Any]) -> dict[Key, list
             ProviderAdjustment.reference_key.in_(keys),
             ProviderAdjustment.reason.in_(TAKEN_BACK),
             ProviderAdjustment.amount > 0,
+            Payment.counts(),
         )
         .order_by(Payment.effective_on.asc().nulls_first(), Payment.id, ProviderAdjustment.position)
         .limit(_MOST)

@@ -22,12 +22,17 @@ from ..persons import open_person, tokens_of_every_key
 from .selections import AnyRow, AnySelect
 
 REVERSAL = "22"
+AGAIN = "again"
 LONGEST = 60
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """A claim in one payment. Amounts are cents; `role` is original, reversal, correction or empty; `here` is this one."""
+    """A claim in one payment. Amounts are cents; `role` is original, reversal, correction or empty; `here` is this one.
+
+    `not_counted` says why its amounts do not count: replaced or voided, as its payment, or again: a later payment of the same
+    number has the claim, too, and nobody has decided yet what the two are.
+    """
 
     payment_id: int
     number: str
@@ -39,11 +44,12 @@ class Appearance:
     paid: int | None
     role: str
     here: bool
+    not_counted: str = ""
 
 
 @dataclass(frozen=True)
 class History:
-    """A claim's appearances, oldest first, and what they pay together (None: an amount could not be read)."""
+    """A claim's appearances, oldest first, and what those that count pay together (None: an amount could not be read)."""
 
     appearances: list[Appearance]
     net: int | None
@@ -89,6 +95,10 @@ def histories(session: PortalSession, claims: Sequence[Any]) -> dict[tuple[int, 
             Claim.payer_control_key,
             Claim.patient_control_key,
             Claim.member_token,
+            Payment.number_key,
+            Payment.originator_id,
+            Payment.set_aside,
+            Payment.in_question,
         )
         .join(Payment, Payment.id == Claim.payment_id)
         .where(Claim.payee_id.in_({one.payee_id for one in names}), same)
@@ -146,7 +156,8 @@ def _called(names: Sequence[_Names]) -> sa.ColumnElement[bool] | None:
 
 
 def _history(rows: Sequence[Any], here: tuple[int, int]) -> History:
-    statuses = [row.status for row in rows]
+    left_out = _not_counted(rows)
+    statuses = [None if place in left_out else row.status for place, row in enumerate(rows)]
     appearances = [
         Appearance(
             row.id,
@@ -157,13 +168,32 @@ def _history(rows: Sequence[Any], here: tuple[int, int]) -> History:
             row.status,
             row.charged,
             row.paid,
-            _role(statuses, place),
+            "" if place in left_out else _role(statuses, place),
             (row.id, row.claim) == here,
+            left_out.get(place, ""),
         )
         for place, row in enumerate(rows)
     ]
-    paid = [row.paid for row in rows]
+    paid = [row.paid for place, row in enumerate(rows) if place not in left_out]
     return History(appearances, None if None in paid else sum(paid))
+
+
+def _not_counted(rows: Sequence[Any]) -> dict[int, str]:
+    """Which of a claim's appearances do not count, by their places, and why.
+
+    While it is not decided what two payments of one number are, a claim that both have with the same status counts once, as the
+    later one has it: the payments came in the order of their ids.
+    """
+    found = {place: row.set_aside for place, row in enumerate(rows) if row.set_aside}
+    latest: dict[Any, int] = {}
+    for place, row in sorted(enumerate(rows), key=lambda one: one[1].id):
+        if not row.in_question or place in found:
+            continue
+        same = (row.number_key, row.originator_id, row.status)
+        if same in latest and rows[latest[same]].id != row.id:
+            found[latest[same]] = AGAIN
+        latest[same] = place
+    return found
 
 
 def other_claims(found: Iterable[tuple[int, int]]) -> dict[int, str]:
@@ -220,6 +250,7 @@ def _claims_called(session: PortalSession, payment: Payment, keys: set[str]) -> 
             Claim.person_sealed,
             Payment.trace_number,
             Payment.effective_on,
+            Payment.set_aside,
         )
         .join(Payment, Payment.id == Claim.payment_id)
         .where(sa.or_(Claim.payer_control_key.in_(keys), Claim.patient_control_key.in_(keys)))
@@ -234,10 +265,11 @@ def _claims_called(session: PortalSession, payment: Payment, keys: set[str]) -> 
     return best
 
 
-def _nearness(row: AnyRow, payment: Payment) -> tuple[bool, bool, bool, dt.date]:
+def _nearness(row: AnyRow, payment: Payment) -> tuple[bool, bool, bool, bool, dt.date]:
     issued = row.effective_on or dt.date.min
     return (
         row.payment_id == payment.id,
+        row.set_aside is None,
         row.payee_id == payment.payee_id,
         issued <= (payment.effective_on or dt.date.max),
         issued,

@@ -24,6 +24,7 @@ from hp_portal.api import (
 from ..blueprint import INSPECT, staff_blueprint
 from ..codes import glossary
 from ..codes.plain_words import method_word, payment_word, status_word
+from ..intake.standing import standing_of
 from ..keys import plain
 from ..models import PAYEE_TIN, Payment
 from . import claims
@@ -90,6 +91,7 @@ def inspect_payment(payment_id: int) -> ResponseReturnValue:
         reason=reason,
         tin=masked_tin(db, found.payee_tin_sealed, PAYEE_TIN(found.id)),
         proof=balance(db, found),
+        standing=standing_of(db, found),
         contacts=contacts(found, settings().payer),
         **WORDS,
     )
@@ -113,6 +115,7 @@ def inspect_claim(payment_id: int, number: int) -> ResponseReturnValue:
         opened=opened,
         why=why,
         reason=reason,
+        standing=standing_of(db, found),
         meaning=glossary.look_up(db, used, found.effective_on),
         **WORDS,
     )

@@ -12,6 +12,7 @@ from hp_portal.api import SHOWN, EventSpec, PortalSession, Reference, can
 
 from ..blueprint import INSPECT, READ, READ_IMPORTS
 from ..codes.plain_words import payment_word
+from ..intake.deciding import DECISIONS
 from ..models import Claim, Payment, RemittanceFile
 
 Fields = Sequence[Mapping[str, Any]]
@@ -104,6 +105,10 @@ def _format(_session: PortalSession, events: Fields, _for_staff: bool) -> list[R
     return [Reference(words.get(event["format"], str(event["format"]))) for event in events]
 
 
+def _decision(_session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
+    return [Reference(DECISIONS[event["decision"]].lower()) for event in events]
+
+
 def _many(field: str, one: str, many: str) -> Any:
     def say(_session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
         return [Reference(f"{event[field]:,} {one if event[field] == 1 else many}") for event in events]
@@ -186,6 +191,33 @@ EVENTS = (
     ),
     EventSpec("remittance.file.uploaded", "Uploaded a remittance file", ("upload", "size")),
     EventSpec("remittance.report.viewed", "Viewed an import’s report", ("file",), "Viewed the report of {file}", _FILE),
+    EventSpec(
+        "remittance.same-number.listed",
+        "Listed payments that have the number of another",
+        ("decided", "page", "shown"),
+        staff_only=True,
+    ),
+    EventSpec(
+        "remittance.same-number.viewed",
+        "Compared two payments of one number",
+        ("payment", "earlier"),
+        "Compared {payment} with an earlier one of its number",
+        _PAYMENT,
+    ),
+    EventSpec(
+        "remittance.same-number.decided",
+        "Decided about two payments of one number",
+        ("payment", "earlier", "decision"),
+        "Decided about {payment} and an earlier one of its number: {decision}",
+        {**_PAYMENT, "decision": _decision},
+    ),
+    EventSpec(
+        "remittance.same-number.undone",
+        "Undid a decision about two payments of one number",
+        ("payment", "earlier", "decision"),
+        "Undid the decision about {payment} and an earlier one of its number: {decision}",
+        {**_PAYMENT, "decision": _decision},
+    ),
     EventSpec("remittance.unknown-payees.viewed", "Viewed payees not on record", ("page", "shown")),
     EventSpec(
         "remittance.unknown-payees.matched",

@@ -24,7 +24,7 @@ _MOST = 100
 def news(session: PortalSession, since: dt.datetime) -> list[News]:
     """Payments that were imported since then, of the last weeks at most; counted up to a hundred."""
     lately = max(since, now() - LATELY)
-    new = sa.select(Payment.id).where(Payment.imported_at > lately).limit(_MOST)
+    new = sa.select(Payment.id).where(Payment.imported_at > lately, Payment.counts()).limit(_MOST)
     count = len(session.scalars(new).all())
     if not count:
         return []

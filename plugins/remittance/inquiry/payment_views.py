@@ -25,6 +25,7 @@ from ..blueprint import DOWNLOAD, READ, blueprint
 from ..codes import glossary
 from ..codes.plain_words import method_word, payment_word, status_word
 from ..downloads.reasons import choices
+from ..intake.standing import standing_of
 from ..models import PAYEE_TIN, Claim, Payment
 from . import claims, history, kept_searches
 from .forms import ClaimFilterForm
@@ -95,6 +96,7 @@ def _claim_context(db: PortalSession, found: Payment, viewed: claims.ClaimView) 
         "claim": claim,
         "opened": viewed.opened,
         "history": viewed.history,
+        "standing": standing_of(db, found),
         "news": viewed.news,
         "meaning": glossary.look_up(db, used, found.effective_on),
         **_downloads(found.id, claim),
@@ -155,6 +157,7 @@ def _whole_payment(db: PortalSession, found: Payment) -> dict[str, Any]:
     return {
         "tin": masked_tin(db, found.payee_tin_sealed, PAYEE_TIN(found.id)),
         "proof": balance(db, found),
+        "standing": standing_of(db, found),
         "contacts": contacts(found, settings().payer),
         "statuses": claims.statuses(db, found.id),
         "meaning": glossary.look_up(db, glossary.codes_of(db, found.id), found.effective_on),

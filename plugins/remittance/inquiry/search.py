@@ -45,6 +45,7 @@ _rows: AnySelect = sa.select(
     Payment.payee_npi,
     Payment.claim_count,
     Payment.amount,
+    Payment.set_aside,
 )
 PAYMENTS = Sorting(
     (

@@ -26,7 +26,7 @@ def verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeRef | No
     else:
         fits = sa.false()
     paid_on = sa.func.coalesce(Payment.effective_on, Payment.produced_on)
-    facts = [Payment.number_key == key, fits]
+    facts = [Payment.number_key == key, Payment.counts(), fits]
     if proof.amount is not None:
         facts.append(Payment.amount == proof.amount)
     if proof.paid_on is not None:

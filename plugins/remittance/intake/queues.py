@@ -1,4 +1,4 @@
-"""What waits for staff about remittances: imports that failed or wait, payees that are not on record."""
+"""What waits for staff about remittances: imports that failed or wait, payments of one number, payees that are not on record."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from hp_portal.api import PortalSession, StaffQueue, now
 
 from ..blueprint import READ_IMPORTS
 from ..models import Payment, Upload
+from .deciding import count_waiting
 from .uploads import ACTIVE, FAILED, FAILED_SHOWN
 
 
@@ -21,7 +22,11 @@ def _waiting(session: PortalSession) -> int:
 
 
 def _not_on_record(session: PortalSession) -> int:
-    payees = sa.select(Payment.payee_tin_hash, Payment.payee_npi).where(Payment.payee_id.is_(None)).distinct()
+    payees = (
+        sa.select(Payment.payee_tin_hash, Payment.payee_npi)
+        .where(Payment.payee_id.is_(None), Payment.counts())
+        .distinct()
+    )
     return session.scalar(sa.select(sa.func.count()).select_from(payees.subquery())) or 0
 
 
@@ -29,6 +34,14 @@ _IMPORTS = "remittance_staff.imports"
 QUEUES = (
     StaffQueue("import has failed", "imports have failed", _IMPORTS, READ_IMPORTS, _failed, "bad"),
     StaffQueue("file waits to be imported", "files wait to be imported", _IMPORTS, READ_IMPORTS, _waiting),
+    StaffQueue(
+        "payment has the number of another",
+        "payments have the number of another",
+        "remittance_staff.same_numbers",
+        READ_IMPORTS,
+        count_waiting,
+        "warn",
+    ),
     StaffQueue(
         "payee is paid but not on record",
         "payees are paid but not on record",

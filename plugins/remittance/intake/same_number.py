@@ -22,6 +22,8 @@ from .matching import TIN, PayeeMatcher, plain_tin
 PAYEE, AMOUNT, DATE, CONTENTS = "payee", "amount", "date", "contents"
 """What differs between two payments of one number; CONTENTS when it is none of the others."""
 WAITS = "waits"
+MOST_OTHERS = 20
+"""As many other payments of a number are shown beside one."""
 _AT_A_TIME = 1_000
 _PAYER_CONTROL = CLAIM.index("payer_control_number")
 

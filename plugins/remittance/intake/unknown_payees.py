@@ -36,7 +36,7 @@ _grouped = (
         sa.func.min(Payment.effective_on).label("first_on"),
         sa.func.max(Payment.effective_on).label("last_on"),
     )
-    .where(Payment.payee_id.is_(None))
+    .where(Payment.payee_id.is_(None), Payment.counts())
     .group_by(Payment.payee_tin_hash, Payment.payee_npi)
 )
 UNKNOWN_PAYEES = Sorting(

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
+from hp_portal import clock
 from hp_portal.core.organizations.models import Organization
 from hp_portal_plugins.remittance.demo.writing import Patient, ProviderReason
-from hp_portal_plugins.remittance.models import Payment, RemittanceFile
+from hp_portal_plugins.remittance.models import Payment, RemittanceFile, SameNumber
 from tests.support.scenes import Part, Provider
 from tests.support.world import World
 
@@ -20,6 +21,7 @@ providers: Mapping[str, Provider] = {
     "claim": lambda part, person: 1,
     "number": lambda part, person: 1,
     "file_id": lambda part, person: part.values["file"],
+    "pair_id": lambda part, person: part.values["pair"],
 }
 owned = frozenset({"payment_id"})
 
@@ -39,5 +41,12 @@ def build(world: World, organization: Organization) -> Part:
     with world.session() as session:
         payment_id = session.scalars(sa.select(Payment.id).where(Payment.trace_number == number)).one()
         file_id = session.scalars(sa.select(RemittanceFile.id).where(RemittanceFile.name == file)).one()
+        # With itself: who may open the page is asked, not what stands there.
+        pair = SameNumber(
+            payment_id=payment_id, earlier_id=payment_id, differs="contents", found_at=clock.now(), state="waits"
+        )
+        session.add(pair)
+        session.flush()
+        pair_id = pair.id
     secrets = (payee.name, payee.name.upper(), number, patient.last, patient.member, paid.account, paid.control)
-    return Part({"payment": payment_id, "file": file_id}, secrets)
+    return Part({"payment": payment_id, "file": file_id, "pair": pair_id}, secrets)

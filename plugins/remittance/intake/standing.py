@@ -1,0 +1,98 @@
+"""Whether a payment counts, and which other payments have its number, as far as one may see them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hp_portal.api import PortalSession, settings, show_date, show_money
+
+from ..codes.plain_words import payment_word
+from ..models import REPLACED, Payment, of_same_number
+from .same_number import MOST_OTHERS
+
+
+@dataclass(frozen=True)
+class Other:
+    """Another payment of the number: it replaces the one in question, is replaced by it, or stands beside it."""
+
+    id: int
+    number: str
+    method: str | None
+    issued_on: dt.date | None
+    amount: int
+    set_aside: str | None
+    replaced_by_id: int | None
+
+    def __str__(self) -> str:
+        day = f" of {show_date(self.issued_on)}" if self.issued_on else ""
+        return f"{payment_word(self.method)} {self.number}{day}, {show_money(self.amount)}"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whether a payment counts. `replaced_by` is what counts instead, when one may see it; `replaces` what it has replaced;
+    `beside` other payments of the number that count, too. `in_question`: staff have not decided yet what they are."""
+
+    set_aside: str | None
+    at: dt.datetime | None
+    in_question: bool
+    replaced_by: Other | None
+    replaces: list[Other]
+    beside: list[Other]
+
+    @property
+    def is_replaced(self) -> bool:
+        return self.set_aside == REPLACED
+
+    @property
+    def words_alone(self) -> str:
+        """A sentence for a document if the payment does not count; nothing of other payments."""
+        if not self.set_aside:
+            return ""
+        on = f" on {show_date(self.at.astimezone(settings().payer.zone).date())}" if self.at else ""
+        return f"{self.set_aside.capitalize()} by the payer{on}: this payment does not count any more."
+
+    @property
+    def words(self) -> str:
+        """A sentence or two for a document; empty where there is nothing to say."""
+        if self.set_aside:
+            return " ".join(
+                filter(None, (self.words_alone, f"{self.replaced_by} counts instead." if self.replaced_by else ""))
+            )
+        said = [f"Replaces {other}." for other in self.replaces]
+        if self.in_question and self.beside:
+            said.append(
+                f"Another payment has this number: {self.beside[0]}. The payer has not decided yet which counts."
+            )
+        return " ".join(said)
+
+
+def standing_of(session: PortalSession, payment: Payment) -> Standing:
+    """How a payment stands, within the session's scope."""
+    rows = session.execute(
+        sa.select(
+            Payment.id,
+            Payment.trace_number,
+            Payment.method,
+            Payment.effective_on,
+            Payment.amount,
+            Payment.set_aside,
+            Payment.replaced_by_id,
+        )
+        .where(of_same_number(payment), Payment.id != payment.id)
+        .order_by(Payment.id.desc())
+        .limit(MOST_OTHERS)
+    )
+    others = [Other(*row) for row in rows]
+    counts = payment.set_aside is None
+    return Standing(
+        payment.set_aside,
+        payment.set_aside_at,
+        payment.in_question,
+        next((other for other in others if other.id == payment.replaced_by_id), None),
+        [other for other in others if counts and other.replaced_by_id == payment.id],
+        [other for other in others if counts and other.set_aside is None],
+    )
