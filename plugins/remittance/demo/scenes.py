@@ -155,9 +155,9 @@ def main_street(story: Story, days: Days) -> None:
 
     # Sent twice under one number: once with a claim more, which staff have yet to decide, and once corrected, which they have.
     issued = days.back(6)
-    both = [story.claim(_VISITS, issued) for _ in range(2)]
-    story.pay("940000050006", "ACH", issued, both[:1])
-    story.pay("940000050006", "ACH", issued, both)
+    three = [replace(story.claim(_VISITS, issued), services=(story.service(_HEART, issued),)) for _ in range(3)]
+    story.pay("940000050006", "ACH", issued, three[:2])
+    story.pay("940000050006", "ACH", issued, three)
     issued = days.back(10)
     wrong, other = story.claim(_VISITS, issued, lines=1), story.claim(_VISITS, issued)
     line = wrong.services[0]

@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
+from hp_portal import migrations, row_security
+from hp_portal.database import changing_schema
 from hp_portal_plugins.remittance.intake import importing, reports
 from hp_portal_plugins.remittance.models import Payment, SameNumber
 from tests.plugins.remittance.import_files import CLINIC, DAY, claim, file_of, import_835, many_payments, payment
+from tests.support.databases import as_owner, database_of
 from tests.support.identifiers import make_npi
 from tests.support.world import World
 
@@ -148,6 +152,56 @@ def test_a_notice_s_number_may_be_a_placeholder(world: World, how: str) -> None:
         found = [import_835(world, data) for data in files]
         assert sum(report.payments for report in found) == 2
         assert [one.differs for report in found for one in report.same_number] == ([differs] if differs else [])
+
+
+def test_no_check_of_a_file_is_lost_to_a_placeholder(world: World) -> None:
+    """Six checks with three numbers, as in de-identified files: three of them were taken for checks that were there."""
+    checks = [
+        payment("999999", claim("A", "C1")),
+        payment("999999", claim("B", "C2")),
+        payment("1001", claim("C", "C3")),
+        payment("999999", claim("C", "C4"), payee=SECOND_PAYEE),
+        payment("1001", claim("D", "C5")),
+        payment("1002", claim("E", "C6")),
+    ]
+    data = file_of(*checks)
+    report = import_835(world, data)
+    assert (report.payments, report.claims, report.already_known_count, report.same_number_count) == (6, 6, 0, 3)
+    again = import_835(world, data, "again.835")
+    assert (again.payments, again.already_known_count, again.same_number_count) == (0, 6, 0)
+
+
+BEFORE = "1795831201"
+
+
+def test_an_upgrade_works_out_the_digests_from_the_kept_texts(world: World) -> None:
+    """A database of an earlier version knows its payments again; one whose text cannot be opened is asked about."""
+    data = file_of(FIRST, *many_payments(3))
+    import_835(world, data)
+    with world.session() as session:
+        digests = list(session.scalars(sa.select(Payment.identity).order_by(Payment.id)))
+    app = world.app
+    with as_owner(app) as engine:
+        chain = migrations.chains_of(app)["remittance"]
+        with changing_schema(engine) as connection:
+            connection.info["hp_portal.vault"] = database_of(app).vault
+            if connection.dialect.name == "postgresql":
+                row_security.lift(connection, chain.prefix)  # as before every upgrade
+            command.downgrade(chain.config(connection=connection), BEFORE)
+            for number in range(1, 5):
+                old = sa.text("UPDATE remittance_payment SET identity = :old WHERE id = :id")
+                connection.execute(old, {"old": bytes([number]) * 32, "id": number})
+            connection.execute(
+                sa.text("UPDATE remittance_text SET sealed = :broken WHERE payment_id = 2"), {"broken": b"x"}
+            )
+        assert migrations.upgrade(app).failed == {}
+    assert migrations.differences(app) == []
+    with world.session() as session:
+        upgraded = list(session.scalars(sa.select(Payment.identity).order_by(Payment.id)))
+    assert upgraded == [digests[0], bytes([2]) * 32, *digests[2:]]
+    report = import_835(world, data.replace(b"*000000001*0*P", b"*000000002*0*P"))
+    assert (report.payments, report.already_known_count) == (1, 3)
+    assert [one.differs for one in report.same_number] == [["contents"]]
 
 
 def test_many_of_one_number_are_a_row_each(world: World) -> None:
