@@ -163,7 +163,8 @@ class SameNumbers:
             npi,
             _text(transaction, "payee_name"),
             frozenset(self._session.vault.digests(tin, TIN)) if tin else frozenset(),
-            frozenset(_payer_controls(transaction)),
+            # Asked for only where nothing is paid: see _have_a_claim_in_common.
+            None if transaction.fact("amount") else frozenset(_payer_controls(transaction)),
         )
 
     def _pair(self, one: _Payment, earlier: Sequence[_Payment]) -> Pair | None:
