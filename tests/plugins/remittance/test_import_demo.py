@@ -17,7 +17,7 @@ from hp_portal.hookspecs import DemoCheck
 from hp_portal_plugins.remittance.demo.loading import _payments, load_demo
 from hp_portal_plugins.remittance.demo.writing import FileText, PayeeText
 from hp_portal_plugins.remittance.keys import number_key
-from hp_portal_plugins.remittance.models import Claim, Payment, ProviderAdjustment, RemittanceFile
+from hp_portal_plugins.remittance.models import Claim, Payment, ProviderAdjustment, RemittanceFile, SameNumber
 from tests.support.world import World
 
 
@@ -65,10 +65,26 @@ def test_the_checks_worth_trying_belong_to_whom_they_name(world: World, checks: 
     assert len({check.organization for check in checks}) >= 4
     with world.session() as session:
         for check in checks:
-            payment = session.scalars(sa.select(Payment).where(Payment.trace_number == check.number)).one()
-            payee = session.get_one(Payee, payment.payee_id)
+            paid = sa.select(Payment.payee_id).where(Payment.trace_number == check.number).distinct()
+            payee = session.get_one(Payee, session.scalars(paid).one())
             entry = next(entry for entry in demo.DEMO_PAYEES if entry.vendor_number == payee.vendor_number)
             assert check.organization == (entry.organizations[0] if entry.organizations else "nobody yet")
+
+
+def test_of_two_pairs_of_one_number_one_is_decided(world: World, checks: list[DemoCheck]) -> None:
+    with world.session() as session:
+        pairs = session.execute(
+            sa.select(Payment.trace_number, SameNumber.state, Payment.in_question)
+            .join(Payment, Payment.id == SameNumber.payment_id)
+            .order_by(Payment.trace_number)
+        ).all()
+        set_aside = session.execute(
+            sa.select(Payment.trace_number, Payment.set_aside).where(Payment.set_aside.is_not(None))
+        ).all()
+    assert [tuple(pair) for pair in pairs] == [("940000050006", "waits", True), ("940000050007", "replaced", False)]
+    assert [tuple(one) for one in set_aside] == [("940000050007", "replaced")]
+    tried = {check.number for check in checks}
+    assert {"940000050006", "940000050007"} <= tried
 
 
 def test_reversal_and_correction_are_tied_to_the_claim(world: World, checks: list[DemoCheck]) -> None:
