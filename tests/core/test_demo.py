@@ -14,6 +14,7 @@ from hp_portal import demo
 from hp_portal.app import create_app
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Person
+from hp_portal.core.tax_ids.models import LinkNotice
 from hp_portal.settings import ConfigurationError
 from tests.conftest import MakeApp
 from tests.sample_plugin.notes import Note
@@ -49,6 +50,15 @@ def test_a_plugin_installed_later_is_started_given_and_loaded_once(instance: Pat
     assert world.sign_in("demo.staff").get("/staff/sample/count").status_code == 200
     for app in (first, later):
         database_of(app).engine.dispose()
+
+
+def test_what_the_demo_tells_of_people_names_them(instance: Path) -> None:
+    app = create_app(settings_for(f"sqlite:///{instance / 'portal.sqlite'}", instance))
+    demo.seed(app)
+    with World(app).session() as session:
+        (objected,) = session.scalars(sa.select(LinkNotice).where(LinkNotice.objected_at.is_not(None)))
+        person = session.get_one(Person, objected.objected_by_id)
+        assert person.organization_id == objected.organization_id
 
 
 def test_a_portals_database_gets_no_accounts_of_the_demo(make_app: MakeApp, database_url: str) -> None:

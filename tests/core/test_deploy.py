@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -9,6 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from hp_portal import cli
 from hp_portal.settings import Settings
 from tests.conftest import cannot_run
 from tests.support.certificate import make_certificate
@@ -98,6 +102,22 @@ def test_keys_are_read_from_a_file_of_roots_and_others_cannot_read_what_the_serv
         assert not any(line.startswith("Environment=") and "KEY" in line for line in unit)
 
 
+def test_the_commands_are_ones_that_there_are() -> None:
+    started = [
+        re.findall(
+            r"^ExecStart=/opt/hp_portal/bin/hp-portal (.+)$", (DEPLOY / "systemd" / name).read_text(), re.MULTILINE
+        )
+        for name in UNITS
+    ]
+    recipe = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
+    (program, *arguments) = json.loads(re.findall(r"^CMD (.+)$", recipe, re.MULTILINE)[0])
+    assert program == "hp-portal"
+    commands = [line.split() for (line,) in started] + [arguments]
+    for command in commands:
+        done = CliRunner().invoke(cli.cli, [*command, "--help"])
+        assert done.exit_code == 0, done.output
+
+
 def test_the_image_is_built_of_what_the_wheel_is_built_of() -> None:
     recipe = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
@@ -107,4 +127,6 @@ def test_the_image_is_built_of_what_the_wheel_is_built_of() -> None:
         for source in line.split()
     }
     assert copied == {line[1:] for line in ignored if line.startswith("!")}
+    running = recipe.rpartition("FROM ")[2]
+    assert "ca-certificates" in running, "without them nothing is sent by TLS"
     assert {source for source in copied if not (ROOT / source).exists()} == set()
