@@ -81,3 +81,26 @@ def test_one_alone_may_be_larger_and_what_has_no_body_needs_no_room() -> None:
         assert status_of(ask(live, get("/large", connection="close"))) == 503
     finally:
         live.stop()
+
+
+def test_a_connection_that_stays_gives_back_what_its_answer_took() -> None:
+    """Whether the thread itself sends the end of it, or the server later on."""
+    live = LiveServer(app, answer_in_memory=1000)
+    waiting = live.server.waiting
+    try:
+        with closing(connect(live)) as connection:
+            for sent in (get("/page", long="x" * 3000), get("/large")):
+                connection.sendall(sent)
+                if b"/large" in sent:
+                    wait_until(lambda: waiting.taken == LARGE)
+                    wait_until(lambda: not next(iter(live.server.active_channels.values())).requests)
+                head = b""
+                while b"\r\n\r\n" not in head:
+                    head += connection.recv(1)
+                left = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+                assert left > 3000
+                while left:
+                    left -= len(connection.recv(min(left, 1 << 20)))
+                wait_until(lambda: waiting.taken == 0)
+    finally:
+        live.stop()
