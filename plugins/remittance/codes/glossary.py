@@ -11,21 +11,41 @@ import sqlalchemy as sa
 from hp_portal.api import PortalSession
 
 from ..models import Adjustment, Claim, Code, Line, ProviderAdjustment
-from .plain_words import LIST_NAMES, OURS
+from .explanations import GROUP_ADVICE, Advice, Explanation, explanations
+from .plain_words import LIST_NAMES, NO_EXPLANATION, OURS
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """A code of a list and its text; `ours` when the words are the portal's own. No text: an unknown code."""
+    """A code of a list and its text; `ours` when the words are the portal's own. No text: an unknown code. What one can
+    do now is always the portal's own words."""
 
     list: str
     code: str
     text: str = ""
     ours: bool = False
+    explanation: Explanation | None = None
 
     @property
     def list_name(self) -> str:
         return LIST_NAMES[self.list]
+
+    @property
+    def shown(self) -> str:
+        """The text, or that there is none."""
+        return self.text or NO_EXPLANATION
+
+    @property
+    def source(self) -> str:
+        """Whose words the text is; empty where there is none."""
+        return "" if not self.text else "In our own words" if self.ours else "Published code list"
+
+    @property
+    def advice(self) -> str:
+        """What one can do now; empty where that is not known."""
+        if self.explanation is not None:
+            return self.explanation.advice
+        return GROUP_ADVICE.get(self.code, "") if self.list == "GROUP" else ""
 
 
 class Meanings:
@@ -37,6 +57,11 @@ class Meanings:
     def __call__(self, list_name: str, code: str | None) -> Meaning:
         return self._known.get((list_name, code or "")) or Meaning(list_name, code or "")
 
+    def advice(self, group: str | None, reason: str | None) -> Advice:
+        """What one can do now about an adjustment of this group for this reason; may be empty."""
+        known = self("CARC", reason).explanation
+        return known.advice_in(group) if known is not None else Advice("", GROUP_ADVICE.get(group or "", ""))
+
     def all(self) -> list[Meaning]:
         """Every code asked for, list by list."""
         order = list(LIST_NAMES)
@@ -44,7 +69,7 @@ class Meanings:
 
     @property
     def has_ours(self) -> bool:
-        return any(one.ours for one in self._known.values())
+        return any(one.ours or one.advice for one in self._known.values())
 
 
 def look_up(session: PortalSession, wanted: Mapping[str, Iterable[str | None]], on: dt.date | None) -> Meanings:
@@ -53,9 +78,9 @@ def look_up(session: PortalSession, wanted: Mapping[str, Iterable[str | None]], 
     loaded = _loaded(session, codes, on)
     known = {}
     for name, code in codes:
-        text = loaded.get((name, code))
-        ours = OURS[name].get(code, "")
-        known[name, code] = Meaning(name, code, text or ours, ours=not text and bool(ours))
+        text, ours = loaded.get((name, code)), explanations(name).get(code)
+        own = ours.text if ours is not None else OURS.get(name, {}).get(code, "")
+        known[name, code] = Meaning(name, code, text or own, ours=not text and bool(own), explanation=ours)
     return Meanings(known)
 
 

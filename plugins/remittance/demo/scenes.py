@@ -179,6 +179,21 @@ def harbor(story: Story, days: Days) -> None:
             story.denied(_VISITS, issued, Reason("CO", "18", 0)),
         ],
     )
+    # What to do next differs: a new claim, a corrected one, an appeal, another payer, the patient, and a code nobody explains.
+    issued = days.back(4)
+    story.pay(
+        "NP0000056",
+        "NON",
+        issued,
+        [
+            story.denied(_VISITS, issued, Reason("CO", "16", 0), "MA130", "N290"),
+            story.denied(_VISITS, issued, Reason("CO", "16", 0), "MA61"),
+            story.denied(_VISITS, issued, Reason("CO", "50", 0), "N115"),
+            story.denied(_VISITS, issued, Reason("OA", "22", 0), "MA04"),
+            story.denied(_VISITS, issued, Reason("PR", "204", 0)),
+            story.denied(_VISITS, issued, Reason("CO", "Z99", 0)),
+        ],
+    )
 
 
 def hospital(story: Story, days: Days) -> None:
@@ -265,6 +280,7 @@ WORTH_TRYING = {
     "940000050006": "two EFTs have this number; staff have not decided yet what they are",
     REPLACED: "two EFTs have this number; the later, with a corrected claim, has replaced the earlier",
     "NP0000051": "every claim is denied",
+    "NP0000056": "denials that ask for different things: what can I do now, code by code",
     "940000052002": "a correction whose money is taken back later (PLB WO)",
     "940000052003": "the recovery, referring to the corrected claim",
     "940000052004": "an EFT with 2,000 claims",

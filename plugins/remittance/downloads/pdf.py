@@ -215,7 +215,7 @@ def _provider_adjustments(remittance: Remittance, meanings: Meanings) -> list[li
     rows = [
         [
             adjustment.reason or "",
-            meanings("PLB", adjustment.reason).text,
+            meanings("PLB", adjustment.reason).shown,
             adjustment.reference or "",
             adjustment.provider_id or "",
             _day(adjustment.fiscal_period_ends_on),
@@ -287,21 +287,12 @@ def _why(adjustments: list[Adjustment], remarks: str | None, meanings: Meanings)
     texts = []
     for adjustment in adjustments:
         code = "-".join(filter(None, (adjustment.group, adjustment.reason)))
-        meaning = meanings("CARC", adjustment.reason).text or meanings("GROUP", adjustment.group).text
+        meaning = meanings("CARC", adjustment.reason).shown
         texts.append(" ".join(filter(None, (code, show_money(adjustment.amount), meaning))))
-    for code in (remarks or "").split():
-        texts.append(" ".join(filter(None, (code, meanings("RARC", code).text))))
+    texts += [f"{code} {meanings('RARC', code).shown}" for code in (remarks or "").split()]
     return "\n".join(texts)
 
 
 def _glossary(meanings: Meanings) -> list[list[str]]:
-    """The codes that stand in this document and no others, and whose words explain them."""
-    return [
-        [
-            found.list_name,
-            found.code,
-            found.text or "No explanation is loaded for this code",
-            "" if not found.text else "In our own words" if found.ours else "Published code list",
-        ]
-        for found in meanings.all()
-    ]
+    """The codes that stand in this document and no others, whose words explain them, and what one can do now."""
+    return [[found.list_name, found.code, found.shown, found.source, found.advice] for found in meanings.all()]

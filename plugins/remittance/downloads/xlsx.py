@@ -14,8 +14,8 @@ from hp_portal.api import (
     xlsx_file_apart,
 )
 
-from ..codes.glossary import Meanings
-from ..codes.plain_words import method_word
+from ..codes.glossary import Meaning, Meanings
+from ..codes.plain_words import REVERSAL, method_word
 from ..models import Adjustment, Claim, Line, ProviderAdjustment
 from .collect import Remittance, patient_name
 
@@ -34,10 +34,13 @@ _LINES: tuple[Column, ...] = (
 )  # fmt: skip
 _ADJUSTMENTS: tuple[Column, ...] = (
     ("Claim", 7), ("Line", 6), ("Claim number", 20), ("Group", 7), ("Group meaning", 30), ("Reason", 8),
-    ("Reason meaning", 60), ("Amount", 13), ("Quantity", 9),
+    ("Reason meaning", 60), ("Amount", 13), ("Quantity", 9), ("What can I do now", 80),
 )  # fmt: skip
 _PROVIDER_ADJUSTMENTS: tuple[Column, ...] = (
     ("Reason", 8), ("Meaning", 50), ("Reference", 24), ("Provider", 14), ("Fiscal period ends", 16), ("Amount", 13),
+)  # fmt: skip
+_CODES: tuple[Column, ...] = (
+    ("Kind", 24), ("Code", 8), ("Meaning", 80), ("Source", 20), ("What can I do now", 100),
 )  # fmt: skip
 
 
@@ -58,6 +61,7 @@ def payment_xlsx(
             Sheet("Lines", _LINES, (_line(parts.claim, line) for parts in claims for line in parts.lines)),
             Sheet("Adjustments", _ADJUSTMENTS, adjustments),
             Sheet("Provider-level adjustments", _PROVIDER_ADJUSTMENTS, provider_adjustments),
+            Sheet("Codes", _CODES, (_code(found) for found in meanings.all())),
         ],
         title=f"Remittance advice {remittance.payment.trace_number}",
         author=remittance.payment.payer_name or "",
@@ -147,18 +151,23 @@ def _adjustment(claim: Claim, adjustment: Adjustment, meanings: Meanings) -> tup
         adjustment.group,
         meanings("GROUP", adjustment.group).text,
         adjustment.reason,
-        meanings("CARC", adjustment.reason).text,
+        meanings("CARC", adjustment.reason).shown,
         amount(adjustment.amount),
         quantity(adjustment.quantity),
+        str(meanings.advice(adjustment.group, adjustment.reason)) if claim.status != REVERSAL else None,
     )
 
 
 def _provider_adjustment(adjustment: ProviderAdjustment, meanings: Meanings) -> tuple[SheetValue, ...]:
     return (
         adjustment.reason,
-        meanings("PLB", adjustment.reason).text,
+        meanings("PLB", adjustment.reason).shown,
         adjustment.reference,
         adjustment.provider_id,
         adjustment.fiscal_period_ends_on,
         amount(adjustment.amount),
     )
+
+
+def _code(found: Meaning) -> tuple[SheetValue, ...]:
+    return (found.list_name, found.code, found.shown, found.source, found.advice)

@@ -16,12 +16,12 @@ import sqlalchemy as sa
 
 from hp_portal.api import PortalSession, spans
 
+from ..codes.plain_words import REVERSAL
 from ..keys import number_key
 from ..models import Claim, Payment, ProviderAdjustment
 from ..persons import open_person, tokens_of_every_key
 from .selections import AnyRow, AnySelect
 
-REVERSAL = "22"
 AGAIN = "again"
 LONGEST = 60
 

@@ -120,9 +120,10 @@ def test_the_glossary_has_the_codes_used_and_whose_words_they_are(office: Office
         ("Adjustment reason", "Z01"),
         ("Adjustment reason", "Z99"),
     }
-    assert glossary["Adjustment reason", "Z01"] == ["Text of the plan", "Published code list"]
-    assert glossary["Claim status", "1"] == ["Processed as primary", "In our own words"]
-    assert glossary["Adjustment reason", "Z99"][0] == "No explanation is loaded for this code"
+    assert glossary["Adjustment reason", "Z01"] == ["Text of the plan", "Published code list", ""]
+    assert glossary["Claim status", "1"] == ["Processed as primary", "In our own words", ""]
+    assert glossary["Adjustment reason", "Z99"] == ["No explanation is loaded.", "", ""]
+    assert glossary["Adjustment group", "CO"][2] == "Do not bill the patient for this amount."
 
 
 def test_an_amount_that_could_not_be_read_is_not_added_up(office: Office) -> None:

