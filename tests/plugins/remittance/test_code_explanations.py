@@ -14,7 +14,7 @@ import pytest
 from hp_portal import clock
 from hp_portal_plugins.remittance.codes import explanations as module
 from hp_portal_plugins.remittance.codes.explanations import ACTIONS, DO_NOT_BILL, explanations
-from hp_portal_plugins.remittance.demo.writing import Reason, Service
+from hp_portal_plugins.remittance.demo.writing import ClaimText, Reason, Service
 from hp_portal_plugins.remittance.models import Code
 from tests.support.client import tree_of
 from tests.support.pdf import TaggedPdf
@@ -24,7 +24,9 @@ from .inquiry import DAY, Office, claim, url_of, words
 
 LISTS = ("CARC", "RARC")
 # A deadline that the payer decides is not promised, nor what comes of an appeal.
-PROMISES = re.compile(r"\b\d+\s+(?:calendar |business )?(?:days|months)\b(?! are)|will be paid|will pay|guarantee|overturn", re.I)
+PROMISES = re.compile(
+    r"\b\d+\s+(?:calendar |business )?(?:days|months)\b(?! are)|will be paid|will pay|guarantee|overturn", re.I
+)
 PUBLISHED = re.compile(
     r"missing/incomplete/invalid|incomplete/invalid|usage:|refer to the 835|alert:|at least one remark code|deemed by the payer|"
     r"the information submitted|is inconsistent with|has been reached\b.*benefit maximum|not covered by this payer/contractor",
@@ -110,9 +112,9 @@ def office(world: World) -> Office:
     return Office(world)
 
 
-def denied(*reasons: Reason, remarks: tuple[str, ...] = (), **facts: object) -> object:
+def denied(*reasons: Reason, remarks: tuple[str, ...] = ()) -> ClaimText:
     service = Service("HC:99213", sum(reason.amount for reason in reasons), reasons, DAY, remarks=remarks)
-    return claim(1, services=(service,), status="4", **facts)
+    return claim(1, services=(service,), status="4")
 
 
 def page_of(office: Office, payment: int, number: int | None = None) -> str:
@@ -137,7 +139,10 @@ def test_the_glossary_of_the_payment_says_it_for_each_code(office: Office) -> No
     payment = office.paid("4512", denied(Reason("CO", "96", 20000), remarks=("N130",)))
     shown = page_of(office, payment)
     one = explanations("CARC")["96"]
-    assert f"{one.meaning} * (our words) Read the remark codes. {one.now} In group PR: Bill the patient. {one.patient}" in shown
+    assert (
+        f"{one.meaning} * (our words) Read the remark codes. {one.now} In group PR: Bill the patient. {one.patient}"
+        in shown
+    )
     assert DO_NOT_BILL in shown
     assert "How to appeal, and until when, stands in the plan’s provider manual." in shown
 

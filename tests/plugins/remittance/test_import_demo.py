@@ -48,7 +48,11 @@ def test_every_case_is_there(world: World, checks: list[DemoCheck]) -> None:
         ).all()
     assert 110 <= len(payments) <= 160
     assert {payment.method for payment in payments} == {"ACH", "CHK", "NON"}
-    assert {payment.trace_number for payment in payments if payment.method == "NON"} == {"NP0000051", "NP0000055"}
+    assert {payment.trace_number for payment in payments if payment.method == "NON"} == {
+        "NP0000051",
+        "NP0000055",
+        "NP0000056",
+    }
     assert [payment.trace_number for payment in payments if not payment.balanced] == ["940000050005"]
     assert max(payment.claim_count for payment in payments) == 2_000
     assert {"1", "4", "22"} <= statuses

@@ -163,7 +163,6 @@ def test_remarks_of_lines_are_explained_too(office: Office) -> None:
     assert found["N130 Remark"].startswith(explanations("RARC")["N130"].text)
 
 
-
 def test_no_such_payment_is_404(office: Office) -> None:
     assert office.client.get(url_of(987654)).status_code == 404
 
