@@ -41,6 +41,10 @@ GROUP_ADVICE = {
 }
 
 
+# The remark that a claim could not be processed: there is nothing to correct, and another one is sent.
+UNPROCESSABLE = "MA130"
+
+
 @dataclass(frozen=True)
 class Advice:
     """What one can do now: one of ACTIONS, or none, and the sentence that goes on."""
@@ -51,6 +55,11 @@ class Advice:
     @property
     def label(self) -> str:
         return ACTIONS.get(self.action, "")
+
+    def beside(self, remarks: str | None) -> Advice:
+        """The same beside these remarks: of a claim that could not be processed none is corrected, a new one is sent."""
+        new = self.action == "corrected-claim" and UNPROCESSABLE in (remarks or "").split()
+        return Advice("new-claim", self.text) if new else self
 
     def __str__(self) -> str:
         return f"{self.label} {self.text}".strip()
@@ -78,6 +87,11 @@ class Explanation:
         if self.action == "patient":
             return f"In group PR: {usual}"
         return f"{usual} In group PR: {Advice('patient', self.patient)}" if self.patient else usual
+
+    @property
+    def advice_of_remark(self) -> Advice:
+        """What one can do about a remark, which has no group of its own."""
+        return Advice("", self.advice) if self.action == "patient" else Advice(self.action, self.now)
 
     def advice_in(self, group: str | None) -> Advice:
         """What one can do with an adjustment of this group: the patient is billed for group PR alone."""

@@ -57,10 +57,17 @@ class Meanings:
     def __call__(self, list_name: str, code: str | None) -> Meaning:
         return self._known.get((list_name, code or "")) or Meaning(list_name, code or "")
 
-    def advice(self, group: str | None, reason: str | None) -> Advice:
-        """What one can do now about an adjustment of this group for this reason; may be empty."""
+    def advice(self, group: str | None, reason: str | None, remarks: str | None = None) -> Advice:
+        """What one can do now about an adjustment of this group for this reason, beside these remarks; may be empty."""
         known = self("CARC", reason).explanation
-        return known.advice_in(group) if known is not None else Advice("", GROUP_ADVICE.get(group or "", ""))
+        if known is None:
+            return Advice("", GROUP_ADVICE.get(group or "", ""))
+        return known.advice_in(group).beside(remarks)
+
+    def remark_advice(self, code: str, remarks: str | None = None) -> Advice:
+        """What one can do now about a remark, beside these others; may be empty."""
+        known = self("RARC", code).explanation
+        return known.advice_of_remark.beside(remarks) if known is not None else Advice("", "")
 
     def all(self) -> list[Meaning]:
         """Every code asked for, list by list."""
