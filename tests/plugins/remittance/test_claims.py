@@ -131,7 +131,7 @@ def test_a_claim_opens_in_place_and_closes_again(office: Office, mixed: int) -> 
 def test_lines_say_why_they_are_not_paid_as_charged(office: Office, mixed: int) -> None:
     text = words(tree_of(office.client.get(url_of(mixed, 1), fragment=True)))
     assert "CO-45 $30.00 Charge above the agreed or allowed amount." in text
-    assert "PR-3 $20.00 The patient’s copay. The patient owes this." in text
+    assert "PR-3 $20.00 The patient’s copay: a fixed amount for the visit or service. The patient owes this." in text
 
 
 def test_a_claim_has_a_page_of_its_own(office: Office) -> None:
@@ -152,14 +152,14 @@ def test_a_claim_has_a_page_of_its_own(office: Office) -> None:
         assert shown in text, shown
     assert "Charged $200.00 − Adjustments $60.00 = Paid $140.00" in text
     assert "OA-23 $10.00 What an earlier payer paid or took off." in text
-    assert "MA01 How to appeal this decision." in text
+    assert "MA01 A notice: the decision may be appealed." in text
     assert url_of(payment) in response.text
 
 
 def test_an_unknown_reason_shows_as_its_code(office: Office) -> None:
     service = Service("HC:99213", 20000, (Reason("ZZ", "Z77", 20000),), DAY)
     payment = office.paid("4512", claim(1, services=(service,)))
-    assert "ZZ-Z77 $200.00 The plan’s code list has no text for this reason." in words(
+    assert "ZZ-Z77 $200.00 No explanation is loaded." in words(
         tree_of(office.client.get(url_of(payment, 1), fragment=True))
     )
 
