@@ -163,6 +163,11 @@ TO_TRY = (
     ("demo.dental", "/", "told that somebody was linked to one's Tax ID: object, or dismiss the notice"),
     (
         "demo.office",
+        "/apps/remittance/codes?codes=CO-16+N290+MA130+PR-204",
+        "what codes of a remittance mean and what can be done now, without a payment",
+    ),
+    (
+        "demo.office",
         "/apps/tax-id-npi-access/add",
         "add a Tax ID and NPI with a payment: its number, and its amount or date or the vendor number",
     ),

@@ -32,6 +32,7 @@ from .blueprint import (
 from .codes import commands as code_commands
 from .codes import loads as code_loads
 from .codes import staff_views as code_views
+from .codes import views as code_lookup
 from .downloads import views as download_views
 from .downloads.documents import DOCUMENTS
 from .inquiry import inspection_views, payment_views, search_views
@@ -42,7 +43,16 @@ from .intake.queues import QUEUES
 from .settings import RemittanceSettings
 
 # Imported for what they hang on the blueprints.
-VIEWS = (search_views, payment_views, inspection_views, download_views, staff_views, same_number_views, code_views)
+VIEWS = (
+    search_views,
+    payment_views,
+    inspection_views,
+    download_views,
+    staff_views,
+    same_number_views,
+    code_views,
+    code_lookup,
+)
 COMMANDS = (commands, code_commands)
 
 

@@ -69,6 +69,13 @@ class Meanings:
         known = self("RARC", code).explanation
         return known.advice_of_remark.beside(remarks) if known is not None else Advice("", "")
 
+    def said(self, list_name: str, code: str, group: str, remarks: str) -> str:
+        """What one can do now about a code that was asked for by itself: in a group, if one was given, beside these remarks."""
+        known = self(list_name, code)
+        if known.list == "RARC":
+            return str(self.remark_advice(code, remarks))
+        return str(self.advice(group, code, remarks)) if group else known.advice
+
     def all(self) -> list[Meaning]:
         """Every code asked for, list by list."""
         order = list(LIST_NAMES)

@@ -15,8 +15,9 @@ import sqlalchemy as sa
 
 from hp_portal.api import PortalSession
 
+from ..codes.plain_words import REVERSAL
 from ..models import Adjustment, Line, Payment, ProviderAdjustment
-from .history import REVERSAL, Appearance, History, histories
+from .history import Appearance, History, histories
 
 DENIED = "4"
 TAKEN_BACK = ("WO", "WU")
