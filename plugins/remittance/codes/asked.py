@@ -13,7 +13,7 @@ LONGEST = 400
 _GROUP = "|".join(GROUPS)
 # Not a part of a word, an amount or a longer number.
 _CODE = re.compile(
-    rf"(?<![\w$.])(?<!\d,)(?:(?P<group>{_GROUP})\s*[-–:]?\s*)?(?P<code>[A-Z]{{0,2}}\d{{1,3}}|[A-Z]{{2}})(?!\w|[.,]\d)"
+    rf"(?<![\w$.])(?<!\d,)(?:(?:(?P<group>{_GROUP})\s*[-–:]?\s*)?(?P<code>[A-Z]{{0,2}}\d{{1,3}})|(?P<word>[A-Z]{{2}}))(?!\w|[.,]\d)"
 )
 _REMARK = re.compile(r"(?:MA|M|N)\d+")
 
@@ -38,12 +38,12 @@ def asked_codes(text: str) -> list[AskedCode]:
 
 def _codes(text: str) -> Iterator[AskedCode]:
     for match in _CODE.finditer(text):
-        group, code = match["group"] or "", match["code"]
-        if _REMARK.fullmatch(code):
+        group, code, word = match["group"] or "", match["code"] or "", match["word"] or ""
+        if word in GROUPS:
+            yield AskedCode("GROUP", word)
+        elif word in PROVIDER_ADJUSTMENTS:
+            yield AskedCode("PLB", word)
+        elif _REMARK.fullmatch(code):
             yield AskedCode("RARC", code)
-        elif any(letter.isdigit() for letter in code):
+        elif code:
             yield AskedCode("CARC", code.lstrip("0") or code, group)
-        elif code in GROUPS:
-            yield AskedCode("GROUP", code)
-        elif code in PROVIDER_ADJUSTMENTS:
-            yield AskedCode("PLB", code)
