@@ -37,7 +37,7 @@ def found(office: Office, typed: str) -> dict[str, list[str]]:
         ("PR WO FB", ["PR", "WO", "FB"]),
         ("B7 P12 A1 045", ["B7", "P12", "A1", "45"]),
         ("16 16 16", ["16"]),
-        ("no code at all: $1,234.56, 12345, $45, x16", []),
+        ("no code at all: $1,234.56, 12345, $45, abc16", []),
         ("", []),
         (" ".join(f"N{number}" for number in range(1, 90)), [f"N{number}" for number in range(1, MOST + 1)]),
     ],
