@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -102,6 +103,14 @@ def test_the_reason_is_told(trial: World) -> None:
         with pytest.raises(UndeclaredEvent, match=r"events are called remittance\.…, not identity\.terms\.accepted"):
             check("hp_portal_plugins.remittance.inquiry.search_views", "identity.terms.accepted")
         check("hp_portal_plugins.remittance_of_another", "identity.terms.accepted")
+
+
+def test_a_plugin_records_no_refusal_of_another(trial: World) -> None:
+    code = "def refuse(session, event):\n    api.record_refusal(session, event, account='nobody')\n"
+    module: dict[str, Any] = {"__name__": "hp_portal_plugins.remittance.inquiry.search_views", "api": api}
+    exec(compile(code, "search_views.py", "exec"), module)
+    with trial.session() as session, pytest.raises(UndeclaredEvent, match=r"not identity\.sign-in\.failed"):
+        module["refuse"](session, "identity.sign-in.failed")
 
 
 OUTSIDE = {

@@ -14,7 +14,8 @@ from flask import Flask
 from psycopg.pq import TransactionStatus
 
 from hp_portal import cli, migrations, passes, row_security, scopes
-from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.audit.models import AuditEvent, AuditWindow
+from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.organizations.models import Organization
 from hp_portal.database import Base, PortalSession, staging_table
 from hp_portal.migrations.chains import core_tables
@@ -306,6 +307,20 @@ def test_counts_of_refusals_are_nobodys_to_read_or_change(world: World, two: tup
             assert [raw.execute(one).rowcount for one in counts[1:]] == [0, 0]
     with world.session() as session:
         assert driver_of(session).execute(counts[0]).fetchone()[0] == 1
+
+
+def test_refusals_are_counted_in_whatever_scope_somebody_is_refused(
+    world: World, two: tuple[Organization, Organization]
+) -> None:
+    """And the session is in its own scope again afterwards."""
+    for scope in (None, OrganizationScope(two[0].id)):
+        with world.database.new_session(scope) as session:
+            for _ in range(2):
+                record_refusal(session, "identity.sign-in.failed", account="nobody")
+            assert driver_of(session).execute("SELECT count(*) FROM audit_window").fetchone()[0] == 0
+            session.commit()
+    with world.session() as session:
+        assert session.scalars(sa.select(AuditWindow.times)).all() == [3]
 
 
 def test_criteria_become_policies() -> None:
