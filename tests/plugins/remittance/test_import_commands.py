@@ -44,6 +44,17 @@ def keep(folder: Path, **files: bytes) -> list[Path]:
     return paths
 
 
+def test_other_contents_under_a_known_number_are_said(world: World, run: Run, tmp_path: Path) -> None:
+    first, second = keep(
+        tmp_path, first=file_of(payment("4512")), second=file_of(payment("4512", claim(paid=7000)), control=2)
+    )
+    run("import", first)
+    said = run("import", second).stdout
+    assert "1 stored with the number of another payment: 4512 (other amount)" in said
+    report = json.loads(run("import", "--json", second).stdout)
+    assert (report["totals"]["same_number_count"], report["totals"]["already_known_count"]) == (0, 1)
+
+
 def test_the_json_report_counts_every_file(world: World, run: Run, tmp_path: Path) -> None:
     first, second, bad = keep(
         tmp_path,

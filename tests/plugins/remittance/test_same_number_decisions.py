@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
+from dataclasses import replace
 from typing import Any
 
 import openpyxl
 import pytest
 import sqlalchemy as sa
 
+from hp_portal.clock import now
 from hp_portal.core.organizations.models import Grant
 from hp_portal.hookspecs import PaymentProof
+from hp_portal_plugins.remittance.demo.writing import ProviderReason
 from hp_portal_plugins.remittance.inquiry.chart import paid_by_month
+from hp_portal_plugins.remittance.inquiry.news import news
 from hp_portal_plugins.remittance.intake.proofs import verify_payment
 from hp_portal_plugins.remittance.models import Payment, SameNumber
 from tests.support.client import PortalClient, tree_of
+from tests.support.identifiers import make_npi, make_tin
 from tests.support.pdf import TaggedPdf
 from tests.support.world import World
 
@@ -270,6 +276,47 @@ def test_downloads_say_that_a_payment_does_not_count(
     name = office.client.get(f"{first}/835").headers["Content-Disposition"]
     assert f"-{word.lower()}.835" in name
     assert "replaced" not in office.client.get(f"{url_of(pair[1])}/835").headers["Content-Disposition"]
+
+
+def test_news_of_claims_leave_out_what_does_not_count(office: Office, staff: PortalClient) -> None:
+    """A claim is neither reversed nor taken back by a payment that is voided."""
+    first = office.paid("4511", claim(1), claim(3))
+    office.paid("4512", claim(2))
+    taken = (ProviderReason("WO", claim(3).control, 1000),)
+    office.paid("4512", claim(2), claim(1).reversed(), adjusted=taken)
+    said = [word for word in ("Reversed", "Taken back") if word in text_of(office.client, url_of(first))]
+    assert said == ["Reversed", "Taken back"]
+    decide(staff, office.world, "later-voided")
+    said = [word for word in ("Reversed", "Taken back") if word in text_of(office.client, url_of(first))]
+    assert said == []
+
+
+def test_what_is_new_and_payees_not_on_record_leave_out_what_does_not_count(
+    office: Office, pair: tuple[int, int], staff: PortalClient
+) -> None:
+    world = office.world
+    stranger = replace(office.payee_text, tin=make_tin(77), npi=make_npi(77))
+    office.paid("4599", claim(5), payee=stranger)
+    office.paid("4599", claim(6), payee=stranger)
+
+    def counts() -> list[str]:
+        with world.app.test_request_context(), world.session() as session:
+            new = news(session, now() - dt.timedelta(days=1))[0].text
+        page = text_of(staff, "/staff/remittance/payees-not-on-record")
+        return [new, "$300.00" if "$300.00" in page else "$150.00"]
+
+    assert counts() == ["4 new payments", "$300.00"]
+    decide(staff, world, "later-voided")
+    assert counts() == ["3 new payments", "$150.00"]
+
+
+def test_the_report_of_an_import_leads_to_the_queue(office: Office, pair: tuple[int, int], staff: PortalClient) -> None:
+    with office.world.session() as session:
+        file_id = session.scalar(sa.select(Payment.file_id).where(Payment.id == pair[1]))
+    page = staff.get(f"/staff/remittance/files/{file_id}").text
+    assert "Same number, other contents" in page
+    assert "other amount" in page
+    assert f'href="{QUEUE}"' in page
 
 
 def test_an_ended_grant_hides_both(office: Office, pair: tuple[int, int], world: World) -> None:
