@@ -62,11 +62,11 @@ def fill(session: PortalSession) -> list[str]:
 
 
 def sealed(session: PortalSession, name: str) -> list[Any]:
-    """The search as the page does it: a page of payments, each with its claims that fit."""
+    """The search as the page does it: a page of claims, and what is paid for all of them."""
     last, _, first = name.partition(",")
-    order = Order(search.PAYMENTS, "-date")
+    order = Order(search.CLAIMS_FOUND, "-issued")
     found = search.find_claims(session, ClaimCriteria(last_name=last, first_name=first), order)
-    return [_read(claim) for one in found.rows for claim in one.claims]
+    return [_read(claim) for claim in found.listing.rows]
 
 
 def plain(session: PortalSession, name: str) -> list[Any]:
@@ -77,17 +77,19 @@ def plain(session: PortalSession, name: str) -> list[Any]:
         if session.get_bind().dialect.name == "postgresql"
         else sa.and_(at.name_key >= name, at.name_key < name + "\U0010ffff")
     )
-    rows = search._rows.where(Payment.id.in_(sa.select(at.payment_id).where(begins)))
-    found: Any = page_of(session, rows, Order(search.PAYMENTS, "-date"))
-    columns = sa.select(
-        *(at.payment_id, at.claim, at.last_name.label("patient_last_name"), at.first_name.label("patient_first_name")),
-        *(Claim.payer_control_number, Claim.patient_control_number, Claim.service_from, Claim.service_to),
-        *(Claim.status, Claim.paid),
-    ).join(Claim, sa.and_(Claim.payment_id == at.payment_id, Claim.claim == at.claim))
-    below: dict[int, list[Any]] = {row.id: [] for row in found.rows}
-    for claim in session.execute(columns.where(at.payment_id.in_(below), begins).order_by(at.payment_id, at.claim)):
-        below[claim.payment_id].append(claim)
-    return [_read(claim) for row in found.rows for claim in below[row.id][: search.CLAIMS_SHOWN]]
+    columns = [column for column in search._claim_rows.selected_columns if column.name != "person_sealed"]
+    same = sa.and_(Claim.payment_id == at.payment_id, Claim.claim == at.claim)
+    rows = (
+        sa.select(*columns, at.last_name.label("patient_last_name"), at.first_name.label("patient_first_name"))
+        .join(Payment, Payment.id == Claim.payment_id)
+        .join(_plain, same)
+        .where(begins)
+        .order_by(*search.CLAIMS_FOUND.order_by("-issued"), Claim.claim)
+    )
+    found: Any = page_of(session, rows, 1)
+    if found.pages > 1:
+        session.scalar(sa.select(sa.func.sum(Claim.paid)).join(_plain, same).where(begins))
+    return [_read(claim) for claim in found.rows]
 
 
 def _read(claim: Any) -> tuple[Any, ...]:

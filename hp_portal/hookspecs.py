@@ -67,13 +67,14 @@ class StaffQueue:
 class HomeSearch:
     """A box on the home page: what is typed goes to `endpoint` as the argument `parameter` of its address.
 
-    Not for what tells of a member: that may not stand in an address.
+    What may tell of a member may not stand in an address: with `method` "post" it is sent as a form.
     """
 
     label: str
     endpoint: str
     parameter: str
     hint: str = ""
+    method: Literal["get", "post"] = "get"
 
 
 @dataclass(frozen=True)

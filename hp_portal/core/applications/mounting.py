@@ -102,14 +102,14 @@ def _check_links(app: Flask, application: Application, name: str) -> None:
     """What menus point at must exist: a broken link would break the menu of every application."""
     blueprint, staff = application.blueprint.name, f"{application.key}_staff"
     links = [
-        (application.index, blueprint),
-        *((link.endpoint, staff) for link in application.staff_links),
-        *((queue.endpoint, staff) for queue in application.staff_queues),
-        *((search.endpoint, blueprint) for search in (application.home_search,) if search is not None),
+        (application.index, blueprint, "GET"),
+        *((link.endpoint, staff, "GET") for link in application.staff_links),
+        *((queue.endpoint, staff, "GET") for queue in application.staff_queues),
+        *((one.endpoint, blueprint, one.method.upper()) for one in (application.home_search,) if one is not None),
     ]
-    for endpoint, owner in links:
+    for endpoint, owner, method in links:
         routes = list(app.url_map.iter_rules(endpoint)) if endpoint in app.view_functions else []
-        if not endpoint.startswith(f"{owner}.") or not any("GET" in (route.methods or ()) for route in routes):
+        if not endpoint.startswith(f"{owner}.") or not any(method in (route.methods or ()) for route in routes):
             raise ConfigurationError(
                 f"Plugin {name!r}: its menu points at {endpoint!r}, which is no page of {owner!r}."
             )

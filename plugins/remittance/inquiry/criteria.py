@@ -68,7 +68,10 @@ class PaymentCriteria:
 
 @dataclass(frozen=True)
 class ClaimCriteria:
-    """What a claim must be like. `claim_number` is the payer's or the provider's; the dates are of service."""
+    """What a claim must be like. `claim_number` is the payer's or the provider's; the dates are of service.
+
+    `number` is what was typed into the box for any number: the claim's, the patient's account or the member's.
+    """
 
     claim_number: str = ""
     patient_account: str = ""
@@ -77,3 +80,4 @@ class ClaimCriteria:
     first_name: str = ""
     service_from: dt.date | None = None
     service_to: dt.date | None = None
+    number: str = ""

@@ -12,8 +12,12 @@ from dataclasses import dataclass
 from hp_portal.api import Listing, Order, PortalSession, record, spans, what_was_shown
 
 from ..keys import name_key, number_key
+from ..persons import ShownClaim
 from . import chart, search
-from .criteria import ClaimCriteria, PaymentCriteria
+from .any_number import AnyNumber, Kind
+from .claim_news import News, news_of
+from .criteria import CheckNumber, ClaimCriteria, PaymentCriteria
+from .history import other_claims
 from .no_results import Problem, what_is_wrong
 from .selections import AnyRow
 
@@ -30,10 +34,21 @@ class Newest:
 
 @dataclass(frozen=True)
 class PaymentsFound:
-    """One page of the payments found, and what is wrong with a number that found none (None: nothing that can be told)."""
+    """One page of the payments found, what they pay together, and what is wrong with a number that found none (None:
+    nothing that can be told)."""
 
     listing: Listing[AnyRow]
+    amount: int | None
     problem: Problem | None
+
+
+@dataclass(frozen=True)
+class ClaimsFound:
+    """One page of the claims found, what is paid for them together, and their news."""
+
+    listing: Listing[ShownClaim]
+    amount: int | None
+    news: News
 
 
 def see_newest(session: PortalSession, today: dt.date) -> Newest:
@@ -56,11 +71,11 @@ def see_newest(session: PortalSession, today: dt.date) -> Newest:
 
 def search_payments(session: PortalSession, criteria: PaymentCriteria, order: Order) -> PaymentsFound:
     """Payments by number and by what they are like. Raises PastTheEnd."""
-    listing = search.find_payments(session, criteria, order)
-    number = criteria.number
+    found = search.find_payments(session, criteria, order)
+    listing, number = found.listing, criteria.number
     problem = what_is_wrong(session, number) if number and not listing.total else None
     keys = dict(criteria.url_values)
-    if problem is not None:
+    if number and not listing.total:
         # It may be a member's number or a name that was typed in the wrong place.
         keys["number"] = session.vault.digest(number.key, _DIGEST).hex()
     record(
@@ -71,27 +86,62 @@ def search_payments(session: PortalSession, criteria: PaymentCriteria, order: Or
         claims={},
         **what_was_shown(listing, lambda row: row.id),
     )
-    return PaymentsFound(listing, problem)
+    return PaymentsFound(listing, found.amount, problem)
 
 
-def search_by_claims(
-    session: PortalSession, criteria: ClaimCriteria, order: Order
-) -> Listing[search.PaymentWithClaims]:
-    """Payments by the claims in them. Raises PastTheEnd."""
-    listing = search.find_claims(session, criteria, order)
+def payments_called(session: PortalSession, number: AnyNumber) -> CheckNumber | None:
+    """The number by which payments that one may see are called, of the keys of what was typed. None: no payment is."""
+    if number.kind not in (Kind.UNKNOWN, Kind.PAYMENT):
+        # What says that it is a claim's or a member's is looked for there first.
+        return None if search.has_claims(session, number) else _payments_called(session, number)
+    return _payments_called(session, number)
+
+
+def _payments_called(session: PortalSession, number: AnyNumber) -> CheckNumber | None:
+    for key in number.keys:
+        if search.is_payment(session, key):
+            # What was typed may say more than the number: only its own key stands for it.
+            return CheckNumber.of(number.typed) if number_key(number.typed) == key else CheckNumber(key, key)
+    return None
+
+
+def search_in_vain(session: PortalSession, number: AnyNumber) -> Problem | None:
+    """Nothing has this number, recorded; what is wrong with it, as far as can be told."""
+    keys = {"number": session.vault.digest(number.keys[0], _DIGEST).hex()} if number.keys else {}
+    record(
+        session,
+        "remittance.payment.searched",
+        kind="number",
+        keys=keys,
+        page=1,
+        sort="-date",
+        shown=0,
+        rows="",
+        claims={},
+    )
+    return what_is_wrong(session, CheckNumber(number.typed, number.keys[-1] if number.keys else ""))
+
+
+def search_by_claims(session: PortalSession, criteria: ClaimCriteria, order: Order) -> ClaimsFound:
+    """Claims by what they are like. Raises PastTheEnd."""
+    found = search.find_claims(session, criteria, order)
+    rows = found.listing.rows
+    news = news_of(session, rows)
+    shown = {(row.payment_id, row.claim) for row in rows} | set(news.shown(rows))
     record(
         session,
         "remittance.payment.searched",
         kind="claims",
         keys=_digests(session, criteria),
-        claims={found.payment.id: spans(claim.claim for claim in found.claims) for found in listing.rows},
-        **what_was_shown(listing, lambda found: found.payment.id),
+        claims=other_claims(shown),
+        **what_was_shown(found.listing, lambda row: row.payment_id),
     )
-    return listing
+    return ClaimsFound(found.listing, found.amount, news)
 
 
 def _digests(session: PortalSession, criteria: ClaimCriteria) -> dict[str, str]:
     asked = {
+        "number": next(iter(AnyNumber.of(criteria.number).keys), ""),
         "claim_number": number_key(criteria.claim_number),
         "patient_account": number_key(criteria.patient_account),
         "member_id": number_key(criteria.member_id),

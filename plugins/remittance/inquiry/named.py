@@ -67,10 +67,10 @@ def _search(kind: str, keys: Mapping[str, str]) -> str:
     if kind == "newest":
         return "Viewed the newest payments"
     if kind == "claims":
-        return "Searched for payments by their claims"
+        return "Searched for claims by a number" if "number" in keys else "Searched for claims"
     number = keys.get("number", "")
     if kind == "number" and number:
-        return "Searched for a number that is no payment’s" if len(number) == 64 else f"Searched for payment {number}"
+        return "Searched for a number that found nothing" if len(number) == 64 else f"Searched for payment {number}"
     return "Searched for payments by date, amount or payee"
 
 

@@ -13,10 +13,11 @@ from ..models import Payment
 from .search import LATELY
 
 SEARCH = HomeSearch(
-    "Check, EFT or non-payment notice number",
-    "remittance.index",
+    "Any number",
+    "remittance.find",
     "number",
-    "Spaces, dashes and leading zeros do not matter.",
+    "Check, EFT or notice, claim, patient account or member ID. Spaces, dashes and leading zeros do not matter.",
+    method="post",
 )
 _MOST = 100
 

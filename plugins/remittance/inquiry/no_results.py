@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from hp_portal.api import BadIdentifier, Payee, PortalSession, parse_npi
 
-from ..models import Claim
 from .criteria import CheckNumber
 
 # ASC X12 005010X221A1, TRN02: at most 50 characters.
@@ -28,7 +27,6 @@ class Problem(StrEnum):
     EMPTY = "empty"
     TOO_LONG = "too long"
     TOO_SHORT = "too short"
-    CLAIM = "claim"
     TIN_OR_NPI = "tin or npi"
     LETTERS = "letters"
 
@@ -40,8 +38,6 @@ def what_is_wrong(session: PortalSession, number: CheckNumber) -> Problem | None
         return Problem.EMPTY
     if len(key) > LONGEST:
         return Problem.TOO_LONG
-    if _claim_is_called(session, key):
-        return Problem.CLAIM
     if _looks_like_npi(typed) or re.fullmatch(r"\d{2}-\d{7}|\d{3}-\d{2}-\d{4}", typed):
         return Problem.TIN_OR_NPI
     if _is_own_identifier(session, typed):
@@ -59,12 +55,6 @@ def _looks_like_npi(number: str) -> bool:
     except BadIdentifier:
         return False
     return True
-
-
-def _claim_is_called(session: PortalSession, key: str) -> bool:
-    """Is this the number of a claim, or of a patient's account or membership, that one may see?"""
-    called = sa.or_(Claim.payer_control_key == key, Claim.patient_control_key == key, Claim.member_is(session, key))
-    return session.scalar(sa.select(Claim.claim).where(called).limit(1)) is not None
 
 
 def _is_own_identifier(session: PortalSession, number: str) -> bool:

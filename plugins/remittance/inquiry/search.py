@@ -1,4 +1,4 @@
-"""Finding payments: by number, by what a payment is like, by the claims in it.
+"""Finding payments, by number and by what a payment is like, and claims.
 
 Every statement selects from models, so the scope of the signed-in organization is added to it; a payment of somebody
 else and one that does not exist are the same to all of this. The search by number is the portal's busiest request: its
@@ -8,8 +8,8 @@ statements are made once and select only the columns that a row shows.
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 
@@ -27,14 +27,14 @@ from hp_portal.api import (
 from ..keys import name_key, number_key
 from ..models import Claim, Payment
 from ..persons import ShownClaim, shower
+from .any_number import AnyNumber
 from .criteria import ClaimCriteria, PaymentCriteria
 from .selections import AnyRow, AnySelect
 
 PAGE = 25
-# As many of a payment's claims a result shows; the payment's page has them all.
-CLAIMS_SHOWN = 10
 NEWEST = 8
 LATELY = dt.timedelta(days=45)
+Row = TypeVar("Row")
 
 _rows: AnySelect = sa.select(
     Payment.id,
@@ -68,19 +68,55 @@ _by_number = {
     for sort in (name, f"-{name}")
 }
 _count_by_number = sa.select(sa.func.count(Payment.id)).where(Payment.number_key == _key)
+_id_by_number = sa.select(Payment.id).where(Payment.number_key == _key).limit(1)
 _newest = _rows.order_by(*PAYMENTS.order_by("-date")).limit(NEWEST)
 _newest_since = (
     _rows.where(Payment.effective_on >= sa.bindparam("since")).order_by(*PAYMENTS.order_by("-date")).limit(NEWEST)
 )
 
 
-@dataclass(frozen=True)
-class PaymentWithClaims:
-    """A payment of the results, the claims in it that match, and how many more of them there are."""
+CLAIMS_FOUND = Sorting(
+    (
+        Column("patient", "Patient"),
+        Column("claim", "Claim", Claim.payer_control_key, "code"),
+        Column("service", "Service", Claim.service_from, "date"),
+        Column("payment", "Payment", Payment.number_key, "code"),
+        Column("issued", "Issued", Payment.effective_on, "date"),
+        Column("charged", "Charged", Claim.charged, "number"),
+        Column("paid", "Paid", Claim.paid, "number"),
+        Column("status", "Status"),
+    ),
+    default="-issued",
+    tie=Claim.payment_id,
+)
+_claim_rows: AnySelect = sa.select(
+    Claim.payment_id,
+    Claim.claim,
+    Claim.person_sealed,
+    Claim.payee_id,
+    Claim.payer_control_number,
+    Claim.patient_control_number,
+    Claim.payer_control_key,
+    Claim.patient_control_key,
+    Claim.service_from,
+    Claim.service_to,
+    Claim.charged,
+    Claim.paid,
+    Claim.status,
+    Claim.remarks,
+    Claim.balanced,
+    Payment.trace_number,
+    Payment.method,
+    Payment.effective_on,
+).join(Payment, Payment.id == Claim.payment_id)
 
-    payment: AnyRow
-    claims: list[ShownClaim]
-    more: int
+
+@dataclass(frozen=True)
+class Found(Generic[Row]):
+    """A page of what was found, and the amounts of all of it together: cents, None where one could not be read."""
+
+    listing: Listing[Row]
+    amount: int | None
 
 
 def newest_payments(session: PortalSession, today: dt.date) -> list[AnyRow]:
@@ -92,17 +128,32 @@ def newest_payments(session: PortalSession, today: dt.date) -> list[AnyRow]:
     return rows if len(rows) == NEWEST else list(session.execute(_newest).all())
 
 
-def find_payments(session: PortalSession, criteria: PaymentCriteria, order: Order) -> Listing[AnyRow]:
-    """One page of the payments that fit. Raises PastTheEnd."""
+def find_payments(session: PortalSession, criteria: PaymentCriteria, order: Order) -> Found[AnyRow]:
+    """One page of the payments that fit, with what they pay together. Raises PastTheEnd."""
     if not criteria.only_number:
-        return page_of(session, _rows.where(*_conditions(criteria)), order)
+        where = _conditions(criteria)
+        listing: Listing[AnyRow] = page_of(session, _rows.where(*where), order)
+        together = sa.select(sa.func.sum(Payment.amount)).where(*where)
+        return Found(listing, _together(session, listing, [row.amount for row in listing.rows], together))
     before = (order.number - 1) * PAGE
     values = {"number_key": criteria.number.key, "wanted_rows": PAGE, "offset_rows": before}
     rows = list(select_rows(session, _by_number[order.sort], values).all())
     total = before + len(rows)
     if len(rows) == PAGE or (before and not rows):
         total = session.scalar(_count_by_number, {"number_key": criteria.number.key}) or 0
-    return Listing(rows, order.number, PAGE, total, order)
+    listing = Listing(rows, order.number, PAGE, total, order)
+    together = sa.select(sa.func.sum(Payment.amount)).where(Payment.number_key == criteria.number.key)
+    return Found(listing, _together(session, listing, [row.amount for row in rows], together))
+
+
+def _together(
+    session: PortalSession, listing: Listing[Any], amounts: list[int | None], statement: AnySelect
+) -> int | None:
+    """The sum of all that was found: asked for only where the page does not have all of it."""
+    if listing.pages == 1:
+        known = [amount for amount in amounts if amount is not None]
+        return sum(known) if len(known) == len(amounts) else None
+    return int(session.scalar(statement) or 0)
 
 
 def _conditions(criteria: PaymentCriteria) -> list[sa.ColumnElement[bool]]:
@@ -124,47 +175,40 @@ def _conditions(criteria: PaymentCriteria) -> list[sa.ColumnElement[bool]]:
     return where
 
 
-def find_claims(session: PortalSession, criteria: ClaimCriteria, order: Order) -> Listing[PaymentWithClaims]:
-    """One page of the payments that have a matching claim, each with those claims. Raises PastTheEnd."""
-    matching = _claim_conditions(session, criteria)
-    with_claims = Payment.id.in_(sa.select(Claim.payment_id).where(*matching))
-    listing: Listing[AnyRow] = page_of(session, _rows.where(with_claims), order)
-    claims = _claims_of(session, [row.id for row in listing.rows], matching)
-    return listing.with_rows(
-        [
-            PaymentWithClaims(row, claims[row.id][:CLAIMS_SHOWN], max(0, len(claims[row.id]) - CLAIMS_SHOWN))
-            for row in listing.rows
-        ]
+def find_claims(session: PortalSession, criteria: ClaimCriteria, order: Order) -> Found[ShownClaim]:
+    """One page of the claims that fit, with what is paid for them together. Raises PastTheEnd."""
+    where = _claim_conditions(session, criteria)
+    rows = _claim_rows.where(*where)
+    listing: Listing[ShownClaim] = page_of(
+        session, rows.order_by(*order.order_by(), Claim.claim), order.number, make=shower(session), size=PAGE
     )
+    paid = sa.select(sa.func.sum(Claim.paid)).where(*where)
+    listing = replace(listing, order=order)
+    return Found(listing, _together(session, listing, [row.paid for row in listing.rows], paid))
 
 
-def _claims_of(
-    session: PortalSession, payments: list[int], matching: list[sa.ColumnElement[bool]]
-) -> dict[int, list[ShownClaim]]:
-    found: dict[int, list[ShownClaim]] = defaultdict(list)
-    if not payments:
-        return found
-    statement: AnySelect = sa.select(
-        Claim.payment_id,
-        Claim.claim,
-        Claim.person_sealed,
-        Claim.payer_control_number,
-        Claim.patient_control_number,
-        Claim.service_from,
-        Claim.service_to,
-        Claim.status,
-        Claim.paid,
+def is_payment(session: PortalSession, key: str) -> bool:
+    """Is a payment that one may see called so?"""
+    return session.scalar(_id_by_number, {"number_key": key}) is not None
+
+
+def has_claims(session: PortalSession, number: AnyNumber) -> bool:
+    """Is this the number of a claim, of a patient's account or of a member, in a payment that one may see?"""
+    return session.scalar(sa.select(Claim.claim).where(_is_called(session, number)).limit(1)) is not None
+
+
+def _is_called(session: PortalSession, number: AnyNumber) -> sa.ColumnElement[bool]:
+    return sa.or_(
+        Claim.payer_control_key.in_(number.keys),
+        Claim.patient_control_key.in_(number.keys),
+        *(Claim.member_is(session, key) for key in number.keys),
     )
-    shown = shower(session)
-    for row in session.execute(
-        statement.where(Claim.payment_id.in_(payments), *matching).order_by(Claim.payment_id, Claim.claim)
-    ):
-        found[row.payment_id].append(shown(row))
-    return found
 
 
 def _claim_conditions(session: PortalSession, criteria: ClaimCriteria) -> list[sa.ColumnElement[bool]]:
     where: list[sa.ColumnElement[bool]] = []
+    if (number := AnyNumber.of(criteria.number)).keys:
+        where.append(_is_called(session, number))
     if key := number_key(criteria.claim_number):
         where.append(sa.or_(Claim.payer_control_key == key, Claim.patient_control_key == key))
     if key := number_key(criteria.patient_account):

@@ -22,11 +22,18 @@ from hp_portal.api import (
 )
 
 from ..blueprint import READ, blueprint
+from ..codes import glossary
 from ..codes.plain_words import payment_word, status_word
-from . import chart, inquiries, kept_searches, no_results
-from .criteria import CheckNumber, PaymentCriteria
+from . import chart, inquiries, kept_searches, no_results, search
+from .any_number import AnyNumber
+from .criteria import CheckNumber, ClaimCriteria, PaymentCriteria
 from .forms import ClaimSearchForm, PaymentSearchForm
-from .search import PAYMENTS, payees
+from .search import CLAIMS_FOUND, PAYMENTS, payees
+
+WORDS: dict[str, Any] = {
+    "payment_word": payment_word,
+    "words": {"payment_word": payment_word, "status_word": status_word},
+}
 
 
 @blueprint.get("/")
@@ -37,12 +44,20 @@ def index() -> ResponseReturnValue:
     number = CheckNumber.of(request.args.get("number", ""))
     if not any(request.args.get(name) for name in _FIELDS):
         if number:
-            return _found(PaymentCriteria(number))
+            return _by_number(AnyNumber.of(number.typed))
         return _newest() if "number" not in request.args else _nothing_typed()
     form = _payment_form(request.args)
     if not form.validate():
         return _page(number=number.typed, payment_form=form, opened="payment", status=422)
     return _found(form.criteria(number))
+
+
+@blueprint.post("/find")
+@access.requires(READ)
+def find() -> ResponseReturnValue:
+    """The box for any number. It is posted, since it may be a member's; a payment's may stand in the address afterwards."""
+    number = AnyNumber.of(request.form.get("number", ""))
+    return _by_number(number, posted=True) if number.typed else _nothing_typed()
 
 
 _FIELDS = ("issued_from", "issued_to", "amount_min", "amount_max", "payee", "zero")
@@ -68,39 +83,90 @@ def _newest() -> Response:
 
 
 def _nothing_typed() -> Response:
-    return _page(problem=no_results.Problem.EMPTY, status=422)
+    return _page(nothing=True, problem=no_results.Problem.EMPTY, status=422)
 
 
-def _found(criteria: PaymentCriteria) -> Response:
-    """Payments by number and by what they are like."""
+def _by_number(number: AnyNumber, *, posted: bool = False) -> Response:
+    """Payments with this number, else claims. What was posted stands in the address only when it is a payment's."""
+    db = db_session()
+    payment = inquiries.payments_called(db, number)
+    if payment is not None:
+        return _found(PaymentCriteria(payment), also=number)
+    token = kept_searches.keep_claims(db, the_actor(), ClaimCriteria(number=number.typed))
+    to = url_for("remittance.index", search=token)
+    if search.has_claims(db, number):
+        db.commit()
+        return redirect_to(to)
+    if posted and not wants_fragment():
+        db.commit()
+        return redirect_to(to)
+    response = _in_vain(number, token)
+    if posted:
+        response.headers["HX-Push-Url"] = to
+    return response
+
+
+def _in_vain(number: AnyNumber, token: str) -> Response:
+    db = db_session()
+    problem = inquiries.search_in_vain(db, number)
+    db.commit()
+    return _page(number=number.typed, nothing=True, problem=problem, again=url_for("remittance.index", search=token))
+
+
+def _found(criteria: PaymentCriteria, also: AnyNumber | None = None) -> Response:
+    """Payments by number and by what they are like. `also`: what was typed, which may be the number of claims, too."""
     db = db_session()
     found = inquiries.search_payments(db, criteria, PAYMENTS.read(request.args))
+    claims = ""
+    if also is not None and (request.method == "POST" or found.listing.total == 1) and search.has_claims(db, also):
+        token = kept_searches.keep_claims(db, the_actor(), ClaimCriteria(number=also.typed))
+        claims = url_for("remittance.index", search=token)
     db.commit()
     listing = found.listing
-    if criteria.only_number and listing.total == 1:
+    if criteria.only_number and listing.total == 1 and not claims:
         return redirect_to(url_for("remittance.payment", payment_id=listing.rows[0].id))
-    return _page(
+    here = url_for("remittance.index", **dict[str, Any](criteria.url_values))
+    if request.method == "POST" and not wants_fragment():
+        return redirect_to(claims or here)
+    response = _page(
         number=criteria.number.typed,
         found=listing.at("remittance.index", **criteria.url_values),
+        amount=found.amount,
+        claims_too=claims,
         problem=found.problem,
+        nothing=not listing.total,
         opened="" if criteria.only_number or listing.total else "payment",
     )
+    if request.method == "POST":
+        response.headers["HX-Push-Url"] = here
+    return response
 
 
 def _kept(token: str) -> Response:
-    """Payments by their claims: the search that the word in the address stands for."""
-    reason_first()
+    """Claims: the search that the word in the address stands for. A number may be a payment's by now, or a payment's as well."""
     db = db_session()
     try:
         criteria = kept_searches.find_claims(db, the_actor(), token)
     except KeptGone:
         return _page(gone=True, status=404)
-    found = inquiries.search_by_claims(db, criteria, PAYMENTS.read(request.args))
+    number = AnyNumber.of(criteria.number)
+    payment = inquiries.payments_called(db, number) if number.typed else None
+    if number.typed and not search.has_claims(db, number):
+        return _in_vain(number, token) if payment is None else _found(PaymentCriteria(payment))
+    reason_first()
+    found = inquiries.search_by_claims(db, criteria, CLAIMS_FOUND.read(request.args))
+    used = glossary.look_up(db, found.news.codes(), None)
     db.commit()
     return _page(
-        found_claims=found.at("remittance.index", search=token),
+        number=number.typed,
+        found_claims=found.listing.at("remittance.index", search=token),
+        amount=found.amount,
+        news=found.news,
+        meaning=used,
+        payments_too=url_for("remittance.index", number=payment.key) if payment is not None else "",
         claim_form=ClaimSearchForm(MultiDict(), data=vars(criteria)),
-        opened="" if found.total else "claim",
+        nothing=not found.listing.total,
+        opened="" if found.listing.total else "claim",
     )
 
 
@@ -115,6 +181,13 @@ def _page(*, status: int = 200, **shown: Any) -> Response:
         "number": "",
         "found": None,
         "found_claims": None,
+        "amount": None,
+        "news": None,
+        "meaning": None,
+        "claims_too": "",
+        "payments_too": "",
+        "nothing": False,
+        "again": "",
         "newest": None,
         "months": [],
         "drawn": None,
@@ -123,8 +196,7 @@ def _page(*, status: int = 200, **shown: Any) -> Response:
         "opened": "",
         "payment_form": None,
         "claim_form": None,
-        "payment_word": payment_word,
-        "status_word": status_word,
+        **WORDS,
         **shown,
     }
     if not wants_fragment():
