@@ -39,6 +39,7 @@ from hp_portal.core.identifiers.numbers import BadIdentifier, mask_tin, parse_np
 from hp_portal.core.identifiers.sealed import OptionalTin, SealedTin, masked_tin
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.visits import last_visit
 from hp_portal.core.kept.keeping import KeptGone, find_kept, keep_values
 from hp_portal.core.leases.leasing import Lease, Leased, LeaseLost, release_lease, renew_lease, take_lease
 from hp_portal.core.limits.of_plugins import (
@@ -218,6 +219,7 @@ __all__ = [
     "is_postgresql",
     "keep_values",
     "key",
+    "last_visit",
     "later_than",
     "lock",
     "mask_tin",

@@ -6,6 +6,7 @@ TINs start with 00, which the IRS does not issue; telephone numbers have 555; ma
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 import os
 import secrets
@@ -22,9 +23,9 @@ from hp_portal.core.applications.giving import give_application
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit.record import Who
 from hp_portal.core.audit.refusals import record_refusal
-from hp_portal.core.identity.actor import TERMS_OF_USE
+from hp_portal.core.identity.actor import TERMS_OF_USE, hash_token
 from hp_portal.core.identity.applications import PersonApplication
-from hp_portal.core.identity.models import Acceptance, Person
+from hp_portal.core.identity.models import Acceptance, Person, SignIn
 from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
@@ -176,6 +177,22 @@ TO_TRY = (
         "/apps/remittance/?number=940000052004",
         "download a payment of 2,000 claims as PDF or Excel: made in the background, on a page that shows how far it is",
     ),
+    (
+        "demo.office",
+        "/apps/remittance/",
+        "paste any number with its heading: EFT 940000050002, Claim number: 26D10000163 (and its reversal and correction), D100163; "
+        "what is new since the last visit; a bar of the chart opens its month",
+    ),
+    (
+        "demo.office",
+        "/apps/remittance/?number=0000057001",
+        "from nothing found to the Tax ID with the number kept, and back to the payment",
+    ),
+    (
+        "demo.hospital",
+        "/apps/remittance/?number=940000052002",
+        "claims that say their news: reversal, correction, taken back; open all",
+    ),
     ("demo.hospital", "/documents/", "the large documents that one asked for, kept for a day"),
     ("demo.office", "/reason", "why one looks at patient information; asked before the first claims of a session"),
     ("demo.delegate", "/my-activity", "what one did, in sentences with links and reasons"),
@@ -187,6 +204,7 @@ DEMO_NOTICES = (
     (PHYSICIANS, "V100001", "Nobody at our office knows this clinic."),
     (DENTAL, "V100004", ""),
 )
+DAYS_SINCE_VISIT = dt.timedelta(days=10)
 SUPPORT_PERMISSIONS = ("staff:console:open", "staff:people:search")
 
 
@@ -311,10 +329,28 @@ def _load_core(app: Flask, session: PortalSession) -> None:
     keys = [application.key for application in plugins.applications]
     for person in PEOPLE:
         _add_person(session, person, organizations[person.organization].id, keys, settings.terms_version)
+    _add_visits(session)
     _add_staff(app, session, settings.terms_version)
     for owner, vendor_number, objection in DEMO_NOTICES:
         _add_notice(session, organizations[owner], organizations[PENDING], vendor_number, objection)
     _add_refusals(session)
+
+
+def _add_visits(session: PortalSession) -> None:
+    """The people of the demo were here some days ago, so that there is something new to them."""
+    at = clock.now() - DAYS_SINCE_VISIT
+    for person in session.scalars(sa.select(Person).where(Person.username.in_([one.username for one in PEOPLE]))):
+        session.add(
+            SignIn(
+                person_id=person.id,
+                token_hash=hash_token(secrets.token_urlsafe()),
+                created_at=at,
+                last_seen_at=at,
+                ended_at=at,
+                address=HOST,
+                user_agent="",
+            )
+        )
 
 
 def _add_refusals(session: PortalSession) -> None:

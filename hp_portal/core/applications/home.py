@@ -6,16 +6,15 @@ import datetime as dt
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-import sqlalchemy as sa
 from flask import url_for
 
 from hp_portal.core.applications.menu import open_applications, plugins
 from hp_portal.core.identity.actor import Actor
-from hp_portal.core.identity.models import SignIn
+from hp_portal.core.identity.visits import last_visit
 from hp_portal.database import PortalSession, is_postgresql
 from hp_portal.hookspecs import Application, HomeSearch, News
 from hp_portal.plugins import confined
-from hp_portal.scopes import OrganizationScope, in_whole, set_scope
+from hp_portal.scopes import OrganizationScope, set_scope
 
 
 @dataclass(frozen=True)
@@ -39,18 +38,12 @@ def home_of(session: PortalSession, actor: Actor) -> Home:
     """The boxes and news of the applications that somebody of an organization can open, in the order of the menu."""
     applications = open_applications(actor)
     boxes = [SearchBox(one.home_search, url_for(one.home_search.endpoint)) for one in applications if one.home_search]
-    last = _last_visit(session, actor)
+    last = last_visit(session, actor)
     if last is None or actor.organization_id is None:
         return Home(boxes, [], last)
     # The home page is public, so the gate has set no scope.
     set_scope(session, OrganizationScope(actor.organization_id))
     return Home(boxes, [one for application in applications for one in _news(session, application, last)], last)
-
-
-@in_whole("one's own sign-ins")
-def _last_visit(session: PortalSession, actor: Actor) -> dt.datetime | None:
-    own = SignIn.person_id == actor.person_id, SignIn.id != actor.sign_in_id, SignIn.created_at < actor.signed_in_at
-    return session.scalar(sa.select(sa.func.max(SignIn.created_at)).where(*own))
 
 
 def _news(session: PortalSession, application: Application, since: dt.datetime) -> list[News]:

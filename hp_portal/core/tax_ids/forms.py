@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import StringField
+from wtforms import HiddenField, StringField
 from wtforms.validators import DataRequired, Length, Optional
 
 from hp_portal.core.tax_ids.proving import Proof
@@ -25,6 +25,7 @@ class AddPayeeForm(FlaskForm):  # type: ignore[misc]
     )
     amount = AmountField("Amount of the payment", render_kw={"autocomplete": "off"})
     paid_on = DayField("Date of the payment")
+    next = HiddenField()
 
     def proof(self) -> Proof:
         """What was typed."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, flash, url_for
+from flask import Blueprint, Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
-from hp_portal.core.access.enforce import the_actor
+from hp_portal.core.access.enforce import safe_next, the_actor
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
@@ -22,6 +22,7 @@ from hp_portal.core.tax_ids.grants import (
 )
 from hp_portal.core.tax_ids.notices import ObjectedAlready, find_notice, notices, object_to, put_away
 from hp_portal.core.tax_ids.proving import MoreAsked
+from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.render import db_session, form_status, page, redirect_to, settings
 
 KEY = "tax-id-npi-access"
@@ -63,6 +64,10 @@ def _add_page(form: AddPayeeForm, status: int) -> Response:
 @blueprint.post("/add")
 @access.requires(READ)
 def add_post() -> ResponseReturnValue:
+    """Add a Tax ID; with `start`, open the form with a number that nothing was found for, and where to go on afterwards."""
+    if "start" in request.form:
+        number, to = one_line(request.form.get("number")), request.form.get("next", "")
+        return _add_page(AddPayeeForm(formdata=None, number=number, next=to), 200)
     form, db = AddPayeeForm(), db_session()
     if not form.validate_on_submit():
         return _add_page(form, 422)
@@ -91,7 +96,7 @@ def add_post() -> ResponseReturnValue:
         return _add_page(form, 403)
     db.commit()
     flash(f"{linked.name} has been added. Its payments can be seen from now on.", "good")
-    return redirect_to(url_for(f"{KEY}.index"))
+    return redirect_to(safe_next(form.next.data) if form.next.data else url_for(f"{KEY}.index"))
 
 
 @blueprint.post("/notices/<id:notice_id>/read")

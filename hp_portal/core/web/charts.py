@@ -14,13 +14,16 @@ _BELOW = 14  # further room for the figures of bars that hang from the axis
 class Point:
     """A figure of a chart: what stands below its bar, how high the bar is, and a short text for its top (empty for none).
 
-    `note` is a further word of the label for where there is room, such as the year.
+    `note` is a further word of the label for where there is room, such as the year. `url` is where the bar leads, and `title`
+    says so to those who do not see it, with the figure: `March 2026, $950.00`.
     """
 
     label: str
     value: int
     shown: str = ""
     note: str = ""
+    url: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,11 @@ class BarChart:
     axis: float
     width: int = WIDTH
     height: int = HEIGHT
+
+    @property
+    def leads(self) -> bool:
+        """Does a bar lead anywhere?"""
+        return any(bar.point.url for bar in self.bars)
 
 
 def bar_chart(points: Sequence[Point]) -> BarChart:

@@ -38,6 +38,9 @@ def load_demo(session: PortalSession) -> list[DemoCheck]:
         if len(of_month) > 1:
             several = text
         import_file(session, io.BytesIO(text), f"demo-{month}.835")
+        # As if it had come on the day it was written, so that only the last month's is new to people who were here since.
+        of_file = sa.and_(Payment.effective_on >= of_month[0].issued, Payment.effective_on <= of_month[-1].issued)
+        session.execute(sa.update(Payment).where(of_file).values(imported_at=written.replace(tzinfo=dt.UTC)))
     # What a broken transfer leaves behind, for the list of files to show.
     import_file(session, io.BytesIO(several[: several.rindex(b"SE*")]), "demo-broken-off.835")
     _decide(session)

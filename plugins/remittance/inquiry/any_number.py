@@ -42,25 +42,28 @@ _SHORTEST_PART = 4
 
 @dataclass(frozen=True)
 class AnyNumber:
-    """A number as it was typed, what its heading says it is, and the keys to look for in turn: the likeliest first."""
+    """A number as it was typed, what its heading says it is, the keys to look for in turn (the likeliest first), and the
+    number without its heading and what follows it."""
 
     typed: str
     kind: Kind
     keys: tuple[str, ...]
+    bare: str = ""
 
     @classmethod
     def of(cls, text: str) -> AnyNumber:
         """The number in what somebody typed; of something very long, its beginning. Without keys when there is none."""
         typed = plain(text[:MOST_READ])
         if segment := _SEGMENT.match(typed):
-            return cls(typed, Kind.PAYMENT, _keys(segment[1]))
+            return cls(typed, Kind.PAYMENT, _keys(segment[1]), segment[1])
         kinds, rest = _without_heading(typed)
         kind = next((kind for kind in _HEADINGS if kind in kinds), Kind.UNKNOWN)
         glued = _GLUED.fullmatch(rest)
         if glued and (found := _KINDS.get(glued[1].lower())):
-            return cls(typed, kind or found, _keys(rest, glued[2]))
+            return cls(typed, kind or found, _keys(rest, glued[2]), glued[2])
         # What follows the number, such as a date, is not part of it. What looks like a heading may be part of it.
-        return cls(typed, kind, _keys(rest, _first_part(rest), typed if rest != typed else ""))
+        part = _first_part(rest)
+        return cls(typed, kind, _keys(rest, part, typed if rest != typed else ""), part or rest)
 
 
 def _without_heading(typed: str) -> tuple[set[Kind], str]:

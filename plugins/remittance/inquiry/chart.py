@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from hp_portal.api import BarChart, Point, PortalSession, bar_chart, short_money
+from hp_portal.api import BarChart, Point, PortalSession, bar_chart, short_money, show_count, show_money
 
 from ..models import Payment
 
@@ -22,6 +23,15 @@ class Month:
     first: dt.date
     count: int
     paid: int
+
+    @property
+    def last(self) -> dt.date:
+        """Its last day."""
+        return (self.first + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
+
+    @property
+    def name(self) -> str:
+        return f"{self.first:%B %Y}"
 
 
 def paid_by_month(session: PortalSession, today: dt.date) -> list[Month]:
@@ -43,8 +53,8 @@ def _starts(today: dt.date) -> list[dt.date]:
     return [dt.date(number // 12, number % 12 + 1, 1) for number in range(last - MONTHS + 1, last + 1)]
 
 
-def drawn(months: list[Month]) -> BarChart | None:
-    """The months as a chart; None when nothing was paid in any of them."""
+def drawn(months: list[Month], address: Callable[[Month], str]) -> BarChart | None:
+    """The months as a chart whose bars lead to their payments; None when nothing was paid in any of them."""
     if not any(month.count for month in months):
         return None
     return bar_chart(
@@ -54,6 +64,8 @@ def drawn(months: list[Month]) -> BarChart | None:
                 month.paid,
                 short_money(month.paid) if month.paid else "",
                 str(month.first.year) if position == 0 or month.first.month == 1 else "",
+                address(month) if month.count else "",
+                f"{month.name}: {show_count(month.count, 'payment')}, {show_money(month.paid)}",
             )
             for position, month in enumerate(months)
         ]

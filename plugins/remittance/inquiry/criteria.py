@@ -37,7 +37,10 @@ class CheckNumber:
 
 @dataclass(frozen=True)
 class PaymentCriteria:
-    """What a payment must be like. Amounts are cents, both ends of a span belong to it; None and empty: any."""
+    """What a payment must be like. Amounts are cents, both ends of a span belong to it; None and empty: any.
+
+    `new_since`: imported after that moment.
+    """
 
     number: CheckNumber = CheckNumber()
     issued_from: dt.date | None = None
@@ -46,6 +49,7 @@ class PaymentCriteria:
     amount_max: int | None = None
     payee: int | None = None
     zero: bool = False
+    new_since: dt.datetime | None = None
 
     @property
     def only_number(self) -> bool:
@@ -62,6 +66,7 @@ class PaymentCriteria:
             "amount_max": plain_money(self.amount_max),
             "payee": str(self.payee or ""),
             "zero": "1" if self.zero else "",
+            "new": "1" if self.new_since else "",
         }
         return {name: value for name, value in values.items() if value}
 

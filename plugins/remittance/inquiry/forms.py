@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 from flask_wtf import FlaskForm
@@ -29,13 +30,14 @@ class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
     amount_max = AmountField("Amount to", [later_than("amount_min", "This amount is lower than the first one.")])
     payee = SelectField("Payee", [Optional()], coerce=str)
     zero = BooleanField("Only payments of $0.00 and non-payment notices")
+    new = BooleanField("Only payments that are new since your last visit")
 
     def __init__(self, payees: list[tuple[str, str]], **values: Any) -> None:
         super().__init__(**values)
         self.payee.choices = [("", "Every payee you can see"), *payees]
 
-    def criteria(self, number: CheckNumber) -> PaymentCriteria:
-        """What was asked for; valid once the form is."""
+    def criteria(self, number: CheckNumber, since: Callable[[], dt.datetime]) -> PaymentCriteria:
+        """What was asked for; valid once the form is. `since` tells since when payments are new."""
         return PaymentCriteria(
             number,
             self.issued_from.data,
@@ -44,6 +46,7 @@ class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
             self.amount_max.data,
             int(self.payee.data) if (self.payee.data or "").strip() else None,
             self.zero.data,
+            since() if self.new.data else None,
         )
 
 

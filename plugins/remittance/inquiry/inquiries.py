@@ -26,10 +26,12 @@ _DIGEST = "remittance inquiry"
 
 @dataclass(frozen=True)
 class Newest:
-    """The latest payments, and what was paid month by month."""
+    """The latest payments, what was paid month by month, and how many payments are new since when; None: a first visit."""
 
     payments: list[AnyRow]
     months: list[chart.Month]
+    since: dt.datetime | None
+    new: int
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ class ClaimsFound:
     news: News
 
 
-def see_newest(session: PortalSession, today: dt.date) -> Newest:
-    """What shows before any search."""
+def see_newest(session: PortalSession, today: dt.date, last: dt.datetime | None) -> Newest:
+    """What shows before any search. `last`: when the person was here before."""
     payments = search.newest_payments(session, today)
     rows = spans(row.id for row in payments)
     record(
@@ -66,7 +68,9 @@ def see_newest(session: PortalSession, today: dt.date) -> Newest:
         rows=rows,
         claims={},
     )
-    return Newest(payments, chart.paid_by_month(session, today))
+    since = search.new_since(last) if last else None
+    new = search.count_new(session, since) if since else 0
+    return Newest(payments, chart.paid_by_month(session, today), since, new)
 
 
 def search_payments(session: PortalSession, criteria: PaymentCriteria, order: Order) -> PaymentsFound:
@@ -119,7 +123,7 @@ def search_in_vain(session: PortalSession, number: AnyNumber) -> Problem | None:
         rows="",
         claims={},
     )
-    return what_is_wrong(session, CheckNumber(number.typed, number.keys[-1] if number.keys else ""))
+    return what_is_wrong(session, CheckNumber.of(number.bare))
 
 
 def search_by_claims(session: PortalSession, criteria: ClaimCriteria, order: Order) -> ClaimsFound:

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 
-import sqlalchemy as sa
 from flask import url_for
 
-from hp_portal.api import HomeSearch, News, PortalSession, now
+from hp_portal.api import HomeSearch, News, PortalSession
 
-from ..models import Payment
-from .search import LATELY
+from .search import MOST_NEW, count_new, new_since
 
 SEARCH = HomeSearch(
     "Any number",
     "remittance.find",
     "number",
-    "Check, EFT or notice, claim, patient account or member ID. Spaces, dashes and leading zeros do not matter.",
+    "Of a payment, claim, patient account or member. Paste it with its heading if you like.",
     method="post",
 )
-_MOST = 100
 
 
 def news(session: PortalSession, since: dt.datetime) -> list[News]:
     """Payments that were imported since then, of the last weeks at most; counted up to a hundred."""
-    lately = max(since, now() - LATELY)
-    new = sa.select(Payment.id).where(Payment.imported_at > lately, Payment.counts()).limit(_MOST)
-    count = len(session.scalars(new).all())
-    if not count:
-        return []
-    number = f"{_MOST} or more" if count == _MOST else str(count)
-    return [News(f"{number} new payment{'' if count == 1 else 's'}", url_for("remittance.index"))]
+    count = count_new(session, new_since(since))
+    return [News(new_words(count), url_for("remittance.index", new=1))] if count else []
+
+
+def new_words(count: int) -> str:
+    """`1 new payment`, `100 or more new payments`."""
+    number = f"{MOST_NEW} or more" if count == MOST_NEW else str(count)
+    return f"{number} new payment{'' if count == 1 else 's'}"

@@ -20,6 +20,7 @@ from hp_portal.api import (
     Payee,
     PortalSession,
     Sorting,
+    now,
     page_of,
     select_rows,
 )
@@ -34,6 +35,7 @@ from .selections import AnyRow, AnySelect
 PAGE = 25
 NEWEST = 8
 LATELY = dt.timedelta(days=45)
+MOST_NEW = 100
 Row = TypeVar("Row")
 
 _rows: AnySelect = sa.select(
@@ -69,9 +71,12 @@ _by_number = {
 }
 _count_by_number = sa.select(sa.func.count(Payment.id)).where(Payment.number_key == _key)
 _id_by_number = sa.select(Payment.id).where(Payment.number_key == _key).limit(1)
-_newest = _rows.order_by(*PAYMENTS.order_by("-date")).limit(NEWEST)
+_with_moment = _rows.add_columns(Payment.imported_at)
+_newest = _with_moment.order_by(*PAYMENTS.order_by("-date")).limit(NEWEST)
 _newest_since = (
-    _rows.where(Payment.effective_on >= sa.bindparam("since")).order_by(*PAYMENTS.order_by("-date")).limit(NEWEST)
+    _with_moment.where(Payment.effective_on >= sa.bindparam("since"))
+    .order_by(*PAYMENTS.order_by("-date"))
+    .limit(NEWEST)
 )
 
 
@@ -108,6 +113,7 @@ _claim_rows: AnySelect = sa.select(
     Payment.trace_number,
     Payment.method,
     Payment.effective_on,
+    Payment.set_aside,
 ).join(Payment, Payment.id == Claim.payment_id)
 
 
@@ -128,13 +134,23 @@ def newest_payments(session: PortalSession, today: dt.date) -> list[AnyRow]:
     return rows if len(rows) == NEWEST else list(session.execute(_newest).all())
 
 
+def new_since(last_visit: dt.datetime | None) -> dt.datetime:
+    """Since when payments are new to somebody: the last visit, or some weeks when that is longer ago or there was none."""
+    return max(last_visit, now() - LATELY) if last_visit else now() - LATELY
+
+
+def count_new(session: PortalSession, since: dt.datetime) -> int:
+    """How many payments were imported since then, counted up to `MOST_NEW`."""
+    return len(session.scalars(sa.select(Payment.id).where(Payment.imported_at > since, Payment.counts()).limit(MOST_NEW)).all())
+
+
 def find_payments(session: PortalSession, criteria: PaymentCriteria, order: Order) -> Found[AnyRow]:
     """One page of the payments that fit, with what they pay together. Raises PastTheEnd."""
     if not criteria.only_number:
         where = _conditions(criteria)
         listing: Listing[AnyRow] = page_of(session, _rows.where(*where), order)
-        together = sa.select(sa.func.sum(Payment.amount)).where(*where)
-        return Found(listing, _together(session, listing, [row.amount for row in listing.rows], together))
+        together = sa.select(sa.func.sum(Payment.amount)).where(*where, Payment.counts())
+        return Found(listing, _together(session, listing, _amounts(listing.rows), together))
     before = (order.number - 1) * PAGE
     values = {"number_key": criteria.number.key, "wanted_rows": PAGE, "offset_rows": before}
     rows = list(select_rows(session, _by_number[order.sort], values).all())
@@ -142,8 +158,13 @@ def find_payments(session: PortalSession, criteria: PaymentCriteria, order: Orde
     if len(rows) == PAGE or (before and not rows):
         total = session.scalar(_count_by_number, {"number_key": criteria.number.key}) or 0
     listing = Listing(rows, order.number, PAGE, total, order)
-    together = sa.select(sa.func.sum(Payment.amount)).where(Payment.number_key == criteria.number.key)
-    return Found(listing, _together(session, listing, [row.amount for row in rows], together))
+    together = sa.select(sa.func.sum(Payment.amount)).where(Payment.number_key == criteria.number.key, Payment.counts())
+    return Found(listing, _together(session, listing, _amounts(rows), together))
+
+
+def _amounts(rows: list[AnyRow]) -> list[int | None]:
+    """What the payments pay, those that are replaced or voided left out."""
+    return [row.amount for row in rows if row.set_aside is None]
 
 
 def _together(
@@ -172,6 +193,8 @@ def _conditions(criteria: PaymentCriteria) -> list[sa.ColumnElement[bool]]:
         where.append(Payment.payee_id == criteria.payee)
     if criteria.zero:
         where.append(Payment.amount == 0)
+    if criteria.new_since is not None:
+        where.append(Payment.imported_at > criteria.new_since)
     return where
 
 
@@ -182,9 +205,12 @@ def find_claims(session: PortalSession, criteria: ClaimCriteria, order: Order) -
     listing: Listing[ShownClaim] = page_of(
         session, rows.order_by(*order.order_by(), Claim.claim), order.number, make=shower(session), size=PAGE
     )
-    paid = sa.select(sa.func.sum(Claim.paid)).where(*where)
+    paid = sa.select(sa.func.sum(Claim.paid)).join(Payment, Payment.id == Claim.payment_id)
+    paid = paid.where(*where, Payment.counts())
     listing = replace(listing, order=order)
-    return Found(listing, _together(session, listing, [row.paid for row in listing.rows], paid))
+    return Found(
+        listing, _together(session, listing, [row.paid for row in listing.rows if row.set_aside is None], paid)
+    )
 
 
 def is_payment(session: PortalSession, key: str) -> bool:

@@ -12,6 +12,7 @@ from hp_portal.api import (
     KeptGone,
     access,
     db_session,
+    last_visit,
     page,
     reason_first,
     redirect_to,
@@ -28,6 +29,7 @@ from . import chart, inquiries, kept_searches, no_results, search
 from .any_number import AnyNumber
 from .criteria import CheckNumber, ClaimCriteria, PaymentCriteria
 from .forms import ClaimSearchForm, PaymentSearchForm
+from .news import new_words
 from .search import CLAIMS_FOUND, PAYMENTS, payees
 
 WORDS: dict[str, Any] = {
@@ -49,7 +51,7 @@ def index() -> ResponseReturnValue:
     form = _payment_form(request.args)
     if not form.validate():
         return _page(number=number.typed, payment_form=form, opened="payment", status=422)
-    return _found(form.criteria(number))
+    return _found(form.criteria(number, lambda: search.new_since(last_visit(db_session(), the_actor()))))
 
 
 @blueprint.post("/find")
@@ -60,7 +62,7 @@ def find() -> ResponseReturnValue:
     return _by_number(number, posted=True) if number.typed else _nothing_typed()
 
 
-_FIELDS = ("issued_from", "issued_to", "amount_min", "amount_max", "payee", "zero")
+_FIELDS = ("issued_from", "issued_to", "amount_min", "amount_max", "payee", "zero", "new")
 
 
 @blueprint.post("/search", endpoint="search")
@@ -77,9 +79,21 @@ def search_claims() -> ResponseReturnValue:
 
 def _newest() -> Response:
     db = db_session()
-    found = inquiries.see_newest(db, today(settings().payer.zone))
+    found = inquiries.see_newest(db, today(settings().payer.zone), last_visit(db, the_actor()))
     db.commit()
-    return _page(newest=found.payments, months=found.months, drawn=chart.drawn(found.months))
+    return _page(
+        newest=found.payments,
+        months=found.months,
+        month_url=_month_url,
+        drawn=chart.drawn(found.months, _month_url),
+        since=found.since,
+        new=new_words(found.new) if found.new else "",
+    )
+
+
+def _month_url(month: chart.Month) -> str:
+    """Where the payments of a month are."""
+    return url_for("remittance.index", issued_from=month.first.isoformat(), issued_to=month.last.isoformat())
 
 
 def _nothing_typed() -> Response:
@@ -110,7 +124,8 @@ def _in_vain(number: AnyNumber, token: str) -> Response:
     db = db_session()
     problem = inquiries.search_in_vain(db, number)
     db.commit()
-    return _page(number=number.typed, nothing=True, problem=problem, again=url_for("remittance.index", search=token))
+    again = url_for("remittance.index", search=token)
+    return _page(number=number.typed, nothing=True, problem=problem, bare=number.bare, again=again)
 
 
 def _found(criteria: PaymentCriteria, also: AnyNumber | None = None) -> Response:
@@ -187,10 +202,14 @@ def _page(*, status: int = 200, **shown: Any) -> Response:
         "claims_too": "",
         "payments_too": "",
         "nothing": False,
+        "bare": "",
         "again": "",
         "newest": None,
         "months": [],
+        "month_url": None,
         "drawn": None,
+        "since": None,
+        "new": "",
         "problem": None,
         "gone": False,
         "opened": "",

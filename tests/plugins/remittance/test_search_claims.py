@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from hp_portal.core.kept.models import KeptValues
 from hp_portal.worker import all_jobs
+from tests.support.client import tree_of
 from tests.support.clock import Clock
 from tests.support.world import World
 
-from .inquiry import DAY, Office, claim, events, url_of
+from .inquiry import DAY, Office, claim, events, words
 
 HOME = "/apps/remittance/"
 SEARCH = "/apps/remittance/search"
@@ -53,7 +54,7 @@ def searched(office: Office, **typed: str) -> Any:
     ],
     ids=str,
 )
-def test_claims_are_found_beneath_their_payments(office: Office, typed: dict[str, str], found: list[str]) -> None:
+def test_claims_are_found_with_their_payments(office: Office, typed: dict[str, str], found: list[str]) -> None:
     text = searched(office, **typed).text
     for number in ("26X000001", "26X000002", "26X000003"):
         assert (number in text) == (number in found)
@@ -62,7 +63,7 @@ def test_claims_are_found_beneath_their_payments(office: Office, typed: dict[str
 
 def test_a_result_shows_the_claim_and_leads_to_it(office: Office) -> None:
     text = searched(office, member_id="M00000002").text
-    assert "1 payment with matching claims" in text
+    assert "1 claim found" in text
     for shown in ("4512", "SAMPLE, BOB", "Feb 10, 2026", "$150.00", "Processed as primary", "/claims/2"):
         assert shown in text
 
@@ -110,7 +111,7 @@ def test_a_word_ends_after_twelve_hours_and_is_removed(office: Office, clock: Cl
 
 
 @pytest.mark.parametrize(
-    ("typed", "words"),
+    ("typed", "said"),
     [
         ({}, "Enter a claim number, patient account, member ID or last name."),
         ({"service_from": SERVICE}, "Enter a claim number, patient account, member ID or last name."),
@@ -122,10 +123,10 @@ def test_a_word_ends_after_twelve_hours_and_is_removed(office: Office, clock: Cl
     ],
     ids=str,
 )
-def test_a_search_that_says_too_little_is_told_what_to_do(office: Office, typed: dict[str, str], words: str) -> None:
+def test_a_search_that_says_too_little_is_told_what_to_do(office: Office, typed: dict[str, str], said: str) -> None:
     answer = office.client.post(SEARCH, typed)
     assert answer.status_code == 422
-    assert words in answer.text
+    assert said in answer.text
 
 
 def test_the_record_has_keyed_hashes_of_what_was_asked(office: Office) -> None:
@@ -143,17 +144,20 @@ def test_the_record_has_keyed_hashes_of_what_was_asked(office: Office) -> None:
 def test_results_can_be_sorted_without_losing_the_search(office: Office) -> None:
     office.paid("4514", claim(9, ("SAMPLE", "ZOE")), issued=DAY + dt.timedelta(days=1))
     address = office.client.post(SEARCH, {"last_name": "sample", "service_from": SERVICE}).headers["Location"]
-    newest, oldest = office.client.get(address).text, office.client.get(f"{address}&sort=date", fragment=True).text
+    newest, oldest = office.client.get(address).text, office.client.get(f"{address}&sort=issued", fragment=True).text
     assert newest.index(">4514<") < newest.index(">4512<")
     assert oldest.index(">4512<") < oldest.index(">4514<")
 
 
-def test_many_matching_claims_of_a_payment_are_cut_short(office: Office) -> None:
-    payment = office.paid("4600", *(claim(100 + place, ("MANY", "PAT")) for place in range(12)))
-    text = searched(office, last_name="Many", service_from=SERVICE).text
-    assert text.count("MANY, PAT") == 10
-    assert "2 more matching claims in this payment" in text
-    assert url_of(payment) in text
+def test_claims_found_come_in_pages_with_what_is_paid_for_all(office: Office) -> None:
+    office.paid("4600", *(claim(100 + place, ("MANY", "PAT")) for place in range(30)))
+    answer = office.client.post(SEARCH, {"last_name": "Many", "service_from": SERVICE})
+    first = office.client.get(answer.headers["Location"])
+    assert first.text.count("MANY, PAT") == 25
+    assert "30 claims found, $4,500.00 paid together" in words(tree_of(first))
+    second = office.client.get(f"{answer.headers['Location']}&page=2", fragment=True)
+    assert second.text.count("MANY, PAT") == 5
+    assert "26–30 of 30 claims" in second.text
 
 
 def test_control_characters_are_let_fall(office: Office) -> None:
