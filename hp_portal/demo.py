@@ -180,7 +180,7 @@ TO_TRY = (
     (
         "demo.office",
         "/apps/remittance/",
-        "paste any number with its heading: EFT 940000050002, Claim number: 26D10000163 (and its reversal and correction), D100163; "
+        "paste any number with its heading: EFT 940000050002, Claim number: 26D10000163 (and its reversal, its correction); "
         "what is new since the last visit; a bar of the chart opens its month",
     ),
     (
