@@ -70,6 +70,7 @@ def _view(engine: sa.Engine):  # type: ignore[no-untyped-def]
             payment.payee_npi,
             payment.claim_count,
             payment.amount,
+            payment.set_aside,
         )
         .where(payment.number_key == sa.bindparam("key"), payment.payee_id.in_(granted))
         .order_by(payment.effective_on.desc().nulls_last(), payment.id.desc())
@@ -103,7 +104,10 @@ def _view(engine: sa.Engine):  # type: ignore[no-untyped-def]
             found=SimpleNamespace(
                 rows=rows, number=1, pages=1, total=len(rows), first=1, last=len(rows), headers=headers, order=None
             ),
+            amount=sum(row.amount for row in rows),
             found_claims=None,
+            claims_too="",
+            nothing=False,
             newest=None,
             problem=None,
             gone=False,

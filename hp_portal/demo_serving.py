@@ -16,7 +16,8 @@ import click
 from flask import Flask
 
 from hp_portal import serving
-from hp_portal.demo import HOST, PASSWORD, PAYER, PEOPLE, STAFF, TO_TRY, seed
+from hp_portal.demo import HOST, PASSWORD, PAYER, PEOPLE, STAFF, seed
+from hp_portal.demo_to_try import TO_TRY
 from hp_portal.hookspecs import DemoCheck
 
 

@@ -24,7 +24,7 @@ _HEADINGS = {
     Kind.MEMBER: "member subscriber insured enrollee beneficiary policy hicn mbi ssn",
     Kind.ACCOUNT: "account acct patient pcn mrn",
     Kind.CLAIM: "claim clm clp icn dcn tcn ccn",
-    Kind.PAYMENT: "payment eft ach check chk cheque ck draft voucher trace trn reassociation remittance remit era notice "
+    Kind.PAYMENT: "payment eft ach check chk ck draft voucher trace trn reassociation remittance remit era notice "
     "non-payment nonpayment",
 }
 _KINDS = {word: kind for kind, words in _HEADINGS.items() for word in words.split()}

@@ -141,7 +141,11 @@ def new_since(last_visit: dt.datetime | None) -> dt.datetime:
 
 def count_new(session: PortalSession, since: dt.datetime) -> int:
     """How many payments were imported since then, counted up to `MOST_NEW`."""
-    return len(session.scalars(sa.select(Payment.id).where(Payment.imported_at > since, Payment.counts()).limit(MOST_NEW)).all())
+    return len(
+        session.scalars(
+            sa.select(Payment.id).where(Payment.imported_at > since, Payment.counts()).limit(MOST_NEW)
+        ).all()
+    )
 
 
 def find_payments(session: PortalSession, criteria: PaymentCriteria, order: Order) -> Found[AnyRow]:

@@ -1,0 +1,67 @@
+"""What is worth trying in the demo, beside the numbers of payments."""
+
+TO_TRY = (
+    ("demo.staff", "/staff/", "what needs attention, with numbers"),
+    (
+        "demo.staff",
+        "/staff/organizations/all",
+        "open an organization, create an account, make a link to set a password",
+    ),
+    ("demo.staff", "/staff/applications", "enable applications, give them to people, choose what new people get"),
+    ("demo.staff", "/staff/payees/new", "add a payee; then link it to an organization on the organization's page"),
+    (
+        "demo.staff",
+        "/staff/remittance/inspect",
+        "open a reported payment with a reason, such as one of the numbers above",
+    ),
+    (
+        "demo.staff",
+        "/staff/remittance/",
+        "imported files, one of them in part because it breaks off: its report says what is missing",
+    ),
+    (
+        "demo.staff",
+        "/staff/remittance/same-number",
+        "payments that have the number of another: compare them, keep both, replace or void; undo it under Decided",
+    ),
+    ("demo.staff", "/staff/refusals", "who asked again and again for what they may not have"),
+    ("demo.staff", "/staff/roles", "what each role of staff may do"),
+    ("demo.staff", "/staff/tax-id-alerts", "decide on an objection to a linked Tax ID"),
+    ("demo.dental", "/", "told that somebody was linked to one's Tax ID: object, or dismiss the notice"),
+    (
+        "demo.office",
+        "/apps/remittance/codes?codes=CO-16+N290+MA130+PR-204",
+        "what codes of a remittance mean and what can be done now, without a payment",
+    ),
+    (
+        "demo.office",
+        "/apps/tax-id-npi-access/add",
+        "add a Tax ID and NPI with a payment: its number, and its amount or date or the vendor number",
+    ),
+    (
+        "demo.hospital",
+        "/apps/remittance/?number=940000052004",
+        "download a payment of 2,000 claims as PDF or Excel: made in the background, on a page that shows how far it is",
+    ),
+    (
+        "demo.office",
+        "/apps/remittance/",
+        "paste any number with its heading: EFT 940000050002, Claim number: 26D10000163 (and its reversal, its correction); "
+        "what is new since the last visit; a bar of the chart opens its month",
+    ),
+    (
+        "demo.office",
+        "/apps/remittance/?number=0000057001",
+        "from nothing found to the Tax ID with the number kept, and back to the payment",
+    ),
+    (
+        "demo.hospital",
+        "/apps/remittance/?number=940000052002",
+        "claims that say their news: reversal, correction, taken back; open all",
+    ),
+    ("demo.hospital", "/documents/", "the large documents that one asked for, kept for a day"),
+    ("demo.office", "/reason", "why one looks at patient information; asked before the first claims of a session"),
+    ("demo.delegate", "/my-activity", "what one did, in sentences with links and reasons"),
+    ("demo.delegate", "/help/?q=why+can+I+not+find+a+payment", "ask help"),
+)
+"""Who, where and what."""
