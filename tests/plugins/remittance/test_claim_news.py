@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
-from hp_portal_plugins.remittance.codes import plain_words
+from hp_portal_plugins.remittance.codes.explanations import explanations
 from hp_portal_plugins.remittance.demo.writing import ProviderReason, Reason, Service
 from tests.support.client import tree_of
 from tests.support.world import World
@@ -49,9 +49,9 @@ def test_a_denial_says_why(office: Office) -> None:
         method="NON",
     )
     assert news(office, payment) == [
-        f"Denied CO-18 {plain_words.REASONS['18']}",
-        f"Denied CO-16 {plain_words.REASONS['16']} N382 {plain_words.REMARKS['N382']}",
-        f"Processed as primary Nothing paid PR-1 {plain_words.REASONS['1']}",
+        f"Denied CO-18 {explanations('CARC')['18'].text}",
+        f"Denied CO-16 {explanations('CARC')['16'].text} N382 {explanations('RARC')['N382'].text}",
+        f"Processed as primary Nothing paid PR-1 {explanations('CARC')['1'].text}",
         "Processed as primary",
     ]
 
