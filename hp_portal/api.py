@@ -61,6 +61,7 @@ from hp_portal.core.web.fields import AmountField, DayField, NpiField, ParsedFie
 from hp_portal.core.web.formats import parse_money, plain_money, show_count, show_date, show_datetime, show_money
 from hp_portal.core.web.listing import Column, Listing, Order, PastTheEnd, Sorting, page_number, page_of
 from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings, settings_of, wants_fragment
+from hp_portal.core.web.templating import show_amounts_in
 from hp_portal.database import (
     Base,
     BigId,
@@ -254,6 +255,7 @@ __all__ = [
     "settings",
     "settings_of",
     "short_money",
+    "show_amounts_in",
     "show_count",
     "show_date",
     "show_datetime",

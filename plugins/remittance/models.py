@@ -167,6 +167,8 @@ class Claim(api.Base, WithPerson, api.PaidTo):
     charged: Mapped[int | None]
     paid: Mapped[int | None]
     patient_responsibility: Mapped[int | None]
+    # what its adjustments with PR come to, where that is not `patient_responsibility`
+    patient_adjusted: Mapped[int | None]
     adjusted: Mapped[int | None]
     filing_indicator: Mapped[str | None] = mapped_column(Text)
     payer_control_number: Mapped[str | None] = mapped_column(Text)
@@ -183,6 +185,7 @@ class Claim(api.Base, WithPerson, api.PaidTo):
     coverage_amount: Mapped[int | None]
     remarks: Mapped[str | None] = mapped_column(Text)
     line_count: Mapped[int]
+    # the claim and each of its lines
     balanced: Mapped[bool]
 
 

@@ -43,9 +43,18 @@ def show_count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def show_money(cents: int | None) -> str:
-    """`$1,234.50`, `−$3.00`; a plain word for an amount that could not be read."""
+DOLLARS = "USD"
+
+
+def show_money(cents: int | None, currency: str | None = None) -> str:
+    """`$1,234.50`, `−$3.00`, in another `currency` than dollars (None and `USD`) `CAD 1,234.50`, with a blank that does not
+    break; a plain word for an amount that could not be read."""
     if cents is None:
         return "not readable"
     sign = "\u2212" if cents < 0 else ""
-    return f"{sign}${abs(cents) // 100:,}.{abs(cents) % 100:02d}"
+    return f"{sign}{currency_sign(currency)}{abs(cents) // 100:,}.{abs(cents) % 100:02d}"
+
+
+def currency_sign(currency: str | None) -> str:
+    """What stands before an amount: `$`, or the code of another currency and a blank."""
+    return "$" if currency in (None, "", DOLLARS) else f"{currency}\u00a0"

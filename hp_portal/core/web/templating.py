@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, g
 from jinja2 import FileSystemBytecodeCache
 
-from hp_portal.core.web.formats import show_count, show_date, show_datetime, show_money
+from hp_portal.core.web.formats import currency_sign, show_count, show_date, show_datetime, show_money
 from hp_portal.core.web.render import settings_of
 from hp_portal.settings import Settings
 
@@ -31,12 +31,18 @@ def install(app: Flask, settings: Settings, *, version: str) -> None:
         t_datetime=lambda moment: show_datetime(moment, settings.payer.zone),
         t_money=show_money,
         t_count=show_count,
+        t_currency=lambda currency: currency_sign(currency or g.get("currency")),
     )
     environment.globals["ui"] = load_macros(app)
 
     @app.context_processor
     def request_values() -> dict[str, Any]:
         return {"request_id": g.get("request_id", ""), "help_topic": ""}
+
+
+def show_amounts_in(currency: str | None) -> None:
+    """Have `ui.money` show this request's amounts in a currency, where it is not told another; None: in dollars."""
+    g.currency = currency
 
 
 def compiled_templates(folder: Path) -> FileSystemBytecodeCache:

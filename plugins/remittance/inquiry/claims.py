@@ -33,6 +33,7 @@ _rows: AnySelect = sa.select(
     Claim.charged,
     Claim.adjusted,
     Claim.patient_responsibility,
+    Claim.patient_adjusted,
     Claim.paid,
     Claim.status,
     Claim.balanced,

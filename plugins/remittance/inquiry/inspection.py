@@ -44,6 +44,7 @@ def seek(session: PortalSession, actor: Actor, number: str, reason: str) -> Foun
             Payment.payee_npi,
             Payment.claim_count,
             Payment.amount,
+            Payment.currency,
         )
         .where(Payment.number_key == key)
         .order_by(Payment.effective_on.desc(), Payment.id.desc())

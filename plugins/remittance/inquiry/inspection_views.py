@@ -18,6 +18,7 @@ from hp_portal.api import (
     page,
     redirect_to,
     settings,
+    show_amounts_in,
     the_actor,
 )
 
@@ -27,9 +28,10 @@ from ..codes.plain_words import method_word, payment_word, status_word
 from ..intake.standing import standing_of
 from ..keys import plain
 from ..models import PAYEE_TIN, Payment
+from ..verdict import judge
 from . import claims
 from .inspection import inspect_claims, inspect_one, reason_of, seek
-from .payment import balance, contacts, find_payment
+from .payment import contacts, find_payment
 
 WORDS: dict[str, Any] = {"method_word": method_word, "payment_word": payment_word, "status_word": status_word}
 
@@ -70,7 +72,9 @@ def _reason_first() -> ResponseReturnValue:
 
 
 def _payment_or_404(db: PortalSession, payment_id: int) -> Payment:
-    return find_payment(db, payment_id) or abort(404)
+    found = find_payment(db, payment_id) or abort(404)
+    show_amounts_in(found.currency)
+    return found
 
 
 @staff_blueprint.get("/inspect/<id:payment_id>")
@@ -90,8 +94,8 @@ def inspect_payment(payment_id: int) -> ResponseReturnValue:
         why=why,
         reason=reason,
         tin=masked_tin(db, found.payee_tin_sealed, PAYEE_TIN(found.id)),
-        proof=balance(db, found),
         standing=standing_of(db, found),
+        proof=judge(db, found),
         contacts=contacts(found, settings().payer),
         **WORDS,
     )

@@ -12,7 +12,7 @@ from hp_portal.api import Payer, PortalSession, record, spans, what_was_shown
 
 from ..codes.plain_words import show_phone
 from ..keys import number_key
-from ..models import Claim, Payment
+from ..models import Payment
 from .claims import ClaimsPage, Wanted, list_claims
 from .history import AdjustmentRow, other_claims
 
@@ -29,51 +29,9 @@ class Contact:
     url: str = ""
 
 
-@dataclass(frozen=True)
-class Proof:
-    """The payment's balance: what claims pay less provider-level adjustments is the payment (ASC X12 005010X221A1, 1.10.2).
-
-    Amounts are cents. `difference` is how much the payment is off, None where a figure could not be read.
-    """
-
-    claims_paid: int | None
-    adjusted: int | None
-    amount: int
-    difference: int | None
-    unbalanced_claims: int
-
-    @property
-    def holds(self) -> bool:
-        return self.difference == 0 and not self.unbalanced_claims
-
-    @property
-    def rows(self) -> list[tuple[str, int | None, str | None]]:
-        """The sum as it is written: label, cents, sign."""
-        adjusted = self.adjusted
-        if adjusted is not None and adjusted < 0:
-            second: tuple[str, int | None, str | None] = ("Provider-level adjustments", -adjusted, "plus")
-        else:
-            second = ("Provider-level adjustments", adjusted, "minus")
-        expected = None if self.claims_paid is None or adjusted is None else self.claims_paid - adjusted
-        return [("Paid for claims", self.claims_paid, None), second, ("Adds up to", expected, "total")]
-
-
 def find_payment(session: PortalSession, payment_id: int) -> Payment | None:
     """The payment, when it exists and one may see it."""
     return session.scalar(sa.select(Payment).where(Payment.id == payment_id))
-
-
-def balance(session: PortalSession, payment: Payment) -> Proof:
-    """Whether the payment and each of its claims add up."""
-    known = payment.claims_paid is not None and payment.provider_adjusted is not None
-    difference = payment.amount - payment.claims_paid + payment.provider_adjusted if known else None  # type: ignore[operator]
-    unbalanced = 0
-    if not payment.balanced:
-        unbalanced = (
-            session.scalar(sa.select(sa.func.count(Claim.claim)).where(Claim.payment_id == payment.id, ~Claim.balanced))
-            or 0
-        )
-    return Proof(payment.claims_paid, payment.provider_adjusted, payment.amount, difference, unbalanced)
 
 
 # PER01 in loop 1000A of ASC X12 005010X221A1; the wording is ours.

@@ -17,6 +17,7 @@ from hp_portal.api import (
     page,
     redirect_to,
     settings,
+    show_amounts_in,
     the_actor,
     wants_fragment,
 )
@@ -27,9 +28,10 @@ from ..codes.plain_words import method_word, payment_word, status_word
 from ..downloads.reasons import choices
 from ..intake.standing import standing_of
 from ..models import PAYEE_TIN, Claim, Payment
+from ..verdict import judge
 from . import claims, history, kept_searches
 from .forms import ClaimFilterForm
-from .payment import balance, contacts, find_payment, view_claims
+from .payment import contacts, find_payment, view_claims
 
 WORDS: dict[str, Any] = {
     "method_word": method_word,
@@ -108,6 +110,7 @@ def _payment_or_404(db: PortalSession, payment_id: int) -> Payment:
     found = find_payment(db, payment_id)
     if found is None:
         abort(404)
+    show_amounts_in(found.currency)
     return found
 
 
@@ -156,8 +159,8 @@ def _whole_payment(db: PortalSession, found: Payment) -> dict[str, Any]:
     """What stands around the claims."""
     return {
         "tin": masked_tin(db, found.payee_tin_sealed, PAYEE_TIN(found.id)),
-        "proof": balance(db, found),
         "standing": standing_of(db, found),
+        "proof": judge(db, found),
         "contacts": contacts(found, settings().payer),
         "statuses": claims.statuses(db, found.id),
         "meaning": glossary.look_up(db, glossary.codes_of(db, found.id), found.effective_on),

@@ -48,6 +48,7 @@ _rows: AnySelect = sa.select(
     Payment.claim_count,
     Payment.amount,
     Payment.set_aside,
+    Payment.currency,
 )
 PAYMENTS = Sorting(
     (

@@ -60,7 +60,7 @@ class Body(CheckReader):
                 if layout.kept:
                     more = self.more(elements, layout.kept)
             adjusted = self.claim_adjustments(elements, layout, number) if layout.triplets else 0
-            before = len(all_lines)
+            before, lines_before = len(all_lines), self.unbalanced_lines
             change = read_lines(lines, number)
             adjusted = None if adjusted is None or change is None else adjusted + change
 
@@ -77,6 +77,10 @@ class Body(CheckReader):
             else:
                 balanced = True
                 self.claims_paid += paid
+            if self.unbalanced_lines != lines_before:
+                balanced = False
+            if not balanced:
+                self.unbalanced_claims += 1
             if not (control and status and payer_control):
                 self.note_claim_ids(control, status, payer_control, number)
             service_from = dates.get(first_day) or self.claim_date(first_day, number)
@@ -87,7 +91,7 @@ class Body(CheckReader):
                 (
                     payment_number, number, lx, control.strip(), status, charged, paid,
                     (cents(owed) or self.amount(owed, "CLP05", number)) if owed else None,
-                    adjusted, filing or None, payer_control.strip() or None, facility or None, frequency or None,
+                    None, adjusted, filing or None, payer_control.strip() or None, facility or None, frequency or None,
                     drg or None, weight or None,
                     last or None, given or None, middle or None, member_qualifier or None, member.strip() or None,
                     subscriber, subscriber_id, corrected, corrected_id,
@@ -166,11 +170,13 @@ class Body(CheckReader):
                 charged = self.amount(charge, "SVC02", claim, number)
                 paid = self.amount(payment, "SVC03", claim, number)
             if charged is None or paid is None or adjusted is None:
-                balanced = self.balanced = False
+                balanced = False
+                self.unbalanced_lines += 1
             elif charged - adjusted == paid:
                 balanced = True
             else:
-                balanced = self.balanced = False
+                balanced = False
+                self.unbalanced_lines += 1
                 self.note_balance("line", claim, number, charged, adjusted, paid)
             if allowed_text == payment:
                 allowed = paid

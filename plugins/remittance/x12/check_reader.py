@@ -54,11 +54,12 @@ class CheckReader:
         self.claims_paid = 0
         self.provider_adjusted: int | None = 0
         self.readable = True  # every CLP04 so far
-        self.balanced = True  # every line and claim so far
+        self.unbalanced_lines = 0  # that do not balance or cannot be told to
+        self.unbalanced_claims = 0  # that do not, or that have such a line
         self.leftover: list[list[str]] = []  # the payment's segments without a column of their own
         self.provider_adjusted_at: list[tuple[int, int, int]] = []  # claim, line and segment of each PLB
         self.misplaced: list[tuple[int, int, str]] = []  # claim, line and name of each segment in the wrong place
-        self.owed_otherwise: list[int] = []  # claims whose CLP05 is not the sum of their PR
+        self.owed_otherwise = 0  # claims whose CLP05 is not the sum of their PR
         self.legible = True  # no name of a segment in small letters so far
 
     def note(self, rule: str, claim: int, line: int, at: int, datum: str, message: str) -> None:
@@ -226,7 +227,6 @@ class CheckReader:
             self.claims_paid += paid
         if charged is not None and adjusted is not None and paid is not None:
             self.note_balance("claim", number, 0, charged, adjusted, paid)
-        self.balanced = False
         return False
 
     def note_balance(self, level: str, claim: int, line: int, charged: int, adjusted: int, paid: int) -> None:

@@ -72,6 +72,7 @@ CLAIM = (
     "charged",  # CLP03, cents
     "paid",  # CLP04, cents
     "patient_responsibility",  # CLP05, cents
+    "patient_adjusted",  # sum of the CAS with PR of the claim and its lines, cents; None when CLP05 says the same
     "adjusted",  # sum of the CAS of the claim and its lines, cents
     "filing_indicator",  # CLP06
     "payer_control_number",  # CLP07
@@ -97,7 +98,7 @@ CLAIM = (
     "coverage_amount",  # AMT*AU, cents
     "remarks",  # remark codes of MIA and MOA, separated by blanks
     "line_count",
-    "balanced",  # the claim's own balance
+    "balanced",  # the claim and each of its lines
     "more",
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
 
+from .balance import difference, holds
 from .body import Body
 from .check_reader import BrokenOffError
 from .codes import ADJUSTMENT_GROUPS, CLAIM_STATUSES, ends_check
@@ -19,7 +20,7 @@ from .syntax import BLANKS, Syntax
 
 _GROUP, _STATUS = ADJUSTMENT.index("group"), CLAIM.index("status")
 _CLAIM_OF, _CHANGE = ADJUSTMENT.index("claim"), ADJUSTMENT.index("amount")
-_OWED = CLAIM.index("patient_responsibility")
+_OWED, _SUMMED = CLAIM.index("patient_responsibility"), CLAIM.index("patient_adjusted")
 _PATIENT, _REVERSAL = "PR", "22"
 
 
@@ -207,7 +208,8 @@ def _note_owed(body: Body) -> None:
         stated, summed = row[_OWED] or 0, owed.get(number, 0)
         if stated != summed and row[_STATUS] != _REVERSAL and number not in unknown:
             message = f"CLP05 is {dollars(int(stated))}, but the claim's adjustments with PR come to {dollars(summed)}."
-            body.owed_otherwise.append(number)
+            body.owed_otherwise += 1
+            body.rows.claims[number - 1] = (*row[:_SUMMED], summed, *row[_SUMMED + 1 :])
             body.note("balance.patient", number, 0, 0, dollars(int(stated)), message)
 
 
@@ -243,25 +245,17 @@ def _paid(header: Header) -> int | None:
     return amount if isinstance(amount, int) else None
 
 
-def _adds_up(body: Body, header: Header) -> bool:
-    paid = _paid(header)
-    known = paid is not None and body.readable and body.provider_adjusted is not None
-    return known and body.claims_paid - (body.provider_adjusted or 0) == paid
-
-
 def _check_balance(body: Body, header: Header) -> bool:
     """Whether check, claims and lines all balance; notes when the check does not."""
-    paid = _paid(header)
-    if paid is None or not body.readable or body.provider_adjusted is None:
-        return False
-    if not _adds_up(body, header):
+    paid, adjusted = _paid(header), body.provider_adjusted
+    off = difference(paid, body.claims_paid if body.readable else None, adjusted)
+    if off and paid is not None and adjusted is not None:
         message = (
-            f"Claims paid {dollars(body.claims_paid)} less provider adjustments {dollars(body.provider_adjusted)} is "
-            f"{dollars(body.claims_paid - body.provider_adjusted)}, but the payment is {dollars(paid)}."
+            f"Claims paid {dollars(body.claims_paid)} less provider adjustments {dollars(adjusted)} is "
+            f"{dollars(body.claims_paid - adjusted)}, but the payment is {dollars(paid)}."
         )
         body.note("balance.check", 0, 0, header.payment_at, dollars(paid), message)
-        return False
-    return body.balanced
+    return holds(off, body.unbalanced_claims)
 
 
 def _display_rows(body: Body) -> None:
@@ -296,7 +290,7 @@ def _locate(body: Body, raw: bytes, setting: Setting, *, controls: bool) -> None
 def _marks(body: Body) -> Marks:
     rules = {note.rule for note in body.notes}
     return Marks(
-        owed=tuple(body.owed_otherwise),
+        owed=body.owed_otherwise,
         misplaced=tuple(body.misplaced),
         second=tuple(tag for tag, rule in (("BPR", "bpr.second"), ("TRN", "trn.second")) if rule in rules),
         negative="amount.negative" in rules,

@@ -6,8 +6,8 @@ import pytest
 
 from hp_portal_plugins.remittance.x12.diagnostics import Severity
 from hp_portal_plugins.remittance.x12.marks import Marks, read_marks
-from hp_portal_plugins.remittance.x12.records import Transaction
-from tests.tools.small835 import encode, good, parse
+from hp_portal_plugins.remittance.x12.records import CLAIM, Transaction
+from tests.tools.small835 import encode, good, parse, row
 
 PLAIN = good()
 
@@ -96,7 +96,8 @@ def test_what_the_patient_owes_is_the_sum_of_pr() -> None:
     message = "CLP05 is 19.50, but the claim's adjustments with PR come to 29.50."
     assert told(checks) == [("balance.patient", message)]
     assert checks[0].diagnostics[0].severity is Severity.WARNING
-    assert marks(checks[0]).owed == (1,)
+    assert marks(checks[0]).owed == 1
+    assert row(CLAIM, checks[0].rows.claims[0])["patient_adjusted"] == 2950
     assert checks[0].balanced, "it is none of the three balances"
 
 
@@ -156,7 +157,7 @@ def test_names_in_small_letters_are_refused_by_name(segment: str) -> None:
 
 
 def test_marks_are_kept_as_json_and_read_again() -> None:
-    found = Marks((3, 5), ((0, 0, "CAS"), (2, 1, "NM1")), ("BPR",), negative=True)
+    found = Marks(2, ((0, 0, "CAS"), (2, 1, "NM1")), ("BPR",), negative=True)
     assert read_marks(found.as_json()) == found
     assert Marks().as_json() is None
     assert read_marks(None) == Marks()

@@ -1,0 +1,154 @@
+"""Does a payment add up, and what else is odd about it: the one answer of the pages, the report, PDF, Excel and CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hp_portal.api import PortalSession, show_count, show_money
+
+from .models import Claim, Payment
+from .x12.balance import difference, holds
+from .x12.marks import Marks, read_marks
+
+_BETWEEN = {"LX", "PLB", "SE", "TS2", "TS3"}
+_MOST_NAMED = 5
+NO_MARKS = Marks()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A payment's balance: what claims pay less provider-level adjustments is the payment (ASC X12 005010X221A1, 1.10.2), and
+    each claim and line adds up. Amounts are cents in `currency` (None: US dollars), `amount` negative for a debit."""
+
+    amount: int
+    currency: str | None
+    claims_paid: int | None
+    adjusted: int | None
+    unbalanced_claims: int
+    marks: Marks = NO_MARKS
+
+    @property
+    def difference(self) -> int | None:
+        """How much the payment is off; None where a figure could not be read."""
+        return difference(self.amount, self.claims_paid, self.adjusted)
+
+    @property
+    def holds(self) -> bool:
+        return holds(self.difference, self.unbalanced_claims)
+
+    @property
+    def is_debit(self) -> bool:
+        """The plan takes the amount back."""
+        return self.amount < 0
+
+    @property
+    def result(self) -> str:
+        """The verdict in a few words, the same wherever it stands."""
+        if self.holds:
+            return "The payment adds up"
+        return "The sum cannot be proved" if self.difference is None else "The payment does not add up"
+
+    @property
+    def rows(self) -> list[tuple[str, int | None, str | None]]:
+        """The sum as it is written: label, cents, sign."""
+        adjusted = self.adjusted
+        if adjusted is not None and adjusted < 0:
+            second: tuple[str, int | None, str | None] = ("Provider-level adjustments", -adjusted, "plus")
+        else:
+            second = ("Provider-level adjustments", adjusted, "minus")
+        expected = None if self.claims_paid is None or adjusted is None else self.claims_paid - adjusted
+        return [("Paid for claims", self.claims_paid, None), second, ("Adds up to", expected, "total")]
+
+    @property
+    def why(self) -> list[str]:
+        """Why it does not add up, a sentence each; empty when it does."""
+        return list(self._reasons())
+
+    def _reasons(self) -> Iterator[str]:
+        off = self.difference
+        if off is None:
+            yield "An amount in the remittance could not be read, so the sum cannot be proved."
+        elif off:
+            more = "more" if off > 0 else "less"
+            yield (
+                f"The payment is {self._money(self.amount)}, which is {self._money(abs(off))} {more} than its claims and "
+                "adjustments add up to."
+            )
+        if self.unbalanced_claims:
+            yield (
+                f"In {show_count(self.unbalanced_claims, 'claim')}, marked in the list, the charge less the adjustments is not what "
+                "was paid, in the claim itself or in one of its lines."
+            )
+
+    @property
+    def also(self) -> list[str]:
+        """What else one should know before posting it, a sentence each: none of it is a matter of the balance."""
+        return list(self._also())
+
+    def _also(self) -> Iterator[str]:
+        marks = self.marks
+        if self.is_debit and not marks.negative:
+            yield (
+                f"This is a debit: the plan takes {self._money(-self.amount)} back from the account. No money comes with this "
+                "remittance."
+            )
+        if marks.negative:
+            yield (
+                "The remittance gives a negative amount, which the standard does not allow. Ask the plan whether money is paid "
+                "or taken back."
+            )
+        if show_money(0, self.currency) != show_money(0):
+            yield f"All amounts of this payment are in {self.currency}, not in US dollars."
+        for tag in marks.second:
+            what = "amount, method and date" if tag == "BPR" else "number"
+            yield f"The remittance gives the payment’s {what} twice ({tag}); the first one is shown."
+        if marks.owed:
+            yield (
+                f"In {show_count(marks.owed, 'claim')}, marked in the list, what the patient owes (CLP05) is not the sum of the "
+                "adjustments to the patient (PR)."
+            )
+        yield from self._misplaced()
+
+    def _misplaced(self) -> Iterator[str]:
+        before = [tag for claim, _, tag in self.marks.misplaced if not claim and tag not in _BETWEEN]
+        inside = [(claim, tag) for claim, _, tag in self.marks.misplaced if claim and tag not in _BETWEEN]
+        if before:
+            yield (
+                f"{show_count(len(before), 'segment')} ({_named(before)}) before the first claim: "
+                f"{'it belongs' if len(before) == 1 else 'they belong'} to no claim, and no sum counts what is in there."
+            )
+        if inside:
+            claims = sorted({claim for claim, _ in inside})
+            some = ", ".join(map(str, claims[:_MOST_NAMED])) + (" …" if len(claims) > _MOST_NAMED else "")
+            yield (
+                f"{show_count(len(inside), 'segment')} ({_named([tag for _, tag in inside])}) in the wrong place, in claim "
+                f"{some} as the remittance counts them. Compare these claims with your records."
+            )
+        if any(tag == "PLB" for _, _, tag in self.marks.misplaced):
+            yield "A provider-level adjustment (PLB) stands before a claim; it is counted for the whole payment."
+
+    def _money(self, cents: int) -> str:
+        return show_money(cents, self.currency)
+
+
+def _named(tags: list[str]) -> str:
+    return ", ".join(dict.fromkeys(tags))
+
+
+def judge(session: PortalSession, payment: Payment) -> Verdict:
+    """The verdict on a stored payment, the one that its import came to."""
+    unbalanced = 0
+    if not payment.balanced:
+        of_payment = sa.select(sa.func.count(Claim.claim)).where(Claim.payment_id == payment.id, ~Claim.balanced)
+        unbalanced = session.scalar(of_payment) or 0
+    return Verdict(
+        payment.amount,
+        payment.currency,
+        payment.claims_paid,
+        payment.provider_adjusted,
+        unbalanced,
+        read_marks(payment.marks),
+    )
