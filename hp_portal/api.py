@@ -58,7 +58,15 @@ from hp_portal.core.web.bodies import takes_files
 from hp_portal.core.web.charts import BarChart, Point, bar_chart, short_money
 from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, ParsedField, TinField, later_than
-from hp_portal.core.web.formats import parse_money, plain_money, show_count, show_date, show_datetime, show_money
+from hp_portal.core.web.formats import (
+    DOLLARS,
+    parse_money,
+    plain_money,
+    show_count,
+    show_date,
+    show_datetime,
+    show_money,
+)
 from hp_portal.core.web.listing import Column, Listing, Order, PastTheEnd, Sorting, page_number, page_of
 from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings, settings_of, wants_fragment
 from hp_portal.core.web.templating import show_amounts_in
@@ -117,6 +125,7 @@ __all__ = [
     "AT_ONCE",
     "BY_THE_WORKER",
     "CSV_TYPE",
+    "DOLLARS",
     "SHOWN",
     "XLSX_TYPE",
     "Actor",

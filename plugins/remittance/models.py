@@ -47,13 +47,14 @@ class Payment(api.Base, api.PaidTo):
     __tablename__ = "remittance_payment"
     __scope_index__ = False  # the first index below begins with the payee
     __table_args__ = (
-        # with the amount and whether it counts, so that sums over months need not look at the payments themselves
+        # with amount, currency and whether it counts, so that sums over months need not look at the payments themselves
         sa.Index(
-            "ix_remittance_payment_payee_id_effective_on_amount_set_aside",
+            "ix_remittance_payment_for_sums",
             "payee_id",
             "effective_on",
             "amount",
             "set_aside",
+            "currency",
         ),
         sa.Index("ix_remittance_payment_payee_tin_hash", "payee_tin_hash"),
     )
@@ -260,6 +261,10 @@ class ProviderAdjustment(api.Base, api.Scoped):
     @classmethod
     def scope_criterion(cls) -> sa.ColumnElement[bool]:
         return _of_visible_payment(cls.payment_id)
+
+
+IN_DOLLARS = sa.or_(Payment.currency.is_(None), Payment.currency == api.DOLLARS)
+"""Of payments: their amounts can be added. Those in another currency stand in no sum."""
 
 
 class PaymentText(api.Base, api.Scoped):

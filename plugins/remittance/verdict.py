@@ -79,8 +79,8 @@ class Verdict:
             )
         if self.unbalanced_claims:
             yield (
-                f"In {show_count(self.unbalanced_claims, 'claim')}, marked in the list, the charge less the adjustments is not what "
-                "was paid, in the claim itself or in one of its lines."
+                f"In {show_count(self.unbalanced_claims, 'claim')}, marked in the list, the charge less the adjustments is not "
+                "what was paid, in the claim itself or in one of its lines."
             )
 
     @property

@@ -11,18 +11,19 @@ import sqlalchemy as sa
 
 from hp_portal.api import BarChart, Point, PortalSession, bar_chart, short_money, show_count, show_money
 
-from ..models import Payment
+from ..models import IN_DOLLARS, Payment
 
 MONTHS = 12
 
 
 @dataclass(frozen=True)
 class Month:
-    """A month's payments: how many, and cents altogether."""
+    """A month's payments in dollars: how many, and cents altogether. `others`: how many there are in other currencies."""
 
     first: dt.date
     count: int
     paid: int
+    others: int = 0
 
     @property
     def last(self) -> dt.date:
@@ -40,12 +41,18 @@ def paid_by_month(session: PortalSession, today: dt.date) -> list[Month]:
     year: Any = sa.extract("year", Payment.effective_on)
     month: Any = sa.extract("month", Payment.effective_on)
     rows = session.execute(
-        sa.select(year.label("y"), month.label("m"), sa.func.count(Payment.id), sa.func.sum(Payment.amount))
+        sa.select(
+            year.label("y"),
+            month.label("m"),
+            sa.func.count(),
+            sa.func.sum(sa.case((IN_DOLLARS, Payment.amount), else_=0)),
+            sa.func.sum(sa.case((IN_DOLLARS, 0), else_=1)),
+        )
         .where(Payment.effective_on >= starts[0], Payment.effective_on <= today, Payment.counts())
         .group_by("y", "m")
     )
-    found = {(int(y), int(m)): (count, int(paid or 0)) for y, m, count, paid in rows}
-    return [Month(first, *found.get((first.year, first.month), (0, 0))) for first in starts]
+    found = {(int(y), int(m)): (count - int(others), int(paid), int(others)) for y, m, count, paid, others in rows}
+    return [Month(first, *found.get((first.year, first.month), (0, 0, 0))) for first in starts]
 
 
 def _starts(today: dt.date) -> list[dt.date]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hp_portal.api import PortalSession, spans
+from hp_portal.api import DOLLARS, PortalSession, spans
 
 from ..codes.plain_words import REVERSAL
 from ..keys import number_key
@@ -45,11 +45,13 @@ class Appearance:
     role: str
     here: bool
     not_counted: str = ""
+    currency: str = DOLLARS
 
 
 @dataclass(frozen=True)
 class History:
-    """A claim's appearances, oldest first, and what those that count pay together (None: an amount could not be read)."""
+    """A claim's appearances, oldest first, and what those that count pay together (None: an amount could not be read, or is in
+    another currency)."""
 
     appearances: list[Appearance]
     net: int | None
@@ -87,6 +89,7 @@ def histories(session: PortalSession, claims: Sequence[Any]) -> dict[tuple[int, 
             Payment.trace_number,
             Payment.method,
             Payment.effective_on,
+            Payment.currency,
             Claim.claim,
             Claim.status,
             Claim.charged,
@@ -171,11 +174,13 @@ def _history(rows: Sequence[Any], here: tuple[int, int]) -> History:
             "" if place in left_out else _role(statuses, place),
             (row.id, row.claim) == here,
             left_out.get(place, ""),
+            row.currency or DOLLARS,
         )
         for place, row in enumerate(rows)
     ]
     paid = [row.paid for place, row in enumerate(rows) if place not in left_out]
-    return History(appearances, None if None in paid else sum(paid))
+    addable = None not in paid and len({one.currency for one in appearances}) == 1
+    return History(appearances, sum(paid) if addable else None)
 
 
 def _not_counted(rows: Sequence[Any]) -> dict[int, str]:

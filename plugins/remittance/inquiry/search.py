@@ -190,10 +190,11 @@ def _conditions(criteria: PaymentCriteria) -> list[sa.ColumnElement[bool]]:
         where.append(Payment.effective_on >= criteria.issued_from)
     if criteria.issued_to:
         where.append(Payment.effective_on <= criteria.issued_to)
+    # A debit is found by the amount that people read on it, without its sign.
     if criteria.amount_min is not None:
-        where.append(Payment.amount >= criteria.amount_min)
+        where.append(sa.func.abs(Payment.amount) >= criteria.amount_min)
     if criteria.amount_max is not None:
-        where.append(Payment.amount <= criteria.amount_max)
+        where.append(sa.func.abs(Payment.amount) <= criteria.amount_max)
     if criteria.payee is not None:
         where.append(Payment.payee_id == criteria.payee)
     if criteria.zero:

@@ -84,6 +84,7 @@ def _print(report: ImportReport) -> None:
             show_count(report.lines, "line"),
             show_count(report.adjustments, "adjustment"),
             show_count(report.provider_adjustments, "provider-level adjustment"),
+            *(f"{show_money(amount, currency)} besides" for currency, amount in report.other_currencies.items()),
         ]
         click.echo(f"  {', '.join(counts)}")
     for count, what, numbers in (

@@ -253,8 +253,12 @@ class _Import:
         report.lines += len(rows.lines)
         report.adjustments += len(rows.adjustments)
         report.provider_adjustments += len(rows.provider_adjustments)
-        report.amount += cast(int, transaction.fact("amount"))
-        report.claims_paid += cast(int | None, transaction.fact("claims_paid")) or 0
+        amount, currency = cast(int, transaction.fact("amount")), _text(transaction, "currency") or api.DOLLARS
+        if currency == api.DOLLARS:
+            report.amount += amount
+            report.claims_paid += cast(int | None, transaction.fact("claims_paid")) or 0
+        else:
+            report.other_currencies[currency] = report.other_currencies.get(currency, 0) + amount
         report.unknown_payees += payee_id is None
         if not transaction.balanced:
             report.does_not_balance(number)

@@ -26,14 +26,16 @@ def verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeRef | No
     else:
         fits = sa.false()
     paid_on = sa.func.coalesce(Payment.effective_on, Payment.produced_on)
+    # A debit's amount as people read it, without its sign.
+    stated = sa.func.abs(Payment.amount)
     facts = [Payment.number_key == key, Payment.counts(), fits]
     if proof.amount is not None:
-        facts.append(Payment.amount == proof.amount)
+        facts.append(stated == proof.amount)
     if proof.paid_on is not None:
         facts.append(paid_on == proof.paid_on)
     if proof.not_before is not None:
         facts.append(paid_on >= proof.not_before)
-    newest = sa.select(Payee.id, sa.func.max(Payment.amount), sa.func.max(paid_on, type_=sa.Date()))
+    newest = sa.select(Payee.id, sa.func.max(stated), sa.func.max(paid_on, type_=sa.Date()))
     payments = newest.join(Payment, Payment.payee_id == Payee.id).where(*facts)
     with api.whole(session, "proof by a payment"):
         found = session.execute(payments.group_by(Payee.id).limit(2)).all()

@@ -97,6 +97,8 @@ class ImportReport:
     provider_adjustments: int = 0
     amount: int = 0
     claims_paid: int = 0
+    # amounts of payments in other currencies than dollars: they are in no other sum
+    other_currencies: dict[str, int] = field(default_factory=dict)
     # numbers, the first MOST_NUMBERS of them; the counts are whole
     already_known: list[str] = field(default_factory=list)
     already_known_count: int = 0

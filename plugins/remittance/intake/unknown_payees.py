@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hp_portal.api import Column, Listing, Order, PortalSession, Sorting, masked_tin, page_of, record
+from hp_portal.api import DOLLARS, Column, Listing, Order, PortalSession, Sorting, masked_tin, page_of, record
 
 from ..models import PAYEE_TIN, Payment
 from .matching import match_unknown
@@ -16,20 +16,23 @@ from .matching import match_unknown
 
 @dataclass(frozen=True)
 class UnknownPayee:
-    """A TIN and NPI as files give them, the TIN masked, and what was paid to it (cents)."""
+    """A TIN and NPI as files give them, the TIN masked, and what was paid to it (cents of `currency`; another currency is another row)."""
 
     name: str
     masked_tin: str
     npi: str
     payments: int
     amount: int
+    currency: str
     first_on: dt.date | None
     last_on: dt.date | None
 
 
 _payments = sa.func.count()
+_currency = sa.func.coalesce(Payment.currency, DOLLARS)
 _grouped = (
     sa.select(
+        _currency.label("currency"),
         sa.func.max(Payment.id).label("newest"),
         _payments.label("payments"),
         sa.func.sum(Payment.amount).label("amount"),
@@ -37,7 +40,7 @@ _grouped = (
         sa.func.max(Payment.effective_on).label("last_on"),
     )
     .where(Payment.payee_id.is_(None), Payment.counts())
-    .group_by(Payment.payee_tin_hash, Payment.payee_npi)
+    .group_by(Payment.payee_tin_hash, Payment.payee_npi, _currency)
 )
 UNKNOWN_PAYEES = Sorting(
     (
@@ -77,6 +80,7 @@ def _payee(session: PortalSession, one: Any, group: Any) -> UnknownPayee:
         one.payee_npi or "",
         group.payments,
         int(group.amount),
+        group.currency,
         group.first_on,
         group.last_on,
     )

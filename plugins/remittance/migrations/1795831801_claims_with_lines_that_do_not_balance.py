@@ -1,7 +1,7 @@
 """a claim does not balance when one of its lines does not; what its adjustments say the patient owes
 
 Revision ID: 1795831801
-Revises: 1795831201
+Revises: 1795831300
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "1795831801"
-down_revision = "1795831201"
+down_revision = "1795831300"
 
+WAS, IS = "ix_remittance_payment_payee_id_effective_on_amount_set_aside", "ix_remittance_payment_for_sums"
+_COLUMNS = ["payee_id", "effective_on", "amount", "set_aside"]
 _claim = sa.table("remittance_claim", sa.column("payment_id"), sa.column("claim"), sa.column("balanced"))
 _line = sa.table("remittance_line", sa.column("payment_id"), sa.column("claim"), sa.column("balanced"))
 
@@ -21,7 +23,13 @@ def upgrade() -> None:
     off = sa.select(_line.c.payment_id, _line.c.claim).where(_line.c.balanced == sa.false())
     with_such_a_line = sa.tuple_(_claim.c.payment_id, _claim.c.claim).in_(off)
     op.execute(sa.update(_claim).where(with_such_a_line).values(balanced=sa.false()))
+    op.drop_index(f"{INDEX}_amount", "remittance_payment")
+    op.create_index(
+        f"{INDEX}_amount_currency", "remittance_payment", ["payee_id", "effective_on", "amount", "currency"]
+    )
 
 
 def downgrade() -> None:
+    op.drop_index(IS, "remittance_payment")
+    op.create_index(WAS, "remittance_payment", _COLUMNS)
     op.drop_column("remittance_claim", "patient_adjusted")

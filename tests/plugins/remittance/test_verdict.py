@@ -1,0 +1,176 @@
+"""One verdict on a payment, on its page, in the report of its import and in every file; what is odd about it, marked and said."""
+
+from __future__ import annotations
+
+import io
+
+import openpyxl
+import pytest
+
+from hp_portal_plugins.remittance.intake.reports import ImportReport
+from hp_portal_plugins.remittance.models import Claim, Payment
+from tests.plugins.remittance.import_files import import_835
+from tests.support.client import tree_of
+from tests.support.pdf import Pdf
+from tests.support.world import World
+
+from .inquiry import Office, claim, url_of, words
+
+
+class Case:
+    """A payment of two claims, $150.00 each, its text bent, imported."""
+
+    def __init__(self, world: World, *changes: tuple[str, str], number: str = "4512") -> None:
+        self.office = Office(world)
+        text = self.text(number)
+        for before, after in changes:
+            assert before in text, before
+            text = text.replace(before, after, 1)
+        count = text[text.index("ST*") : text.index("SE*")].count("~\n") + 1
+        start = text.index("SE*")
+        text = f"{text[:start]}SE*{count}*0001{text[text.index('~', start) :]}"
+        self.report: ImportReport = import_835(world, text.encode(), "bent.835")
+        with world.session() as session:
+            payment = session.query(Payment).one()
+            self.id, self.balanced, self.amount = payment.id, payment.balanced, payment.amount
+
+    def text(self, number: str) -> str:
+        from datetime import UTC, datetime
+
+        from hp_portal_plugins.remittance.demo.writing import FileText, PaymentText
+
+        from .inquiry import DAY, PAYER
+
+        payment = PaymentText(number, "ACH", DAY, self.office.payee_text, (claim(1), claim(2, ("SAMPLE", "BOB"))))
+        return FileText(PAYER, "1999999999", datetime(2026, 3, 2, 5, 30, tzinfo=UTC), 1, [payment]).encoded().decode()
+
+    def page(self, claim_number: int | None = None) -> str:
+        response = self.office.client.get(url_of(self.id, claim_number))
+        assert response.status_code == 200
+        (main,) = tree_of(response).iter("main")
+        return words(main)
+
+    def file(self, kind: str) -> bytes:
+        response = self.office.client.get(f"{url_of(self.id)}/{kind}")
+        assert response.status_code == 200
+        return response.data
+
+
+LINE = "SVC*HC:99213*200*150"
+UNBALANCED_LINE = (LINE, "SVC*HC:99213*201*150")
+CASES: dict[str, tuple[tuple[tuple[str, str], ...], str, int]] = {
+    "good": ((), "The payment adds up", 30000),
+    "debit that adds up": (
+        (("BPR*I*300*C", "BPR*I*60*D"), ("SE*", "PLB*1*20261231*WO:X1*360~\nSE*")), "The payment adds up", -6000),
+    "debit that does not": ((("BPR*I*300*C", "BPR*I*300*D"),), "The payment does not add up", -30000),
+    "amount": ((("BPR*I*300*", "BPR*I*310*"),), "The payment does not add up", 31000),
+    "a claim": ((("CLP*ACCT-00001*1*200*", "CLP*ACCT-00001*1*210*"),), "The payment does not add up", 30000),
+    "a line alone": ((UNBALANCED_LINE,), "The payment does not add up", 30000),
+    "not readable": ((("CLP*ACCT-00001*1*200*150*", "CLP*ACCT-00001*1*200*1X0*"),), "The sum cannot be proved", 30000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_report_page_and_files_say_the_same(world: World, name: str) -> None:
+    changes, result, amount = CASES[name]
+    case = Case(world, *changes)
+    good = result == "The payment adds up"
+    assert (case.amount, case.balanced) == (amount, good)
+    assert case.report.unbalanced == ([] if good else ["4512"])
+    page = case.page()
+    assert ("Adds up" in page) is good or "PLB" in str(changes)
+    assert (result in page) is not good
+    assert result in Pdf(case.file("pdf")).text
+    facts = dict(openpyxl.load_workbook(io.BytesIO(case.file("xlsx")))["Payment"].iter_rows(values_only=True))
+    assert facts["Balances"] == ("yes" if good else "no")
+    assert facts["Result"] == result
+    assert facts["Amount"] == pytest.approx(amount / 100)
+    rows = case.file("csv").decode("utf-8-sig").splitlines()
+    assert all(f",{'yes' if good else 'no'}," in f"{row}," for row in rows[1:])
+    assert f",{amount / 100:.2f}," in rows[1]
+
+
+def test_a_debit_is_shown_as_money_taken_back(world: World) -> None:
+    case = Case(world, ("BPR*I*300*C", "BPR*I*60*D"), ("SE*", "PLB*1*20261231*WO:X1*360~\nSE*"))
+    text = case.page()
+    assert "Amount −$60.00 Debit" in text
+    assert "This is a debit: the plan takes $60.00 back from the account." in text
+    assert "= Adds up to −$60.00" in text
+    listed = case.office.client.get("/apps/remittance/?amount_min=60&amount_max=60").text
+    assert "4512" in listed
+    assert "−$60.00" in case.office.client.get("/apps/remittance/").text
+    assert case.report.amount == -6000
+    assert "takes $60.00 back" in Pdf(case.file("pdf")).text
+
+
+def test_a_line_that_does_not_add_up_is_marked_on_line_claim_and_payment(world: World) -> None:
+    case = Case(world, UNBALANCED_LINE)
+    text = case.page()
+    assert text.count("Does not add up") == 2, "the strip and the claim"
+    assert "In 1 claim, marked in the list" in text
+    opened = case.page(1)
+    assert "This claim does not add up One of its amounts could not be read, or one of its service lines" in opened
+    assert opened.count("Does not add up") == 1, "the line"
+    assert "does not add up" not in case.page(2)
+    with world.session() as session:
+        assert not session.get_one(Claim, (case.id, 1)).balanced
+
+
+def test_what_the_patient_owes_is_marked_where_two_figures_are_given(world: World) -> None:
+    case = Case(world, ("*200*150*20*", "*200*150*5*"))
+    assert "In 1 claim, marked in the list, what the patient owes (CLP05) is not the sum" in case.page()
+    assert case.page().count("Patient owes something else") == 1
+    assert "says that the patient owes $5.00, but its adjustments to the patient (PR) come to $20.00" in case.page(1)
+    assert case.balanced
+    assert "not the sum of the adjustments to the patient" in Pdf(case.file("pdf")).text
+
+
+ODD = {
+    "negative": (("BPR*I*300*C", "BPR*I*-300*C"), "gives a negative amount, which the standard does not allow"),
+    "second BPR": (("DTM*405", "BPR*I*1*C~\nDTM*405"), "amount, method and date twice (BPR); the first one is shown"),
+    "second TRN": (("DTM*405", "TRN*1*2*3~\nDTM*405"), "number twice (TRN); the first one is shown"),
+    "before the first claim": (
+        ("LX*1", "LX*1~\nCAS*CO*45*7~\nSVC*HC:1*5*5"),
+        "2 segments (CAS, SVC) before the first claim: they belong to no claim, and no sum counts what is in there."),
+    "in the wrong place": (
+        ("REF*6R*", "NM1*82*1*A~\nREF*6R*"), "1 segment (NM1) in the wrong place, in claim 1 as the remittance counts them"),
+    "PLB too early": (("LX*1", "PLB*1*20261231*L6*0~\nLX*1"), "A provider-level adjustment (PLB) stands before a claim"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_odd_is_said_before_one_posts_it(world: World, name: str) -> None:
+    change, sentence = ODD[name]
+    case = Case(world, change)
+    assert "Before you post this payment" in case.page()
+    assert sentence in case.page()
+    assert sentence in " ".join(Pdf(case.file("pdf")).text.split())
+    values = openpyxl.load_workbook(io.BytesIO(case.file("xlsx")))["Payment"].iter_rows(values_only=True)
+    assert any(sentence in str(value) for _, value in values)
+
+
+def test_a_good_payment_has_nothing_to_say_before_it_is_posted(world: World) -> None:
+    assert "Before you post" not in Case(world).page()
+
+
+def test_amounts_are_in_the_currency_of_the_payment(world: World) -> None:
+    case = Case(world, ("DTM*405", "CUR*PR*CAD~\nDTM*405"))
+    text = case.page()
+    assert "All amounts of this payment are in CAD, not in US dollars." in text
+    assert "CAD\u00a0300.00" in text
+    assert "$" not in text.replace("US dollars", "")
+    assert "$" not in case.page(1)
+    row = case.office.client.get(f"{url_of(case.id, 1)}?closed=1", fragment=True).text
+    assert "CAD\u00a0150.00" in row
+    assert "$" not in row
+    index = case.office.client.get("/apps/remittance/").text
+    assert "CAD\u00a0300.00" in index
+    assert "1 payment in other currencies than US dollars: not in these sums." in index
+    assert "$300.00" not in index
+    assert (case.report.amount, case.report.other_currencies) == (0, {"CAD": 30000})
+    pdf = Pdf(case.file("pdf")).text
+    assert "CAD" in pdf
+    assert "$" not in pdf
+    facts = dict(openpyxl.load_workbook(io.BytesIO(case.file("xlsx")))["Payment"].iter_rows(values_only=True))
+    assert facts["Currency"] == "CAD"
+    assert ",CAD," in case.file("csv").decode("utf-8-sig").splitlines()[1]
