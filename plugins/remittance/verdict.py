@@ -48,8 +48,8 @@ class Verdict:
     def result(self) -> str:
         """The verdict in a few words, the same wherever it stands."""
         if self.holds:
-            return "The payment adds up"
-        return "The sum cannot be proved" if self.difference is None else "The payment does not add up"
+            return "This payment adds up"
+        return "The sum cannot be proved" if self.difference is None else "This payment does not add up"
 
     @property
     def rows(self) -> list[tuple[str, int | None, str | None]]:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from hp_portal.api import PortalSession, masked_tin, record
+from hp_portal.api import PortalSession, masked_tin, record, show_money
 
 from ..intake.standing import Standing, standing_of
 from ..models import PAYEE_TIN, Adjustment, Claim, Line, Payment, ProviderAdjustment
+from ..verdict import Verdict, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,19 @@ class ClaimParts:
 
 @dataclass(frozen=True, slots=True)
 class Remittance:
-    """A payment, some or all of its claims, and its provider adjustments. `payee_tin` is masked; `standing` says whether the
-    payment counts, and other payments of its number."""
+    """A payment, the verdict on its balance, some or all of its claims, and its provider adjustments. `payee_tin` is masked;
+    `standing` says whether the payment counts, and other payments of its number."""
 
     payment: Payment
+    verdict: Verdict
     payee_tin: str
     standing: Standing
     claims: tuple[ClaimParts, ...]
     provider_adjustments: tuple[ProviderAdjustment, ...]
+
+    def money(self, cents: int | None) -> str:
+        """An amount as people read it, in the payment's currency."""
+        return show_money(cents, self.payment.currency)
 
     @property
     def contacts(self) -> list[dict[str, str]]:
@@ -69,6 +75,7 @@ def find_remittance(session: PortalSession, payment_id: int) -> Remittance | Non
     )
     return Remittance(
         payment,
+        judge(session, payment),
         masked_tin(session, payment.payee_tin_sealed, PAYEE_TIN(payment.id)),
         standing_of(session, payment),
         _together(claims, lines, adjustments),
@@ -106,6 +113,7 @@ def find_claim(session: PortalSession, payment_id: int, claim: int) -> Remittanc
     )
     return Remittance(
         payment,
+        judge(session, payment),
         masked_tin(session, payment.payee_tin_sealed, PAYEE_TIN(payment.id)),
         standing_of(session, payment),
         _together(claims, lines, adjustments),

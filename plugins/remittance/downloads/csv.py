@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hp_portal.api import BY_THE_WORKER, DocumentLimits, SheetValue, amount, csv_file_apart, quantity
+from hp_portal.api import BY_THE_WORKER, DOLLARS, DocumentLimits, SheetValue, amount, csv_file_apart, quantity
 
+from ..codes import further
 from ..models import Adjustment, Claim, Line, Payment, ProviderAdjustment
 from .collect import ClaimParts, Remittance
 
@@ -27,8 +28,12 @@ PROVIDER_ADJUSTMENT_COLUMNS = (
     "provider_adjustment_reason", "provider_adjustment_reference", "provider_adjustment_provider",
     "provider_adjustment_fiscal_period_end", "provider_adjustment_amount",
 )  # fmt: skip
-STANDING_COLUMNS = ("payment_standing",)
-COLUMNS = PAYMENT_COLUMNS + CLAIM_COLUMNS + LINE_COLUMNS + PROVIDER_ADJUSTMENT_COLUMNS + STANDING_COLUMNS
+# Added later, so they stand at the end.
+MORE_COLUMNS = (
+    "payment_standing", "payment_currency", "payment_balances", "claim_balances", "claim_patient_adjusted",
+    "claim_coverage_amount", "claim_interest", "claim_medical_record_number", "claim_more", "line_balances", "line_units_billed", "line_more",
+)  # fmt: skip
+COLUMNS = PAYMENT_COLUMNS + CLAIM_COLUMNS + LINE_COLUMNS + PROVIDER_ADJUSTMENT_COLUMNS + MORE_COLUMNS
 
 
 def payment_csv(remittance: Remittance, limits: DocumentLimits = BY_THE_WORKER) -> bytes:
@@ -42,16 +47,50 @@ def payment_csv(remittance: Remittance, limits: DocumentLimits = BY_THE_WORKER) 
 def _rows(remittance: Remittance) -> Iterator[tuple[SheetValue, ...]]:
     no_claim, no_line = (None,) * len(CLAIM_COLUMNS), (None,) * len(LINE_COLUMNS)
     no_provider_adjustment = (None,) * len(PROVIDER_ADJUSTMENT_COLUMNS)
-    payment, standing = _payment(remittance.payment), (remittance.payment.set_aside,)
+    no_more_of_claim, no_more_of_line = (None,) * 6, (None,) * 3
+    payment, currency = _payment(remittance.payment), remittance.payment.currency
+    more = (remittance.payment.set_aside, currency or DOLLARS, _yes(remittance.verdict.holds))
     for parts in remittance.claims:
-        claim = _claim(parts)
+        claim, more_of_claim = _claim(parts), _more_of_claim(parts.claim, currency)
         for line in parts.lines:
-            of_line = _line(line, parts.adjustments_at(line.line))
-            yield ("line", *payment, *claim, *of_line, *no_provider_adjustment, *standing)
+            yield (
+                "line",
+                *payment,
+                *claim,
+                *_line(line, parts.adjustments_at(line.line)),
+                *no_provider_adjustment,
+                *more,
+                *more_of_claim,
+                *_more_of_line(line, currency),
+            )
         if not parts.lines:
-            yield ("claim", *payment, *claim, *no_line, *no_provider_adjustment, *standing)
+            found = (*payment, *claim, *no_line, *no_provider_adjustment)
+            yield ("claim", *found, *more, *more_of_claim, *no_more_of_line)
     for adjustment in remittance.provider_adjustments:
-        yield ("provider_adjustment", *payment, *no_claim, *no_line, *_provider_adjustment(adjustment), *standing)
+        found = (*payment, *no_claim, *no_line, *_provider_adjustment(adjustment))
+        yield ("provider_adjustment", *found, *more, *no_more_of_claim, *no_more_of_line)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _more_of_claim(claim: Claim, currency: str | None) -> tuple[SheetValue, ...]:
+    facts = further.of_claim(claim, columns=False)
+    interest, record = (further.one_of(facts, label) for label in (further.INTEREST, further.MEDICAL_RECORD))
+    return (
+        _yes(claim.balanced),
+        amount(claim.patient_adjusted),
+        amount(claim.coverage_amount),
+        amount(interest.cents) if interest else None,
+        record.text if record else None,
+        further.in_a_row([fact for fact in facts if fact not in (interest, record)], currency) or None,
+    )
+
+
+def _more_of_line(line: Line, currency: str | None) -> tuple[SheetValue, ...]:
+    more = further.in_a_row(further.of_line(line, columns=False), currency)
+    return _yes(line.balanced), quantity(line.submitted_units), more or None
 
 
 def _payment(payment: Payment) -> tuple[SheetValue, ...]:

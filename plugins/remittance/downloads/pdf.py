@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hp_portal.api import BY_THE_WORKER, DocumentLimits, Payer, Progress, no_progress, render_pdf, show_date, show_money
+from hp_portal.api import BY_THE_WORKER, DocumentLimits, Payer, Progress, no_progress, render_pdf, show_date
 
+from ..codes import further
+from ..codes.further import Further
 from ..codes.glossary import Meanings
 from ..codes.plain_words import method_word, show_phone
-from ..models import Adjustment, Claim, Line, Payment
+from ..models import Adjustment, Claim, Line
 from .collect import ClaimParts, Remittance, dates, patient_name
 from .parts import in_parts
 
 _ONE_CLAIM = "One claim out of this payment. The payment's amount also covers what this document leaves out."
+Money = Callable[[int | None], str]
+"""Writes an amount in the payment's currency."""
 _TEMPLATE = Path(__file__).with_name("payment.typ")
 
 
@@ -33,14 +37,14 @@ def payment_pdf(
     payment = remittance.payment
     beginning = {
         "heading": f"Remittance advice {payment.trace_number}",
-        "note": remittance.standing.words,
-        "blocks": [_about(payment), _payer(remittance, payer), _payee(remittance), _balance(payment)],
+        "note": " ".join(filter(None, (remittance.standing.words, *remittance.verdict.also))),
+        "blocks": [_about(remittance), _payer(remittance, payer), _payee(remittance), _balance(remittance)],
     }
     parts = in_parts(
         beginning,
         overview=_overview(remittance, meanings),
         provider_adjustments=_provider_adjustments(remittance, meanings),
-        claims=[_claim(found, meanings) for found in remittance.claims],
+        claims=[_claim(remittance.money, found, meanings) for found in remittance.claims],
         claims_heading="Claim details",
         glossary=_glossary(meanings),
     )
@@ -56,13 +60,13 @@ def claim_pdf(
     beginning = {
         "heading": heading,
         "note": " ".join(filter(None, (remittance.standing.words_alone, _ONE_CLAIM))),
-        "blocks": [_about(remittance.payment), _payer(remittance, payer), _payee(remittance)],
+        "blocks": [_about(remittance), _payer(remittance, payer), _payee(remittance)],
     }
     parts = in_parts(
         beginning,
         overview=[],
         provider_adjustments=[],
-        claims=[_claim(found, meanings) for found in remittance.claims],
+        claims=[_claim(remittance.money, found, meanings) for found in remittance.claims],
         claims_heading="The claim",
         glossary=_glossary(meanings),
     )
@@ -93,15 +97,17 @@ def _pairs(*pairs: tuple[str, str | None]) -> list[tuple[str, str]]:
     return [(label, value) for label, value in pairs if value]
 
 
-def _about(payment: Payment) -> dict[str, Any]:
+def _about(remittance: Remittance) -> dict[str, Any]:
     """What every remittance advice starts with."""
+    payment, verdict = remittance.payment, remittance.verdict
     return {
         "heading": "Payment",
         "facts": _pairs(
             ("Number", payment.trace_number),
             ("Method", method_word(payment.method)),
             ("Date", show_date(payment.effective_on)),
-            ("Amount", show_money(payment.amount)),
+            ("Debit, taken back" if verdict.is_debit else "Amount", remittance.money(payment.amount)),
+            ("Currency", payment.currency),
             ("Claims", f"{payment.claim_count:,}"),
             ("Remittance produced", show_date(payment.produced_on)),
         ),
@@ -152,17 +158,19 @@ def _address(street: str | None, city: str | None, state: str | None, postal_cod
     return ", ".join(filter(None, (*(street or "").splitlines(), city, place)))
 
 
-def _balance(payment: Payment) -> dict[str, Any]:
+def _balance(remittance: Remittance) -> dict[str, Any]:
     """Claims less provider adjustments is the payment: the third balance of the 835 (005010X221A1, 1.10.2.1)."""
-    paid, adjusted = payment.claims_paid, payment.provider_adjusted
+    verdict, money = remittance.verdict, remittance.money
     facts = [
-        ("Paid on claims", show_money(paid)),
-        ("Less provider-level adjustments", show_money(adjusted)),
-        ("Payment", show_money(payment.amount)),
+        ("Paid on claims", money(verdict.claims_paid)),
+        ("Less provider-level adjustments", money(verdict.adjusted)),
+        ("Payment", money(verdict.amount)),
     ]
-    if paid is not None and adjusted is not None and paid - adjusted != payment.amount:
-        facts.append(("Difference", show_money(payment.amount - (paid - adjusted))))
-    facts.append(("Result", "The payment balances" if payment.balanced else "The payment does not balance"))
+    if verdict.difference:
+        facts.append(("Difference", money(verdict.difference)))
+    facts.append(("Result", verdict.result))
+    if verdict.why:
+        facts.append(("Why", " ".join(verdict.why)))
     return {"heading": "Balance", "facts": facts}
 
 
@@ -176,42 +184,43 @@ def _span(first: dt.date | None, last: dt.date | None) -> str:
 
 def _overview(remittance: Remittance, meanings: Meanings) -> list[list[str]]:
     """A row a claim, and their sums."""
-    rows = [_overview_row(parts.claim, meanings) for parts in remittance.claims]
+    money = remittance.money
+    rows = [_overview_row(remittance.money, parts.claim, meanings) for parts in remittance.claims]
     if not rows:
         return rows
     claims = [parts.claim for parts in remittance.claims]
     sums = [
-        _total([claim.charged for claim in claims]),
-        _total([claim.adjusted for claim in claims]),
-        _total([claim.patient_responsibility or 0 for claim in claims]),
-        _total([claim.paid for claim in claims]),
+        _total(money, [claim.charged for claim in claims]),
+        _total(money, [claim.adjusted for claim in claims]),
+        _total(money, [claim.patient_responsibility or 0 for claim in claims]),
+        _total(money, [claim.paid for claim in claims]),
     ]
     return [*rows, ["", "All claims", "", "", "", *sums, ""]]
 
 
-def _total(amounts: Sequence[int | None]) -> str:
+def _total(money: Money, amounts: Sequence[int | None]) -> str:
     """A sum, only if every amount could be read."""
     known = [amount for amount in amounts if amount is not None]
-    return show_money(sum(known) if len(known) == len(amounts) else None)
+    return money(sum(known) if len(known) == len(amounts) else None)
 
 
-def _overview_row(claim: Claim, meanings: Meanings) -> list[str]:
+def _overview_row(money: Money, claim: Claim, meanings: Meanings) -> list[str]:
     return [
         str(claim.claim),
         patient_name(claim),
         claim.patient_control_number or "",
         claim.payer_control_number or "",
         _span(claim.service_from, claim.service_to),
-        show_money(claim.charged),
-        show_money(claim.adjusted),
-        show_money(claim.patient_responsibility or 0),
-        show_money(claim.paid),
+        money(claim.charged),
+        money(claim.adjusted),
+        money(claim.patient_responsibility or 0),
+        money(claim.paid),
         meanings("STATUS", claim.status).text or claim.status or "",
     ]
 
 
 def _provider_adjustments(remittance: Remittance, meanings: Meanings) -> list[list[str]]:
-    found = remittance.provider_adjustments
+    found, money = remittance.provider_adjustments, remittance.money
     rows = [
         [
             adjustment.reason or "",
@@ -219,35 +228,35 @@ def _provider_adjustments(remittance: Remittance, meanings: Meanings) -> list[li
             adjustment.reference or "",
             adjustment.provider_id or "",
             _day(adjustment.fiscal_period_ends_on),
-            show_money(adjustment.amount),
+            money(adjustment.amount),
         ]
         for adjustment in found
     ]
     return (
-        [*rows, ["", "All provider-level adjustments", "", "", "", _total([each.amount for each in found])]]
+        [*rows, ["", "All provider-level adjustments", "", "", "", _total(money, [each.amount for each in found])]]
         if rows
         else []
     )
 
 
-def _claim(parts: ClaimParts, meanings: Meanings) -> dict[str, Any]:
+def _claim(money: Money, parts: ClaimParts, meanings: Meanings) -> dict[str, Any]:
     claim = parts.claim
-    rows = [_line(line, parts.adjustments_at(line.line), meanings) for line in parts.lines]
+    rows = [_line(money, line, parts.adjustments_at(line.line), meanings) for line in parts.lines]
     whole = parts.adjustments_at(None)
     if whole:
-        amount = _total([adjustment.amount for adjustment in whole])
-        rows.append(["", "", "Whole claim", "", "", "", amount, "", _why(whole, claim.remarks, meanings)])
-    why = "" if whole else _why([], claim.remarks, meanings)
-    amounts = [show_money(claim.charged), "", show_money(claim.adjusted), show_money(claim.paid)]
+        amount = _total(money, [adjustment.amount for adjustment in whole])
+        rows.append(["", "", "Whole claim", "", "", "", amount, "", _why(money, whole, claim.remarks, meanings)])
+    why = "" if whole else _why(money, [], claim.remarks, meanings)
+    amounts = [money(claim.charged), "", money(claim.adjusted), money(claim.paid)]
     rows.append(["", "", "Claim total", "", *amounts, why])
     return {
         "heading": " · ".join(filter(None, (f"Claim {claim.claim}", patient_name(claim), claim.payer_control_number))),
-        "facts": _claim_facts(claim, meanings),
+        "facts": _claim_facts(money, claim, meanings),
         "rows": rows,
     }
 
 
-def _claim_facts(claim: Claim, meanings: Meanings) -> list[tuple[str, str]]:
+def _claim_facts(money: Money, claim: Claim, meanings: Meanings) -> list[tuple[str, str]]:
     rendering = " ".join(filter(None, (claim.rendering_name, claim.rendering_npi)))
     return _pairs(
         ("Patient account", claim.patient_control_number),
@@ -261,12 +270,24 @@ def _claim_facts(claim: Claim, meanings: Meanings) -> list[tuple[str, str]]:
         ("Rendering provider", rendering),
         ("DRG", claim.drg_code),
         ("Coverage ended", _day(claim.coverage_ended_on)),
-        ("Patient owes", show_money(claim.patient_responsibility or 0)),
+        ("Patient owes", _owed(money, claim)),
         ("Balance", None if claim.balanced else "The claim's amounts do not add up"),
+        *((fact.label, _shown(money, fact)) for fact in further.of_claim(claim)),
     )
 
 
-def _line(line: Line, adjustments: list[Adjustment], meanings: Meanings) -> list[str]:
+def _owed(money: Money, claim: Claim) -> str:
+    stated = money(claim.patient_responsibility or 0)
+    if claim.patient_adjusted is None:
+        return stated
+    return f"{stated} is stated, but the adjustments to the patient come to {money(claim.patient_adjusted)}"
+
+
+def _shown(money: Money, fact: Further) -> str:
+    return money(fact.cents) if fact.cents is not None else fact.text
+
+
+def _line(money: Money, line: Line, adjustments: list[Adjustment], meanings: Meanings) -> list[str]:
     procedure = " ".join(filter(None, (line.procedure, line.modifiers)))
     revenue = f"Rev. {line.revenue_code}" if line.revenue_code and line.revenue_code != line.procedure else ""
     return [
@@ -274,21 +295,27 @@ def _line(line: Line, adjustments: list[Adjustment], meanings: Meanings) -> list
         _span(line.service_from, line.service_to),
         "\n".join(filter(None, (procedure, revenue))),
         line.units or "",
-        show_money(line.charged),
-        show_money(line.allowed) if line.allowed is not None else "",
-        show_money(line.adjusted),
-        show_money(line.paid),
-        _why(adjustments, line.remarks, meanings),
+        money(line.charged),
+        money(line.allowed) if line.allowed is not None else "",
+        money(line.adjusted),
+        money(line.paid),
+        "\n".join(filter(None, (_why(money, adjustments, line.remarks, meanings), _besides(money, line)))),
     ]
 
 
-def _why(adjustments: list[Adjustment], remarks: str | None, meanings: Meanings) -> str:
+def _besides(money: Money, line: Line) -> str:
+    """What else the remittance says of a line, in one line of text."""
+    off = [] if line.balanced else ["The line does not add up"]
+    return "; ".join([*off, *(f"{fact.label} {_shown(money, fact)}" for fact in further.of_line(line))])
+
+
+def _why(money: Money, adjustments: list[Adjustment], remarks: str | None, meanings: Meanings) -> str:
     """A line for each adjustment and remark: code, amount and plain words."""
     texts = []
     for adjustment in adjustments:
         code = "-".join(filter(None, (adjustment.group, adjustment.reason)))
         meaning = meanings("CARC", adjustment.reason).shown
-        texts.append(" ".join(filter(None, (code, show_money(adjustment.amount), meaning))))
+        texts.append(" ".join(filter(None, (code, money(adjustment.amount), meaning))))
     texts += [f"{code} {meanings('RARC', code).shown}" for code in (remarks or "").split()]
     return "\n".join(texts)
 

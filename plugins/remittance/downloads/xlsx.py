@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hp_portal.api import (
     BY_THE_WORKER,
+    DOLLARS,
     DocumentLimits,
     Progress,
     Sheet,
@@ -14,6 +15,7 @@ from hp_portal.api import (
     xlsx_file_apart,
 )
 
+from ..codes import further
 from ..codes.glossary import Meaning, Meanings
 from ..codes.plain_words import REVERSAL, method_word
 from ..models import Adjustment, Claim, Line, ProviderAdjustment
@@ -25,12 +27,14 @@ _CLAIMS: tuple[Column, ...] = (
     ("Claim", 7), ("Patient", 26), ("Patient account", 20), ("Claim number", 20), ("Member ID", 16), ("Status code", 8),
     ("Status", 26), ("Service from", 12), ("Service to", 12), ("Received", 12), ("Rendering provider", 26),
     ("Rendering NPI", 13), ("Charged", 13), ("Adjustments", 13), ("Patient owes", 13), ("Paid", 13), ("Remarks", 16),
-    ("DRG", 8), ("Lines", 7), ("Balances", 10),
+    ("DRG", 8), ("Lines", 7), ("Balances", 10), ("Patient owes by adjustments", 13), ("Coverage amount", 13), ("Interest", 11),
+    ("Medical record number", 20), ("Also in the remittance", 50),
 )  # fmt: skip
 _LINES: tuple[Column, ...] = (
     ("Claim", 7), ("Line", 6), ("Patient account", 20), ("Claim number", 20), ("Service from", 12), ("Service to", 12),
     ("Procedure", 12), ("Modifiers", 12), ("Revenue code", 10), ("Units", 8), ("Charged", 13), ("Allowed", 13),
     ("Adjustments", 13), ("Paid", 13), ("Remarks", 16), ("Line control number", 20), ("Balances", 10),
+    ("Units billed", 8), ("Also in the remittance", 50),
 )  # fmt: skip
 _ADJUSTMENTS: tuple[Column, ...] = (
     ("Claim", 7), ("Line", 6), ("Claim number", 20), ("Group", 7), ("Group meaning", 30), ("Reason", 8),
@@ -51,14 +55,14 @@ def payment_xlsx(
     progress: Progress = no_progress,
 ) -> bytes:
     """The whole payment. Raises DocumentError."""
-    claims = remittance.claims
+    claims, currency = remittance.claims, remittance.payment.currency
     adjustments = (_adjustment(parts.claim, found, meanings) for parts in claims for found in parts.adjustments)
     provider_adjustments = (_provider_adjustment(found, meanings) for found in remittance.provider_adjustments)
     return xlsx_file_apart(
         [
             Sheet("Payment", (("Fact", 30), ("Value", 44)), _payment(remittance), filtered=False),
-            Sheet("Claims", _CLAIMS, (_claim(parts.claim, meanings) for parts in claims)),
-            Sheet("Lines", _LINES, (_line(parts.claim, line) for parts in claims for line in parts.lines)),
+            Sheet("Claims", _CLAIMS, (_claim(parts.claim, meanings, currency) for parts in claims)),
+            Sheet("Lines", _LINES, (_line(parts.claim, line, currency) for parts in claims for line in parts.lines)),
             Sheet("Adjustments", _ADJUSTMENTS, adjustments),
             Sheet("Provider-level adjustments", _PROVIDER_ADJUSTMENTS, provider_adjustments),
             Sheet("Codes", _CODES, (_code(found) for found in meanings.all())),
@@ -71,7 +75,7 @@ def payment_xlsx(
 
 
 def _payment(remittance: Remittance) -> list[tuple[SheetValue, ...]]:
-    payment = remittance.payment
+    payment, verdict = remittance.payment, remittance.verdict
     return [
         ("Number", payment.trace_number),
         ("Method", method_word(payment.method)),
@@ -84,11 +88,17 @@ def _payment(remittance: Remittance) -> list[tuple[SheetValue, ...]]:
         ("Payer's number for the payee", payment.payee_number),
         ("Paid on claims", amount(payment.claims_paid)),
         ("Provider-level adjustments", amount(payment.provider_adjusted)),
-        ("Balances", _yes(payment.balanced)),
+        ("Balances", _yes(verdict.holds)),
         ("Counts", remittance.standing.words or "yes"),
         ("Claims", payment.claim_count),
         ("Lines", payment.line_count),
         ("Adjustments", payment.adjustment_count),
+        ("Currency", payment.currency or DOLLARS),
+        ("Credit or debit", "debit: taken back" if verdict.is_debit else "credit"),
+        ("Difference", amount(verdict.difference)),
+        ("Result", verdict.result),
+        *(("Why", reason) for reason in verdict.why),
+        *(("Before you post", remark) for remark in verdict.also),
     ]
 
 
@@ -96,7 +106,9 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _claim(claim: Claim, meanings: Meanings) -> tuple[SheetValue, ...]:
+def _claim(claim: Claim, meanings: Meanings, currency: str | None) -> tuple[SheetValue, ...]:
+    facts = further.of_claim(claim, columns=False)
+    interest, record = (further.one_of(facts, label) for label in (further.INTEREST, further.MEDICAL_RECORD))
     return (
         claim.claim,
         patient_name(claim),
@@ -118,10 +130,15 @@ def _claim(claim: Claim, meanings: Meanings) -> tuple[SheetValue, ...]:
         claim.drg_code,
         claim.line_count,
         _yes(claim.balanced),
+        amount(claim.patient_adjusted),
+        amount(claim.coverage_amount),
+        amount(interest.cents) if interest else None,
+        record.text if record else None,
+        further.in_a_row([fact for fact in facts if fact not in (interest, record)], currency) or None,
     )
 
 
-def _line(claim: Claim, line: Line) -> tuple[SheetValue, ...]:
+def _line(claim: Claim, line: Line, currency: str | None) -> tuple[SheetValue, ...]:
     return (
         claim.claim,
         line.line,
@@ -140,6 +157,8 @@ def _line(claim: Claim, line: Line) -> tuple[SheetValue, ...]:
         line.remarks,
         line.control_number,
         _yes(line.balanced),
+        quantity(line.submitted_units),
+        further.in_a_row(further.of_line(line, columns=False), currency) or None,
     )
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from hp_portal.api import Column, Listing, Order, PortalSession, Sorting, page_of, record
 
+from ..codes.further import Further, of_claim, of_line
 from ..keys import name_key, number_key
 from ..models import Adjustment, Claim, Line
 from ..persons import ShownClaim, shower
@@ -100,6 +101,11 @@ class OpenLine:
     line: Line
     adjustments: list[Adjustment]
 
+    @property
+    def further(self) -> list[Further]:
+        """What the remittance says of the line besides."""
+        return of_line(self.line)
+
 
 @dataclass(frozen=True)
 class OpenClaim:
@@ -108,6 +114,11 @@ class OpenClaim:
     claim: Claim
     lines: list[OpenLine]
     adjustments: list[Adjustment] = field(default_factory=list)
+
+    @property
+    def further(self) -> list[Further]:
+        """What the remittance says of the claim besides."""
+        return of_claim(self.claim)
 
 
 def read_opened(arguments: Mapping[str, Any]) -> bool:

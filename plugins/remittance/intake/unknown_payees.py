@@ -16,7 +16,8 @@ from .matching import match_unknown
 
 @dataclass(frozen=True)
 class UnknownPayee:
-    """A TIN and NPI as files give them, the TIN masked, and what was paid to it (cents of `currency`; another currency is another row)."""
+    """A TIN and NPI as files give them, the TIN masked, and what was paid to it: cents of `currency`. Another currency is another
+    row."""
 
     name: str
     masked_tin: str

@@ -193,5 +193,5 @@ def test_a_claim_that_does_not_add_up_is_marked(office: Office, world: World) ->
     text = response.text
     (table,) = [table for table in tree_of(response).iter("table") if table.get("id") == "claims-table"]
     assert words(table).count("Does not add up") == 1
-    assert "In 1 claim, marked above" in text
+    assert "In 1 claim, marked in the list" in text
     assert "This claim does not add up" in office.client.get(url_of(payment, 2)).text

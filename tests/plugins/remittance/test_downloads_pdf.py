@@ -74,14 +74,14 @@ def test_the_header_says_who_paid_whom_how_and_when(office: Office) -> None:
 
 def test_the_balance_is_proved_with_figures(office: Office) -> None:
     good = payment_pdf(office, usual_payment(office.payee)).text
-    for part in ("$270.00", "$50.00", "$220.00", "The payment balances"):
+    for part in ("$270.00", "$50.00", "$220.00", "This payment adds up"):
         assert part in good
     assert "Difference" not in good
     built = usual_payment(office.payee)
     built.facts |= {"amount": 21900, "balanced": False}
     bad = payment_pdf(office, built).text
     assert "−$1.00" in bad
-    assert "The payment does not balance" in bad
+    assert "This payment does not add up" in bad
 
 
 def test_claims_lines_and_reasons_stand_in_tables(office: Office) -> None:
