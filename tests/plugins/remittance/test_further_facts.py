@@ -20,7 +20,7 @@ CLAIM = (
 )  # fmt: skip
 EXPECTED = [
     "Coverage amount $150.00", "Covered days or visits 3", "PPS operating outlier amount $12.50", "Lifetime psychiatric days 2",
-    "DRG amount $9,000.75", "Disproportionate share amount $44.10", "Reimbursement rate .85", "HCPCS payable amount $150.00",
+    "DRG amount $9,000.75", "Disproportionate share amount $44.10", "Reimbursement rate 0.85", "HCPCS payable amount $150.00",
     "ESRD payment amount $8.00", "Professional component billed, not payable $9.00", "Medical record number MR-77",
     "Group or policy number GRP-5", "Reference XX Q1", "Forwarded to OTHER CARRIER, 99999", "Date 009 Feb 28, 2026",
     "Questions about this claim CLAIMS DESK, phone 555-010-0199", "Interest $4.12", "Prompt payment discount −$2.50",
