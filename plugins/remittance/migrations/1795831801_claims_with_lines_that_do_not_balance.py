@@ -23,10 +23,8 @@ def upgrade() -> None:
     off = sa.select(_line.c.payment_id, _line.c.claim).where(_line.c.balanced == sa.false())
     with_such_a_line = sa.tuple_(_claim.c.payment_id, _claim.c.claim).in_(off)
     op.execute(sa.update(_claim).where(with_such_a_line).values(balanced=sa.false()))
-    op.drop_index(f"{INDEX}_amount", "remittance_payment")
-    op.create_index(
-        f"{INDEX}_amount_currency", "remittance_payment", ["payee_id", "effective_on", "amount", "currency"]
-    )
+    op.drop_index(WAS, "remittance_payment")
+    op.create_index(IS, "remittance_payment", [*_COLUMNS, "currency"])
 
 
 def downgrade() -> None:
