@@ -44,6 +44,7 @@ def show_count(number: int, one: str, many: str = "") -> str:
 
 
 DOLLARS = "USD"
+"""The code of US dollars, in which amounts are where nothing else is said."""
 
 
 def show_money(cents: int | None, currency: str | None = None) -> str:
