@@ -66,7 +66,7 @@ def demo_npi(number: int) -> str:
 
 @dataclass(frozen=True)
 class DemoPayee:
-    """A payee of the demo's record, and the organization that holds it (none: nobody does)."""
+    """A payee of the demo's record, with or without an NPI, and the organization that holds it (none: nobody does)."""
 
     vendor_number: str
     name: str
@@ -89,6 +89,7 @@ DEMO_PAYEES = (
     DemoPayee("V100006", SPECIALTY, "specialty", "000000055", demo_npi(6), (SPECIALTY, BILLING)),
     DemoPayee("V100007", f"{PHYSICIANS} – Not linked yet", "physician", "000000011", demo_npi(7), ()),
     DemoPayee("V100008", PENDING, "physician", "000000066", demo_npi(8), ()),
+    DemoPayee("V100009", "Wayside Demo Therapy", "physician", "000000077", "", ()),
 )
 
 ORGANIZATIONS = {
@@ -305,7 +306,7 @@ def _add_refusals(session: PortalSession) -> None:
 def _add_payee(session: PortalSession, entry: DemoPayee, organizations: dict[str, Organization]) -> None:
     now = clock.now()
     payee = Payee(
-        **Payee.tin_values(session, entry.tin, npi=entry.npi),
+        **Payee.tin_values(session, entry.tin, npi=entry.npi or None),
         vendor_number=entry.vendor_number,
         name=entry.name,
         provider_type=entry.provider_type,

@@ -161,7 +161,7 @@ class PaymentProof:
     """What somebody knows of a payment: its number, the TIN or NPI it was paid to (digits only), and perhaps more.
 
     `amount` is integer cents, `paid_on` the payment's date; `not_before` is the earliest date that counts. A payment proves
-    something only when all that is given fits.
+    something only when all that is given fits. `without_npi`: it was paid to a payee that has no NPI.
     """
 
     number: str
@@ -171,6 +171,7 @@ class PaymentProof:
     amount: int | None = None
     paid_on: dt.date | None = None
     not_before: dt.date | None = None
+    without_npi: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField
 
 class AddPayeeForm(FlaskForm):  # type: ignore[misc]
     tin = TinField("Tax ID (TIN)", required="Enter the Tax ID the payment was made to.")
-    npi = NpiField("NPI", required="Enter the NPI the payment was made to.")
+    npi = NpiField("NPI")
     number = StringField(
         "Check, EFT or non-payment notice number",
         [DataRequired("Enter the number of a payment to this Tax ID."), Length(max=60)],
@@ -31,7 +31,7 @@ class AddPayeeForm(FlaskForm):  # type: ignore[misc]
         """What was typed."""
         return Proof(
             self.tin.data,
-            self.npi.data,
+            self.npi.data or "",
             self.number.data,
             vendor_number=self.vendor_number.data or "",
             amount=self.amount.data,

@@ -24,6 +24,9 @@ from hp_portal.hookspecs import PayeeRef, PortalEvent
 from hp_portal.plugins import Plugins
 from hp_portal.settings import Settings
 
+NO_NPI = "none"
+"""What events say of a proof without an NPI."""
+
 
 class ProofRefused(Exception):
     """The number does not prove access to this Tax ID and NPI; the answer does not tell what was wrong."""
@@ -102,7 +105,7 @@ def add_by_payment(
         if found is None or is_used(session, found, proof):
             if count_failed_proof(session, settings, tried):
                 warn(session, actor.organization_id, proof.tin)
-            record(session, "tax-id-npi-access.grant.refused", tin=mask_tin(proof.tin), npi=proof.npi)
+            record(session, "tax-id-npi-access.grant.refused", tin=mask_tin(proof.tin), npi=proof.npi or NO_NPI)
             raise ProofRefused
         forget_failed_proofs(session, tried)
         grant = _grant(session, actor, actor.organization_id, found)
@@ -113,7 +116,7 @@ def add_by_payment(
 
 def note_blocked(session: PortalSession, proof: Proof) -> None:
     """Record a try that was not even looked at. The caller commits."""
-    record_refusal(session, "tax-id-npi-access.grant.blocked", tin=mask_tin(proof.tin), npi=proof.npi)
+    record_refusal(session, "tax-id-npi-access.grant.blocked", tin=mask_tin(proof.tin), npi=proof.npi or NO_NPI)
     note_refusal(session, PROOF)
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.organizations.models import Grant
+from hp_portal.core.payees.models import Payee
 from hp_portal.core.tax_ids.models import UsedProof
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import PayeeRef, PaymentProof
@@ -22,7 +23,10 @@ class MoreAsked(Exception):
 
 @dataclass(frozen=True)
 class Proof:
-    """What somebody types as a proof. TIN and NPI digits only; `amount` integer cents; empty or None: not given."""
+    """What somebody types as a proof. TIN and NPI digits only; `amount` integer cents; empty or None: not given.
+
+    Without an NPI it proves a payee that has none.
+    """
 
     tin: str
     npi: str
@@ -56,14 +60,20 @@ def find_payment(session: PortalSession, settings: Settings, plugins: Plugins, p
     asked = PaymentProof(
         proof.number,
         tin=proof.tin,
-        npi=proof.npi,
+        npi=proof.npi or None,
+        without_npi=not proof.npi,
         vendor_number=proof.vendor_number or None,
         amount=proof.amount,
         paid_on=proof.paid_on,
         not_before=today - dt.timedelta(days=settings.proof_days),
     )
     found: PayeeRef | None = plugins.first("portal_verify_payment", session=session, proof=asked)
-    return found if found is not None and _fits(found, asked) else None
+    return found if found is not None and _fits(found, asked) and _has_npi(session, found, proof) else None
+
+
+def _has_npi(session: PortalSession, found: PayeeRef, proof: Proof) -> bool:
+    """The payee's NPI is the one that was typed; none was when it has none."""
+    return session.scalar(sa.select(sa.func.coalesce(Payee.npi, "")).where(Payee.id == found.payee_id)) == proof.npi
 
 
 def _fits(found: PayeeRef, asked: PaymentProof) -> bool:

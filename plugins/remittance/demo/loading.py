@@ -74,7 +74,8 @@ def _how_to_link(payee: PayeeText, holders: Mapping[str, str]) -> str:
     """The Tax ID and NPI that linking a payee needs, when nobody holds it yet."""
     if holders.get(payee.vendor_number) != _NOBODY:
         return ""
-    return f", Tax ID {payee.tin[:2]}-{payee.tin[2:]} and NPI {payee.npi}"
+    npi = f" and NPI {payee.npi}" if payee.npi else ""
+    return f", Tax ID {payee.tin[:2]}-{payee.tin[2:]}{npi}"
 
 
 def _payments(payees: dict[str, PayeeText]) -> list[PaymentText]:

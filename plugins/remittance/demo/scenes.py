@@ -53,8 +53,9 @@ class Story:
         claims: list[ClaimText],
         provider_reasons: tuple[ProviderReason, ...] = (),
         off_by: int = 0,
+        currency: str = "",
     ) -> PaymentText:
-        payment = PaymentText(number, method, issued, self.payee, tuple(claims), provider_reasons, off_by)
+        payment = PaymentText(number, method, issued, self.payee, tuple(claims), provider_reasons, off_by, currency)
         self.payments.append(payment)
         return payment
 
@@ -164,6 +165,18 @@ def main_street(story: Story, days: Days) -> None:
     corrected = replace(wrong, services=(replace(line, reasons=(*line.reasons, Reason("PR", "3", 500))),))
     story.pay(REPLACED, "ACH", issued, [wrong, other])
     story.pay(REPLACED, "ACH", issued, [corrected, other])
+    odd(story, days)
+
+
+def odd(story: Story, days: Days) -> None:
+    """What a biller should see before posting: a line that does not add up, another currency, more taken back than paid."""
+    issued = days.back(4)
+    wrong = story.claim(_VISITS, issued, lines=1)
+    line = replace(wrong.services[0], misstated=500)
+    story.pay("940000050016", "ACH", issued, [replace(wrong, services=(line,)), story.claim(_VISITS, issued)])
+    story.pay("940000050017", "ACH", days.back(15), [story.claim(_VISITS, days.back(15))], currency="CAD")
+    small = story.claim(_VISITS, days.back(3), lines=1)
+    story.pay("940000050018", "ACH", days.back(3), [small], (ProviderReason("WO", small.control, small.paid + 6000),))
 
 
 def harbor(story: Story, days: Days) -> None:
@@ -219,6 +232,20 @@ def hospital(story: Story, days: Days) -> None:
     lab = [story.claim(_VISITS, issued, lines=3) for _ in range(MANY_CLAIMS)]
     story.pay("940000052004", "ACH", issued, lab)
 
+    stay = story.stay(days.back(18))
+    paid_less = replace(
+        stay.services[0], units=2, billed=("NU:0120", 3), further=(("REF", "LU", "WARD-2"), ("AMT", "T", "12.5"))
+    )
+    further = (
+        ("MIA", "2", "", "", "9400.5"),
+        ("REF", "EA", "MR-0005201"),
+        ("AMT", "AU", "1500"),
+        ("AMT", "I", "8.25"),
+        ("QTY", "CA", "2"),
+    )
+    stay = replace(stay, services=(paid_less, *stay.services[1:]), further=further)
+    story.pay("940000052005", "ACH", days.back(18), [stay], (ProviderReason("L6", stay.control, -825),))
+
 
 def dental(story: Story, days: Days) -> None:
     ordinary(story, _DENTAL, days.every(28, 10), 33000, 7)
@@ -249,6 +276,10 @@ def not_linked(story: Story, days: Days) -> None:
         story.pay(f"{57001 + place:010}", "CHK", issued, [story.claim(_VISITS, issued) for _ in range(3)])
 
 
+def without_npi(story: Story, days: Days) -> None:
+    story.pay("0000060001", "CHK", days.back(13), [story.claim(_VISITS, days.back(13)) for _ in range(2)])
+
+
 def not_validated(story: Story, days: Days) -> None:
     story.pay("0000058001", "CHK", days.back(20), [story.claim(_VISITS, days.back(20)) for _ in range(2)])
 
@@ -267,6 +298,7 @@ STORIES = {
     "V100006": specialty,
     "V100007": not_linked,
     "V100008": not_validated,
+    "V100009": without_npi,
     "": not_on_record,
 }
 """By the payee's vendor number; the last has none, for it stands in no record."""
@@ -277,6 +309,9 @@ WORTH_TRYING = {
     "940000050003": "the correction of that claim",
     "0000050004": "a paper check with interest (PLB L6); spaces and leading zeros do not matter",
     "940000050005": "an EFT that does not balance",
+    "940000050016": "an EFT in which one service line does not add up",
+    "940000050017": "an EFT in Canadian dollars",
+    "940000050018": "a debit: more is taken back than is paid",
     "940000050006": "two EFTs have this number; staff have not decided yet what they are",
     REPLACED: "two EFTs have this number; the later, with a corrected claim, has replaced the earlier",
     "NP0000051": "every claim is denied",
@@ -284,7 +319,9 @@ WORTH_TRYING = {
     "940000052002": "a correction whose money is taken back later (PLB WO)",
     "940000052003": "the recovery, referring to the corrected claim",
     "940000052004": "an EFT with 2,000 claims",
+    "940000052005": "interest, covered days, medical record number and what else a remittance says of a claim and its lines",
     "0000053001": "a dental check",
     "940000054001": "an EFT to a pharmacy",
+    "0000060001": "paid to a payee with a Tax ID and no NPI, linked by nobody: add it and leave the NPI empty",
     "0000057001": "paid to a payee that nobody has linked yet: add it under Tax ID & NPI access with this number",
 }

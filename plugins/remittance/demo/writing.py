@@ -12,8 +12,9 @@ from .segments import Envelope, Marks, money, reasons
 
 Elements = tuple[str, ...]
 _MARKS = Marks()
-# BPR03 to BPR15 of an EFT: the account numbers are zeros.
-_EFT = ("C", "ACH", "CCP", "01", "000000000", "DA", "000000")
+_BEHIND_DATES = ("AMT", "QTY")
+# BPR04 to BPR15 of an EFT: the account numbers are zeros.
+_EFT = ("ACH", "CCP", "01", "000000000", "DA", "000000")
 _TO_ACCOUNT = ("", "01", "000000000", "DA", "000000")
 
 
@@ -41,7 +42,9 @@ def _turned(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
 
 @dataclass(frozen=True)
 class Service:
-    """A service line. What is paid is the charge less the reasons."""
+    """A service line. What is paid is the charge less the reasons; `misstated` is added to the charge as it is written, to show
+    what does not add up. `billed` is the procedure and the units that were billed, where others are paid; `further` are
+    segments besides."""
 
     procedure: str
     charged: int
@@ -50,6 +53,9 @@ class Service:
     units: int = 1
     revenue: str = ""
     remarks: tuple[str, ...] = ()
+    misstated: int = 0
+    billed: tuple[str, int] | None = None
+    further: tuple[Elements, ...] = ()
 
     @property
     def paid(self) -> int:
@@ -58,7 +64,8 @@ class Service:
 
 @dataclass(frozen=True)
 class ClaimText:
-    """A claim. `status` is CLP02; 22 reverses `services` and `reasons` by their signs."""
+    """A claim. `status` is CLP02; 22 reverses `services` and `reasons` by their signs. `further` are segments besides (MIA, REF,
+    AMT, QTY), each put where it belongs."""
 
     account: str
     control: str
@@ -73,6 +80,7 @@ class ClaimText:
     rendering: tuple[str, str] | None = None
     subscriber: Patient | None = None
     remarks: tuple[str, ...] = ()
+    further: tuple[Elements, ...] = ()
 
     @property
     def charged(self) -> int:
@@ -133,7 +141,8 @@ class PayeeText:
 
 @dataclass(frozen=True)
 class PaymentText:
-    """A check, EFT or non-payment notice. `off_by` is added to the true amount, to show what does not balance."""
+    """A check, EFT or non-payment notice; a debit when the amount is negative. `off_by` is added to the true amount, to show
+    what does not balance."""
 
     number: str
     method: str
@@ -142,6 +151,7 @@ class PaymentText:
     claims: tuple[ClaimText, ...]
     provider_reasons: tuple[ProviderReason, ...] = ()
     off_by: int = 0
+    currency: str = ""
 
     @property
     def amount(self) -> int:
@@ -172,6 +182,8 @@ class FileText:
         issued = f"{payment.issued:%Y%m%d}"
         yield self._head(payment, issued)
         yield ("TRN", "1", payment.number, self.originator)
+        if payment.currency:
+            yield ("CUR", "PR", payment.currency)
         yield ("DTM", "405", issued)
         yield from self._payer()
         yield from _payee(payment.payee)
@@ -186,10 +198,11 @@ class FileText:
 
     def _head(self, payment: PaymentText, issued: str) -> Elements:
         """BPR. A non-payment notice has no amount."""
+        amount = (money(abs(payment.amount)), "D" if payment.amount < 0 else "C")
         if payment.method == "ACH":
-            return ("BPR", "I", money(payment.amount), *_EFT, self.originator, *_TO_ACCOUNT, issued)
+            return ("BPR", "I", *amount, *_EFT, self.originator, *_TO_ACCOUNT, issued)
         if payment.method == "CHK":
-            return ("BPR", "I", money(payment.amount), "C", "CHK", *[""] * 11, issued)
+            return ("BPR", "I", *amount, "CHK", *[""] * 11, issued)
         return ("BPR", "H", "0", "C", "NON", *[""] * 11, issued)
 
     def _payer(self) -> Iterable[Elements]:
@@ -230,11 +243,13 @@ def _claim(claim: ClaimText) -> Iterable[Elements]:
         yield ("NM1", "82", "1", name, "DEMO", "", "", "", "XX", npi)
     if claim.remarks:
         yield ("MOA", "", "", *claim.remarks[:5])
+    yield from (found for found in claim.further if found[0] not in _BEHIND_DATES)
     days = [service.day for service in claim.services]
     if days:
         yield ("DTM", "232", f"{min(days):%Y%m%d}")
         yield ("DTM", "233", f"{max(days):%Y%m%d}")
         yield ("DTM", "050", f"{max(days) + dt.timedelta(days=4):%Y%m%d}")
+    yield from (found for found in claim.further if found[0] in _BEHIND_DATES)
     for number, service in enumerate(claim.services, 1):
         yield from _service(service, f"{claim.account}L{number}")
 
@@ -245,13 +260,25 @@ def _member(entity: str, patient: Patient) -> Elements:
 
 def _service(service: Service, control: str) -> Iterable[Elements]:
     units = str(service.units) if service.units != 1 else ""
-    yield ("SVC", service.procedure, money(service.charged), money(service.paid), service.revenue, units)
+    charged = money(service.charged + service.misstated)
+    billed = (service.billed[0], str(service.billed[1])) if service.billed else ()
+    yield (
+        "SVC",
+        service.procedure,
+        charged,
+        money(service.paid),
+        service.revenue,
+        units or ("1" if billed else ""),
+        *billed,
+    )
     yield ("DTM", "472", f"{service.day:%Y%m%d}")
     yield from _reasons(service.reasons)
     yield ("REF", "6R", control)
+    yield from (found for found in service.further if found[0] == "REF")
     owed = sum(reason.amount for reason in service.reasons if reason.group == "PR")
     if service.paid > 0:
         yield ("AMT", "B6", money(service.paid + owed))
+    yield from (found for found in service.further if found[0] != "REF")
     for remark in service.remarks:
         yield ("LQ", "HE", remark)
 

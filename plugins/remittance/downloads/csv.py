@@ -31,7 +31,8 @@ PROVIDER_ADJUSTMENT_COLUMNS = (
 # Added later, so they stand at the end.
 MORE_COLUMNS = (
     "payment_standing", "payment_currency", "payment_balances", "claim_balances", "claim_patient_adjusted",
-    "claim_coverage_amount", "claim_interest", "claim_medical_record_number", "claim_more", "line_balances", "line_units_billed", "line_more",
+    "claim_coverage_amount", "claim_interest", "claim_medical_record_number",
+    "claim_more", "line_balances", "line_units_billed", "line_more",
 )  # fmt: skip
 COLUMNS = PAYMENT_COLUMNS + CLAIM_COLUMNS + LINE_COLUMNS + PROVIDER_ADJUSTMENT_COLUMNS + MORE_COLUMNS
 

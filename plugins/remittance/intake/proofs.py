@@ -18,7 +18,8 @@ def verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeRef | No
     the payment's own amount and date.
 
     None when there is no such payment, when the TIN, NPI, vendor number, amount or date is another, when it is too old, when
-    neither TIN nor NPI is given, or when several payees fit. One statement whatever the answer, so that its time tells nothing.
+    neither TIN nor NPI is given, when the proof is of a payee without an NPI and this one has one, or when several payees fit.
+    One statement whatever the answer, so that its time tells nothing.
     """
     key = number_key(proof.number)
     if key and (proof.tin or proof.npi):
@@ -29,6 +30,8 @@ def verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeRef | No
     # A debit's amount as people read it, without its sign.
     stated = sa.func.abs(Payment.amount)
     facts = [Payment.number_key == key, Payment.counts(), fits]
+    if proof.without_npi:
+        facts.append(Payee.npi.is_(None))
     if proof.amount is not None:
         facts.append(stated == proof.amount)
     if proof.paid_on is not None:

@@ -55,6 +55,16 @@ _SHOWS_DATUM = ("isa.", "iea.", "gs.", "ge.", "st.", "se.", "balance.")
 _KINDS = {
     "empty": "The file is empty.",
     "PDF": "This is a PDF, not an 835 remittance.",
+    "ZIP archive": "This is a ZIP archive. Unpack it, and import the 835 files that are in it.",
+    "gzip archive": "This is a gzip archive. Unpack it, and import the 835 file that is in it.",
+    "X12 with tabs": (
+        "The elements of this file are separated by tabs, which cannot be told from the blanks between segments. "
+        "Ask for the file as the payer’s system wrote it, with a separator such as *."
+    ),
+    "X12 in small letters": (
+        "The names of this file’s segments are in small letters (isa, clp); an 835 has them in capitals. "
+        "Something has changed the file: ask for it as the payer’s system wrote it."
+    ),
     "X12": "This is an X12 file without any 835 remittance in it.",
     "835": "No payment in this file can be imported.",
 }

@@ -35,6 +35,7 @@ RULES: dict[str, tuple[Severity, str]] = {
     # the file
     "file.not-835": (_E, "the file holds no remittance at all"),
     "file.leading-text": (_W, "text stands before the first segment"),
+    "file.glued": (_W, "a segment is divided from the one before by another character than all the others"),
     "file.stray-segment": (_W, "a segment stands outside of any transaction"),
     "file.other-set": (_I, "a transaction set that is no 835 was passed over"),
     "file.unreadable": (_E, "a stretch of the file has no segment terminator or is too large for one check"),

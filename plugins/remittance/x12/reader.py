@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from .codes import PAYMENT_SET, TRANSACTION_SETS
+from .codes import ENVELOPE_SEGMENTS, PAYMENT_SET, TRANSACTION_SETS
 from .diagnostics import Findings
 from .envelope import Envelope, Segment
-from .file_kinds import file_kind
+from .file_kinds import file_kind, in_small_letters, packed_kind
 from .records import FileSummary, Transaction
 from .separators import WINDOW, find_separators
 from .source import BLOCK, Source
@@ -59,6 +59,7 @@ class _Reader:
         self.importable = 0
         self.other_sets: Counter[str] = Counter()
         self.kind = ""
+        self.glue = 0  # bytes between the transaction that was found and a segment glued to it
 
     def run(self) -> Iterator[Transaction | FileSummary]:
         source = self.source
@@ -80,6 +81,9 @@ class _Reader:
         """Moves to the first segment in the file's first window; False when there is none."""
         source = self.source
         source.fill(BLOCK)
+        self.kind = packed_kind(source.data)
+        if self.kind:
+            return False
         found = _START.search(source.data) or _FRAGMENT.search(source.data)
         if found is None:
             self.kind = file_kind(source.data)
@@ -87,7 +91,9 @@ class _Reader:
         before = source.data[: found.start()].removeprefix(_BOM)
         if before.strip(_BLANK):
             text = before.decode("latin-1")
-            self.envelope.findings.note("file.leading-text", 1, 0, text, "Text stands before the first segment.")
+            why = "Names of segments in small letters are not read." if in_small_letters(before) else ""
+            message = f"Text stands before the first segment. {why}".rstrip()
+            self.envelope.findings.note("file.leading-text", 1, 0, text, message)
         source.skip(found.start())
         if not source.data.startswith(b"ISA", source.at):
             element = next(group for group in found.groups() if group)
@@ -116,9 +122,19 @@ class _Reader:
             if not raw.strip(_BLANK):
                 source.skip(len(raw) + 1)
                 continue
+            if raw[:3] in self.syntax.glued_tags and (glued := self.syntax.glued.search(raw, 3)):
+                raw = raw[: glued.start()]
+                self._note_glued(source.offset, source.segments + 1, glued[1])
             text = raw.rstrip(self.syntax.blanks)
             elements = text.decode("latin-1").split(self.syntax.element)
             return Segment(text, elements, source.segments + 1, source.offset, len(raw) + 1)
+
+    def _note_glued(self, offset: int, segment: int, name: bytes) -> None:
+        """A segment of the envelope that is divided from the one before by another character than all the others."""
+        message = (
+            f"{name.decode()} is divided from the segment before by another character than the others; it was read."
+        )
+        self.envelope.findings.note("file.glued", segment, offset, name.decode(), message)
 
     def _interchange_separators(self) -> None:
         """Finds the separators of the interchange that starts here."""
@@ -141,6 +157,9 @@ class _Reader:
             envelope.end_group(segment)
         elif tag == "IEA":
             envelope.end_interchange(segment)
+        elif tag.upper() in ENVELOPE_SEGMENTS - {"TA1"}:
+            message = f"{tag.upper()} is written in small letters, so it was not read."
+            envelope.note("segment.small-letters", segment, message)
         elif tag != "TA1":
             envelope.note("file.stray-segment", segment, "A segment stands outside of any transaction.")
 
@@ -160,10 +179,10 @@ class _Reader:
         try:
             transaction, segments = read_transaction(raw, setting)
         except TruncatedError as broken:
-            raw = raw[: broken.at]
+            raw, self.glue = raw[: broken.at], 0
             setting.whole = False
             transaction, segments = read_transaction(raw, setting)
-        source.skip(len(raw), segments)
+        source.skip(len(raw) + self.glue, segments)
         self.importable += transaction.importable
         return transaction
 
@@ -171,7 +190,7 @@ class _Reader:
         """Where the SE segment of the transaction that starts here ends, its terminator included; -1 without SE."""
         source, syntax = self.source, self.syntax
         assert syntax is not None
-        searched = 1
+        searched, self.glue = 1, 0
         while True:
             match = syntax.se_start.search(source.data, source.at + searched)
             if match is None:
@@ -188,7 +207,13 @@ class _Reader:
                 continue
             while (end := source.data.find(syntax.mark_byte, source.at + searched)) < 0 and source.more():
                 pass
-            return end + 1 if end >= 0 else len(source.data)
+            stop = end if end >= 0 else len(source.data)
+            if glued := syntax.glued.search(source.data, found, stop):
+                self.glue = 1
+                at = source.data.count(syntax.mark_byte, source.at, found)
+                self._note_glued(source.base + found, source.segments + 1 + at, glued[1])
+                return glued.start()
+            return end + 1 if end >= 0 else stop
 
     def _pass_over(self, st: Segment) -> None:
         """Moves behind a transaction that is no 835, counted but not read."""

@@ -35,12 +35,15 @@ def rebuild_interchange(raw: bytes, isa: bytes | None = None, gs: bytes | None =
     date = _matching(r"[0-9]{8}", sent_gs[4]) or facts.date
     time = _matching(r"[0-9]{4}", sent_gs[5][:4]) or _TIME
     control = (_matching(r"[0-9]{1,9}", sent_isa[13]) or "1").rjust(9, "0")
+    version = _matching(r"[0-9]{5}", sent_isa[12]) or "00501"
+    # Before version 00402 ISA11 is no separator: it names who made the standard.
+    repetition = (_matching("[A-Z]", sent_isa[11]) or "U") if version < "00402" else separators.repetition
     group_control = _matching(r"[0-9]{1,9}", sent_gs[6]) or str(int(control) or 1)
     values = (
         "00", "", "00", "", _matching("[A-Z0-9]{2}", sent_isa[5]) or "ZZ", sender,
         _matching("[A-Z0-9]{2}", sent_isa[7]) or "ZZ", receiver,
         _matching(r"[0-9]{6}", sent_isa[9]) or date[2:], _matching(r"[0-9]{4}", sent_isa[10]) or time,
-        separators.repetition, _matching(r"[0-9]{5}", sent_isa[12]) or "00501", control, "0",
+        repetition, version, control, "0",
         _matching("[PT]", sent_isa[15]) or "P", separators.component,
     )  # fmt: skip
     header = ["ISA", *(value.ljust(width)[:width] for value, width in zip(values, _ISA_WIDTHS, strict=True))]

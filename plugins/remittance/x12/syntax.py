@@ -40,6 +40,10 @@ class Syntax:
         names = b"(SE|ST|GE|IEA|GS|ISA)" + re.escape(element.encode("latin-1"))
         self.set_end = re.compile(re.escape(self.mark_byte) + rb"\s*" + names)
         """Where a transaction that is passed over ends, or where it broke off."""
+        mark_of_element = re.escape(element.encode("latin-1"))
+        self.glued = re.compile(rb"[^A-Za-z0-9\s" + mark_of_element + rb"](IEA|GE|GS|ISA|ST)" + mark_of_element)
+        """A segment of the envelope inside of another one: divided from it by another character than all the others."""
+        self.glued_tags = frozenset(f"{tag}{element}".encode("latin-1")[:3] for tag in ("GE", "IEA"))
         used = {*(ord(text) for text in (element, mark, separators.component)), *map(ord, "\r\n")}
         controls = bytes(byte for byte in (*range(32), 127) if byte not in used)
         self.controls = re.compile(b"[" + re.escape(controls) + b"]")

@@ -8,8 +8,8 @@ import pytest
 
 from hp_portal_plugins.remittance.x12.diagnostics import MOST_KEPT, RULES, Severity
 from hp_portal_plugins.remittance.x12.reader import read
-from hp_portal_plugins.remittance.x12.records import FileSummary
-from tests.tools.small835 import ACH, CHECK, GS, ISA, NON_PAYMENT, encode, good, interchange, parse, rules
+from hp_portal_plugins.remittance.x12.records import CLAIM, FileSummary
+from tests.tools.small835 import ACH, CHECK, GS, ISA, NON_PAYMENT, encode, good, interchange, parse, row, rules
 
 PLAIN = good()
 
@@ -164,7 +164,7 @@ def test_control_characters_are_told_and_left_out(character: bytes) -> None:
     data = data.replace(b"MR40590845", b"MR" + character)
     checks, summary = parse(data)
     assert rules(checks, summary) == ["text.control-character"]
-    assert checks[0].rows.claims[0][15] == "BRENNICK"
+    assert row(CLAIM, checks[0].rows.claims[0])["patient_last_name"] == "BRENNICK"
     assert '["REF","EA","MR"]' in str(checks[0].rows.claims[0][-1])
     assert character in checks[0].raw
     assert checks[0].importable
@@ -183,7 +183,7 @@ NOT_835 = {
     "text": (b"Dear provider,\nplease find your check enclosed.\n", "text"),
     "HTML": (b"<!DOCTYPE html><html></html>", "HTML"),
     "XML": (b"<?xml version='1.0'?><a/>", "XML"),
-    "ZIP": (b"PK\x03\x04\x14\x00", "ZIP or Office document"),
+    "ZIP": (b"PK\x03\x04\x14\x00", "ZIP archive"),
     "gzip": (b"\x1f\x8b\x08\x00", "gzip archive"),
     "EDIFACT": (b"UNA:+.? 'UNB+UNOA:1+A+B'", "EDIFACT"),
     "binary": (bytes(range(200)) * 3, "binary data"),
