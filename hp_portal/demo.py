@@ -304,7 +304,6 @@ def _add_refusals(session: PortalSession) -> None:
 
 
 def _add_payee(session: PortalSession, entry: DemoPayee, organizations: dict[str, Organization]) -> None:
-    now = clock.now()
     payee = Payee(
         **Payee.tin_values(session, entry.tin, npi=entry.npi or None),
         vendor_number=entry.vendor_number,
@@ -312,12 +311,12 @@ def _add_payee(session: PortalSession, entry: DemoPayee, organizations: dict[str
         provider_type=entry.provider_type,
         network_status="contracted",
         address=f"{entry.vendor_number[-2:]} Example Street\nExampleton MN 55000",
-        updated_at=now,
+        updated_at=clock.now(),
     )
     session.add(payee)
     session.flush()
     session.add_all(
-        Grant(organization_id=organizations[name].id, payee_id=payee.id, proof="payer", granted_at=now)
+        Grant(organization_id=organizations[name].id, payee_id=payee.id, proof="payer", granted_at=clock.now())
         for name in entry.organizations
     )
 
