@@ -26,7 +26,7 @@ from hp_portal.api import (
 )
 
 from ..keys import name_key, number_key
-from ..models import Claim, Payment
+from ..models import IN_DOLLARS, Claim, Payment
 from ..persons import ShownClaim, shower
 from .any_number import AnyNumber
 from .criteria import ClaimCriteria, PaymentCriteria
@@ -111,6 +111,8 @@ _claim_rows: AnySelect = sa.select(
     Claim.status,
     Claim.remarks,
     Claim.balanced,
+    Claim.patient_adjusted,
+    Payment.currency,
     Payment.trace_number,
     Payment.method,
     Payment.effective_on,
@@ -154,7 +156,7 @@ def find_payments(session: PortalSession, criteria: PaymentCriteria, order: Orde
     if not criteria.only_number:
         where = _conditions(criteria)
         listing: Listing[AnyRow] = page_of(session, _rows.where(*where), order)
-        together = sa.select(sa.func.sum(Payment.amount)).where(*where, Payment.counts())
+        together = sa.select(sa.func.sum(Payment.amount)).where(*where, Payment.counts(), IN_DOLLARS)
         return Found(listing, _together(session, listing, _amounts(listing.rows), together))
     before = (order.number - 1) * PAGE
     values = {"number_key": criteria.number.key, "wanted_rows": PAGE, "offset_rows": before}
@@ -163,7 +165,9 @@ def find_payments(session: PortalSession, criteria: PaymentCriteria, order: Orde
     if len(rows) == PAGE or (before and not rows):
         total = session.scalar(_count_by_number, {"number_key": criteria.number.key}) or 0
     listing = Listing(rows, order.number, PAGE, total, order)
-    together = sa.select(sa.func.sum(Payment.amount)).where(Payment.number_key == criteria.number.key, Payment.counts())
+    together = sa.select(sa.func.sum(Payment.amount)).where(
+        Payment.number_key == criteria.number.key, Payment.counts(), IN_DOLLARS
+    )
     return Found(listing, _together(session, listing, _amounts(rows), together))
 
 
@@ -212,7 +216,7 @@ def find_claims(session: PortalSession, criteria: ClaimCriteria, order: Order) -
         session, rows.order_by(*order.order_by(), Claim.claim), order.number, make=shower(session), size=PAGE
     )
     paid = sa.select(sa.func.sum(Claim.paid)).join(Payment, Payment.id == Claim.payment_id)
-    paid = paid.where(*where, Payment.counts())
+    paid = paid.where(*where, Payment.counts(), IN_DOLLARS)
     listing = replace(listing, order=order)
     return Found(
         listing, _together(session, listing, [row.paid for row in listing.rows if row.set_aside is None], paid)
