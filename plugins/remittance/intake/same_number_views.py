@@ -65,7 +65,7 @@ def same_number(pair_id: int) -> ResponseReturnValue:
     return _side_by_side(found)
 
 
-@staff_blueprint.post("/same-number/<id:pair_id>")
+@staff_blueprint.post("/same-number/<id:pair_id>/decide")
 @access.staff(DECIDE)
 def decide_same_number(pair_id: int) -> ResponseReturnValue:
     db, form = db_session(), DecisionForm()

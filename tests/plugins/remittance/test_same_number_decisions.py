@@ -55,7 +55,7 @@ def row(world: World) -> SameNumber:
 
 
 def decide(staff: PortalClient, world: World, verb: str, reason: str = "The sender told us.") -> Any:
-    return staff.post(f"{QUEUE}/{row(world).id}", {"decision": verb, "reason": reason})
+    return staff.post(f"{QUEUE}/{row(world).id}/decide", {"decision": verb, "reason": reason})
 
 
 def undo(staff: PortalClient, world: World) -> Any:
@@ -123,7 +123,7 @@ def test_a_decision_needs_a_choice_and_a_reason_and_the_permission(
     office: Office, pair: tuple[int, int], staff: PortalClient
 ) -> None:
     world = office.world
-    refused = staff.post(f"{QUEUE}/{row(world).id}", {"decision": "", "reason": "typed"})
+    refused = staff.post(f"{QUEUE}/{row(world).id}/decide", {"decision": "", "reason": "typed"})
     assert refused.status_code == 422
     assert "Choose what the two payments are." in refused.text
     assert 'value="typed"' in refused.text
@@ -153,13 +153,13 @@ def test_a_payment_is_not_set_aside_twice(office: Office, pair: tuple[int, int],
     third = office.paid("4512", claim(1), claim(3), claim(4))
     with world.session() as session:
         first_pair, second_pair = session.scalars(sa.select(SameNumber.id).order_by(SameNumber.id))
-    staff.post(f"{QUEUE}/{first_pair}", {"decision": "later-voided", "reason": "No payment."})
+    staff.post(f"{QUEUE}/{first_pair}/decide", {"decision": "later-voided", "reason": "No payment."})
     assert standing(world) == [(None, None, False), ("voided", None, True), (None, None, True)]
     page = text_of(staff, f"{QUEUE}/{second_pair}")
     assert "The later replaces the earlier" not in page
     assert "Further payments with this number" in page
-    assert staff.post(f"{QUEUE}/{second_pair}", {"decision": "replaced", "reason": "Typed."}).status_code == 422
-    staff.post(f"{QUEUE}/{second_pair}", {"decision": "kept", "reason": "One is voided."})
+    assert staff.post(f"{QUEUE}/{second_pair}/decide", {"decision": "replaced", "reason": "Typed."}).status_code == 422
+    staff.post(f"{QUEUE}/{second_pair}/decide", {"decision": "kept", "reason": "One is voided."})
     assert standing(world) == [(None, None, False), ("voided", None, False), (None, None, False)]
     assert third == pair[1] + 1
 
