@@ -38,7 +38,7 @@ def test_what_somebody_did_with_links(world: World) -> None:
         ("Downloaded EFT 9400000001 as CSV Reason: Posting payments", [url_of(payment)]),
         ("Viewed claim 26X000008 in EFT 9400000001", [url_of(payment, 2), url_of(payment)]),
         ("Viewed EFT 9400000001", [url_of(payment)]),
-        ("Searched for a number that is no payment’s", []),
+        ("Searched for a number that found nothing", []),
     ]
 
 
