@@ -108,7 +108,7 @@ def test_a_pause_keeps_what_was_typed(live: Live, browser_page: Page, clock: Clo
     page.clock.install()
     sign_in(page, live.url, "a.clerk")
     page.goto(f"{live.url}{ADD}")
-    page.get_by_label("NPI", exact=True).fill(make_npi(1))
+    page.get_by_role("textbox", name="NPI").fill(make_npi(1))
     let_pass(13, page, clock)
     expect(page.get_by_text("Are you still there?")).to_be_visible()
     page.get_by_role("button", name="Stay signed in").click()
@@ -121,7 +121,7 @@ def test_a_pause_keeps_what_was_typed(live: Live, browser_page: Page, clock: Clo
     page.get_by_label("Password", exact=True).fill("seven-quiet-harbors-59")
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(f"{live.url}{ADD}")
-    expect(page.get_by_label("NPI", exact=True)).to_have_value(make_npi(1))
+    expect(page.get_by_role("textbox", name="NPI")).to_have_value(make_npi(1))
 
 
 def test_a_pause_keeps_member_data_on_the_page_alone(live: Live, browser_page: Page, clock: Clock) -> None:
@@ -146,7 +146,7 @@ def test_a_pause_keeps_member_data_on_the_page_alone(live: Live, browser_page: P
     page.get_by_role("button", name="I have signed in: continue").click()
     expect(page.get_by_text("You were signed out")).to_be_hidden()
     expect(page.get_by_label("Tax ID (TIN)")).to_have_value("00-0000001")
-    page.get_by_label("NPI", exact=True).fill(make_npi(1))
+    page.get_by_role("textbox", name="NPI").fill(make_npi(1))
     page.get_by_label("Check, EFT or non-payment notice number").fill("1")
     page.get_by_role("main").get_by_role("button").first.click()
     expect(page.get_by_role("alert")).to_contain_text("does not match")
