@@ -70,6 +70,7 @@ def _view(engine: sa.Engine):  # type: ignore[no-untyped-def]
             payment.payee_npi,
             payment.claim_count,
             payment.amount,
+            payment.currency,
             payment.set_aside,
         )
         .where(payment.number_key == sa.bindparam("key"), payment.payee_id.in_(granted))
