@@ -124,7 +124,7 @@ def test_a_cell_that_was_never_set_is_off_and_can_be_switched_on(world: World, s
     # Settings are never deleted by the portal, whose role may not: by the owner of the tables.
     with as_owner(world.app) as engine, engine.begin() as connection:
         cell = ApplicationSetting.application == "tax-id-npi-access", ApplicationSetting.audience == "hospital"
-        connection.execute(sa.delete(ApplicationSetting.__table__).where(*cell))  # type: ignore[arg-type]
+        connection.execute(sa.delete(ApplicationSetting).where(*cell))
     assert 'aria-checked="false"' in staff.get("/staff/applications").text
     staff.post(SWITCH, {"enabled": "1"})
     with world.session() as session:

@@ -26,7 +26,7 @@ _WORDS: dict[str, Any] = {
 _LENGTH = Length(3, 200, "Use 3 to 200 characters.")
 
 
-class DecisionForm(FlaskForm):  # type: ignore[misc]
+class DecisionForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     decision = RadioField("What are they?", validators=[InputRequired("Choose what the two payments are.")])
     reason = StringField(
         "Reason",
@@ -36,7 +36,7 @@ class DecisionForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-class UndoForm(FlaskForm):  # type: ignore[misc]
+class UndoForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     reason = StringField(
         "Reason",
         [DataRequired("Say why: it is kept with the record."), _LENGTH],

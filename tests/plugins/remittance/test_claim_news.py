@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from hp_portal_plugins.remittance.codes.explanations import explanations
-from hp_portal_plugins.remittance.demo.writing import ProviderReason, Reason, Service
+from hp_portal_plugins.remittance.demo.writing import ClaimText, ProviderReason, Reason, Service
 from tests.support.client import tree_of
 from tests.support.world import World
 
@@ -34,7 +34,7 @@ def news(office: Office, payment: int, query: str = "") -> list[str]:
     return [words(part) for part in tree.iter("div") if part.get("class") == "news"]
 
 
-def denied(number: int, *reasons: Reason, remarks: tuple[str, ...] = (), status: str = "4") -> object:
+def denied(number: int, *reasons: Reason, remarks: tuple[str, ...] = (), status: str = "4") -> ClaimText:
     service = Service("HC:99213", sum(reason.amount for reason in reasons), reasons, DAY, remarks=remarks)
     return claim(number, services=(service,), status=status)
 
@@ -42,9 +42,9 @@ def denied(number: int, *reasons: Reason, remarks: tuple[str, ...] = (), status:
 def test_a_denial_says_why(office: Office) -> None:
     payment = office.paid(
         "4512",
-        denied(1, Reason("CO", "45", 9000), Reason("CO", "18", 3000)),  # type: ignore[arg-type]
-        denied(2, Reason("CO", "16", 9000), remarks=("N382",)),  # type: ignore[arg-type]
-        denied(3, Reason("PR", "1", 9000), status="1"),  # type: ignore[arg-type]
+        denied(1, Reason("CO", "45", 9000), Reason("CO", "18", 3000)),
+        denied(2, Reason("CO", "16", 9000), remarks=("N382",)),
+        denied(3, Reason("PR", "1", 9000), status="1"),
         claim(4),
         method="NON",
     )
@@ -109,7 +109,7 @@ def test_a_page_takes_as_many_statements_for_many_claims_as_for_two(office: Offi
         numbers = range(first, first + count)
         paid = office.paid(
             number,
-            *(denied(n, Reason("CO", "16", 100), remarks=("N382",)) if n % 2 else claim(n) for n in numbers),  # type: ignore[arg-type]
+            *(denied(n, Reason("CO", "16", 100), remarks=("N382",)) if n % 2 else claim(n) for n in numbers),
         )
         back = tuple(ProviderReason("WO", f"26X{n:06}", 100) for n in numbers)
         again = (claim(n, services=LESS) for n in numbers)
@@ -129,7 +129,7 @@ def test_totals_are_of_all_claims_that_are_wanted_not_of_the_page(office: Office
     payment = office.paid(
         "4512",
         *(claim(n) for n in range(60)),
-        *(denied(n, Reason("CO", "18", 9000)) for n in range(60, 70)),  # type: ignore[arg-type]
+        *(denied(n, Reason("CO", "18", 9000)) for n in range(60, 70)),
     )
 
     def total(query: str) -> str:

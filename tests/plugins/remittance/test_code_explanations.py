@@ -41,8 +41,9 @@ def rows(name: str) -> list[dict[str, str]]:
 
 
 def order(code: str) -> tuple[str, int]:
-    letters, number = re.fullmatch(r"([A-Z]*)(\d+)", code).groups()  # type: ignore[union-attr]
-    return letters, int(number)
+    found = re.fullmatch(r"([A-Z]*)(\d+)", code)
+    assert found is not None, code
+    return found[1], int(found[2])
 
 
 @pytest.mark.parametrize(
