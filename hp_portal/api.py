@@ -112,9 +112,11 @@ from hp_portal.scopes import (
     Scoped,
     Shared,
     WholeScope,
+    WrittenInSteps,
     granted_payees,
     scope_organization,
     select_rows,
+    with_unfinished,
 )
 from hp_portal.scopes import whole_for_plugins as whole
 from hp_portal.seals import Seat, sealed_column, seat
@@ -203,6 +205,7 @@ __all__ = [
     "Vault",
     "Who",
     "WholeScope",
+    "WrittenInSteps",
     "access",
     "after_post",
     "amount",
@@ -280,6 +283,7 @@ __all__ = [
     "wants_fragment",
     "what_was_shown",
     "whole",
+    "with_unfinished",
     "xlsx_file",
     "xlsx_file_apart",
 ]

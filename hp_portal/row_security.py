@@ -130,7 +130,7 @@ def _let(model: type[Any]) -> str:
     asked for once where the criterion compares no more than a column with it: each time costs some microseconds."""
     if issubclass(model, scopes.PayersOwn):
         return _IN_WHOLE
-    shown = _criterion(model, model.scope_criterion())
+    shown = _criterion(model, model.seen_criterion())
     column, _, compared = shown.partition(" = ")
     if compared == _SCOPE and re.fullmatch(r"[\w.\"]+", column):
         return f"CASE {_SCOPE} WHEN {WHOLE} THEN true WHEN {column} THEN true ELSE false END"

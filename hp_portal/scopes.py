@@ -10,6 +10,9 @@ A model says to whom its rows belong by a mark; `Base` refuses a model without o
 - `PayersOwn`: rows that no organization sees;
 - `Shared`: rows that everybody may read, with the reason in `__shared__`.
 
+`WrittenInSteps` beside one of them marks rows that are written in several transactions, such as those of a long import: in no
+scope, not even a whole one, they are seen before they are finished.
+
 A session's scope (`set_scope`) is one organization's, or the payer's, or the system's. A listener adds it to every select,
 update and delete; with no scope set, touching a marked table raises `ScopeMissing`, so forgetting fails loudly. What the
 criteria do not cover is refused by the wall (`hp_portal/wall`), and so is what an organization may not write (`May`).
@@ -105,6 +108,11 @@ class Scoped:
         return sa.false()
 
     @classmethod
+    def seen_criterion(cls) -> sa.ColumnElement[bool]:
+        """The same, without rows that are not finished."""
+        return cls.scope_criterion()
+
+    @classmethod
     def scope_wall(cls) -> ScopeCriterion:
         """The criterion as statements get it, with a column of each of the model's tables."""
         entity: Any = sa.inspect(cls, raiseerr=False)
@@ -112,7 +120,21 @@ class Scoped:
             return ScopeCriterion(cls.scope_criterion(), ())  # a mark, which SQLAlchemy tries the criterion with
         keys = [next(iter(table.primary_key)) for table in entity.mapper.tables]
         adapt = entity._adapt_element if entity.is_aliased_class else (lambda key: key)
-        return ScopeCriterion(cls.scope_criterion(), [adapt(key) for key in keys])
+        return ScopeCriterion(cls.seen_criterion(), [adapt(key) for key in keys])
+
+
+class WrittenInSteps(Scoped):
+    """Mark of rows that are written in several transactions: what is not finished is seen in no scope, except in a block of
+    `with_unfinished`. It stands before the mark that says whose rows they are."""
+
+    @classmethod
+    def finished_criterion(cls) -> sa.ColumnElement[bool]:
+        """The rows that are finished. A model that forgets to say shows nothing."""
+        return sa.false()
+
+    @classmethod
+    def seen_criterion(cls) -> sa.ColumnElement[bool]:
+        return sa.and_(cls.finished_criterion(), cls.scope_criterion())
 
 
 class OwnedByOrganization(Scoped):
@@ -210,6 +232,9 @@ TABLES.add(_grant, scoped=True)
 
 # Not propagated with the rows it loads: a later load of theirs gets the scope of its own time, here.
 _CRITERIA = with_loader_criteria(Scoped, lambda cls: cls.scope_wall(), include_aliases=True, propagate_to_loaders=False)
+_FINISHED = with_loader_criteria(
+    WrittenInSteps, lambda cls: cls.finished_criterion(), include_aliases=True, propagate_to_loaders=False
+)
 
 
 def set_scope(session: PortalSession, scope: Scope | None) -> None:
@@ -234,6 +259,19 @@ def whole(session: PortalSession, reason: str) -> Iterator[None]:
         session.leave_scope(before)
         raise
     session.change_scope(before)
+
+
+@contextmanager
+def with_unfinished(session: PortalSession) -> Iterator[None]:
+    """See rows that are being written in several transactions as well, for the length of a block: for whoever writes them, and
+    for cleaning up after one who died. In a whole scope; in another nothing changes.
+    """
+    before = session.context.unfinished
+    session.context.unfinished = True
+    try:
+        yield
+    finally:
+        session.context.unfinished = before
 
 
 Given = ParamSpec("Given")
@@ -272,6 +310,10 @@ def apply_scope(state: ORMExecuteState) -> None:
     # Before anything else: what a statement says of the scope's organization itself is true in every case below.
     _current.set(scope.organization_id if scope is not None else None)
     if isinstance(scope, WholeScope):
+        if not (
+            cast(PortalSession, state.session).context.unfinished or state.is_column_load or state.is_from_statement
+        ):
+            state.statement = _finished_alone(state.statement)
         return
     statement = state.statement
     if state.is_from_statement:
@@ -299,6 +341,18 @@ def _with_criteria(statement: sa.Executable) -> sa.Executable:
     found = _scoped_statements.get(statement)
     if found is None:
         found = _scoped_statements[statement] = statement.options(_CRITERIA).execution_options(**SCOPED)
+    return found
+
+
+_finished_statements: WeakKeyDictionary[sa.Executable, sa.Executable] = WeakKeyDictionary()
+
+
+def _finished_alone(statement: sa.Executable) -> sa.Executable:
+    if not isinstance(statement, sa.Select | sa.CompoundSelect | sa.Update | sa.Delete):
+        return statement
+    found = _finished_statements.get(statement)
+    if found is None:
+        found = _finished_statements[statement] = statement.options(_FINISHED)
     return found
 
 

@@ -69,7 +69,8 @@ class SessionContext:
 
     `events` are the declared kinds of audit events; `dispatch` tells plugins of a portal event just before the commit.
     `announced` are the portal events that wait for the commit, each with the savepoint it hangs on. `in_hook` says that a
-    plugin's hook is at work, which leaves committing to its caller.
+    plugin's hook is at work, which leaves committing to its caller. `unfinished`: rows that are being written in several
+    transactions are seen, too.
     """
 
     vault: Vault
@@ -79,6 +80,7 @@ class SessionContext:
     who: Who = Who()
     announced: list[tuple[SessionTransaction | None, PortalEvent]] = field(default_factory=list)
     in_hook: bool = False
+    unfinished: bool = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "scope" and name in self.__dict__:

@@ -38,7 +38,7 @@ from .downloads.documents import DOCUMENTS
 from .inquiry import inspection_views, payment_views, search_views
 from .inquiry.named import EVENTS
 from .inquiry.news import SEARCH, news
-from .intake import commands, matching, proofs, same_number_views, staff_views, uploads
+from .intake import commands, matching, proofs, same_number_views, staff_views, steps, uploads
 from .intake.queues import QUEUES
 from .settings import RemittanceSettings
 
@@ -107,7 +107,7 @@ def portal_application() -> Application:
 
 @hookimpl
 def portal_jobs() -> Sequence[Job]:
-    return [uploads.JOB, matching.JOB, code_loads.JOB]
+    return [uploads.JOB, steps.JOB, matching.JOB, code_loads.JOB]
 
 
 @hookimpl

@@ -8,7 +8,7 @@ file for one long name. Amounts are integer cents; null where the file's amount 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -24,8 +24,8 @@ REPLACED, VOIDED = "replaced", "voided"
 """Why a payment does not count any more."""
 
 
-class RemittanceFile(api.Base, api.PayersOwn):
-    """A file that was imported, or refused, and what was found in it."""
+class RemittanceFile(api.Base, api.Leased, api.PayersOwn):
+    """A file that was imported, or refused, and what was found in it. While it is being imported, whoever does that holds it."""
 
     __tablename__ = "remittance_file"
 
@@ -35,13 +35,49 @@ class RemittanceFile(api.Base, api.PayersOwn):
     size: Mapped[int]
     imported_at: Mapped[dt.datetime]
     imported_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
-    # imported, unchanged (nothing new in it) or refused
-    outcome: Mapped[str] = mapped_column(sa.String(20))
+    # see intake/reports.py; importing, and interrupted when that never came to an end
+    outcome: Mapped[str] = mapped_column(sa.String(20), index=True)
+    # how far the import is
+    bytes_read: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    payments_read: Mapped[int] = mapped_column(server_default=sa.text("0"))
     # the import's report as JSON: counts, sums, payments already known, diagnostics
     report: Mapped[str] = mapped_column(Text)
 
 
-class Payment(api.Base, api.PaidTo):
+NOTHING_HIDDEN = 2**63 - 1
+
+
+class HiddenFrom(api.Base, api.Shared):
+    """From which payment on rows belong to a file that is being imported. Nobody sees them before the file is there as a whole.
+
+    One row at most: one file is imported at a time, and its payments have the highest ids.
+    """
+
+    __tablename__ = "remittance_hidden"
+    __shared__ = "a number that says nothing about anybody"
+
+    id: Mapped[api.key]
+    from_id: Mapped[int] = mapped_column(sa.BigInteger())
+
+
+def _finished(payment_id: Any) -> sa.ColumnElement[bool]:
+    """Payments of files that are there as a whole. Looked up once a statement; `+ 0`: no index is to be chosen for it."""
+    from_id = sa.select(HiddenFrom.__table__.c.from_id).scalar_subquery()
+    return cast("sa.ColumnElement[bool]", payment_id + 0 < sa.func.coalesce(from_id, NOTHING_HIDDEN))
+
+
+class _InSteps(api.WrittenInSteps):
+    """Mark of what a file brings: an import stores it in many short transactions."""
+
+    if TYPE_CHECKING:
+        payment_id: Mapped[int]
+
+    @classmethod
+    def finished_criterion(cls) -> sa.ColumnElement[bool]:
+        return _finished(cls.payment_id) if hasattr(cls, "payment_id") else sa.true()
+
+
+class Payment(_InSteps, api.Base, api.PaidTo):
     """A check, EFT or non-payment notice. `payee_id` is null until the payee stands in the payer's record."""
 
     __tablename__ = "remittance_payment"
@@ -120,6 +156,10 @@ class Payment(api.Base, api.PaidTo):
     more: Mapped[str | None] = mapped_column(Text)
 
     @classmethod
+    def finished_criterion(cls) -> sa.ColumnElement[bool]:
+        return _finished(cls.id)
+
+    @classmethod
     def counts(cls) -> sa.ColumnElement[bool]:
         """Payments that are neither replaced nor voided: whatever is summed or counted is summed over these."""
         return cls.set_aside.is_(None)
@@ -144,7 +184,7 @@ def _of_visible_payment(column: Any) -> sa.ColumnElement[bool]:
     return sa.exists().where(_visible.c.id == column, _visible.c.payee_id.in_(api.granted_payees()))
 
 
-class Claim(api.Base, WithPerson, api.PaidTo):
+class Claim(_InSteps, api.Base, WithPerson, api.PaidTo):
     """A claim in a payment. `payee_id` is the payment's. Keys and tokens are what searches compare: see keys.py, persons.py.
 
     Whose claim it is stands sealed in `person_sealed` and is read as `claim.patient_last_name`, `claim.member_id` and so on.
@@ -190,7 +230,7 @@ class Claim(api.Base, WithPerson, api.PaidTo):
     balanced: Mapped[bool]
 
 
-class Line(api.Base, api.Scoped):
+class Line(_InSteps, api.Base, api.Scoped):
     """A service line of a claim."""
 
     __tablename__ = "remittance_line"
@@ -223,7 +263,7 @@ class Line(api.Base, api.Scoped):
         return _of_visible_payment(cls.payment_id)
 
 
-class Adjustment(api.Base, api.Scoped):
+class Adjustment(_InSteps, api.Base, api.Scoped):
     """Why a claim (`level` C) or line (L) is not paid as charged. A positive amount lowers the payment."""
 
     __tablename__ = "remittance_adjustment"
@@ -244,7 +284,7 @@ class Adjustment(api.Base, api.Scoped):
         return _of_visible_payment(cls.payment_id)
 
 
-class ProviderAdjustment(api.Base, api.Scoped):
+class ProviderAdjustment(_InSteps, api.Base, api.Scoped):
     """An adjustment of the payment itself (PLB). A positive amount lowers the payment."""
 
     __tablename__ = "remittance_provider_adjustment"
@@ -267,7 +307,7 @@ IN_DOLLARS = sa.or_(Payment.currency.is_(None), Payment.currency == api.DOLLARS)
 """Of payments: their amounts can be added. Those in another currency stand in no sum."""
 
 
-class PaymentText(api.Base, api.Scoped):
+class PaymentText(_InSteps, api.Base, api.Scoped):
     """A payment's own 835 text with its ISA and GS, compressed and sealed: see intake/kept_text.py."""
 
     __tablename__ = "remittance_text"

@@ -183,6 +183,13 @@ EVENTS = (
         member_data=True,
     ),
     EventSpec(
+        "remittance.file.interrupted",
+        "Removed what an interrupted import left",
+        ("file",),
+        "The import of {file} was interrupted; nothing of it was kept",
+        _FILE,
+    ),
+    EventSpec(
         "remittance.file.imported",
         "Imported a remittance file",
         ("file", "sha256", "outcome", "payments", "amount"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,10 +15,13 @@ from hp_portal.api import db_session, show_count, show_money
 
 from ..blueprint import blueprint
 from . import reports
-from .importing import import_file
+from .importing import import_in_steps
 from .loading import CannotStore
 from .reports import ImportReport, totals
 from .statistics import refresh_after
+from .steps import Busy
+
+_LOOK_EVERY = 0.5  # seconds, while another import goes on
 
 
 @blueprint.cli.command("import")
@@ -47,9 +51,7 @@ def _import_path(path: Path, *, show_progress: bool) -> ImportReport:
     """Import one file in a transaction of its own; what goes wrong with it is its report, so that others still go in."""
     session = db_session()
     try:
-        with path.open("rb") as stream:
-            report = _with_bar(stream, path) if show_progress else import_file(session, stream, path.name)
-        session.commit()
+        report = _when_free(path, show_progress=show_progress)
         refresh_after(session, report)
     except OSError as error:
         session.rollback()
@@ -63,11 +65,27 @@ def _import_path(path: Path, *, show_progress: bool) -> ImportReport:
     return report
 
 
-def _with_bar(stream: BinaryIO, path: Path) -> ImportReport:
+def _when_free(path: Path, *, show_progress: bool) -> ImportReport:
+    """Import when no other import goes on; says once for which one it waits."""
+    told = ""
+    while True:
+        try:
+            with path.open("rb") as stream:
+                return _with_bar(stream, path, hidden=not (show_progress and sys.stderr.isatty()))
+        except Busy as busy:
+            if busy.name != told:
+                told = busy.name
+                click.echo(f"{path.name}: waits for the import of {busy.name} ({busy.percent} %).", err=True)
+            time.sleep(_LOOK_EVERY)
+
+
+def _with_bar(stream: BinaryIO, path: Path, *, hidden: bool) -> ImportReport:
     """Import under a progress bar on a terminal."""
-    size, hidden = path.stat().st_size, not sys.stderr.isatty()
+    size = path.stat().st_size
     with click.progressbar(length=size, label=path.name, file=sys.stderr, hidden=hidden) as bar:
-        return import_file(db_session(), stream, path.name, progress=lambda read, _payments: bar.update(read - bar.pos))
+        return import_in_steps(
+            db_session(), stream, path.name, size=size, progress=lambda read, _payments: bar.update(read - bar.pos)
+        )
 
 
 def _said(report: ImportReport) -> list[str]:

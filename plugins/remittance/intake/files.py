@@ -11,7 +11,8 @@ from hp_portal.api import Column, Listing, Order, Person, PortalSession, Sorting
 
 from ..models import RemittanceFile, Upload
 from ..x12.diagnostics import Severity
-from .reports import ImportReport, from_json
+from .reports import IMPORTING, ImportReport, from_json
+from .steps import percent_of
 from .uploads import ACTIVE, FAILED, FAILED_SHOWN
 
 FILES = Sorting(
@@ -33,6 +34,11 @@ class FileReport:
     file: RemittanceFile
     person: str
     report: ImportReport
+
+    @property
+    def percent(self) -> int:
+        """How far the import is."""
+        return percent_of(self.file)
 
     @property
     def warnings(self) -> list[str]:
@@ -68,7 +74,7 @@ def active_uploads(session: PortalSession) -> list[Any]:
 
 
 def view_report(session: PortalSession, file_id: int) -> FileReport | None:
-    """The report of an import, recorded as viewed; None when there is no such file. The caller commits."""
+    """The report of an import, recorded as viewed when it is there; None when there is no such file. The caller commits."""
     found = session.execute(
         sa.select(RemittanceFile, Person.name)
         .outerjoin(Person, Person.id == RemittanceFile.imported_by_id)
@@ -77,5 +83,6 @@ def view_report(session: PortalSession, file_id: int) -> FileReport | None:
     if found is None:
         return None
     file, person = found
-    record(session, "remittance.report.viewed", file=file.id)
+    if file.outcome != IMPORTING:
+        record(session, "remittance.report.viewed", file=file.id)
     return FileReport(file, person or "", from_json(file.report))

@@ -1,4 +1,4 @@
-"""Remittance files into the database: all of a file or nothing, each check once.
+"""Remittance files into the database: all of a file or nothing, each check once; in one transaction or in steps (steps.py).
 
 A file is read check by check and goes in by batches of rows, so its size does not matter. What is already there is told by
 the check's own contents (identity.py). A check that has the number of another one goes in, and staff are told (same_number.py).
@@ -7,7 +7,7 @@ the check's own contents (identity.py). A check that has the number of another o
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
 from typing import Any, BinaryIO, cast
@@ -28,8 +28,8 @@ from .matching import TIN, PayeeMatcher, plain_tin
 from .reading import Progress, ReadAhead, Watched
 from .reports import ImportReport
 from .same_number import SameNumbers
+from .steps import Steps, begin, check_free, give_up, publish
 
-LOCK = "remittance import"
 _BATCH_ROWS = 48_000
 _BATCH_BYTES = 8 << 20
 _BIGINT_MAX = 2**63 - 1
@@ -51,16 +51,16 @@ def import_file(
     person_id: int | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Import an 835 file; `name` is what people call it, `person_id` who imports it.
+    """Import a small 835 file; `name` is what people call it, `person_id` who imports it.
 
     Everything goes into the session's transaction, which the caller commits: the payments that are new, and a
     `RemittanceFile` with the report. A file in which nothing can be imported is refused: only its report is kept.
-    Raises OSError when the stream cannot be read and loading.CannotStore when the database refuses; the caller then rolls
-    back.
+    Raises OSError when the stream cannot be read, loading.CannotStore when the database refuses, and steps.Busy while another
+    file is imported; the caller then rolls back.
     """
     name = plain(name)[:_NAME_LENGTH]
     with api.whole(session, "import of remittances"):
-        api.lock(session, LOCK)
+        check_free(session)
         imported_at = api.now()
         file = RemittanceFile(
             name=name,
@@ -74,33 +74,77 @@ def import_file(
         session.add(file)
         session.flush()
         report = _Import(session, file, ImportReport(name, file_id=file.id)).run(stream, progress)
-        file.sha256, file.size, file.outcome, file.report = (
-            report.sha256,
-            report.size,
-            report.outcome,
-            report.as_json(),
-        )
+        for column, value in _of_file(report).items():
+            setattr(file, column, value)
         session.flush()
-        api.record(
-            session,
-            "remittance.file.imported",
-            who=api.Who(person_id=person_id) if person_id is not None else None,
-            file=file.id,
-            sha256=report.sha256,
-            outcome=report.outcome,
-            payments=report.payments,
-            amount=report.amount,
-        )
-        if report.payments:
-            session.announce(PortalEvent("remittance.payment.imported", {"file": file.id, "payments": report.payments}))
+        _tell(session, report, person_id)
     return report
 
 
-class _Import:
-    """One file on its way into the database."""
+def import_in_steps(
+    session: PortalSession,
+    stream: BinaryIO,
+    name: str,
+    *,
+    size: int,
+    person_id: int | None = None,
+    on_step: Progress = lambda _bytes, _payments: None,
+    at_the_end: Callable[[ImportReport], object] = lambda _report: None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Import an 835 file of any size in short transactions: nobody waits for it, and nobody sees anything of it before the last
+    of them. Commits, so the session must hold nothing else. `size` is the file's in bytes.
 
-    def __init__(self, session: PortalSession, file: RemittanceFile, report: ImportReport) -> None:
+    `on_step` is called in each transaction, with the bytes and payments read so far; `at_the_end` in the last one; `progress` as
+    the file is read, outside of any. Raises what `import_file` raises, and LeaseLost when somebody thought this import dead;
+    nothing is stored then.
+    """
+    name = plain(name)[:_NAME_LENGTH]
+    with api.whole(session, "import of remittances"), api.with_unfinished(session):
+        steps = begin(session, name, size, person_id, on_step)
+        try:
+            file = session.get_one(RemittanceFile, steps.file_id)
+            report = _Import(session, file, ImportReport(name, file_id=file.id), steps).run(stream, progress)
+            publish(steps, **_of_file(report), bytes_read=report.size, payments_read=report.payments)
+            _tell(session, report, person_id)
+            at_the_end(report)
+            session.commit()
+        except BaseException:
+            give_up(steps)
+            raise
+    return report
+
+
+def _of_file(report: ImportReport) -> dict[str, Any]:
+    """What a file's row says of its import."""
+    return {"sha256": report.sha256, "size": report.size, "outcome": report.outcome, "report": report.as_json()}
+
+
+def _tell(session: PortalSession, report: ImportReport, person_id: int | None) -> None:
+    """Record the import, and announce it to plugins."""
+    api.record(
+        session,
+        "remittance.file.imported",
+        who=api.Who(person_id=person_id) if person_id is not None else None,
+        file=report.file_id,
+        sha256=report.sha256,
+        outcome=report.outcome,
+        payments=report.payments,
+        amount=report.amount,
+    )
+    if report.payments:
+        fields = {"file": report.file_id or 0, "payments": report.payments}
+        session.announce(PortalEvent("remittance.payment.imported", fields))
+
+
+class _Import:
+    """One file on its way into the database, in the session's transaction or in steps."""
+
+    def __init__(
+        self, session: PortalSession, file: RemittanceFile, report: ImportReport, steps: Steps | None = None
+    ) -> None:
         self.session = session
+        self.steps = steps
         self.file_id = file.id
         self.imported_at = loading.as_stored(session, Payment.imported_at, file.imported_at)
         self.report = report
@@ -108,25 +152,28 @@ class _Import:
         self.tokens = tokens_of(session.vault)
         self.payees = PayeeMatcher(session)
         self.same_numbers = SameNumbers(session, self.payees)
-        self.loader = loading.loader(session)
+        self.loader = self.new_loader()
         self.most_rows = min(_BATCH_ROWS, self.loader.most_rows)
         self.waiting: list[tuple[bytes, Transaction]] = []
         self.waiting_rows = 0
         self.waiting_bytes = 0
+        self.unsettled = False
 
     def run(self, stream: BinaryIO, progress: Progress | None) -> ImportReport:
         report = self.report
         first = (self.session.scalar(sa.select(sa.func.max(Payment.id))) or 0) + 1
-        if progress:
-            stream = cast(BinaryIO, Watched(stream, report, progress))
-        self.source = ReadAhead(stream, wait=self.loader.finish)
+        if progress or self.steps:
+            stream = cast(BinaryIO, Watched(stream, report, self.watching(progress)))
+        self.source = ReadAhead(stream, wait=lambda: self.loader.finish())
         # One thread packs and seals texts, and waits for the database, while this one reads: none of it needs the interpreter
         # for long. The session is used by this thread alone.
         with ThreadPoolExecutor(1, "remittance import") as self.beside:
             for found in read(cast(BinaryIO, self.source), payment_numbers=itertools.count(first)):
                 if isinstance(found, FileSummary):
                     self.flush()
-                    self.loader.finish()
+                    self.settle()
+                    if self.steps:
+                        self.steps.enter_last()
                     self.same_numbers.store()
                     self.finish(found)
                 elif found.importable:
@@ -135,6 +182,28 @@ class _Import:
                     report.skipped += 1
                     report.find(found.diagnostics, _text(found, "trace_number"))
         return report
+
+    def watching(self, progress: Progress | None) -> Progress:
+        """What is told of the bytes and payments read so far."""
+
+        def tell(bytes_read: int, payments: int) -> None:
+            if self.steps:
+                self.steps.bytes_read, self.steps.payments_read = bytes_read, payments
+            if progress:
+                progress(bytes_read, payments)
+
+        return tell
+
+    def new_loader(self) -> loading.Loader:
+        return loading.loader(self.session, self.steps.breathe if self.steps else None)
+
+    def settle(self) -> None:
+        """Wait until what was sent is in the tables; in steps, that ends a transaction."""
+        self.loader.finish()
+        if self.steps and self.unsettled:
+            self.steps.leave()
+            self.unsettled = False
+            self.loader = self.new_loader()
 
     def take(self, transaction: Transaction) -> None:
         """Put a check into the batch, and the batch into the database when it is large enough."""
@@ -147,7 +216,7 @@ class _Import:
 
     def flush(self) -> None:
         """Load the checks of the batch that are new, when those of the one before are in."""
-        self.loader.finish()
+        self.settle()
         known = self.known()
         new: list[tuple[bytes, Transaction]] = []
         for mark, transaction in self.waiting:
@@ -195,13 +264,19 @@ class _Import:
             self.count(transaction, payee_id)
             if pair is not None:
                 self.report.has_number_of_another(_text(transaction, "trace_number"), pair.differs)
+        texts = [(found.number, text.result()) for (_, found), text in zip(new, sealed, strict=True)]
+        if self.steps:
+            self.steps.enter()
+            self.unsettled = True
         load = self.loader.load
         load(loading.PAYMENTS, payments)
         load(loading.CLAIMS, claims)
         load(loading.LINES, lines)
         load(loading.ADJUSTMENTS, adjustments)
         load(loading.PROVIDER_ADJUSTMENTS, provider_adjustments)
-        load(loading.TEXTS, [(found.number, text.result()) for (_, found), text in zip(new, sealed, strict=True)])
+        load(loading.TEXTS, texts)
+        if not self.loader.overlaps:
+            self.settle()
         self.source.fill()
         self.loader.start(self.beside)
 

@@ -105,6 +105,8 @@ class Loader(Protocol):
 
     most_rows: int
     """How many rows of all tables together are loaded best at a time."""
+    overlaps: bool
+    """Whether the database inserts while the caller does something else."""
 
     def load(self, target: Target, rows: Sequence[LoadedRow]) -> None:
         """Send rows to the database. They are in the table once `finish` has returned."""
@@ -122,15 +124,28 @@ class SQLiteLoader:
     """`executemany` of tuples on the driver's own cursor."""
 
     most_rows = 8_000
+    overlaps = False
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, breathe: Callable[[], None] | None = None) -> None:
         self._cursor = connection.cursor()
+        self._breathe = breathe
+        if breathe is not None:
+            self.most_rows = 2_000
 
     def load(self, target: Target, rows: Sequence[LoadedRow]) -> None:
         names = ", ".join(f'"{column}"' for column in target.columns)
         marks = ", ".join("?" for _ in target.columns)
+        statement = f'INSERT INTO "{target.table}" ({names}) VALUES ({marks})'
+        if self._breathe is None:
+            self._insert(target, statement, rows)
+            return
+        for start in range(0, len(rows), _BETWEEN_BREATHS):
+            self._breathe()
+            self._insert(target, statement, rows[start : start + _BETWEEN_BREATHS])
+
+    def _insert(self, target: Target, statement: str, rows: Sequence[LoadedRow]) -> None:
         try:
-            self._cursor.executemany(f'INSERT INTO "{target.table}" ({names}) VALUES ({marks})', rows)
+            self._cursor.executemany(statement, rows)
         except sqlite3.Error as error:
             raise CannotStore(target.table, error) from None
 
@@ -149,6 +164,7 @@ class PostgreSQLLoader:
     """
 
     most_rows = 48_000
+    overlaps = True
 
     def __init__(self, connection: psycopg.Connection[Any], staged: Callable[[str], str]) -> None:
         self._cursor = connection.cursor()
@@ -192,11 +208,29 @@ class PostgreSQLLoader:
             raise CannotStore(error.diag.table_name or "remittance", error) from None
 
 
-def loader(session: PortalSession) -> Loader:
-    """The loader for the session's database, in its transaction."""
+_BETWEEN_BREATHS = 500
+
+
+def driver_of_sqlite(session: PortalSession) -> sqlite3.Connection | None:
+    """The driver's connection, which the session keeps until it commits; None for PostgreSQL."""
+    if is_postgresql(session):
+        return None
+    return cast(sqlite3.Connection, session.connection().connection.dbapi_connection)
+
+
+def wait_for_the_disk(connection: sqlite3.Connection, *, each_time: bool) -> None:
+    """Whether each commit of SQLite waits for the disk, or only what writes the log back. Not within a transaction."""
+    connection.execute(f"PRAGMA synchronous={'FULL' if each_time else 'NORMAL'}")
+
+
+def loader(session: PortalSession, breathe: Callable[[], None] | None = None) -> Loader:
+    """The loader for the session's database, in its transaction.
+
+    `breathe` is called by SQLite's between some hundred rows and the next: it may end the transaction and begin another.
+    """
     connection = session.connection().connection.dbapi_connection
     if is_postgresql(session):
         return PostgreSQLLoader(
             cast("psycopg.Connection[Any]", connection), cache(lambda table: staging_table(session, table))
         )
-    return SQLiteLoader(cast(sqlite3.Connection, connection))
+    return SQLiteLoader(cast(sqlite3.Connection, connection), breathe)

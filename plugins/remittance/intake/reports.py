@@ -28,6 +28,8 @@ PARTIAL = "partial"
 UNCHANGED = "unchanged"
 REFUSED = "refused"
 FAILED = "failed"
+IMPORTING = "importing"
+INTERRUPTED = "interrupted"
 
 OUTCOMES = {
     IMPORTED: "imported",
@@ -35,6 +37,8 @@ OUTCOMES = {
     UNCHANGED: "unchanged",
     REFUSED: "refused",
     FAILED: "failed",
+    IMPORTING: "being imported",
+    INTERRUPTED: "interrupted",
 }
 """How a file ended, in words."""
 

@@ -11,7 +11,7 @@ from ..blueprint import READ_IMPORTS, RUN_IMPORTS, staff_blueprint
 from . import uploads
 from .files import FILES, active_uploads, list_files, view_report
 from .forms import UploadForm
-from .reports import OUTCOMES
+from .reports import IMPORTING, OUTCOMES
 from .unknown_payees import UNKNOWN_PAYEES, match_again_now, view_unknown_payees
 
 
@@ -23,7 +23,8 @@ def _imports_page(form: UploadForm, status: int = 200) -> Response:
         "listing": listing.at("remittance_staff.imports"),
         "again": listing.at("remittance_staff.progress").url_for_page(listing.number),
         "uploads": active,
-        "busy": any(row.Upload.state in uploads.ACTIVE for row in active),
+        "busy": any(row.Upload.state in uploads.ACTIVE for row in active)
+        or any(row.file.outcome == IMPORTING for row in listing.rows),
         "most_mb": settings().max_upload_mb,
         "outcomes": OUTCOMES,
     }
@@ -64,7 +65,14 @@ def file_report(file_id: int) -> ResponseReturnValue:
     db = db_session()
     found = view_report(db, file_id) or abort(404)
     db.commit()
-    return page("remittance/staff/report.html", file=found.file, person=found.person, report=found.report)
+    return page("remittance/staff/report.html", "report", found=found)
+
+
+@staff_blueprint.get("/files/<id:file_id>/progress")
+@access.staff(READ_IMPORTS, passive=True)
+def file_progress(file_id: int) -> ResponseReturnValue:
+    """Asked by the report itself while the file is imported."""
+    return file_report(file_id)
 
 
 @staff_blueprint.get("/payees-not-on-record")

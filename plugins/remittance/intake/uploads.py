@@ -1,14 +1,12 @@
 """Files that staff upload: stored sealed, so that any worker can import them, until they are imported.
 
-A worker takes an upload with a lease and reads it through first, saying how far it is; then it imports it in one
-transaction, which also removes the file and says that it is done. A worker that dies leaves the lease, and the upload is
-taken up again when the lease has run out.
+A worker takes an upload with a lease and imports it in steps, saying in each how far it is; the last one also removes the file
+and says that it is done. A worker that dies leaves the lease, and the upload is taken up again when the lease has run out.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -19,21 +17,18 @@ from hp_portal.api import FileOwner, Job, Lease, LeaseLost, PortalSession
 
 from ..keys import plain
 from ..models import Upload
-from ..x12.reader import read
-from ..x12.records import FileSummary
-from .importing import LOCK, import_file
+from .importing import import_in_steps
 from .loading import CannotStore
+from .reports import ImportReport
 from .statistics import refresh_after
+from .steps import LEASE, Busy
 
-WAITING, READING, SAVING, DONE, FAILED = "waiting", "reading", "saving", "done", "failed"
-ACTIVE = (WAITING, READING, SAVING)
+WAITING, SAVING, DONE, FAILED = "waiting", "saving", "done", "failed"
+ACTIVE = (WAITING, SAVING, "reading")  # the last one: by an earlier version
 KIND = "remittance upload"
-READING_LEASE = dt.timedelta(minutes=2)
-SAVING_LEASE = dt.timedelta(minutes=15)
 MOST_ATTEMPTS = 5
 GIVEN_UP = "The import was begun five times and never came to an end. Nothing was stored. Tell whoever runs the portal."
 FAILED_SHOWN = dt.timedelta(days=7)
-_STEP = dt.timedelta(milliseconds=500)
 
 
 @dataclass
@@ -73,8 +68,12 @@ def import_uploads(session: PortalSession) -> None:
     if held is None:
         return
     try:
-        read_through(session, held)
         save(session, held)
+    except Busy:
+        # Nothing was done: another import goes on, and this one waits for it.
+        session.rollback()
+        api.release_lease(session, held.lease, state=WAITING, attempts=held.lease.attempts - 1)
+        session.commit()
     except LeaseLost:
         session.rollback()
     except Exception as error:
@@ -87,7 +86,7 @@ def import_uploads(session: PortalSession) -> None:
 
 def take(session: PortalSession) -> Held | None:
     """Lease the oldest upload that waits, or whose worker has not been heard of since its lease ran out. Commits."""
-    lease = api.take_lease(session, Upload, Upload.state.in_(ACTIVE), lasts=READING_LEASE)
+    lease = api.take_lease(session, Upload, Upload.state.in_(ACTIVE), lasts=LEASE)
     if lease is None:
         session.rollback()
         return None
@@ -96,7 +95,7 @@ def take(session: PortalSession) -> Held | None:
         _end(session, lease, upload.stored_file_id, state=FAILED, error=GIVEN_UP)
         session.commit()
         return None
-    api.renew_lease(session, lease, READING_LEASE, state=READING, bytes_read=0, payments_read=0)
+    api.renew_lease(session, lease, LEASE, state=SAVING, bytes_read=0, payments_read=0)
     held = Held(upload.id, upload.name, upload.size, upload.uploaded_by_id, upload.stored_file_id, lease)
     session.commit()
     return held
@@ -117,43 +116,27 @@ def open_file(session: PortalSession, file_id: int) -> BinaryIO:
     return api.open_stored(session, stored)
 
 
-def read_through(session: PortalSession, held: Held) -> None:
-    """Read the upload once without storing anything, so that people see how far it is; small commits."""
-    shown, payments = api.now(), 0
-    for bytes_read, payments in _progress(open_file(session, held.file_id)):
-        now = api.now()
-        if now - shown >= _STEP:
-            shown = now
-            _renew(session, held, READING_LEASE, bytes_read=bytes_read, payments_read=payments)
-            session.commit()
-    _renew(session, held, SAVING_LEASE, state=SAVING, bytes_read=held.size, payments_read=payments)
-    session.commit()
-
-
-def _progress(stream: BinaryIO) -> Iterator[tuple[int, int]]:
-    """Bytes and payments read, after each payment and at the end."""
-    payments = 0
-    for found in read(stream):
-        if isinstance(found, FileSummary):
-            yield found.size, payments
-        else:
-            payments += found.importable
-            yield found.offset + len(found.raw), payments
-
-
 def save(session: PortalSession, held: Held) -> None:
-    """Import, and say that it is done, in one transaction. Raises LeaseLost when another worker has taken over."""
-    api.lock(session, LOCK)
-    _renew(session, held, SAVING_LEASE)
-    report = import_file(session, open_file(session, held.file_id), held.name, person_id=held.person_id)
-    _end(session, held.lease, held.file_id, state=DONE, file_id=report.file_id)
+    """Import; the last transaction says that it is done. Raises LeaseLost when another worker has taken over, and Busy."""
+
+    def on_step(bytes_read: int, payments: int) -> None:
+        api.renew_lease(session, held.lease, LEASE, bytes_read=bytes_read, payments_read=payments)
+
+    def at_the_end(report: ImportReport) -> None:
+        _end(session, held.lease, held.file_id, state=DONE, file_id=report.file_id)
+
+    api.renew_lease(session, held.lease, LEASE)
     session.commit()
+    report = import_in_steps(
+        session,
+        open_file(session, held.file_id),
+        held.name,
+        size=held.size,
+        person_id=held.person_id,
+        on_step=on_step,
+        at_the_end=at_the_end,
+    )
     refresh_after(session, report)
-
-
-def _renew(session: PortalSession, held: Held, lasts: dt.timedelta, **values: object) -> None:
-    """Hold the upload longer, and say how far it is. Raises LeaseLost."""
-    api.renew_lease(session, held.lease, lasts, **values)
 
 
 def _fail(session: PortalSession, held: Held, error: Exception) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import re
 import sqlite3
 import traceback
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,9 +20,12 @@ from hp_portal.api import LeaseLost
 from hp_portal.core.access.rules import rule_of
 from hp_portal.core.files import storing
 from hp_portal.core.files.models import StoredPiece
-from hp_portal.database import is_postgresql, lock
-from hp_portal_plugins.remittance.intake import importing, loading, uploads
-from hp_portal_plugins.remittance.models import Payment, RemittanceFile, Upload
+from hp_portal.database import lock
+from hp_portal.scopes import with_unfinished
+from hp_portal_plugins.remittance.intake import importing, loading, reading, uploads
+from hp_portal_plugins.remittance.intake.steps import LEASE, Steps, begin, give_up
+from hp_portal_plugins.remittance.models import Claim, Payment, RemittanceFile, Upload
+from hp_portal_plugins.remittance.x12 import reader
 from tests.plugins.remittance.import_files import SURNAME, file_of, import_835, many_payments, payment
 from tests.plugins.remittance.inquiry import Office, claim
 from tests.support.client import PortalClient, tree_of
@@ -113,32 +118,41 @@ def test_pieces_are_kept_sealed(world: World, staff: PortalClient, monkeypatch: 
     assert count(world, Payment) == 3
 
 
-def test_reading_tells_how_far_it_is(world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "_STEP", dt.timedelta(0))
-    data = file_of(*many_payments(20))
-    upload(staff, data)
-    shown: list[str] = []
-    renew = uploads._renew
+def test_importing_tells_how_far_it_is(world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "_BATCH_ROWS", 20)
+    for module in (reader, reading):
+        monkeypatch.setattr(module, "BLOCK", 4096)
+    monkeypatch.setattr(importing, "read", partial(reader.read, block=4096))
+    upload(staff, file_of(*many_payments(60)))
+    shown: list[tuple[str, str]] = []
+    leave = Steps.leave
 
-    def watch(session: Any, held: uploads.Held, *arguments: Any, **values: Any) -> None:
-        renew(session, held, *arguments, **values)
-        session.commit()
-        shown.append(staff.get(URL + "progress", fragment=True).text)
+    def watch(steps: Steps) -> None:
+        leave(steps)
+        report = staff.get(f"{URL}files/{steps.file_id}/progress", fragment=True).text
+        shown.append((staff.get(URL + "progress", fragment=True).text, report))
 
-    monkeypatch.setattr(uploads, "_renew", watch)
-    with world.session() as session:
-        held = uploads.take(session)
-        assert held is not None
-        uploads.read_through(session, held)
-    assert any("Reading, 10 payments so far" in page for page in shown)
-    assert "Storing 20 payments" in shown[-1]
-    assert count(world, Payment) == 0
+    monkeypatch.setattr(Steps, "leave", watch)
+    assert run_worker(world)
+    assert len(shown) > 5
+    for page, report in shown:
+        assert "Importing, " in page
+        assert "Importing, " in report
+        assert 'data-hx-trigger="every 1s"' in report
+    told = [int(re.findall(r'<progress[^>]* value="(\d+)"', report)[0]) for _, report in shown]
+    assert told == sorted(told)
+    assert len(set(told)) > 3
+    file_id = the_upload(world).file_id
+    done = staff.get(f"{URL}files/{file_id}/progress", fragment=True).text
+    assert "every 1s" not in done
+    assert "SHA-256" in done
 
 
 def test_progress_asks_for_itself_without_keeping_anybody_signed_in(world: World) -> None:
-    rule = rule_of(world.app.view_functions["remittance_staff.progress"])
-    assert rule is not None
-    assert rule.passive
+    for view in ("progress", "file_progress"):
+        rule = rule_of(world.app.view_functions[f"remittance_staff.{view}"])
+        assert rule is not None
+        assert rule.passive
 
 
 def test_a_dead_workers_upload_is_taken_up_after_its_lease(world: World, staff: PortalClient, clock: Clock) -> None:
@@ -148,7 +162,7 @@ def test_a_dead_workers_upload_is_taken_up_after_its_lease(world: World, staff: 
     assert dead is not None
     assert run_worker(world)
     assert count(world, Payment) == 0
-    clock.advance(uploads.READING_LEASE + dt.timedelta(seconds=1))
+    clock.advance(LEASE + dt.timedelta(seconds=1))
     assert run_worker(world)
     assert count(world, Payment) == 1
     # The dead one comes back to life: it may not do anything any more.
@@ -164,7 +178,7 @@ def test_a_file_that_ends_every_worker_is_given_up(world: World, staff: PortalCl
     for _ in range(uploads.MOST_ATTEMPTS):
         with world.session() as session:
             assert uploads.take(session) is not None
-        clock.advance(uploads.READING_LEASE + dt.timedelta(seconds=1))
+        clock.advance(LEASE + dt.timedelta(seconds=1))
     with world.session() as session:
         assert uploads.take(session) is None
     row = the_upload(world)
@@ -173,24 +187,46 @@ def test_a_file_that_ends_every_worker_is_given_up(world: World, staff: PortalCl
     assert count(world, Payment) == 0
 
 
-def test_an_import_longer_than_its_lease_is_left_alone(
+def test_an_import_whose_lease_has_run_out_gives_way(
     world: World, staff: PortalClient, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upload(staff, file_of(payment("1")))
-    taken: list[uploads.Held | None] = []
+    """It was thought dead, and whoever has taken over imports the file once."""
+    monkeypatch.setattr(importing, "_BATCH_ROWS", 20)
+    upload(staff, file_of(*many_payments(20)))
+    leave, left = Steps.leave, 0
 
-    def slowly(*arguments: Any, **options: Any) -> Any:
-        clock.advance(uploads.SAVING_LEASE + dt.timedelta(seconds=1))
-        with world.session() as session:
-            if is_postgresql(session):  # on SQLite, whoever imports is the only writer
-                session.execute(sa.text("SET lock_timeout = '5s'"), execution_options={"unscoped": "a test"})
-                taken.append(uploads.take(session))
-        return importing.import_file(*arguments, **options)
+    def slowly(steps: Steps) -> None:
+        nonlocal left
+        leave(steps)
+        left += 1
+        if left == 2:
+            clock.advance(LEASE + dt.timedelta(seconds=1))
+            with world.session() as session:
+                uploads.import_uploads(session)
 
-    monkeypatch.setattr(uploads, "import_file", slowly)
+    monkeypatch.setattr(Steps, "leave", slowly)
     assert run_worker(world)
-    assert taken in ([None], [])
-    assert (the_upload(world).state, count(world, RemittanceFile), count(world, Payment)) == (uploads.DONE, 1, 1)
+    assert left > 4
+    with world.session() as session:
+        outcomes = session.scalars(sa.select(RemittanceFile.outcome).order_by(RemittanceFile.id)).all()
+    assert list(outcomes) == ["interrupted", "imported"]
+    assert (the_upload(world).state, count(world, Payment), count(world, Claim)) == (uploads.DONE, 20, 60)
+
+
+def test_an_upload_waits_while_another_file_is_imported(
+    world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(staff, file_of(payment("1")))
+    with world.session() as session, with_unfinished(session):
+        steps = begin(session, "large.835", 100, None, lambda *_: None)
+    assert run_worker(world)
+    waits = the_upload(world)
+    assert (waits.state, waits.attempts, waits.leased_until, count(world, Payment)) == (uploads.WAITING, 0, None, 0)
+    with world.session() as session, with_unfinished(session):
+        steps.session = session
+        give_up(steps)
+    assert run_worker(world)
+    assert (the_upload(world).state, count(world, Payment)) == (uploads.DONE, 1)
 
 
 def test_one_upload_is_taken_by_one_worker(world: World, staff: PortalClient) -> None:
@@ -210,10 +246,10 @@ def test_an_import_that_dies_leaves_the_upload_for_the_next(
         raise sa.exc.OperationalError("COMMIT", {}, Exception("the database is gone"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(uploads, "import_file", die)
+        patch.setattr(uploads, "import_in_steps", die)
         assert not run_worker(world)
     assert (the_upload(world).state, count(world, Payment)) == (uploads.SAVING, 0)
-    clock.advance(uploads.SAVING_LEASE + dt.timedelta(seconds=1))
+    clock.advance(LEASE + dt.timedelta(seconds=1))
     assert run_worker(world)
     assert (the_upload(world).state, count(world, Payment)) == (uploads.DONE, 1)
 
@@ -226,7 +262,7 @@ def test_an_upload_that_cannot_be_stored_says_so_without_quoting_it(
     def refuse(*_arguments: object, **_options: object) -> None:
         raise loading.CannotStore("remittance_claim", sqlite3.IntegrityError(SURNAME))
 
-    monkeypatch.setattr(uploads, "import_file", refuse)
+    monkeypatch.setattr(uploads, "import_in_steps", refuse)
     assert not run_worker(world)
     row = the_upload(world)
     assert (row.state, count(world, Payment), count(world, StoredPiece)) == (uploads.FAILED, 0, 0)
