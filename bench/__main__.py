@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import sys
 
-from bench import documents, importing, parse, persons, requests, silent
+from bench import crowded, documents, importing, parse, persons, requests, silent
 from bench.figures import show
 
 
 def main() -> None:
-    figures = [*parse.run(), *importing.run(), *persons.run(), *requests.run(), *silent.run(), *documents.run()]
+    figures = [
+        *parse.run(),
+        *importing.run(),
+        *crowded.run(),
+        *persons.run(),
+        *requests.run(),
+        *silent.run(),
+        *documents.run(),
+    ]
     show(figures)
     sys.exit(0 if all(figure.ok for figure in figures) else 1)
 

@@ -1,7 +1,7 @@
 """imports in steps
 
-Revision ID: 1795831400
-Revises: 1795831300
+Revision ID: 1795831900
+Revises: 1795831801
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from alembic import op
 
 import hp_portal.database
 
-revision = "1795831400"
-down_revision = "1795831300"
+revision = "1795831900"
+down_revision = "1795831801"
 
 TABLE = "remittance_file"
 
