@@ -130,7 +130,7 @@ class SQLiteLoader:
         self._cursor = connection.cursor()
         self._breathe = breathe
         if breathe is not None:
-            self.most_rows = 2_000
+            self.most_rows = ROWS_A_STEP
 
     def load(self, target: Target, rows: Sequence[LoadedRow]) -> None:
         names = ", ".join(f'"{column}"' for column in target.columns)
@@ -208,6 +208,7 @@ class PostgreSQLLoader:
             raise CannotStore(error.diag.table_name or "remittance", error) from None
 
 
+ROWS_A_STEP = 2_000
 _BETWEEN_BREATHS = 500
 
 
