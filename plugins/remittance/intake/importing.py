@@ -28,10 +28,12 @@ from .matching import TIN, PayeeMatcher, plain_tin
 from .reading import Progress, ReadAhead, Watched
 from .reports import ImportReport
 from .same_number import SameNumbers
-from .steps import Steps, begin, check_free, give_up, publish
+from .steps import Steps, begin, check_free, clean_up, give_up, publish
 
 _BATCH_ROWS = 48_000
 _BATCH_BYTES = 8 << 20
+_AT_ONCE = 128 << 10
+"""Bytes of a file up to which an import in steps is one."""
 _BIGINT_MAX = 2**63 - 1
 _NAME_LENGTH = 300
 
@@ -93,12 +95,14 @@ def import_in_steps(
     progress: Progress | None = None,
 ) -> ImportReport:
     """Import an 835 file of any size in short transactions: nobody waits for it, and nobody sees anything of it before the last
-    of them. Commits, so the session must hold nothing else. `size` is the file's in bytes.
+    of them. Commits, so the session must hold nothing else. `size` is the file's in bytes; a small one takes one transaction.
 
     `on_step` is called in each transaction, with the bytes and payments read so far; `at_the_end` in the last one; `progress` as
     the file is read, outside of any. Raises what `import_file` raises, and LeaseLost when somebody thought this import dead;
     nothing is stored then.
     """
+    if 0 < size <= _AT_ONCE:  # 0: of a pipe, say, nobody knows
+        return _import_at_once(session, stream, name, person_id, at_the_end, progress)
     name = plain(name)[:_NAME_LENGTH]
     with api.whole(session, "import of remittances"), api.with_unfinished(session):
         steps = begin(session, name, size, person_id, on_step)
@@ -112,6 +116,27 @@ def import_in_steps(
         except BaseException:
             give_up(steps)
             raise
+    return report
+
+
+def _import_at_once(
+    session: PortalSession,
+    stream: BinaryIO,
+    name: str,
+    person_id: int | None,
+    at_the_end: Callable[[ImportReport], object],
+    progress: Progress | None,
+) -> ImportReport:
+    """The same for a file that takes no longer than a step."""
+    clean_up(session)
+    try:
+        report = import_file(session, stream, name, person_id=person_id, progress=progress)
+        with api.whole(session, "import of remittances"):
+            at_the_end(report)
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
     return report
 
 

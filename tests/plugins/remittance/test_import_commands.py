@@ -15,8 +15,7 @@ from click.testing import CliRunner, Result
 from flask import Flask
 
 from hp_portal import cli
-from hp_portal_plugins.remittance.intake import commands
-from hp_portal_plugins.remittance.intake.importing import import_file
+from hp_portal_plugins.remittance.intake import importing
 from hp_portal_plugins.remittance.intake.reports import ImportReport
 from hp_portal_plugins.remittance.models import Code, Payment
 from tests.plugins.remittance.import_files import SURNAME, claim, file_of, payment
@@ -118,15 +117,12 @@ def test_a_database_that_refuses_one_file_takes_the_others(
     world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = keep(tmp_path, first=file_of(payment("1")), second=file_of(payment("2"), control=2))
-    real = import_file
 
-    def refuse(session: Any, stream: Any, name: str, **options: Any) -> ImportReport:
-        report = real(session, stream, name, **options)
-        if name == "first.835":
+    def refuse(_session: Any, report: ImportReport, _person_id: int | None) -> None:
+        if report.file == "first.835":
             raise sa.exc.OperationalError("INSERT", {}, Exception(SURNAME))
-        return report
 
-    monkeypatch.setattr(commands, "import_file", refuse)
+    monkeypatch.setattr(importing, "_tell", refuse)
     result = run("import", first, second)
     assert result.exit_code == 1
     assert "first.835: failed. The database refused: OperationalError." in result.output

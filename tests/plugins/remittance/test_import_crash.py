@@ -28,7 +28,7 @@ from tests.support.world import World
 PROGRAM = """
 import sys
 from hp_portal_plugins.remittance.intake import importing, loading
-importing._BATCH_ROWS = 200
+importing._BATCH_ROWS, importing._AT_ONCE = 200, 0
 stop_after, batches = int(sys.argv.pop(1)), 0
 flush = importing._Import.flush
 def watched(self):

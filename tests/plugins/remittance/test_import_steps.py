@@ -54,6 +54,7 @@ def run(world: World, data: bytes, name: str = "large.835") -> reports.ImportRep
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importing, "_BATCH_ROWS", 20)
+    monkeypatch.setattr(importing, "_AT_ONCE", 0)
 
 
 @contextmanager
@@ -165,6 +166,27 @@ def test_what_is_stored_is_the_same_as_in_one_transaction(world: World) -> None:
     assert (again.outcome, again.message) == (reports.UNCHANGED, "This very file was imported before.")
 
 
+def test_a_small_file_is_stored_in_one_transaction(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+
+    def watched(session: PortalSession, name: str, *rest: Any) -> Steps:
+        begun.append(name)
+        return steps.begin(session, name, *rest)
+
+    monkeypatch.setattr(importing, "begin", watched)
+    data = file_of(*many_payments(20))
+    assert run(world, data).payments == 20
+    with world.session() as session:
+        assert counts(session)[0] == 20
+        assert session.scalars(sa.select(HiddenFrom)).all() == []
+        events = session.scalars(sa.select(AuditEvent.id).where(AuditEvent.event == "remittance.file.imported"))
+        assert len(events.all()) == 1
+    assert begun == []
+    monkeypatch.setattr(importing, "_AT_ONCE", len(data) - 1)
+    assert run(world, data, "larger.835").outcome == reports.UNCHANGED
+    assert begun == ["larger.835"]
+
+
 @pytest.mark.usefixtures("small_steps")
 def test_others_write_between_the_steps(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """On SQLite there is one writer at a time: none of the steps keeps it."""
@@ -188,6 +210,7 @@ def test_others_write_between_the_steps(world: World, monkeypatch: pytest.Monkey
 def test_one_large_payment_is_stored_in_several_steps(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "_BETWEEN_BREATHS", 100)
     monkeypatch.setattr(steps, "_LONGEST", 0.0)
+    monkeypatch.setattr(importing, "_AT_ONCE", 0)
     left: list[int] = []
     with between_steps(monkeypatch, lambda _steps, number: left.append(number)):
         run(world, file_of(payment("1", *(claim(f"A{n}", f"C{n}") for n in range(1_000)))))
@@ -216,6 +239,7 @@ def test_an_import_that_fails_leaves_nothing(world: World, monkeypatch: pytest.M
 def dead(world: World, monkeypatch: pytest.MonkeyPatch) -> int:
     """An import that died after four steps; the id of its file."""
     monkeypatch.setattr(importing, "_BATCH_ROWS", 20)
+    monkeypatch.setattr(importing, "_AT_ONCE", 0)
 
     class Died(BaseException):
         pass

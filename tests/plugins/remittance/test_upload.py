@@ -120,6 +120,7 @@ def test_pieces_are_kept_sealed(world: World, staff: PortalClient, monkeypatch: 
 
 def test_importing_tells_how_far_it_is(world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importing, "_BATCH_ROWS", 20)
+    monkeypatch.setattr(importing, "_AT_ONCE", 0)
     for module in (reader, reading):
         monkeypatch.setattr(module, "BLOCK", 4096)
     monkeypatch.setattr(importing, "read", partial(reader.read, block=4096))
@@ -192,6 +193,7 @@ def test_an_import_whose_lease_has_run_out_gives_way(
 ) -> None:
     """It was thought dead, and whoever has taken over imports the file once."""
     monkeypatch.setattr(importing, "_BATCH_ROWS", 20)
+    monkeypatch.setattr(importing, "_AT_ONCE", 0)
     upload(staff, file_of(*many_payments(20)))
     leave, left = Steps.leave, 0
 
