@@ -7,6 +7,7 @@ and nobody can read it in the record. What was shown is recorded by the numbers 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hp_portal.api import Listing, Order, PortalSession, record, spans, what_was_shown
@@ -19,6 +20,7 @@ from .claim_news import News, news_of
 from .criteria import CheckNumber, ClaimCriteria, PaymentCriteria
 from .history import other_claims
 from .no_results import Problem, what_is_wrong
+from .search import Found
 from .selections import AnyRow
 
 _DIGEST = "remittance inquiry"
@@ -73,9 +75,11 @@ def see_newest(session: PortalSession, today: dt.date, last: dt.datetime | None)
     return Newest(payments, chart.paid_by_month(session, today), since, new)
 
 
-def search_payments(session: PortalSession, criteria: PaymentCriteria, order: Order) -> PaymentsFound:
-    """Payments by number and by what they are like. Raises PastTheEnd."""
-    found = search.find_payments(session, criteria, order)
+def search_payments(
+    session: PortalSession, criteria: PaymentCriteria, order: Order, found: Found[AnyRow] | None = None
+) -> PaymentsFound:
+    """Payments by number and by what they are like. `found`: them, where they are known already. Raises PastTheEnd."""
+    found = found or search.find_payments(session, criteria, order)
     listing, number = found.listing, criteria.number
     problem = what_is_wrong(session, number) if number and not listing.total else None
     keys = dict(criteria.url_values)
@@ -95,18 +99,27 @@ def search_payments(session: PortalSession, criteria: PaymentCriteria, order: Or
 
 def payments_called(session: PortalSession, number: AnyNumber) -> CheckNumber | None:
     """The number by which payments that one may see are called, of the keys of what was typed. None: no payment is."""
-    if number.kind not in (Kind.UNKNOWN, Kind.PAYMENT):
-        # What says that it is a claim's or a member's is looked for there first.
-        return None if search.has_claims(session, number) else _payments_called(session, number)
-    return _payments_called(session, number)
+    return next((called for called in _called(session, number) if search.is_payment(session, called.key)), None)
 
 
-def _payments_called(session: PortalSession, number: AnyNumber) -> CheckNumber | None:
-    for key in number.keys:
-        if search.is_payment(session, key):
-            # What was typed may say more than the number: only its own key stands for it.
-            return CheckNumber.of(number.typed) if number_key(number.typed) == key else CheckNumber(key, key)
+def find_called(session: PortalSession, number: AnyNumber, order: Order) -> tuple[CheckNumber, Found[AnyRow]] | None:
+    """As `payments_called`, with one page of these payments. Raises PastTheEnd."""
+    for called in _called(session, number):
+        # Where there is no payment there is no second page of them either.
+        if order.number == 1 or search.is_payment(session, called.key):
+            found = search.find_payments(session, PaymentCriteria(called), order)
+            if found.listing.total:
+                return called, found
     return None
+
+
+def _called(session: PortalSession, number: AnyNumber) -> Iterator[CheckNumber]:
+    """What payments may be called by, the likeliest first."""
+    if number.kind not in (Kind.UNKNOWN, Kind.PAYMENT) and search.has_claims(session, number):
+        return  # what says that it is a claim's or a member's is looked for there first
+    for key in number.keys:
+        # What was typed may say more than the number: only its own key stands for it.
+        yield CheckNumber.of(number.typed) if number_key(number.typed) == key else CheckNumber(key, key)
 
 
 def search_in_vain(session: PortalSession, number: AnyNumber) -> Problem | None:

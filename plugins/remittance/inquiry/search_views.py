@@ -31,6 +31,7 @@ from .criteria import CheckNumber, ClaimCriteria, PaymentCriteria
 from .forms import ClaimSearchForm, PaymentSearchForm
 from .news import new_words
 from .search import CLAIMS_FOUND, PAYMENTS, payees
+from .selections import AnyRow
 
 WORDS: dict[str, Any] = {
     "payment_word": payment_word,
@@ -103,9 +104,8 @@ def _nothing_typed() -> Response:
 def _by_number(number: AnyNumber, *, posted: bool = False) -> Response:
     """Payments with this number, else claims. What was posted stands in the address only when it is a payment's."""
     db = db_session()
-    payment = inquiries.payments_called(db, number)
-    if payment is not None:
-        return _found(PaymentCriteria(payment), also=number)
+    if called := inquiries.find_called(db, number, PAYMENTS.read(request.args)):
+        return _found(PaymentCriteria(called[0]), also=number, known=called[1])
     token = kept_searches.keep_claims(db, the_actor(), ClaimCriteria(number=number.typed))
     to = url_for("remittance.index", search=token)
     if search.has_claims(db, number):
@@ -128,10 +128,13 @@ def _in_vain(number: AnyNumber, token: str) -> Response:
     return _page(number=number.typed, nothing=True, problem=problem, bare=number.bare, again=again)
 
 
-def _found(criteria: PaymentCriteria, also: AnyNumber | None = None) -> Response:
-    """Payments by number and by what they are like. `also`: what was typed, which may be the number of claims, too."""
+def _found(
+    criteria: PaymentCriteria, also: AnyNumber | None = None, known: search.Found[AnyRow] | None = None
+) -> Response:
+    """Payments by number and by what they are like. `also`: what was typed, which may be the number of claims, too.
+    `known`: the page of payments, where it was found already."""
     db = db_session()
-    found = inquiries.search_payments(db, criteria, PAYMENTS.read(request.args))
+    found = inquiries.search_payments(db, criteria, PAYMENTS.read(request.args), known)
     claims = ""
     if also is not None and (request.method == "POST" or found.listing.total == 1) and search.has_claims(db, also):
         token = kept_searches.keep_claims(db, the_actor(), ClaimCriteria(number=also.typed))
