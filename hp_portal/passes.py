@@ -95,6 +95,8 @@ def _say(raw: Any, text: str) -> None:
         return
     with raw.lock:
         result = raw.pgconn.exec_(f"BEGIN; {statement}".encode() if begins else statement.encode())
+    if raw.closed:
+        raise psycopg.OperationalError("the server closed the connection")
     if result.status != ExecStatus.COMMAND_OK:
         raise psycopg.errors.error_from_result(result)
 
