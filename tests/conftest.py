@@ -17,6 +17,7 @@ from hp_portal import clock as portal_clock
 from hp_portal.app import create_app
 from hp_portal.core.identity import passwords
 from tests import sample_plugin
+from tests.support import thrift
 from tests.support.clock import Clock
 from tests.support.databases import Databases, database_of, know_keys, prepare_database, settings_for
 from tests.support.postgresql import CannotStart, remove_run_folder, run_folder
@@ -28,8 +29,14 @@ MakeApp = Callable[..., Flask]
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    thrift.keep_files_in_memory()
+    thrift.remember_builders()
     given = getattr(config, "workerinput", {}).get("run_folder") or os.environ.get("PORTAL_TEST_FOLDER")
     config.stash[RUN_FOLDER] = Path(given) if given else run_folder()
+
+
+def pytest_collection_finish() -> None:
+    thrift.collect_less_often()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from flask import Flask, current_app
@@ -43,9 +44,14 @@ def _read(folder: Path, application: str, *, for_staff: bool) -> Iterator[Topic]
         first, _, rest = path.read_text(encoding="utf-8").partition("\n")
         if not first.startswith("# "):
             raise ConfigurationError(f"Help topic {path.name} must start with a line '# Title'.")
-        title = first[2:].strip()
-        sections = tuple(_sections(path.stem, title, rest, for_staff))
-        yield Topic(path.stem, title, render_markdown(rest), application, for_staff, sections)
+        yield _topic(path.stem, first[2:].strip(), rest, application, for_staff)
+
+
+@lru_cache(maxsize=500)
+def _topic(key: str, title: str, text: str, application: str, for_staff: bool) -> Topic:
+    """A topic from its text; the same text is rendered once in a process, however many apps it makes."""
+    sections = tuple(_sections(key, title, text, for_staff))
+    return Topic(key, title, render_markdown(text), application, for_staff, sections)
 
 
 def _sections(key: str, title: str, text: str, for_staff: bool) -> Iterator[Section]:
