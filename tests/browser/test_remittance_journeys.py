@@ -143,8 +143,7 @@ def test_by_patient_and_by_pages_of_claims(live: Live, office: Office, new_conte
     assert "117" not in page.url.split("filter=")[0]
 
 
-@pytest.mark.parametrize("size", ["phone", "desk"])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(("size", "dark"), [("desk", True), ("phone", False)], ids=["dark desk", "light phone"])
 def test_axe_finds_nothing_and_nothing_is_cut_off(
     live: Live, office: Office, new_context: Any, size: str, dark: bool
 ) -> None:
