@@ -44,4 +44,4 @@ def remember_builders() -> None:
             known[key] = compile_builder(rule, append_unknown)
         return known[key]
 
-    Rule._compile_builder = remembered  # type: ignore[method-assign]
+    setattr(Rule, "_compile_builder", remembered)  # noqa: B010 – assigned plainly, its type would have to be repeated
