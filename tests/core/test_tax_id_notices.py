@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.tax_ids.models import LinkNotice, ProofWarning
@@ -275,3 +276,73 @@ def test_the_verbs_touch_no_other_organization_s_notice(scene: Scene) -> None:
         session.commit()
     (after,) = scene.notices()
     assert (after.read_at, after.objected_at) == (None, None)
+
+
+def test_what_is_done_to_one_notice_or_objection_concerns_no_other(scene: Scene, clock: Clock) -> None:
+    clock.set(clock.now())
+    third = scene.world.organization("Third Clinic")
+    scene.world.person("c.third", organization=third)
+    scene.link()
+    form = {"tin": TIN, "npi": NPI, "number": "P-2"}
+    assert scene.world.sign_in("c.third").post("/apps/tax-id-npi-access/add", form).status_code == 303
+    first, second = [notice for notice in scene.notices() if notice.organization_id == scene.owner.id]
+    assert scene.here.post(f"/apps/tax-id-npi-access/notices/{first.id}/read").status_code == 303
+    put_aside, left = [notice for notice in scene.notices() if notice.organization_id == scene.owner.id]
+    assert (put_aside.read_by_id, left.read_at) == (person_id(scene, "a.owner"), None)
+    assert [fields for _, _, fields, _ in scene.recorded("tax-id-npi-access.notice.read")] == [{"notice": first.id}]
+
+    clock.advance(minutes=1)
+    assert scene.here.post(OBJECT.format(second.id), {"reason": "Who are they?"}).status_code == 303
+    first, second = [notice for notice in scene.notices() if notice.organization_id == scene.owner.id]
+    assert (first.objection, second.objection, second.read_at) == ("", "Who are they?", clock.now())
+    read_at = first.read_at
+    clock.advance(minutes=1)
+    assert scene.here.post(OBJECT.format(first.id), {"reason": "Not ours"}).status_code == 303
+    first, second = [notice for notice in scene.notices() if notice.organization_id == scene.owner.id]
+    assert first.read_at == read_at, "when it was put away"
+    with scene.world.session_of(scene.owner) as session, pytest.raises(ObjectedAlready):
+        object_to(session, replace(BASE, organization_id=scene.owner.id), first.id, "twice")
+
+    listed = scene.staff.get(ALERTS).text
+    assert listed.index("Who are they?") < listed.index("Not ours"), "the oldest first"
+    assert scene.recorded("tax-id-npi-access.alert.listed")[-1][2] == {"objections": 2, "warnings": 0}
+    decide = scene.staff.get(f"{ALERTS}/objections/{first.id}").text
+    assert ("Not ours" in decide, "Who are they?" in decide) == (True, False)
+    assert scene.staff.post(f"{ALERTS}/objections/{second.id}", {"reason": "They are one"}).status_code == 303
+    first, second = [notice for notice in scene.notices() if notice.organization_id == scene.owner.id]
+    assert (first.outcome, second.outcome, second.settled_by_id) == (None, "kept", person_id(scene, "s.staff"))
+    assert scene.staff.post(f"/staff/linked/{scene.grant().id}/end", {"reason": "fraud"}).status_code == 303
+    first, second = [notice for notice in scene.notices() if notice.organization_id == scene.owner.id]
+    assert (first.outcome, second.outcome, second.answer) == ("ended", "kept", "They are one")
+
+
+def test_a_warning_is_of_one_tax_id(scene: Scene) -> None:
+    other_tin = make_tin(815)
+    annex = scene.world.payee(other_tin, name="Other Payee")
+    scene.world.grant(scene.owner, annex)
+    guess(scene)
+    scene.world.person("c.third")
+    for number in range(3):
+        form = {"tin": other_tin, "npi": NPI, "number": f"GUESS-{number}"}
+        scene.world.sign_in("c.third").post("/apps/tax-id-npi-access/add", form)
+    told = [fields["payee"] for _, _, fields, _ in scene.recorded("tax-id-npi-access.tin.guessed")]
+    assert len(told) == 2
+    assert told[1] == annex.id
+    one, two = warnings(scene)
+    notice = next(notice for notice in scene.notices() if notice.kind == "guessed")
+    with scene.world.session_of(scene.owner) as session, pytest.raises(ObjectedAlready):
+        object_to(session, replace(BASE, organization_id=scene.owner.id), notice.id, "to whom?")
+    assert scene.staff.post(f"{ALERTS}/warnings/{one.id}/settle").status_code == 303
+    one, two = warnings(scene)
+    assert (one.settled_by_id, two.settled_at) == (person_id(scene, "s.staff"), None)
+    assert [fields for _, _, fields, _ in scene.recorded("tax-id-npi-access.warning.settled")] == [{"tin": one.tin}]
+
+
+def warnings(scene: Scene) -> list[ProofWarning]:
+    with scene.world.session() as session:
+        return list(session.scalars(sa.select(ProofWarning).order_by(ProofWarning.id)))
+
+
+def person_id(scene: Scene, username: str) -> int:
+    with scene.world.session() as session:
+        return session.scalars(sa.select(Person.id).where(Person.username == username)).one()
