@@ -261,8 +261,7 @@ class _Import:
         marks = [mark for mark, _ in self.waiting]
         found: set[bytes] = set()
         for start in range(0, len(marks), 1_000):
-            wanted = sa.select(Payment.identity).where(Payment.identity.in_(marks[start : start + 1_000]))
-            found.update(self.session.scalars(wanted))
+            found.update(self.session.scalars(_KNOWN, {"marks": marks[start : start + 1_000]}))
         return found
 
     def load(self, new: list[tuple[bytes, Transaction]]) -> None:
@@ -378,6 +377,8 @@ class _Import:
         return self.session.scalar(same.limit(1)) is not None
 
 
+# Made once: it is asked in every step.
+_KNOWN = sa.select(Payment.identity).where(Payment.identity.in_(sa.bindparam("marks", expanding=True)))
 _PAYEE_ID = loading.PAYMENTS.columns.index("payee_id")
 
 

@@ -208,7 +208,7 @@ class PostgreSQLLoader:
             raise CannotStore(error.diag.table_name or "remittance", error) from None
 
 
-ROWS_A_STEP = 2_000
+ROWS_A_STEP = 4_000
 _BETWEEN_BREATHS = 500
 
 

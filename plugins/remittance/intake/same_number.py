@@ -28,6 +28,38 @@ _AT_A_TIME = 1_000
 _PAYER_CONTROL = CLAIM.index("payer_control_number")
 
 
+# Made once: an import asks it in every step.
+_LATEST = (
+    sa.select(
+        Payment.id,
+        Payment.amount,
+        Payment.effective_on,
+        Payment.payee_id,
+        Payment.payee_npi,
+        Payment.payee_name,
+        Payment.payee_tin_hash,
+        Payment.number_key,
+        Payment.trace_number,
+        Payment.originator_id,
+    )
+    .where(
+        Payment.id.in_(
+            sa.select(sa.func.max(Payment.id))
+            .where(Payment.number_key.in_(sa.bindparam("numbers", expanding=True)), Payment.counts())
+            .group_by(
+                Payment.number_key,
+                Payment.trace_number,
+                Payment.originator_id,
+                Payment.payee_id,
+                Payment.payee_tin_hash,
+                Payment.payee_npi,
+            )
+        )
+    )
+    .order_by(Payment.id)
+)
+
+
 @dataclass(frozen=True)
 class Pair:
     """A payment, the earlier one that has its number, and what differs."""
@@ -123,31 +155,7 @@ class SameNumbers:
         found: dict[_Number, list[_Payment]] = {}
         wanted = sorted(keys)
         for start in range(0, len(wanted), _AT_A_TIME):
-            latest = (
-                sa.select(sa.func.max(Payment.id))
-                .where(Payment.number_key.in_(wanted[start : start + _AT_A_TIME]), Payment.counts())
-                .group_by(
-                    Payment.number_key,
-                    Payment.trace_number,
-                    Payment.originator_id,
-                    Payment.payee_id,
-                    Payment.payee_tin_hash,
-                    Payment.payee_npi,
-                )
-            )
-            columns = (
-                Payment.id,
-                Payment.amount,
-                Payment.effective_on,
-                Payment.payee_id,
-                Payment.payee_npi,
-                Payment.payee_name,
-                Payment.payee_tin_hash,
-                Payment.number_key,
-                Payment.trace_number,
-                Payment.originator_id,
-            )
-            for row in self._session.execute(sa.select(*columns).where(Payment.id.in_(latest)).order_by(Payment.id)):
+            for row in self._session.execute(_LATEST, {"numbers": wanted[start : start + _AT_A_TIME]}):
                 number = _named(row.number_key, row.trace_number, row.originator_id)
                 found.setdefault(number, []).append(_from_row(row))
         return found

@@ -40,8 +40,8 @@ from .reports import ImportReport
 
 LOCK = "remittance import"
 LEASE = dt.timedelta(minutes=2)
-_LONGEST = 0.03
-"""Seconds after which a transaction of SQLite ends, so that others may write."""
+_LONGEST = 0.06
+"""Seconds after which a transaction of SQLite ends, so that others may write: one payment can be larger than a step."""
 _PAUSE = 0.01
 _REMOVED_AT_A_TIME = 20
 _BELOW = (PaymentText, ProviderAdjustment, Adjustment, Line, Claim)
