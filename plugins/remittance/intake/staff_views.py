@@ -11,7 +11,8 @@ from ..blueprint import READ_IMPORTS, RUN_IMPORTS, staff_blueprint
 from . import uploads
 from .files import FILES, active_uploads, list_files, view_report
 from .forms import UploadForm
-from .reports import IMPORTING, OUTCOMES
+from .reports import OUTCOMES
+from .steps import being_imported, percent_of
 from .unknown_payees import UNKNOWN_PAYEES, match_again_now, view_unknown_payees
 
 
@@ -19,12 +20,13 @@ def _imports_page(form: UploadForm, status: int = 200) -> Response:
     db = db_session()
     listing = list_files(db, FILES.read(request.args))
     active = active_uploads(db)
+    running = being_imported(db)
     context = {
         "listing": listing.at("remittance_staff.imports"),
         "again": listing.at("remittance_staff.progress").url_for_page(listing.number),
         "uploads": active,
-        "busy": any(row.Upload.state in uploads.ACTIVE for row in active)
-        or any(row.file.outcome == IMPORTING for row in listing.rows),
+        "busy": running is not None or any(row.Upload.state in uploads.ACTIVE for row in active),
+        "before": f"{running.name} ({percent_of(running)} %)" if running is not None else "",
         "most_mb": settings().max_upload_mb,
         "outcomes": OUTCOMES,
     }

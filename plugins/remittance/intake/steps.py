@@ -64,10 +64,15 @@ def percent_of(file: RemittanceFile) -> int:
     return min(100, file.bytes_read * 100 // file.size) if file.size else 0
 
 
+def being_imported(session: PortalSession) -> RemittanceFile | None:
+    """The file that is being imported, by whomever."""
+    return session.scalar(sa.select(RemittanceFile).where(RemittanceFile.outcome == reports.IMPORTING).limit(1))
+
+
 def check_free(session: PortalSession) -> None:
     """Hold the lock of imports until this transaction ends. Raises Busy."""
     api.lock(session, LOCK)
-    running = session.scalar(sa.select(RemittanceFile).where(RemittanceFile.outcome == reports.IMPORTING).limit(1))
+    running = being_imported(session)
     if running is not None:
         raise Busy(running.name, percent_of(running))
 
