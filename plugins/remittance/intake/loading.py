@@ -6,7 +6,7 @@ Statements are made here once from the models' columns: the only raw SQL of the 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import cache
@@ -219,23 +219,9 @@ def driver_of_sqlite(session: PortalSession) -> sqlite3.Connection | None:
     return cast(sqlite3.Connection, session.connection().connection.dbapi_connection)
 
 
-_IN_STEPS = {"synchronous": 1, "cache_size": -32 * 1024, "wal_autocheckpoint": 4_000}
-"""How SQLite's connection is set between the first and the last of many short transactions. A commit does not wait for the disk,
-only what writes the log back does; the indexes stay in memory, not 2 MB of them; and what one step after the other changes is
-written back once for several of them."""
-
-
-def set_for_steps(connection: sqlite3.Connection) -> dict[str, int]:
-    """Set it so; returns how it was set, for `set_back`. Neither within a transaction."""
-    before = {name: int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in _IN_STEPS}
-    set_back(connection, _IN_STEPS)
-    return before
-
-
-def set_back(connection: sqlite3.Connection, before: Mapping[str, int]) -> None:
-    """Set the connection as it was."""
-    for name, value in before.items():
-        connection.execute(f"PRAGMA {name}={value}")
+def wait_for_the_disk(connection: sqlite3.Connection, *, each_time: bool) -> None:
+    """Whether each commit of SQLite waits for the disk, or only what writes the log back. Not within a transaction."""
+    connection.execute(f"PRAGMA synchronous={'FULL' if each_time else 'NORMAL'}")
 
 
 def loader(session: PortalSession, breathe: Callable[[], None] | None = None) -> Loader:

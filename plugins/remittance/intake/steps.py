@@ -14,7 +14,7 @@ import datetime as dt
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ from ..models import (
     RemittanceFile,
 )
 from . import reports
-from .loading import driver_of_sqlite, set_back, set_for_steps
+from .loading import driver_of_sqlite, wait_for_the_disk
 from .reports import ImportReport
 
 LOCK = "remittance import"
@@ -86,8 +86,6 @@ class Steps:
     on_step: Callable[[int, int], object]
     raw: sqlite3.Connection | None
     """The driver's connection of SQLite, which the session keeps until the end."""
-    before: Mapping[str, int]
-    """How that was set before."""
     bytes_read: int = 0
     payments_read: int = 0
     _began: float = 0.0
@@ -111,15 +109,15 @@ class Steps:
 
     def enter_last(self) -> None:
         """Begin the last transaction, which the caller commits after `publish`."""
-        self.set_back()
+        self.wait_for_the_disk()
         self.enter()
 
-    def set_back(self) -> None:
+    def wait_for_the_disk(self) -> None:
         """Have commits on SQLite wait for the disk again. Those in between need not: what a crash of the machine takes away of
         them was to be removed anyway, and the last commit writes all of them."""
         if self.raw is not None:
             self.raw.rollback()  # what is not committed; the setting cannot be changed within a transaction
-            set_back(self.raw, self.before)
+            wait_for_the_disk(self.raw, each_time=True)
 
     def breathe(self) -> None:
         """Let others write, when this transaction has kept SQLite's lock for long."""
@@ -161,7 +159,9 @@ def begin(
     lease = Lease(RemittanceFile, file.id, str(file.lease_token), now + LEASE, 1)
     session.commit()
     raw = driver_of_sqlite(session)
-    return Steps(session, lease, on_step, raw, set_for_steps(raw) if raw is not None else {})
+    if raw is not None:
+        wait_for_the_disk(raw, each_time=False)
+    return Steps(session, lease, on_step, raw)
 
 
 def publish(steps: Steps, **values: object) -> None:
@@ -174,7 +174,7 @@ def give_up(steps: Steps) -> None:
     """Remove what was stored, and the file, after an error. Rolls back and commits."""
     session = steps.session
     try:
-        steps.set_back()
+        steps.wait_for_the_disk()
         session.rollback()
         api.renew_lease(session, steps.lease, LEASE)
         session.commit()
