@@ -23,6 +23,7 @@ from .blueprint import (
     DOWNLOAD,
     INSPECT,
     MANAGE_CODES,
+    POST,
     READ,
     READ_IMPORTS,
     RUN_IMPORTS,
@@ -35,7 +36,7 @@ from .codes import staff_views as code_views
 from .codes import views as code_lookup
 from .downloads import views as download_views
 from .downloads.documents import DOCUMENTS
-from .inquiry import inspection_views, payment_views, search_views
+from .inquiry import inspection_views, payment_views, posting_views, search_views
 from .inquiry.named import EVENTS
 from .inquiry.news import SEARCH, news
 from .intake import commands, matching, proofs, same_number_views, staff_views, steps, uploads
@@ -46,6 +47,7 @@ from .settings import RemittanceSettings
 VIEWS = (
     search_views,
     payment_views,
+    posting_views,
     inspection_views,
     download_views,
     staff_views,
@@ -94,6 +96,7 @@ def portal_application() -> Application:
         permissions=(
             Permission(READ, "See payments and their claims"),
             Permission(DOWNLOAD, "Download payments"),
+            Permission(POST, "Mark payments and claims as posted"),
         ),
         audit_events=EVENTS,
         documents=DOCUMENTS,

@@ -7,6 +7,7 @@ blueprint.cli.short_help = "Import remittances and code lists."
 staff_blueprint = Blueprint("remittance_staff", __name__)
 
 READ = "remittance:payment:read"
+POST = "remittance:payment:post"
 DOWNLOAD = "remittance:payment:download"
 RUN_IMPORTS = "remittance:import:run"
 READ_IMPORTS = "remittance:import:read"

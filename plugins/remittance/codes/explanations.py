@@ -1,12 +1,14 @@
 """Our own explanations of reason and remark codes: what happened, and what one can do now.
 
-They lie beside this file, a code a row: `carc.csv` and `rarc.csv`. None of their words are those of the published lists,
+They lie beside this file, a code a row: `carc.csv` and `rarc.csv`; `carc_short.csv` has a word or two for the reasons that
+offices meet when a claim is denied. None of their words are those of the published lists,
 which belong to their owners. docs/code-explanations.md says how they were written, from what, and how to add one.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -75,6 +77,12 @@ class Explanation:
     now: str
     patient: str
     retired: bool
+    short: str = ""
+
+    @property
+    def clause(self) -> str:
+        """The first clause of what happened, to go on after the code."""
+        return _clause(self.meaning)
 
     @property
     def text(self) -> str:
@@ -102,15 +110,40 @@ class Explanation:
         return Advice(self.action, f"{self.now} {DO_NOT_BILL}" if group in _NOT_THE_PATIENT else self.now)
 
 
+def _clause(meaning: str) -> str:
+    """The first clause of a sentence, to go on after a colon. Abbreviations keep their capitals."""
+    first = _CLAUSE_ENDS.split(meaning, maxsplit=1)[0]
+    keeps_its_capital = first[1:2].isupper() or first.startswith(_NAMES)
+    return (first if keeps_its_capital else first[:1].lower() + first[1:]).strip()
+
+
+_NAMES = ("Medicare", "Medicaid")
+_CLAUSE_ENDS = re.compile(r"[.,;:(]|,? (?:and|but|because) ")
+
+
 @cache
 def explanations(name: str) -> Mapping[str, Explanation]:
     """Every code of a list ("CARC" or "RARC") that we explain; of another list none."""
     path = Path(__file__).with_name(f"{name.lower()}.csv")
     if name not in ("CARC", "RARC"):
         return {}
+    short = _short_words() if name == "CARC" else {}
     with path.open(encoding="utf-8", newline="") as file:
         rows = [
-            Explanation(row["code"], row["meaning"], row["action"], row["now"], row["patient"], row["retired"] == "yes")
+            Explanation(
+                row["code"],
+                row["meaning"],
+                row["action"],
+                row["now"],
+                row["patient"],
+                row["retired"] == "yes",
+                short.get(row["code"], ""),
+            )
             for row in csv.DictReader(file)
         ]
     return {one.code: one for one in rows}
+
+
+def _short_words() -> dict[str, str]:
+    with Path(__file__).with_name("carc_short.csv").open(encoding="utf-8", newline="") as file:
+        return {row["code"]: row["short"] for row in csv.DictReader(file)}

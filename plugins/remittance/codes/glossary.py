@@ -36,6 +36,16 @@ class Meaning:
         return self.text or NO_EXPLANATION
 
     @property
+    def short(self) -> str:
+        """A word or two of ours, to go on after *Denied:*; empty where there is none."""
+        return self.explanation.short if self.explanation is not None else ""
+
+    @property
+    def clause(self) -> str:
+        """The first clause of our explanation; where we do not explain it, the loaded text, or that there is none."""
+        return self.explanation.clause if self.explanation is not None else self.shown
+
+    @property
     def source(self) -> str:
         """Whose words the text is; empty where there is none."""
         return "" if not self.text else "In our own words" if self.ours else "Published code list"

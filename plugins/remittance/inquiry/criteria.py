@@ -39,7 +39,7 @@ class CheckNumber:
 class PaymentCriteria:
     """What a payment must be like. Amounts are cents, both ends of a span belong to it; None and empty: any.
 
-    `new_since`: imported after that moment.
+    `new_since`: imported after that moment; `unposted`: not posted by the office, or only in part.
     """
 
     number: CheckNumber = CheckNumber()
@@ -50,6 +50,7 @@ class PaymentCriteria:
     payee: int | None = None
     zero: bool = False
     new_since: dt.datetime | None = None
+    unposted: bool = False
 
     @property
     def only_number(self) -> bool:
@@ -67,6 +68,7 @@ class PaymentCriteria:
             "payee": str(self.payee or ""),
             "zero": "1" if self.zero else "",
             "new": "1" if self.new_since else "",
+            "unposted": "1" if self.unposted else "",
         }
         return {name: value for name, value in values.items() if value}
 

@@ -31,6 +31,7 @@ class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
     payee = SelectField("Payee", [Optional()], coerce=str)
     zero = BooleanField("Only payments of $0.00 and non-payment notices")
     new = BooleanField("Only payments that are new since your last visit")
+    unposted = BooleanField("Only payments that are not yet posted, or only in part")
 
     def __init__(self, payees: list[tuple[str, str]], **values: Any) -> None:
         super().__init__(**values)
@@ -47,6 +48,7 @@ class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
             int(self.payee.data) if (self.payee.data or "").strip() else None,
             self.zero.data,
             since() if self.new.data else None,
+            self.unposted.data,
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask import url_for
 
-from hp_portal.api import SHOWN, EventSpec, PortalSession, Reference, can
+from hp_portal.api import SHOWN, EventSpec, PortalSession, Reference, can, read_spans
 
 from ..blueprint import INSPECT, READ, READ_IMPORTS
 from ..codes.plain_words import payment_word
@@ -116,6 +116,12 @@ def _many(field: str, one: str, many: str) -> Any:
     return say
 
 
+def _which_claims(_session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
+    """How many claims of a payment an event is about; all of them stay unsaid."""
+    counts = [0 if event["all"] else len(read_spans(event["claims"])) for event in events]
+    return [Reference(f"{count:,} {'claim' if count == 1 else 'claims'} of " if count else "") for count in counts]
+
+
 _PAYMENT, _CLAIM = {"payment": payments}, {"payment": payments, "claim": claims}
 _FILE = {"file": _file}
 EVENTS = (
@@ -165,6 +171,20 @@ EVENTS = (
         "Opened {claim} in {payment}",
         _CLAIM,
         member_data=True,
+    ),
+    EventSpec(
+        "remittance.payment.posted",
+        "Marked a payment as posted",
+        ("payment", "claims", "all"),
+        "Marked {which}{payment} as posted",
+        {**_PAYMENT, "which": _which_claims},
+    ),
+    EventSpec(
+        "remittance.payment.unposted",
+        "Took back that a payment is posted",
+        ("payment", "claims", "all"),
+        "Took back that {which}{payment} is posted",
+        {**_PAYMENT, "which": _which_claims},
     ),
     EventSpec(
         "remittance.payment.downloaded",

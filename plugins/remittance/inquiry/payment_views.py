@@ -28,10 +28,12 @@ from ..codes.plain_words import method_word, payment_word, status_word
 from ..downloads.reasons import choices
 from ..intake.standing import standing_of
 from ..models import PAYEE_TIN, Claim, Payment
+from ..office.posting import marks_of
 from ..verdict import judge
 from . import claims, history, kept_searches
 from .forms import ClaimFilterForm
 from .payment import contacts, find_payment, view_claims
+from .posted import claims_posted, payment_posted
 
 WORDS: dict[str, Any] = {
     "method_word": method_word,
@@ -45,14 +47,14 @@ WORDS: dict[str, Any] = {
 @access.requires(READ, member_data=True)
 def payment(payment_id: int) -> ResponseReturnValue:
     db = db_session()
-    found = _payment_or_404(db, payment_id)
+    found = payment_or_404(db, payment_id)
     token, gone, text = request.args.get("filter", ""), False, ""
     if token:
         try:
             text = kept_searches.find_filter(db, the_actor(), payment_id, token)
         except KeptGone:
             token, gone = "", True
-    return _payment_page(db, found, text, token, gone=gone)
+    return payment_page(db, found, text, token, gone=gone)
 
 
 @blueprint.post("/payments/<id:payment_id>/filter")
@@ -60,9 +62,9 @@ def payment(payment_id: int) -> ResponseReturnValue:
 def filter_claims(payment_id: int) -> ResponseReturnValue:
     """A name or number to filter by comes by POST; the answer's address has a word for it."""
     db, form = db_session(), ClaimFilterForm()
-    found = _payment_or_404(db, payment_id)
+    found = payment_or_404(db, payment_id)
     if not form.validate_on_submit():
-        return _payment_page(db, found, "", "", form=form, status=422)
+        return payment_page(db, found, "", "", form=form, status=422)
     values: dict[str, Any] = {name: request.form[name] for name in ("status", "sort", "open") if request.form.get(name)}
     if text := form.text.data:
         values["filter"] = kept_searches.keep_filter(db, the_actor(), payment_id, text)
@@ -76,12 +78,13 @@ def claim(payment_id: int, number: int) -> ResponseReturnValue:
     """A claim: for htmx its row opened in place (closed again with ?closed=1), else a page of its own."""
     db = db_session()
     if request.args.get("closed") and wants_fragment():
-        found = _payment_or_404(db, payment_id)
+        found = payment_or_404(db, payment_id)
         row, news = claims.view_row(db, payment_id, number) or abort(404)
-        meaning = glossary.look_up(db, news.codes(), found.effective_on)
+        shown = {"news": news, "meaning": glossary.look_up(db, news.codes(), found.effective_on)}
+        posted = claims_posted(db, [row], news)
         db.commit()
-        return page("remittance/claim_row.html", "closed", row=row, news=news, meaning=meaning, **WORDS)
-    found = _payment_or_404(db, payment_id)
+        return page("remittance/claim_row.html", "closed", row=row, posted=posted, **shown, **WORDS)
+    found = payment_or_404(db, payment_id)
     viewed = claims.view_claim(db, payment_id, number) or abort(404)
     context = _claim_context(db, found, viewed)
     db.commit()
@@ -100,13 +103,15 @@ def _claim_context(db: PortalSession, found: Payment, viewed: claims.ClaimView) 
         "history": viewed.history,
         "standing": standing_of(db, found),
         "news": viewed.news,
+        "posted": claims_posted(db, [claim], viewed.news),
         "meaning": glossary.look_up(db, used, found.effective_on),
         **_downloads(found.id, claim),
         **WORDS,
     }
 
 
-def _payment_or_404(db: PortalSession, payment_id: int) -> Payment:
+def payment_or_404(db: PortalSession, payment_id: int) -> Payment:
+    """The payment; its amounts show in its currency. 404 when there is none that one may see."""
     found = find_payment(db, payment_id)
     if found is None:
         abort(404)
@@ -114,7 +119,11 @@ def _payment_or_404(db: PortalSession, payment_id: int) -> Payment:
     return found
 
 
-def _payment_page(
+KEPT_IN_ADDRESS = ("sort", "page", "status", "filter", "open")
+"""What an address says of how a payment's claims are shown."""
+
+
+def payment_page(
     db: PortalSession,
     found: Payment,
     text: str,
@@ -122,9 +131,11 @@ def _payment_page(
     *,
     gone: bool = False,
     form: ClaimFilterForm | None = None,
+    nothing_chosen: bool = False,
     status: int = 200,
 ) -> Response:
-    """The payment's page, or for htmx its claims. `text` filters the claims, `token` is the word for it."""
+    """The payment's page, or for htmx its claims. `text` filters the claims, `token` is the word for it. `nothing_chosen`:
+    claims were to be marked, and none was chosen."""
     arguments = request.args
     wanted = claims.Wanted(
         claims.CLAIMS.read(arguments), text, claims.read_status(arguments), claims.read_opened(arguments)
@@ -133,6 +144,7 @@ def _payment_page(
     shown = view_claims(db, found, wanted, adjustments)
     values = {"payment_id": found.id, "status": wanted.status, "filter": token, "_anchor": "claims-of-payment"}
     other = shown.listing.at("remittance.payment", **values, open="" if wanted.opened else "all")
+    posted = claims_posted(db, shown.listing.rows, shown.news)
     context: dict[str, Any] = {
         "payment": found,
         "rows": shown.listing.at("remittance.payment", **values, open="all" if wanted.opened else ""),
@@ -142,6 +154,8 @@ def _payment_page(
         "opened": shown.opened,
         "wanted": wanted,
         "gone": gone,
+        "posted": posted,
+        "post_url": _post_url(found.id),
         "everything": url_for("remittance.payment", payment_id=found.id),
         **WORDS,
     }
@@ -149,10 +163,18 @@ def _payment_page(
         used = glossary.codes_of(db, found.id) if wanted.opened else shown.news.codes()
         context["meaning"] = glossary.look_up(db, used, found.effective_on)
     else:
-        context |= _whole_payment(db, found) | {"adjustments": adjustments}
+        context |= _whole_payment(db, found) | {"adjustments": adjustments, "nothing_chosen": nothing_chosen}
+        marks = posted.of_payments if shown.listing.rows else marks_of(db, [found.id])
+        context["payment_posted"] = payment_posted(db, found, marks)
         context["form"] = form or ClaimFilterForm(formdata=None, text=text)
     db.commit()
     return page("remittance/payment.html", "claims", status=status, **context)
+
+
+def _post_url(payment_id: int) -> str:
+    """Where claims are marked as posted: it leads back to the same part of the list."""
+    values: dict[str, Any] = {name: request.args[name] for name in KEPT_IN_ADDRESS if request.args.get(name)}
+    return url_for("remittance.post_claims", payment_id=payment_id, **values)
 
 
 def _whole_payment(db: PortalSession, found: Payment) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from hp_portal.api import (
 
 from ..keys import name_key, number_key
 from ..models import IN_DOLLARS, Claim, Payment
+from ..office.posting import unposted
 from ..persons import ShownClaim, shower
 from .any_number import AnyNumber
 from .criteria import ClaimCriteria, PaymentCriteria
@@ -57,6 +58,7 @@ PAYMENTS = Sorting(
         Column("payee", "Payee", Payment.payee_name),
         Column("claims", "Claims", kind="number"),
         Column("amount", "Amount", Payment.amount, "number"),
+        Column("posted", "Posted"),
     ),
     default="-date",
     tie=Payment.id,
@@ -205,6 +207,8 @@ def _conditions(criteria: PaymentCriteria) -> list[sa.ColumnElement[bool]]:
         where.append(Payment.amount == 0)
     if criteria.new_since is not None:
         where.append(Payment.imported_at > criteria.new_since)
+    if criteria.unposted:
+        where.append(unposted())
     return where
 
 

@@ -30,6 +30,7 @@ from .any_number import AnyNumber
 from .criteria import CheckNumber, ClaimCriteria, PaymentCriteria
 from .forms import ClaimSearchForm, PaymentSearchForm
 from .news import new_words
+from .posted import claims_posted, payments_posted
 from .search import CLAIMS_FOUND, PAYMENTS, payees
 from .selections import AnyRow
 
@@ -63,7 +64,7 @@ def find() -> ResponseReturnValue:
     return _by_number(number, posted=True) if number.typed else _nothing_typed()
 
 
-_FIELDS = ("issued_from", "issued_to", "amount_min", "amount_max", "payee", "zero", "new")
+_FIELDS = ("issued_from", "issued_to", "amount_min", "amount_max", "payee", "zero", "new", "unposted")
 
 
 @blueprint.post("/search", endpoint="search")
@@ -81,9 +82,11 @@ def search_claims() -> ResponseReturnValue:
 def _newest() -> Response:
     db = db_session()
     found = inquiries.see_newest(db, today(settings().payer.zone), last_visit(db, the_actor()))
+    posted = payments_posted(db, found.payments)
     db.commit()
     return _page(
         newest=found.payments,
+        posted=posted,
         months=found.months,
         month_url=_month_url,
         drawn=chart.drawn(found.months, _month_url),
@@ -139,8 +142,9 @@ def _found(
     if also is not None and (request.method == "POST" or found.listing.total == 1) and search.has_claims(db, also):
         token = kept_searches.keep_claims(db, the_actor(), ClaimCriteria(number=also.typed))
         claims = url_for("remittance.index", search=token)
-    db.commit()
     listing = found.listing
+    posted = payments_posted(db, listing.rows)
+    db.commit()
     if criteria.only_number and listing.total == 1 and not claims:
         return redirect_to(url_for("remittance.payment", payment_id=listing.rows[0].id))
     here = url_for("remittance.index", **dict[str, Any](criteria.url_values))
@@ -150,6 +154,7 @@ def _found(
         number=criteria.number.typed,
         found=listing.at("remittance.index", **criteria.url_values),
         amount=found.amount,
+        posted=posted,
         claims_too=claims,
         problem=found.problem,
         nothing=not listing.total,
@@ -174,12 +179,14 @@ def _kept(token: str) -> Response:
     reason_first()
     found = inquiries.search_by_claims(db, criteria, CLAIMS_FOUND.read(request.args))
     used = glossary.look_up(db, found.news.codes(), None)
+    posted = claims_posted(db, found.listing.rows, found.news)
     db.commit()
     return _page(
         number=number.typed,
         found_claims=found.listing.at("remittance.index", search=token),
         amount=found.amount,
         news=found.news,
+        posted=posted,
         meaning=used,
         payments_too=url_for("remittance.index", number=payment.key) if payment is not None else "",
         claim_form=ClaimSearchForm(MultiDict(), data=vars(criteria)),
@@ -200,6 +207,7 @@ def _page(*, status: int = 200, **shown: Any) -> Response:
         "found": None,
         "found_claims": None,
         "amount": None,
+        "posted": None,
         "news": None,
         "meaning": None,
         "claims_too": "",

@@ -46,13 +46,17 @@ def test_a_denial_says_why(office: Office) -> None:
         denied(2, Reason("CO", "16", 9000), remarks=("N382",)),
         denied(3, Reason("PR", "1", 9000), status="1"),
         claim(4),
+        denied(5, Reason("CO", "260", 9000)),
+        denied(6, Reason("CO", "Z99", 9000)),
         method="NON",
     )
     assert news(office, payment) == [
-        f"Denied CO-18 {explanations('CARC')['18'].text}",
-        f"Denied CO-16 {explanations('CARC')['16'].text} N382 {explanations('RARC')['N382'].text}",
-        f"Processed as primary Nothing paid PR-1 {explanations('CARC')['1'].text}",
+        "Denied: duplicate CO-18",
+        f"Denied: information missing CO-16 N382 {explanations('RARC')['N382'].clause}",
+        "Processed as primary Nothing paid: deductible PR-1",
         "Processed as primary",
+        "Denied CO-260 paid by the enhanced Medicaid fee schedule of the Affordable Care Act",
+        "Denied CO-Z99 No explanation is loaded.",
     ]
 
 

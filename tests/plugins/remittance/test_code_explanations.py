@@ -76,6 +76,28 @@ def test_every_code_says_what_happened_and_what_can_be_done(name: str) -> None:
             assert not PUBLISHED.search(text), row
 
 
+def test_the_reasons_of_denials_have_a_word_or_two() -> None:
+    path = Path(module.__file__).with_name("carc_short.csv")
+    with path.open(encoding="utf-8", newline="") as file:
+        short = [(row["code"], row["short"]) for row in csv.DictReader(file)]
+    codes = [code for code, _ in short]
+    assert codes == sorted(set(codes), key=order)
+    assert set(codes) <= set(explanations("CARC"))
+    assert len(codes) >= 60
+    for code, text in short:
+        assert 1 <= len(text) <= 30, code
+        assert text == text.strip(" ."), code
+        assert "'" not in text, code
+        assert text[0].islower() or text.split()[0].isupper(), code
+        assert not PUBLISHED.search(text), code
+    wanted = {"18": "duplicate", "96": "not covered", "197": "no authorization", "29": "filed too late"}
+    assert {code: explanations("CARC")[code].short for code in wanted} == wanted
+    assert [explanations("CARC")[code].clause for code in ("29", "A5")] == [
+        "the claim came after the plan’s deadline for filing",
+        "Medicare’s extra amount for a stay with very high capital costs",
+    ]
+
+
 @pytest.mark.parametrize("name", LISTS)
 def test_the_patient_is_billed_in_group_pr_alone(name: str) -> None:
     for one in explanations(name).values():
