@@ -131,6 +131,8 @@ def _let(model: type[Any]) -> str:
     if issubclass(model, scopes.PayersOwn):
         return _IN_WHOLE
     shown = _criterion(model, model.seen_criterion())
+    if issubclass(model, scopes.OwnedByOrganizationAlone):
+        return shown
     column, _, compared = shown.partition(" = ")
     if compared == _SCOPE and re.fullmatch(r"[\w.\"]+", column):
         return f"CASE {_SCOPE} WHEN {WHOLE} THEN true WHEN {column} THEN true ELSE false END"

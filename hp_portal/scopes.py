@@ -3,7 +3,8 @@
 A model says to whom its rows belong by a mark; `Base` refuses a model without one:
 
 - `OwnedByOrganization`: the rows of one organization (`organization_id`);
-- `OwnedByOrganizationOrPayer`: the same, and rows with no organization are the payer's own;
+- `OwnedByOrganizationAlone`: the same, and on PostgreSQL not even the payer's staff see them;
+- `OwnedByOrganizationOrPayer`: the same as the first, and rows with no organization are the payer's own;
 - `PaidTo`: rows about a payee (`payee_id`), seen by every organization with a grant to it;
 - `Scoped` with a `scope_criterion` of its own, for what fits none of these;
 - `OfPerson`: rows about a person (`person_id`), seen by that person's organization;
@@ -148,6 +149,14 @@ class OwnedByOrganization(Scoped):
     @classmethod
     def scope_criterion(cls) -> sa.ColumnElement[bool]:
         return cls.organization_id == scope_organization
+
+
+class OwnedByOrganizationAlone(OwnedByOrganization):
+    """Mark of rows that belong to one organization, and that nobody beside it sees, the payer's staff no more than others.
+
+    On PostgreSQL a whole scope sees none of them: whoever must reach them, as the rotation of keys does, enters the scope of the
+    organization.
+    """
 
 
 class OwnedByOrganizationOrPayer(Scoped):

@@ -17,8 +17,11 @@ from hp_portal import clock
 from hp_portal.core.audit.record import record
 from hp_portal.core.keys.checking import LOCK
 from hp_portal.core.keys.models import DataKey
+from hp_portal.core.organizations.models import Organization
 from hp_portal.database import Base, PortalSession, columns_in_database, lock
+from hp_portal.scopes import OrganizationScope, OwnedByOrganizationAlone, set_scope
 from hp_portal.seals import Former, SealedColumn, Seat, sealed_columns
+from hp_portal.session import CORE
 from hp_portal.vault import SealBroken
 
 Progress = Callable[[str, int], None]
@@ -97,6 +100,12 @@ def _finish(session: PortalSession, columns: Sequence[_Column], done: Rotation) 
     done.finished = True
 
 
+def _of_organizations_alone(table: sa.Table) -> bool:
+    """Are the table's rows such as no whole scope sees?"""
+    models = [mapper.class_ for mapper in Base.registry.mappers if mapper.local_table is table]
+    return any(issubclass(model, OwnedByOrganizationAlone) for model in models)
+
+
 class _Column:
     """One sealed column on its way to the first key."""
 
@@ -106,28 +115,58 @@ class _Column:
         self.name = f"{self.table.name}.{column.name}"
         self.seat = Seat(self.table.name, column.name)
         self.keys = list(self.table.primary_key.columns)
+        self.alone = _of_organizations_alone(self.table)
         start = sa.func.substr(column, 1, len(session.vault.head), type_=sa.LargeBinary())
         self.otherwise = sa.and_(column.is_not(None), start != session.vault.head)
 
     def count_left(self) -> int:
-        return self.session.scalar(sa.select(sa.func.count()).select_from(self.table).where(self.otherwise)) or 0
+        counted = sa.select(sa.func.count()).select_from(self.table).where(self.otherwise)
+        return sum(self._run(counted.where(*self._mine())).scalar_one() for _ in self._scopes())
 
     def seal_again(self, progress: Progress) -> None:
         """Go through the table once."""
+        sealed = 0
+        for _ in self._scopes():
+            sealed = self._seal_in_scope(progress, sealed)
+
+    def _scopes(self) -> Iterator[None]:
+        """Once in the whole scope; where that does not see the rows, once in the scope of each organization."""
+        if not self.alone:
+            yield
+            return
+        whole = self.session.context.scope
+        for organization_id in self.session.scalars(sa.select(Organization.id).order_by(Organization.id)).all():
+            set_scope(self.session, OrganizationScope(organization_id))
+            try:
+                yield
+            finally:
+                set_scope(self.session, whole)
+
+    def _run(self, statement: Any, values: Any = None) -> sa.CursorResult[Any]:
+        """In the session's transaction, past what looks after an organization's statements: these name tables, not models."""
+        return self.session.connection().execute(statement, values, execution_options=CORE)
+
+    def _mine(self) -> list[sa.ColumnElement[bool]]:
+        """On SQLite nothing but this keeps one organization's rows from being gone through for each of them."""
+        scope = self.session.context.scope
+        return [self.table.c.organization_id == scope.organization_id] if self.alone and scope is not None else []
+
+    def _seal_in_scope(self, progress: Progress, sealed: int) -> int:
         last: tuple[Any, ...] | None = None
-        limit, sealed = _FEWEST, 0
-        while rows := self.session.execute(self._batch(last, limit)).all():
+        limit = _FEWEST
+        while rows := self._run(self._batch(last, limit)).all():
             sealed += self._seal(rows)
             self.session.commit()
             progress(self.name, sealed)
             last = tuple(getattr(rows[-1], key.name) for key in self.keys)
             size = sum(len(getattr(row, self.column.name)) for row in rows)
             limit = max(1, min(_MOST, _BYTES * len(rows) // max(1, size)))
+        return sealed
 
     def _batch(self, last: tuple[Any, ...] | None, limit: int) -> sa.Select[Any]:
         names = {*(key.name for key in self.keys), self.column.name, *self.mark.row}
         names |= {name for name in (self.mark.expires, *(self.mark.hashed or ())[:1]) if name}
-        wanted = sa.select(*(self.table.c[name] for name in sorted(names))).where(self.otherwise)
+        wanted = sa.select(*(self.table.c[name] for name in sorted(names))).where(self.otherwise, *self._mine())
         if last is not None:
             wanted = wanted.where(sa.tuple_(*self.keys) > sa.tuple_(*map(sa.literal, last)))
         return wanted.order_by(*self.keys).limit(limit)
@@ -142,7 +181,7 @@ class _Column:
             else:
                 changes.append(self._change(row, former, value))
         if changes:
-            self.session.execute(self._update(changes[0]), changes)
+            self._run(self._update(changes[0]), changes)
         self.done.sealed += len(changes)
         return len(changes)
 

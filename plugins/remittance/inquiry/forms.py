@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, SelectField, StringField
-from wtforms.validators import Length, Optional
+from wtforms import BooleanField, SelectField, StringField, TextAreaField
+from wtforms.validators import DataRequired, Length, Optional
 
 from hp_portal.api import AmountField, DayField, later_than
 
 from ..keys import number_key, plain
+from ..office.notes import LONGEST, ShownNote
 from .criteria import CheckNumber, ClaimCriteria, PaymentCriteria
 
 _EARLIER = "This date lies before the first one."
@@ -97,3 +98,39 @@ class ClaimFilterForm(FlaskForm):  # type: ignore[misc]
     """Words that the claims of a payment must hold: posted, because they tell of a patient."""
 
     text = StringField("Patient or claim number", filters=[plain], validators=[Optional(), Length(max=100)])
+
+
+def _lines(text: str | None) -> str:
+    """What was typed, its ends of lines as one character each."""
+    return (text or "").replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+class NoteForm(FlaskForm):  # type: ignore[misc]
+    """A note about a payment or claim, for the office alone."""
+
+    text = TextAreaField(
+        "Note",
+        filters=[_lines],
+        validators=[
+            DataRequired("Write the note."),
+            Length(max=LONGEST, message=f"A note has at most {LONGEST:,} characters. Shorten it, or write two."),
+        ],
+    )
+
+
+def note_form_of(note_id: int | None, **values: Any) -> NoteForm:
+    """The form of a note, or of a new one; each has names of its own on a page with several."""
+    return NoteForm(prefix=f"note-{note_id or 'new'}-", **values)
+
+
+class NoteForms:
+    """Makes the forms of a page's notes, called with a note, or with None for a new one. `refused` is what was sent and is not
+    right, for the note with that id."""
+
+    def __init__(self, refused: NoteForm | None = None, note_id: int | None = None) -> None:
+        self.refused, self._note_id = refused, note_id
+
+    def __call__(self, note: ShownNote | None) -> NoteForm:
+        if self.refused is not None and (note.id if note else None) == self._note_id:
+            return self.refused
+        return note_form_of(note.id, formdata=None, text=note.text) if note else note_form_of(None, formdata=None)

@@ -122,6 +122,14 @@ def _which_claims(_session: PortalSession, events: Fields, _for_staff: bool) -> 
     return [Reference(f"{count:,} {'claim' if count == 1 else 'claims'} of " if count else "") for count in counts]
 
 
+def _noted(session: PortalSession, events: Fields, for_staff: bool) -> list[Reference | None]:
+    """What a note of each event is about: the claim, or the payment."""
+    of_claims = [event for event in events if event["claim"] is not None]
+    named = iter(claims(session, of_claims, for_staff))
+    whole = payments(session, events, for_staff)
+    return [next(named) if event["claim"] is not None else found for event, found in zip(events, whole, strict=True)]
+
+
 _PAYMENT, _CLAIM = {"payment": payments}, {"payment": payments, "claim": claims}
 _FILE = {"file": _file}
 EVENTS = (
@@ -185,6 +193,16 @@ EVENTS = (
         ("payment", "claims", "all"),
         "Took back that {which}{payment} is posted",
         {**_PAYMENT, "which": _which_claims},
+    ),
+    *(
+        EventSpec(
+            f"remittance.note.{deed}",
+            f"{did} a note",
+            ("payment", "claim", "note", "text"),
+            f"{did} a note about {{what}}",
+            {"what": _noted},
+        )
+        for deed, did in (("written", "Wrote"), ("changed", "Changed"), ("removed", "Removed"))
     ),
     EventSpec(
         "remittance.payment.downloaded",

@@ -28,12 +28,14 @@ from ..codes.plain_words import method_word, payment_word, status_word
 from ..downloads.reasons import choices
 from ..intake.standing import standing_of
 from ..models import PAYEE_TIN, Claim, Payment
+from ..office.notes import notes_of
 from ..office.posting import marks_of
 from ..verdict import judge
 from . import claims, history, kept_searches
-from .forms import ClaimFilterForm
+from .claim_news import News
+from .forms import ClaimFilterForm, NoteForms
 from .payment import contacts, find_payment, view_claims
-from .posted import claims_posted, payment_posted
+from .posted import Kept, claims_posted, payment_posted
 
 WORDS: dict[str, Any] = {
     "method_word": method_word,
@@ -81,16 +83,27 @@ def claim(payment_id: int, number: int) -> ResponseReturnValue:
         found = payment_or_404(db, payment_id)
         row, news = claims.view_row(db, payment_id, number) or abort(404)
         shown = {"news": news, "meaning": glossary.look_up(db, news.codes(), found.effective_on)}
-        posted = claims_posted(db, [row], news)
+        kept = _kept(db, found, row, news)
         db.commit()
-        return page("remittance/claim_row.html", "closed", row=row, posted=posted, **shown, **WORDS)
-    found = payment_or_404(db, payment_id)
-    viewed = claims.view_claim(db, payment_id, number) or abort(404)
+        return page("remittance/claim_row.html", "closed", row=row, kept=kept, **shown, **WORDS)
+    return claim_page(db, payment_or_404(db, payment_id), number)
+
+
+def claim_page(
+    db: PortalSession, found: Payment, number: int, *, note_forms: NoteForms | None = None, status: int = 200
+) -> Response:
+    """A claim's page, or for htmx its opened row; 404 when there is none. `note_forms`: see `payment_page`."""
+    viewed = claims.view_claim(db, found.id, number) or abort(404)
     context = _claim_context(db, found, viewed)
     db.commit()
     if wants_fragment():
         return page("remittance/claim_row.html", "opened", row=viewed.opened.claim, **context)
-    return page("remittance/claim.html", **context)
+    return page("remittance/claim.html", status=status, note_forms=note_forms or NoteForms(), **context)
+
+
+def _kept(db: PortalSession, found: Payment, claim: Any, news: News) -> Kept:
+    """What the office keeps of one claim."""
+    return Kept(claims_posted(db, [claim], news), notes_of(db, the_actor(), found.id), choose=found.claim_count > 1)
 
 
 def _claim_context(db: PortalSession, found: Payment, viewed: claims.ClaimView) -> dict[str, Any]:
@@ -103,7 +116,7 @@ def _claim_context(db: PortalSession, found: Payment, viewed: claims.ClaimView) 
         "history": viewed.history,
         "standing": standing_of(db, found),
         "news": viewed.news,
-        "posted": claims_posted(db, [claim], viewed.news),
+        "kept": _kept(db, found, claim, viewed.news),
         "meaning": glossary.look_up(db, used, found.effective_on),
         **_downloads(found.id, claim),
         **WORDS,
@@ -132,10 +145,13 @@ def payment_page(
     gone: bool = False,
     form: ClaimFilterForm | None = None,
     nothing_chosen: bool = False,
+    note_forms: NoteForms | None = None,
     status: int = 200,
 ) -> Response:
-    """The payment's page, or for htmx its claims. `text` filters the claims, `token` is the word for it. `nothing_chosen`:
-    claims were to be marked, and none was chosen."""
+    """The payment's page, or for htmx its claims. `text` filters the claims, `token` is the word for it.
+
+    `nothing_chosen`: claims were to be marked, and none was chosen. `note_forms` make the forms of notes where one was refused.
+    """
     arguments = request.args
     wanted = claims.Wanted(
         claims.CLAIMS.read(arguments), text, claims.read_status(arguments), claims.read_opened(arguments)
@@ -144,7 +160,11 @@ def payment_page(
     shown = view_claims(db, found, wanted, adjustments)
     values = {"payment_id": found.id, "status": wanted.status, "filter": token, "_anchor": "claims-of-payment"}
     other = shown.listing.at("remittance.payment", **values, open="" if wanted.opened else "all")
-    posted = claims_posted(db, shown.listing.rows, shown.news)
+    kept = Kept(
+        claims_posted(db, shown.listing.rows, shown.news),
+        notes_of(db, the_actor(), found.id),
+        choose=found.claim_count > 1,
+    )
     context: dict[str, Any] = {
         "payment": found,
         "rows": shown.listing.at("remittance.payment", **values, open="all" if wanted.opened else ""),
@@ -154,7 +174,7 @@ def payment_page(
         "opened": shown.opened,
         "wanted": wanted,
         "gone": gone,
-        "posted": posted,
+        "kept": kept,
         "post_url": _post_url(found.id),
         "everything": url_for("remittance.payment", payment_id=found.id),
         **WORDS,
@@ -164,8 +184,9 @@ def payment_page(
         context["meaning"] = glossary.look_up(db, used, found.effective_on)
     else:
         context |= _whole_payment(db, found) | {"adjustments": adjustments, "nothing_chosen": nothing_chosen}
-        marks = posted.of_payments if shown.listing.rows else marks_of(db, [found.id])
+        marks = kept.posted.of_payments if shown.listing.rows else marks_of(db, [found.id])
         context["payment_posted"] = payment_posted(db, found, marks)
+        context["note_forms"] = note_forms or NoteForms()
         context["form"] = form or ClaimFilterForm(formdata=None, text=text)
     db.commit()
     return page("remittance/payment.html", "claims", status=status, **context)

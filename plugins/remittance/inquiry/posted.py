@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from hp_portal.api import PortalSession
 
 from ..models import Payment
+from ..office.notes import Notes
 from ..office.posting import NOT_POSTED, Mark, Marks, Posted, marks_of, posted_of
 from .claim_news import ClaimNews, News
 
@@ -34,6 +35,18 @@ class ClaimsPosted:
 
     def __call__(self, claim: Any) -> ClaimPosted | None:
         return self.of_claims.get((claim.payment_id, claim.claim))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the office keeps of the claims of one payment: their marks, and the payment's notes with those of its claims.
+
+    `choose`: rows have a box to choose their claims by.
+    """
+
+    posted: ClaimsPosted
+    notes: Notes
+    choose: bool
 
 
 @dataclass(frozen=True)

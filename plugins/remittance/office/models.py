@@ -38,3 +38,36 @@ class Posting(api.Base, api.OwnedByOrganization):
     of_claims: Mapped[int]
     person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
     at: Mapped[dt.datetime]
+
+
+class Note(api.Base, api.OwnedByOrganizationAlone):
+    """What somebody of an office wrote about a payment, or about a claim of it. It may name patients: sealed.
+
+    Neither another organization sees it nor the payer's staff. Notes stay when the organization's access to the payee ends,
+    out of sight with the payment: they are reached through it alone.
+    """
+
+    __tablename__ = "remittance_note"
+    __scope_index__ = False
+    __table_args__ = (sa.Index("ix_remittance_note_of_organization", "organization_id", "payment_id", "claim"),)
+    __organization_may__ = api.May(
+        add=("payment_id", "claim", "word", "text_sealed", "written_by_id", "written_at"),
+        change=("text_sealed", "changed_by_id", "changed_at"),
+        remove=True,
+    )
+
+    id: Mapped[api.key]
+    payment_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_payment.id"))
+    # its place in the payment; null: the note is about the payment
+    claim: Mapped[int | None] = mapped_column(sa.Integer())
+    # random: tells the row before it has an id
+    word: Mapped[str] = mapped_column(sa.String(32))
+    text_sealed: Mapped[bytes] = mapped_column(info=api.sealed_column("organization_id", "payment_id", "word"))
+    written_by_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    written_at: Mapped[dt.datetime]
+    changed_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    changed_at: Mapped[dt.datetime | None]
+
+
+NOTE = api.seat(Note.text_sealed)
+"""The place of a note's text: `NOTE(organization id, payment id, word)`."""

@@ -9,10 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hp_portal.api import Actor, Person, PortalSession, lock, now, read_spans, record, spans
+from hp_portal.api import Person, PortalSession, lock, now, read_spans, record, spans
 
 from ..models import Claim, Payment, of_same_number
 from .models import Posting
+from .people import Colleague
 
 Key = tuple[int, int]
 
@@ -70,24 +71,24 @@ def _claims(count: int) -> str:
     return "claim" if count == 1 else "claims"
 
 
-def post(session: PortalSession, actor: Actor, payment: Payment, claims: Collection[int] | None = None) -> int:
+def post(session: PortalSession, person: Colleague, payment: Payment, claims: Collection[int] | None = None) -> int:
     """Mark claims of a payment as posted, or all (None); how many were not before. One without claims counts as one.
 
     What is no claim of the payment is left out. Those that are marked keep who marked them, and when.
     """
-    rows = _locked(session, actor, payment.id)
+    rows = _locked(session, person, payment.id)
     done = {number for row in rows for number in read_spans(row.claims)}
     new = _of_payment(session, payment.id, claims) - done
     if not new and (rows or payment.claim_count):
         return 0
     session.add(
         Posting(
-            organization_id=actor.organization_id,
+            organization_id=person.organization_id,
             payment_id=payment.id,
             claims=spans(new),
             claim_count=len(new),
             of_claims=payment.claim_count,
-            person_id=actor.person_id,
+            person_id=person.person_id,
             at=now(),
         )
     )
@@ -95,9 +96,11 @@ def post(session: PortalSession, actor: Actor, payment: Payment, claims: Collect
     return len(new) or 1
 
 
-def take_back(session: PortalSession, actor: Actor, payment: Payment, claims: Collection[int] | None = None) -> int:
+def take_back(
+    session: PortalSession, person: Colleague, payment: Payment, claims: Collection[int] | None = None
+) -> int:
     """Take the mark back from claims of a payment, or from all (None); how many had it. One without claims counts as one."""
-    rows = _locked(session, actor, payment.id)
+    rows = _locked(session, person, payment.id)
     taken: set[int] = set()
     for row in rows:
         marked = set(read_spans(row.claims))
@@ -113,9 +116,9 @@ def take_back(session: PortalSession, actor: Actor, payment: Payment, claims: Co
     return len(taken) or 1
 
 
-def _locked(session: PortalSession, actor: Actor, payment_id: int) -> list[Posting]:
+def _locked(session: PortalSession, person: Colleague, payment_id: int) -> list[Posting]:
     """The office's marks of a payment, for nobody else to change until the transaction ends."""
-    lock(session, f"remittance posting {actor.organization_id} {payment_id}")
+    lock(session, f"remittance posting {person.organization_id} {payment_id}")
     return list(session.scalars(sa.select(Posting).where(Posting.payment_id == payment_id).order_by(Posting.id)))
 
 

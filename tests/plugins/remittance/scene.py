@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
 from hp_portal import clock
+from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal_plugins.remittance.demo.writing import Patient, ProviderReason
 from hp_portal_plugins.remittance.models import Payment, RemittanceFile, SameNumber
+from hp_portal_plugins.remittance.office.models import Note
+from hp_portal_plugins.remittance.office.notes import write_note
 from tests.support.scenes import Part, Provider
 from tests.support.world import World
 
@@ -22,8 +25,18 @@ providers: Mapping[str, Provider] = {
     "number": lambda part, person: 1,
     "file_id": lambda part, person: part.values["file"],
     "pair_id": lambda part, person: part.values["pair"],
+    "note_id": lambda part, person: part.values["write_note"](person),
 }
-owned = frozenset({"payment_id"})
+owned = frozenset({"payment_id", "note_id"})
+
+
+@dataclass(frozen=True)
+class Who:
+    """Somebody of an organization, no administrator of it."""
+
+    person_id: int
+    organization_id: int | None
+    is_delegate: bool = False
 
 
 def build(world: World, organization: Organization) -> Part:
@@ -49,4 +62,17 @@ def build(world: World, organization: Organization) -> Part:
         session.flush()
         pair_id = pair.id
     secrets = (payee.name, payee.name.upper(), number, patient.last, patient.member, paid.account, paid.control)
-    return Part({"payment": payment_id, "file": file_id, "pair": pair_id}, secrets)
+
+    def write(person: Person | None) -> int:
+        """A note of the organization's own, by that person where it is one of theirs."""
+        mine = person is not None and person.organization_id == organization.id
+        with world.session_of(organization) as session:
+            first = sa.select(Person.id).where(Person.organization_id == organization.id).order_by(Person.id)
+            writer = person.id if person is not None and mine else session.scalars(first).first()
+            assert writer is not None
+            write_note(session, Who(writer, organization.id), payment_id, None, f"{word} note")
+            session.commit()
+            return session.scalars(sa.select(sa.func.max(Note.id))).one()
+
+    values = {"payment": payment_id, "file": file_id, "pair": pair_id, "write_note": write}
+    return Part(values, (*secrets, f"{word} note"))
