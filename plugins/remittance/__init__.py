@@ -36,7 +36,7 @@ from .codes import staff_views as code_views
 from .codes import views as code_lookup
 from .downloads import views as download_views
 from .downloads.documents import DOCUMENTS
-from .inquiry import inspection_views, note_views, payment_views, posting_views, search_views
+from .inquiry import inspection_views, note_views, payment_views, posting_views, saved_views, search_views
 from .inquiry.named import EVENTS
 from .inquiry.news import SEARCH, news
 from .intake import commands, matching, proofs, same_number_views, staff_views, steps, uploads
@@ -49,6 +49,7 @@ VIEWS = (
     payment_views,
     posting_views,
     note_views,
+    saved_views,
     inspection_views,
     download_views,
     staff_views,

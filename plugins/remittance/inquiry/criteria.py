@@ -35,11 +35,36 @@ class CheckNumber:
         return bool(self.typed)
 
 
+PERIODS = {
+    "7": "Last 7 days",
+    "30": "Last 30 days",
+    "90": "Last 90 days",
+    "this-month": "This month",
+    "last-month": "Last month",
+    "this-year": "This year",
+}
+"""Spans of dates that are counted from the day of the search."""
+
+
+def days_of(period: str, today: dt.date) -> tuple[dt.date, dt.date]:
+    """The first and the last day of a period. The last so many days end today, which is one of them."""
+    first = today.replace(day=1)
+    if period == "this-month":
+        return first, today
+    if period == "last-month":
+        end = first - dt.timedelta(days=1)
+        return end.replace(day=1), end
+    if period == "this-year":
+        return today.replace(month=1, day=1), today
+    return today - dt.timedelta(days=int(period) - 1), today
+
+
 @dataclass(frozen=True)
 class PaymentCriteria:
     """What a payment must be like. Amounts are cents, both ends of a span belong to it; None and empty: any.
 
-    `new_since`: imported after that moment; `unposted`: not posted by the office, or only in part.
+    `new_since`: imported after that moment; `unposted`: not posted by the office, or only in part. `period` is one
+    of PERIODS, from which the dates of issue were counted; it stands in the address instead of them.
     """
 
     number: CheckNumber = CheckNumber()
@@ -51,6 +76,7 @@ class PaymentCriteria:
     zero: bool = False
     new_since: dt.datetime | None = None
     unposted: bool = False
+    period: str = ""
 
     @property
     def only_number(self) -> bool:
@@ -61,8 +87,9 @@ class PaymentCriteria:
         """The criteria as a query string has them."""
         values = {
             "number": self.number.typed,
-            "issued_from": self.issued_from.isoformat() if self.issued_from else "",
-            "issued_to": self.issued_to.isoformat() if self.issued_to else "",
+            "period": self.period,
+            "issued_from": self.issued_from.isoformat() if self.issued_from and not self.period else "",
+            "issued_to": self.issued_to.isoformat() if self.issued_to and not self.period else "",
             "amount_min": plain_money(self.amount_min),
             "amount_max": plain_money(self.amount_max),
             "payee": str(self.payee or ""),

@@ -10,11 +10,11 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional
 
-from hp_portal.api import AmountField, DayField, later_than
+from hp_portal.api import AmountField, DayField, later_than, one_line
 
 from ..keys import number_key, plain
 from ..office.notes import LONGEST, ShownNote
-from .criteria import CheckNumber, ClaimCriteria, PaymentCriteria
+from .criteria import PERIODS, CheckNumber, ClaimCriteria, PaymentCriteria, days_of
 
 _EARLIER = "This date lies before the first one."
 
@@ -25,6 +25,7 @@ class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
     class Meta:
         csrf = False
 
+    period = SelectField("Issued in", choices=[("", "Any time, or the dates below"), *PERIODS.items()], coerce=str)
     issued_from = DayField("Issued from")
     issued_to = DayField("Issued to", [later_than("issued_from", _EARLIER)])
     amount_min = AmountField("Amount from")
@@ -38,18 +39,29 @@ class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
         super().__init__(**values)
         self.payee.choices = [("", "Every payee you can see"), *payees]
 
-    def criteria(self, number: CheckNumber, since: Callable[[], dt.datetime]) -> PaymentCriteria:
+    def validate(self, extra_validators: Any = None) -> bool:
+        """A period or dates, not both."""
+        valid: bool = super().validate(extra_validators)
+        if self.period.data and (self.issued_from.raw_data or [""])[0] + (self.issued_to.raw_data or [""])[0]:
+            self.period.errors = ["Choose a period, or enter dates, but not both."]
+            return False
+        return valid
+
+    def criteria(self, number: CheckNumber, today: dt.date, since: Callable[[], dt.datetime]) -> PaymentCriteria:
         """What was asked for; valid once the form is. `since` tells since when payments are new."""
+        period = self.period.data or ""
+        first, last = days_of(period, today) if period else (self.issued_from.data, self.issued_to.data)
         return PaymentCriteria(
             number,
-            self.issued_from.data,
-            self.issued_to.data,
+            first,
+            last,
             self.amount_min.data,
             self.amount_max.data,
             int(self.payee.data) if (self.payee.data or "").strip() else None,
             self.zero.data,
             since() if self.new.data else None,
             self.unposted.data,
+            period,
         )
 
 
@@ -98,6 +110,20 @@ class ClaimFilterForm(FlaskForm):  # type: ignore[misc]
     """Words that the claims of a payment must hold: posted, because they tell of a patient."""
 
     text = StringField("Patient or claim number", filters=[plain], validators=[Optional(), Length(max=100)])
+
+
+class SavedSearchForm(FlaskForm):  # type: ignore[misc]
+    """The name of a saved search, and whether colleagues find it, too."""
+
+    name = StringField(
+        "Name",
+        filters=[one_line],
+        validators=[
+            DataRequired("Enter a name, such as Not posted last month."),
+            Length(max=60, message="A name has at most 60 characters."),
+        ],
+    )
+    shared = BooleanField("Share it with everybody at my office")
 
 
 def _lines(text: str | None) -> str:

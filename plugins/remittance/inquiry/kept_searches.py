@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 
 from hp_portal.api import Actor, PortalSession, find_kept, keep_values
 
@@ -15,17 +17,26 @@ _FILTER = "remittance claims of a payment"
 
 def keep_claims(session: PortalSession, actor: Actor, criteria: ClaimCriteria) -> str:
     """Keep a search for claims; the word for it."""
-    values = {
-        name: value.isoformat() if isinstance(value, dt.date) else value
-        for name, value in dataclasses.asdict(criteria).items()
-        if value
-    }
-    return keep_values(session, actor, _CLAIMS, values)
+    return keep_values(session, actor, _CLAIMS, values_of(criteria))
 
 
 def find_claims(session: PortalSession, actor: Actor, token: str) -> ClaimCriteria:
     """The search for claims that a word stands for. Raises KeptGone."""
-    values = find_kept(session, actor, _CLAIMS, token)
+    return criteria_of(find_kept(session, actor, _CLAIMS, token))
+
+
+def values_of(criteria: ClaimCriteria) -> dict[str, Any]:
+    """A search for claims as values of JSON's types."""
+    return {
+        name: value.isoformat() if isinstance(value, dt.date) else value
+        for name, value in dataclasses.asdict(criteria).items()
+        if value
+    }
+
+
+def criteria_of(kept: Mapping[str, Any]) -> ClaimCriteria:
+    """The search for claims that these values are."""
+    values = dict(kept)
     for name in ("service_from", "service_to"):
         if name in values:
             values[name] = dt.date.fromisoformat(values[name])

@@ -204,6 +204,11 @@ EVENTS = (
         )
         for deed, did in (("written", "Wrote"), ("changed", "Changed"), ("removed", "Removed"))
     ),
+    *(
+        EventSpec(f"remittance.saved-search.{deed}", f"{did} a saved search", ("search", "kind", "shared"))
+        for deed, did in (("saved", "Added"), ("changed", "Changed"), ("removed", "Removed"), ("run", "Ran"))
+    ),
+    EventSpec("remittance.saved-search.listed", "Listed saved searches", ("shown",)),
     EventSpec(
         "remittance.payment.downloaded",
         "Downloaded a payment",

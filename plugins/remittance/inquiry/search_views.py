@@ -25,6 +25,7 @@ from hp_portal.api import (
 from ..blueprint import READ, blueprint
 from ..codes import glossary
 from ..codes.plain_words import payment_word, status_word
+from ..office.saved_searches import saved_searches
 from . import chart, inquiries, kept_searches, no_results, search
 from .any_number import AnyNumber
 from .criteria import CheckNumber, ClaimCriteria, PaymentCriteria
@@ -53,7 +54,8 @@ def index() -> ResponseReturnValue:
     form = _payment_form(request.args)
     if not form.validate():
         return _page(number=number.typed, payment_form=form, opened="payment", status=422)
-    return _found(form.criteria(number, lambda: search.new_since(last_visit(db_session(), the_actor()))))
+    day = today(settings().payer.zone)
+    return _found(form.criteria(number, day, lambda: search.new_since(last_visit(db_session(), the_actor()))))
 
 
 @blueprint.post("/find")
@@ -64,7 +66,7 @@ def find() -> ResponseReturnValue:
     return _by_number(number, posted=True) if number.typed else _nothing_typed()
 
 
-_FIELDS = ("issued_from", "issued_to", "amount_min", "amount_max", "payee", "zero", "new", "unposted")
+_FIELDS = ("period", "issued_from", "issued_to", "amount_min", "amount_max", "payee", "zero", "new", "unposted")
 
 
 @blueprint.post("/search", endpoint="search")
@@ -156,6 +158,7 @@ def _found(
         amount=found.amount,
         posted=posted,
         claims_too=claims,
+        save_url=url_for("remittance.save_search", **dict[str, Any](criteria.url_values)),
         problem=found.problem,
         nothing=not listing.total,
         opened="" if criteria.only_number or listing.total else "payment",
@@ -184,6 +187,7 @@ def _kept(token: str) -> Response:
     return _page(
         number=number.typed,
         found_claims=found.listing.at("remittance.index", search=token),
+        save_url=url_for("remittance.save_search", search=token),
         amount=found.amount,
         news=found.news,
         posted=posted,
@@ -211,6 +215,8 @@ def _page(*, status: int = 200, **shown: Any) -> Response:
         "news": None,
         "meaning": None,
         "claims_too": "",
+        "save_url": "",
+        "saved": [],
         "payments_too": "",
         "nothing": False,
         "bare": "",
@@ -232,4 +238,5 @@ def _page(*, status: int = 200, **shown: Any) -> Response:
     if not wants_fragment():
         context["payment_form"] = context["payment_form"] or _payment_form(request.args)
         context["claim_form"] = context["claim_form"] or ClaimSearchForm(MultiDict())
+        context["saved"] = saved_searches(db_session(), the_actor())
     return page("remittance/index.html", "results", status=status, **context)

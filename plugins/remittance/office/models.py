@@ -71,3 +71,29 @@ class Note(api.Base, api.OwnedByOrganizationAlone):
 
 NOTE = api.seat(Note.text_sealed)
 """The place of a note's text: `NOTE(organization id, payment id, word)`."""
+
+
+class SavedSearch(api.Base, api.OwnedByOrganizationAlone):
+    """A search that somebody of an office saved under a name, for themselves or for everybody there.
+
+    Name and search are sealed together: they may tell of a patient.
+    """
+
+    __tablename__ = "remittance_saved_search"
+    __organization_may__ = api.May(
+        add=("person_id", "shared", "word", "search_sealed", "saved_at"),
+        change=("shared", "search_sealed"),
+        remove=True,
+    )
+
+    id: Mapped[api.key]
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    shared: Mapped[bool]
+    # random: tells the row before it has an id
+    word: Mapped[str] = mapped_column(sa.String(32))
+    search_sealed: Mapped[bytes] = mapped_column(info=api.sealed_column("organization_id", "word"))
+    saved_at: Mapped[dt.datetime]
+
+
+SAVED_SEARCH = api.seat(SavedSearch.search_sealed)
+"""The place of a saved search: `SAVED_SEARCH(organization id, word)`."""
