@@ -55,6 +55,22 @@ TO_TRY = (
         "from nothing found to the Tax ID with the number kept, and back to the payment",
     ),
     (
+        "demo.office",
+        "/apps/remittance/?period=30&unposted=1",
+        "what is not yet posted: mark a payment or some of its claims, take the mark back, save the search; a colleague "
+        "(demo.delegate) sees the same, the billing service and the plan's staff do not",
+    ),
+    (
+        "demo.office",
+        "/apps/remittance/?number=940000050001",
+        "posted before a claim of it was reversed",
+    ),
+    (
+        "demo.office",
+        "/apps/remittance/?number=940000050005",
+        "notes of the office about a payment and a claim, which only the office sees",
+    ),
+    (
         "demo.hospital",
         "/apps/remittance/?number=940000052002",
         "claims that say their news: reversal, correction, taken back; open all",

@@ -313,6 +313,25 @@ def whole_for_plugins(session: PortalSession, reason: str) -> AbstractContextMan
     return whole(session, reason)
 
 
+@contextmanager
+def of_organization(session: PortalSession, organization_id: int) -> Iterator[None]:
+    """See and write what an organization's session does, for the length of a block: in a job, a command or a hook that has to
+    do with rows of an organization alone. Raises ScopeViolation in a session that is an organization's already.
+    """
+    before = session.context.scope
+    if isinstance(before, OrganizationScope):
+        raise ScopeViolation("of_organization() in an organization's session")
+    session.change_scope(OrganizationScope(organization_id))
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):
+            session.change_scope(before)
+        session.leave_scope(before)
+        raise
+    session.change_scope(before)
+
+
 def apply_scope(state: ORMExecuteState) -> None:
     """Add the session's scope to a statement that is about to run."""
     scope = cast(PortalSession, state.session).context.scope

@@ -19,7 +19,7 @@ from hp_portal.core.keys.checking import LOCK
 from hp_portal.core.keys.models import DataKey
 from hp_portal.core.organizations.models import Organization
 from hp_portal.database import Base, PortalSession, columns_in_database, lock
-from hp_portal.scopes import OrganizationScope, OwnedByOrganizationAlone, set_scope
+from hp_portal.scopes import OwnedByOrganizationAlone, of_organization
 from hp_portal.seals import Former, SealedColumn, Seat, sealed_columns
 from hp_portal.session import CORE
 from hp_portal.vault import SealBroken
@@ -134,13 +134,9 @@ class _Column:
         if not self.alone:
             yield
             return
-        whole = self.session.context.scope
         for organization_id in self.session.scalars(sa.select(Organization.id).order_by(Organization.id)).all():
-            set_scope(self.session, OrganizationScope(organization_id))
-            try:
+            with of_organization(self.session, organization_id):
                 yield
-            finally:
-                set_scope(self.session, whole)
 
     def _run(self, statement: Any, values: Any = None) -> sa.CursorResult[Any]:
         """In the session's transaction, past what looks after an organization's statements: these name tables, not models."""

@@ -16,6 +16,7 @@ from hp_portal.api import DemoCheck, Grant, Organization, Payee, PortalSession
 from ..intake.deciding import REPLACE, decide
 from ..intake.importing import import_file
 from ..models import Payment, SameNumber
+from . import office
 from .scenes import REPLACED, STORIES, WORTH_TRYING, Days, Story
 from .writing import FileText, PayeeText, PaymentText
 
@@ -44,6 +45,7 @@ def load_demo(session: PortalSession) -> list[DemoCheck]:
     # What a broken transfer leaves behind, for the list of files to show.
     import_file(session, io.BytesIO(several[: several.rindex(b"SE*")]), "demo-broken-off.835")
     _decide(session)
+    office.keep(session, api.today(payer.zone))
     holders = {number: holder for number, (_, holder) in payees.items()}
     by_number = {payment.number: payment for payment in payments}
     return [

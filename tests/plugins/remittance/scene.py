@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -10,10 +11,12 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
+from hp_portal.database import PortalSession
 from hp_portal_plugins.remittance.demo.writing import Patient, ProviderReason
 from hp_portal_plugins.remittance.models import Payment, RemittanceFile, SameNumber
-from hp_portal_plugins.remittance.office.models import Note
+from hp_portal_plugins.remittance.office.models import Note, SavedSearch
 from hp_portal_plugins.remittance.office.notes import write_note
+from hp_portal_plugins.remittance.office.saved_searches import PAYMENTS, save_search
 from tests.support.scenes import Part, Provider
 from tests.support.world import World
 
@@ -26,8 +29,9 @@ providers: Mapping[str, Provider] = {
     "file_id": lambda part, person: part.values["file"],
     "pair_id": lambda part, person: part.values["pair"],
     "note_id": lambda part, person: part.values["write_note"](person),
+    "saved_search_id": lambda part, person: part.values["save"](person),
 }
-owned = frozenset({"payment_id", "note_id"})
+owned = frozenset({"payment_id", "note_id", "saved_search_id"})
 
 
 @dataclass(frozen=True)
@@ -61,18 +65,27 @@ def build(world: World, organization: Organization) -> Part:
         session.add(pair)
         session.flush()
         pair_id = pair.id
-    secrets = (payee.name, payee.name.upper(), number, patient.last, patient.member, paid.account, paid.control)
+    words = (payee.name, payee.name.upper(), number, patient.last, patient.member, paid.account, paid.control)
+
+    def of(session: PortalSession, person: Person | None) -> Who:
+        """That person, where it is one of the organization's, else another who is."""
+        if person is not None and person.organization_id == organization.id:
+            return Who(person.id, organization.id)
+        first = sa.select(Person.id).where(Person.organization_id == organization.id).order_by(Person.id).limit(1)
+        return Who(session.scalars(first).one(), organization.id)
 
     def write(person: Person | None) -> int:
-        """A note of the organization's own, by that person where it is one of theirs."""
-        mine = person is not None and person.organization_id == organization.id
         with world.session_of(organization) as session:
-            first = sa.select(Person.id).where(Person.organization_id == organization.id).order_by(Person.id)
-            writer = person.id if person is not None and mine else session.scalars(first).first()
-            assert writer is not None
-            write_note(session, Who(writer, organization.id), payment_id, None, f"{word} note")
+            write_note(session, of(session, person), payment_id, None, f"{word} note")
             session.commit()
             return session.scalars(sa.select(sa.func.max(Note.id))).one()
 
-    values = {"payment": payment_id, "file": file_id, "pair": pair_id, "write_note": write}
-    return Part(values, (*secrets, f"{word} note"))
+    def save(person: Person | None) -> int:
+        with world.session_of(organization) as session:
+            name = f"{word} search {secrets.token_hex(8)}"
+            save_search(session, of(session, person), name, PAYMENTS, {"zero": "1"}, shared=False)
+            session.commit()
+            return session.scalars(sa.select(sa.func.max(SavedSearch.id))).one()
+
+    values = {"payment": payment_id, "file": file_id, "pair": pair_id, "write_note": write, "save": save}
+    return Part(values, (*words, f"{word} note", f"{word} search"))
