@@ -25,7 +25,9 @@ class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
     class Meta:
         csrf = False
 
-    period = SelectField("Issued in", choices=[("", "Any time, or the dates below"), *PERIODS.items()], coerce=str)
+    period = SelectField(
+        "Issued in", [Optional()], choices=[("", "Any time, or the dates below"), *PERIODS.items()], coerce=str
+    )
     issued_from = DayField("Issued from")
     issued_to = DayField("Issued to", [later_than("issued_from", _EARLIER)])
     amount_min = AmountField("Amount from")

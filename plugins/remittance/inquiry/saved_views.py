@@ -16,6 +16,7 @@ from ..office.saved_searches import CLAIMS, PAYMENTS, Saved, find_saved
 from . import kept_searches
 from .forms import SavedSearchForm
 from .saved_words import in_words
+from .search_views import payment_form_of
 
 _IN_ADDRESS = (
     "number",
@@ -53,6 +54,9 @@ def save_search() -> ResponseReturnValue:
     except KeptGone:
         flash("This search is no longer there. Please search again, and save it then.", "info")
         return redirect_to(url_for("remittance.index"))
+    if kind == PAYMENTS and not payment_form_of(request.args).validate():
+        # The search says what is wrong with it.
+        return redirect_to(url_for("remittance.index", **dict[str, Any](values)))
     if not values:
         flash("Search first; then the results have a link to save the search.", "info")
         return redirect_to(url_for("remittance.index"))

@@ -51,7 +51,7 @@ def index() -> ResponseReturnValue:
         if number:
             return _by_number(AnyNumber.of(number.typed))
         return _newest() if "number" not in request.args else _nothing_typed()
-    form = _payment_form(request.args)
+    form = payment_form_of(request.args)
     if not form.validate():
         return _page(number=number.typed, payment_form=form, opened="payment", status=422)
     day = today(settings().payer.zone)
@@ -199,7 +199,8 @@ def _kept(token: str) -> Response:
     )
 
 
-def _payment_form(arguments: MultiDict[str, str]) -> PaymentSearchForm:
+def payment_form_of(arguments: MultiDict[str, str]) -> PaymentSearchForm:
+    """The form of a search by what a payment is like, with the payees that one may see to choose from."""
     choices = [(str(row.id), f"{row.name} · NPI {row.npi}" if row.npi else row.name) for row in payees(db_session())]
     return PaymentSearchForm(choices, formdata=arguments)
 
@@ -236,7 +237,7 @@ def _page(*, status: int = 200, **shown: Any) -> Response:
         **shown,
     }
     if not wants_fragment():
-        context["payment_form"] = context["payment_form"] or _payment_form(request.args)
+        context["payment_form"] = context["payment_form"] or payment_form_of(request.args)
         context["claim_form"] = context["claim_form"] or ClaimSearchForm(MultiDict())
         context["saved"] = saved_searches(db_session(), the_actor())
     return page("remittance/index.html", "results", status=status, **context)

@@ -132,7 +132,7 @@ def _of_payment(session: PortalSession, payment_id: int, claims: Collection[int]
 _sums = (
     sa.select(
         Posting.payment_id,
-        sa.func.sum(Posting.claim_count).label("count"),
+        sa.func.sum(Posting.claim_count).label("marked"),
         sa.func.max(Posting.of_claims).label("of"),
         sa.func.min(Posting.at).label("first"),
         sa.func.max(Posting.at).label("last"),
@@ -157,13 +157,13 @@ def posted_of(session: PortalSession, payments: Iterable[int]) -> Mapping[int, P
             Payment.number_key,
             Payment.trace_number,
             Payment.originator_id,
-        ).where(Payment.id.in_(marked))
+        ).where(Payment.id.in_(list(marked)))
     ):
         row = marked[payment.id]
         later = payment.set_aside is not None and payment.set_aside_at > row.first
         questioned = payment.in_question and payment.set_aside is None and _another_came(session, payment, row.first)
         found[payment.id] = Posted(
-            int(row.count), row.of, row.first, row.last, payment.set_aside if later else "", questioned
+            int(row.marked), row.of, row.first, row.last, payment.set_aside if later else "", questioned
         )
     return found
 
