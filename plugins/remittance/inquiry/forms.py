@@ -25,9 +25,7 @@ class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
     class Meta:
         csrf = False
 
-    period = SelectField(
-        "Issued in", [Optional()], choices=[("", "Any time, or the dates below"), *PERIODS.items()], coerce=str
-    )
+    period = SelectField("Issued in", [Optional()], coerce=str)
     issued_from = DayField("Issued from")
     issued_to = DayField("Issued to", [later_than("issued_from", _EARLIER)])
     amount_min = AmountField("Amount from")
@@ -39,6 +37,7 @@ class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
 
     def __init__(self, payees: list[tuple[str, str]], **values: Any) -> None:
         super().__init__(**values)
+        self.period.choices = [("", "Any time, or the dates below"), *PERIODS.items()]
         self.payee.choices = [("", "Every payee you can see"), *payees]
 
     def validate(self, extra_validators: Any = None) -> bool:

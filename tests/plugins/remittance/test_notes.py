@@ -41,7 +41,7 @@ def read(client: Any, payment: int, number: int | None = None) -> list[str]:
 
 def rows(world: World) -> list[Any]:
     """Every note as it lies in the database."""
-    with as_owner(world.app) as connection:
+    with as_owner(world.app) as engine, engine.connect() as connection:
         return list(connection.execute(sa.text("SELECT * FROM remittance_note ORDER BY id")).mappings())
 
 
@@ -160,4 +160,5 @@ def test_notes_are_sealed_again_with_a_new_key(
         done = rotate(session)
     assert done.finished
     assert [bytes(row["text_sealed"]).startswith(head) for row in rows(world)] == [True, True]
-    assert read(renewed.sign_in(office.username), payment)[0].startswith(TEXT)
+    renewed.person("cole.colleague", organization=office.organization)
+    assert read(renewed.sign_in("cole.colleague"), payment)[0].startswith(TEXT)

@@ -84,7 +84,7 @@ def test_a_search_by_patient_is_kept_sealed_and_shared_only_with_the_office(offi
     shared = names(colleague)
     assert list(shared) == ["Secretname claims"]
     assert "SECRETNAME" in colleague.get(shared["Secretname claims"], follow_redirects=True).text
-    with as_owner(world.app) as connection:
+    with as_owner(world.app) as engine, engine.connect() as connection:
         rows = connection.execute(sa.text("SELECT id, search_sealed FROM remittance_saved_search ORDER BY id")).all()
     assert not [row for row in rows if b"ecretname" in bytes(row[1]) or b"SECRETNAME" in bytes(row[1])]
 
