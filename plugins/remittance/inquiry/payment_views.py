@@ -82,7 +82,7 @@ def claim(payment_id: int, number: int) -> ResponseReturnValue:
     if request.args.get("closed") and wants_fragment():
         found = payment_or_404(db, payment_id)
         row, news = claims.view_row(db, payment_id, number) or abort(404)
-        shown = {"news": news, "meaning": glossary.look_up(db, news.codes(), found.effective_on)}
+        shown: dict[str, Any] = {"news": news, "meaning": glossary.look_up(db, news.codes(), found.effective_on)}
         kept = _kept(db, found, row, news)
         db.commit()
         return page("remittance/claim_row.html", "closed", row=row, kept=kept, **shown, **WORDS)

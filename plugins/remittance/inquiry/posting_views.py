@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -30,7 +32,7 @@ def post_claims(payment_id: int) -> ResponseReturnValue:
     count = _do(found, chosen)
     db.commit()
     flash(_said(found, chosen is None, count), "good" if count else "info")
-    values = {name: request.args[name] for name in KEPT_IN_ADDRESS if request.args.get(name)}
+    values: dict[str, Any] = {name: request.args[name] for name in KEPT_IN_ADDRESS if request.args.get(name)}
     anchor = "posted" if chosen is None else "claims-of-payment"
     return redirect_to(url_for("remittance.payment", payment_id=payment_id, **values, _anchor=anchor))
 

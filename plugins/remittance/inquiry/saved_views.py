@@ -141,7 +141,7 @@ def _wanted() -> tuple[str, Mapping[str, Any]]:
 
 
 def _here() -> str:
-    values = {name: request.args[name] for name in (*_IN_ADDRESS, "search") if request.args.get(name)}
+    values: dict[str, Any] = {name: request.args[name] for name in (*_IN_ADDRESS, "search") if request.args.get(name)}
     return url_for("remittance.save_search", **values)
 
 

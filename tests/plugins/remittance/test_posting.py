@@ -66,9 +66,9 @@ def test_claims_and_payments_are_posted_for_the_whole_office_and_for_nobody_else
     assert state(colleague, payment, 1) == "Not posted"
     assert listed(colleague, "?unposted=1") == {"4512": "Partly posted (2 of 4 claims)", "4513": "Not posted"}
     # The row that a click opens, and the list of claims found, say so as well.
-    assert "Posted on" in colleague.get(url_of(payment, 2), fragment=True).text
+    assert "by Person Pat Poster" in colleague.get(url_of(payment, 2), fragment=True).text
     found = colleague.post(f"{HOME}search", {"claim_number": "26X000002"}).headers["Location"]
-    assert "Posted on" in colleague.get(found).text
+    assert "by Person Pat Poster" in colleague.get(found).text
 
     do(colleague, payment, all="1")
     assert state(office.client, payment).startswith("Posted ")
