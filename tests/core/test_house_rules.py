@@ -24,6 +24,7 @@ RAW_SQL = {
     "hp_portal/core/audit/record.py": "a Core insert: an event for every page must cost little",
     "hp_portal/core/audit/writers.py": "the newest seal, looked up beside that insert",
     "hp_portal/core/audit/refusals.py": "counts of refusals, kept before anybody is known and whatever the scope is",
+    "hp_portal/core/keys/rotating.py": "tables of whatever model, gone through in the scope that sees their rows",
     "hp_portal/row_security.py": "functions and policies of PostgreSQL, made by the owner of the tables",
     "hp_portal/roles.py": "roles and rights of PostgreSQL, given by the owner of the tables",
     "hp_portal/db_commands.py": "the statements of hp_portal/roles.py, run by an administrator",

@@ -28,6 +28,7 @@ from hp_portal.core.organizations.models import Organization
 from hp_portal.core.payees.finding import find_payees
 from hp_portal.core.payees.models import Payee
 from hp_portal.database import Base, PortalSession
+from hp_portal.scopes import OwnedByOrganizationAlone
 from hp_portal.seals import Seat, sealed_columns
 from hp_portal.session import Who
 from hp_portal.settings import ConfigurationError
@@ -92,12 +93,17 @@ class Filled:
 
 
 def heads(session: PortalSession) -> dict[str, set[bytes]]:
-    """What the values of each column begin with: format and key."""
+    """What the values of each column begin with: format and key.
+
+    Rows of an organization alone are in no whole scope: tests/plugins/remittance/test_notes.py has their keys rotated.
+    """
+    alone = {m.local_table for m in Base.registry.mappers if issubclass(m.class_, OwnedByOrganizationAlone)}
     return {
         f"{column.table.name}.{column.name}": {
             bytes(value)[:9] for value in session.scalars(sa.select(column)) if value
         }
         for column, _ in sealed_columns(Base.metadata)
+        if column.table not in alone
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from flask import abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
-from hp_portal.api import KeptGone, access, db_session, page, record, redirect_to, the_actor
+from hp_portal.api import KeptGone, access, db_session, page, redirect_to, the_actor
 
 from ..blueprint import READ, blueprint
 from ..office import saved_searches
@@ -37,9 +37,8 @@ _IN_ADDRESS = (
 def saved() -> ResponseReturnValue:
     """What one can choose from, to rename, share and remove."""
     db = db_session()
-    found = saved_searches.saved_searches(db, the_actor())
+    found = saved_searches.list_saved(db, the_actor())
     words = {one.id: in_words(db, one.kind, one.values) for one in found}
-    record(db, "remittance.saved-search.listed", shown=len(found))
     db.commit()
     return page("remittance/saved.html", saved=found, words=words, most=saved_searches.MOST)
 

@@ -55,6 +55,13 @@ def saved_searches(session: PortalSession, person: Colleague) -> list[Saved]:
     return sorted(found, key=lambda one: (one.name.casefold(), one.id))
 
 
+def list_saved(session: PortalSession, person: Colleague) -> list[Saved]:
+    """The same on a page of its own, recorded."""
+    found = saved_searches(session, person)
+    record(session, "remittance.saved-search.listed", shown=len(found))
+    return found
+
+
 def find_saved(session: PortalSession, person: Colleague, search_id: int) -> Saved | None:
     """One of those."""
     return next((one for one in saved_searches(session, person) if one.id == search_id), None)

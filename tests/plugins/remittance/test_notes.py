@@ -153,12 +153,16 @@ def test_notes_are_sealed_again_with_a_new_key(
     other = Office(world, "Oak Sample Clinic")
     write(office.client, payment, TEXT)
     write(other.client, other.paid("4513", claim(2)), "Theirs")
+    other.client.post("/apps/remittance/saved-searches/new?zero=1", {"name": "Theirs"})
     renewed = World(make_app(database_url, data_key=f"{data_key('new')},{DATA_KEY}"))
     head = renewed.database.vault.head
     assert [bytes(row["text_sealed"]).startswith(head) for row in rows(world)] == [False, False]
     with renewed.session() as session:
         done = rotate(session)
     assert done.finished
+    with as_owner(world.app) as engine, engine.connect() as connection:
+        (saved,) = connection.scalars(sa.text("SELECT search_sealed FROM remittance_saved_search"))
+    assert bytes(saved).startswith(head)
     assert [bytes(row["text_sealed"]).startswith(head) for row in rows(world)] == [True, True]
     renewed.person("cole.colleague", organization=office.organization)
     assert read(renewed.sign_in("cole.colleague"), payment)[0].startswith(TEXT)

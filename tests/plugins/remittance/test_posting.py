@@ -27,7 +27,9 @@ def office(world: World) -> Office:
 def state(client: Any, payment: int, number: int | None = None) -> str:
     """What the page of a payment, or of one of its claims, says of posting, without the buttons."""
     (found,) = [part for part in tree_of(client.get(url_of(payment, number))).iter("div") if part.get("id") == "posted"]
-    return words(found).removeprefix("Posted by your office ").partition(" Mark ")[0].partition(" Take ")[0]
+    for buttons in [part for part in found.iter("div") if "posted-buttons" in (part.get("class") or "")]:
+        buttons.clear()
+    return words(found).removeprefix("Posted by your office ")
 
 
 def marked(client: Any, payment: int) -> list[int]:
@@ -38,7 +40,8 @@ def marked(client: Any, payment: int) -> list[int]:
 
 def listed(client: Any, query: str) -> dict[str, str]:
     """The payments of a list by number, with what it says of posting."""
-    rows = [row for row in tree_of(client.get(HOME + query)).iter("tr") if row.find("td") is not None]
+    tables = [part for part in tree_of(client.get(HOME + query)).iter("table") if part.get("id") == "payments"]
+    rows = [row for table in tables for row in table.iter("tr") if row.find("td") is not None]
     return {words(row.findall("th")[0]).split()[0]: words(row.findall("td")[-1]) for row in rows}
 
 
