@@ -1,7 +1,7 @@
 """claims that offices have marked as posted
 
 Revision ID: 1795833001
-Revises: 1795831801
+Revises: 1795831900
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 import hp_portal.database
 
 revision = "1795833001"
-down_revision = "1795831801"
+down_revision = "1795831900"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TABLE = "remittance_posting"
