@@ -75,7 +75,17 @@ TO_TRY = (
         "/apps/remittance/?number=940000052002",
         "claims that say their news: reversal, correction, taken back; open all",
     ),
-    ("demo.hospital", "/documents/", "the large documents that one asked for, kept for a day"),
+    (
+        "demo.hospital",
+        "/documents/",
+        "the large documents that one asked for: kept for a week, with size, to be removed",
+    ),
+    (
+        "demo.billing",
+        "/apps/remittance/?issued_from=2020-01-01",
+        "tick payments, or take all results: one ZIP of PDFs, workbook, CSV or 835, at once or in the background",
+    ),
+    ("demo.staff", "/staff/documents", "downloads that wait for the worker or failed"),
     ("demo.office", "/reason", "why one looks at patient information; asked before the first claims of a session"),
     ("demo.delegate", "/my-activity", "what one did, in sentences with links and reasons"),
     ("demo.delegate", "/help/?q=why+can+I+not+find+a+payment", "ask help"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import pluggy
 from flask import Blueprint
@@ -87,11 +87,18 @@ class News:
 
 @dataclass(frozen=True)
 class MadeFile:
-    """A file to hand over: what is in it, the name it is saved under, its media type."""
+    """A file to hand over: what is in it, the name it is saved under, its media type.
 
-    body: bytes
+    A large body is a file, open for reading at its beginning; whoever gets it closes it. `left_out` says in words what was
+    asked for and is not in it, a line each; it is shown, and names no patient. `contents` is what the file is about after all,
+    when that is not what was `wanted`: what the kind's `hand_over` is asked with.
+    """
+
+    body: bytes | BinaryIO
     name: str
     content_type: str
+    left_out: tuple[str, ...] = ()
+    contents: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,9 @@ class DocumentKind:
     `make(session, wanted, making)` gives the file, or None when what is wanted is not there for this session, which sees what the
     person sees who asked. `wanted` are values of JSON's types. It raises DocumentError. `hand_over(session, wanted)` is asked
     each time before the file leaves: it puts that into the audit record, and says False when the person may no longer see what
-    is in it. `permission` is asked for, too. `instead` says what to do when the document is too large.
+    is in it. `permission` is asked for, too. `instead` says what to do when the document is too large. `counts` says what
+    `making.progress` counts, as (one, many), where the page is to say so. `since(session, wanted, made_at)` says on the page of a
+    finished file what has changed since, a sentence each; it is asked in the person's scope.
     """
 
     key: str
@@ -118,6 +127,8 @@ class DocumentKind:
     make: Callable[[PortalSession, Mapping[str, Any], Making], MadeFile | None]
     hand_over: Callable[[PortalSession, Mapping[str, Any]], bool]
     instead: str = ""
+    counts: tuple[str, str] | None = None
+    since: Callable[[PortalSession, Mapping[str, Any], dt.datetime], Sequence[str]] | None = None
 
 
 @dataclass(frozen=True)

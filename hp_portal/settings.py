@@ -150,6 +150,12 @@ class Settings(BaseSettings):
     documents_at_once: int = Field(
         2, ge=1, description="Small documents made at once while somebody waits, per machine."
     )
+    documents_kept_days: int = Field(
+        7, ge=1, le=90, description="How long documents that the worker made are kept for the person who asked."
+    )
+    documents_kept_mb: int = Field(
+        500, ge=1, description="How much of them is kept for one person; more is made when some are removed."
+    )
     max_upload_mb: int = Field(256, ge=1)
     uploads_at_once_mb: int = Field(
         2048, ge=1, description="Temporary files of uploads being received, over all web processes of a machine."

@@ -200,6 +200,34 @@
     const sorts = link?.closest(".sort");
     pressed = link ? { label: sorts && link.textContent, page: !sorts } : null;
   });
+  // Rows that were ticked stay ticked while one turns the pages of a list: on other pages as hidden fields.
+  let ticked = null;
+  document.addEventListener("htmx:before:swap", (event) => {
+    const link = event.detail.ctx.sourceElement?.closest?.(".sort a, .pager a");
+    const form = link && document.querySelector("form[data-keeps]");
+    ticked = form ? new FormData(form).getAll(form.dataset.keeps) : null;
+  });
+  document.addEventListener("htmx:after:settle", () => {
+    const form = ticked && document.querySelector("form[data-keeps]");
+    if (!form) return;
+    const name = form.dataset.keeps;
+    let elsewhere = 0;
+    for (const value of new Set(ticked)) {
+      const box = form.querySelector(`[name="${name}"][value="${CSS.escape(value)}"]`);
+      if (box) box.checked = true;
+      else {
+        const input = document.createElement("input");
+        input.type = "hidden";
+        input.name = name;
+        input.value = value;
+        form.append(input);
+        elsewhere += 1;
+      }
+    }
+    ticked = null;
+    const said = form.querySelector("[data-elsewhere]");
+    if (said && elsewhere) said.textContent = `${elsewhere} more ticked on other pages`;
+  });
   document.addEventListener("htmx:after:settle", (event) => {
     for (const node of event.detail.newContent ?? []) if (node.nodeType === 1) settle(node);
     if (pressed && event.target.nodeType === 1) follow(event.target, pressed);

@@ -34,9 +34,19 @@ from .codes import commands as code_commands
 from .codes import loads as code_loads
 from .codes import staff_views as code_views
 from .codes import views as code_lookup
+from .downloads import together_views
 from .downloads import views as download_views
 from .downloads.documents import DOCUMENTS
-from .inquiry import inspection_views, note_views, payment_views, posting_views, saved_views, search_views
+from .downloads.together import TOGETHER
+from .inquiry import (
+    choosing_views,
+    inspection_views,
+    note_views,
+    payment_views,
+    posting_views,
+    saved_views,
+    search_views,
+)
 from .inquiry.named import EVENTS
 from .inquiry.news import SEARCH, news
 from .intake import commands, matching, proofs, same_number_views, staff_views, steps, uploads
@@ -51,7 +61,9 @@ VIEWS = (
     note_views,
     saved_views,
     inspection_views,
+    choosing_views,
     download_views,
+    together_views,
     staff_views,
     same_number_views,
     code_views,
@@ -101,7 +113,7 @@ def portal_application() -> Application:
             Permission(POST, "Mark payments and claims as posted, and write notes"),
         ),
         audit_events=EVENTS,
-        documents=DOCUMENTS,
+        documents=(*DOCUMENTS, *TOGETHER),
         home_search=SEARCH,
         news=news,
         starts_enabled_for=frozenset(Audience),

@@ -20,5 +20,6 @@ DOCUMENT_EVENTS = (
     EventSpec(
         "document.requested", "Asked for a document", ("document", "kind"), "Asked for a document: {what}", _KIND
     ),
+    EventSpec("document.queue-viewed", "Looked at documents that wait or failed", ("shown",), staff_only=True),
     EventSpec("document.removed", "Removed a document", ("document", "kind"), "Removed a document: {what}", _KIND),
 )

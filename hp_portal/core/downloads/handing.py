@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, abort, current_app, url_for
 
 from hp_portal.core.access.enforce import the_actor
-from hp_portal.core.documents.limited import no_progress
+from hp_portal.core.documents.limited import DocumentTooLarge, no_progress
 from hp_portal.core.downloads.kinds import find_kind
 from hp_portal.core.downloads.queue import request_document
 from hp_portal.core.downloads.slots import folder_of, slot
@@ -35,7 +35,11 @@ def hand_over(key: str, wanted: Mapping[str, Any], *, title: str, small: bool) -
         person = the_actor().person_id
         with slot(where, person, at_once=settings().documents_at_once, per_person=PER_PERSON) as free:
             if free:
-                return _at_once(kind, wanted)
+                try:
+                    return _at_once(kind, wanted)
+                except DocumentTooLarge:
+                    # More than somebody should wait for, on a busy machine perhaps: the worker's.
+                    db_session().rollback()
     session = db_session()
     request = request_document(session, the_actor(), kind, wanted, title)
     session.commit()
@@ -45,7 +49,7 @@ def hand_over(key: str, wanted: Mapping[str, Any], *, title: str, small: bool) -
 def _at_once(kind: DocumentKind, wanted: Mapping[str, Any]) -> Response:
     session = db_session()
     made = kind.make(session, wanted, Making(at_once=True, progress=no_progress))
-    if made is None or not kind.hand_over(session, wanted):
+    if made is None or not kind.hand_over(session, wanted if made.contents is None else made.contents):
         abort(404)
     session.commit()
     return attachment(made.body, made.name, made.content_type)

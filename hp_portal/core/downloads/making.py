@@ -16,8 +16,9 @@ from hp_portal import clock, scopes
 from hp_portal.core.documents.limited import DocumentError, DocumentTooLarge, Progress
 from hp_portal.core.downloads.kinds import find_kind
 from hp_portal.core.downloads.models import DocumentRequest
-from hp_portal.core.downloads.queue import ACTIVE, FAILED, KEPT, MAKING, READY, find_wanted
+from hp_portal.core.downloads.queue import ACTIVE, FAILED, MAKING, READY, find_wanted, keep_wanted, kept_for
 from hp_portal.core.files.storing import receive_file
+from hp_portal.core.kept.keeping import forget_kept
 from hp_portal.core.leases.leasing import Lease, LeaseLost, release_lease, renew_lease, take_lease
 from hp_portal.database import Database, PortalSession
 from hp_portal.hookspecs import DocumentKind, MadeFile, Making
@@ -108,19 +109,27 @@ def _keep(session: PortalSession, lease: Lease, kind: DocumentKind, made: MadeFi
     session.rollback()  # what was read is read; the file is stored in a transaction of its own
     renew_lease(session, lease, LEASE)
     owner = session.get_one(DocumentRequest, lease.id, populate_existing=True)
-    stored = receive_file(session, io.BytesIO(made.body), made.name, owner=owner, kind=STORED_AS)
+    with io.BytesIO(made.body) if isinstance(made.body, bytes) else made.body as body:
+        stored = receive_file(session, body, made.name, owner=owner, kind=STORED_AS)
+    wanted = owner.wanted
+    if made.contents is not None:
+        forget_kept(session, wanted)
+        wanted = keep_wanted(session, owner, kind.key, made.contents)
     now = clock.now()
     release_lease(
         session,
         lease,
         state=READY,
+        wanted=wanted,
         stored_file_id=stored.id,
+        size=stored.size,
+        left_out="\n".join(made.left_out),
         content_type=made.content_type,
         made_at=now,
-        expires_at=now + KEPT,
+        expires_at=now + kept_for(),
     )
     session.commit()
-    log.info("document.made", kind=kind.key, document=lease.id, size=len(made.body))
+    log.info("document.made", kind=kind.key, document=lease.id, size=stored.size)
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from hp_portal.database import Base, key
 class DocumentRequest(Base, scopes.OwnedByOrganizationOrPayer, Leased):
     """A document that one person waits for, and the finished file until it expires.
 
-    What is wanted may tell of a patient: it is kept sealed (core/kept) under the word in `wanted`. `title` and `error` are shown
-    and must not.
+    What is wanted may tell of a patient: it is kept sealed (core/kept) under the word in `wanted`. `title`, `error` and
+    `left_out` (what was asked for and is not in the file, a line each) are shown and must not. `size` is the file's, in bytes;
+    `seen_at` is when the person first saw how it ended.
     """
 
     __tablename__ = "document_request"
@@ -30,8 +31,11 @@ class DocumentRequest(Base, scopes.OwnedByOrganizationOrPayer, Leased):
     done: Mapped[int] = mapped_column(sa.Integer(), default=0)
     of: Mapped[int] = mapped_column(sa.Integer(), default=0)
     error: Mapped[str] = mapped_column(sa.String(300), default="")
+    left_out: Mapped[str] = mapped_column(sa.Text(), default="", server_default="")
     content_type: Mapped[str] = mapped_column(sa.String(100), default="")
     stored_file_id: Mapped[int | None] = mapped_column(sa.ForeignKey("stored_file.id"))
+    size: Mapped[int | None]
     requested_at: Mapped[dt.datetime]
     made_at: Mapped[dt.datetime | None]
+    seen_at: Mapped[dt.datetime | None]
     expires_at: Mapped[dt.datetime] = mapped_column(index=True)

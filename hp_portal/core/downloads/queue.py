@@ -16,6 +16,7 @@ from hp_portal.core.audit.record import record
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.files.storing import delete_stored
 from hp_portal.core.kept.keeping import KeptGone, Owner, find_kept, forget_kept, keep_values
+from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import DocumentKind
 
@@ -23,19 +24,24 @@ WAITING, MAKING, READY, FAILED = "waiting", "making", "ready", "failed"
 ACTIVE = (WAITING, MAKING)
 PER_PERSON = 5
 IN_ALL = 200
-KEPT = dt.timedelta(hours=24)
 FRESH = dt.timedelta(minutes=15)
 RETRY_AFTER = 30
 _OWN = "one's own documents"
 
 
 class QueueFull(Exception):
-    """So many documents wait that no more are taken. `own`: this person's; otherwise everybody's."""
+    """So many documents wait that no more are taken. `own`: this person's; otherwise everybody's. `kept`: it is the finished
+    ones of this person that take too much room."""
 
-    def __init__(self, *, own: bool) -> None:
-        super().__init__("too many documents wait")
-        self.own = own
+    def __init__(self, *, own: bool, kept: bool = False) -> None:
+        super().__init__("too many documents")
+        self.own, self.kept = own, kept
         self.seconds = RETRY_AFTER
+
+
+def kept_for() -> dt.timedelta:
+    """How long a finished document is kept."""
+    return dt.timedelta(days=settings().documents_kept_days)
 
 
 def request_document(
@@ -57,15 +63,20 @@ def request_document(
             person_id=actor.person_id,
             kind=kind.key,
             title=title[:200],
-            wanted=keep_values(session, actor, _kept_as(kind.key), wanted, KEPT),
+            wanted=keep_wanted(session, actor, kind.key, wanted),
             state=WAITING,
             requested_at=now,
-            expires_at=now + KEPT,
+            expires_at=now + kept_for(),
         )
         session.add(request)
         session.flush()
         record(session, "document.requested", document=request.id, kind=kind.key)
     return request
+
+
+def keep_wanted(session: PortalSession, actor: Owner, kind: str, wanted: Mapping[str, Any]) -> str:
+    """Keep what a document is about, longer than it may wait and then be kept itself; the word for it."""
+    return keep_values(session, actor, _kept_as(kind), wanted, kept_for() * 2 + dt.timedelta(days=1))
 
 
 def _kept_as(kind: str) -> str:
@@ -91,6 +102,9 @@ def _check_room(session: PortalSession, actor: Owner) -> None:
         raise QueueFull(own=True)
     if (session.scalar(active) or 0) >= IN_ALL:
         raise QueueFull(own=False)
+    kept = sa.select(sa.func.sum(DocumentRequest.size)).where(DocumentRequest.person_id == actor.person_id)
+    if (session.scalar(kept) or 0) >= settings().documents_kept_mb << 20:
+        raise QueueFull(own=True, kept=True)
 
 
 def find_wanted(session: PortalSession, request: DocumentRequest) -> dict[str, Any] | None:
@@ -105,6 +119,24 @@ def own_requests(session: PortalSession, actor: Owner) -> Sequence[DocumentReque
     """The person's documents that have not expired, the newest first."""
     with scopes.whole(session, _OWN):
         return session.scalars(_own(actor).order_by(DocumentRequest.id.desc())).all()
+
+
+def unseen(session: PortalSession, actor: Owner) -> Sequence[DocumentRequest]:
+    """The person's documents that are made, or failed, and that they have not looked at since; the newest first."""
+    ended = DocumentRequest.state.in_((READY, FAILED))
+    with scopes.whole(session, _OWN):
+        wanted = _own(actor).where(ended, DocumentRequest.seen_at.is_(None))
+        return session.scalars(wanted.order_by(DocumentRequest.id.desc())).all()
+
+
+def note_seen(session: PortalSession, request: DocumentRequest) -> bool:
+    """The person sees how a document ended. Was it news?"""
+    if request.state in ACTIVE or request.seen_at is not None:
+        return False
+    with scopes.whole(session, _OWN):
+        request.seen_at = clock.now()
+        session.flush()
+    return True
 
 
 def find_request(session: PortalSession, actor: Owner, document_id: int) -> DocumentRequest | None:
@@ -138,6 +170,7 @@ def ask_again(session: PortalSession, actor: Owner, request: DocumentRequest) ->
             return
         _check_room(session, actor)
         request.state, request.error, request.done, request.of, request.attempts = WAITING, "", 0, 0, 0
+        request.seen_at = None
         session.flush()
         record(session, "document.requested", document=request.id, kind=request.kind)
 

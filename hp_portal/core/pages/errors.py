@@ -17,7 +17,7 @@ from hp_portal.core.downloads.queue import QueueFull
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.web.bodies import megabytes, most_of
 from hp_portal.core.web.listing import PastTheEnd
-from hp_portal.core.web.render import db_session, wants_fragment
+from hp_portal.core.web.render import db_session, settings, wants_fragment
 
 log = structlog.get_logger(__name__)
 
@@ -80,9 +80,11 @@ def queue_full(error: QueueFull) -> Response:
     """503: who asks for a document has to wait, and loses nothing."""
     own = "You already have as many documents waiting as we make for one person."
     all_of_them = "So many documents are being made at the moment that no more can wait in line."
+    kept = f"The documents that are kept for you take {settings().documents_kept_mb:,} MB, which is as much as there is room for."
+    again = "Remove some, and download it again." if error.kept else "Download it again when some are finished."
     return error_response(
         503,
-        f"{own if error.own else all_of_them} Nothing is lost: download it again when some are finished.",
+        f"{kept if error.kept else own if error.own else all_of_them} Nothing is lost. {again}",
         retry_after=error.seconds,
         actions=[("Your documents", url_for("documents.own"))],
     )

@@ -16,6 +16,7 @@ from hp_portal.core.account.views import how_ended
 from hp_portal.core.applications.blank_menu import delegate_names, why_blank
 from hp_portal.core.applications.home import home_of
 from hp_portal.core.applications.menu import applications_menu, plugins
+from hp_portal.core.downloads.queue import unseen
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.pages.help_topics import find_topic, search_topics, topics
 from hp_portal.core.tax_ids.notices import notices
@@ -44,7 +45,9 @@ def home() -> ResponseReturnValue:
         return page("staff/console.html", links=[], waiting=[], proxies=[])
     if menu := applications_menu(actor):
         told = notices(db_session(), actor, unread=True) if can(READ) else []
-        return page("pages/home.html", actor=actor, applications=menu, home=home_of(db_session(), actor), told=told)
+        ended = unseen(db_session(), actor)
+        home = home_of(db_session(), actor)
+        return page("pages/home.html", actor=actor, applications=menu, home=home, told=told, documents=ended)
     return _blank_home(actor)
 
 
@@ -54,6 +57,7 @@ def _blank_home(actor: Actor) -> Response:
         actor=actor,
         applications=[],
         told=[],
+        documents=[],
         blank=why_blank(actor),
         delegates=delegate_names(db_session(), actor),
         audience_label=Audience(actor.audience).label.lower(),

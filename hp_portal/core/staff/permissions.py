@@ -20,6 +20,7 @@ CORE_STAFF_PERMISSIONS = {
     "staff:tax-ids:manage": "Link Tax IDs and NPIs to organizations and end links",
     "staff:activity:search": "Search everybody's activity",
     "staff:refusals:read": "See who asked for what they may not have",
+    "staff:documents:read": "See which documents wait for the worker or failed",
 }
 
 CORE_STAFF_LINKS = (
@@ -27,6 +28,9 @@ CORE_STAFF_LINKS = (
     StaffLink("Activity", "staff.activity", "staff:activity:search", group="Oversight"),
     StaffLink(
         "Refusals", "staff.refusals", "staff:refusals:read", "Who asked for what they may not have", group="Oversight"
+    ),
+    StaffLink(
+        "Documents", "staff.documents", "staff:documents:read", "Downloads that wait or failed", group="Oversight"
     ),
     StaffLink("Applications", "staff.applications", "staff:applications:manage", group="Setup"),
     StaffLink("Roles of staff", "staff.roles", "staff:roles:manage", group="Setup"),

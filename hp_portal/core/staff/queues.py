@@ -14,6 +14,7 @@ from hp_portal import migrations
 from hp_portal.core.access.enforce import can, directory
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.audit.reports import count_problems
+from hp_portal.core.downloads.overview import count_failed, count_late
 from hp_portal.core.jobs import reports as job_reports
 from hp_portal.core.jobs.failures import failures
 from hp_portal.core.organizations.models import Organization
@@ -116,6 +117,22 @@ CORE_QUEUES = (
         "staff.refusals",
         "staff:refusals:read",
         _refused_often,
+        "warn",
+    ),
+    StaffQueue(
+        "document could not be made",
+        "documents could not be made",
+        "staff.documents",
+        "staff:documents:read",
+        count_failed,
+        "warn",
+    ),
+    StaffQueue(
+        "document waits too long",
+        "documents wait too long",
+        "staff.documents",
+        "staff:documents:read",
+        count_late,
         "warn",
     ),
     StaffQueue(

@@ -42,10 +42,11 @@ def payment_csv(remittance: Remittance, limits: DocumentLimits = BY_THE_WORKER) 
 
     Raises DocumentError.
     """
-    return csv_file_apart(COLUMNS, _rows(remittance), limits=limits)
+    return csv_file_apart(COLUMNS, rows_of(remittance), limits=limits)
 
 
-def _rows(remittance: Remittance) -> Iterator[tuple[SheetValue, ...]]:
+def rows_of(remittance: Remittance) -> Iterator[tuple[SheetValue, ...]]:
+    """The rows under `COLUMNS`."""
     no_claim, no_line = (None,) * len(CLAIM_COLUMNS), (None,) * len(LINE_COLUMNS)
     no_provider_adjustment = (None,) * len(PROVIDER_ADJUSTMENT_COLUMNS)
     no_more_of_claim, no_more_of_line = (None,) * 6, (None,) * 3

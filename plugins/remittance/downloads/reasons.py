@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flask import abort
+
 REASONS = {
     "posting": "Posting payments",
     "follow-up": "Following up on a claim",
@@ -14,6 +16,15 @@ REASONS = {
     "other": "Another reason",
 }
 USUAL = "posting"
+
+
+def read_reason(arguments: Mapping[str, str], given: str) -> str:
+    """Why, as the record of activity shows it: from the query's `reason` (400 for one that is not in the list), else what the
+    session was `given`."""
+    named = arguments.get("reason", "")
+    if not named and given:
+        return given
+    return REASONS.get(named or USUAL) or abort(400)
 
 
 def choices(given: str) -> tuple[Mapping[str, str], str]:

@@ -13,7 +13,7 @@ from ..intake.kept_text import kept_size
 from ..models import Payment
 from .collect import claim_rows, find_payment
 from .documents import CLAIM_PDF, CSV, EDI, MOST_AT_ONCE, PDF, XLSX, is_small, is_small_835
-from .reasons import REASONS, USUAL
+from .reasons import read_reason
 
 
 @blueprint.get("/payments/<id:payment_id>/pdf")
@@ -71,9 +71,4 @@ def _name(payment: Payment) -> str:
 
 
 def _reason() -> str:
-    """Why, as the record of activity shows it: from the query's `reason` (400 for one that is not in the list), else the
-    session's."""
-    named = request.args.get("reason", "")
-    if not named and (given := the_actor().reason):
-        return given
-    return REASONS.get(named or USUAL) or abort(400)
+    return read_reason(request.args, the_actor().reason)

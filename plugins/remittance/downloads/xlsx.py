@@ -23,27 +23,27 @@ from .collect import Remittance, patient_name
 
 Column = tuple[str, int]  # heading, width in characters
 
-_CLAIMS: tuple[Column, ...] = (
+CLAIMS: tuple[Column, ...] = (
     ("Claim", 7), ("Patient", 26), ("Patient account", 20), ("Claim number", 20), ("Member ID", 16), ("Status code", 8),
     ("Status", 26), ("Service from", 12), ("Service to", 12), ("Received", 12), ("Rendering provider", 26),
     ("Rendering NPI", 13), ("Charged", 13), ("Adjustments", 13), ("Patient owes", 13), ("Paid", 13), ("Remarks", 16),
     ("DRG", 8), ("Lines", 7), ("Balances", 10), ("Patient owes by adjustments", 13), ("Coverage amount", 13), ("Interest", 11),
     ("Medical record number", 20), ("Also in the remittance", 50),
 )  # fmt: skip
-_LINES: tuple[Column, ...] = (
+LINES: tuple[Column, ...] = (
     ("Claim", 7), ("Line", 6), ("Patient account", 20), ("Claim number", 20), ("Service from", 12), ("Service to", 12),
     ("Procedure", 12), ("Modifiers", 12), ("Revenue code", 10), ("Units", 8), ("Charged", 13), ("Allowed", 13),
     ("Adjustments", 13), ("Paid", 13), ("Remarks", 16), ("Line control number", 20), ("Balances", 10),
     ("Units billed", 8), ("Also in the remittance", 50),
 )  # fmt: skip
-_ADJUSTMENTS: tuple[Column, ...] = (
+ADJUSTMENTS: tuple[Column, ...] = (
     ("Claim", 7), ("Line", 6), ("Claim number", 20), ("Group", 7), ("Group meaning", 30), ("Reason", 8),
     ("Reason meaning", 60), ("Amount", 13), ("Quantity", 9), ("What can I do now", 80),
 )  # fmt: skip
-_PROVIDER_ADJUSTMENTS: tuple[Column, ...] = (
+PROVIDER_ADJUSTMENTS: tuple[Column, ...] = (
     ("Reason", 8), ("Meaning", 50), ("Reference", 24), ("Provider", 14), ("Fiscal period ends", 16), ("Amount", 13),
 )  # fmt: skip
-_CODES: tuple[Column, ...] = (
+CODES: tuple[Column, ...] = (
     ("Kind", 24), ("Code", 8), ("Meaning", 80), ("Source", 20), ("What can I do now", 100),
 )  # fmt: skip
 
@@ -56,16 +56,18 @@ def payment_xlsx(
 ) -> bytes:
     """The whole payment. Raises DocumentError."""
     claims, currency = remittance.claims, remittance.payment.currency
-    adjustments = (_adjustment(parts.claim, found, meanings) for parts in claims for found in parts.adjustments)
-    provider_adjustments = (_provider_adjustment(found, meanings) for found in remittance.provider_adjustments)
+    adjustments = (adjustment_cells(parts.claim, found, meanings) for parts in claims for found in parts.adjustments)
+    provider_adjustments = (provider_adjustment_cells(found, meanings) for found in remittance.provider_adjustments)
     return xlsx_file_apart(
         [
             Sheet("Payment", (("Fact", 30), ("Value", 44)), _payment(remittance), filtered=False),
-            Sheet("Claims", _CLAIMS, (_claim(parts.claim, meanings, currency) for parts in claims)),
-            Sheet("Lines", _LINES, (_line(parts.claim, line, currency) for parts in claims for line in parts.lines)),
-            Sheet("Adjustments", _ADJUSTMENTS, adjustments),
-            Sheet("Provider-level adjustments", _PROVIDER_ADJUSTMENTS, provider_adjustments),
-            Sheet("Codes", _CODES, (_code(found) for found in meanings.all())),
+            Sheet("Claims", CLAIMS, (claim_cells(parts.claim, meanings, currency) for parts in claims)),
+            Sheet(
+                "Lines", LINES, (line_cells(parts.claim, line, currency) for parts in claims for line in parts.lines)
+            ),
+            Sheet("Adjustments", ADJUSTMENTS, adjustments),
+            Sheet("Provider-level adjustments", PROVIDER_ADJUSTMENTS, provider_adjustments),
+            Sheet("Codes", CODES, (code_cells(found) for found in meanings.all())),
         ],
         title=f"Remittance advice {remittance.payment.trace_number}",
         author=remittance.payment.payer_name or "",
@@ -88,7 +90,7 @@ def _payment(remittance: Remittance) -> list[tuple[SheetValue, ...]]:
         ("Payer's number for the payee", payment.payee_number),
         ("Paid on claims", amount(payment.claims_paid)),
         ("Provider-level adjustments", amount(payment.provider_adjusted)),
-        ("Balances", _yes(verdict.holds)),
+        ("Balances", yes(verdict.holds)),
         ("Counts", remittance.standing.words or "yes"),
         ("Claims", payment.claim_count),
         ("Lines", payment.line_count),
@@ -102,11 +104,11 @@ def _payment(remittance: Remittance) -> list[tuple[SheetValue, ...]]:
     ]
 
 
-def _yes(value: bool) -> str:
+def yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _claim(claim: Claim, meanings: Meanings, currency: str | None) -> tuple[SheetValue, ...]:
+def claim_cells(claim: Claim, meanings: Meanings, currency: str | None) -> tuple[SheetValue, ...]:
     facts = further.of_claim(claim, columns=False)
     interest, record = (further.one_of(facts, label) for label in (further.INTEREST, further.MEDICAL_RECORD))
     return (
@@ -129,7 +131,7 @@ def _claim(claim: Claim, meanings: Meanings, currency: str | None) -> tuple[Shee
         claim.remarks,
         claim.drg_code,
         claim.line_count,
-        _yes(claim.balanced),
+        yes(claim.balanced),
         amount(claim.patient_adjusted),
         amount(claim.coverage_amount),
         amount(interest.cents) if interest else None,
@@ -138,7 +140,7 @@ def _claim(claim: Claim, meanings: Meanings, currency: str | None) -> tuple[Shee
     )
 
 
-def _line(claim: Claim, line: Line, currency: str | None) -> tuple[SheetValue, ...]:
+def line_cells(claim: Claim, line: Line, currency: str | None) -> tuple[SheetValue, ...]:
     return (
         claim.claim,
         line.line,
@@ -156,13 +158,13 @@ def _line(claim: Claim, line: Line, currency: str | None) -> tuple[SheetValue, .
         amount(line.paid),
         line.remarks,
         line.control_number,
-        _yes(line.balanced),
+        yes(line.balanced),
         quantity(line.submitted_units),
         further.in_a_row(further.of_line(line, columns=False), currency) or None,
     )
 
 
-def _adjustment(claim: Claim, adjustment: Adjustment, meanings: Meanings) -> tuple[SheetValue, ...]:
+def adjustment_cells(claim: Claim, adjustment: Adjustment, meanings: Meanings) -> tuple[SheetValue, ...]:
     return (
         claim.claim,
         adjustment.line,
@@ -177,7 +179,7 @@ def _adjustment(claim: Claim, adjustment: Adjustment, meanings: Meanings) -> tup
     )
 
 
-def _provider_adjustment(adjustment: ProviderAdjustment, meanings: Meanings) -> tuple[SheetValue, ...]:
+def provider_adjustment_cells(adjustment: ProviderAdjustment, meanings: Meanings) -> tuple[SheetValue, ...]:
     return (
         adjustment.reason,
         meanings("PLB", adjustment.reason).shown,
@@ -188,5 +190,5 @@ def _provider_adjustment(adjustment: ProviderAdjustment, meanings: Meanings) -> 
     )
 
 
-def _code(found: Meaning) -> tuple[SheetValue, ...]:
+def code_cells(found: Meaning) -> tuple[SheetValue, ...]:
     return (found.list_name, found.code, found.shown, found.source, found.advice)

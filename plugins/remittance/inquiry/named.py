@@ -66,6 +66,8 @@ def searches(_session: PortalSession, events: Fields, _for_staff: bool) -> list[
 def _search(kind: str, keys: Mapping[str, str]) -> str:
     if kind == "newest":
         return "Viewed the newest payments"
+    if kind == "chosen":
+        return "Chose payments to download together"
     if kind == "claims":
         return "Searched for claims by a number" if "number" in keys else "Searched for claims"
     number = keys.get("number", "")
@@ -215,6 +217,14 @@ EVENTS = (
         ("payment", "format"),
         "Downloaded {payment} as {format}",
         {**_PAYMENT, "format": _format},
+        member_data=True,
+    ),
+    EventSpec(
+        "remittance.payments.downloaded-together",
+        "Downloaded several payments together",
+        ("format", "payments", "rows"),
+        "Downloaded {payments} together as {format}",
+        {"payments": _many("payments", "payment", "payments"), "format": _format},
         member_data=True,
     ),
     EventSpec(

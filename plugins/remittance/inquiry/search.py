@@ -173,6 +173,12 @@ def find_payments(session: PortalSession, criteria: PaymentCriteria, order: Orde
     return Found(listing, _together(session, listing, _amounts(rows), together))
 
 
+def payment_ids(session: PortalSession, criteria: PaymentCriteria, most: int) -> list[int]:
+    """The payments that fit, up to so many of them, the latest first."""
+    found = sa.select(Payment.id).where(*_conditions(criteria))
+    return list(session.scalars(found.order_by(*PAYMENTS.order_by("-date")).limit(most)))
+
+
 def _amounts(rows: list[AnyRow]) -> list[int | None]:
     """What the payments pay, those that are replaced or voided left out."""
     return [row.amount for row in rows if row.set_aside is None]

@@ -155,6 +155,8 @@ def _found(
     response = _page(
         number=criteria.number.typed,
         found=listing.at("remittance.index", **criteria.url_values),
+        criteria=criteria.url_values,
+        ticked=bool(request.args.get("ticked")),
         amount=found.amount,
         posted=posted,
         claims_too=claims,
@@ -210,6 +212,8 @@ def _page(*, status: int = 200, **shown: Any) -> Response:
     context: dict[str, Any] = {
         "number": "",
         "found": None,
+        "criteria": {},
+        "ticked": False,
         "found_claims": None,
         "amount": None,
         "posted": None,

@@ -43,8 +43,14 @@ def kept_interchange(session: PortalSession, payment_id: int) -> bytes | None:
 
     The payment's text is as it was sent, the envelope around it is made anew. Raises vault.SealBroken.
     """
-    sealed = session.scalar(sa.select(PaymentText.sealed).where(PaymentText.payment_id == payment_id))
-    if sealed is None:
+    parts = kept_parts(session, payment_id)
+    if parts is None:
         return None
-    isa, gs, raw = unpack(session.vault.open(sealed, KEPT_TEXT(payment_id), TEXT_WAS))
+    isa, gs, raw = parts
     return rebuild_interchange(raw, isa or None, gs or None)
+
+
+def kept_parts(session: PortalSession, payment_id: int) -> tuple[bytes, bytes, bytes] | None:
+    """A payment's text as `unpack` gives it; None when the session may not see the payment. Raises vault.SealBroken."""
+    sealed = session.scalar(sa.select(PaymentText.sealed).where(PaymentText.payment_id == payment_id))
+    return None if sealed is None else unpack(session.vault.open(sealed, KEPT_TEXT(payment_id), TEXT_WAS))

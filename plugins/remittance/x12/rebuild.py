@@ -16,6 +16,10 @@ _DATE, _TIME = "20000101", "0000"
 _REPETITIONS = "^!{}`"
 
 
+Group = tuple[bytes | None, Sequence[bytes]]
+"""A GS segment, None when there was none, and the transactions in it."""
+
+
 def rebuild_interchange(raw: bytes, isa: bytes | None = None, gs: bytes | None = None) -> bytes:
     """A valid interchange with the transaction `raw` (ST to SE) alone.
 
@@ -23,22 +27,37 @@ def rebuild_interchange(raw: bytes, isa: bytes | None = None, gs: bytes | None =
     from the transaction itself. Passwords in ISA02 and ISA04 are left out. Raises ValueError when `raw` does not start
     with ST.
     """
-    element = raw[2:3]
-    if not raw.startswith(b"ST") or not element or element.isalnum():
-        raise ValueError("not a transaction: it does not start with ST")
-    separators = _separators(raw, isa, element)
-    facts = _Facts(raw, separators)
+    return rebuild_groups([(gs, [raw])], isa)
+
+
+def rebuild_groups(groups: Sequence[Group], isa: bytes | None = None, number: int = 1) -> bytes:
+    """As `rebuild_interchange`, with several groups and transactions that were sent in one interchange.
+
+    `number` is the interchange's control number where `isa` has none.
+    """
+    first = groups[0][1][0]
+    element = first[2:3]
+    for _, raws in groups:
+        if not all(raw.startswith(b"ST" + element) for raw in raws) or not element or element.isalnum():
+            raise ValueError("not a transaction: it does not start with ST")
+    separators = _separators(first, isa, element)
     sent_isa = _elements(isa, separators.element)
-    sent_gs = _elements(gs, separators.element)
+    control = (_matching(r"[0-9]{1,9}", sent_isa[13]) or str(number)).rjust(9, "0")
+    written = [_group(group, sent_isa, control, separators) for group in groups]
+    trailer = _segment(["IEA", str(len(groups)), control], separators)
+    return b"".join([_header(groups[0], sent_isa, control, separators), *written, trailer])
+
+
+def _header(group: Group, sent_isa: Sequence[str], control: str, separators: Separators) -> bytes:
+    gs, raws = group
+    facts, sent_gs = _Facts(raws[0], separators), _elements(gs, separators.element)
     sender = _fit(sent_isa[6]) or _fit(sent_gs[2]) or facts.sender
     receiver = _fit(sent_isa[8]) or _fit(sent_gs[3]) or facts.receiver
     date = _matching(r"[0-9]{8}", sent_gs[4]) or facts.date
     time = _matching(r"[0-9]{4}", sent_gs[5][:4]) or _TIME
-    control = (_matching(r"[0-9]{1,9}", sent_isa[13]) or "1").rjust(9, "0")
     version = _matching(r"[0-9]{5}", sent_isa[12]) or "00501"
     # Before version 00402 ISA11 is no separator: it names who made the standard.
     repetition = (_matching("[A-Z]", sent_isa[11]) or "U") if version < "00402" else separators.repetition
-    group_control = _matching(r"[0-9]{1,9}", sent_gs[6]) or str(int(control) or 1)
     values = (
         "00", "", "00", "", _matching("[A-Z0-9]{2}", sent_isa[5]) or "ZZ", sender,
         _matching("[A-Z0-9]{2}", sent_isa[7]) or "ZZ", receiver,
@@ -47,18 +66,27 @@ def rebuild_interchange(raw: bytes, isa: bytes | None = None, gs: bytes | None =
         _matching("[PT]", sent_isa[15]) or "P", separators.component,
     )  # fmt: skip
     header = ["ISA", *(value.ljust(width)[:width] for value, width in zip(values, _ISA_WIDTHS, strict=True))]
-    group = [
-        "GS", "HP", _fit(sent_gs[2]) or sender, _fit(sent_gs[3]) or receiver, date, time, group_control, "X",
-        _matching(r"00[0-9]{4}[A-Z0-9]{0,6}", sent_gs[8]) or _VERSION,
-    ]  # fmt: skip
-    trailer = [["GE", "1", group_control], ["IEA", "1", control]]
+    return _segment(header, separators)
 
-    def segment(elements: Sequence[str]) -> bytes:
-        return (separators.element.join(elements) + separators.end).encode("latin-1")
 
-    body = raw.rstrip(b" \t\r\n").removesuffix(separators.terminator.encode("latin-1"))
-    parts = [segment(header), segment(group), body, separators.end.encode("latin-1"), *map(segment, trailer)]
-    return b"".join(parts)
+def _group(group: Group, sent_isa: Sequence[str], control: str, separators: Separators) -> bytes:
+    gs, raws = group
+    facts, sent_gs = _Facts(raws[0], separators), _elements(gs, separators.element)
+    sender = _fit(sent_gs[2]) or _fit(sent_isa[6]) or facts.sender
+    receiver = _fit(sent_gs[3]) or _fit(sent_isa[8]) or facts.receiver
+    date = _matching(r"[0-9]{8}", sent_gs[4]) or facts.date
+    time = _matching(r"[0-9]{4}", sent_gs[5][:4]) or _TIME
+    group_control = _matching(r"[0-9]{1,9}", sent_gs[6]) or str(int(control) or 1)
+    version = _matching(r"00[0-9]{4}[A-Z0-9]{0,6}", sent_gs[8]) or _VERSION
+    header = ["GS", "HP", sender, receiver, date, time, group_control, "X", version]
+    end, terminator = separators.end.encode("latin-1"), separators.terminator.encode("latin-1")
+    body = b"".join(raw.rstrip(b" \t\r\n").removesuffix(terminator) + end for raw in raws)
+    trailer = ["GE", str(len(raws)), group_control]
+    return _segment(header, separators) + body + _segment(trailer, separators)
+
+
+def _segment(elements: Sequence[str], separators: Separators) -> bytes:
+    return (separators.element.join(elements) + separators.end).encode("latin-1")
 
 
 class _Facts:

@@ -271,12 +271,41 @@ def test_what_has_expired_is_gone_with_its_file(office: Office, clock: Clock) ->
     url = ask(office.client, f"{url_of(office.paid('12345'))}/csv")
     make_all(office.world)
     assert count(office.world, StoredFile) == 1
-    clock.advance(queue.KEPT)
+    clock.advance(dt.timedelta(days=7))
     client = office.world.sign_in(office.username)
     assert client.get(url).status_code == 404
     with office.world.session() as session:
         queue.forget_expired(session)
     assert [count(office.world, model) for model in (DocumentRequest, StoredFile, KeptValues)] == [0, 0, 0]
+
+
+def test_staff_see_what_waits_and_what_failed_but_not_what_it_is_about(
+    office: Office, clock: Clock, made_by: Any
+) -> None:
+    world = office.world
+    world.staff("s.staff", permissions=["staff:console:open", "staff:documents:read"])
+
+    def make(*_: Any) -> MadeFile:
+        raise DocumentTooLarge("the CSV file took more than 5 MiB of memory")
+
+    made_by(make)
+    ask(office.client, f"{url_of(office.paid('12345'))}/csv")
+    make_all(world)
+    ask(office.client, f"{url_of(office.paid('12346'))}/xlsx")
+    clock.advance(dt.timedelta(minutes=16))
+    staff = world.sign_in("s.staff")
+    console = staff.get("/staff/").text
+    assert "1 document could not be made" in console
+    assert "1 document waits too long" in console
+    shown = staff.get("/staff/documents").text
+    assert "Payment as CSV file" in shown
+    assert "It is too large for one document." in shown
+    assert "Waits too long" in shown
+    assert "Birch Sample Clinic" in shown
+    assert "12345" not in shown
+    assert events(world, "document.queue-viewed") == [("document.queue-viewed", {"shown": 2})]
+    clock.advance(dt.timedelta(days=1))
+    assert "could not be made" not in world.sign_in("s.staff").get("/staff/").text
 
 
 def test_the_worker_has_a_lane_for_it(office: Office) -> None:
