@@ -76,6 +76,18 @@ TO_TRY = (
         "claims that say their news: reversal, correction, taken back; open all",
     ),
     (
+        "demo.office",
+        "/apps/remittance/denials",
+        "what was denied or reduced in the last 90 days, by reason; open a reason, take the lines along as CSV or Excel; one "
+        "denial was reversed later",
+    ),
+    (
+        "demo.hospital",
+        "/apps/remittance/recoveries?show=all",
+        "what is taken back, carried forward and adjusted: one recovery put off, half taken and open, one settled, and a balance "
+        "carried from payment to payment",
+    ),
+    (
         "demo.hospital",
         "/documents/",
         "the large documents that one asked for: kept for a week, with size, to be removed",

@@ -34,6 +34,10 @@ from .codes import commands as code_commands
 from .codes import loads as code_loads
 from .codes import staff_views as code_views
 from .codes import views as code_lookup
+from .denials import recovery_views
+from .denials import views as denial_views
+from .denials.documents import DOCUMENTS as DENIAL_DOCUMENTS
+from .denials.events import EVENTS as DENIAL_EVENTS
 from .downloads import together_views
 from .downloads import views as download_views
 from .downloads.documents import DOCUMENTS
@@ -68,6 +72,8 @@ VIEWS = (
     same_number_views,
     code_views,
     code_lookup,
+    denial_views,
+    recovery_views,
 )
 COMMANDS = (commands, code_commands)
 
@@ -112,8 +118,8 @@ def portal_application() -> Application:
             Permission(DOWNLOAD, "Download payments"),
             Permission(POST, "Mark payments and claims as posted, and write notes"),
         ),
-        audit_events=EVENTS,
-        documents=(*DOCUMENTS, *TOGETHER),
+        audit_events=(*EVENTS, *DENIAL_EVENTS),
+        documents=(*DOCUMENTS, *TOGETHER, *DENIAL_DOCUMENTS),
         home_search=SEARCH,
         news=news,
         starts_enabled_for=frozenset(Audience),

@@ -177,6 +177,7 @@ def odd(story: Story, days: Days) -> None:
     story.pay("940000050017", "ACH", days.back(15), [story.claim(_VISITS, days.back(15))], currency="CAD")
     small = story.claim(_VISITS, days.back(3), lines=1)
     story.pay("940000050018", "ACH", days.back(3), [small], (ProviderReason("WO", small.control, small.paid + 6000),))
+    reversed_denial(story, days)
 
 
 def harbor(story: Story, days: Days) -> None:
@@ -245,6 +246,40 @@ def hospital(story: Story, days: Days) -> None:
     )
     stay = replace(stay, services=(paid_less, *stay.services[1:]), further=further)
     story.pay("940000052005", "ACH", days.back(18), [stay], (ProviderReason("L6", stay.control, -825),))
+    recoveries(story, days)
+
+
+def recoveries(story: Story, days: Days) -> None:
+    """A recovery of which half has been taken, and a balance that a payment could not bear and the next one does."""
+    old, issued = story.stay(days.back(80)), days.back(45)
+    story.pay("940000052006", "ACH", days.back(80), [old])
+    less = replace(old, reasons=(*old.reasons, Reason("CO", "97", 30000)), frequency="7")
+    put_off = (ProviderReason("WO", old.control, -30000),)
+    story.pay("940000052007", "ACH", issued, [old.reversed(), less, story.stay(issued)], put_off)
+    half = (ProviderReason("WO", old.control, 15000),)
+    story.pay("940000052008", "ACH", days.back(17), [story.stay(days.back(17))], half)
+    taken, issued = story.claim(_VISITS, days.back(16), lines=1), days.back(16)
+    more = taken.paid + 20000
+    story.pay(
+        "NP0000057",
+        "NON",
+        issued,
+        [taken],
+        (ProviderReason("WO", f"26{story.prefix}9000001", more), ProviderReason("FB", "NP0000057", -20000)),
+    )
+    story.pay(
+        "940000052009", "ACH", days.back(13), [story.stay(days.back(13))], (ProviderReason("FB", "NP0000057", 20000),)
+    )
+
+
+def reversed_denial(story: Story, days: Days) -> None:
+    """A denial that the plan has taken back and paid."""
+    denied = story.denied(_VISITS, days.back(50), Reason("CO", "197", 0))
+    line = denied.services[0]
+    paid = replace(line, reasons=(Reason("CO", "45", line.charged // 4),), remarks=())
+    story.pay("940000050019", "ACH", days.back(50), [denied, story.claim(_VISITS, days.back(50))])
+    again = replace(denied, services=(paid,), status="1", frequency="7")
+    story.pay("940000050020", "ACH", days.back(14), [denied.reversed(), again])
 
 
 def dental(story: Story, days: Days) -> None:

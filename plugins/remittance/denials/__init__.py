@@ -1,0 +1,1 @@
+"""What was denied, reduced and taken back across payments: Denials and Recoveries."""
