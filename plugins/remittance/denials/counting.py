@@ -174,7 +174,8 @@ def denied_lines(criteria: DenialCriteria, of: Code | None = None) -> sa.Subquer
         sa.select(
             *keys,
             is_turned.label("reversed"),
-            sa.func.sum(Adjustment.amount).label("amount"),
+            # PostgreSQL's sum of whole numbers is a decimal one.
+            sa.cast(sa.func.sum(Adjustment.amount), sa.BigInteger()).label("amount"),
             (sa.func.count() - sa.func.count(Adjustment.amount)).label("unreadable"),
         ),
         turned,

@@ -25,6 +25,8 @@ _REVERSED = [
     (REVERSED_TOO, "Reversed since or not"),
     (REVERSED_ONLY, "Only reversed since"),
 ]
+_SHOWN = [(OPEN, "What is open"), (CLOSED, "What is settled or stands alone"), (EVERYTHING, "Everything")]
+_EVERY_PAYEE = "Every payee you can see"
 
 
 class _FirstDay(DayField):
@@ -46,18 +48,18 @@ class DenialForm(FlaskForm):  # type: ignore[misc]
     issued_from = _FirstDay("Payments from")
     issued_to = DayField("Payments to", [later_than("issued_from", "This date lies before the first one.")])
     payee = SelectField("Payee", [Optional()], coerce=str)
-    group = SelectField("Group", [Optional()], choices=_GROUPS)
+    group = SelectField("Group", [Optional()], coerce=str)
     codes = StringField("Reason codes", filters=[plain])
-    status = SelectField("Claim status", [Optional()], choices=_STATUSES)
-    reversed = SelectField("Reversed claims", [Optional()], choices=_REVERSED)
+    status = SelectField("Claim status", [Optional()], coerce=str)
+    reversed = SelectField("Reversed claims", [Optional()], coerce=str)
     patient = BooleanField("Also what the patient owes (PR)")
     contract = BooleanField("Also what the contract takes off (CO-45)")
 
     def __init__(self, payees: list[tuple[str, str]], today: dt.date, **values: Any) -> None:
         super().__init__(**values)
-        self.payee.choices = [("", "Every payee you can see"), *payees]
-        self.starts_as_usual = not values.get("formdata") or "issued_from" not in values["formdata"]
-        if self.starts_as_usual:
+        self.payee.choices = [("", _EVERY_PAYEE), *payees]
+        self.group.choices, self.status.choices, self.reversed.choices = _GROUPS, _STATUSES, _REVERSED
+        if not values.get("formdata") or "issued_from" not in values["formdata"]:
             self.issued_from.data = today - dt.timedelta(days=DAYS - 1)
 
     def validate_codes(self, field: StringField) -> None:
@@ -93,15 +95,12 @@ class RecoveryForm(FlaskForm):  # type: ignore[misc]
         csrf = False
 
     payee = SelectField("Payee", [Optional()], coerce=str)
-    show = SelectField(
-        "Show",
-        [Optional()],
-        choices=[(OPEN, "What is open"), (CLOSED, "What is settled or stands alone"), (EVERYTHING, "Everything")],
-    )
+    show = SelectField("Show", [Optional()], coerce=str)
 
     def __init__(self, payees: list[tuple[str, str]], **values: Any) -> None:
         super().__init__(**values)
-        self.payee.choices = [("", "Every payee you can see"), *payees]
+        self.payee.choices = [("", _EVERY_PAYEE), *payees]
+        self.show.choices = _SHOWN
 
     def criteria(self) -> RecoveryCriteria:
         """What was asked for; valid once the form is."""
