@@ -289,13 +289,11 @@ class Adjustment(_InSteps, api.Base, api.Scoped):
         return _of_visible_payment(cls.payment_id)
 
     @classmethod
-    def is_usual(cls) -> sa.ColumnElement[bool]:
-        """A condition: the contract's own reduction, or the patient's deductible, coinsurance or copay (`USUAL`)."""
-        return _code_of(cls.group, cls.reason).in_(_as_written("usual", list(USUAL), expanding=True))
-
-    @classmethod
     def is_unusual(cls) -> sa.ColumnElement[bool]:
-        """A condition: anything else. There is an index of these alone, which a statement uses that says exactly this."""
+        """A condition: neither the contract's own reduction nor the patient's usual share of the cost (`USUAL`).
+
+        There is an index of these alone; a statement uses it that says exactly this.
+        """
         return _code_of(cls.group, cls.reason).not_in(_as_written("usual", list(USUAL), expanding=True))
 
 

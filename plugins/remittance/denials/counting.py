@@ -294,10 +294,10 @@ def _reversed(criteria: DenialCriteria, *, by_payer: bool) -> AnySelect:
         .join(claim, sa.and_(claim.payee_id == reversal.payee_id, same))
         .join(paid, paid.id == claim.payment_id)
         .where(
-            Claim.is_reversal(reversal),  # type: ignore[arg-type]
+            Claim.is_reversal(reversal),
             later.set_aside.is_(None),
             paid.set_aside.is_(None),
-            *_issued(criteria, paid),  # type: ignore[arg-type]
+            *_issued(criteria, paid),
             sa.or_(claim.status != REVERSES, claim.status.is_(None)),
             comes_later,
         )

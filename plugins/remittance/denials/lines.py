@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,10 @@ from .criteria import Code, DenialCriteria
 
 PAGE = 50
 
-_adjusted, _charged, _service = (sa.column(name) for name in ("adjusted", "charged", "service_from"))
+# As the statement below labels them.
+_adjusted: sa.ColumnClause[int] = sa.column("adjusted")
+_charged: sa.ColumnClause[int] = sa.column("charged")
+_service: sa.ColumnClause[dt.date] = sa.column("service_from")
 LINES = Sorting(
     (
         Column("claim", "Claim", Claim.payer_control_key, "code"),

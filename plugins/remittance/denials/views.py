@@ -166,5 +166,6 @@ def _page(form: DenialForm, *, status: int = 200, **shown: Any) -> Response:
                 ("Excel", url_for("remittance.denials_xlsx")),
             ]
             context["reasons"], context["usual_reason"] = choices(the_actor().reason)
-        context["reversed_too"] = url_for("remittance.denials", **criteria.but(reversed=REVERSED_TOO).url_values)
+        with_reversed = dict[str, Any](criteria.but(reversed=REVERSED_TOO).url_values)
+        context["reversed_too"] = url_for("remittance.denials", **with_reversed)
     return page("remittance/denials/index.html", "denials", status=status, **context)

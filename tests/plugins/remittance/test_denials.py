@@ -35,7 +35,7 @@ def office(world: World) -> Office:
 
 def line(*reasons: tuple[str, int], paid: int = 0, procedure: str = "HC:99213") -> Service:
     """A line that pays `paid` after these reasons, each `CO-97` and cents."""
-    made = tuple(Reason(*code.split("-"), amount) for code, amount in reasons)
+    made = tuple(Reason(code[:2], code[3:], amount) for code, amount in reasons)
     return Service(procedure, paid + sum(amount for _, amount in reasons), made, DAY - dt.timedelta(days=20))
 
 
