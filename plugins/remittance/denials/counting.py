@@ -20,8 +20,10 @@ from ..inquiry.selections import AnySelect
 from ..models import REVERSES, Adjustment, Claim, Payment
 from .criteria import CONTRACT, NOT_REVERSED, REVERSED_ONLY, SHARE, Code, DenialCriteria
 
-MOST_LINES = 400_000
-"""The service lines of the payments that are looked at in a request."""
+MOST_LINES = 150_000
+"""The service lines of the payments that are looked at in a request: less than a second of the processor."""
+MOST_LINES_WITH_USUAL = 40_000
+"""The same where what the contract takes off or the patient owes counts, too: almost every line has such an adjustment."""
 
 currency = sa.func.coalesce(Payment.currency, DOLLARS)
 line_or_claim = sa.func.coalesce(Adjustment.line, 0)
@@ -71,18 +73,20 @@ class Denials:
 
 
 class TooMuch(Exception):
-    """The payments that are asked for have more service lines than a page looks at."""
+    """The payments that are asked for have more service lines than `most`, which a page looks at."""
 
-    def __init__(self, lines: int) -> None:
-        super().__init__(f"{lines} lines")
+    def __init__(self, lines: int, most: int) -> None:
+        super().__init__(f"{lines} lines, not {most}")
         self.lines = lines
+        self.most = most
 
 
 def check_size(session: PortalSession, criteria: DenialCriteria) -> None:
     """Raises TooMuch. To be asked before anything is counted."""
     lines = session.scalar(sa.select(sa.func.sum(Payment.line_count)).where(*_payments(criteria))) or 0
-    if lines > MOST_LINES:
-        raise TooMuch(int(lines))
+    most = MOST_LINES_WITH_USUAL if criteria.with_patient or criteria.with_contract else MOST_LINES
+    if lines > most:
+        raise TooMuch(int(lines), most)
 
 
 def undated(session: PortalSession, criteria: DenialCriteria) -> int:

@@ -28,7 +28,7 @@ from ..codes.plain_words import payment_word, status_word
 from ..downloads.reasons import choices, read_reason
 from ..inquiry.search import payees
 from . import documents, viewing
-from .counting import MOST_LINES, Reason, TooMuch
+from .counting import Reason, TooMuch
 from .criteria import REVERSED_TOO, Code, DenialCriteria
 from .forms import DenialForm
 from .lines import LINES
@@ -46,7 +46,7 @@ def denials() -> ResponseReturnValue:
     try:
         found = viewing.view_denials(db, criteria)
     except TooMuch as error:
-        return _page(form, too_much=error.lines, status=422)
+        return _page(form, too_much=error, status=422)
     meaning = _meaning(found.denials.reasons)
     db.commit()
     return _page(form, criteria=criteria, found=found.denials, undated=found.undated, meaning=meaning)
@@ -69,7 +69,7 @@ def denied_lines() -> ResponseReturnValue:
             viewed = viewing.view_lines(db, criteria, code, LINES.read(request.args))
             reason, lines = viewed.reason, viewed.lines
     except TooMuch as error:
-        return _page(form, too_much=error.lines, status=422)
+        return _page(form, too_much=error, status=422)
     context: dict[str, Any] = {
         "criteria": criteria,
         "reason": reason,
@@ -109,7 +109,7 @@ def _download(kind: str, how: str) -> ResponseReturnValue:
     try:
         found = viewing.find_denials(db, criteria)
     except TooMuch as error:
-        return _page(form, too_much=error.lines, status=422)
+        return _page(form, too_much=error, status=422)
     lines = documents.lines_in(found)
     if lines > documents.MOST_LINES:
         return _page(form, criteria=criteria, found=found, meaning=_meaning(found.reasons), too_long=lines, status=422)
@@ -149,9 +149,8 @@ def _page(form: DenialForm, *, status: int = 200, **shown: Any) -> Response:
         "found": None,
         "undated": 0,
         "meaning": None,
-        "too_much": 0,
+        "too_much": None,
         "too_long": 0,
-        "most_lines": MOST_LINES,
         "most_in_file": documents.MOST_LINES,
         "lines_in_file": documents.lines_in,
         "downloads": [],
