@@ -229,11 +229,6 @@ class Claim(_InSteps, api.Base, WithPerson, api.PaidTo):
     # the claim and each of its lines
     balanced: Mapped[bool]
 
-    @staticmethod
-    def is_reversal(claim: type[Claim]) -> sa.ColumnElement[bool]:
-        """A condition: the claim takes an earlier one back. There is an index of these alone."""
-        return claim.status == _as_written("reversal", REVERSES)
-
 
 class Line(_InSteps, api.Base, api.Scoped):
     """A service line of a claim."""
@@ -287,49 +282,6 @@ class Adjustment(_InSteps, api.Base, api.Scoped):
     @classmethod
     def scope_criterion(cls) -> sa.ColumnElement[bool]:
         return _of_visible_payment(cls.payment_id)
-
-    @classmethod
-    def is_unusual(cls) -> sa.ColumnElement[bool]:
-        """A condition: neither the contract's own reduction nor the patient's usual share of the cost (`USUAL`).
-
-        There is an index of these alone; a statement uses it that says exactly this.
-        """
-        return _code_of(cls.group, cls.reason).not_in(_as_written("usual", list(USUAL), expanding=True))
-
-
-USUAL = ("CO-45", "PR-1", "PR-2", "PR-3")
-"""Group and reason of the adjustments that almost every line has."""
-REVERSES = "22"
-"""The status (CLP02) of a claim that takes an earlier one back."""
-
-
-def _as_written(name: str, value: Any, *, expanding: bool = False) -> sa.BindParameter[Any]:
-    """A value that stands in the statement itself: the indexes of some rows are used only where their condition does."""
-    return sa.bindparam(name, value, expanding=expanding, literal_execute=True, unique=True, type_=sa.Text())
-
-
-def _code_of(group: Any, reason: Any) -> sa.ColumnElement[str]:
-    nothing = _as_written("nothing", "")
-    return sa.func.coalesce(group, nothing).concat(_as_written("joint", "-")).concat(sa.func.coalesce(reason, nothing))
-
-
-sa.Index(
-    "ix_remittance_adjustment_unusual",
-    Adjustment.payment_id,
-    Adjustment.claim,
-    Adjustment.line,
-    Adjustment.group,
-    Adjustment.reason,
-    Adjustment.amount,
-    sqlite_where=Adjustment.is_unusual(),
-    postgresql_where=Adjustment.is_unusual(),
-)
-sa.Index(
-    "ix_remittance_claim_reversals",
-    Claim.payee_id,
-    sqlite_where=Claim.is_reversal(Claim),
-    postgresql_where=Claim.is_reversal(Claim),
-)
 
 
 class ProviderAdjustment(_InSteps, api.Base, api.Scoped):

@@ -17,7 +17,8 @@ from hp_portal.api import DOLLARS, PortalSession
 
 from ..inquiry.claim_news import DENIED
 from ..inquiry.selections import AnySelect
-from ..models import REVERSES, Adjustment, Claim, Payment
+from ..models import Adjustment, Claim, Payment
+from ..unusual import REVERSES, is_reversal, is_unusual
 from .criteria import CONTRACT, NOT_REVERSED, REVERSED_ONLY, SHARE, Code, DenialCriteria
 
 MOST_LINES = 150_000
@@ -56,6 +57,11 @@ class Reason:
     count: Count
     reversed: Count
 
+    def share(self, whole: int) -> float | None:
+        """Which part it has of so many cents, 0 to 1; None where it has none."""
+        own = self.count.amounts[DOLLARS]
+        return own / whole if own and whole >= own else None
+
 
 @dataclass(frozen=True)
 class Denials:
@@ -66,10 +72,10 @@ class Denials:
     together: Count
     reversed: Count
 
-    def share(self, reason: Reason) -> float | None:
-        """Which part of the dollars a reason has, 0 to 1; None where there are none."""
-        whole = self.together.amounts[DOLLARS]
-        return reason.count.amounts[DOLLARS] / whole if whole and reason.count.amounts[DOLLARS] else None
+    @property
+    def dollars(self) -> int:
+        """Cents of all reasons together, of which each has its share."""
+        return self.together.amounts[DOLLARS]
 
 
 class TooMuch(Exception):
@@ -255,7 +261,7 @@ def _usual(criteria: DenialCriteria) -> list[sa.ColumnElement[bool]]:
     of_contract = sa.and_(Adjustment.group.is_not_distinct_from("CO"), Adjustment.reason.is_not_distinct_from(CONTRACT))
     found: list[sa.ColumnElement[bool]] = []
     if not criteria.with_patient and not criteria.with_contract:
-        found.append(Adjustment.is_unusual())
+        found.append(is_unusual())
     elif not criteria.with_contract:
         found.append(sa.not_(of_contract))
     if not criteria.with_patient:
@@ -298,7 +304,7 @@ def _reversed(criteria: DenialCriteria, *, by_payer: bool) -> AnySelect:
         .join(claim, sa.and_(claim.payee_id == reversal.payee_id, same))
         .join(paid, paid.id == claim.payment_id)
         .where(
-            Claim.is_reversal(reversal),
+            is_reversal(reversal),
             later.set_aside.is_(None),
             paid.set_aside.is_(None),
             *_issued(criteria, paid),

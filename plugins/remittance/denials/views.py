@@ -33,6 +33,7 @@ from .criteria import REVERSED_TOO, Code, DenialCriteria
 from .forms import DenialForm
 from .lines import LINES
 
+_DIGITS = 19
 WORDS: dict[str, Any] = {"words": {"payment_word": payment_word, "status_word": status_word}}
 
 
@@ -75,7 +76,7 @@ def denied_lines() -> ResponseReturnValue:
         "reason": reason,
         "lines": lines,
         "meaning": _meaning([reason], lines),
-        "share": None,
+        "whole": _whole(),
         **WORDS,
     }
     if lines is not None:
@@ -123,6 +124,12 @@ def _days(criteria: DenialCriteria) -> str:
     if not first and not last:
         return "payments of any day"
     return f"payments{f' from {first}' if first else ''}{f' to {last}' if last else ''}"
+
+
+def _whole() -> int:
+    """What a reason's share is of, as the page from which it is opened says."""
+    said = request.args.get("of", "")
+    return int(said) if said.isdecimal() and len(said) < _DIGITS else 0
 
 
 def _form() -> DenialForm:
