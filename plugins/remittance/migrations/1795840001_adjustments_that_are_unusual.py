@@ -1,7 +1,7 @@
 """adjustments that are unusual, and claims that reverse others, found by indexes of these alone
 
 Revision ID: 1795840001
-Revises: 1795831900
+Revises: 1795833201
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "1795840001"
-down_revision = "1795831900"
+down_revision = "1795833201"
 
 UNUSUAL, REVERSALS = "ix_remittance_adjustment_unusual", "ix_remittance_claim_reversals"
 # As the model says it: a statement uses the index only when it says the same.
