@@ -36,7 +36,7 @@ def shown(office: Office, query: str = "") -> tuple[str, list[list[str]]]:
         for row in body.iter("tr"):
             cells = {cell.get("data-label"): words(cell) for cell in row.iter("td")}
             code = words(next(iter(row.iter("th")))).split()[0]
-            belongs = cells["Belongs to"].removesuffix(office.payee_text.name).strip()
+            belongs = cells.get("Belongs to", "").removesuffix(office.payee_text.name).strip()
             rows.append(" | ".join((code, belongs, cells["Payment"], cells["Amount"], cells["Balance"])))
         chains.append(rows)
     return words(next(tree.iter("h2"))), chains
