@@ -52,6 +52,7 @@ def test_every_case_is_there(world: World, checks: list[DemoCheck]) -> None:
         "NP0000051",
         "NP0000055",
         "NP0000056",
+        "NP0000057",
     }
     assert {payment.trace_number for payment in payments if not payment.balanced} == {"940000050005", "940000050016"}
     assert [payment.trace_number for payment in payments if payment.amount < 0] == ["940000050018"]
