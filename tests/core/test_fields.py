@@ -111,7 +111,7 @@ def test_every_field_of_free_text_has_a_greatest_length_and_loses_control_charac
             seen += 1
             options = field.kwargs
             checks = options.get("validators") or (field.args[1] if len(field.args) > 1 else ())
-            if not any(isinstance(check, Length) and 0 < check.max <= 400 for check in checks):
+            if not any(isinstance(check, Length) and 0 < check.max <= 1_000 for check in checks):
                 wrong.append(f"{form.__name__}.{name} has no greatest length")
             if not options.get("filters"):
                 wrong.append(f"{form.__name__}.{name} keeps control characters")

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, SelectField, StringField
-from wtforms.validators import Optional, ValidationError
+from wtforms.validators import Length, Optional, ValidationError
 
 from hp_portal.api import DayField, later_than
 
@@ -26,6 +26,7 @@ _REVERSED = [
     (REVERSED_ONLY, "Only reversed since"),
 ]
 _SHOWN = [(OPEN, "What is open"), (CLOSED, "What is settled or stands alone"), (EVERYTHING, "Everything")]
+_CODES = "Enter reason codes, such as CO-97 or 97, with blanks between."
 _EVERY_PAYEE = "Every payee you can see"
 
 
@@ -49,7 +50,7 @@ class DenialForm(FlaskForm):  # type: ignore[misc]
     issued_to = DayField("Payments to", [later_than("issued_from", "This date lies before the first one.")])
     payee = SelectField("Payee", [Optional()], coerce=str)
     group = SelectField("Group", [Optional()], coerce=str)
-    codes = StringField("Reason codes", filters=[plain])
+    codes = StringField("Reason codes", filters=[plain], validators=[Length(max=LONGEST, message=_CODES)])
     status = SelectField("Claim status", [Optional()], coerce=str)
     reversed = SelectField("Reversed claims", [Optional()], coerce=str)
     patient = BooleanField("Also what the patient owes (PR)")
@@ -66,8 +67,8 @@ class DenialForm(FlaskForm):  # type: ignore[misc]
         """Reason codes alone: a remark, or what is no code, would find nothing without saying why."""
         typed = field.data or ""
         found = asked_codes(typed)
-        if len(typed) > LONGEST or (typed and not found):
-            raise ValidationError("Enter reason codes, such as CO-97 or 97, with blanks between.")
+        if typed and not found:
+            raise ValidationError(_CODES)
         others = [one.shown for one in found if one.list != "CARC"]
         if others:
             raise ValidationError(f"{others[0]} is not a reason code. Enter one such as CO-97 or 97.")

@@ -195,11 +195,11 @@ def test_others_write_between_the_steps(world: World, monkeypatch: pytest.Monkey
     def look(_step: Steps, number: int) -> None:
         with world.session() as session:
             if not is_postgresql(session):
-                session.connection().exec_driver_sql("PRAGMA busy_timeout=0")
+                session.connection().exec_driver_sql("PRAGMA busy_timeout(0)")
             session.execute(sa.update(RemittanceFile).values(name=f"written {number}"))
             session.commit()
             if not is_postgresql(session):
-                session.connection().exec_driver_sql("PRAGMA busy_timeout=30000")
+                session.connection().exec_driver_sql("PRAGMA busy_timeout(30000)")
         written.append(number)
 
     with between_steps(monkeypatch, look):
