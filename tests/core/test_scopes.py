@@ -23,7 +23,19 @@ from hp_portal.core.kept.models import KeptValues
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.database import Base, PortalSession, is_postgresql
-from hp_portal.scopes import May, OrganizationScope, PaidTo, PayersOwn, Scoped, ScopeMissing, ScopeViolation, WholeScope
+from hp_portal.scopes import (
+    May,
+    OrganizationScope,
+    OwnedByOrganizationAlone,
+    PaidTo,
+    PayersOwn,
+    Scoped,
+    ScopeMissing,
+    ScopeViolation,
+    WholeScope,
+)
+from hp_portal_plugins.remittance.models import Payment
+from hp_portal_plugins.remittance.office import models as office
 from tests import sample_plugin
 from tests.sample_plugin.notes import Note
 from tests.support.matrix import Scene, build_scene
@@ -73,6 +85,9 @@ def two(sample_world: World) -> Two:
         with world.session() as session:
             owner = Who(side.person.id, side.organization.id)
             receive_file(session, io.BytesIO(b"x"), "sample.txt", owner=owner, kind="sample")
+        with world.session_of(side.organization) as session:
+            add_office_rows(session, side.organization.id, side.person.id)
+            session.commit()
     keys = {}
     for model in MODELS:
         found = []
@@ -81,6 +96,18 @@ def two(sample_world: World) -> Two:
                 found.append(keys_in(session, model))
         keys[model] = (found[0], found[1])
     return Two(scene, keys)
+
+
+def add_office_rows(session: PortalSession, organization_id: int, person_id: int) -> None:
+    """What an office keeps for itself, which nobody else may write for it."""
+    payment_id = session.scalars(sa.select(Payment.id).order_by(Payment.id)).first()
+    now = dt.datetime.now(dt.UTC)
+    posted = {"claims": "1", "claim_count": 1, "of_claims": 1, "person_id": person_id, "at": now}
+    written = {"word": "w", "text_sealed": b"x", "written_by_id": person_id, "written_at": now}
+    saved = {"person_id": person_id, "shared": False, "word": "w", "search_sealed": b"x", "saved_at": now}
+    session.add(office.Posting(organization_id=organization_id, payment_id=payment_id, **posted))
+    session.add(office.Note(organization_id=organization_id, payment_id=payment_id, **written))
+    session.add(office.SavedSearch(organization_id=organization_id, **saved))
 
 
 def test_every_model_has_rows_of_both_and_none_in_common(two: Two) -> None:
@@ -238,11 +265,14 @@ def test_a_whole_scope_sees_everything_and_ends(two: Two) -> None:
     for model in MODELS:
         own, other = two.keys[model]
         with two.world.session_of(two.scene.own.organization) as session:
+            kept_back = issubclass(model, OwnedByOrganizationAlone) and is_postgresql(session)
+            everything = set() if kept_back else own | other
             with scopes.whole(session, "a test counts all"):
-                assert keys_in(session, model) >= own | other
+                assert keys_in(session, model) >= everything
             assert keys_in(session, model) == own
         with two.world.database.new_session(WholeScope("a test")) as session:
-            assert keys_in(session, model) >= own | other
+            assert keys_in(session, model) >= everything
+            assert not (kept_back and keys_in(session, model))
 
 
 def test_an_ended_grant_takes_what_is_paid_to_the_payee_away_at_once(two: Two) -> None:

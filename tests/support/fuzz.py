@@ -162,14 +162,17 @@ class Fuzz:
         return self._clients[key]
 
     def parameters(self, route: Route, method: str, person: Person | None) -> None:
-        """Every value in every parameter that the view asks for: in all at once, in each alone, and twice."""
+        """Every value in every parameter that the view asks for: in all at once, in each alone, and twice. One alone is asked
+        half of the values with each database, the other half with the other; the first two both hold a NUL."""
         where = "data" if method == "POST" else "query_string"
         self.send(route, method, person, "nothing", {where: {}})
-        for value in VALUES:
+        half = self.scene.world.database.engine.dialect.name == "sqlite"
+        for row, value in enumerate(VALUES):
             names = sorted(self.asked.names[route.endpoint] - {"csrf_token"})
             self.send(route, method, person, f"{value[:20]!r} in {names}", {where: dict.fromkeys(names, value)})
-            for name in names:
-                self.send(route, method, person, f"{value[:20]!r} in {name}", {where: {name: value}})
+            for column, name in enumerate(names if len(names) > 1 else ()):
+                if (row + column) % 2 == half:
+                    self.send(route, method, person, f"{value[:20]!r} in {name}", {where: {name: value}})
         names = sorted(self.asked.names[route.endpoint] - {"csrf_token"})
         self.send(route, method, person, f"{names} repeated", {where: {name: ["1", "\x00"] for name in names}})
 

@@ -24,11 +24,10 @@ def keep_files_in_memory() -> None:
     tempfile.tempdir = None
 
 
-def collect_less_often() -> None:
-    """Leave what was imported alone, and look for cycles a hundredth as often: nothing here runs for long."""
+def leave_what_was_imported_alone() -> None:
+    """Have the cyclic collector pass over everything that was there before the first test."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def remember_builders() -> None:

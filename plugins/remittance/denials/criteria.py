@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from ..codes.asked import AskedCode, asked_codes
+from ..keys import plain
 
 DAYS = 90
 """How many days back are looked at unless something else is asked for."""
@@ -96,7 +97,7 @@ class Code:
     @classmethod
     def read(cls, arguments: Mapping[str, Any]) -> Code:
         """What an address says by `in` and `why`."""
-        return cls(arguments.get("in") or None, arguments.get("why") or None)
+        return cls(plain(arguments.get("in", "")) or None, plain(arguments.get("why", "")) or None)
 
     @property
     def url_values(self) -> Mapping[str, str]:

@@ -48,11 +48,11 @@ class DenialForm(FlaskForm):  # type: ignore[misc]
 
     issued_from = _FirstDay("Payments from")
     issued_to = DayField("Payments to", [later_than("issued_from", "This date lies before the first one.")])
-    payee = SelectField("Payee", [Optional()], coerce=str)
-    group = SelectField("Group", [Optional()], coerce=str)
+    payee = SelectField("Payee", [Optional()], coerce=str.strip)
+    group = SelectField("Group", [Optional()], coerce=str.strip)
     codes = StringField("Reason codes", filters=[plain], validators=[Length(max=LONGEST, message=_CODES)])
-    status = SelectField("Claim status", [Optional()], coerce=str)
-    reversed = SelectField("Reversed claims", [Optional()], coerce=str)
+    status = SelectField("Claim status", [Optional()], coerce=str.strip)
+    reversed = SelectField("Reversed claims", [Optional()], coerce=str.strip)
     patient = BooleanField("Also what the patient owes (PR)")
     contract = BooleanField("Also what the contract takes off (CO-45)")
 
@@ -95,8 +95,8 @@ class RecoveryForm(FlaskForm):  # type: ignore[misc]
     class Meta:
         csrf = False
 
-    payee = SelectField("Payee", [Optional()], coerce=str)
-    show = SelectField("Show", [Optional()], coerce=str)
+    payee = SelectField("Payee", [Optional()], coerce=str.strip)
+    show = SelectField("Show", [Optional()], coerce=str.strip)
 
     def __init__(self, payees: list[tuple[str, str]], **values: Any) -> None:
         super().__init__(**values)

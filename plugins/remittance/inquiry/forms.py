@@ -25,12 +25,12 @@ class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
     class Meta:
         csrf = False
 
-    period = SelectField("Issued in", [Optional()], coerce=str)
+    period = SelectField("Issued in", [Optional()], coerce=str.strip)
     issued_from = DayField("Issued from")
     issued_to = DayField("Issued to", [later_than("issued_from", _EARLIER)])
     amount_min = AmountField("Amount from")
     amount_max = AmountField("Amount to", [later_than("amount_min", "This amount is lower than the first one.")])
-    payee = SelectField("Payee", [Optional()], coerce=str)
+    payee = SelectField("Payee", [Optional()], coerce=str.strip)
     zero = BooleanField("Only payments of $0.00 and non-payment notices")
     new = BooleanField("Only payments that are new since your last visit")
     unposted = BooleanField("Only payments that are not yet posted, or only in part")
