@@ -162,7 +162,7 @@ def test_what_is_paid_to_a_payee_is_seen_by_whoever_holds_a_grant(world: World, 
 
     with as_owner(world.app) as owner:
         scopes.register(Paid)
-    Apart.metadata.create_all(owner)
+        Apart.metadata.create_all(owner)
     with world.session() as session:
         session.add_all(Paid(id=number, payee_id=payee_id) for number, (_, payee_id) in enumerate(sides, 1))
         session.add(Paid(id=3, payee_id=None))
