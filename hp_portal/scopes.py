@@ -258,7 +258,15 @@ def whole(session: PortalSession, reason: str) -> Iterator[None]:
     Whose session it is stays the same: `granted_payees()` and `scope_organization` still speak of its organization.
     """
     before = session.context.scope
-    session.change_scope(WholeScope(reason, before.organization_id if before else None))
+    with _entered(session, WholeScope(reason, before.organization_id if before else None)):
+        yield
+
+
+@contextmanager
+def _entered(session: PortalSession, scope: Scope) -> Iterator[None]:
+    """Another scope for the length of a block."""
+    before = session.context.scope
+    session.change_scope(scope)
     try:
         yield
     except BaseException:
@@ -318,18 +326,10 @@ def of_organization(session: PortalSession, organization_id: int) -> Iterator[No
     """See and write what an organization's session does, for the length of a block: in a job, a command or a hook that has to
     do with rows of an organization alone. Raises ScopeViolation in a session that is an organization's already.
     """
-    before = session.context.scope
-    if isinstance(before, OrganizationScope):
+    if isinstance(session.context.scope, OrganizationScope):
         raise ScopeViolation("of_organization() in an organization's session")
-    session.change_scope(OrganizationScope(organization_id))
-    try:
+    with _entered(session, OrganizationScope(organization_id)):
         yield
-    except BaseException:
-        with suppress(Exception):
-            session.change_scope(before)
-        session.leave_scope(before)
-        raise
-    session.change_scope(before)
 
 
 def apply_scope(state: ORMExecuteState) -> None:
