@@ -56,7 +56,7 @@ from hp_portal.core.payees.models import Payee
 from hp_portal.core.web.attachments import attachment, file_name_part
 from hp_portal.core.web.bodies import takes_files
 from hp_portal.core.web.charts import BarChart, Point, bar_chart, short_money
-from hp_portal.core.web.cleaning import one_line
+from hp_portal.core.web.cleaning import one_line, several_lines
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, ParsedField, TinField, later_than
 from hp_portal.core.web.formats import (
     DOLLARS,
@@ -270,6 +270,7 @@ __all__ = [
     "select_rows",
     "settings",
     "settings_of",
+    "several_lines",
     "short_money",
     "show_amounts_in",
     "show_count",

@@ -18,6 +18,7 @@ from wtforms.validators import Length
 
 import hp_portal.core
 import hp_portal_plugins
+from hp_portal.core.web.cleaning import several_lines
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField, later_than
 from hp_portal.core.web.formats import parse_money, plain_money
 from tests.support.identifiers import make_npi
@@ -183,3 +184,8 @@ def test_no_text_breaks_a_field(text: str) -> None:
 def test_every_right_npi_is_taken(number: int) -> None:
     form = typed(npi=make_npi(number))
     assert problems(form) == {}
+
+
+def test_several_lines_lose_control_characters_and_keep_their_order() -> None:
+    assert several_lines("  one\x00\r\n\r\n  two\x07 \rthree\t\n") == "one\n\n  two\nthree"
+    assert several_lines(None) is None

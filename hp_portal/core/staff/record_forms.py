@@ -10,7 +10,7 @@ from hp_portal.audience import PROVIDER_TYPES
 from hp_portal.core.payees.by_hand import PayeeFacts
 from hp_portal.core.payees.models import NETWORK_STATUSES
 from hp_portal.core.staff.forms import ReasonForm
-from hp_portal.core.web.cleaning import one_line
+from hp_portal.core.web.cleaning import one_line, several_lines
 from hp_portal.core.web.fields import NpiField, TinField
 
 
@@ -27,9 +27,9 @@ class LinkForm(_IdentifiedPayee, ReasonForm):
 
 def _lines(text: str | None) -> str | None:
     """The lines without control characters and without blanks around them; empty lines are left out."""
-    if text is None:
+    if (cleaned := several_lines(text)) is None:
         return None
-    return "\n".join(line for part in text.splitlines() if (line := one_line(part)))
+    return "\n".join(line for part in cleaned.split("\n") if (line := part.strip()))
 
 
 class PayeeForm(FlaskForm):  # type: ignore[misc]

@@ -9,4 +9,15 @@ def one_line(text: str | None) -> str | None:
     """The text without control characters (PostgreSQL stores no NUL) and without blanks around it: a WTForms filter."""
     if text is None:
         return None
-    return "".join(letter for letter in text if unicodedata.category(letter) != "Cc").strip()
+    return _without_controls(text).strip()
+
+
+def several_lines(text: str | None) -> str | None:
+    """The same for a text of several lines, each ended by a line feed: a WTForms filter. Empty lines inside stay."""
+    if text is None:
+        return None
+    return "\n".join(_without_controls(line).rstrip() for line in text.splitlines()).strip()
+
+
+def _without_controls(text: str) -> str:
+    return "".join(letter for letter in text if unicodedata.category(letter) != "Cc")

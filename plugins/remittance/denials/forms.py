@@ -27,7 +27,6 @@ _REVERSED = [
 ]
 _SHOWN = [(OPEN, "What is open"), (CLOSED, "What is settled or stands alone"), (EVERYTHING, "Everything")]
 _CODES = "Enter reason codes, such as CO-97 or 97, with blanks between."
-_EVERY_PAYEE = "Every payee you can see"
 
 
 class _FirstDay(DayField):
@@ -40,8 +39,8 @@ class _FirstDay(DayField):
         return "" if self.raw_data == [ANY] else super()._value()
 
 
-class DenialForm(FlaskForm):  # type: ignore[misc]
-    """Which denials. `payees`: pairs of id and name to choose from; `today`: where the usual span ends."""
+class DenialForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+    """Which denials. `payees`: pairs of id and name to choose from, the first one for all; `today`: where the usual span ends."""
 
     class Meta:
         csrf = False
@@ -58,7 +57,7 @@ class DenialForm(FlaskForm):  # type: ignore[misc]
 
     def __init__(self, payees: list[tuple[str, str]], today: dt.date, **values: Any) -> None:
         super().__init__(**values)
-        self.payee.choices = [("", _EVERY_PAYEE), *payees]
+        self.payee.choices = payees
         self.group.choices, self.status.choices, self.reversed.choices = _GROUPS, _STATUSES, _REVERSED
         if not values.get("formdata") or "issued_from" not in values["formdata"]:
             self.issued_from.data = today - dt.timedelta(days=DAYS - 1)
@@ -79,7 +78,7 @@ class DenialForm(FlaskForm):  # type: ignore[misc]
         return DenialCriteria(
             self.issued_from.data,
             self.issued_to.data,
-            int(self.payee.data) if (self.payee.data or "").strip() else None,
+            int(self.payee.data) if self.payee.data else None,
             self.group.data or "",
             reasons,
             self.status.data or "",
@@ -89,8 +88,8 @@ class DenialForm(FlaskForm):  # type: ignore[misc]
         )
 
 
-class RecoveryForm(FlaskForm):  # type: ignore[misc]
-    """Which recoveries. `payees`: pairs of id and name to choose from."""
+class RecoveryForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+    """Which recoveries. `payees`: pairs of id and name to choose from, the first one for all."""
 
     class Meta:
         csrf = False
@@ -100,10 +99,9 @@ class RecoveryForm(FlaskForm):  # type: ignore[misc]
 
     def __init__(self, payees: list[tuple[str, str]], **values: Any) -> None:
         super().__init__(**values)
-        self.payee.choices = [("", _EVERY_PAYEE), *payees]
+        self.payee.choices = payees
         self.show.choices = _SHOWN
 
     def criteria(self) -> RecoveryCriteria:
         """What was asked for; valid once the form is."""
-        payee = (self.payee.data or "").strip()
-        return RecoveryCriteria(int(payee) if payee else None, self.show.data or OPEN)
+        return RecoveryCriteria(int(self.payee.data) if self.payee.data else None, self.show.data or OPEN)

@@ -12,7 +12,7 @@ from hp_portal.api import access, db_session, page, page_number
 from ..blueprint import READ, blueprint
 from ..codes import glossary
 from ..codes.plain_words import payment_word
-from ..inquiry.search import payees
+from ..inquiry.search import payee_choices
 from .forms import RecoveryForm
 from .recoveries import EVERYTHING, Recoveries, view_recoveries
 
@@ -22,8 +22,7 @@ from .recoveries import EVERYTHING, Recoveries, view_recoveries
 def recoveries() -> ResponseReturnValue:
     """Claims are named here, and so a reason is asked for."""
     db = db_session()
-    choices = [(str(row.id), f"{row.name} · NPI {row.npi}" if row.npi else row.name) for row in payees(db)]
-    form = RecoveryForm(choices, formdata=request.args)
+    form = RecoveryForm(payee_choices(db), formdata=request.args)
     if not form.validate():
         return _page(form, status=422)
     criteria = form.criteria()

@@ -26,7 +26,7 @@ from ..codes import glossary
 from ..codes.glossary import Meanings
 from ..codes.plain_words import payment_word, status_word
 from ..downloads.reasons import choices, read_reason
-from ..inquiry.search import payees
+from ..inquiry.search import payee_choices
 from . import documents, viewing
 from .counting import Reason, TooMuch
 from .criteria import REVERSED_TOO, Code, DenialCriteria
@@ -133,8 +133,7 @@ def _whole() -> int:
 
 
 def _form() -> DenialForm:
-    choices = [(str(row.id), f"{row.name} · NPI {row.npi}" if row.npi else row.name) for row in payees(db_session())]
-    return DenialForm(choices, today(settings().payer.zone), formdata=request.args)
+    return DenialForm(payee_choices(db_session()), today(settings().payer.zone), formdata=request.args)
 
 
 def _meaning(reasons: list[Reason], lines: Any = None) -> Meanings:

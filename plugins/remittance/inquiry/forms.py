@@ -10,7 +10,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional
 
-from hp_portal.api import AmountField, DayField, later_than, one_line
+from hp_portal.api import AmountField, DayField, later_than, one_line, several_lines
 
 from ..keys import number_key, plain
 from ..office.notes import LONGEST, ShownNote
@@ -20,7 +20,7 @@ _EARLIER = "This date lies before the first one."
 
 
 class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
-    """What a payment is like. `payees`: pairs of id and name to choose from."""
+    """What a payment is like. `payees`: pairs of id and name to choose from, the first one for all."""
 
     class Meta:
         csrf = False
@@ -38,7 +38,7 @@ class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
     def __init__(self, payees: list[tuple[str, str]], **values: Any) -> None:
         super().__init__(**values)
         self.period.choices = [("", "Any time, or the dates below"), *PERIODS.items()]
-        self.payee.choices = [("", "Every payee you can see"), *payees]
+        self.payee.choices = payees
 
     def validate(self, extra_validators: Any = None) -> bool:
         """A period or dates, not both."""
@@ -58,7 +58,7 @@ class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
             last,
             self.amount_min.data,
             self.amount_max.data,
-            int(self.payee.data) if (self.payee.data or "").strip() else None,
+            int(self.payee.data) if self.payee.data else None,
             self.zero.data,
             since() if self.new.data else None,
             self.unposted.data,
@@ -113,7 +113,7 @@ class ClaimFilterForm(FlaskForm):  # type: ignore[misc]
     text = StringField("Patient or claim number", filters=[plain], validators=[Optional(), Length(max=100)])
 
 
-class SavedSearchForm(FlaskForm):  # type: ignore[misc]
+class SavedSearchForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     """The name of a saved search, and whether colleagues find it, too."""
 
     name = StringField(
@@ -127,17 +127,12 @@ class SavedSearchForm(FlaskForm):  # type: ignore[misc]
     shared = BooleanField("Share it with everybody at my office")
 
 
-def _lines(text: str | None) -> str:
-    """What was typed, its ends of lines as one character each."""
-    return (text or "").replace("\r\n", "\n").replace("\r", "\n").strip()
-
-
-class NoteForm(FlaskForm):  # type: ignore[misc]
+class NoteForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     """A note about a payment or claim, for the office alone."""
 
     text = TextAreaField(
         "Note",
-        filters=[_lines],
+        filters=[several_lines],
         validators=[
             DataRequired("Write the note."),
             Length(max=LONGEST, message=f"A note has at most {LONGEST:,} characters. Shorten it, or write two."),

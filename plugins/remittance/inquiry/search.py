@@ -271,7 +271,9 @@ def _claim_conditions(session: PortalSession, criteria: ClaimCriteria) -> list[s
     return where if where else [sa.false()]
 
 
-def payees(session: PortalSession) -> list[AnyRow]:
-    """The payees one may see, to choose from: id, name, NPI."""
+def payee_choices(session: PortalSession) -> list[tuple[str, str]]:
+    """The payees one may see, as a form's choices: pairs of id and name, the first one for all of them."""
     statement: AnySelect = sa.select(Payee.id, Payee.name, Payee.npi).order_by(Payee.name, Payee.id)
-    return list(session.execute(statement).all())
+    rows = session.execute(statement)
+    named = [(str(row.id), f"{row.name} · NPI {row.npi}" if row.npi else row.name) for row in rows]
+    return [("", "Every payee you can see"), *named]

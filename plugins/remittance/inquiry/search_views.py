@@ -32,7 +32,7 @@ from .criteria import CheckNumber, ClaimCriteria, PaymentCriteria
 from .forms import ClaimSearchForm, PaymentSearchForm
 from .news import new_words
 from .posted import claims_posted, payments_posted
-from .search import CLAIMS_FOUND, PAYMENTS, payees
+from .search import CLAIMS_FOUND, PAYMENTS, payee_choices
 from .selections import AnyRow
 
 WORDS: dict[str, Any] = {
@@ -203,8 +203,7 @@ def _kept(token: str) -> Response:
 
 def payment_form_of(arguments: MultiDict[str, str]) -> PaymentSearchForm:
     """The form of a search by what a payment is like, with the payees that one may see to choose from."""
-    choices = [(str(row.id), f"{row.name} · NPI {row.npi}" if row.npi else row.name) for row in payees(db_session())]
-    return PaymentSearchForm(choices, formdata=arguments)
+    return PaymentSearchForm(payee_choices(db_session()), formdata=arguments)
 
 
 def _page(*, status: int = 200, **shown: Any) -> Response:
