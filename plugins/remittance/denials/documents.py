@@ -8,8 +8,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from hp_portal.api import (
-    AT_ONCE,
-    BY_THE_WORKER,
     CSV_TYPE,
     DOLLARS,
     XLSX_TYPE,
@@ -28,6 +26,7 @@ from hp_portal.api import (
 from ..blueprint import DOWNLOAD
 from ..codes.glossary import Meanings, look_up
 from ..codes.plain_words import method_word, status_word
+from ..downloads import documents
 from ..inquiry.history import other_claims
 from ..models import Payment
 from .counting import Denials, count_denials
@@ -35,7 +34,10 @@ from .criteria import DenialCriteria
 from .lines import claims_in, every_line
 
 CSV, XLSX = "remittance.denials-csv", "remittance.denials-xlsx"
-MOST_AT_ONCE = {XLSX: 1_500, CSV: 4_000}
+MOST_AT_ONCE = {
+    XLSX: documents.MOST_AT_ONCE[documents.XLSX],
+    CSV: documents.MOST_AT_ONCE[documents.CSV],
+}
 """Lines in a file that is made while somebody waits."""
 MOST_LINES = 50_000
 """Lines in a file at all."""
@@ -106,7 +108,7 @@ def _make_csv(session: PortalSession, wanted: Wanted, making: Making) -> MadeFil
     criteria = _criteria(wanted)
     meanings = _meanings(session, count_denials(session, criteria))
     rows = (_row(row, meanings, words=False) for row in every_line(session, criteria))
-    body = csv_file_apart(COLUMNS, rows, limits=AT_ONCE if making.at_once else BY_THE_WORKER)
+    body = csv_file_apart(COLUMNS, rows, limits=documents.limits_of(making))
     return MadeFile(body, "denials.csv", CSV_TYPE)
 
 
@@ -121,7 +123,7 @@ def _make_xlsx(session: PortalSession, wanted: Wanted, making: Making) -> MadeFi
             Sheet("What was asked for", (("Fact", 34), ("Value", 60)), _asked(criteria, denials), filtered=False),
         ],
         title="Denials",
-        limits=AT_ONCE if making.at_once else BY_THE_WORKER,
+        limits=documents.limits_of(making),
         progress=making.progress,
     )
     return MadeFile(body, "denials.xlsx", XLSX_TYPE)

@@ -51,7 +51,8 @@ def is_small_835(kept: int) -> bool:
     return kept <= LARGEST_AT_ONCE
 
 
-def _limits(making: Making) -> DocumentLimits:
+def limits_of(making: Making) -> DocumentLimits:
+    """What making a document may take."""
     return AT_ONCE if making.at_once else BY_THE_WORKER
 
 
@@ -60,7 +61,7 @@ def _make_pdf(session: PortalSession, wanted: Wanted, making: Making) -> MadeFil
     if remittance is None:
         return None
     meanings = _meanings(session, remittance.payment)
-    body = payment_pdf(remittance, meanings, settings().payer, _limits(making), making.progress)
+    body = payment_pdf(remittance, meanings, settings().payer, limits_of(making), making.progress)
     return MadeFile(body, file_name(remittance.payment, "pdf"), "application/pdf")
 
 
@@ -68,7 +69,7 @@ def _make_xlsx(session: PortalSession, wanted: Wanted, making: Making) -> MadeFi
     remittance = find_remittance(session, wanted["payment"])
     if remittance is None:
         return None
-    body = payment_xlsx(remittance, _meanings(session, remittance.payment), _limits(making), making.progress)
+    body = payment_xlsx(remittance, _meanings(session, remittance.payment), limits_of(making), making.progress)
     return MadeFile(body, file_name(remittance.payment, "xlsx"), XLSX_TYPE)
 
 
@@ -76,7 +77,7 @@ def _make_csv(session: PortalSession, wanted: Wanted, making: Making) -> MadeFil
     remittance = find_remittance(session, wanted["payment"])
     if remittance is None:
         return None
-    return MadeFile(payment_csv(remittance, _limits(making)), file_name(remittance.payment, "csv"), CSV_TYPE)
+    return MadeFile(payment_csv(remittance, limits_of(making)), file_name(remittance.payment, "csv"), CSV_TYPE)
 
 
 def _make_claim_pdf(session: PortalSession, wanted: Wanted, making: Making) -> MadeFile | None:
@@ -84,7 +85,7 @@ def _make_claim_pdf(session: PortalSession, wanted: Wanted, making: Making) -> M
     if remittance is None:
         return None
     meanings = _meanings(session, remittance.payment, wanted["claim"])
-    body = claim_pdf(remittance, meanings, settings().payer, _limits(making))
+    body = claim_pdf(remittance, meanings, settings().payer, limits_of(making))
     return MadeFile(body, file_name(remittance.payment, "pdf", wanted["claim"]), "application/pdf")
 
 

@@ -17,8 +17,6 @@ from typing import Any, BinaryIO, cast
 import sqlalchemy as sa
 
 from hp_portal.api import (
-    AT_ONCE,
-    BY_THE_WORKER,
     CSV_TYPE,
     DOLLARS,
     XLSX_TYPE,
@@ -48,6 +46,7 @@ from ..x12.rebuild import rebuild_groups
 from .chosen import Chosen, Named, name_of, sums_of
 from .collect import Remittance, find_payment, find_remittance, record_download
 from .csv import COLUMNS, rows_of
+from .documents import limits_of
 from .pdf import payment_pdf
 from .together_sheets import Workbook
 
@@ -129,7 +128,7 @@ def _remittances(
 
 def _zip(session: PortalSession, wanted: Wanted, making: Making) -> MadeFile | None:
     """A PDF for each payment, and a text that says what is in the ZIP and what is not."""
-    limits, payer = AT_ONCE if making.at_once else BY_THE_WORKER, settings().payer
+    limits, payer = limits_of(making), settings().payer
     collected, names, said = _Collected(), _Names(), []
     with _new_file() as file, zipfile.ZipFile(file, "w") as archive:
         for remittance, name in _remittances(session, wanted, making, collected):
@@ -163,7 +162,7 @@ def _finished(file: BinaryIO, suffix: str, content_type: str, collected: _Collec
 @contextmanager
 def _new_file() -> Iterator[BinaryIO]:
     """In memory as long as it is small, then on disk without a name. Whoever gets it closes it, unless the block fails."""
-    file = cast(BinaryIO, tempfile.SpooledTemporaryFile(_SPOOLED))  # noqa: SIM115
+    file = cast(BinaryIO, tempfile.SpooledTemporaryFile(_SPOOLED))  # noqa: SIM115 – it outlives the block: whoever gets it closes it
     try:
         yield file
     except BaseException:
@@ -241,7 +240,7 @@ def _xlsx(session: PortalSession, wanted: Wanted, making: Making) -> MadeFile | 
     if not collected.held:
         return None
     sums = sums_of((one.currency, one.amount, one.set_aside) for one in collected.held)
-    body = workbook.file(sums, collected.left_out, AT_ONCE if making.at_once else BY_THE_WORKER)
+    body = workbook.file(sums, collected.left_out, limits_of(making))
     _check_room(len(body))
     return collected.made(body, "xlsx", XLSX_TYPE, wanted)
 
@@ -258,7 +257,7 @@ def _csv(session: PortalSession, wanted: Wanted, making: Making) -> MadeFile | N
     rows += [
         _row(record="not_included", payment_number=name, not_included_because=why) for name, why in collected.left_out
     ]
-    body = csv_file_apart(JOINT_COLUMNS, rows, limits=AT_ONCE if making.at_once else BY_THE_WORKER)
+    body = csv_file_apart(JOINT_COLUMNS, rows, limits=limits_of(making))
     _check_room(len(body))
     return collected.made(body, "csv", CSV_TYPE, wanted)
 

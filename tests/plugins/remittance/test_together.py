@@ -12,6 +12,7 @@ from dataclasses import replace
 import openpyxl
 import pytest
 import sqlalchemy as sa
+from openpyxl.worksheet.worksheet import Worksheet
 
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.organizations.models import Grant
@@ -75,9 +76,9 @@ def in_large(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(together.MOST_AT_ONCE, kind, 0)
 
 
-def rows_of(sheet: object) -> list[dict[str, object]]:
-    head, *rows = sheet.values  # type: ignore[attr-defined]
-    return [dict(zip(head, row, strict=True)) for row in rows]
+def rows_of(sheet: Worksheet) -> list[dict[str, object]]:
+    head, *rows = sheet.values
+    return [dict(zip(map(str, head), row, strict=True)) for row in rows]
 
 
 @pytest.mark.parametrize("large", [False, True], ids=["at once", "by the worker"])
