@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from hp_portal.api import Column, Listing, Order, PortalSession, Sorting, page_of
 
-from ..inquiry.claim_news import News, news_of
+from ..inquiry.claim_news import CLAIM_COLUMNS, News, news_of
 from ..inquiry.selections import AnyRow, AnySelect
 from ..models import Claim, Line, Payment
 from ..persons import ShownClaim, shower
@@ -126,26 +126,10 @@ def _rows(criteria: DenialCriteria, code: Code | None) -> AnySelect:
     )
 
 
-_claim_columns = (
-    Claim.payment_id,
-    Claim.claim,
-    Claim.person_sealed,
-    Claim.payee_id,
-    Claim.payer_control_number,
-    Claim.patient_control_number,
-    Claim.payer_control_key,
-    Claim.patient_control_key,
-    Claim.charged,
-    Claim.paid,
-    Claim.status,
-    Claim.remarks,
-)
-
-
 def _claims(session: PortalSession, rows: list[AnyRow]) -> dict[tuple[int, int], ShownClaim]:
     wanted = {(row.payment_id, row.claim) for row in rows}
     found = session.execute(
-        sa.select(*_claim_columns)
+        sa.select(*CLAIM_COLUMNS)
         .where(sa.tuple_(Claim.payment_id, Claim.claim).in_(wanted))
         .order_by(Claim.payment_id, Claim.claim)
     )

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from hp_portal.api import PortalSession
 
 from ..codes.plain_words import REVERSAL
-from ..models import Adjustment, Line, Payment, ProviderAdjustment
+from ..models import Adjustment, Claim, Line, Payment, ProviderAdjustment
 from .history import Appearance, History, histories
 
 DENIED = "4"
@@ -27,6 +27,24 @@ _MOST = 500
 _CONTRACT = ("CO", "45")
 # Reasons that say no more than that the remark codes say it.
 _SAID_BY_REMARKS = frozenset({"16", "96", "125", "129", "226", "227", "252", "A1"})
+
+CLAIM_COLUMNS: tuple[Any, ...] = (
+    Claim.payment_id,
+    Claim.claim,
+    Claim.person_sealed,
+    Claim.payee_id,
+    Claim.payer_control_number,
+    Claim.patient_control_number,
+    Claim.payer_control_key,
+    Claim.patient_control_key,
+    Claim.service_from,
+    Claim.service_to,
+    Claim.charged,
+    Claim.paid,
+    Claim.status,
+    Claim.remarks,
+)
+"""What every list of claims reads of one: what it is called, whose it is (`shower` opens that), and what its news are made of."""
 
 Key = tuple[int, int]
 

@@ -15,7 +15,7 @@ from ..codes.further import Further, of_claim, of_line
 from ..keys import name_key, number_key
 from ..models import Adjustment, Claim, Line
 from ..persons import ShownClaim, shower
-from .claim_news import News, news_of
+from .claim_news import CLAIM_COLUMNS, News, news_of
 from .history import History, other_claims
 from .selections import AnySelect
 
@@ -24,24 +24,11 @@ MOST_LINES_OPEN = 400
 """Opening all claims of a page stops where they have more service lines than this."""
 
 _rows: AnySelect = sa.select(
-    Claim.payment_id,
-    Claim.claim,
-    Claim.person_sealed,
-    Claim.payer_control_number,
-    Claim.patient_control_number,
-    Claim.service_from,
-    Claim.service_to,
-    Claim.charged,
+    *CLAIM_COLUMNS,
     Claim.adjusted,
     Claim.patient_responsibility,
     Claim.patient_adjusted,
-    Claim.paid,
-    Claim.status,
     Claim.balanced,
-    Claim.payee_id,
-    Claim.payer_control_key,
-    Claim.patient_control_key,
-    Claim.remarks,
     Claim.line_count,
 )
 CLAIMS = Sorting(

@@ -30,6 +30,7 @@ from ..models import IN_DOLLARS, Claim, Payment
 from ..office.posting import unposted
 from ..persons import ShownClaim, shower
 from .any_number import AnyNumber
+from .claim_news import CLAIM_COLUMNS
 from .criteria import ClaimCriteria, PaymentCriteria
 from .selections import AnyRow, AnySelect
 
@@ -98,20 +99,7 @@ CLAIMS_FOUND = Sorting(
     tie=Claim.payment_id,
 )
 _claim_rows: AnySelect = sa.select(
-    Claim.payment_id,
-    Claim.claim,
-    Claim.person_sealed,
-    Claim.payee_id,
-    Claim.payer_control_number,
-    Claim.patient_control_number,
-    Claim.payer_control_key,
-    Claim.patient_control_key,
-    Claim.service_from,
-    Claim.service_to,
-    Claim.charged,
-    Claim.paid,
-    Claim.status,
-    Claim.remarks,
+    *CLAIM_COLUMNS,
     Claim.balanced,
     Claim.patient_adjusted,
     Payment.currency,
