@@ -82,6 +82,11 @@ TO_TRY = (
         "denial was reversed later",
     ),
     (
+        "demo.delegate",
+        "/apps/remittance/recoveries",
+        "what is still to be taken back: a recovery of which a part has been taken is open, with its claim and its payments",
+    ),
+    (
         "demo.hospital",
         "/apps/remittance/recoveries?show=all",
         "what is taken back, carried forward and adjusted: one recovery put off, half taken and open, one settled, and a balance "

@@ -166,6 +166,7 @@ def main_street(story: Story, days: Days) -> None:
     story.pay(REPLACED, "ACH", issued, [wrong, other])
     story.pay(REPLACED, "ACH", issued, [corrected, other])
     odd(story, days)
+    half_recovered(story, days)
 
 
 def odd(story: Story, days: Days) -> None:
@@ -282,6 +283,21 @@ def reversed_denial(story: Story, days: Days) -> None:
     story.pay("940000050020", "ACH", days.back(14), [denied.reversed(), again])
 
 
+def half_recovered(story: Story, days: Days) -> None:
+    """A visit that was paid too much and corrected: the plan puts the money off and has taken a part of it since."""
+    claim, issued = story.claim(_VISITS, days.back(72), lines=1), days.back(38)
+    line = Service("HC:99215", 31000, (Reason("CO", "45", 9000),), days.back(90))
+    first = replace(claim, services=(line,))
+    less = replace(line, reasons=(Reason("CO", "45", 9000), Reason("CO", "97", 12500)))
+    right = replace(first, services=(less,), frequency="7")
+    story.pay("940000050021", "ACH", days.back(72), [first])
+    put_off = (ProviderReason("WO", first.control, -12500),)
+    story.pay("940000050022", "ACH", issued, [first.reversed(), right, story.claim(_VISITS, issued)], put_off)
+    issued = days.back(18)
+    paid = [replace(story.claim(_VISITS, issued), services=(story.service(_HEART, issued),))]
+    story.pay("940000050023", "ACH", issued, paid, (ProviderReason("WO", first.control, 5000),))
+
+
 def dental(story: Story, days: Days) -> None:
     ordinary(story, _DENTAL, days.every(28, 10), 33000, 7)
     issued = days.back(7)
@@ -347,6 +363,8 @@ WORTH_TRYING = {
     "940000050016": "an EFT in which one service line does not add up",
     "940000050017": "an EFT in Canadian dollars",
     "940000050018": "a debit: more is taken back than is paid",
+    "940000050022": "a correction whose money is put off (PLB WO); a part of it is still open under Recoveries",
+    "940000050023": "the payment that has taken a part of that money",
     "940000050006": "two EFTs have this number; staff have not decided yet what they are",
     REPLACED: "two EFTs have this number; the later, with a corrected claim, has replaced the earlier",
     "NP0000051": "every claim is denied",

@@ -115,6 +115,16 @@ def test_reversal_and_correction_are_tied_to_the_claim(world: World, checks: lis
     assert recovery == corrected == number_key(corrected)
 
 
+def test_an_office_has_a_recovery_of_which_a_part_is_open(world: World, checks: list[DemoCheck]) -> None:
+    with world.session() as session:
+        office = session.scalars(sa.select(Organization).where(Organization.name == demo.PHYSICIANS)).one()
+    world.person("a.clerk", organization=office)
+    page = world.sign_in("a.clerk").get("/apps/remittance/recoveries").text
+    assert "1 balance open" in page
+    assert "$75.00" in page
+    assert "26D10000" in page, "the claim that it belongs to"
+
+
 def test_it_is_the_same_every_time_and_an_independent_reader_agrees(sqlite_app: Flask) -> None:
     payees = {
         entry.vendor_number: PayeeText(entry.name, entry.tin, entry.npi, entry.vendor_number)
