@@ -67,7 +67,8 @@ class StaffQueue:
 class HomeSearch:
     """A box on the home page: what is typed goes to `endpoint` as the argument `parameter` of its address.
 
-    What may tell of a member may not stand in an address: with `method` "post" it is sent as a form.
+    What may tell of a member may not stand in an address: with `method` "post" it is sent as a form. `links` are pages of the
+    application that stand below the box: pairs of label and endpoint.
     """
 
     label: str
@@ -75,6 +76,7 @@ class HomeSearch:
     parameter: str
     hint: str = ""
     method: Literal["get", "post"] = "get"
+    links: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

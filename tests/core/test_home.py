@@ -37,9 +37,18 @@ def test_a_number_leads_to_its_payment(world: World) -> None:
     assert office.client.post("/apps/remittance/find", {"number": "9400000001"}).location == url_of(payment)
 
 
+def test_pages_of_an_application_stand_below_its_box(world: World) -> None:
+    world.person("a.clerk", applications=["remittance"])
+    links = {text_of(link): link.get("href") for link in tree_of(world.sign_in("a.clerk").get("/")).iter("a")}
+    assert links["Denials"] == "/apps/remittance/denials"
+    assert links["Recoveries"] == "/apps/remittance/recoveries"
+
+
 def test_the_box_is_for_those_who_can_use_it(world: World) -> None:
     world.person("a.clerk", applications=["tax-id-npi-access"])
-    assert 'name="number"' not in world.sign_in("a.clerk").get("/").text
+    home = world.sign_in("a.clerk").get("/").text
+    assert 'name="number"' not in home
+    assert "/apps/remittance/" not in home
 
 
 def test_the_menu_starts_with_remittance_inquiry_and_is_there_once(world: World) -> None:

@@ -12,7 +12,7 @@ import pytest
 from flask import Blueprint
 
 from hp_portal.core.access import rules as access
-from hp_portal.hookspecs import Application, EventSpec, Permission, StaffLink, hookimpl
+from hp_portal.hookspecs import Application, EventSpec, HomeSearch, Permission, StaffLink, hookimpl
 from hp_portal.settings import ConfigurationError
 from tests.conftest import MakeApp
 from tests.support.databases import Databases
@@ -202,6 +202,10 @@ REFUSED: dict[str, tuple[Change, str]] = {
             blueprint.add_url_rule("/<int:n>", "one", ruled(access.requires(READ))) or {"index": "trial.one"}
         ),
         "its address needs values",
+    ),
+    "a page below the box that is nowhere": (
+        answers(home_search=HomeSearch("Number", "trial.index", "number", links=(("Things", "trial.things"),))),
+        "points at 'trial.things'",
     ),
     "a staff link that leads nowhere": (
         answers(staff_links=(StaffLink("x", "trial_staff.nowhere", "trial:thing:manage"),)),

@@ -19,10 +19,16 @@ from hp_portal.scopes import OrganizationScope, set_scope
 
 @dataclass(frozen=True)
 class SearchBox:
-    """A box of the home page and where it leads."""
+    """A box of the home page, where it leads, and the pages below it as pairs of label and address."""
 
     search: HomeSearch
     url: str
+    links: list[tuple[str, str]]
+
+    @classmethod
+    def of(cls, search: HomeSearch) -> SearchBox:
+        links = [(label, url_for(endpoint)) for label, endpoint in search.links]
+        return cls(search, url_for(search.endpoint), links)
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Home:
 def home_of(session: PortalSession, actor: Actor) -> Home:
     """The boxes and news of the applications that somebody of an organization can open, in the order of the menu."""
     applications = open_applications(actor)
-    boxes = [SearchBox(one.home_search, url_for(one.home_search.endpoint)) for one in applications if one.home_search]
+    boxes = [SearchBox.of(one.home_search) for one in applications if one.home_search]
     last = last_visit(session, actor)
     if last is None or actor.organization_id is None:
         return Home(boxes, [], last)

@@ -101,11 +101,13 @@ def _check_routes(app: Flask, known: set[tuple[str, str]], prefixes: list[tuple[
 def _check_links(app: Flask, application: Application, name: str) -> None:
     """What menus point at must exist: a broken link would break the menu of every application."""
     blueprint, staff = application.blueprint.name, f"{application.key}_staff"
+    search = application.home_search
     links = [
         (application.index, blueprint, "GET"),
         *((link.endpoint, staff, "GET") for link in application.staff_links),
         *((queue.endpoint, staff, "GET") for queue in application.staff_queues),
-        *((one.endpoint, blueprint, one.method.upper()) for one in (application.home_search,) if one is not None),
+        *([(search.endpoint, blueprint, search.method.upper())] if search else []),
+        *((endpoint, blueprint, "GET") for _, endpoint in (search.links if search else ())),
     ]
     for endpoint, owner, method in links:
         routes = list(app.url_map.iter_rules(endpoint)) if endpoint in app.view_functions else []

@@ -16,6 +16,7 @@ SEARCH = HomeSearch(
     "number",
     "Of a payment, claim, patient account or member. Paste it with its heading if you like.",
     method="post",
+    links=(("Denials", "remittance.denials"), ("Recoveries", "remittance.recoveries")),
 )
 
 
