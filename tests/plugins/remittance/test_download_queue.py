@@ -253,8 +253,9 @@ def test_progress_is_shown_and_one_taken_out_of_line_meanwhile_is_not_kept(offic
     shown = []
 
     def make(_session: Any, _wanted: Any, how: Making) -> MadeFile:
-        how.progress(3, 4)
-        shown.append(office.client.get(f"{url}/progress", fragment=True).text)
+        for done in (3, 4):
+            how.progress(done, 4)
+            shown.append(office.client.get(f"{url}/progress", fragment=True).text)
         office.client.post(f"{url}/remove")
         return MadeFile(b"x", "x.csv", "text/csv")
 
@@ -262,6 +263,9 @@ def test_progress_is_shown_and_one_taken_out_of_line_meanwhile_is_not_kept(offic
     url = ask(office.client, f"{url_of(office.paid('12345'))}/csv")
     make_all(office.world)
     assert 'max="4" value="3"' in shown[0]
+    assert "Being made" in shown[0]
+    assert "The file is being written" in shown[1], "no bar that is full and goes on being full"
+    assert "value=" not in shown[1][shown[1].index("<progress") : shown[1].index("</progress>")]
     assert office.client.get(url).status_code == 404
     assert count(office.world, StoredFile) == count(office.world, DocumentRequest) == 0
     assert [event for event, _ in events(office.world, "document.%")] == ["document.requested", "document.removed"]
