@@ -32,6 +32,10 @@ from hp_portal.hookspecs import Making
 from hp_portal.scopes import WholeScope
 
 CLAIMS, LINES = 2000, 4
+EACH = (14, 16)
+"""Claims of each payment of many: as many lines and adjustments that 500 payments have some 50,000 rows."""
+FEW = 100
+"""Payments in the measured ZIP: its PDFs are made one after another, so its memory does not grow with their number."""
 PDFS, WORKBOOKS = 4, 8
 ROUNDS = 3
 
@@ -43,7 +47,11 @@ def run() -> list[Figure]:
         url = f"sqlite:///{folder / 'documents.sqlite'}"
         app = fill(url, folder / "instance", 100)
         payment = _large_payment(app)
-        figures = [*_one_document(app, payment), *_everybody_else(app, url, folder / "instance", payment)]
+        figures = [
+            *_one_document(app, payment),
+            *_everybody_else(app, url, folder / "instance", payment),
+            *_together(app),
+        ]
         app.extensions["hp_portal.database"].engine.dispose()
         return figures
 
@@ -64,6 +72,78 @@ def _large_payment(app: Flask) -> int:
         session.execute(sa.update(Claim).where(Claim.payment_id == payment_id).values(payee_id=own))
         session.commit()
     return payment_id
+
+
+def _together(app: Flask) -> list[Figure]:
+    """Memory of making one file of as many payments and rows as one may have: of the worker, over what it had before, and of the
+    processes that it starts, at their peaks."""
+    from hp_portal_plugins.remittance.downloads import together
+
+    payments = _many_payments(app)
+    kinds = {kind.key: kind for kind in together.TOGETHER}
+    making = Making(at_once=False, progress=lambda _done, _of: None)
+    figures = []
+    for key, chosen in (
+        (together.CSV, payments),
+        (together.XLSX, payments),
+        (together.EDI, payments),
+        (together.ZIP, payments[:FEW]),
+    ):
+        with app.app_context(), _session(app) as session, _peak() as apart, _growth() as own:
+            made = kinds[key].make(session, {"payments": chosen, "reason": "bench"}, making)
+        if made is None or made.left_out:
+            raise RuntimeError(f"{key} has not all payments in it")
+        name = (
+            f"{len(chosen)} payments as one {together.FORMATS[key]}" if key != together.ZIP else f"{FEW} PDFs in a ZIP"
+        )
+        figures += [
+            Figure(f"{name}: memory of its processes", apart[0], "MiB", "≤ 512"),
+            Figure(f"{name}: memory of the worker over idle", own[0], "MiB", "≤ 256"),
+        ]
+    return figures
+
+
+def _many_payments(app: Flask) -> list[list[object]]:
+    """Import payments; pairs of id and name of as many as one file may have."""
+    from hp_portal_plugins.remittance.downloads.chosen import MOST_TOGETHER, name_of
+    from hp_portal_plugins.remittance.intake.importing import import_file
+    from hp_portal_plugins.remittance.models import Payment
+    from tests.tools.gen835 import generate
+
+    file = generate(bytes=4_200_000, seed=4, claims=EACH, lines=(1, 3), plb=0.3)
+    with app.app_context(), _session(app) as session:
+        report = import_file(session, io.BytesIO(file), "bench of many", person_id=None)
+        session.commit()
+        newest = session.scalars(sa.select(Payment).where(Payment.file_id == report.file_id).limit(MOST_TOGETHER))
+        chosen = [[one.id, name_of(one.method, one.trace_number, one.effective_on)] for one in newest]
+    if len(chosen) < MOST_TOGETHER:
+        raise RuntimeError(f"the file has {len(chosen)} payments alone")
+    return chosen
+
+
+@contextlib.contextmanager
+def _growth() -> Iterator[list[float]]:
+    """MiB that this process takes more than before, at the peak."""
+    grown, stop, me = [0.0], threading.Event(), psutil.Process()
+    before = me.memory_info().rss
+
+    def watch() -> None:
+        while not stop.wait(0.05):
+            grown[0] = max(grown[0], (me.memory_info().rss - before) / (1 << 20))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield grown
+    finally:
+        stop.set()
+        thread.join()
+
+
+class _Owner:
+    """Whose documents they are."""
+
+    person_id, organization_id = 1, 1
 
 
 def _session(app: Flask) -> PortalSession:
@@ -149,9 +229,6 @@ def _ask_for_all(app: Flask, payment: int) -> int:
     from hp_portal.core.downloads import queue
     from hp_portal_plugins.remittance.downloads.documents import DOCUMENTS, PDF, XLSX
 
-    class Owner:
-        person_id, organization_id = 1, 1
-
     kinds = {kind.key: kind for kind in DOCUMENTS}
     before, queue.PER_PERSON = queue.PER_PERSON, PDFS + WORKBOOKS
     try:
@@ -159,7 +236,7 @@ def _ask_for_all(app: Flask, payment: int) -> int:
             for key, times in ((PDF, PDFS), (XLSX, WORKBOOKS)):
                 for number in range(times):
                     wanted = {"payment": payment, "reason": f"bench {number}"}
-                    queue.request_document(session, Owner(), kinds[key], wanted, f"{key} {number}")
+                    queue.request_document(session, _Owner(), kinds[key], wanted, f"{key} {number}")
             session.commit()
     finally:
         queue.PER_PERSON = before
