@@ -6,13 +6,10 @@ What cannot be in it is named in the file itself, and on the page that offers it
 from __future__ import annotations
 
 import datetime as dt
-import tempfile
-import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO, cast
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
@@ -40,30 +37,38 @@ from hp_portal.api import (
 from ..blueprint import DOWNLOAD
 from ..codes.glossary import codes_of, look_up
 from ..codes.plain_words import payment_word
-from ..intake.kept_text import kept_parts
 from ..models import Payment
-from ..x12.rebuild import rebuild_groups
-from .chosen import Chosen, Named, name_of, sums_of
-from .collect import Remittance, find_payment, find_remittance, record_download
+from .chosen import Chosen, sums_of
+from .collect import Remittance, find_remittance, record_download
 from .csv import COLUMNS, rows_of
 from .documents import limits_of
+from .gathering import (
+    GONE,
+    LARGEST,
+    Collected,
+    Wanted,
+    check_room,
+    each,
+    finished,
+    name_of_payment,
+    new_file,
+    room_in,
+    too_much,
+)
 from .pdf import payment_pdf
+from .together_835 import make_835
 from .together_sheets import Workbook
-
-# What is wanted: `payments`, pairs of id and name; `reason`, as the record shows it.
-Wanted = Mapping[str, Any]
 
 ZIP, XLSX, CSV, EDI = (f"remittance.together-{what}" for what in ("zip", "xlsx", "csv", "835"))
 FORMATS = {ZIP: "pdf", XLSX: "xlsx", CSV: "csv", EDI: "835"}
-LARGEST = 50 << 20
-"""Bytes of one file."""
 MOST_AT_ONCE = {ZIP: 600, XLSX: 1500, CSV: 4000, EDI: 40_000}
 """What is made while somebody waits: claims, lines and adjustments, and for each payment the rows below."""
 _EACH = {ZIP: 60, XLSX: 60, CSV: 80, EDI: 800}
-_GONE = "it is no longer there, or no longer yours to see."
-_NO_TEXT = "the payer’s system kept no 835 text of it."
-_SPOOLED = 8 << 20
-_PACE = 0.5
+_FULL = (
+    f"the file is full: it may have {LARGEST >> 20} MB. Choose this payment in a file of its own, or with fewer others."
+)
+_LEVEL = 1
+"""A tagged PDF is packed to a quarter."""
 JOINT_COLUMNS = (*COLUMNS, "not_included_because")
 
 
@@ -72,56 +77,13 @@ def is_small(kind: str, chosen: Chosen) -> bool:
     return chosen.rows + _EACH[kind] * len(chosen.payments) <= MOST_AT_ONCE[kind]
 
 
-@dataclass
-class _Collected:
-    """What went into a file, and what did not, with why."""
-
-    held: list[Payment] = field(default_factory=list)
-    left_out: list[tuple[str, str]] = field(default_factory=list)
-
-    def without(self, name: str, why: str) -> None:
-        self.left_out.append((name, why))
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        return tuple(f"{name}: {why}" for name, why in self.left_out)
-
-    def made(self, body: bytes | BinaryIO, suffix: str, content_type: str, wanted: Wanted) -> MadeFile:
-        """The file. What it holds after all is what is recorded when it leaves."""
-        held = [[one.id, _name(one)] for one in self.held]
-        contents = {"payments": held, "reason": wanted["reason"]} if self.left_out else None
-        return MadeFile(body, f"{self.file_name}.{suffix}", content_type, self.lines, contents)
-
-    @property
-    def file_name(self) -> str:
-        days = [one.effective_on for one in self.held if one.effective_on]
-        span = f"-{min(days)}-to-{max(days)}" if days else ""
-        return f"remittances-{len(self.held)}{span}"
-
-
-def _name(payment: Payment) -> str:
-    return name_of(payment.method, payment.trace_number, payment.effective_on)
-
-
-def _each(wanted: Wanted, making: Making) -> Iterator[Named]:
-    """Every payment that is wanted, telling how far it is, now and then."""
-    payments: Sequence[Named] = wanted["payments"]
-    told = 0.0
-    for done, (payment_id, name) in enumerate(payments):
-        if time.monotonic() - told > _PACE:
-            making.progress(done, len(payments))
-            told = time.monotonic()
-        yield payment_id, name
-    making.progress(len(payments), len(payments))
-
-
 def _remittances(
-    session: PortalSession, wanted: Wanted, making: Making, collected: _Collected
+    session: PortalSession, wanted: Wanted, making: Making, collected: Collected
 ) -> Iterator[tuple[Remittance, str]]:
-    for payment_id, name in _each(wanted, making):
+    for payment_id, name in each(wanted, making):
         remittance = find_remittance(session, payment_id)
         if remittance is None:
-            collected.without(name, _GONE)
+            collected.without(name, GONE)
         else:
             yield remittance, name
 
@@ -129,10 +91,13 @@ def _remittances(
 def _zip(session: PortalSession, wanted: Wanted, making: Making) -> MadeFile | None:
     """A PDF for each payment, and a text that says what is in the ZIP and what is not."""
     limits, payer = limits_of(making), settings().payer
-    collected, names, said = _Collected(), _Names(), []
-    with _new_file() as file, zipfile.ZipFile(file, "w") as archive:
+    collected, names, said, full = Collected(), _Names(), [], False
+    with new_file() as file, zipfile.ZipFile(file, "w") as archive:
         for remittance, name in _remittances(session, wanted, making, collected):
             payment = remittance.payment
+            if full:
+                collected.without(name, _FULL)
+                continue
             meanings = look_up(session, codes_of(session, payment.id), payment.effective_on)
             try:
                 body = payment_pdf(remittance, meanings, payer, limits)
@@ -141,38 +106,25 @@ def _zip(session: PortalSession, wanted: Wanted, making: Making) -> MadeFile | N
                     raise
                 collected.without(name, "it is too large for a PDF. The Excel and CSV files hold the same facts.")
                 continue
+            if not _fits(body, file):
+                if not collected.held:
+                    raise too_much()
+                # Minutes of work are in the file by now: the rest is named, and asked for again.
+                full = True
+                collected.without(name, _FULL)
+                continue
             inside = names.of(payment)
-            # A tagged PDF is packed to a quarter.
-            archive.writestr(_entry(inside), body, zipfile.ZIP_DEFLATED, compresslevel=1)
-            _check_room(file.tell())
+            archive.writestr(_entry(inside), body, zipfile.ZIP_DEFLATED, compresslevel=_LEVEL)
             collected.held.append(payment)
             said.append(_about(remittance, inside))
         archive.writestr(_entry("contents.txt"), _contents(collected, said), zipfile.ZIP_DEFLATED)
-    return _finished(file, "zip", "application/zip", collected, wanted)
+    return finished(file, "zip", "application/zip", collected, wanted)
 
 
-def _finished(file: BinaryIO, suffix: str, content_type: str, collected: _Collected, wanted: Wanted) -> MadeFile | None:
-    if not collected.held:
-        file.close()
-        return None
-    file.seek(0)
-    return collected.made(file, suffix, content_type, wanted)
-
-
-@contextmanager
-def _new_file() -> Iterator[BinaryIO]:
-    """In memory as long as it is small, then on disk without a name. Whoever gets it closes it, unless the block fails."""
-    file = cast(BinaryIO, tempfile.SpooledTemporaryFile(_SPOOLED))  # noqa: SIM115 – it outlives the block: whoever gets it closes it
-    try:
-        yield file
-    except BaseException:
-        file.close()
-        raise
-
-
-def _check_room(size: int) -> None:
-    if size > LARGEST:
-        raise DocumentTooLarge(f"payments together took more than {LARGEST >> 20} MB")
+def _fits(body: bytes, file: BinaryIO) -> bool:
+    """Has the ZIP room for a PDF, and for what is said of it?"""
+    room = room_in(file)
+    return len(body) <= room or len(zlib.compress(body, _LEVEL)) <= room
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
@@ -202,14 +154,14 @@ class _Names:
 def _about(remittance: Remittance, inside: str) -> str:
     payment = remittance.payment
     to = f" to {payment.payee_name}" if payment.payee_name else ""
-    lines = [inside, f"  {_name(payment)}{to}, {remittance.money(payment.amount)}"]
+    lines = [inside, f"  {name_of_payment(payment)}{to}, {remittance.money(payment.amount)}"]
     lines += [f"  {words}" for words in (remittance.standing.words, *remittance.verdict.also) if words]
     if not remittance.verdict.holds:
         lines.append(f"  {remittance.verdict.result}.")
     return "\r\n".join(lines)
 
 
-def _contents(collected: _Collected, said: Sequence[str]) -> str:
+def _contents(collected: Collected, said: Sequence[str]) -> str:
     at = show_datetime(now(), settings().payer.zone)
     parts = [f"{show_count(len(collected.held), 'payment')}, put together on {at}", *said]
     sums = sums_of((one.currency, one.amount, one.set_aside) for one in collected.held)
@@ -232,7 +184,7 @@ def _contents(collected: _Collected, said: Sequence[str]) -> str:
 
 def _xlsx(session: PortalSession, wanted: Wanted, making: Making) -> MadeFile | None:
     """One workbook: a sheet of payments, one of their claims, of lines, adjustments and codes, and what is not in it."""
-    collected, workbook = _Collected(), Workbook()
+    collected, workbook = Collected(), Workbook()
     for remittance, _ in _remittances(session, wanted, making, collected):
         payment = remittance.payment
         workbook.add(remittance, look_up(session, codes_of(session, payment.id), payment.effective_on))
@@ -241,13 +193,13 @@ def _xlsx(session: PortalSession, wanted: Wanted, making: Making) -> MadeFile | 
         return None
     sums = sums_of((one.currency, one.amount, one.set_aside) for one in collected.held)
     body = workbook.file(sums, collected.left_out, limits_of(making))
-    _check_room(len(body))
+    check_room(len(body))
     return collected.made(body, "xlsx", XLSX_TYPE, wanted)
 
 
 def _csv(session: PortalSession, wanted: Wanted, making: Making) -> MadeFile | None:
     """The rows of every payment's CSV file under one head. A payment without any row, and one that is not in it, has a row."""
-    collected, rows = _Collected(), []
+    collected, rows = Collected(), []
     for remittance, _ in _remittances(session, wanted, making, collected):
         of_payment = [(*row, None) for row in rows_of(remittance)]
         rows += of_payment or [_row(record="payment", **_facts(remittance.payment))]
@@ -258,7 +210,7 @@ def _csv(session: PortalSession, wanted: Wanted, making: Making) -> MadeFile | N
         _row(record="not_included", payment_number=name, not_included_because=why) for name, why in collected.left_out
     ]
     body = csv_file_apart(JOINT_COLUMNS, rows, limits=limits_of(making))
-    _check_room(len(body))
+    check_room(len(body))
     return collected.made(body, "csv", CSV_TYPE, wanted)
 
 
@@ -278,77 +230,6 @@ def _facts(payment: Payment) -> dict[str, Any]:
         "payment_standing": payment.set_aside,
         "payment_currency": payment.currency or DOLLARS,
     }
-
-
-def _edi(session: PortalSession, wanted: Wanted, making: Making) -> MadeFile | None:
-    """Interchanges one after another, one for each that the payments came in, with the chosen transactions alone.
-
-    What was replaced or voided is left out: whoever takes the file into their system posts what is in it.
-    """
-    collected = _Collected()
-    with _new_file() as file:
-        _write_interchanges(session, _by_file(session, wanted, making), collected, file)
-    return _finished(file, "835", "application/edi-x12", collected, wanted)
-
-
-def _write_interchanges(
-    session: PortalSession, payments: Iterator[Named], collected: _Collected, file: BinaryIO
-) -> None:
-    interchange = _Interchange()
-    for payment_id, name in payments:
-        payment, parts = find_payment(session, payment_id), kept_parts(session, payment_id)
-        if payment is None:
-            collected.without(name, _GONE)
-        elif payment.set_aside:
-            collected.without(name, f"the payer has {payment.set_aside} it, and it must not be posted.")
-        elif parts is None:
-            collected.without(name, _NO_TEXT)
-        else:
-            isa, gs, raw = parts
-            if not interchange.takes((payment.file_id, isa, raw[2:3])):
-                _write(file, interchange)
-                interchange = _Interchange(interchange.number + 1)
-            interchange.add((payment.file_id, isa, raw[2:3]), gs, raw)
-            collected.held.append(payment)
-    _write(file, interchange)
-
-
-def _by_file(session: PortalSession, wanted: Wanted, making: Making) -> Iterator[Named]:
-    """In the order in which they came, so that what came together stands together."""
-    ids = [one for one, _ in wanted["payments"]]
-    rows = session.execute(sa.select(Payment.id, Payment.file_id).where(Payment.id.in_(ids)))
-    file_of = {row.id: row.file_id for row in rows}
-    ordered = sorted(wanted["payments"], key=lambda one: (file_of.get(one[0], 0), one[0]))
-    return _each({**wanted, "payments": ordered}, making)
-
-
-class _Interchange:
-    """Transactions that were sent in one interchange, by group."""
-
-    def __init__(self, number: int = 1) -> None:
-        self.number = number
-        self._sent: tuple[int, bytes, bytes] | None = None
-        self._groups: dict[bytes, list[bytes]] = {}
-
-    def takes(self, sent: tuple[int, bytes, bytes]) -> bool:
-        """Is it of this interchange? Without an ISA each transaction is by itself."""
-        return self._sent is None or (self._sent == sent and bool(sent[1]))
-
-    def add(self, sent: tuple[int, bytes, bytes], gs: bytes, raw: bytes) -> None:
-        self._sent = sent
-        self._groups.setdefault(gs, []).append(raw)
-
-    def text(self) -> bytes:
-        if self._sent is None:
-            return b""
-        groups = [(gs or None, raws) for gs, raws in self._groups.items()]
-        return rebuild_groups(groups, self._sent[1] or None, self.number)
-
-
-def _write(file: BinaryIO, interchange: _Interchange) -> None:
-    text = interchange.text()
-    _check_room(file.tell() + len(text))
-    file.write(text)
 
 
 def _hand_over(kind: str) -> Callable[[PortalSession, Wanted], bool]:
@@ -399,5 +280,5 @@ TOGETHER = (
     DocumentKind(ZIP, "Payments as PDF files in a ZIP", DOWNLOAD, _zip, _hand_over(ZIP), _INSTEAD, _COUNTS, _since),
     DocumentKind(XLSX, "Payments as one Excel workbook", DOWNLOAD, _xlsx, _hand_over(XLSX), _INSTEAD, _COUNTS, _since),
     DocumentKind(CSV, "Payments as one CSV file", DOWNLOAD, _csv, _hand_over(CSV), _FEWER, _COUNTS, _since),
-    DocumentKind(EDI, "Payments as one 835 file", DOWNLOAD, _edi, _hand_over(EDI), _FEWER, _COUNTS, _since),
+    DocumentKind(EDI, "Payments as one 835 file", DOWNLOAD, make_835, _hand_over(EDI), _FEWER, _COUNTS, _since),
 )

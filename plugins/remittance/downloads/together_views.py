@@ -24,8 +24,9 @@ from ..blueprint import DOWNLOAD, blueprint
 from ..codes.plain_words import payment_word
 from .chosen import MOST_ROWS, MOST_TOGETHER, Chosen, find_chosen, view_chosen
 from .documents import is_small_835
+from .gathering import LARGEST
 from .reasons import choices, read_reason
-from .together import CSV, EDI, LARGEST, XLSX, ZIP, is_small
+from .together import CSV, EDI, XLSX, ZIP, is_small
 
 _LARGEST_TEXT = LARGEST // 4  # kept text has about a quarter of its size
 

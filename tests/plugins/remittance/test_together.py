@@ -18,7 +18,7 @@ from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.organizations.models import Grant
 from hp_portal.worker import run_once
 from hp_portal_plugins.remittance.demo.writing import PaymentText
-from hp_portal_plugins.remittance.downloads import chosen, together
+from hp_portal_plugins.remittance.downloads import chosen, gathering, together
 from hp_portal_plugins.remittance.models import Payment
 from hp_portal_plugins.remittance.models import PaymentText as KeptText
 from tests.plugins.remittance.import_files import import_835
@@ -285,11 +285,31 @@ def test_more_than_a_file_holds_comes_in_parts(office: Office, monkeypatch: pyte
 
 def test_a_file_that_would_be_too_large_is_said_to_be(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     in_large(monkeypatch)
-    monkeypatch.setattr(together, "LARGEST", 100)
+    monkeypatch.setattr(gathering, "LARGEST", 100)
     page = choose(office, office.paid("45801"), office.paid("45802"))
     url = office.client.get(page.replace("together?", "together/zip?")).headers["Location"]
     assert run_once(office.world.app, ["render"])
     assert "too large for one document. One file may have 50 MB. Choose fewer payments" in office.client.get(url).text
+
+
+def test_a_zip_that_is_full_is_kept_and_names_the_rest(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_large(monkeypatch)
+    payments = [office.paid(f"4585{number}") for number in range(3)]
+    packed = (
+        zipfile.ZipFile(io.BytesIO(download(office, choose(office, payments[0]), "zip"))).infolist()[0].compress_size
+    )
+    page = choose(office, *payments)
+    url = office.client.get(page.replace("together?", "together/zip?")).headers["Location"]
+    monkeypatch.setattr(gathering, "LARGEST", int(1.5 * packed))
+    assert run_once(office.world.app, ["render"])
+    shown = office.client.get(url).text
+    assert shown.count("the file is full: it may have 50 MB.") == 2
+    archive = zipfile.ZipFile(io.BytesIO(office.client.get(f"{url}/file").data))
+    assert len(archive.namelist()) == 2
+    said = archive.read("contents.txt").decode("utf-8-sig")
+    assert said.startswith("1 payment, put together")
+    assert "EFT 45852 of Mar 2, 2026: the file is full" in said
+    assert [one["payment"] for one in events(office.world, "remittance.payment.downloaded")] == [payments[0]] * 2
 
 
 def test_two_payments_of_one_number_have_files_of_their_own(office: Office) -> None:
