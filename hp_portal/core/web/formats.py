@@ -22,6 +22,11 @@ def show_datetime(value: dt.datetime | None, zone: ZoneInfo) -> str:
     return f"{show_date(local.date())}, {local:%I}:{local:%M} {local:%p} {local:%Z}".replace(", 0", ", ")
 
 
+def show_day(value: dt.datetime | None, zone: ZoneInfo) -> str:
+    """The day of a moment in the payer's zone, `Mar 2, 2026`; nothing for None."""
+    return show_date(value.astimezone(zone).date()) if value else ""
+
+
 def parse_money(text: str | None) -> int | None:
     """Cents of `1,234.5` or `$1,234.50`; None for nothing. Raises ValueError with words for the person who typed it."""
     plain = re.sub(r"[\s$,]", "", text or "")

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, g
 from jinja2 import FileSystemBytecodeCache
 
-from hp_portal.core.web.formats import currency_sign, show_count, show_date, show_datetime, show_money
+from hp_portal.core.web.formats import currency_sign, show_count, show_date, show_datetime, show_day, show_money
 from hp_portal.core.web.render import settings_of
 from hp_portal.settings import Settings
 
@@ -28,6 +28,7 @@ def install(app: Flask, settings: Settings, *, version: str) -> None:
         portal_settings=settings,
         settings_of=settings_of,
         t_date=show_date,
+        t_day=lambda moment: show_day(moment, settings.payer.zone),
         t_datetime=lambda moment: show_datetime(moment, settings.payer.zone),
         t_money=show_money,
         t_count=show_count,

@@ -30,7 +30,7 @@ from wtforms.validators import InputRequired, Length, Optional
 
 from hp_portal.core.web.assets import build_static, install
 from hp_portal.core.web.charts import Point, bar_chart
-from hp_portal.core.web.formats import currency_sign, show_date, show_datetime
+from hp_portal.core.web.formats import currency_sign, show_date, show_datetime, show_day
 from hp_portal.core.web.listing import Column, Listing, Sorting
 from hp_portal.core.web.security import CONTENT_SECURITY_POLICY
 from hp_portal.core.web.templating import load_macros
@@ -174,7 +174,10 @@ def create_gallery(out: Path) -> Flask:
     env.trim_blocks = env.lstrip_blocks = True
     zone = ZoneInfo("America/Chicago")
     env.globals.update(
-        t_date=show_date, t_datetime=lambda moment: show_datetime(moment, zone), t_currency=currency_sign
+        t_date=show_date,
+        t_day=lambda moment: show_day(moment, zone),
+        t_datetime=lambda moment: show_datetime(moment, zone),
+        t_currency=currency_sign,
     )
     load_macros(app)
     app.context_processor(_context)
