@@ -169,7 +169,7 @@ def test_amounts_are_in_the_currency_of_the_payment(world: World) -> None:
     assert "$" not in row
     index = case.office.client.get("/apps/remittance/").text
     assert "CAD\u00a0300.00" in index
-    assert "1 payment in another currency is not in these sums." in index
+    assert "1 payment of the last twelve months is not in US dollars and not added up here." in index
     assert "$300.00" not in index
     assert (case.report.amount, case.report.other_currencies) == (0, {"CAD": 30000})
     pdf = TaggedPdf(case.file("pdf")).text
