@@ -8,9 +8,9 @@ import os
 
 from setuptools import Extension, setup
 
-FAST_LINES = Extension(
-    "hp_portal_plugins.remittance.x12._fast_lines",
-    ["plugins/remittance/x12/_fast_lines.c"],
+FAST_CLAIMS = Extension(
+    "hp_portal_plugins.remittance.x12._fast_claims",
+    ["plugins/remittance/x12/_fast_claims.c"],
     define_macros=[("Py_LIMITED_API", "0x030B0000")],
     py_limited_api=True,
     optional=True,
@@ -18,6 +18,6 @@ FAST_LINES = Extension(
 
 pure = bool(os.environ.get("HP_PORTAL_PURE"))
 setup(
-    ext_modules=[] if pure else [FAST_LINES],
+    ext_modules=[] if pure else [FAST_CLAIMS],
     options={} if pure else {"bdist_wheel": {"py_limited_api": "cp311"}},
 )

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = {"hp_portal": "hp_portal", "plugins": "hp_portal_plugins", "templates": "hp_portal/templates"}
 COMPILED = ("*.so", "*.pyd")
 PIP = ("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--disable-pip-version-check")
-IS_IT_COMPILED = "from hp_portal_plugins.remittance.x12 import compiled; print(compiled.fast_lines is not None)"
+IS_IT_COMPILED = "from hp_portal_plugins.remittance.x12 import compiled; print(compiled.fast_claims is not None)"
 IN_THE_FOLDER = Path(__file__).with_name("serve_from_wheel.py")
 
 

@@ -160,7 +160,7 @@ def parse(data: bytes, block: int = 1 << 20) -> tuple[list[Transaction], FileSum
 def pure_python() -> Iterator[None]:
     """The reader as it is where its compiled part was not built."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "fast_lines", None)
+        patch.setattr(compiled, "fast_claims", None)
         yield
 
 

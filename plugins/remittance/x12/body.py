@@ -9,11 +9,14 @@ an unlooked-at place makes the segments seen fewer than the segments there are; 
 with `careful`, each layout worked out afresh (see `transaction`).
 """
 
+from collections.abc import Callable
+
 from . import compiled
 from .check_reader import CheckReader
 from .money import DECIMALS, WHOLE, cents
 from .records import LINE
 
+_ReadLines = Callable[[list[str], int], int | None]
 _FROM, _TO = LINE.index("service_from"), LINE.index("service_to")
 
 
@@ -21,17 +24,34 @@ class Body(CheckReader):
     """Reads the claims of one check into `rows`."""
 
     def claims(self, texts: list[str]) -> None:
-        """Reads claims: the marked texts after each CLP, without their own `CLP*`.
+        """Reads claims: the marked texts after each CLP, without their own `CLP*`; the usual ones by the compiled part.
 
         Raises BrokenOffError when the transaction ends in one of them without SE.
         """
         syntax = self.syntax
+        if compiled.fast_claims is None or self.careful or not (syntax.element + syntax.mark).isascii():
+            self._claims(texts, 0, len(texts), self._lines)
+            return
+        rows, done = self.rows, 0
+        while True:
+            done, paid, segments = compiled.fast_claims.read_claims(
+                self.more, texts, done, self.number, self.lx, syntax.element, syntax.line_start, syntax.heads.plans,
+                syntax.lines.plans, syntax.dates, syntax.procedures, syntax.units, rows.claims, rows.lines, rows.adjustments,
+            )  # fmt: skip
+            self.claims_paid += paid
+            self.segments += segments
+            if done >= len(texts):
+                return
+            self._claims(texts, done, done + 1, self._fast_lines)
+            done += 1
+
+    def _claims(self, texts: list[str], first: int, stop: int, read_lines: _ReadLines) -> None:
+        """Reads the claims from index `first` up to `stop`."""
+        syntax = self.syntax
         dates, element, line_start = syntax.dates, syntax.element, syntax.line_start
         known_layouts, all_lines, payment_number = self.head_layouts, self.rows.lines, self.number
         add_claim, whole_dollars, fractions = self.add_claim, WHOLE, DECIMALS
-        fast = compiled.fast_lines is not None and not self.careful and element.isascii()
-        read_lines = self._fast_lines if fast else self._lines
-        for number, text in enumerate(texts, 1):
+        for number, text in enumerate(texts[first:stop], first + 1):
             lines = text.rsplit(line_start)  # finds from the right, which is twice as quick as from the left
             elements = lines[0].split(element)
             for layout in known_layouts.get(len(elements), ()):
@@ -107,12 +127,12 @@ class Body(CheckReader):
 
     def _fast_lines(self, texts: list[str], claim: int) -> int | None:
         """As `_lines`, with the usual lines read by the compiled part."""
-        assert compiled.fast_lines is not None
+        assert compiled.fast_claims is not None
         syntax = self.syntax
         number, total = 1, 0
         complete = True
         while True:
-            number, change, segments = compiled.fast_lines.read_lines(
+            number, change, segments = compiled.fast_claims.read_lines(
                 self.more, texts, number, self.number, claim, syntax.element, syntax.lines.plans, syntax.dates,
                 syntax.procedures, syntax.units, self.rows.lines, self.rows.adjustments,
             )  # fmt: skip

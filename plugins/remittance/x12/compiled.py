@@ -1,22 +1,22 @@
-"""The usual service lines read in C, where that part was built; `body` reads them all without it.
+"""The usual claims and service lines read in C, where that part was built; `body` reads them all without it.
 
-`_fast_lines` is optional: where there is no compiler, or for a wheel that fits every machine, it is left out. What a line
-means is said in Python alone: C reads a line only when nothing about it is out of the ordinary.
+`_fast_claims` is optional: where there is no compiler, or for a wheel that fits every machine, it is left out. What a claim
+and a line mean is said in Python alone: C reads one only when nothing about it is out of the ordinary.
 """
 
 from types import ModuleType
 
-_VERSION = 1
+_VERSION = 2
 
 
 def _built() -> ModuleType | None:
     try:
-        from . import _fast_lines
+        from . import _fast_claims
     except ImportError:
         return None
     # One that was built from other sources than these is left alone.
-    return _fast_lines if _fast_lines.VERSION == _VERSION else None
+    return _fast_claims if _fast_claims.VERSION == _VERSION else None
 
 
-fast_lines = _built()
+fast_claims = _built()
 """The compiled module; None without it."""

@@ -25,8 +25,8 @@ _NM1 = (3, 4, 5, 8, 9)  # last, first and middle name, qualifier, identifier
 _QUALIFIED_IN_LINE = frozenset({"DTM", "REF", "AMT", "LQ"})
 _QUALIFIED_IN_HEAD = frozenset({"DTM", "NM1", "AMT"})
 _CLAIM_DATES = {"232": 0, "233": 1, "050": 2, "036": 3}
-_MOST_PLANNED = 128
-"""Elements of the longest line that the compiled part reads."""
+_MOST_PLANNED, _MOST_TRIPLETS = 128, 64
+"""Elements, and adjustments, of the longest head or line that the compiled part reads."""
 _REMARKS = {"MOA": range(3, 8), "MIA": (5, 20, 21, 22, 23)}
 
 Fetch = Callable[[list[str]], tuple[Any, ...]]
@@ -57,7 +57,7 @@ class Layout:
     starts: tuple[int, ...]
     segments: int  # the CLP or SVC included
     unusual: bool  # has more than the hot path reads itself
-    plan: object = None  # a line's, for `compiled`: the same places in C, when nothing is unusual but `kept`
+    plan: object = None  # for `compiled`: the same places in C, when nothing is unusual but `kept`
     subscriber: Fetch | None = None
     corrected: Fetch | None = None
     submitted: Fetch | None = None
@@ -147,24 +147,31 @@ class _Walk:
 
     def layout(self, places: list[int], *, plain: bool = False, **more: Fetch | None) -> Layout:
         """The finished layout; `places` are those of the values. `plain`: triplets without quantity are told apart."""
-        plain = plain and all(quantity == ABSENT and amount != ABSENT for _, _, amount, quantity in self.triplets)
+        simple = all(quantity == ABSENT and amount != ABSENT for _, _, amount, quantity in self.triplets)
+        plain = plain and simple
         # itemgetter gives a tuple only for two places or more; the empty string at the end is always the same.
         checked = self.checked if len(self.checked) > 1 else [*self.checked, ABSENT, ABSENT]
         names = itemgetter(*checked)
         expected = names(self.elements)
-        plain_triplets = tuple((group, reason, amount) for group, reason, amount, _ in self.triplets) if plain else ()
+        short = tuple((group, reason, amount) for group, reason, amount, _ in self.triplets)
         unread = len(self.remarks) > 1 or self.special or self.misplaced or any(more.values())
         plan = None
-        if compiled.fast_lines and plain and not unread and not self.unknown and len(self.elements) <= _MOST_PLANNED:
-            plan = compiled.fast_lines.line_plan(
-                len(self.elements), len(self.starts) + 1, tuple(checked), expected, tuple(places), plain_triplets,
+        usual = simple and not unread and not self.unknown
+        if compiled.fast_claims and usual and len(self.elements) <= _MOST_PLANNED and len(short) <= _MOST_TRIPLETS:
+            plan = compiled.fast_claims.plan(
+                len(self.elements),
+                len(self.starts) + 1,
+                tuple(checked),
+                expected,
+                tuple(places),
+                short,
                 tuple(self.kept),
-            )  # fmt: skip
+            )
         return Layout(
             names=names,
             expected=expected,
             values=itemgetter(*places),
-            plain_triplets=plain_triplets,
+            plain_triplets=short if plain else (),
             triplets=() if plain else tuple(self.triplets),
             remarks=tuple(self.remarks) if len(self.remarks) > 1 else (),
             kept=tuple(self.kept),

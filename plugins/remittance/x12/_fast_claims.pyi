@@ -3,7 +3,7 @@ from typing import Any
 
 VERSION: int
 
-def line_plan(
+def plan(
     elements: int,
     segments: int,
     checked: tuple[int, ...],
@@ -13,6 +13,24 @@ def line_plan(
     kept: tuple[tuple[int, int], ...],
     /,
 ) -> object: ...
+def read_claims(
+    more: Callable[..., str],
+    texts: list[str],
+    first: int,
+    payment: int,
+    lx: str | None,
+    element: str,
+    line_start: str,
+    head_plans: dict[int, list[object]],
+    line_plans: dict[int, list[object]],
+    dates: dict[str, str],
+    procedures: dict[str, Any],
+    units: dict[str, str],
+    claims: list[Any],
+    lines: list[Any],
+    adjustments: list[Any],
+    /,
+) -> tuple[int, int, int]: ...
 def read_lines(
     more: Callable[..., str],
     texts: list[str],
