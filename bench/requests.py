@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from http import HTTPStatus
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -99,11 +100,13 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def cookie(app: Flask) -> str:
-    """The cookie of the bench's person."""
+    """The cookie of the bench's person, as the browser has it after the first page."""
     client = app.test_client()
     with client.session_transaction() as kept:
         kept["_user_id"] = TOKEN
         kept["_fresh"] = True
+    if client.get("/apps/remittance/").status_code != HTTPStatus.OK:
+        raise RuntimeError("the first page could not be opened")
     name = app.config["SESSION_COOKIE_NAME"]
     found = client.get_cookie(name)
     if found is None:

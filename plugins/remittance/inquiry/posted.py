@@ -58,8 +58,9 @@ class PaymentPosted:
 
 
 def payments_posted(session: PortalSession, rows: Sequence[Any]) -> Mapping[int, Posted]:
-    """How far the payments of a list are posted, all of them, by id."""
-    found = posted_of(session, [row.id for row in rows]) if rows else {}
+    """How far the payments of a list are posted, all of them, by id. Asks only for those that have marks (`has_marks`)."""
+    marked = [row.id for row in rows if row.has_marks]
+    found = posted_of(session, marked) if marked else {}
     return {row.id: found.get(row.id, NOT_POSTED) for row in rows}
 
 

@@ -27,7 +27,7 @@ from hp_portal.api import (
 
 from ..keys import name_key, number_key
 from ..models import IN_DOLLARS, Claim, Payment
-from ..office.posting import unposted
+from ..office.posting import has_marks, unposted
 from ..persons import ShownClaim, shower
 from .any_number import AnyNumber
 from .claim_news import CLAIM_COLUMNS
@@ -51,6 +51,7 @@ _rows: AnySelect = sa.select(
     Payment.amount,
     Payment.set_aside,
     Payment.currency,
+    has_marks().label("has_marks"),
 )
 PAYMENTS = Sorting(
     (
@@ -74,6 +75,9 @@ _by_number = {
     for sort in (name, f"-{name}")
 }
 _count_by_number = sa.select(sa.func.count(Payment.id)).where(Payment.number_key == _key)
+_sum_by_number: AnySelect = sa.select(sa.func.sum(Payment.amount)).where(
+    Payment.number_key == _key, Payment.counts(), IN_DOLLARS
+)
 _id_by_number = sa.select(Payment.id).where(Payment.number_key == _key).limit(1)
 _with_moment = _rows.add_columns(Payment.imported_at)
 _newest = _with_moment.order_by(*PAYMENTS.order_by("-date")).limit(NEWEST)
@@ -146,7 +150,7 @@ def find_payments(session: PortalSession, criteria: PaymentCriteria, order: Orde
     if not criteria.only_number:
         where = _conditions(criteria)
         listing: Listing[AnyRow] = page_of(session, _rows.where(*where), order)
-        together = sa.select(sa.func.sum(Payment.amount)).where(*where, Payment.counts(), IN_DOLLARS)
+        together: AnySelect = sa.select(sa.func.sum(Payment.amount)).where(*where, Payment.counts(), IN_DOLLARS)
         return Found(listing, _together(session, listing, _amounts(listing.rows), together))
     before = (order.number - 1) * PAGE
     values = {"number_key": criteria.number.key, "wanted_rows": PAGE, "offset_rows": before}
@@ -155,10 +159,7 @@ def find_payments(session: PortalSession, criteria: PaymentCriteria, order: Orde
     if len(rows) == PAGE or (before and not rows):
         total = session.scalar(_count_by_number, {"number_key": criteria.number.key}) or 0
     listing = Listing(rows, order.number, PAGE, total, order)
-    together = sa.select(sa.func.sum(Payment.amount)).where(
-        Payment.number_key == criteria.number.key, Payment.counts(), IN_DOLLARS
-    )
-    return Found(listing, _together(session, listing, _amounts(rows), together))
+    return Found(listing, _together(session, listing, _amounts(rows), _sum_by_number, number_key=criteria.number.key))
 
 
 def payment_ids(session: PortalSession, criteria: PaymentCriteria, most: int) -> list[int]:
@@ -173,13 +174,13 @@ def _amounts(rows: list[AnyRow]) -> list[int | None]:
 
 
 def _together(
-    session: PortalSession, listing: Listing[Any], amounts: list[int | None], statement: AnySelect
+    session: PortalSession, listing: Listing[Any], amounts: list[int | None], statement: AnySelect, **values: str
 ) -> int | None:
     """The sum of all that was found: asked for only where the page does not have all of it."""
     if listing.pages == 1:
         known = [amount for amount in amounts if amount is not None]
         return sum(known) if len(known) == len(amounts) else None
-    return int(session.scalar(statement) or 0)
+    return int(session.scalar(statement, values) or 0)
 
 
 def _conditions(criteria: PaymentCriteria) -> list[sa.ColumnElement[bool]]:

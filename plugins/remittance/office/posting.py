@@ -174,6 +174,11 @@ def _another_came(session: PortalSession, payment: Any, since: dt.datetime) -> b
     return session.scalar(other.limit(1)) is not None
 
 
+def has_marks() -> sa.ColumnElement[bool]:
+    """A column of a select of payments: whether the office has marked anything of the payment."""
+    return sa.exists(sa.select(Posting.id).where(Posting.payment_id == Payment.id))
+
+
 def unposted() -> sa.ColumnElement[bool]:
     """A condition: payments that count and that the office has not posted, or only in part."""
     done = (
