@@ -11,20 +11,23 @@ import sqlalchemy as sa
 from hp_portal.api import PortalSession
 
 from ..models import Adjustment, Claim, Code, Line, ProviderAdjustment
-from .explanations import GROUP_ADVICE, Advice, Explanation, explanations
+from .explanations import GROUP_ADVICE, UNPROCESSABLE, Advice, Explanation, explanations
 from .plain_words import LIST_NAMES, NO_EXPLANATION, OURS
+
+BESIDE_UNPROCESSABLE = f"Where {UNPROCESSABLE} stands beside it, send a new claim instead."
 
 
 @dataclass(frozen=True)
 class Meaning:
     """A code of a list and its text; `ours` when the words are the portal's own. No text: an unknown code. What one can
-    do now is always the portal's own words."""
+    do now is always the portal's own words. `unprocessable`: among the codes is the remark that leaves nothing to correct."""
 
     list: str
     code: str
     text: str = ""
     ours: bool = False
     explanation: Explanation | None = None
+    unprocessable: bool = False
 
     @property
     def list_name(self) -> str:
@@ -53,8 +56,10 @@ class Meaning:
     @property
     def advice(self) -> str:
         """What one can do now; empty where that is not known."""
-        if self.explanation is not None:
-            return self.explanation.advice
+        one = self.explanation
+        if one is not None:
+            corrected = one.action == "corrected-claim" and UNPROCESSABLE not in one.now
+            return f"{one.advice} {BESIDE_UNPROCESSABLE}" if self.unprocessable and corrected else one.advice
         return GROUP_ADVICE.get(self.code, "") if self.list == "GROUP" else ""
 
 
@@ -100,11 +105,13 @@ def look_up(session: PortalSession, wanted: Mapping[str, Iterable[str | None]], 
     """The meanings of codes, by list, as they were on the day of a payment; None: as they are now."""
     codes = {(name, code) for name, values in wanted.items() for code in values if code}
     loaded = _loaded(session, codes, on)
+    unprocessable = ("RARC", UNPROCESSABLE) in codes
     known = {}
     for name, code in codes:
         text, ours = loaded.get((name, code)), explanations(name).get(code)
         own = ours.text if ours is not None else OURS.get(name, {}).get(code, "")
-        known[name, code] = Meaning(name, code, text or own, ours=not text and bool(own), explanation=ours)
+        is_ours = not text and bool(own)
+        known[name, code] = Meaning(name, code, text or own, is_ours, ours, unprocessable)
     return Meanings(known)
 
 

@@ -29,6 +29,11 @@ class ClaimParts:
         """The adjustments of a line, or with None those of the claim as a whole."""
         return [found for found in self.adjustments if found.line == line]
 
+    def remarks_at(self, line: int | None) -> str:
+        """The remarks that count for an adjustment of a line: those of the claim and of the line."""
+        of_line = (found.remarks for found in self.lines if found.line == line)
+        return " ".join(filter(None, (self.claim.remarks, *of_line)))
+
 
 @dataclass(frozen=True, slots=True)
 class Remittance:

@@ -63,7 +63,7 @@ class Workbook:
             claim = parts.claim
             self._claims.append((*before, *claim_cells(claim, meanings, payment.currency)))
             self._lines += ((*before, *line_cells(claim, line, payment.currency)) for line in parts.lines)
-            self._adjustments += ((*before, *adjustment_cells(claim, one, meanings)) for one in parts.adjustments)
+            self._adjustments += ((*before, *adjustment_cells(parts, one, meanings)) for one in parts.adjustments)
         self._provider_adjustments += (
             (*before, *provider_adjustment_cells(one, meanings)) for one in remittance.provider_adjustments
         )

@@ -19,7 +19,7 @@ from ..codes import further
 from ..codes.glossary import Meaning, Meanings
 from ..codes.plain_words import REVERSAL, method_word
 from ..models import Adjustment, Claim, Line, ProviderAdjustment
-from .collect import Remittance, patient_name
+from .collect import ClaimParts, Remittance, patient_name
 
 Column = tuple[str, int]  # heading, width in characters
 
@@ -56,7 +56,7 @@ def payment_xlsx(
 ) -> bytes:
     """The whole payment. Raises DocumentError."""
     claims, currency = remittance.claims, remittance.payment.currency
-    adjustments = (adjustment_cells(parts.claim, found, meanings) for parts in claims for found in parts.adjustments)
+    adjustments = (adjustment_cells(parts, found, meanings) for parts in claims for found in parts.adjustments)
     provider_adjustments = (provider_adjustment_cells(found, meanings) for found in remittance.provider_adjustments)
     return xlsx_file_apart(
         [
@@ -164,7 +164,9 @@ def line_cells(claim: Claim, line: Line, currency: str | None) -> tuple[SheetVal
     )
 
 
-def adjustment_cells(claim: Claim, adjustment: Adjustment, meanings: Meanings) -> tuple[SheetValue, ...]:
+def adjustment_cells(parts: ClaimParts, adjustment: Adjustment, meanings: Meanings) -> tuple[SheetValue, ...]:
+    claim = parts.claim
+    advice = meanings.advice(adjustment.group, adjustment.reason, parts.remarks_at(adjustment.line))
     return (
         claim.claim,
         adjustment.line,
@@ -175,7 +177,7 @@ def adjustment_cells(claim: Claim, adjustment: Adjustment, meanings: Meanings) -
         meanings("CARC", adjustment.reason).shown,
         amount(adjustment.amount),
         quantity(adjustment.quantity),
-        str(meanings.advice(adjustment.group, adjustment.reason)) if claim.status != REVERSAL else None,
+        str(advice) if claim.status != REVERSAL else None,
     )
 
 

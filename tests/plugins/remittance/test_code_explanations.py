@@ -159,11 +159,19 @@ def test_the_claim_says_at_each_code_what_can_be_done(office: Office) -> None:
 
 @pytest.mark.parametrize(("remarks", "said"), [(("N290", "MA130"), "new"), (("N290",), "corrected")])
 def test_beside_ma130_nothing_is_corrected_and_a_new_claim_is_sent(
-    office: Office, remarks: tuple[str, ...], said: str
+    office: Office, remarks: tuple[str, ...], said: str, tmp_path: Path
 ) -> None:
-    shown = page_of(office, office.paid("4512", denied(Reason("CO", "16", 12000), remarks=remarks)), 1)
+    payment = office.paid("4512", denied(Reason("CO", "16", 12000), remarks=remarks))
+    shown = page_of(office, payment, 1)
     assert f"What can I do now: Send a {said} claim. {explanations('RARC')['N290'].now}" in shown
     assert f"What can I do now: Send a {said} claim. {explanations('CARC')['16'].now}" in shown
+    # The table of codes speaks of the code by itself, and says when that does not hold.
+    table = f"Send a corrected claim. {explanations('RARC')['N290'].now}"
+    assert (f"{table} Where MA130 stands beside it, send a new claim instead." in shown) is (said == "new")
+    file = tmp_path / "payment.xlsx"
+    file.write_bytes(office.client.get(f"{url_of(payment)}/xlsx").data)
+    heading, row = openpyxl.load_workbook(file)["Adjustments"].iter_rows(values_only=True)
+    assert str(row[heading.index("What can I do now")]).startswith(f"Send a {said} claim. ")
 
 
 def test_the_glossary_of_the_payment_says_it_for_each_code(office: Office) -> None:
