@@ -38,20 +38,22 @@ class Newest:
 
 @dataclass(frozen=True)
 class PaymentsFound:
-    """One page of the payments found, what they pay together, and what is wrong with a number that found none (None:
-    nothing that can be told)."""
+    """One page of the payments found, what they pay together, how many are not in that sum, and what is wrong with a number that
+    found none (None: nothing that can be told)."""
 
     listing: Listing[AnyRow]
     amount: int | None
+    not_in_sum: int
     problem: Problem | None
 
 
 @dataclass(frozen=True)
 class ClaimsFound:
-    """One page of the claims found, what is paid for them together, and their news."""
+    """One page of the claims found, what is paid for them together, how many are not in that sum, and their news."""
 
     listing: Listing[ShownClaim]
     amount: int | None
+    not_in_sum: int
     news: News
 
 
@@ -94,7 +96,7 @@ def search_payments(
         claims={},
         **what_was_shown(listing, lambda row: row.id),
     )
-    return PaymentsFound(listing, found.amount, problem)
+    return PaymentsFound(listing, found.amount, found.not_in_sum, problem)
 
 
 def payments_called(session: PortalSession, number: AnyNumber) -> CheckNumber | None:
@@ -153,7 +155,7 @@ def search_by_claims(session: PortalSession, criteria: ClaimCriteria, order: Ord
         claims=other_claims(shown),
         **what_was_shown(found.listing, lambda row: row.payment_id),
     )
-    return ClaimsFound(found.listing, found.amount, news)
+    return ClaimsFound(found.listing, found.amount, found.not_in_sum, news)
 
 
 def _digests(session: PortalSession, criteria: ClaimCriteria) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import sqlalchemy as sa
 
 from hp_portal.api import (
+    DOLLARS,
     Column,
     Listing,
     Order,
@@ -66,6 +67,12 @@ PAYMENTS = Sorting(
     tie=Payment.id,
 )
 
+
+def _sum_of(amount: Any) -> AnySelect:
+    """The sum of what counts and is in dollars, and how many rows are in it."""
+    return sa.select(sa.func.sum(amount), sa.func.count(Payment.id)).where(Payment.counts(), IN_DOLLARS)
+
+
 _limit = sa.bindparam("wanted_rows", type_=sa.Integer())
 _offset = sa.bindparam("offset_rows", type_=sa.Integer())
 _key = sa.bindparam("number_key", type_=sa.Text())
@@ -75,9 +82,7 @@ _by_number = {
     for sort in (name, f"-{name}")
 }
 _count_by_number = sa.select(sa.func.count(Payment.id)).where(Payment.number_key == _key)
-_sum_by_number: AnySelect = sa.select(sa.func.sum(Payment.amount)).where(
-    Payment.number_key == _key, Payment.counts(), IN_DOLLARS
-)
+_sum_by_number = _sum_of(Payment.amount).where(Payment.number_key == _key)
 _id_by_number = sa.select(Payment.id).where(Payment.number_key == _key).limit(1)
 _with_moment = _rows.add_columns(Payment.imported_at)
 _newest = _with_moment.order_by(*PAYMENTS.order_by("-date")).limit(NEWEST)
@@ -116,10 +121,12 @@ _claim_rows: AnySelect = sa.select(
 
 @dataclass(frozen=True)
 class Found(Generic[Row]):
-    """A page of what was found, and the amounts of all of it together: cents, None where one could not be read."""
+    """A page of what was found, and the amounts of all of it together: cents, None where one could not be read. `not_in_sum`: how
+    many rows are of payments that were replaced or voided or are in another currency than US dollars."""
 
     listing: Listing[Row]
     amount: int | None
+    not_in_sum: int = 0
 
 
 def newest_payments(session: PortalSession, today: dt.date) -> list[AnyRow]:
@@ -137,12 +144,8 @@ def new_since(last_visit: dt.datetime | None) -> dt.datetime:
 
 
 def count_new(session: PortalSession, since: dt.datetime) -> int:
-    """How many payments were imported since then, counted up to `MOST_NEW`."""
-    return len(
-        session.scalars(
-            sa.select(Payment.id).where(Payment.imported_at > since, Payment.counts()).limit(MOST_NEW)
-        ).all()
-    )
+    """How many payments were imported since then, as a search for them shows them, counted up to `MOST_NEW`."""
+    return len(session.scalars(sa.select(Payment.id).where(Payment.imported_at > since).limit(MOST_NEW)).all())
 
 
 def find_payments(session: PortalSession, criteria: PaymentCriteria, order: Order) -> Found[AnyRow]:
@@ -150,8 +153,7 @@ def find_payments(session: PortalSession, criteria: PaymentCriteria, order: Orde
     if not criteria.only_number:
         where = _conditions(criteria)
         listing: Listing[AnyRow] = page_of(session, _rows.where(*where), order)
-        together: AnySelect = sa.select(sa.func.sum(Payment.amount)).where(*where, Payment.counts(), IN_DOLLARS)
-        return Found(listing, _together(session, listing, _amounts(listing.rows), together))
+        return _found(session, listing, "amount", _sum_of(Payment.amount).where(*where))
     before = (order.number - 1) * PAGE
     values = {"number_key": criteria.number.key, "wanted_rows": PAGE, "offset_rows": before}
     rows = list(select_rows(session, _by_number[order.sort], values).all())
@@ -159,7 +161,7 @@ def find_payments(session: PortalSession, criteria: PaymentCriteria, order: Orde
     if len(rows) == PAGE or (before and not rows):
         total = session.scalar(_count_by_number, {"number_key": criteria.number.key}) or 0
     listing = Listing(rows, order.number, PAGE, total, order)
-    return Found(listing, _together(session, listing, _amounts(rows), _sum_by_number, number_key=criteria.number.key))
+    return _found(session, listing, "amount", _sum_by_number, number_key=criteria.number.key)
 
 
 def payment_ids(session: PortalSession, criteria: PaymentCriteria, most: int) -> list[int]:
@@ -168,19 +170,21 @@ def payment_ids(session: PortalSession, criteria: PaymentCriteria, most: int) ->
     return list(session.scalars(found.order_by(*PAYMENTS.order_by("-date")).limit(most)))
 
 
-def _amounts(rows: list[AnyRow]) -> list[int | None]:
-    """What the payments pay, those that are replaced or voided left out."""
-    return [row.amount for row in rows if row.set_aside is None]
-
-
-def _together(
-    session: PortalSession, listing: Listing[Any], amounts: list[int | None], statement: AnySelect, **values: str
-) -> int | None:
-    """The sum of all that was found: asked for only where the page does not have all of it."""
+def _found(
+    session: PortalSession, listing: Listing[Row], amount: str, statement: AnySelect, **values: str
+) -> Found[Row]:
+    """With the sum of all that was found: asked for only where the page does not have all of it."""
     if listing.pages == 1:
-        known = [amount for amount in amounts if amount is not None]
-        return sum(known) if len(known) == len(amounts) else None
-    return int(session.scalar(statement, values) or 0)
+        rows: list[Any] = [row for row in listing.rows if _in_sum(row)]
+        amounts = [getattr(row, amount) for row in rows]
+        return Found(listing, None if None in amounts else sum(amounts), len(listing.rows) - len(rows))
+    together, count = session.execute(statement, values).one()
+    return Found(listing, int(together or 0), listing.total - count)
+
+
+def _in_sum(row: Any) -> bool:
+    """What `_sum_of` adds, of a row."""
+    return row.set_aside is None and row.currency in (None, DOLLARS)
 
 
 def _conditions(criteria: PaymentCriteria) -> list[sa.ColumnElement[bool]]:
@@ -214,12 +218,8 @@ def find_claims(session: PortalSession, criteria: ClaimCriteria, order: Order) -
     listing: Listing[ShownClaim] = page_of(
         session, rows.order_by(*order.order_by(), Claim.claim), order.number, make=shower(session), size=PAGE
     )
-    paid = sa.select(sa.func.sum(Claim.paid)).join(Payment, Payment.id == Claim.payment_id)
-    paid = paid.where(*where, Payment.counts(), IN_DOLLARS)
-    listing = replace(listing, order=order)
-    return Found(
-        listing, _together(session, listing, [row.paid for row in listing.rows if row.set_aside is None], paid)
-    )
+    paid = _sum_of(Claim.paid).select_from(Claim).join(Payment, Payment.id == Claim.payment_id).where(*where)
+    return _found(session, replace(listing, order=order), "paid", paid)
 
 
 def is_payment(session: PortalSession, key: str) -> bool:

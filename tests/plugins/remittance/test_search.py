@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from hp_portal.core.web.formats import parse_money
 from hp_portal_plugins.remittance.demo.writing import PayeeText, PaymentText
-from hp_portal_plugins.remittance.inquiry import forms
+from hp_portal_plugins.remittance.inquiry import forms, search
 from hp_portal_plugins.remittance.keys import number_key
+from hp_portal_plugins.remittance.models import REPLACED, Payment
 from tests.support.client import tree_of
 from tests.support.clock import Clock
 from tests.support.identifiers import make_npi, make_tin
@@ -214,6 +216,36 @@ def test_a_bar_leads_to_the_payments_of_its_month(varied: Office, clock: Clock) 
 def test_results_say_how_many_and_how_much(varied: Office) -> None:
     assert "3 payments found, $450.00 together" in words(tree_of(varied.client.get(f"{HOME}?issued_from=2026-01-01")))
     assert "2 payments found, $150.00 together" in words(tree_of(varied.client.get(f"{HOME}?issued_from=2026-02-01")))
+
+
+def test_sums_say_what_they_leave_out(office: Office, clock: Clock) -> None:
+    clock.advance(hours=1)
+    office.paid("1001")
+    office.paid("1002")
+    replaced = office.paid("1003")
+    canadian = PaymentText("1004", "ACH", DAY, office.payee_text, (claim(4),), currency="CAD")
+    office.imported(canadian)
+    with office.world.session() as session:
+        session.execute(sa.update(Payment).where(Payment.id == replaced).values(set_aside=REPLACED))
+        session.commit()
+    clock.advance(hours=1)
+    client = office.world.sign_in(office.username)
+    said = "2 of these are not in the sum: replaced, voided, or not in US dollars."
+    page = words(tree_of(client.get(f"{HOME}?issued_from=2026-01-01")))
+    assert "4 payments found, $300.00 together" in page
+    assert said in page
+    # The number of new ones is that of the list they lead to.
+    assert "4 new payments since your last visit." in words(tree_of(client.get(HOME)))
+    assert "4 payments found" in words(tree_of(client.get(f"{HOME}?new=1")))
+    # The same where the sum is not of one page alone.
+    ids = [office.paid("2001", claim(10 + number)) for number in range(3)]
+    with office.world.session() as session:
+        session.execute(sa.update(Payment).where(Payment.id == ids[0]).values(set_aside=REPLACED))
+        session.commit()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "PAGE", 2)
+        page = words(tree_of(client.get(f"{HOME}?number=2001")))
+    assert "3 payments found, $300.00 together 1 of these is not in the sum" in page
 
 
 def test_what_is_new_since_the_last_visit_is_marked_and_a_list_of_its_own(office: Office, clock: Clock) -> None:
