@@ -84,7 +84,13 @@ TO_TRY = (
     (
         "demo.delegate",
         "/apps/remittance/recoveries",
-        "what is still to be taken back: a recovery of which a part has been taken is open, with its claim and its payments",
+        "what is still to be taken back: a recovery of which a part has been taken, with its patient, claim and payments; "
+        "by payee and days, as CSV or Excel",
+    ),
+    (
+        "demo.office",
+        "/apps/remittance/recoveries?show=all",
+        "the same with what was taken at once and with interest that the plan paid",
     ),
     (
         "demo.hospital",

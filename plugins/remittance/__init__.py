@@ -38,6 +38,7 @@ from .denials import recovery_views
 from .denials import views as denial_views
 from .denials.documents import DOCUMENTS as DENIAL_DOCUMENTS
 from .denials.events import EVENTS as DENIAL_EVENTS
+from .denials.recovery_documents import DOCUMENTS as RECOVERY_DOCUMENTS
 from .downloads import together_views
 from .downloads import views as download_views
 from .downloads.documents import DOCUMENTS
@@ -119,7 +120,7 @@ def portal_application() -> Application:
             Permission(POST, "Mark payments and claims as posted, and write notes"),
         ),
         audit_events=(*EVENTS, *DENIAL_EVENTS),
-        documents=(*DOCUMENTS, *TOGETHER, *DENIAL_DOCUMENTS),
+        documents=(*DOCUMENTS, *TOGETHER, *DENIAL_DOCUMENTS, *RECOVERY_DOCUMENTS),
         home_search=SEARCH,
         news=news,
         starts_enabled_for=frozenset(Audience),

@@ -19,7 +19,7 @@ from ..inquiry.claim_news import DENIED
 from ..inquiry.selections import AnySelect
 from ..models import Adjustment, Claim, Payment
 from ..unusual import REVERSES, is_reversal, is_unusual
-from .criteria import CONTRACT, NOT_REVERSED, REVERSED_ONLY, SHARE, Code, DenialCriteria
+from .criteria import CONTRACT, NOT_REVERSED, REVERSED_ONLY, SHARE, Code, DenialCriteria, OfDays
 
 MOST_LINES = 150_000
 """The service lines of the payments that are looked at in a request: less than a second of the processor."""
@@ -79,11 +79,12 @@ class Denials:
 
 
 class TooMuch(Exception):
-    """The payments that are asked for have more service lines than `most`, which a page looks at."""
+    """The payments that are asked for have more rows than `most`, which a page looks at: service lines, or provider-level
+    adjustments."""
 
-    def __init__(self, lines: int, most: int) -> None:
-        super().__init__(f"{lines} lines, not {most}")
-        self.lines = lines
+    def __init__(self, rows: int, most: int) -> None:
+        super().__init__(f"{rows} rows, not {most}")
+        self.rows = rows
         self.most = most
 
 
@@ -95,7 +96,7 @@ def check_size(session: PortalSession, criteria: DenialCriteria) -> None:
         raise TooMuch(int(lines), most)
 
 
-def undated(session: PortalSession, criteria: DenialCriteria) -> int:
+def undated(session: PortalSession, criteria: OfDays) -> int:
     """How many payments have no date, and so are in no span of days; 0 where no span is asked for."""
     if criteria.issued_from is None and criteria.issued_to is None:
         return 0

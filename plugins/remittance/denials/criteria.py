@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from ..codes.asked import AskedCode, asked_codes
 from ..keys import plain
@@ -18,6 +18,17 @@ SHARE, CONTRACT = ("1", "2", "3"), "45"
 ANY = "any"
 """In an address: payments of any day."""
 NOT_REVERSED, REVERSED_TOO, REVERSED_ONLY = "", "too", "only"
+
+
+class OfDays(Protocol):
+    """Payments of a span of days, both ends included, to one payee or to all."""
+
+    @property
+    def issued_from(self) -> dt.date | None: ...
+    @property
+    def issued_to(self) -> dt.date | None: ...
+    @property
+    def payee(self) -> int | None: ...
 
 
 @dataclass(frozen=True)

@@ -43,4 +43,12 @@ EVENTS = (
         ("filter", "page", "shown", "payments", "claims"),
         member_data=True,
     ),
+    EventSpec(
+        "remittance.recovery.downloaded",
+        "Downloaded recoveries",
+        ("filter", "format", "payments", "claims"),
+        "Downloaded recoveries as {format}",
+        {"format": _format},
+        member_data=True,
+    ),
 )

@@ -94,6 +94,8 @@ class RecoveryForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     class Meta:
         csrf = False
 
+    issued_from = DayField("Payments from")
+    issued_to = DayField("Payments to", [later_than("issued_from", "This date lies before the first one.")])
     payee = SelectField("Payee", [Optional()], coerce=str.strip)
     show = SelectField("Show", [Optional()], coerce=str.strip)
 
@@ -104,4 +106,5 @@ class RecoveryForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
 
     def criteria(self) -> RecoveryCriteria:
         """What was asked for; valid once the form is."""
-        return RecoveryCriteria(int(self.payee.data) if self.payee.data else None, self.show.data or OPEN)
+        payee = int(self.payee.data) if self.payee.data else None
+        return RecoveryCriteria(payee, self.show.data or OPEN, self.issued_from.data, self.issued_to.data)

@@ -4,14 +4,15 @@ A chain is what a payee's adjustments of one kind refer to by one reference (PLB
 in another. Balances carried forward (FB) run from payment to payment, and so are one chain of the payee. What has no
 reference stands alone. Amounts are signed as the remittance says: a positive one lowers its payment. Nothing here knows more
 than payments say: what was paid back by a check of the provider's own shows only where the plan reports it.
+A chain is of a span of days when one of its payments is; its balance is of all of them.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,29 +22,62 @@ from hp_portal.api import DOLLARS, Listing, PortalSession, page_of, record, span
 from ..inquiry.claim_news import TAKEN_BACK
 from ..inquiry.history import other_claims
 from ..inquiry.selections import AnyRow, AnySelect
-from ..models import Claim, Payment, ProviderAdjustment
+from ..models import Payment, ProviderAdjustment
+from ..persons import ShownClaim, shower
+from .counting import TooMuch, undated
+from .references import Named, NamedClaim, NamedPayment, claims_called, named_claim, payments_called
 
 PAGE = 25
+MOST_ADJUSTMENTS = 100_000
+"""Provider-level adjustments that a request looks at: less than a second of the processor."""
 FORWARD = "FB"
 RETURNED = "72"
 RECOVERY = (*TAKEN_BACK, RETURNED)
 """Reasons that belong to one recovery: taken back, and returned by the provider itself."""
 OPEN, CLOSED, EVERYTHING = "", "settled", "all"
 """Which chains are wanted."""
+_PARTS = 6
 
 
 @dataclass(frozen=True)
 class RecoveryCriteria:
-    """Which chains: those of one payee or of all, and OPEN, CLOSED or EVERYTHING."""
+    """Which chains: those of one payee or of all, with a payment of a span of days, and OPEN, CLOSED or EVERYTHING.
+
+    Both ends of the span belong to it; None: any. `newest`: no payment with a greater id, for what must stay as it was asked for;
+    it stands in no address.
+    """
 
     payee: int | None = None
     show: str = OPEN
+    issued_from: dt.date | None = None
+    issued_to: dt.date | None = None
+    newest: int | None = None
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> RecoveryCriteria:
+        """The criteria that `url_values` has written. Raises ValueError for anything else."""
+        first, last = values.get("issued_from"), values.get("issued_to")
+        return cls(
+            int(values["payee"]) if "payee" in values else None,
+            values.get("show", OPEN),
+            dt.date.fromisoformat(first) if first else None,
+            dt.date.fromisoformat(last) if last else None,
+        )
 
     @property
     def url_values(self) -> Mapping[str, str]:
         """The criteria as a query string has them."""
-        values = {"payee": str(self.payee or ""), "show": self.show}
+        values = {
+            "payee": str(self.payee or ""),
+            "show": self.show,
+            "issued_from": self.issued_from.isoformat() if self.issued_from else "",
+            "issued_to": self.issued_to.isoformat() if self.issued_to else "",
+        }
         return {name: value for name, value in values.items() if value}
+
+    def but(self, **changes: Any) -> RecoveryCriteria:
+        """The same with something else."""
+        return replace(self, **changes)
 
 
 @dataclass(frozen=True)
@@ -61,32 +95,13 @@ class Step:
 
 
 @dataclass(frozen=True)
-class NamedClaim:
-    """The claim that a reference names, as the latest payment up to the chain's end has it."""
-
-    payment_id: int
-    claim: int
-    payer_number: str | None
-    patient_number: str | None
-    trace_number: str
-
-
-@dataclass(frozen=True)
-class NamedPayment:
-    """The payment whose number a reference is."""
-
-    payment_id: int
-    number: str
-    method: str | None
-
-
-@dataclass(frozen=True)
 class Chain:
     """What belongs together, oldest first. `kind` is `FB`, `WO` (a recovery) or another reason, which has no balance."""
 
     kind: str
     reference: str | None
     payee_name: str | None
+    payee_npi: str | None
     currency: str
     steps: list[Step]
     balance: int | None
@@ -115,11 +130,11 @@ class Chain:
 
 @dataclass(frozen=True)
 class Recoveries:
-    """A page of chains, and what all open ones come to: how many, and cents by currency."""
+    """A page of chains, and what all come to. `undated`: how many payments have no date and are left out for it."""
 
     listing: Listing[Chain]
-    open_count: int
-    open_amounts: Counter[str]
+    figures: Figures
+    undated: int
 
 
 def _kind() -> sa.ColumnElement[str]:
@@ -141,86 +156,155 @@ def _key() -> list[sa.Label[Any]]:
     ]
 
 
-def _joined(*columns: Any, payee: int | None) -> AnySelect:
+def _joined(*columns: Any, criteria: RecoveryCriteria) -> AnySelect:
     found = (
         sa.select(*columns)
         .select_from(Payment)
         .join(ProviderAdjustment, ProviderAdjustment.payment_id == Payment.id)
         .where(Payment.counts())
     )
-    return found.where(Payment.payee_id == payee) if payee else found
+    if criteria.payee:
+        found = found.where(Payment.payee_id == criteria.payee)
+    return found if criteria.newest is None else found.where(Payment.id <= criteria.newest)
 
 
 def _chains(criteria: RecoveryCriteria) -> sa.Subquery:
+    """Every chain that has a payment of the days, by what tells it: what it comes to, and how long it is."""
     key = _key()
-    return (
-        _joined(
-            *key,
-            sa.func.sum(ProviderAdjustment.amount).label("balance"),
-            (sa.func.count() - sa.func.count(ProviderAdjustment.amount)).label("unreadable"),
-            sa.func.max(Payment.effective_on).label("last_on"),
-            sa.func.max(Payment.id).label("last_in"),
-            payee=criteria.payee,
-        )
-        .group_by(*(column.element for column in key))
-        .subquery("chains")
+    found = _joined(
+        *key,
+        sa.func.sum(ProviderAdjustment.amount).label("balance"),
+        (sa.func.count() - sa.func.count(ProviderAdjustment.amount)).label("unreadable"),
+        sa.func.count().label("steps"),
+        sa.func.max(Payment.effective_on).label("last_on"),
+        sa.func.max(Payment.id).label("last_in"),
+        criteria=criteria,
+    ).group_by(*(column.element for column in key))
+    days = []
+    if criteria.issued_from is not None:
+        days.append(Payment.effective_on >= criteria.issued_from)
+    if criteria.issued_to is not None:
+        days.append(Payment.effective_on <= criteria.issued_to)
+    if days:
+        found = found.having(sa.func.max(sa.case((sa.and_(*days), 1), else_=0)) == 1)
+    return found.subquery("chains")
+
+
+def _is_open(chains: sa.Subquery) -> sa.ColumnElement[bool]:
+    """More was put off than taken, or nobody can tell."""
+    runs = chains.c.kind.in_((FORWARD, TAKEN_BACK[0]))
+    return sa.and_(runs, sa.or_(chains.c.balance < 0, chains.c.unreadable > 0))
+
+
+def _wanted(criteria: RecoveryCriteria, chains: sa.Subquery) -> list[sa.ColumnElement[bool]]:
+    if criteria.show == EVERYTHING:
+        return []
+    return [_is_open(chains) if criteria.show == OPEN else sa.not_(_is_open(chains))]
+
+
+def _in_order(criteria: RecoveryCriteria) -> AnySelect:
+    """The chains that are wanted, the latest first."""
+    chains = _chains(criteria)
+    found: AnySelect = sa.select(chains).where(*_wanted(criteria, chains))
+    return found.order_by(chains.c.last_on.desc().nulls_last(), chains.c.last_in.desc(), *list(chains.c)[:_PARTS])
+
+
+def check_size(session: PortalSession, criteria: RecoveryCriteria) -> None:
+    """Raises TooMuch. To be asked before anything is counted. Days make it no less: a balance is of all of them."""
+    of_payee = [Payment.payee_id == criteria.payee] if criteria.payee else []
+    every = sa.select(sa.func.sum(Payment.provider_adjustment_count)).where(Payment.counts(), *of_payee)
+    adjustments = int(session.scalar(every) or 0)
+    if adjustments > MOST_ADJUSTMENTS:
+        raise TooMuch(adjustments, MOST_ADJUSTMENTS)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How many chains are wanted and how many adjustments they have; and of the payee and the days, whichever are shown, how many
+    are open and what is to be taken: negative cents by currency."""
+
+    chains: int
+    steps: int
+    open_count: int
+    open_amounts: Counter[str]
+
+
+def figures(session: PortalSession, criteria: RecoveryCriteria) -> Figures:
+    """What all chains come to that fit, in one statement. Raises TooMuch."""
+    check_size(session, criteria)
+    chains = _chains(criteria)
+    wanted = sa.and_(sa.true(), *_wanted(criteria, chains))
+    is_open = sa.and_(_is_open(chains), chains.c.unreadable == 0)
+    rows = session.execute(
+        sa.select(
+            chains.c.currency,
+            sa.func.count(sa.case((wanted, 1))).label("chains"),
+            sa.func.sum(sa.case((wanted, chains.c.steps), else_=0)).label("steps"),
+            sa.func.count(sa.case((is_open, 1))).label("open"),
+            sa.func.sum(sa.case((is_open, chains.c.balance), else_=0)).label("owed"),
+        ).group_by(chains.c.currency)
+    ).all()
+    amounts = Counter({row.currency: int(row.owed) for row in rows if row.open})
+    return Figures(
+        sum(row.chains for row in rows), int(sum(row.steps for row in rows)), sum(row.open for row in rows), amounts
     )
 
 
 def view_recoveries(session: PortalSession, criteria: RecoveryCriteria, page: int) -> Recoveries:
-    """A page of chains, the latest first, recorded with the payments and claims that it shows. Raises PastTheEnd."""
-    chains = _chains(criteria)
-    is_open = sa.and_(
-        chains.c.kind.in_((FORWARD, TAKEN_BACK[0])), sa.or_(chains.c.balance < 0, chains.c.unreadable > 0)
-    )
-    wanted = sa.select(chains)
-    if criteria.show != EVERYTHING:
-        wanted = wanted.where(is_open if criteria.show == OPEN else sa.not_(is_open))
-    ordered = wanted.order_by(chains.c.last_on.desc().nulls_last(), chains.c.last_in.desc(), *list(chains.c)[:6])
-    listing: Listing[AnyRow] = page_of(session, ordered, page, size=PAGE)
-    amounts: Counter[str] = Counter()
-    count = 0
-    owed = sa.select(chains.c.currency, sa.func.count(), sa.func.sum(chains.c.balance)).where(
-        is_open, chains.c.unreadable == 0
-    )
-    for currency, of_currency, balance in session.execute(owed.group_by(chains.c.currency)):
-        count += of_currency
-        amounts[currency] = int(balance)
-    found = _whole(session, listing.rows)
+    """A page of chains, the latest first, recorded with the payments and claims that it shows. Raises TooMuch, PastTheEnd."""
+    known = figures(session, criteria)
+    every = sa.select(sa.literal(known.chains))
+    listing: Listing[AnyRow] = page_of(session, _in_order(criteria), page, count=every, size=PAGE)
+    found = _whole(session, listing.rows, criteria)
     record(
         session,
         "remittance.recovery.listed",
         filter=dict(criteria.url_values),
         page=listing.number,
         shown=len(found),
-        payments=spans(
-            number
-            for chain in found
-            for number in (
-                *(step.payment_id for step in chain.steps),
-                *([chain.payment.payment_id] if chain.payment else []),
-            )
-        ),
-        claims=other_claims({(one.claim.payment_id, one.claim.claim) for one in found if one.claim}),
+        payments=spans(payments_in(found)),
+        claims=other_claims(claims_in(found)),
     )
-    return Recoveries(listing.with_rows(found), count, amounts)
+    return Recoveries(listing.with_rows(found), known, undated(session, criteria))
 
 
-def _whole(session: PortalSession, rows: list[AnyRow]) -> list[Chain]:
-    """The chains of a page with their steps, and what their references name."""
+def every_chain(session: PortalSession, criteria: RecoveryCriteria) -> list[Chain]:
+    """All chains that are wanted, in the order of the pages."""
+    return _whole(session, list(session.execute(_in_order(criteria))), criteria)
+
+
+def payments_in(chains: Iterable[Chain]) -> Iterator[int]:
+    """The payments that chains name."""
+    for chain in chains:
+        yield from (step.payment_id for step in chain.steps)
+        if chain.payment:
+            yield chain.payment.payment_id
+
+
+def claims_in(chains: Iterable[Chain]) -> set[tuple[int, int]]:
+    """The claims that chains name, by payment and claim."""
+    return {(chain.claim.payment_id, chain.claim.claim) for chain in chains if chain.claim}
+
+
+def _whole(session: PortalSession, rows: list[AnyRow], criteria: RecoveryCriteria) -> list[Chain]:
+    """The chains with their steps, and what their references name."""
     if not rows:
         return []
-    steps = _steps(session, rows)
-    references = {row.reference for row in rows if row.reference}
-    claims, payments = _claims_called(session, references), _payments_called(session, references)
-    return [_chain(row, steps[_of(row)], claims, payments) for row in rows]
+    steps = _steps(session, rows, criteria)
+    references = sorted({row.reference for row in rows if row.reference})
+    claims, payments = claims_called(session, references), payments_called(session, references)
+    shown = shower(session)
+    return [_chain(row, steps[_of(row)], claims, payments, shown) for row in rows]
 
 
 def _of(row: Any) -> tuple[Any, ...]:
-    return tuple(row[:6])
+    return tuple(row[:_PARTS])
 
 
-def _steps(session: PortalSession, rows: list[AnyRow]) -> dict[tuple[Any, ...], list[AnyRow]]:
+def _steps(
+    session: PortalSession, rows: list[AnyRow], criteria: RecoveryCriteria
+) -> dict[tuple[Any, ...], list[AnyRow]]:
+    """The adjustments of chains: those of a page by their keys, more of them with all the others of their payees."""
     key = _key()
     elements = [column.element for column in key]
     statement = _joined(
@@ -230,14 +314,15 @@ def _steps(session: PortalSession, rows: list[AnyRow]) -> dict[tuple[Any, ...], 
         Payment.method,
         Payment.effective_on,
         Payment.payee_name,
+        Payment.payee_npi,
         ProviderAdjustment.reason.label("why"),
         ProviderAdjustment.reference.label("named"),
         ProviderAdjustment.amount,
-        payee=None,
-    ).where(
-        Payment.payee_id.in_({row.payee_id for row in rows}),
-        sa.or_(*(sa.and_(*(one == value for one, value in zip(elements, _of(row), strict=True))) for row in rows)),
-    )
+        criteria=criteria,
+    ).where(Payment.payee_id.in_({row.payee_id for row in rows}))
+    if len(rows) <= PAGE:
+        one_of = (sa.and_(*(one == value for one, value in zip(elements, _of(row), strict=True))) for row in rows)
+        statement = statement.where(sa.or_(*one_of))
     found: dict[tuple[Any, ...], list[AnyRow]] = defaultdict(list)
     in_order = statement.order_by(Payment.effective_on.asc().nulls_first(), Payment.id, ProviderAdjustment.position)
     for row in session.execute(in_order):
@@ -248,8 +333,9 @@ def _steps(session: PortalSession, rows: list[AnyRow]) -> dict[tuple[Any, ...], 
 def _chain(
     row: Any,
     rows: list[Any],
-    claims: dict[tuple[str, int | None], list[Any]],
-    payments: dict[tuple[str, int | None], Any],
+    claims: dict[Named, list[Any]],
+    payments: dict[Named, Any],
+    shown: Callable[[Any], ShownClaim],
 ) -> Chain:
     steps, balance = [], 0
     readable = True
@@ -275,55 +361,10 @@ def _chain(
         row.kind,
         next((one.named for one in rows if one.named), None),
         rows[-1].payee_name,
+        rows[-1].payee_npi,
         row.currency,
         steps,
         balance if readable else None,
-        NamedClaim(
-            claim.payment_id, claim.claim, claim.payer_control_number, claim.patient_control_number, claim.trace_number
-        )
-        if claim
-        else None,
+        named_claim(shown(claim)) if claim else None,
         NamedPayment(payment.id, payment.trace_number, payment.method) if payment and not claim else None,
     )
-
-
-def _claims_called(session: PortalSession, keys: set[str]) -> dict[tuple[str, int | None], list[Any]]:
-    """The claims of these numbers by number and payee, oldest first: a payer's number of a claim, else the provider's own."""
-    if not keys:
-        return {}
-    rows = session.execute(
-        sa.select(
-            Claim.payment_id,
-            Claim.claim,
-            Claim.payee_id,
-            Claim.payer_control_key,
-            Claim.patient_control_key,
-            Claim.payer_control_number,
-            Claim.patient_control_number,
-            Payment.trace_number,
-            Payment.effective_on,
-        )
-        .join(Payment, Payment.id == Claim.payment_id)
-        .where(Payment.counts(), sa.or_(Claim.payer_control_key.in_(keys), Claim.patient_control_key.in_(keys)))
-        .order_by(Payment.effective_on.asc().nulls_first(), Claim.payment_id, Claim.claim)
-    ).all()
-    by_payer: dict[tuple[str, int | None], list[Any]] = defaultdict(list)
-    by_account: dict[tuple[str, int | None], list[Any]] = defaultdict(list)
-    for row in rows:
-        if row.payer_control_key in keys:
-            by_payer[row.payer_control_key, row.payee_id].append(row)
-        if row.patient_control_key in keys:
-            by_account[row.patient_control_key, row.payee_id].append(row)
-    return {**by_account, **by_payer}
-
-
-def _payments_called(session: PortalSession, keys: set[str]) -> dict[tuple[str, int | None], Any]:
-    """The payments of these numbers by number and payee, the latest of each."""
-    if not keys:
-        return {}
-    rows = session.execute(
-        sa.select(Payment.id, Payment.number_key, Payment.payee_id, Payment.trace_number, Payment.method)
-        .where(Payment.number_key.in_(keys), Payment.counts())
-        .order_by(Payment.id)
-    )
-    return {(row.number_key, row.payee_id): row for row in rows}

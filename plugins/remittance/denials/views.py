@@ -29,7 +29,7 @@ from ..downloads.reasons import choices, read_reason
 from ..inquiry.search import payee_choices
 from . import documents, viewing
 from .counting import Reason, TooMuch
-from .criteria import REVERSED_TOO, Code, DenialCriteria
+from .criteria import REVERSED_TOO, Code, DenialCriteria, OfDays
 from .forms import DenialForm
 from .lines import LINES
 
@@ -115,11 +115,12 @@ def _download(kind: str, how: str) -> ResponseReturnValue:
     if lines > documents.MOST_LINES:
         return _page(form, criteria=criteria, found=found, meaning=_meaning(found.reasons), too_long=lines, status=422)
     wanted = {"criteria": dict(criteria.url_values), "newest": documents.newest_payment(db), "reason": reason}
-    title = f"Denials, {_days(criteria)}, {show_count(lines, 'line')}, {how}"
+    title = f"Denials, {days_of(criteria)}, {show_count(lines, 'line')}, {how}"
     return hand_over(kind, wanted, title=title, small=lines <= documents.MOST_AT_ONCE[kind])
 
 
-def _days(criteria: DenialCriteria) -> str:
+def days_of(criteria: OfDays) -> str:
+    """`payments from Mar 2, 2026`, for titles."""
     first, last = show_date(criteria.issued_from), show_date(criteria.issued_to)
     if not first and not last:
         return "payments of any day"
@@ -173,4 +174,6 @@ def _page(form: DenialForm, *, status: int = 200, **shown: Any) -> Response:
             context["reasons"], context["usual_reason"] = choices(the_actor().reason)
         with_reversed = dict[str, Any](criteria.but(reversed=REVERSED_TOO).url_values)
         context["reversed_too"] = url_for("remittance.denials", **with_reversed)
+        of_any_day = dict[str, Any](criteria.but(issued_from=None, issued_to=None).url_values)
+        context["any_day"] = url_for("remittance.denials", **of_any_day)
     return page("remittance/denials/index.html", "denials", status=status, **context)

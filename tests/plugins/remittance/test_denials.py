@@ -123,7 +123,7 @@ def test_denials_are_counted_by_reason(office: Office, mixed: int) -> None:
     assert (second["Procedure"], second["Date of service"], second["Charged"], second["Paid"], second["Taken off"]) == (
         "99213 line 1", "Feb 10, 2026", "$71.00", "$1.00", "$50.00",
     )  # fmt: skip
-    assert (first["Claim"], first["Taken off"]) == ("26X000002 Yours: ACCT-00002", "$10.50")
+    assert (first["Claim"], first["Taken off"]) == ("26X000002 Yours: ACCT-00002 SAMPLE, ANN", "$10.50")
 
 
 def test_the_lines_below_a_reason_are_those_that_were_counted(office: Office) -> None:
@@ -217,6 +217,10 @@ def test_days_payees_and_other_organizations(office: Office, mixed: int) -> None
     assert groups(get(office, issued_from="2026-03-03")) == {"CO-29": (1, 1, "$8.00")}
     assert "CO-29" not in groups(get(office, issued_to="2026-03-11"))
     assert groups(get(Office(office.world, "Other Sample Clinic"))) == {}
+    assert "In payments issued from Mar 3, 2026 to Mar 12, 2026." in words(
+        get(office, issued_from="2026-03-03", issued_to="2026-03-12")
+    )
+    assert "In payments of any day." in words(get(office))
     # Unless it is said, the last ninety days.
     office.paid("4503", of(10, line(("CO-50", 900)), status="4"), issued=dt.datetime.now(dt.UTC).date())
     assert groups(tree_of(office.client.get(PAGE))) == {"CO-50": (1, 1, "$9.00")}
@@ -234,7 +238,9 @@ def test_what_is_asked_for_wrongly_is_told(office: Office) -> None:
 
 
 def test_what_was_shown_is_recorded(office: Office, mixed: int) -> None:
-    office.client.get(f"{PAGE}/lines?issued_from=any&in=CO&why=97", fragment=True)
+    opened = office.client.get(f"{PAGE}/lines?issued_from=any&in=CO&why=97", fragment=True)
+    assert "SAMPLE, ANN" in opened.text
+    assert "What can I do now: " in words(tree_of(opened)), "what can be done stands above the lines"
     (event,) = events(office.world, "remittance.denial.listed")
     assert event["claims"] == {str(mixed): "2,5"}
     assert (event["code"], event["shown"], event["filter"]) == ("CO-97", 3, {"issued_from": "any"})

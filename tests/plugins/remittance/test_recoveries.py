@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
+from dataclasses import replace
 from xml.etree.ElementTree import Element
 
+import openpyxl
 import pytest
 import sqlalchemy as sa
 
 from hp_portal_plugins.remittance.demo.writing import ProviderReason
+from hp_portal_plugins.remittance.denials import recoveries, recovery_documents
 from hp_portal_plugins.remittance.models import VOIDED, Payment, ProviderAdjustment
 from tests.support.client import tree_of
 from tests.support.world import World
@@ -76,7 +81,7 @@ def test_chains_of_recoveries_and_balances(office: Office) -> None:
     )
     heading, chains = shown(office)
     assert heading == "2 balances open, $63.00 still to be taken"
-    mine = "Claim 26X000001 Yours: ACCT-00001"
+    mine = "SAMPLE, ANN 26X000001 Yours: ACCT-00001"
     forward = [
         "FB | The payee’s payments | 4504 EFT | −$20.00 | −$20.00",
         "FB |  | 4505 EFT | $20.00 | $0.00",
@@ -86,14 +91,14 @@ def test_chains_of_recoveries_and_balances(office: Office) -> None:
     assert chains == [forward, half]
     heading, chains = shown(office, "?show=settled")
     assert heading == "2 balances open, $63.00 still to be taken"
-    other = "Claim 26X000003 Yours: ACCT-00003"
+    other = "SAMPLE, ANN 26X000003 Yours: ACCT-00003"
     assert chains[0] == ["CS | EFT 4504 | 4505 EFT | $0.01 | "]
     assert sorted(chains[1:]) == sorted(
         [
             [f"L6 | {other} | 4503 EFT | −$0.12 | "],
             [f"WO | {other} | 4503 EFT | $7.00 | $7.00 Taken"],
             [
-                "WO | Claim 26X000002 Yours: ACCT-00002 | 4502 EFT | −$50.00 | −$50.00",
+                "WO | SAMPLE, ANN 26X000002 Yours: ACCT-00002 | 4502 EFT | −$50.00 | −$50.00",
                 "72 |  | 4503 EFT | $50.00 | $0.00 Settled",
             ],
         ]
@@ -114,3 +119,92 @@ def test_chains_of_recoveries_and_balances(office: Office) -> None:
     assert shown(Office(office.world, "Other Sample Clinic")) == ("Nothing is open", [])
     nothing = office.client.get(f"{PAGE}?show=what")
     assert nothing.status_code == 422
+
+
+@pytest.fixture
+def half(office: Office) -> int:
+    """A recovery put off and half taken; interest; and another payee's balance. The payment of the claims."""
+    first = office.paid("4501", claim(1, account="=1+1"), claim(2))
+    office.paid("4502", claim(11), issued=day(10), adjusted=(ProviderReason("WO", "26X000001", -10000),))
+    adjusted = (ProviderReason("WO", "26X000001", 4000), ProviderReason("L6", "26X000002", -12))
+    office.paid("4503", claim(12), issued=day(20), adjusted=adjusted)
+    second = replace(office.payee_text, npi="1234567893", name="SECOND SAMPLE PAYEE", vendor_number="V9")
+    office.add_payee(second)
+    office.paid("4504", claim(13), issued=day(30), adjusted=(ProviderReason("FB", "4504", -2000),), payee=second)
+    return first
+
+
+def test_by_days_and_payee(office: Office, half: int) -> None:
+    heading, chains = shown(office, "?issued_to=2026-03-12")
+    # The days choose entries; an entry is shown with all of its payments.
+    assert heading == "1 balance open, $60.00 still to be taken"
+    assert [len(chain) for chain in chains] == [2]
+    assert shown(office, "?issued_from=2026-03-23")[0] == "1 balance open, $20.00 still to be taken"
+    assert [chain[0][:2] for chain in shown(office, "?show=all&issued_from=2026-03-22&issued_to=2026-03-22")[1]] == [
+        "L6",
+        "WO",
+    ]
+    heading, chains = shown(office, f"?payee={office.payee.id}")
+    assert (heading, len(chains)) == ("1 balance open, $60.00 still to be taken", 1)
+    text = office.client.get(f"{PAGE}?issued_from=2027-01-01").text
+    assert "Every recovery and balance that your payments of these days show has been settled" in text
+    assert "show=all" in text
+    assert "issued_from=2027-01-01" in text.split("Show everything")[0].rsplit("<a ", 1)[1], "days stay"
+    assert office.client.get(f"{PAGE}?issued_from=2026-03-03&issued_to=2026-03-01").status_code == 422
+
+
+def test_files_hold_what_the_page_shows(office: Office, half: int) -> None:
+    answer = office.client.get(f"{PAGE}/csv?show=all&issued_from=2026-03-20&payee={office.payee.id}&reason=appeal")
+    rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"))))
+    shown_of = (
+        "entry",
+        "state",
+        "reason",
+        "payment_number",
+        "amount",
+        "balance",
+        "patient_last_name",
+        "payer_claim_number",
+    )
+    assert [tuple(row[name] for name in shown_of) for row in rows] == [
+        ("1", "stands alone", "L6", "4503", "-0.12", "", "SAMPLE", "26X000002"),
+        ("2", "open", "WO", "4502", "-100.00", "-100.00", "SAMPLE", "26X000001"),
+        ("2", "open", "WO", "4503", "40.00", "-60.00", "SAMPLE", "26X000001"),
+    ]
+    assert rows[1]["patient_account"] == "'=1+1"
+    (event,) = events(office.world, "remittance.recovery.downloaded")
+    assert (event["format"], event["claims"]) == ("csv", {str(half): "1-2"})
+    assert event["payments"] == f"{half + 1}-{half + 2}"
+    book = openpyxl.load_workbook(io.BytesIO(office.client.get(f"{PAGE}/xlsx").data))
+    assert book.sheetnames == ["Adjustments", "Open", "What was asked for"]
+    owed = [[cell.value for cell in row] for row in book["Open"].iter_rows(min_row=2)]
+    assert [(row[1], row[3], row[7], row[9]) for row in owed] == [
+        ("FB", None, "4504", 20),
+        ("WO", "26X000001", "4503", 60),
+    ]
+    # What is beyond a limit is said, and nothing leaves.
+    before = len(events(office.world, "remittance.recovery.downloaded"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recovery_documents, "MOST_STEPS", 3)
+        answer = office.client.get(f"{PAGE}/csv?show=all")
+        assert answer.status_code == 422
+        assert "What you ask for has 4 adjustments; a file holds at most 3." in answer.text
+        patch.setattr(recoveries, "MOST_ADJUSTMENTS", 3)
+        for path in ("", "/csv"):
+            answer = office.client.get(f"{PAGE}{path}?show=all")
+            assert answer.status_code == 422
+            assert "have 4 provider-level adjustments" in answer.text
+        assert office.client.get(f"{PAGE}?payee={office.payee.id}").status_code == 200
+    assert len(events(office.world, "remittance.recovery.downloaded")) == before
+
+
+def test_more_chains_than_a_page_are_read_as_those_of_a_page(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    adjusted = tuple(ProviderReason("WO", f"26X{number:06}", -number) for number in range(1, 8))
+    office.paid("4501", *(claim(number) for number in range(1, 8)))
+    office.paid("4502", claim(11), issued=day(10), adjusted=adjusted)
+    _, chains = shown(office)
+    monkeypatch.setattr(recoveries, "PAGE", 3)
+    pages = [shown(office, f"?page={number}")[1] for number in (1, 2, 3)]
+    assert [chain for page in pages for chain in page] == chains
+    rows = list(csv.DictReader(io.StringIO(office.client.get(f"{PAGE}/csv").data.decode("utf-8-sig"))))
+    assert [row["payer_claim_number"] for row in rows] == [chain[0].split()[4] for chain in chains]
