@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from hp_portal.api import DOLLARS, PortalSession
+from hp_portal.api import DOLLARS, PortalSession, is_postgresql
 
 from ..inquiry.claim_news import DENIED
 from ..inquiry.selections import AnySelect
@@ -27,7 +27,6 @@ MOST_LINES_WITH_USUAL = 40_000
 """The same where what the contract takes off or the patient owes counts, too: almost every line has such an adjustment."""
 
 currency = sa.func.coalesce(Payment.currency, DOLLARS)
-line_or_claim = sa.func.coalesce(Adjustment.line, 0)
 
 
 @dataclass(frozen=True)
@@ -106,14 +105,14 @@ def undated(session: PortalSession, criteria: OfDays) -> int:
 
 
 def count_denials(session: PortalSession, criteria: DenialCriteria) -> Denials:
-    """Denials by reason."""
+    """Denials by reason, and together: one statement that reads them once."""
+    denials = _denials(session, criteria).cte("denials")
+    sums = sa.union_all(_sums(denials, denials.c.group, denials.c.reason), _sums(denials))
     by_reason: dict[Code, dict[bool, Count]] = {}
-    for row in session.execute(_summed(criteria, Adjustment.group, Adjustment.reason)):
-        of_code = by_reason.setdefault(Code(row.group, row.reason), {})
-        of_code[bool(row.reversed)] = of_code.get(bool(row.reversed), NOTHING) + _count(row)
     together = dict.fromkeys((False, True), NOTHING)
-    for row in session.execute(_summed(criteria)):
-        together[bool(row.reversed)] += _count(row)
+    for row in session.execute(sums):
+        counts = together if row.together else by_reason.setdefault(Code(row.group, row.reason), {})
+        counts[bool(row.reversed)] = counts.get(bool(row.reversed), NOTHING) + _count(row)
     reasons = [Reason(code, _wanted(criteria, counts), counts.get(True, NOTHING)) for code, counts in by_reason.items()]
     found = sorted((one for one in reasons if one.count.lines), key=_greatest)
     return Denials(found, _wanted(criteria, together), together[True])
@@ -122,7 +121,7 @@ def count_denials(session: PortalSession, criteria: DenialCriteria) -> Denials:
 def count_reason(session: PortalSession, criteria: DenialCriteria, code: Code) -> Reason:
     """What was denied for one reason."""
     counts = dict.fromkeys((False, True), NOTHING)
-    for row in session.execute(_summed(criteria, of=code)):
+    for row in session.execute(_sums(_denials(session, criteria, code).subquery("denials"))):
         counts[bool(row.reversed)] += _count(row)
     return Reason(code, _wanted(criteria, counts), counts[True])
 
@@ -143,69 +142,78 @@ def _greatest(reason: Reason) -> tuple[int, int, str]:
     return (-amounts[DOLLARS], -max(amounts.values(), default=0), reason.code.shown)
 
 
-def _summed(criteria: DenialCriteria, *by: Any, of: Code | None = None) -> AnySelect:
+def _sums(denials: sa.FromClause, *by: Any) -> AnySelect:
     """How many lines and claims and how much, by these columns, currency, and whether a later payment reverses the claim."""
-    turned = reversed_claims(criteria)
-    is_turned = turned.c.claim.is_not(None)
-    keys = [*by, currency, is_turned, Adjustment.payment_id, Adjustment.claim]
+    keys = [*by, denials.c.currency, denials.c.reversed]
     of_claims = (
-        _joined(
-            sa.select(
-                *by,
-                currency.label("currency"),
-                is_turned.label("reversed"),
-                sa.func.count(sa.distinct(line_or_claim)).label("lines"),
-                sa.func.sum(Adjustment.amount).label("amount"),
-                (sa.func.count() - sa.func.count(Adjustment.amount)).label("unreadable"),
-            ),
-            turned,
+        sa.select(
+            *keys,
+            sa.func.count(sa.distinct(sa.func.coalesce(denials.c.line, 0))).label("lines"),
+            sa.func.sum(denials.c.amount).label("amount"),
+            (sa.func.count() - sa.func.count(denials.c.amount)).label("unreadable"),
         )
-        .where(*conditions(criteria, of))
-        .group_by(*keys)
+        .group_by(*keys, denials.c.payment_id, denials.c.claim)
         .subquery()
     )
-    shown = [of_claims.c[column.key] for column in by]
+    shown = [of_claims.c[column.key] for column in keys]
     return sa.select(
+        sa.literal(not by).label("together"),
+        *([] if by else [sa.null().label("group"), sa.null().label("reason")]),
         *shown,
-        of_claims.c.currency,
-        of_claims.c.reversed,
         sa.func.sum(of_claims.c.lines).label("lines"),
         sa.func.count().label("claims"),
         sa.func.sum(of_claims.c.amount).label("amount"),
         sa.func.sum(of_claims.c.unreadable).label("unreadable"),
-    ).group_by(*shown, of_claims.c.currency, of_claims.c.reversed)
+    ).group_by(*shown)
 
 
-def denied_lines(criteria: DenialCriteria, of: Code | None = None) -> sa.Subquery:
+def denied_lines(session: PortalSession, criteria: DenialCriteria, of: Code | None = None) -> sa.Subquery:
     """The denied lines: payment, claim, line (None: the claim as a whole), group, reason, amount, and whether reversed."""
-    turned = reversed_claims(criteria)
-    is_turned = turned.c.claim.is_not(None)
-    keys = [Adjustment.payment_id, Adjustment.claim, Adjustment.line, Adjustment.group, Adjustment.reason]
-    wanted = _joined(
-        sa.select(
-            *keys,
-            is_turned.label("reversed"),
-            # PostgreSQL's sum of whole numbers is a decimal one.
-            sa.cast(sa.func.sum(Adjustment.amount), sa.BigInteger()).label("amount"),
-            (sa.func.count() - sa.func.count(Adjustment.amount)).label("unreadable"),
-        ),
-        turned,
-    ).where(*conditions(criteria, of))
+    denials = _denials(session, criteria, of).subquery("denials")
+    keys = [denials.c[name] for name in ("payment_id", "claim", "line", "group", "reason", "reversed")]
+    wanted = sa.select(
+        *keys,
+        # PostgreSQL's sum of whole numbers is a decimal one.
+        sa.cast(sa.func.sum(denials.c.amount), sa.BigInteger()).label("amount"),
+        (sa.func.count() - sa.func.count(denials.c.amount)).label("unreadable"),
+    )
     if criteria.reversed == NOT_REVERSED:
-        wanted = wanted.where(turned.c.claim.is_(None))
+        wanted = wanted.where(sa.not_(denials.c.reversed))
     elif criteria.reversed == REVERSED_ONLY:
-        wanted = wanted.where(is_turned)
-    return wanted.group_by(*keys, is_turned).subquery("denied")
+        wanted = wanted.where(denials.c.reversed)
+    return wanted.group_by(*keys).subquery("denied")
 
 
-def _joined(selected: AnySelect, turned: sa.Subquery) -> AnySelect:
-    of_turned = sa.and_(turned.c.payment_id == Adjustment.payment_id, turned.c.claim == Adjustment.claim)
-    return (
-        selected.select_from(Payment)
+def _denials(session: PortalSession, criteria: DenialCriteria, of: Code | None = None) -> AnySelect:
+    """The adjustments that are denials, each with the currency of its payment and whether a later payment reverses its claim."""
+    turned = reversed_claims(criteria)
+    if by_hash := is_postgresql(session):
+        # Behind row-level security PostgreSQL takes both for a handful of rows and would compare each with each: as a value, what
+        # is reversed is looked up in a table of hashes. SQLite looks it up where it is joined.
+        here = sa.tuple_(Adjustment.payment_id, Adjustment.claim)
+        is_turned = here.in_(sa.select(turned.c.payment_id, turned.c.claim))
+    else:
+        is_turned = turned.c.claim.is_not(None)
+    found = (
+        sa.select(
+            Adjustment.payment_id,
+            Adjustment.claim,
+            Adjustment.line,
+            Adjustment.group,
+            Adjustment.reason,
+            Adjustment.amount,
+            currency.label("currency"),
+            is_turned.label("reversed"),
+        )
+        .select_from(Payment)
         .join(Adjustment, Adjustment.payment_id == Payment.id)
         .join(Claim, sa.and_(Claim.payment_id == Adjustment.payment_id, Claim.claim == Adjustment.claim))
-        .outerjoin(turned, of_turned)
+        .where(*conditions(criteria, of))
     )
+    if by_hash:
+        return found
+    same_claim = sa.and_(turned.c.payment_id == Adjustment.payment_id, turned.c.claim == Adjustment.claim)
+    return found.outerjoin(turned, same_claim)
 
 
 def _payments(criteria: DenialCriteria) -> list[sa.ColumnElement[bool]]:

@@ -57,7 +57,7 @@ class LinesPage:
 def list_lines(session: PortalSession, criteria: DenialCriteria, code: Code, order: Order, total: int) -> LinesPage:
     """One page of the lines of one reason, of which there are `total`. Raises PastTheEnd."""
     # The number of all lines is known, and so no statement counts them again.
-    rows = _rows(criteria, code).order_by(*order.order_by(), Claim.claim, sa.column("line").nulls_first())
+    rows = _rows(session, criteria, code).order_by(*order.order_by(), Claim.claim, sa.column("line").nulls_first())
     listing: Listing[AnyRow] = page_of(session, rows, order.number, count=sa.select(sa.literal(total)), size=PAGE)
     claims = _claims(session, listing.rows)
     return LinesPage(dataclasses.replace(listing, order=order), claims, news_of(session, list(claims.values())))
@@ -65,7 +65,7 @@ def list_lines(session: PortalSession, criteria: DenialCriteria, code: Code, ord
 
 def every_line(session: PortalSession, criteria: DenialCriteria) -> Iterator[AnyRow]:
     """All lines of all reasons, by payment as they were issued."""
-    rows = _rows(criteria, None)
+    rows = _rows(session, criteria, None)
     ordered = rows.order_by(
         Payment.effective_on, Claim.payment_id, Claim.claim, sa.column("line").nulls_first(), "group", "reason"
     )
@@ -74,13 +74,13 @@ def every_line(session: PortalSession, criteria: DenialCriteria) -> Iterator[Any
 
 def claims_in(session: PortalSession, criteria: DenialCriteria) -> list[tuple[int, int]]:
     """The claims that have such a line, by payment and claim."""
-    denied = denied_lines(criteria)
+    denied = denied_lines(session, criteria)
     rows = session.execute(sa.select(denied.c.payment_id, denied.c.claim).distinct())
     return [(payment, claim) for payment, claim in rows]
 
 
-def _rows(criteria: DenialCriteria, code: Code | None) -> AnySelect:
-    denied = denied_lines(criteria, code)
+def _rows(session: PortalSession, criteria: DenialCriteria, code: Code | None) -> AnySelect:
+    denied = denied_lines(session, criteria, code)
     whole = denied.c.line.is_(None)
 
     def of(line: Any, claim: Any) -> Any:

@@ -269,5 +269,5 @@ def test_the_index_of_denials_is_used(office: Office, mixed: int) -> None:
             " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
             for statement, parameters in asked
         ]
-    assert len(plans) == 2
-    assert all("COVERING INDEX ix_remittance_adjustment_unusual" in plan for plan in plans)
+    assert len(plans) == 1, "they are read once"
+    assert plans[0].count("COVERING INDEX ix_remittance_adjustment_unusual") == 1
