@@ -28,7 +28,7 @@ from .counting import TooMuch, undated
 from .references import Named, NamedClaim, NamedPayment, claims_called, named_claim, payments_called
 
 PAGE = 25
-MOST_ADJUSTMENTS = 100_000
+MOST_ADJUSTMENTS = 25_000
 """Provider-level adjustments that a request looks at: less than a second of the processor."""
 FORWARD = "FB"
 RETURNED = "72"

@@ -38,8 +38,6 @@ MOST_AT_ONCE = {
     CSV: documents.MOST_AT_ONCE[documents.CSV],
 }
 """Adjustments in a file that is made while somebody waits."""
-MOST_STEPS = 50_000
-"""Adjustments in a file at all."""
 
 # What is wanted: `criteria` as addresses have them, `newest`, and `reason`, as the record shows it. Once it is made, also what
 # is in it: `payments` and `claims`, as the record has them.

@@ -54,8 +54,6 @@ def _download(kind: str, how: str) -> ResponseReturnValue:
     criteria = form.criteria()
     try:
         steps = figures(db, criteria).steps
-        if steps > documents.MOST_STEPS:
-            return _found(form, too_long=True, status=422)
     except TooMuch as error:
         return _page(form, too_much=error, status=422)
     wanted = {"criteria": dict(criteria.url_values), "newest": newest_payment(db), "reason": reason}
@@ -63,7 +61,7 @@ def _download(kind: str, how: str) -> ResponseReturnValue:
     return hand_over(kind, wanted, title=title, small=steps <= documents.MOST_AT_ONCE[kind])
 
 
-def _found(form: RecoveryForm, **shown: Any) -> Response:
+def _found(form: RecoveryForm) -> Response:
     """A page of what was asked for. Raises TooMuch."""
     db, criteria = db_session(), form.criteria()
     found = view_recoveries(db, criteria, page_number(request.args))
@@ -71,6 +69,7 @@ def _found(form: RecoveryForm, **shown: Any) -> Response:
     meaning = glossary.look_up(db, used, None)
     db.commit()
     at = found.listing.at("remittance.recoveries", **criteria.url_values)
+    shown: dict[str, Any] = {}
     if can(DOWNLOAD):
         shown["downloads"] = [
             ("CSV", url_for("remittance.recoveries_csv")),
@@ -97,8 +96,6 @@ def _page(form: RecoveryForm, *, status: int = 200, **shown: Any) -> Response:
         "meaning": None,
         "everything": EVERYTHING,
         "too_much": None,
-        "too_long": False,
-        "most_in_file": documents.MOST_STEPS,
         "downloads": [],
         "words": {"payment_word": payment_word},
         **shown,
