@@ -54,7 +54,17 @@ from .inquiry import (
 )
 from .inquiry.named import EVENTS
 from .inquiry.news import SEARCH, news
-from .intake import commands, matching, proofs, same_number_views, staff_views, steps, uploads
+from .intake import (
+    commands,
+    deciding_many,
+    matching,
+    proofs,
+    same_number_many_views,
+    same_number_views,
+    staff_views,
+    steps,
+    uploads,
+)
 from .intake.queues import QUEUES
 from .settings import RemittanceSettings
 
@@ -71,6 +81,7 @@ VIEWS = (
     together_views,
     staff_views,
     same_number_views,
+    same_number_many_views,
     code_views,
     code_lookup,
     denial_views,
@@ -131,7 +142,7 @@ def portal_application() -> Application:
 
 @hookimpl
 def portal_jobs() -> Sequence[Job]:
-    return [uploads.JOB, steps.JOB, matching.JOB, code_loads.JOB]
+    return [uploads.JOB, steps.JOB, matching.JOB, deciding_many.JOB, code_loads.JOB]
 
 
 @hookimpl

@@ -341,6 +341,29 @@ class SameNumber(api.Base, api.PayersOwn):
     decided_at: Mapped[dt.datetime | None]
     decided_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
     reason: Mapped[str | None] = mapped_column(Text)
+    # the decision about many that it belongs to, or that is at it
+    batch_id: Mapped[int | None] = mapped_column(sa.ForeignKey("remittance_same_number_batch.id"), index=True)
+
+
+class SameNumberBatch(api.Base, api.Leased, api.PayersOwn):
+    """One decision about many pairs of one number, and how many of them are carried out, or undone."""
+
+    __tablename__ = "remittance_same_number_batch"
+
+    id: Mapped[api.key]
+    # kept, replaced, later-voided, earlier-voided
+    decision: Mapped[str] = mapped_column(sa.String(20))
+    reason: Mapped[str] = mapped_column(Text)
+    asked_at: Mapped[dt.datetime]
+    asked_by_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    # deciding, decided, undoing, undone
+    state: Mapped[str] = mapped_column(sa.String(10), index=True)
+    pairs: Mapped[int]
+    done: Mapped[int]
+    undone: Mapped[int]
+    undo_reason: Mapped[str | None] = mapped_column(Text)
+    undone_at: Mapped[dt.datetime | None]
+    undone_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
 
 
 PAYEE_TIN = api.seat(Payment.payee_tin_sealed)

@@ -111,6 +111,18 @@ def _decision(_session: PortalSession, events: Fields, _for_staff: bool) -> list
     return [Reference(DECISIONS[event["decision"]].lower()) for event in events]
 
 
+def _batches(_session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
+    """How many pairs a decision about many was about, linked for those who can open it."""
+    linked = can(READ_IMPORTS)
+    return [
+        Reference(
+            f"{event['pairs']:,} {'pair' if event['pairs'] == 1 else 'pairs'} of payments",
+            url_for("remittance_staff.same_number_batch", batch_id=event["batch"]) if linked else None,
+        )
+        for event in events
+    ]
+
+
 def _many(field: str, one: str, many: str) -> Any:
     def say(_session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
         return [Reference(f"{event[field]:,} {one if event[field] == 1 else many}") for event in events]
@@ -277,6 +289,26 @@ EVENTS = (
         ("payment", "earlier", "decision"),
         "Undid the decision about {payment} and an earlier one of its number: {decision}",
         {**_PAYMENT, "decision": _decision},
+    ),
+    EventSpec(
+        "remittance.same-number.decided-together",
+        "Decided about many payments of one number",
+        ("batch", "decision", "pairs"),
+        "Decided about {batch} of one number: {decision}",
+        {"batch": _batches, "decision": _decision},
+    ),
+    EventSpec(
+        "remittance.same-number.undone-together",
+        "Undid a decision about many payments of one number",
+        ("batch", "decision", "pairs"),
+        "Undid a decision about {batch} of one number: {decision}",
+        {"batch": _batches, "decision": _decision},
+    ),
+    EventSpec(
+        "remittance.same-number.batch-viewed",
+        "Looked at a decision about many payments of one number",
+        ("batch",),
+        staff_only=True,
     ),
     EventSpec("remittance.unknown-payees.viewed", "Viewed payees not on record", ("page", "shown")),
     EventSpec(

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from hp_portal.api import Column, Listing, Order, Person, PortalSession, Sorting, masked_tin, now, page_of, record
+from hp_portal.api import Column, Listing, Order, Person, PortalSession, Sorting, Who, masked_tin, now, page_of, record
 
 from ..models import PAYEE_TIN, REPLACED, VOIDED, Claim, Payment, RemittanceFile, SameNumber, of_same_number
 from .same_number import MOST_OTHERS, WAITS
@@ -134,9 +134,23 @@ def view_pair(session: PortalSession, pair_id: int) -> SideBySide | None:
     )
 
 
-def decide(session: PortalSession, pair_id: int, verb: str, reason: str, *, person_id: int | None = None) -> None:
-    """Do what staff decided about a pair that waits, recorded with the reason. Raises CannotDecide."""
-    pair = _changed(session, pair_id, was=(WAITS,), state=verb, at=now(), by=person_id, reason=reason)
+def decide(
+    session: PortalSession,
+    pair_id: int,
+    verb: str,
+    reason: str,
+    *,
+    person_id: int | None = None,
+    batch_id: int | None = None,
+    who: Who | None = None,
+) -> None:
+    """Do what staff decided about a pair that waits, recorded with the reason. Raises CannotDecide.
+
+    `batch_id`: the decision about many that it belongs to (deciding_many.py); `who` acts, where that is not the session's.
+    """
+    pair = _changed(
+        session, pair_id, was=(WAITS,), state=verb, at=now(), by=person_id, reason=reason, batch_id=batch_id
+    )
     payments = session.scalars(sa.select(Payment).where(Payment.id.in_((pair.payment_id, pair.earlier_id)))).all()
     by_id = {payment.id: payment for payment in payments}
     if verb not in _possible(by_id[pair.earlier_id], by_id[pair.payment_id]):
@@ -146,10 +160,10 @@ def decide(session: PortalSession, pair_id: int, verb: str, reason: str, *, pers
     elif verb in (VOID_LATER, VOID_EARLIER):
         _set_aside(session, pair.payment_id if verb == VOID_LATER else pair.earlier_id, VOIDED)
     _question(session, pair)
-    _record(session, "remittance.same-number.decided", pair, verb, reason)
+    _record(session, "remittance.same-number.decided", pair, verb, reason, who)
 
 
-def undo(session: PortalSession, pair_id: int, reason: str) -> None:
+def undo(session: PortalSession, pair_id: int, reason: str, *, who: Who | None = None) -> None:
     """Take a decision back, recorded with the reason: the pair waits again, and what was set aside counts again. Raises
     CannotDecide."""
     before = session.scalar(sa.select(SameNumber.state).where(SameNumber.id == pair_id)) or WAITS
@@ -162,11 +176,11 @@ def undo(session: PortalSession, pair_id: int, reason: str) -> None:
             .values(set_aside=None, set_aside_at=None, replaced_by_id=None),
         )
     _question(session, pair)
-    _record(session, "remittance.same-number.undone", pair, before, reason)
+    _record(session, "remittance.same-number.undone", pair, before, reason, who)
 
 
-def _record(session: PortalSession, event: str, pair: SameNumber, decision: str, reason: str) -> None:
-    record(session, event, reason=reason, payment=pair.payment_id, earlier=pair.earlier_id, decision=decision)
+def _record(session: PortalSession, event: str, pair: SameNumber, decision: str, reason: str, who: Who | None) -> None:
+    record(session, event, reason=reason, who=who, payment=pair.payment_id, earlier=pair.earlier_id, decision=decision)
 
 
 def _changed(
@@ -178,12 +192,13 @@ def _changed(
     at: Any = None,
     by: int | None = None,
     reason: str | None = None,
+    batch_id: int | None = None,
 ) -> SameNumber:
     """The pair in its new state, when it was in one of these: two people cannot both decide."""
     found = session.execute(
         sa.update(SameNumber)
         .where(SameNumber.id == pair_id, SameNumber.state.in_(was))
-        .values(state=state, decided_at=at, decided_by_id=by, reason=reason)
+        .values(state=state, decided_at=at, decided_by_id=by, reason=reason, batch_id=batch_id)
         .returning(SameNumber.id)
     ).one_or_none()
     if found is None:

@@ -11,6 +11,7 @@ from hp_portal.api import Column, Listing, Order, Person, PortalSession, Sorting
 
 from ..models import RemittanceFile, Upload
 from ..x12.diagnostics import Severity
+from .deciding_many import waiting_of_file
 from .reports import IMPORTING, ImportReport, from_json
 from .steps import percent_of
 from .uploads import ACTIVE, FAILED, FAILED_SHOWN
@@ -34,6 +35,8 @@ class FileReport:
     file: RemittanceFile
     person: str
     report: ImportReport
+    same_number_waiting: int = 0
+    """How many of its payments have the number of another one and wait for a decision."""
 
     @property
     def percent(self) -> int:
@@ -85,4 +88,5 @@ def view_report(session: PortalSession, file_id: int) -> FileReport | None:
     file, person = found
     if file.outcome != IMPORTING:
         record(session, "remittance.report.viewed", file=file.id)
-    return FileReport(file, person or "", from_json(file.report))
+    report = from_json(file.report)
+    return FileReport(file, person or "", report, waiting_of_file(session, file_id) if report.same_number else 0)

@@ -16,6 +16,7 @@ from ..blueprint import DECIDE, READ_IMPORTS, staff_blueprint
 from ..codes.plain_words import method_word, payment_word, status_word
 from ..keys import plain
 from .deciding import DECISIONS, MOST_CLAIMS_SHOWN, PAIRS, CannotDecide, SideBySide, decide, undo, view_pair, view_pairs
+from .deciding_many import files_that_wait, latest_batches
 
 _WORDS: dict[str, Any] = {
     "method_word": method_word,
@@ -50,10 +51,20 @@ class UndoForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 def same_numbers() -> ResponseReturnValue:
     db, decided = db_session(), request.args.get("decided") == "1"
     listing = view_pairs(db, PAIRS.read(request.args), decided=decided)
+    files = [] if decided else files_that_wait(db)
+    batches = latest_batches(db) if decided else [one for one in latest_batches(db) if one.under_way]
     db.commit()
     values = {"decided": "1"} if decided else {}
     listing = listing.at("remittance_staff.same_numbers", **values)
-    return page("remittance/staff/same_numbers.html", "pairs", listing=listing, decided=decided, **_WORDS)
+    return page(
+        "remittance/staff/same_numbers.html",
+        "pairs",
+        listing=listing,
+        decided=decided,
+        files=files,
+        batches=batches,
+        **_WORDS,
+    )
 
 
 @staff_blueprint.get("/same-number/<id:pair_id>")

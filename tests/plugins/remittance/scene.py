@@ -12,7 +12,7 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.database import PortalSession
 from hp_portal_plugins.remittance.demo.writing import Patient, ProviderReason
-from hp_portal_plugins.remittance.models import Payment, RemittanceFile, SameNumber
+from hp_portal_plugins.remittance.models import Payment, RemittanceFile, SameNumber, SameNumberBatch
 from hp_portal_plugins.remittance.office.models import Note, SavedSearch
 from hp_portal_plugins.remittance.office.notes import write_note
 from hp_portal_plugins.remittance.office.saved_searches import PAYMENTS, save_search
@@ -27,6 +27,7 @@ providers: Mapping[str, Provider] = {
     "number": lambda part, person: 1,
     "file_id": lambda part, person: part.values["file"],
     "pair_id": lambda part, person: part.values["pair"],
+    "batch_id": lambda part, person: part.values["batch"],
     "note_id": lambda part, person: part.values["write_note"](person),
     "saved_search_id": lambda part, person: part.values["save"](person),
 }
@@ -61,9 +62,14 @@ def build(world: World, organization: Organization) -> Part:
         pair = SameNumber(
             payment_id=payment_id, earlier_id=payment_id, differs="contents", found_at=clock.now(), state="waits"
         )
-        session.add(pair)
+        staff = sa.select(sa.func.min(Person.id))
+        batch = SameNumberBatch(
+            decision="kept", reason="A reason.", asked_at=clock.now(), asked_by_id=session.scalars(staff).one(),
+            state="decided", pairs=1, done=1, undone=0,
+        )  # fmt: skip
+        session.add_all([pair, batch])
         session.flush()
-        pair_id = pair.id
+        pair_id, batch_id = pair.id, batch.id
     words = (payee.name, payee.name.upper(), number, patient.last, patient.member, paid.account, paid.control)
 
     def of(session: PortalSession, person: Person | None) -> Who:
@@ -93,5 +99,12 @@ def build(world: World, organization: Organization) -> Part:
 
     write(None)
     save(None)
-    values = {"payment": payment_id, "file": file_id, "pair": pair_id, "write_note": write, "save": save}
+    values = {
+        "payment": payment_id,
+        "file": file_id,
+        "pair": pair_id,
+        "batch": batch_id,
+        "write_note": write,
+        "save": save,
+    }
     return Part(values, (*words, f"{word} note", f"{word} search"))
