@@ -22,7 +22,8 @@ TO_TRY = (
     (
         "demo.staff",
         "/staff/remittance/same-number",
-        "payments that have the number of another: compare them, keep both, replace or void; undo it under Decided",
+        "payments that have the number of another: compare them, keep both, replace or void; a whole file that was sent again is "
+        "one decision; undo it under Decided",
     ),
     ("demo.staff", "/staff/refusals", "who asked again and again for what they may not have"),
     ("demo.staff", "/staff/roles", "what each role of staff may do"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import io
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import sqlalchemy as sa
@@ -44,6 +45,7 @@ def load_demo(session: PortalSession) -> list[DemoCheck]:
         session.execute(sa.update(Payment).where(of_file).values(imported_at=written.replace(tzinfo=dt.UTC)))
     # What a broken transfer leaves behind, for the list of files to show.
     import_file(session, io.BytesIO(several[: several.rindex(b"SE*")]), "demo-broken-off.835")
+    _send_again(session, payments, FileText(payer, _ORIGINATOR, written, control + 1, []))
     _decide(session)
     office.keep(session, api.today(payer.zone))
     holders = {number: holder for number, (_, holder) in payees.items()}
@@ -58,6 +60,12 @@ def load_demo(session: PortalSession) -> list[DemoCheck]:
         for number, what in WORTH_TRYING.items()
         if number in by_number
     ]
+
+
+def _send_again(session: PortalSession, payments: Sequence[PaymentText], file: FileText) -> None:
+    """A file that was sent again with other dates: one decision about all of its pairs. No provider sees these payments."""
+    again = [replace(one, issued=one.issued + dt.timedelta(days=1)) for one in payments if one.payee is _STRANGER]
+    import_file(session, io.BytesIO(replace(file, payments=again).encoded()), "demo-sent-again.835")
 
 
 def _decide(session: PortalSession) -> None:

@@ -78,7 +78,7 @@ def test_the_checks_worth_trying_belong_to_whom_they_name(world: World, checks: 
             assert check.organization == (entry.organizations[0] if entry.organizations else "nobody yet")
 
 
-def test_of_two_pairs_of_one_number_one_is_decided(world: World, checks: list[DemoCheck]) -> None:
+def test_of_pairs_of_one_number_one_is_decided_and_a_file_was_sent_again(world: World, checks: list[DemoCheck]) -> None:
     with world.session() as session:
         pairs = session.execute(
             sa.select(Payment.trace_number, SameNumber.state, Payment.in_question)
@@ -88,7 +88,12 @@ def test_of_two_pairs_of_one_number_one_is_decided(world: World, checks: list[De
         set_aside = session.execute(
             sa.select(Payment.trace_number, Payment.set_aside).where(Payment.set_aside.is_not(None))
         ).all()
-    assert [tuple(pair) for pair in pairs] == [("940000050006", "waits", True), ("940000050007", "replaced", False)]
+    again = [(f"000005900{number}", "waits", True) for number in range(1, 5)]
+    assert [tuple(pair) for pair in pairs] == [
+        *again,
+        ("940000050006", "waits", True),
+        ("940000050007", "replaced", False),
+    ]
     assert [tuple(one) for one in set_aside] == [("940000050007", "replaced")]
     tried = {check.number for check in checks}
     assert {"940000050006", "940000050007"} <= tried
