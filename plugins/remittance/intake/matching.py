@@ -30,8 +30,11 @@ class PayeeMatcher:
         self._found: dict[tuple[str | None, str | None], int | None] = {}
 
     def find(self, tin: str | None, npi: str | None) -> int | None:
-        """The payee's id: TIN and NPI must both be the record's. A file that gives only one of the two leads to the payee
-        only when there is exactly one; otherwise None: a payment is never shown to somebody on a guess."""
+        """The payee's id: TIN and NPI must both be the record's; for a TIN alone, that is the payee who has no NPI on record.
+
+        Where there is none, what a file gives leads to a payee only when exactly one has it; otherwise None: a payment is never
+        shown to somebody on a guess.
+        """
         key = tin, npi
         if key not in self._found:
             if len(self._found) >= _MOST_REMEMBERED:
@@ -44,14 +47,16 @@ def find_payee(session: PortalSession, tin_hashes: list[bytes], npi: str | None)
     """As `PayeeMatcher.find`, by the TIN's hashes under every key; none of them means no TIN. Sees the whole record."""
     if not tin_hashes and not npi:
         return None
-    wanted = sa.select(Payee.id).limit(2)
+    wanted = sa.select(Payee.id, Payee.npi).order_by(Payee.npi.is_not(None), Payee.id).limit(2)
     if tin_hashes:
         wanted = wanted.where(Payee.tin_hash.in_(tin_hashes))
     if npi:
         wanted = wanted.where(Payee.npi == npi)
     with api.whole(session, "match payments to the payer's record"):
-        found = session.scalars(wanted).all()
-    return found[0] if len(found) == 1 else None
+        found = session.execute(wanted).all()
+    exact = [] if npi else [one for one in found if one.npi is None]
+    fitting = exact or found
+    return fitting[0].id if len(fitting) == 1 else None
 
 
 def match_unknown(session: PortalSession) -> int:

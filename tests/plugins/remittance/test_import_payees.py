@@ -56,6 +56,19 @@ def test_one_of_the_two_is_enough_only_when_it_is_clear(world: World) -> None:
     assert paid_to(world, "", OTHER_NPI, "5") == second.id
 
 
+def test_a_tax_id_alone_leads_to_the_payee_that_has_no_npi(world: World) -> None:
+    """A clinic with an NPI and a transport service without one, under one Tax ID."""
+    clinic = world.payee(TIN, NPI)
+    world.payee(TIN, OTHER_NPI)
+    assert paid_to(world, TIN, "", "6") is None, "one of the two clinics: that would be a guess"
+    service = world.payee(TIN, None)
+    assert paid_to(world, TIN, "", "7") == service.id
+    assert paid_to(world, TIN, NPI, "8") == clinic.id
+    with world.session() as session:
+        assert match_unknown(session) == 1, "what came before the service was on record"
+        assert session.scalars(sa.select(Payment.payee_id).where(Payment.trace_number == "6")).one() == service.id
+
+
 def test_a_payment_to_nobody_known_is_kept_and_seen_by_no_organization(world: World) -> None:
     assert paid_to(world, TIN, NPI) is None
     organization = world.organization()
