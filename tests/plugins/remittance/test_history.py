@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from hp_portal.core.keys.rotating import rotate
 from hp_portal_plugins.remittance.demo.writing import PayeeText, Reason, Service
-from tests.support.client import tree_of
+from tests.conftest import MakeApp
+from tests.support.client import PortalClient, tree_of
+from tests.support.databases import DATA_KEY, data_key
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.world import World
 
@@ -104,3 +107,31 @@ def test_another_payees_claim_of_the_same_number_is_not_linked(office: Office) -
 
 def test_a_claim_paid_once_has_no_history(office: Office) -> None:
     assert history(office, office.paid("4501", claim(1))) == []
+
+
+def test_a_reversal_under_a_new_data_key_is_tied_to_the_claim_under_the_old_one(
+    office: Office, database_url: str, make_app: MakeApp
+) -> None:
+    """By account and member alone, whose search keys are made with the data key: before `keys rotate`, after it, and when the old
+    key is gone."""
+    denied = claim(1, control="", services=(Service("HC:99213", 20000, (Reason("CO", "97", 20000),), DAY),))
+    first = office.paid("4501", denied, issued=day(0))
+    for name in ("rotating", "after"):
+        office.world.person(f"person.{name}", organization=office.organization)
+    new = data_key("rotated")
+    rotating = World(make_app(database_url, data_key=f"{new},{DATA_KEY}"))
+    office.world = rotating
+    second = office.paid("4502", denied.reversed(), issued=day(30))
+    counted = "/apps/remittance/denials?issued_from=any"
+
+    def seen(client: PortalClient) -> tuple[int, bool]:
+        office.client = client
+        return len(history(office, first)), "which a later payment has reversed" in office.client.get(counted).text
+
+    client = rotating.sign_in("person.rotating")
+    assert seen(client) == (3, False), "two payments and the net effect; counts compare search keys as they are stored"
+    with rotating.session() as session:
+        assert rotate(session).finished
+    assert seen(client) == (3, True)
+    assert seen(World(make_app(database_url, data_key=new)).sign_in("person.after")) == (3, True)
+    assert second == first + 1
