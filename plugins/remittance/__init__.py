@@ -59,6 +59,7 @@ from .intake import (
     deciding_many,
     matching,
     proofs,
+    reading_again,
     same_number_many_views,
     same_number_views,
     staff_views,
@@ -142,7 +143,7 @@ def portal_application() -> Application:
 
 @hookimpl
 def portal_jobs() -> Sequence[Job]:
-    return [uploads.JOB, steps.JOB, matching.JOB, deciding_many.JOB, code_loads.JOB]
+    return [uploads.JOB, steps.JOB, matching.JOB, deciding_many.JOB, reading_again.JOB, code_loads.JOB]
 
 
 @hookimpl

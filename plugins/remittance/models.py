@@ -366,6 +366,24 @@ class SameNumberBatch(api.Base, api.Leased, api.PayersOwn):
     undone_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
 
 
+class ReadingAgain(api.Base, api.Leased, api.PayersOwn):
+    """Payments that are read again from their kept text, and how far that is: see intake/reading_again.py."""
+
+    __tablename__ = "remittance_reading_again"
+
+    id: Mapped[api.key]
+    asked_at: Mapped[dt.datetime]
+    # waiting, done
+    state: Mapped[str] = mapped_column(sa.String(10))
+    # the last payment that was read, and the last that is to be
+    last_id: Mapped[int]
+    until_id: Mapped[int]
+    of: Mapped[int]
+    done: Mapped[int]
+    changed: Mapped[int]
+    unreadable: Mapped[int]
+
+
 PAYEE_TIN = api.seat(Payment.payee_tin_sealed)
 """The place of a payee's Tax ID: `PAYEE_TIN(payment id)`."""
 KEPT_TEXT = api.seat(PaymentText.sealed)

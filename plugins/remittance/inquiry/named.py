@@ -310,6 +310,13 @@ EVENTS = (
         ("batch",),
         staff_only=True,
     ),
+    EventSpec(
+        "remittance.payments.read-again",
+        "Payments were read again from their kept text",
+        ("payments", "changed", "unreadable"),
+        "Read {payments} again, which an earlier version had imported",
+        {"payments": _many("payments", "payment", "payments")},
+    ),
     EventSpec("remittance.unknown-payees.viewed", "Viewed payees not on record", ("page", "shown")),
     EventSpec(
         "remittance.unknown-payees.matched",

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from hp_portal.api import db_session, show_count, show_money
 
 from ..blueprint import blueprint
-from . import reports
+from . import reading_again, reports
 from .importing import import_in_steps
 from .loading import CannotStore
 from .reports import ImportReport, totals
@@ -45,6 +45,37 @@ def import_command(files: tuple[Path, ...], as_json: bool) -> None:
         raise click.exceptions.Exit(1)
     if any(report.outcome == reports.PARTIAL for report in found):
         raise click.exceptions.Exit(3)
+
+
+@blueprint.cli.command("read-again")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+def read_again_command(as_json: bool) -> None:
+    """Read all payments again from their kept text.
+
+    For what an earlier version did not work out: what is odd about a payment, what of it does not balance, and which claims say
+    otherwise what the patient owes. The worker does it by itself after an upgrade that needs it.
+    """
+    with click.progressbar(
+        length=1, label="payments", file=sys.stderr, hidden=as_json or not sys.stderr.isatty()
+    ) as bar:
+
+        def progress(done: int, of: int) -> None:
+            bar.length = max(of, 1)
+            bar.update(done - bar.pos)
+
+        try:
+            found = reading_again.read_now(db_session(), progress)
+        except reading_again.Busy as error:
+            raise click.ClickException("The worker is reading the payments again at the moment.") from error
+    if as_json:
+        counts = {"payments": found.done, "changed": found.changed, "unreadable": found.unreadable}
+        click.echo(json.dumps(counts))
+        return
+    said = f"{show_count(found.done, 'payment')} read again: {found.changed:,} changed"
+    if found.unreadable:
+        stay = "and stays as it is" if found.unreadable == 1 else "and stay as they are"
+        said += f", {found.unreadable:,} cannot be read any more {stay}"
+    click.echo(f"{said}.")
 
 
 def _import_path(path: Path, *, show_progress: bool) -> ImportReport:

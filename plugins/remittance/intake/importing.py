@@ -273,7 +273,7 @@ class _Import:
         sealed = [self.beside.submit(self.sealed_text, found) for _, found in new]
         pairs = self.same_numbers.look([transaction for _, transaction in new])
         for mark, transaction in new:
-            rows = _bounded(transaction)
+            rows = bounded(transaction)
             pair = pairs.get(transaction.number)
             payment = self.payment(mark, transaction, in_question=pair is not None)
             payee_id = payment[_PAYEE_ID]
@@ -395,7 +395,7 @@ def _fits(value: int | str | bool | None) -> int | str | bool | None:
 _FEWEST_TO_OVERFLOW = 9_000
 
 
-def _bounded(transaction: Transaction) -> Any:
+def bounded(transaction: Transaction) -> Any:
     """The rows, with sums that no database integer holds taken out: only an absurd file has them."""
     rows = transaction.rows
     if len(rows.adjustments) >= _FEWEST_TO_OVERFLOW:

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from hp_portal.api import access, db_session, page, redirect_to, settings, show_count, takes_files, the_actor
 
 from ..blueprint import READ_IMPORTS, RUN_IMPORTS, staff_blueprint
-from . import uploads
+from . import reading_again, uploads
 from .files import FILES, active_uploads, list_files, view_report
 from .forms import UploadForm
 from .reports import OUTCOMES
@@ -28,6 +28,7 @@ def _imports_page(form: UploadForm, status: int = 200) -> Response:
         "busy": running is not None or any(row.Upload.state in uploads.ACTIVE for row in active),
         "before": f"{running.name} ({percent_of(running)} %)" if running is not None else "",
         "most_mb": settings().max_upload_mb,
+        "reading_again": reading_again.under_way(db),
         "outcomes": OUTCOMES,
     }
     return page("remittance/staff/imports.html", "imports", form=form, status=status, **context)

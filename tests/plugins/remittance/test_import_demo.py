@@ -46,7 +46,7 @@ def test_every_case_is_there(world: World, checks: list[DemoCheck]) -> None:
         others = session.execute(
             sa.select(RemittanceFile.name, RemittanceFile.outcome).where(RemittanceFile.outcome != "imported")
         ).all()
-    assert 110 <= len(payments) <= 170
+    assert 110 <= len(payments) <= 180
     assert {payment.method for payment in payments} == {"ACH", "CHK", "NON"}
     assert {payment.trace_number for payment in payments if payment.method == "NON"} == {
         "NP0000051",

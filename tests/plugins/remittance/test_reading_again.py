@@ -1,0 +1,117 @@
+"""Payments of an earlier version, which worked out less of them, are read again from their kept text."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from hp_portal.worker import run_once
+from hp_portal_plugins.remittance.demo.writing import FileText, PaymentText
+from hp_portal_plugins.remittance.intake import reading_again
+from hp_portal_plugins.remittance.models import Claim, Payment, ReadingAgain
+from hp_portal_plugins.remittance.models import PaymentText as KeptText
+from tests.support.world import World
+
+from .import_files import import_835
+from .inquiry import DAY, PAYER, Office, claim, events, url_of
+from .test_same_number_decisions import READ, text_of
+
+ODD = "The remittance says that the patient owes"
+
+
+@pytest.fixture
+def office(world: World) -> Office:
+    return Office(world)
+
+
+def as_an_earlier_version_left_it(office: Office) -> list[int]:
+    """Two payments of which nothing odd is known, though the first one's claim says otherwise what the patient owes."""
+    payment = PaymentText("4801", "ACH", DAY, office.payee_text, (claim(1),))
+    file = FileText(PAYER, "1999999999", dt.datetime(2026, 3, 2, 5, 30, tzinfo=dt.UTC), 1, [payment]).encoded()
+    import_835(office.world, file.replace(b"*150*20*", b"*150*99*", 1))
+    plain = office.paid("4802", claim(2))
+    odd = plain - 1
+    with office.world.session() as session:
+        assert session.scalar(sa.select(Payment.marks).where(Payment.id == odd)) == '{"owed":1}'
+        session.execute(sa.update(Payment).values(marks=None))
+        session.execute(sa.update(Claim).values(patient_adjusted=None))
+    return [odd, plain]
+
+
+def ask(world: World) -> None:
+    """As the upgrade does."""
+    with world.session() as session:
+        reading_again.ask(session)
+        session.commit()
+
+
+def asked(world: World) -> list[ReadingAgain]:
+    with world.session() as session:
+        return list(session.scalars(sa.select(ReadingAgain).order_by(ReadingAgain.id)))
+
+
+def marks(world: World) -> list[Any]:
+    with world.session() as session:
+        return list(session.scalars(sa.select(Payment.marks).order_by(Payment.id)))
+
+
+def test_the_worker_reads_what_an_upgrade_asks_for_and_staff_see_how_far_it_is(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = office.world
+    odd, _ = as_an_earlier_version_left_it(office)
+    assert ODD not in text_of(office.client, url_of(odd, 1))
+    ask(world)
+    world.staff("a.staff", permissions=["staff:console:open", READ])
+    staff = world.sign_in("a.staff")
+    monkeypatch.setattr(reading_again, "_LONGEST", 0.0)
+    assert "0 of 2 payments that an earlier version imported" in text_of(staff, "/staff/remittance/")
+    assert run_once(world.app, ["long"])
+    assert asked(world)[0].state == "waiting", "a little at a time: imports wait in the same lane"
+    monkeypatch.setattr(reading_again, "_LONGEST", 20.0)
+    assert run_once(world.app, ["long"])
+    assert marks(world) == ['{"owed":1}', None]
+    assert ODD in text_of(office.client, url_of(odd, 1))
+    (run,) = asked(world)
+    assert (run.state, run.done, run.changed, run.unreadable) == ("done", 2, 1, 0)
+    assert events(world, "remittance.payments.read-again") == [{"payments": 2, "changed": 1, "unreadable": 0}]
+    assert "that an earlier version imported" not in text_of(staff, "/staff/remittance/")
+
+
+def test_a_command_does_it_at_once_and_says_what_it_could_not_read(office: Office) -> None:
+    world = office.world
+    odd, plain = as_an_earlier_version_left_it(office)
+    lost, broken = office.paid("4803", claim(3)), office.paid("4804", claim(4))
+    with world.session() as session:
+        session.execute(sa.delete(KeptText).where(KeptText.payment_id == lost))
+        session.execute(sa.update(KeptText).where(KeptText.payment_id == broken).values(sealed=b"not a seal"))
+    result = world.app.test_cli_runner().invoke(args=["remittance", "read-again"])
+    assert result.exit_code == 0, result.output
+    assert "4 payments read again: 1 changed, 2 cannot be read any more and stay as they are." in result.output
+    assert marks(world)[0] == '{"owed":1}'
+    again = world.app.test_cli_runner().invoke(args=["remittance", "read-again", "--json"])
+    assert json.loads(again.output) == {"payments": 4, "changed": 0, "unreadable": 2}
+    assert [run.state for run in asked(world)] == ["done", "done"]
+    assert plain == odd + 1
+
+
+def test_nothing_else_of_a_payment_is_touched(office: Office) -> None:
+    world = office.world
+    as_an_earlier_version_left_it(office)
+
+    def rest() -> list[Any]:
+        with world.session() as session:
+            payments = session.execute(sa.text("SELECT * FROM remittance_payment ORDER BY id")).mappings().all()
+            claims = session.execute(sa.text("SELECT * FROM remittance_claim ORDER BY payment_id")).mappings().all()
+        changes = {"marks", "patient_adjusted"}
+        return [{name: value for name, value in row.items() if name not in changes} for row in (*payments, *claims)]
+
+    before = rest()
+    world.app.test_cli_runner().invoke(args=["remittance", "read-again"])
+    assert rest() == before
+    with world.session() as session:
+        assert session.scalars(sa.select(Claim.patient_adjusted).order_by(Claim.payment_id)).all() == [2000, None]
