@@ -28,8 +28,9 @@ from hp_portal.api import (
     take_lease,
 )
 
-from ..models import Payment, RemittanceFile, SameNumber, SameNumberBatch
+from ..models import Payment, RemittanceFile, SameNumber
 from .deciding import CannotDecide, Earlier, Later, decide, undo
+from .models import SameNumberBatch
 from .same_number import WAITS
 
 DECIDING, DECIDED, UNDOING, UNDONE = "deciding", "decided", "undoing", "undone"

@@ -19,12 +19,13 @@ import sqlalchemy as sa
 from hp_portal import api
 from hp_portal.api import Job, LeaseLost, PortalSession
 
-from ..models import KEPT_TEXT, TEXT_WAS, Claim, Payment, PaymentText, ReadingAgain
+from ..models import KEPT_TEXT, TEXT_WAS, Claim, Payment, PaymentText
 from ..x12.reader import read
 from ..x12.rebuild import rebuild_interchange
 from ..x12.records import CLAIM, Transaction
 from .importing import bounded
 from .kept_text import unpack
+from .models import ReadingAgain
 
 WAITING, DONE = "waiting", "done"
 _LEASE = dt.timedelta(minutes=2)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-import hp_portal.clock
 import hp_portal.database
+from hp_portal.api import now
 
 revision = "1795848101"
 down_revision = "1795848001"
@@ -42,7 +42,7 @@ def upgrade() -> None:
         op.get_bind().execute(sa.select(sa.func.count(), sa.func.max(payment.c.id)).select_from(payment)).one()
     )
     if count:
-        row = {"asked_at": hp_portal.clock.now(), "state": "waiting", "until_id": last, "of": count}
+        row = {"asked_at": now(), "state": "waiting", "until_id": last, "of": count}
         op.bulk_insert(table, [row | dict.fromkeys(("last_id", "done", "changed", "unreadable", "attempts"), 0)])
 
 

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from hp_portal.worker import run_once
 from hp_portal_plugins.remittance.demo.writing import FileText, PaymentText
 from hp_portal_plugins.remittance.intake import reading_again
-from hp_portal_plugins.remittance.models import Claim, Payment, ReadingAgain
+from hp_portal_plugins.remittance.intake.models import ReadingAgain
+from hp_portal_plugins.remittance.models import Claim, Payment
 from hp_portal_plugins.remittance.models import PaymentText as KeptText
 from tests.support.world import World
 

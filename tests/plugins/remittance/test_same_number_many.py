@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from hp_portal.worker import run_once
 from hp_portal_plugins.remittance.demo.writing import PaymentText
 from hp_portal_plugins.remittance.intake import deciding_many
-from hp_portal_plugins.remittance.models import Payment, SameNumber, SameNumberBatch
+from hp_portal_plugins.remittance.intake.models import SameNumberBatch
+from hp_portal_plugins.remittance.models import Payment, SameNumber
 from tests.support.client import PortalClient, heading_of
 from tests.support.world import World
 
