@@ -38,8 +38,8 @@ LONGEST, COLORS = 2200, 64
 PACKED_LONGEST, PACKED_COLORS = 1300, 32
 # The pictures of the documentation: screens at every width, and which of them are there dark as well.
 DOCUMENTED = (
-    *("welcome", "sign-in", "home", "inquiry", "results", "payment", "claim"),
-    *("tax-ids", "my-activity", "console", "matrix", "imports", "organization"),
+    *("welcome", "sign-in", "home", "inquiry", "results", "payment", "claim", "denials", "recoveries", "together"),
+    *("tax-ids", "my-activity", "console", "matrix", "imports", "same-number", "organization"),
 )
 DOCUMENTED_DARK: dict[str, tuple[int, ...]] = {
     "payment": (360, 1280),
@@ -97,6 +97,20 @@ def _open_claim(page: Page) -> None:
     page.goto(page.url.rstrip("/") + "/claims/1")
 
 
+def _download_together(page: Page) -> None:
+    _say_why(page)
+    for place in range(3):
+        page.locator("input[name=payment]").nth(place).check()
+    page.get_by_role("button", name="Download together").click()
+    page.wait_for_url("**/together**")
+    _say_why(page)
+
+
+def _compare(page: Page) -> None:
+    page.locator("table.data tbody th a").first.click()
+    page.wait_for_load_state()
+
+
 def _open_organization(page: Page) -> None:
     page.get_by_label("Name, user name").or_(page.locator("main form input[name=query]")).first.fill("Lakeshore")
     page.locator("main form button[type=submit]").first.click()
@@ -121,6 +135,11 @@ SCREENS = {
     "nothing-found": Screen("demo.office", "/apps/remittance/?number=9400000123"),
     "payment": Screen("demo.office", "/apps/remittance/?number=940000050001", _open_payment),
     "claim": Screen("demo.office", "/apps/remittance/?number=940000050001", _open_claim),
+    "denials": Screen("demo.office", "/apps/remittance/denials", _say_why),
+    "recoveries": Screen("demo.office", "/apps/remittance/recoveries", _say_why),
+    "together": Screen("demo.office", "/apps/remittance/?amount_min=100", _download_together),
+    "saved-searches": Screen("demo.office", "/apps/remittance/saved-searches"),
+    "codes": Screen("demo.office", "/apps/remittance/codes?codes=CO-16+N290+MA130+PR-204"),
     "waiting": Screen("demo.hospital", "/apps/remittance/?number=940000052004", _ask_for_pdf),
     "documents": Screen("demo.hospital", "/documents/"),
     "reason": Screen("demo.office", "/reason"),
@@ -140,6 +159,9 @@ SCREENS = {
     "person": Screen("demo.staff", "/staff/organizations", _open_person),
     "payee-new": Screen("demo.staff", "/staff/payees/new"),
     "reported": Screen("demo.staff", "/staff/remittance/inspect"),
+    "same-numbers": Screen("demo.staff", "/staff/remittance/same-number"),
+    "same-number": Screen("demo.staff", "/staff/remittance/same-number", _compare),
+    "staff-documents": Screen("demo.staff", "/staff/documents"),
     "unknown-payees": Screen("demo.staff", "/staff/remittance/payees-not-on-record"),
     "matrix": Screen("demo.staff", "/staff/applications"),
     "imports": Screen("demo.staff", "/staff/remittance/"),
