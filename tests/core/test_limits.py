@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 import sqlalchemy as sa
 
+from hp_portal.core.limits import proofs, sign_ins
 from hp_portal.core.limits.attempts import (
     TooManyAttempts,
     check_attempts,
@@ -176,6 +177,26 @@ def test_totals_are_forgotten_when_nobody_fails_for_long(world: World, clock: Cl
         for days, left in ((2, 3), (1.5, 2)):
             clean_totals(session, "sign-in", dt.timedelta(days=days))
             assert session.scalar(sa.select(sa.func.count(FailureTotal.id))) == left
+        assert session.scalars(sa.select(FailureTotal.kind).order_by(FailureTotal.kind)).all() == ["proof", "sign-in"]
+
+
+def test_totals_of_proofs_and_passwords_are_forgotten_each_in_its_time(world: World, clock: Clock) -> None:
+    """A month for passwords, a year for proofs."""
+    clock.set(START)
+    with world.session() as session:
+        for kind in ("sign-in", "own-password", "proof"):
+            count_total(session, kind, "a")
+
+        def kinds(*, days: int) -> list[str]:
+            clock.set(START + dt.timedelta(days=days))
+            sign_ins.clean(session)
+            proofs.clean(session)
+            return list(session.scalars(sa.select(FailureTotal.kind).order_by(FailureTotal.kind)))
+
+        assert kinds(days=30) == ["own-password", "proof", "sign-in"]
+        assert kinds(days=31) == ["proof"]
+        assert kinds(days=365) == ["proof"]
+        assert kinds(days=366) == []
 
 
 def test_each_total_is_locked_by_what_it_is_aimed_at(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

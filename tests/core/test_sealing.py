@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from hp_portal.core.activity.sealing import ChainLost, seal
 from hp_portal.core.activity.verifying import Verification, batch_text, verify
+from hp_portal.core.audit.chain import hash_of, taken_over_mac
 from hp_portal.core.audit.models import AuditEvent, AuditSealedRow
 from hp_portal.core.audit.record import record
 from hp_portal.core.audit.triggers import drop_triggers
@@ -304,3 +305,5 @@ def test_what_is_sealed_is_written_the_same_for_ever() -> None:
     assert canonical((None, "", 5, "a|b")) == b"-1:|0:|1:5|3:a|b"
     assert batch_text(b"\x01", 2, [(3, b"\x02"), (4, b"\x03")]) == "2|01|3:02|4:03"
     assert batch_text(b"", 1, [(3, b"\xff")]) == "1||3:ff"
+    assert taken_over_mac(b"k" * 32, (1, "a", None)).hex() == "5eb44384869e12c996462a54c9eddd55"
+    assert hash_of([(1, "a"), (2, None)]).hex() == "c68e30e347f06a9fb22e0e3066dd7dbd8cbea6b6cbbb3b82cccebf012e7d22db"

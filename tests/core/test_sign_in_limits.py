@@ -12,6 +12,8 @@ from werkzeug.test import TestResponse
 from hp_portal.core.access.known_browsers import remember_browser
 from hp_portal.core.identity.known_browsers import PEOPLE, KnownBrowser, read_known, write_known
 from hp_portal.core.limits.models import Attempt, FailureTotal
+from hp_portal.core.limits.sign_ins import longest_waits
+from hp_portal.core.limits.totals import count_total
 from hp_portal.worker import core_jobs, run_job
 from tests.conftest import MakeApp
 from tests.support.client import PortalClient
@@ -199,6 +201,22 @@ def test_staff_give_the_tries_back_wherever_they_failed(limited: World) -> None:
     assert "Locked" not in console.get(f"/staff/people/{person.id}").text
     for name in ("m.keeper", "m.keeper@office.example"):
         assert fail(limited, name, 1, at="192.0.2.00") == [422]
+
+
+def test_staff_see_how_long_a_name_has_to_wait(limited: World, clock: Clock) -> None:
+    """At one address, or everywhere: whichever is longer."""
+    clock.set(clock.now())
+    for name in ("m.keeper", "a.clerk"):
+        fail(limited, name, 3, at="192.0.2.1")
+    with limited.session() as session:
+        waits = longest_waits(session, limited.settings, ["m.keeper", "a.clerk", "n.obody"])
+    assert set(waits) == {"m.keeper", "a.clerk"}
+    assert waits["m.keeper"] == waits["a.clerk"] == dt.timedelta(minutes=15)
+    with limited.session() as session:
+        for _ in range(12):
+            count_total(session, "sign-in", "name:m.keeper")
+        waits = longest_waits(session, limited.settings, ["m.keeper", "a.clerk"])
+    assert waits == {"m.keeper": dt.timedelta(hours=6), "a.clerk": dt.timedelta(minutes=15)}
 
 
 def test_a_link_from_staff_makes_the_browser_known(limited: World, clock: Clock) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +15,8 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.tax_ids.models import LinkNotice, ProofWarning
-from hp_portal.core.tax_ids.notices import ObjectedAlready, object_to, put_away
+from hp_portal.core.tax_ids.notices import ObjectedAlready, notices, object_to, put_away, tell_of_link
+from hp_portal.core.tax_ids.objections import find_objection, keep_link
 from hp_portal.hookspecs import PayeeRef
 from tests.conftest import MakeApp
 from tests.support.client import PortalClient, tree_of
@@ -26,6 +28,7 @@ from tests.support.world import World
 from .test_gate import BASE
 from .test_tax_id_access import DAY, Payments
 
+START = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
 TIN, NPI = make_tin(4711), make_npi(4711)
 OBJECT = "/apps/tax-id-npi-access/notices/{}/object"
 ALERTS = "/staff/tax-id-alerts"
@@ -346,3 +349,61 @@ def warnings(scene: Scene) -> list[ProofWarning]:
 def person_id(scene: Scene, username: str) -> int:
     with scene.world.session() as session:
         return session.scalars(sa.select(Person.id).where(Person.username == username)).one()
+
+
+def test_a_notice_names_its_own_payee_and_who_was_told(scene: Scene) -> None:
+    """To whoever was told, and to staff; by the NPI where it has one."""
+    scene.world.payee(make_tin(815), make_npi(815), "Elsewhere Payee")
+    scene.link()
+    scene.link("P-2")
+    (notice,) = scene.notices()
+    who = replace(BASE, organization_id=scene.owner.id, person_id=person_id(scene, "a.owner"))
+    with scene.world.session_of(scene.owner) as session:
+        (told,) = notices(session, who)
+        assert (told.payee, told.tin, told.npi, told.read, told.open) == ("Harbor Payee", "•••••4711", NPI, False, True)
+        assert [found.id for found in notices(session, who, unread=True)] == [notice.id]
+        assert put_away(session, who, notice.id)
+        assert [found.read for found in notices(session, who)] == [True]
+        assert notices(session, who, unread=True) == []
+        session.commit()
+    assert f"Harbor Payee (NPI {NPI})" in scene.here.get("/my-activity").text
+    scene.here.post(OBJECT.format(notice.id), {"reason": "Not ours"})
+    listed = scene.staff.get(ALERTS).text
+    assert ("Harbor Payee" in listed, "Elsewhere Payee" in listed) == (True, False)
+
+
+def test_a_notice_of_a_payee_without_an_npi_names_none(scene: Scene) -> None:
+    bare = scene.world.payee(TIN, npi=None, name="Bare Payee")
+    with scene.world.session() as session:
+        grant = Grant(organization_id=scene.other.id, payee_id=bare.id, proof="staff", granted_at=START)
+        session.add(grant)
+        session.flush()
+        tell_of_link(session, grant)
+        session.commit()
+    (notice,) = scene.notices()
+    who = replace(BASE, organization_id=scene.owner.id)
+    with scene.world.session_of(scene.owner) as session:
+        assert [(told.payee, told.npi) for told in notices(session, who)] == [("Bare Payee", "")]
+    activity = scene.here.get("/my-activity").text
+    assert ("Bare Payee" in activity, "Bare Payee (NPI" in activity) == (True, False)
+    scene.here.post(OBJECT.format(notice.id), {"reason": "Not ours"})
+    with scene.world.session() as session:
+        objection = find_objection(session, notice.id)
+        assert objection is not None
+        assert (objection.payee, objection.npi, objection.objected_by) == ("Bare Payee", "", "Anna Owner")
+
+
+def test_an_objection_is_decided_once(scene: Scene) -> None:
+    """The second of two who decide at the same time is told so, and changes nothing."""
+    scene.link()
+    (notice,) = scene.notices()
+    scene.here.post(OBJECT.format(notice.id), {"reason": "Who is this?"})
+    staff = replace(BASE, organization_id=None, person_id=person_id(scene, "s.staff"))
+    with scene.world.session() as session:
+        objection = find_objection(session, notice.id)
+        assert objection is not None
+        assert keep_link(session, staff, objection, "They bought the practice")
+        assert not keep_link(session, staff, objection, "Changed my mind")
+        session.commit()
+    assert [(after.outcome, after.answer) for after in scene.notices()] == [("kept", "They bought the practice")]
+    assert len(scene.recorded("tax-id-npi-access.objection.settled")) == 1

@@ -16,6 +16,7 @@ from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.tax_ids.grants import AlreadyLinked, NotForBilling, ProofRefused, add_by_payment, linked_payees
+from hp_portal.core.tax_ids.models import ProofWarning
 from hp_portal.core.tax_ids.proving import MoreAsked, Proof
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import PayeeRef, PaymentProof, PortalEvent, hookimpl
@@ -215,6 +216,29 @@ def test_many_organizations_are_no_way_round(database_url: str, make_app: MakeAp
 # ---- what proves something
 
 
+def test_whoever_is_linked_to_something_else_is_not_spared(database_url: str, make_app: MakeApp, clock: Clock) -> None:
+    """Neither to another Tax ID, nor to this one no longer."""
+    clock.set(START)
+    app = make_app(database_url, extra_plugins={"payments": (payments := Payments())}, proof_attempts_per_tin=2)
+    portal = Portal(World(app), payments)
+    elsewhere, former = portal.world.organization(), portal.world.organization()
+    portal.world.grant(elsewhere, portal.world.payee(OTHER_TIN))
+    portal.world.end_grant(portal.world.grant(former, portal.world.payee(TIN)))
+    for warned in (0, 1):
+        portal.fail(portal.world.organization(), 1)
+        with portal.world.session() as session:
+            assert len(session.scalars(sa.select(ProofWarning)).all()) == warned, "the try that makes others wait"
+    assert [wait_of(portal, organization) for organization in (elsewhere, former)] == [dt.timedelta(minutes=15)] * 2
+
+
+def test_a_payment_of_another_payee_with_the_same_number_proves_as_well(portal: Portal) -> None:
+    annex = portal.world.payee(OTHER_TIN, NPI, "Annex Payee")
+    portal.payments.known[f"{OTHER_TIN} {NPI} {NUMBER}"] = PayeeRef(annex.id, False, NUMBER, 12_345, START.date())
+    organization = portal.world.organization()
+    assert portal.add(organization).name == "Harbor Payee"
+    assert portal.add(organization, tin=OTHER_TIN).name == "Annex Payee"
+
+
 def test_a_payment_proves_something_once(portal: Portal) -> None:
     """Not again after the link has ended, and not to another organization."""
     aspen, birch = portal.world.organization(), portal.world.organization()
@@ -316,8 +340,12 @@ def test_the_number_alone_is_not_enough(
             given.get("paid_on"),
         )
     else:
-        with pytest.raises(MoreAsked, match="date"):
+        with pytest.raises(MoreAsked, match="date") as asked:
             portal.add(organization, **given)
+        assert ("$0.00" in str(asked.value), "vendor" in str(asked.value)) == (
+            "amount" in given,
+            asks != "always" and "amount" not in given,
+        )
         assert payments.asked == [], "nothing is looked up, and nothing counted"
 
 

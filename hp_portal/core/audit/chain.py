@@ -181,10 +181,10 @@ def seals(session: PortalSession) -> Iterator[AuditSeal]:
 def covered_by_takeover(execute: Callable[[sa.Select[Any]], sa.Result[Any]], number: int) -> bytes:
     """What the seal covers that takes over events without MACs: a hash over all that seals up to it name."""
     sealed = sa.select(AuditSealedRow.event_id).where(AuditSealedRow.seal_id <= number)
-    return _hash_of(execute(sa.select(*unmaced).where(AuditEvent.id.in_(sealed)).order_by(AuditEvent.id)))
+    return hash_of(execute(sa.select(*unmaced).where(AuditEvent.id.in_(sealed)).order_by(AuditEvent.id)))
 
 
-def _hash_of(rows: Iterable[Any]) -> bytes:
+def hash_of(rows: Iterable[Any]) -> bytes:
     found = hashlib.sha256()
     for row in rows:
         found.update(canonical(row) + b"\n")
@@ -210,7 +210,7 @@ def take_over(connection: sa.Connection, vault: Vault) -> None:
         "digest": b"",
         "key_id": vault.key_id,
     }
-    seal |= {"covers": _hash_of(connection.execute(sa.select(*unmaced).order_by(AuditEvent.id))), "taken_over": True}
+    seal |= {"covers": hash_of(connection.execute(sa.select(*unmaced).order_by(AuditEvent.id))), "taken_over": True}
     seal["digest"] = seal_digest(
         key,
         number=number,
