@@ -12,8 +12,11 @@ import openpyxl
 import pytest
 import sqlalchemy as sa
 
+from hp_portal.core.downloads import making
+from hp_portal.core.organizations.models import Grant
+from hp_portal.scopes import WholeScope
 from hp_portal_plugins.remittance.demo.writing import ProviderReason
-from hp_portal_plugins.remittance.denials import recoveries
+from hp_portal_plugins.remittance.denials import recoveries, recovery_documents
 from hp_portal_plugins.remittance.models import VOIDED, Payment, ProviderAdjustment
 from tests.support.client import tree_of
 from tests.support.world import World
@@ -146,6 +149,8 @@ def test_by_days_and_payee(office: Office, half: int) -> None:
     ]
     heading, chains = shown(office, f"?payee={office.payee.id}")
     assert (heading, len(chains)) == ("1 balance open, $60.00 still to be taken", 1)
+    said = "Entries with a payment issued from Mar 22, 2026 to Mar 22, 2026, each with all of its payments."
+    assert said in words(tree_of(office.client.get(f"{PAGE}?issued_from=2026-03-22&issued_to=2026-03-22")))
     text = office.client.get(f"{PAGE}?issued_from=2027-01-01").text
     assert "Every recovery and balance that your payments of these days show has been settled" in text
     assert "show=all" in text
@@ -204,3 +209,26 @@ def test_more_chains_than_a_page_are_read_as_those_of_a_page(office: Office, mon
     assert [chain for page in pages for chain in page] == chains
     rows = list(csv.DictReader(io.StringIO(office.client.get(f"{PAGE}/csv").data.decode("utf-8-sig"))))
     assert [row["payer_claim_number"] for row in rows] == [chain[0].split()[4] for chain in chains]
+
+
+def test_a_large_file_leaves_while_all_that_is_in_it_may_be_seen(
+    office: Office, half: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(recovery_documents.MOST_AT_ONCE, recovery_documents.CSV, 0)
+    answer = office.client.get(f"{PAGE}/csv?show=all")
+    assert answer.status_code == 303
+    with office.world.app.app_context(), office.world.database.new_session(WholeScope("documents")) as session:
+        assert making.make_next(session)
+    assert "4 adjustments" in office.client.get(answer.headers["Location"]).text
+    assert events(office.world, "remittance.recovery.downloaded") == [], "nothing has left yet"
+    file = f"{answer.headers['Location']}/file"
+    assert office.client.get(file).data.decode("utf-8-sig").count("\n") == 5
+    (event,) = events(office.world, "remittance.recovery.downloaded")
+    assert event["payments"] == f"{half + 1}-{half + 3}"
+    # One of its payees is not theirs to see any more.
+    with office.world.session() as session:
+        of_payee = Grant.payee_id == office.payee.id
+        session.execute(sa.update(Grant).where(of_payee).values(ended_at=dt.datetime.now(dt.UTC)))
+        session.commit()
+    assert office.client.get(file).status_code == 404
+    assert len(events(office.world, "remittance.recovery.downloaded")) == 1
