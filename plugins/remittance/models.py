@@ -93,6 +93,8 @@ class Payment(_InSteps, api.Base, api.PaidTo):
             "currency",
         ),
         sa.Index("ix_remittance_payment_payee_tin_hash", "payee_tin_hash"),
+        # what is new since the last visit is counted on every home page
+        sa.Index("ix_remittance_payment_new", "payee_id", "imported_at"),
     )
 
     id: Mapped[int] = mapped_column(api.BigId, primary_key=True, autoincrement=False)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +13,7 @@ from click.testing import CliRunner
 from flask import Flask
 
 from hp_portal import api, cli
+from hp_portal_plugins.remittance.inquiry.search import count_new
 from hp_portal_plugins.remittance.intake import statistics, uploads
 from tests.plugins.remittance.import_files import file_of, many_payments
 from tests.plugins.remittance.test_upload import READ, RUN, run_worker, upload
@@ -82,3 +85,26 @@ def test_an_upload_is_followed_by_statistics_too(world: World, monkeypatch: pyte
     upload(world.sign_in("importer"), file_of(*many_payments(2)))
     assert run_worker(world)
     assert asked == [2]
+
+
+def test_what_is_new_is_counted_by_its_index(world: World) -> None:
+    """On every home page, however many payments there are."""
+    engine = world.app.extensions["hp_portal.database"].engine
+    if engine.dialect.name != "sqlite":  # PostgreSQL reads an empty table without an index
+        assert "ix_remittance_payment_new" in {
+            index["name"] for index in sa.inspect(engine).get_indexes("remittance_payment")
+        }
+        return
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    with world.session_of(world.organization()) as session:
+        sa.event.listen(engine, "before_cursor_execute", note)
+        count_new(session, api.now())
+        sa.event.remove(engine, "before_cursor_execute", note)
+    statement, parameters = asked[-1]
+    with sqlite3.connect(engine.url.database) as connection:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    assert "ix_remittance_payment_new (payee_id=? AND imported_at>?)" in plan[0]
