@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import hmac
 from collections.abc import Callable, Iterator
 from time import tzset
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ import sqlalchemy as sa
 
 from hp_portal.core.activity.sealing import ChainLost, seal
 from hp_portal.core.activity.verifying import Verification, batch_text, verify
-from hp_portal.core.audit.chain import hash_of, taken_over_mac
+from hp_portal.core.audit.chain import Checker, hash_of, seal_digest, taken_over_mac
 from hp_portal.core.audit.models import AuditEvent, AuditSealedRow
 from hp_portal.core.audit.record import record
 from hp_portal.core.audit.triggers import drop_triggers
@@ -26,6 +28,7 @@ from tests.support.databases import DATA_KEY, data_key, mighty_engine
 from tests.support.world import World
 
 NOW = dt.datetime(2026, 11, 3, 15, 0, tzinfo=dt.UTC)
+MARCH = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
 
 
 @pytest.fixture
@@ -306,4 +309,41 @@ def test_what_is_sealed_is_written_the_same_for_ever() -> None:
     assert batch_text(b"\x01", 2, [(3, b"\x02"), (4, b"\x03")]) == "2|01|3:02|4:03"
     assert batch_text(b"", 1, [(3, b"\xff")]) == "1||3:ff"
     assert taken_over_mac(b"k" * 32, (1, "a", None)).hex() == "5eb44384869e12c996462a54c9eddd55"
+    sealed = {"number": 3, "sealed_at": MARCH, "rows": 2, "before": b"\x01", "covers": b"\x02", "key_id": b"\x03"}
+    digest = seal_digest(b"k" * 32, taken_over=False, **sealed)  # type: ignore[arg-type]  # of as many kinds as columns
+    assert digest.hex() == "265b419fbd03da35f1845afdf513f09880837f5713567bbb7efc731ccff8fea3"
     assert hash_of([(1, "a"), (2, None)]).hex() == "c68e30e347f06a9fb22e0e3066dd7dbd8cbea6b6cbbb3b82cccebf012e7d22db"
+
+
+def event(number: int | None, before: bytes = b"") -> Any:
+    """An event of writer 7, made with the key of thirty-two k."""
+    columns = dict.fromkeys(MACED) | {"at": MARCH, "event": "a.b", "writer": 7, "number": number, "before": before}
+    columns["key_id"] = b"k"
+    text = canonical([*columns.values(), b""])
+    mac = hmac.digest(b"k" * 32, text, "sha256")[:16]
+    return SimpleNamespace(**{"id": number, **columns, "mac": mac, "anchor_digest": None})
+
+
+def test_a_writer_s_events_follow_each_other() -> None:
+    checker = Checker({b"k": b"k" * 32})
+    first = event(1)
+    second = event(2, before=first.mac)
+    assert [checker.check(row) for row in (first, second)] == [None, None]
+    for row, text, sound in (
+        (second, "there a second time", False),
+        (first, "there a second time", False),
+        (event(4, before=b"x"), "has been removed", True),
+        (event(5, before=b"x"), "is another one now", True),
+    ):
+        problem = checker.check(row)
+        assert problem is not None
+        assert (text in problem.text, problem.sound) == (True, sound), problem
+
+
+@pytest.mark.parametrize("column", ["mac", "key_id", "writer", "number"])
+def test_an_event_that_lacks_any_part_of_its_mac_was_not_written_by_the_portal(column: str) -> None:
+    row = event(1)
+    setattr(row, column, None)
+    problem = Checker({b"k": b"k" * 32}).check(row)
+    assert problem is not None
+    assert "has no MAC" in problem.text
