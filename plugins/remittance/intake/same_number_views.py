@@ -111,7 +111,7 @@ def undo_same_number(pair_id: int) -> ResponseReturnValue:
         db.rollback()
         return _changed_meanwhile(pair_id)
     db.commit()
-    flash("The decision is taken back. Both payments wait for one again.", "good")
+    flash("The decision is undone. Both payments wait to be decided again.", "good")
     return redirect_to(url_for("remittance_staff.same_number", pair_id=pair_id))
 
 
