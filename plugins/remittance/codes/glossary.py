@@ -79,6 +79,13 @@ class Meanings:
             return Advice("", GROUP_ADVICE.get(group or "", ""))
         return known.advice_in(group).beside(remarks)
 
+    def advice_for_all(self, group: str | None, reason: str | None) -> Advice:
+        """What one can do about all adjustments of this group for this reason, whatever remarks each stands beside."""
+        found = self.advice(group, reason)
+        if found.action != "corrected-claim" or UNPROCESSABLE in found.text:
+            return found
+        return Advice(found.action, f"{found.text} {BESIDE_UNPROCESSABLE}")
+
     def remark_advice(self, code: str, remarks: str | None = None) -> Advice:
         """What one can do now about a remark, beside these others; may be empty."""
         known = self("RARC", code).explanation

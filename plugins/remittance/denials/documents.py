@@ -142,7 +142,7 @@ def _by_reason(denials: Denials, meanings: Meanings) -> Iterator[tuple[SheetValu
                 count.claims if not place else None,
                 currency,
                 amount(cents),
-                str(meanings.advice(code.group, code.reason)) or None,
+                str(meanings.advice_for_all(code.group, code.reason)) or None,
             )
 
 

@@ -157,6 +157,13 @@ def test_the_claim_says_at_each_code_what_can_be_done(office: Office) -> None:
     assert f"What can I do now: Send a new claim. {explanations('RARC')['MA130'].now}" in shown
 
 
+def test_the_page_of_a_reason_says_what_holds_beside_ma130(office: Office) -> None:
+    """Its lines stand beside whatever remarks."""
+    office.paid("4512", denied(Reason("CO", "4", 12000), remarks=("MA130",)))
+    (main,) = tree_of(office.client.get("/apps/remittance/denials/lines?in=CO&why=4&issued_from=any")).iter("main")
+    assert f"{DO_NOT_BILL} Where MA130 stands beside it, send a new claim instead." in words(main)
+
+
 @pytest.mark.parametrize(("remarks", "said"), [(("N290", "MA130"), "new"), (("N290",), "corrected")])
 def test_beside_ma130_nothing_is_corrected_and_a_new_claim_is_sent(
     office: Office, remarks: tuple[str, ...], said: str, tmp_path: Path
