@@ -124,9 +124,17 @@ class Scoped:
         return ScopeCriterion(cls.seen_criterion(), [adapt(key) for key in keys])
 
 
-class WrittenInSteps(Scoped):
+class WrittenInSteps:
     """Mark of rows that are written in several transactions: what is not finished is seen in no scope, except in a block of
-    `with_unfinished`. It stands before the mark that says whose rows they are."""
+    `with_unfinished`. It stands before the mark that says whose rows they are, and is not itself `Scoped`: SQLAlchemy would come
+    to the model by two ways then and write the criterion twice.
+    """
+
+    if TYPE_CHECKING:
+
+        @classmethod
+        def scope_criterion(cls) -> sa.ColumnElement[bool]:
+            """As the mark beside this one says."""
 
     @classmethod
     def finished_criterion(cls) -> sa.ColumnElement[bool]:
@@ -135,6 +143,7 @@ class WrittenInSteps(Scoped):
 
     @classmethod
     def seen_criterion(cls) -> sa.ColumnElement[bool]:
+        """The finished rows that the scope's organization may see."""
         return sa.and_(cls.finished_criterion(), cls.scope_criterion())
 
 

@@ -94,6 +94,17 @@ def test_whatever_an_import_stores_is_written_in_steps() -> None:
         assert issubclass(models[target.table], WrittenInSteps), target.table
 
 
+def test_the_criterion_stands_once_in_a_statement(world: World) -> None:
+    """Twice it says the same, and the database plans and asks everything twice."""
+    seen: list[str] = []
+    with world.session_of(world.organization()) as session:
+        sa.event.listen(
+            session.get_bind(), "before_cursor_execute", lambda _connection, _cursor, text, *_: seen.append(text)
+        )
+        session.execute(sa.select(Payment.id, Payment.amount)).all()
+    assert seen[-1].count("remittance_hidden") == seen[-1].count("ended_at IS NULL") * 2 == 2, seen[-1]
+
+
 @pytest.mark.usefixtures("small_steps")
 def test_nobody_sees_anything_before_the_file_is_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     office = Office(world)
