@@ -16,11 +16,13 @@
 #define MOST_TRIPLETS 64
 #define MOST_DIGITS 9 /* of whole dollars: no sum of a check's amounts can overflow */
 #define MOST_LETTERS 256 /* of a rendering provider's name */
+#define REMEMBERED 1024
+#define MOST_REMEMBERED 12 /* letters */
 #define CLAIM_COLUMNS 36
 #define LINE_COLUMNS 22
 #define ADJUSTMENT_COLUMNS 8
 #define PLAN "hp_portal.plan"
-#define VERSION 2 /* of what Python and C agree on; compiled.py names the one it knows */
+#define VERSION 3 /* of what Python and C agree on; compiled.py names the one it knows */
 
 /* Places of the values, in the order of layouts.line_layout. */
 enum {
@@ -62,12 +64,14 @@ typedef struct {
 typedef struct {
     PyObject *more, *payment, *claim, *element, *plans, *dates, *procedures, *units, *lines, *adjustments;
     PyObject *claim_level, *line_level, *one; /* "C", "L" and "1" */
+    PyObject *groups;                         /* the known ones; NULL where they are looked at later */
+    Span patient;                             /* the group that says what the patient owes */
     char separator;
 } Setting;
 
 /* What the lines of a claim come to. The two days are there when `dated`. */
 typedef struct {
-    long long adjusted;
+    long long adjusted, owed;
     Py_ssize_t segments;
     int dated;
     PyObject *earliest, *latest;
@@ -185,7 +189,30 @@ static int cents(Span amount, long long *found) {
     return 1;
 }
 
-static PyObject *text_of(Span span) { return PyUnicode_FromStringAndSize(span.text, span.length); }
+/* Short texts repeat: codes, days, procedures, a line's units. Each place keeps the last one that fell on it. */
+static struct {
+    Py_ssize_t length;
+    char text[MOST_REMEMBERED];
+    PyObject *object;
+} remembered[REMEMBERED];
+
+static PyObject *text_of(Span span) {
+    if (span.length > MOST_REMEMBERED) return PyUnicode_FromStringAndSize(span.text, span.length);
+    unsigned int hash = (unsigned int)span.length;
+    for (Py_ssize_t n = 0; n < span.length; n++) hash = hash * 31 + (unsigned char)span.text[n];
+    hash = (hash ^ hash >> 10) % REMEMBERED;
+    if (remembered[hash].object != NULL && remembered[hash].length == span.length &&
+        memcmp(remembered[hash].text, span.text, (size_t)span.length) == 0)
+        return Py_NewRef(remembered[hash].object);
+    PyObject *found = PyUnicode_FromStringAndSize(span.text, span.length);
+    if (found == NULL) return NULL;
+    PyObject *before = remembered[hash].object;
+    remembered[hash].object = Py_NewRef(found);
+    remembered[hash].length = span.length;
+    memcpy(remembered[hash].text, span.text, (size_t)span.length);
+    Py_XDECREF(before);
+    return found;
+}
 
 static PyObject *text_or_none(Span span) { return span.length ? text_of(span) : Py_NewRef(Py_None); }
 
@@ -257,23 +284,31 @@ static int append(PyObject *list, PyObject **values, Py_ssize_t count) {
     return failed;
 }
 
-/* `number` is the line's, or NULL for the claim's own adjustments. */
+static int same(Span one, Span other) {
+    return one.length == other.length && memcmp(one.text, other.text, (size_t)one.length) == 0;
+}
+
+/* `number` is the line's, or NULL for the claim's own adjustments. 0: pure Python must look at a group. */
 static int append_adjustments(const Setting *setting, const Plan *plan, const Span *spans, PyObject *number,
-                              const long long *changes) {
+                              const long long *changes, Sums *sums) {
     for (Py_ssize_t n = 0; n < plan->triplets; n++) {
+        Span group = at(plan, spans, plan->triplet[n][0]);
+        if (same(group, setting->patient)) sums->owed += changes[n];
         PyObject *values[ADJUSTMENT_COLUMNS] = {
             Py_NewRef(setting->payment),
             Py_NewRef(number == NULL ? setting->claim_level : setting->line_level),
             Py_NewRef(setting->claim),
             Py_NewRef(number == NULL ? Py_None : number),
-            text_of(at(plan, spans, plan->triplet[n][0])),
+            text_of(group),
             text_of(at(plan, spans, plan->triplet[n][1])),
             PyLong_FromLongLong(changes[n]),
             Py_NewRef(Py_None),
         };
-        if (append(setting->adjustments, values, ADJUSTMENT_COLUMNS) < 0) return -1;
+        int known_group = setting->groups == NULL || values[4] == NULL ? 1 : PySet_Contains(setting->groups, values[4]);
+        if (append(setting->adjustments, values, ADJUSTMENT_COLUMNS) < 0 || known_group < 0) return -1;
+        if (!known_group) return 0;
     }
-    return 0;
+    return 1;
 }
 
 /* The segments without a column of their own, as the check's `more` writes them. */
@@ -358,7 +393,7 @@ static int read_line(const Setting *setting, Span text, Py_ssize_t number, Sums 
     int done = look_up(setting, value, &procedure, &from, &to, &units);
     if (done > 0) {
         position = PyLong_FromSsize_t(number);
-        done = position != NULL && append_adjustments(setting, plan, spans, position, changes) == 0 ? 1 : -1;
+        done = position == NULL ? -1 : append_adjustments(setting, plan, spans, position, changes, sums);
     }
     if (done > 0) {
         PyObject *row[LINE_COLUMNS] = {
@@ -455,7 +490,8 @@ static Span cut(const char **rest, const char *end, const char *line_start, Py_s
 /* What is the same for all claims of a check. */
 typedef struct {
     Setting lines;
-    PyObject *plans, *claims, *lx;
+    PyObject *plans, *claims, *lx, *statuses;
+    Span reversal; /* the status that need not repeat what the patient owed */
     const char *line_start;
     Py_ssize_t start_length;
 } Claims;
@@ -542,15 +578,20 @@ static int read_head_and_lines(const Claims *check, Span text, Sums *sums, long 
     Span last = value[C_RENDERING_LAST], given = value[C_RENDERING_GIVEN], middle = value[C_RENDERING_MIDDLE];
     if (last.length + given.length + middle.length > MOST_LETTERS || !bare(given) || !bare(middle)) return 0;
 
+    PyObject *status = text_of(value[C_STATUS]);
+    int known_status = status == NULL ? -1 : PySet_Contains(check->statuses, status);
+    Py_XDECREF(status);
+    if (known_status <= 0) return known_status;
+
     sums->adjusted = adjusted;
     sums->segments = plan->segments;
     sums->dated = value[C_FIRST_DAY].length == 0;
-    if (append_adjustments(setting, plan, spans, NULL, changes) < 0) return -1;
+    int done = append_adjustments(setting, plan, spans, NULL, changes, sums);
     Py_ssize_t lines = 0;
-    while (rest != NULL) {
-        int done = read_line(setting, cut(&rest, end, check->line_start, check->start_length), ++lines, sums);
-        if (done <= 0) return done;
-    }
+    while (done > 0 && rest != NULL)
+        done = read_line(setting, cut(&rest, end, check->line_start, check->start_length), ++lines, sums);
+    if (done <= 0) return done;
+    if (amounts[C_OWED] != sums->owed && !same(value[C_STATUS], check->reversal)) return 0;
     if (amounts[C_CHARGE] - sums->adjusted != amounts[C_PAYMENT]) return 0;
     *paid = amounts[C_PAYMENT];
     return append_claim(check, plan, value, head, sums, amounts, lines);
@@ -564,7 +605,7 @@ static int read_claim(Claims *check, PyObject *text, Py_ssize_t number, long lon
     if (data == NULL) return -1;
     setting->claim = PyLong_FromSsize_t(number);
     if (setting->claim == NULL) return -1;
-    Sums sums = {0, 0, 0, NULL, NULL};
+    Sums sums = {0};
     long long claim_paid = 0;
     int done = read_head_and_lines(check, (Span){data, length}, &sums, &claim_paid);
     if (done > 0) {
@@ -602,24 +643,33 @@ static void finish(Setting *setting) {
     Py_XDECREF(setting->one);
 }
 
+static int span_of(PyObject *text, Span *span) {
+    span->text = PyUnicode_AsUTF8AndSize(text, &span->length);
+    return span->text == NULL ? -1 : 0;
+}
+
 /* read_claims(more, texts, first, payment, lx, element, line_start, head plans, line plans, dates, procedures, units, claims,
-               lines, adjustments)
+               lines, adjustments, groups, statuses, patient, reversal)
    -> index of the first text not read, cents paid for the claims read, segments read
 
-   `texts` are those of a check's claims; claims are read from index `first` on, up to one that is not usual. */
+   `texts` are those of a check's claims; claims are read from index `first` on, up to one that is not usual. Nor is one whose
+   status or a group of whose adjustments is not among those known, or whose adjustments of the group `patient` do not come to what
+   the patient owes, unless its status is `reversal`. */
 static PyObject *read_claims(PyObject *module, PyObject *arguments) {
     Claims check = {0};
     Setting *setting = &check.lines;
-    PyObject *texts, *line_start;
+    PyObject *texts, *line_start, *patient, *reversal;
     Py_ssize_t number, segments = 0;
     long long paid = 0;
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "OO!nOOUUO!O!O!O!O!O!O!O!", &setting->more, &PyList_Type, &texts, &number,
+    if (!PyArg_ParseTuple(arguments, "OO!nOOUUO!O!O!O!O!O!O!O!O!O!UU", &setting->more, &PyList_Type, &texts, &number,
                           &setting->payment, &check.lx, &setting->element, &line_start, &PyDict_Type, &check.plans,
                           &PyDict_Type, &setting->plans, &PyDict_Type, &setting->dates, &PyDict_Type, &setting->procedures,
                           &PyDict_Type, &setting->units, &PyList_Type, &check.claims, &PyList_Type, &setting->lines,
-                          &PyList_Type, &setting->adjustments))
+                          &PyList_Type, &setting->adjustments, &PyFrozenSet_Type, &setting->groups, &PyFrozenSet_Type,
+                          &check.statuses, &patient, &reversal))
         return NULL;
+    if (span_of(patient, &setting->patient) < 0 || span_of(reversal, &check.reversal) < 0) return NULL;
     check.line_start = PyUnicode_AsUTF8AndSize(line_start, &check.start_length);
     int done = check.line_start == NULL || prepare(setting) < 0 ? -1 : 1;
     if (done > 0 && (check.start_length < 1 || number < 0)) {
@@ -641,7 +691,7 @@ static PyObject *read_claims(PyObject *module, PyObject *arguments) {
    `texts` are those of the claim, its head first; lines are read from `first` on, up to one that is not usual. */
 static PyObject *read_lines(PyObject *module, PyObject *arguments) {
     Setting setting = {0};
-    Sums sums = {0, 0, 0, NULL, NULL};
+    Sums sums = {0};
     PyObject *texts;
     Py_ssize_t number;
     (void)module;

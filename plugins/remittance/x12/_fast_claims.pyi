@@ -29,6 +29,10 @@ def read_claims(
     claims: list[Any],
     lines: list[Any],
     adjustments: list[Any],
+    groups: frozenset[str],
+    statuses: frozenset[str],
+    patient: str,
+    reversal: str,
     /,
 ) -> tuple[int, int, int]: ...
 def read_lines(

@@ -12,7 +12,8 @@ with `careful`, each layout worked out afresh (see `transaction`).
 from collections.abc import Callable
 
 from . import compiled
-from .check_reader import CheckReader
+from .check_reader import CheckReader, ReadHere
+from .codes import ADJUSTMENT_GROUPS, CLAIM_STATUSES, PATIENT, REVERSAL
 from .money import DECIMALS, WHOLE, cents
 from .records import LINE
 
@@ -37,6 +38,7 @@ class Body(CheckReader):
             done, paid, segments = compiled.fast_claims.read_claims(
                 self.more, texts, done, self.number, self.lx, syntax.element, syntax.line_start, syntax.heads.plans,
                 syntax.lines.plans, syntax.dates, syntax.procedures, syntax.units, rows.claims, rows.lines, rows.adjustments,
+                ADJUSTMENT_GROUPS, CLAIM_STATUSES, PATIENT, REVERSAL,
             )  # fmt: skip
             self.claims_paid += paid
             self.segments += segments
@@ -51,6 +53,7 @@ class Body(CheckReader):
         dates, element, line_start = syntax.dates, syntax.element, syntax.line_start
         known_layouts, all_lines, payment_number = self.head_layouts, self.rows.lines, self.number
         add_claim, whole_dollars, fractions = self.add_claim, WHOLE, DECIMALS
+        adjustments_before = len(self.rows.adjustments)
         for number, text in enumerate(texts[first:stop], first + 1):
             lines = text.rsplit(line_start)  # finds from the right, which is twice as quick as from the left
             elements = lines[0].split(element)
@@ -124,6 +127,8 @@ class Body(CheckReader):
                     remarks or None, len(lines) - 1, balanced, more,
                 )
             )  # fmt: skip
+        adjustments = slice(adjustments_before, len(self.rows.adjustments))
+        self.looked_at.append(ReadHere(slice(first, stop), adjustments))
 
     def _fast_lines(self, texts: list[str], claim: int) -> int | None:
         """As `_lines`, with the usual lines read by the compiled part."""

@@ -31,6 +31,13 @@ class Note(NamedTuple):
     message: str
 
 
+class ReadHere(NamedTuple):
+    """A stretch of claims read in Python: places in the rows of claims and of adjustments."""
+
+    claims: slice
+    adjustments: slice
+
+
 class CheckReader:
     """State of reading one check, and everything about it that is not the usual case."""
 
@@ -60,6 +67,7 @@ class CheckReader:
         self.provider_adjusted_at: list[tuple[int, int, int]] = []  # claim, line and segment of each PLB
         self.misplaced: list[tuple[int, int, str]] = []  # claim, line and name of each segment in the wrong place
         self.owed_otherwise = 0  # claims whose CLP05 is not the sum of their PR
+        self.looked_at: list[ReadHere] = []  # what the compiled part has not read: the others have known codes alone
         self.legible = True  # no name of a segment in small letters so far
 
     def note(self, rule: str, claim: int, line: int, at: int, datum: str, message: str) -> None:

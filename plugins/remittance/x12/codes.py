@@ -24,9 +24,12 @@ TRANSACTION_SETS = {
 
 PAYMENT_METHODS = frozenset({"ACH", "BOP", "CHK", "FWT", "NON"})
 ADJUSTMENT_GROUPS = frozenset({"CO", "CR", "OA", "PI", "PR"})
+PATIENT = "PR"
+"""The group of what the patient owes."""
 CLAIM_STATUSES = frozenset(
     {"1", "2", "3", "4", "5", "10", "13", "15", "16", "17", "19", "20", "21", "22", "23", "25", "27"}
 )
+REVERSAL = "22"
 ENVELOPE_SEGMENTS = frozenset({"ISA", "GS", "ST", "GE", "IEA", "TA1"})
 
 PAYMENT_SEGMENTS = frozenset(

@@ -6,7 +6,7 @@ and a line mean is said in Python alone: C reads one only when nothing about it 
 
 from types import ModuleType
 
-_VERSION = 2
+_VERSION = 3
 
 
 def _built() -> ModuleType | None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from .diagnostics import Diagnostic
 from .separators import Separators
 
-Row = tuple[int | str | bool | None, ...]
+Value = int | str | bool | None
+Row = tuple[Value, ...]
 
 PAYMENT = (
     "payment",

@@ -9,19 +9,18 @@ from operator import itemgetter
 from .balance import difference, holds
 from .body import Body
 from .check_reader import BrokenOffError
-from .codes import ADJUSTMENT_GROUPS, CLAIM_STATUSES, ends_check
+from .codes import ADJUSTMENT_GROUPS, CLAIM_STATUSES, PATIENT, REVERSAL, ends_check
 from .diagnostics import Findings
 from .header import Header
 from .marks import Marks
 from .money import dollars
 from .readable_text import display
-from .records import ADJUSTMENT, CLAIM, PAYMENT, Group, Interchange, Row, Transaction
+from .records import ADJUSTMENT, CLAIM, PAYMENT, Group, Interchange, Row, Transaction, Value
 from .syntax import BLANKS, Syntax
 
 _GROUP, _STATUS = ADJUSTMENT.index("group"), CLAIM.index("status")
 _CLAIM_OF, _CHANGE = ADJUSTMENT.index("claim"), ADJUSTMENT.index("amount")
 _OWED, _SUMMED = CLAIM.index("patient_responsibility"), CLAIM.index("patient_adjusted")
-_PATIENT, _REVERSAL = "PR", "22"
 
 
 @dataclass(slots=True)
@@ -172,17 +171,24 @@ def _read_marked(marked: str, body: Body, header: Header) -> None:
 
 def _note_codes(body: Body) -> None:
     """Codes that the guide does not name, once each: they are kept as they are."""
-    groups = set(map(itemgetter(_GROUP), body.rows.adjustments)) - ADJUSTMENT_GROUPS
-    for row in body.rows.adjustments if groups else ():
-        if row[_GROUP] in groups:
-            groups.discard(row[_GROUP])
-            claim, line = int(row[2] or 0), int(row[3] or 0)
-            body.note("code.unknown", claim, line, 0, str(row[_GROUP]), "CAS01 is not a known adjustment group.")
-    statuses = {row[_STATUS] for row in body.rows.claims} - CLAIM_STATUSES - {""}
-    for row in body.rows.claims if statuses else ():
-        if row[_STATUS] in statuses:
-            statuses.discard(row[_STATUS])
-            body.note("code.unknown", int(row[1] or 0), 0, 0, str(row[_STATUS]), "CLP02 is not a known claim status.")
+    known: set[Value] = {*ADJUSTMENT_GROUPS}
+    for read in body.looked_at:
+        adjustments = body.rows.adjustments[read.adjustments]
+        groups = set(map(itemgetter(_GROUP), adjustments)) - known
+        known |= groups
+        for row in adjustments if groups else ():
+            if row[_GROUP] in groups:
+                groups.discard(row[_GROUP])
+                claim, line = int(row[2] or 0), int(row[3] or 0)
+                body.note("code.unknown", claim, line, 0, str(row[_GROUP]), "CAS01 is not a known adjustment group.")
+    known = {*CLAIM_STATUSES, ""}
+    for read in body.looked_at:
+        for row in body.rows.claims[read.claims]:
+            if row[_STATUS] not in known:
+                known.add(row[_STATUS])
+                body.note(
+                    "code.unknown", int(row[1] or 0), 0, 0, str(row[_STATUS]), "CLP02 is not a known claim status."
+                )
 
 
 def _note_places(body: Body) -> None:
@@ -195,22 +201,25 @@ def _note_places(body: Body) -> None:
 
 def _note_owed(body: Body) -> None:
     """Claims whose CLP05 is not the sum of their adjustments with PR. A reversal need not repeat what the patient owed."""
-    owed: dict[int | str | bool | None, int] = {}
-    unknown = set()
-    # The adjustments of a payer are many: what can be left out is left out by one comparison.
-    for row in [row for row in body.rows.adjustments if row[_GROUP] == _PATIENT]:
-        claim, change = row[_CLAIM_OF], row[_CHANGE]
-        if isinstance(change, int):
-            owed[claim] = owed.get(claim, 0) + change
-        else:
-            unknown.add(claim)
-    for number, row in enumerate(body.rows.claims, 1):
-        stated, summed = row[_OWED] or 0, owed.get(number, 0)
-        if stated != summed and row[_STATUS] != _REVERSAL and number not in unknown:
-            message = f"CLP05 is {dollars(int(stated))}, but the claim's adjustments with PR come to {dollars(summed)}."
-            body.owed_otherwise += 1
-            body.rows.claims[number - 1] = (*row[:_SUMMED], summed, *row[_SUMMED + 1 :])
-            body.note("balance.patient", number, 0, 0, dollars(int(stated)), message)
+    for read in body.looked_at:
+        owed: dict[Value, int] = {}
+        unknown = set()
+        # The adjustments of a payer are many: what can be left out is left out by one comparison.
+        for row in [row for row in body.rows.adjustments[read.adjustments] if row[_GROUP] == PATIENT]:
+            claim, change = row[_CLAIM_OF], row[_CHANGE]
+            if isinstance(change, int):
+                owed[claim] = owed.get(claim, 0) + change
+            else:
+                unknown.add(claim)
+        for number, row in enumerate(body.rows.claims[read.claims], read.claims.start + 1):
+            stated, summed = row[_OWED] or 0, owed.get(number, 0)
+            if stated != summed and row[_STATUS] != REVERSAL and number not in unknown:
+                message = (
+                    f"CLP05 is {dollars(int(stated))}, but the claim's adjustments with PR come to {dollars(summed)}."
+                )
+                body.owed_otherwise += 1
+                body.rows.claims[number - 1] = (*row[:_SUMMED], summed, *row[_SUMMED + 1 :])
+                body.note("balance.patient", number, 0, 0, dollars(int(stated)), message)
 
 
 def _check_end(body: Body, header: Header, setting: Setting, *, ended: bool) -> bool:
