@@ -25,6 +25,8 @@ from hp_portal_plugins.remittance.codes.plain_words import method_word, payment_
 from hp_portal_plugins.remittance.inquiry.search import PAYMENTS
 from hp_portal_plugins.remittance.keys import number_key
 from hp_portal_plugins.remittance.models import Payment
+from hp_portal_plugins.remittance.office.models import Posting
+from hp_portal_plugins.remittance.office.posting import NOT_POSTED
 
 ORGANIZATION = 1
 
@@ -43,10 +45,12 @@ def make_app() -> Flask:
     )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.globals["csrf_token"] = lambda: ""
+    app.jinja_env.globals["can"] = lambda _permission: True
     templating.install(app, settings, version="bare")
     for rule, endpoint in (
         ("/apps/remittance/", "remittance.index"),
         ("/apps/remittance/payments/<int:payment_id>", "remittance.payment"),
+        ("/apps/remittance/choose", "remittance.choose"),
     ):
         app.add_url_rule(rule, endpoint, lambda **_: "")
     engine = make_engine(settings.database_url, settings.database_pool)
@@ -60,8 +64,13 @@ def _view(engine: sa.Engine):  # type: ignore[no-untyped-def]
     granted = sa.select(grant.c.payee_id).where(
         grant.c.organization_id == sa.bindparam("organization"), grant.c.ended_at.is_(None)
     )
+    posting = Posting.__table__.c
+    marked = sa.exists().where(
+        posting.payment_id == payment.id, posting.organization_id == sa.bindparam("organization")
+    )
     query = (
         sa.select(
+            marked.label("has_marks"),
             payment.id,
             payment.trace_number,
             payment.method,
@@ -103,16 +112,28 @@ def _view(engine: sa.Engine):  # type: ignore[no-untyped-def]
             "remittance/index.html",
             "results",
             found=SimpleNamespace(
-                rows=rows, number=1, pages=1, total=len(rows), first=1, last=len(rows), headers=headers, order=None
+                rows=rows,
+                number=1,
+                pages=1,
+                total=len(rows),
+                first=1,
+                last=len(rows),
+                headers=headers,
+                order=None,
+                url_for_page=lambda wanted: f"/apps/remittance/?page={wanted}",
             ),
+            posted={row.id: NOT_POSTED for row in rows},
+            ticked=False,
+            save_url="/apps/remittance/searches/new",
             amount=sum(row.amount for row in rows),
+            not_in_sum=0,
             found_claims=None,
             claims_too="",
             nothing=False,
             newest=None,
             problem=None,
             gone=False,
-            criteria=SimpleNamespace(number=number),
+            criteria={"number": number},
             number=number,
             months=[],
             bars=[],

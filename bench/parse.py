@@ -27,7 +27,7 @@ ROUNDS = 5
 SMALL = 300_000
 """Bytes of the file for readers that are slow."""
 LARGE_FACTOR = 10
-OF_SPLIT, OF_SPLIT_PURE = "≥ 0.6", "≥ 0.45"
+OF_SPLIT, OF_SPLIT_PURE = "≥ 0.6", ""
 MOST_MEMORY = "≤ 16"
 
 _CHILD = """
