@@ -700,6 +700,7 @@ static PyObject *read_lines(PyObject *module, PyObject *arguments) {
                           &PyDict_Type, &setting.procedures, &PyDict_Type, &setting.units, &PyList_Type, &setting.lines,
                           &PyList_Type, &setting.adjustments))
         return NULL;
+    setting.patient.text = ""; /* what the patient owes is summed by the caller */
     int done = prepare(&setting) < 0 ? -1 : 1;
     if (done > 0 && number < 1) {
         PyErr_SetString(PyExc_ValueError, "the number of a line is needed");
