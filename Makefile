@@ -6,7 +6,7 @@ WORKERS ?= auto
 TESTS ?=
 PORT ?= 8350
 # What an installation is made from besides the locks.
-BUILT = pyproject.toml setup.py plugins/remittance/x12/_fast_lines.c
+BUILT = pyproject.toml setup.py plugins/remittance/x12/_fast_claims.c
 
 .DEFAULT_GOAL := help
 
