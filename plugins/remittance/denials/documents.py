@@ -27,6 +27,7 @@ from ..blueprint import DOWNLOAD
 from ..codes.glossary import Meanings, look_up
 from ..codes.plain_words import method_word, status_word
 from ..downloads import documents
+from ..downloads.collect import all_seen
 from ..inquiry.history import other_claims
 from ..models import Payment
 from .counting import Denials, count_denials
@@ -42,7 +43,8 @@ MOST_AT_ONCE = {
 MOST_LINES = 50_000
 """Lines in a file at all."""
 
-# What is wanted: `criteria` as addresses have them, `newest`, and `reason`, as the record shows it.
+# What is wanted: `criteria` as addresses have them, `newest`, and `reason`, as the record shows it. Once it is made, also the
+# `claims` that are in it, as the record has them.
 Wanted = Mapping[str, Any]
 
 COLUMNS = (
@@ -108,14 +110,16 @@ def _make_csv(session: PortalSession, wanted: Wanted, making: Making) -> MadeFil
     criteria = _criteria(wanted)
     meanings = _meanings(session, count_denials(session, criteria))
     rows = (_row(row, meanings, words=False) for row in every_line(session, criteria))
+    contents = _contents(session, wanted, criteria)
     body = csv_file_apart(COLUMNS, rows, limits=documents.limits_of(making))
-    return MadeFile(body, "denials.csv", CSV_TYPE)
+    return MadeFile(body, "denials.csv", CSV_TYPE, contents=contents)
 
 
 def _make_xlsx(session: PortalSession, wanted: Wanted, making: Making) -> MadeFile:
     criteria = _criteria(wanted)
     denials = count_denials(session, criteria)
     meanings = _meanings(session, denials)
+    contents = _contents(session, wanted, criteria)
     body = xlsx_file_apart(
         [
             Sheet("Denied lines", _LINES, (_row(row, meanings, words=True) for row in every_line(session, criteria))),
@@ -126,7 +130,12 @@ def _make_xlsx(session: PortalSession, wanted: Wanted, making: Making) -> MadeFi
         limits=documents.limits_of(making),
         progress=making.progress,
     )
-    return MadeFile(body, "denials.xlsx", XLSX_TYPE)
+    return MadeFile(body, "denials.xlsx", XLSX_TYPE, contents=contents)
+
+
+def _contents(session: PortalSession, wanted: Wanted, criteria: DenialCriteria) -> dict[str, Any]:
+    """What is in the file: what leaves later may not be what could be seen when it was asked for."""
+    return {**wanted, "claims": other_claims(claims_in(session, criteria))}
 
 
 def _by_reason(denials: Denials, meanings: Meanings) -> Iterator[tuple[SheetValue, ...]]:
@@ -171,14 +180,16 @@ def _meanings(session: PortalSession, denials: Denials) -> Meanings:
 
 def _hand_over(kind: str) -> Any:
     def record_it(session: PortalSession, wanted: Wanted) -> bool:
-        claims = claims_in(session, _criteria(wanted))
+        """Record what leaves; nothing does when a payment in it may no longer be seen."""
+        if not all_seen(session, [int(payment) for payment in wanted["claims"]]):
+            return False
         record(
             session,
             "remittance.denial.downloaded",
             reason=wanted["reason"],
             filter=wanted["criteria"],
             format=kind,
-            claims=other_claims(claims),
+            claims=wanted["claims"],
         )
         return True
 

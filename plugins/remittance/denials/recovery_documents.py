@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import sqlalchemy as sa
-
 from hp_portal.api import (
     CSV_TYPE,
     XLSX_TYPE,
@@ -28,8 +26,8 @@ from ..blueprint import DOWNLOAD
 from ..codes.glossary import Meanings, look_up
 from ..codes.plain_words import method_word
 from ..downloads import documents
+from ..downloads.collect import all_seen
 from ..inquiry.history import other_claims
-from ..models import Payment
 from .recoveries import FORWARD, Chain, RecoveryCriteria, Step, claims_in, every_chain, payments_in
 
 CSV, XLSX = "remittance.recoveries-csv", "remittance.recoveries-xlsx"
@@ -164,7 +162,7 @@ def _contents(wanted: Wanted, chains: list[Chain]) -> dict[str, Any]:
 def _hand_over(kind: str) -> Any:
     def record_it(session: PortalSession, wanted: Wanted) -> bool:
         """Record what leaves; nothing does when a payment in it may no longer be seen."""
-        if not _all_seen(session, {*read_spans(wanted["payments"]), *map(int, wanted["claims"])}):
+        if not all_seen(session, {*read_spans(wanted["payments"]), *map(int, wanted["claims"])}):
             return False
         record(
             session,
@@ -178,18 +176,6 @@ def _hand_over(kind: str) -> Any:
         return True
 
     return record_it
-
-
-_AT_A_TIME = 500
-
-
-def _all_seen(session: PortalSession, payments: set[int]) -> bool:
-    ids = sorted(payments)
-    seen = 0
-    for first in range(0, len(ids), _AT_A_TIME):
-        some = sa.select(sa.func.count(Payment.id)).where(Payment.id.in_(ids[first : first + _AT_A_TIME]))
-        seen += session.scalar(some) or 0
-    return seen == len(ids)
 
 
 _FEWER = "Choose one payee, a shorter span of days, or what is open alone, and ask again."

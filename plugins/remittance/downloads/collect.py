@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -160,3 +160,16 @@ def _together(
     return tuple(
         ClaimParts(claim, tuple(lines_of[claim.claim]), tuple(adjustments_of[claim.claim])) for claim in claims
     )
+
+
+_AT_A_TIME = 500
+
+
+def all_seen(session: PortalSession, payments: Collection[int]) -> bool:
+    """May all of these payments still be seen? To be asked before a file leaves that was made before."""
+    ids = sorted(set(payments))
+    seen = 0
+    for first in range(0, len(ids), _AT_A_TIME):
+        some = sa.select(sa.func.count(Payment.id)).where(Payment.id.in_(ids[first : first + _AT_A_TIME]))
+        seen += session.scalar(some) or 0
+    return seen == len(ids)

@@ -8,7 +8,11 @@ import io
 
 import openpyxl
 import pytest
+import sqlalchemy as sa
 
+from hp_portal.core.downloads import making
+from hp_portal.core.organizations.models import Grant
+from hp_portal.scopes import WholeScope
 from hp_portal_plugins.remittance.demo.writing import Reason, Service
 from hp_portal_plugins.remittance.denials import counting, documents
 from tests.support.client import tree_of
@@ -58,6 +62,26 @@ def test_csv_and_workbook(office: Office) -> None:
         ("CO", "97", 2, 2, 100),
         ("CO", "50", 2, 2, 80),
     ]
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_large_file_leaves_while_all_that_is_in_it_may_be_seen(
+    office: Office, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(documents.MOST_AT_ONCE, f"remittance.denials-{kind}", 0)
+    answer = office.client.get(f"{PAGE}/{kind}?issued_from=any&codes=97")
+    assert answer.status_code == 303
+    with office.world.app.app_context(), office.world.database.new_session(WholeScope("documents")) as session:
+        assert making.make_next(session)
+    file = f"{answer.headers['Location']}/file"
+    assert office.client.get(file).status_code == 200
+    (event,) = events(office.world, "remittance.denial.downloaded")
+    assert list(event["claims"].values()) == ["1,3"]
+    with office.world.session() as session:
+        session.execute(sa.update(Grant).values(ended_at=Grant.granted_at))
+        session.commit()
+    assert office.client.get(file).status_code == 404
+    assert len(events(office.world, "remittance.denial.downloaded")) == 1
 
 
 def test_limits_are_said(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
