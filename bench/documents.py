@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -122,22 +122,42 @@ def _many_payments(app: Flask) -> list[list[object]]:
 
 
 @contextlib.contextmanager
-def _growth() -> Iterator[list[float]]:
-    """MiB that this process takes more than before, at the peak."""
-    grown, stop, me = [0.0], threading.Event(), psutil.Process()
-    before = me.memory_info().rss
+def _highest(measure: Callable[[], int]) -> Iterator[list[float]]:
+    """MiB of the bytes that `measure` gives, at the highest while the block runs."""
+    peak, stop = [0.0], threading.Event()
 
     def watch() -> None:
         while not stop.wait(0.05):
-            grown[0] = max(grown[0], (me.memory_info().rss - before) / (1 << 20))
+            peak[0] = max(peak[0], measure() / (1 << 20))
 
     thread = threading.Thread(target=watch)
     thread.start()
     try:
-        yield grown
+        yield peak
     finally:
         stop.set()
         thread.join()
+
+
+def _growth() -> contextlib.AbstractContextManager[list[float]]:
+    """MiB that this process takes more than before, at the peak."""
+    me = psutil.Process()
+    before = me.memory_info().rss
+    return _highest(lambda: int(me.memory_info().rss - before))
+
+
+def _peak() -> contextlib.AbstractContextManager[list[float]]:
+    """MiB that this process' children have together at the peak, what they share counted once."""
+    me = psutil.Process()
+
+    def of_children() -> int:
+        total = 0
+        for child in me.children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                total += child.memory_full_info().pss
+        return total
+
+    return _highest(of_children)
 
 
 class _Owner:
@@ -173,28 +193,6 @@ def _one_document(app: Flask, payment: int) -> list[Figure]:
         Figure(f"{name}: time / the same as CSV", statistics.median(ratios), "×", ""),
         Figure(f"{name}: time", statistics.median(times[documents.PDF]), "s", ""),
     ]
-
-
-@contextlib.contextmanager
-def _peak() -> Iterator[list[float]]:
-    """MiB that this process' children have together at the peak, what they share counted once."""
-    peak, stop, me = [0.0], threading.Event(), psutil.Process()
-
-    def watch() -> None:
-        while not stop.wait(0.05):
-            total = 0
-            for child in me.children(recursive=True):
-                with contextlib.suppress(psutil.Error):
-                    total += child.memory_full_info().pss
-            peak[0] = max(peak[0], total / (1 << 20))
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield peak
-    finally:
-        stop.set()
-        thread.join()
 
 
 def _everybody_else(app: Flask, url: str, folder: Path, payment: int) -> list[Figure]:
