@@ -25,8 +25,8 @@ KEEP, REPLACE, VOID_LATER, VOID_EARLIER = "kept", "replaced", "later-voided", "e
 VERBS = {
     KEEP: "Keep both: they are two payments",
     REPLACE: "The later replaces the earlier",
-    VOID_EARLIER: "Void the earlier: it is no payment",
-    VOID_LATER: "Void the later: it is no payment",
+    VOID_EARLIER: "Void the earlier: it is not a payment",
+    VOID_LATER: "Void the later: it is not a payment",
 }
 DECISIONS = {
     KEEP: "Both kept",
