@@ -8,7 +8,6 @@ from importlib.resources import files
 from pathlib import Path
 
 from flask import Blueprint, Flask
-from flask_wtf import CSRFProtect
 from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 
 from hp_portal import addresses, migrations
@@ -83,7 +82,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     reasons.install(app)
     noting.install(app)
     security.install(app, settings)
-    CSRFProtect(app)
+    security.protect_forms(app)
 
     install_assets(app, plugins, settings)
     templating.install(app, settings, version=importlib.metadata.version("hp-portal"))

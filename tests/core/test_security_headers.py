@@ -68,3 +68,10 @@ def test_the_session_cookie_is_the_host_s_alone_and_signed_with_sha_256(by_tls: 
     signer = by_tls.session_interface.get_signing_serializer(by_tls)  # type: ignore[attr-defined]
     assert isinstance(signer, URLSafeTimedSerializer)
     assert signer.make_signer().digest_method is hashlib.sha256
+
+
+def test_no_header_is_sent_twice(by_tls: Flask) -> None:
+    for url in ("/sign-in", "/nothing-here", "/healthz"):
+        answer = PortalClient(by_tls).get(url, base_url="https://localhost", check=False)
+        names = [name for name, _ in answer.headers if name != "Vary"]
+        assert sorted(names) == sorted(set(names))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, session
 from flask.sessions import SecureCookieSessionInterface
+from flask_wtf import CSRFProtect
+from flask_wtf.csrf import generate_csrf
 from itsdangerous import URLSafeTimedSerializer
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -57,6 +59,34 @@ class CookieSessions(SecureCookieSessionInterface):
         return self._signer
 
 
+class CsrfTokens:
+    """The token of forms, signed once for a sign-in and not once for each page: it does not run out.
+
+    Remembers those of the last people who asked.
+    """
+
+    KEPT = 1000
+
+    def __init__(self) -> None:
+        self._signed: dict[str, str] = {}
+
+    def __call__(self) -> str:
+        """For templates, in the place of Flask-WTF's `csrf_token`."""
+        signed = self._signed.get(session.get("csrf_token", ""))
+        if signed is None:
+            signed = generate_csrf()
+            if len(self._signed) >= self.KEPT:
+                self._signed.clear()
+            self._signed[session["csrf_token"]] = signed
+        return signed
+
+
+def protect_forms(app: Flask) -> None:
+    """Refuse forms that were sent without the token of the person's session."""
+    CSRFProtect(app)
+    app.jinja_env.globals["csrf_token"] = CsrfTokens()
+
+
 def install(app: Flask, settings: Settings) -> None:
     """Set cookies' flags, trust the configured proxies, add headers."""
     app.config.update(
@@ -81,9 +111,9 @@ def install(app: Flask, settings: Settings) -> None:
     @app.after_request
     def add_headers(response: Response) -> Response:
         headers = response.headers
-        for name, value in fixed:
-            headers[name] = value
-        headers["X-Request-ID"] = g.get("request_id", "")
+        # Nothing else sets these: no need to look for each whether it is there.
+        headers.extend(fixed)
+        headers.add("X-Request-ID", g.get("request_id", ""))
         if "Cache-Control" not in headers:
-            headers["Cache-Control"] = "no-store"
+            headers.add("Cache-Control", "no-store")
         return response

@@ -79,6 +79,21 @@ def test_a_fragment_is_the_results_and_no_page(office: Office) -> None:
     assert "HX-Request-Type" in response.headers["Vary"]
 
 
+def test_the_forms_of_a_fragment_have_the_token_of_whoever_asks(office: Office, world: World) -> None:
+    office.paid("4512", issued=DAY)
+    payment = office.paid("4512", issued=DAY + dt.timedelta(days=30))
+    world.person("a.colleague", organization=office.organization, applications={"remittance"})
+    colleague = world.sign_in("a.colleague")
+    tokens = []
+    for client in (office.client, colleague, office.client):
+        answer = client.get(f"{HOME}?number=4512", fragment=True)
+        tokens += [re.findall('name="csrf_token" value="([^"]+)"', answer.text)[0]]
+    assert tokens[0] == tokens[2] != tokens[1]
+    for token, status in zip(tokens[:2], (303, 400), strict=True):
+        form = {"csrf_token": token, "payment": str(payment)}
+        assert office.client.post(f"{HOME}payments/together", form, check=False).status_code == status, token
+
+
 @pytest.fixture
 def varied(office: Office) -> Office:
     """Payments of $300.00 in January, $150.00 in February, $0.00 in March, the last one to another payee."""
