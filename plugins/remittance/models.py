@@ -63,7 +63,10 @@ class HiddenFrom(api.Base, api.Shared):
 def _finished(payment_id: Any) -> sa.ColumnElement[bool]:
     """Payments of files that are there as a whole. Looked up once a statement; `+ 0`: no index is to be chosen for it."""
     from_id = sa.select(HiddenFrom.__table__.c.from_id).scalar_subquery()
-    return cast("sa.ColumnElement[bool]", payment_id + 0 < sa.func.coalesce(from_id, NOTHING_HIDDEN))
+    # Constants in the text: every statement about payments would send them as values.
+    nothing_hidden: sa.ColumnClause[int] = sa.literal_column(str(NOTHING_HIDDEN))
+    hidden_from = sa.func.coalesce(from_id, nothing_hidden)
+    return cast("sa.ColumnElement[bool]", payment_id + sa.literal_column("0") < hidden_from)
 
 
 class _InSteps(api.WrittenInSteps):

@@ -52,10 +52,10 @@ _who_is = (
         Organization.name,
         Organization.audience,
         Organization.validated_at,
-        sa.select(sa.literal(1))
+        sa.select(sa.literal_column("1"))
         .where(
             Acceptance.person_id == Person.id,
-            Acceptance.agreement == TERMS_OF_USE,
+            Acceptance.agreement == sa.literal_column(f"'{TERMS_OF_USE}'", sa.String()),
             Acceptance.version == sa.bindparam("terms_version"),
         )
         .correlate(Person)

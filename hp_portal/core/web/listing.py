@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
 from urllib.parse import urlencode
 
@@ -190,7 +191,9 @@ class Listing(Generic[Row]):
         joint = "&" if "?" in base else "?"
 
         def address(**changed: Any) -> str:
-            return f"{base}{joint}{urlencode(changed)}{anchor}{fragment}" if changed else f"{base}{anchor}{fragment}"
+            return (
+                f"{base}{joint}{_query(*changed.items())}{anchor}{fragment}" if changed else f"{base}{anchor}{fragment}"
+            )
 
         return dataclasses.replace(self, address=address)
 
@@ -210,6 +213,12 @@ class Listing(Generic[Row]):
     def headers(self) -> list[Header]:
         """The heads of the columns; none for a list without a Sorting."""
         return self.order.headers(self._url) if self.order else []
+
+
+@lru_cache(1000)
+def _query(*changed: tuple[str, Any]) -> str:
+    """What sorts and pages a list, in an address: the same few for every list."""
+    return urlencode(changed)
 
 
 def page_number(arguments: Mapping[str, Any], name: str = "page") -> int:

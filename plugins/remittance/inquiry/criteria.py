@@ -78,7 +78,7 @@ class PaymentCriteria:
     unposted: bool = False
     period: str = ""
 
-    @property
+    @cached_property
     def only_number(self) -> bool:
         return bool(self.number) and self == PaymentCriteria(number=self.number)
 

@@ -47,7 +47,7 @@ def index() -> ResponseReturnValue:
     if token := request.args.get("search"):
         return _kept(token)
     number = CheckNumber.of(request.args.get("number", ""))
-    if not any(request.args.get(name) for name in _FIELDS):
+    if _FIELDS.isdisjoint(name for name, typed in request.args.items() if typed):
         if number:
             return _by_number(AnyNumber.of(number.typed))
         return _newest() if "number" not in request.args else _nothing_typed()
@@ -66,7 +66,9 @@ def find() -> ResponseReturnValue:
     return _by_number(number, posted=True) if number.typed else _nothing_typed()
 
 
-_FIELDS = ("period", "issued_from", "issued_to", "amount_min", "amount_max", "payee", "zero", "new", "unposted")
+_FIELDS = frozenset(
+    ("period", "issued_from", "issued_to", "amount_min", "amount_max", "payee", "zero", "new", "unposted")
+)
 
 
 @blueprint.post("/search", endpoint="search")
@@ -149,8 +151,8 @@ def _found(
     db.commit()
     if criteria.only_number and listing.total == 1 and not claims:
         return redirect_to(url_for("remittance.payment", payment_id=listing.rows[0].id))
-    here = url_for("remittance.index", **dict[str, Any](criteria.url_values))
-    if request.method == "POST" and not wants_fragment():
+    here = url_for("remittance.index", **dict[str, Any](criteria.url_values)) if request.method == "POST" else ""
+    if here and not wants_fragment():
         return redirect_to(claims or here)
     response = _page(
         number=criteria.number.typed,
@@ -166,7 +168,7 @@ def _found(
         nothing=not listing.total,
         opened="" if criteria.only_number or listing.total else "payment",
     )
-    if request.method == "POST":
+    if here:
         response.headers["HX-Push-Url"] = here
     return response
 
