@@ -92,6 +92,16 @@ def test_what_was_there_is_taken_over_and_goes_on(taken_over: World) -> None:
     assert check(taken_over).sealed == 7, "once"
 
 
+def test_a_record_without_any_seal_is_taken_over_as_the_first(
+    empty_database_url: str, make_app: MakeApp, clock: Clock
+) -> None:
+    clock.set(NOW)
+    app = old_record(empty_database_url, make_app, events=3, sealed=0)
+    prepare_database(app)
+    found = check(World(app))
+    assert (found.sealed, found.unsealed, found.broken) == (3, 0, None)
+
+
 @pytest.mark.parametrize(
     ("deed", "broken"),
     [

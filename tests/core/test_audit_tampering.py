@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from hp_portal import clock as portal_clock
 from hp_portal.core.activity.retiring import retire_keys
 from hp_portal.core.activity.verifying import Verification
+from hp_portal.core.audit.chain import kept_keys
 from hp_portal.core.audit.models import AuditEvent, AuditSeal
 from hp_portal.core.audit.record import record
 from tests.conftest import MakeApp
@@ -221,6 +222,9 @@ def test_old_events_verify_when_the_old_key_is_gone(
             monkeypatch.delitem(last.database.vault.audit_keys, key_id)
     found = check(last)
     assert (found.broken, found.sealed) == (None, 6)
+    own(last, "UPDATE audit_key SET sealed = key_id WHERE id = (SELECT min(id) FROM audit_key)")
+    with last.session() as session:
+        assert len(kept_keys(session)) == 2, "one that does not open hides none of the others"
     # Without what keeps them, nothing old verifies, and nobody takes it for true.
     own(last, "DELETE FROM audit_key")
     assert "which is not known" in str(check(last).broken)

@@ -199,6 +199,19 @@ def test_totals_of_proofs_and_passwords_are_forgotten_each_in_its_time(world: Wo
         assert kinds(days=366) == []
 
 
+def test_the_payer_is_to_look_when_the_next_try_must_wait(world: World) -> None:
+    """By the tries of one organization, and of all; what others do is no matter to whoever is linked."""
+    settings = world.settings.model_copy(update={"proof_attempts": 2, "proof_attempts_per_tin": 3})
+    with world.session() as session:
+
+        def failed(organization: int, *, linked: bool = False) -> bool:
+            return proofs.count_failed_proof(session, settings, proofs.ProofTry(organization, "900000001", linked))
+
+        assert [failed(1), failed(1)] == [False, True]
+        assert failed(2), "the third of all"
+        assert not failed(3, linked=True)
+
+
 def test_each_total_is_locked_by_what_it_is_aimed_at(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
     monkeypatch.setattr("hp_portal.core.limits.totals.lock", lambda _session, name: taken.append(name))

@@ -95,6 +95,7 @@ def test_unrelated_words_are_enough(password: str) -> None:
         ("x-311299-y", "x--y"),
         ("12345678901234", "12345678901234"),
         ("İMina", "İ"),
+        ("mina/mina/mina", "//"),
     ],
 )
 def test_only_known_words_and_dates_are_left_out(password: str, rest: str) -> None:

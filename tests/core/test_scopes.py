@@ -384,3 +384,12 @@ def test_two_threads_do_not_mix_scopes(two: Two) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(read, range(60)))
+
+
+def test_what_the_marks_ask_of_a_row() -> None:
+    """However SQLAlchemy keeps a criterion: this is what it is made of."""
+    asked: dict[str, Any] = {
+        model.__tablename__: model.scope_criterion() for model in SCOPED if "__tablename__" in vars(model)
+    }
+    assert "WHERE person.organization_id = :scope_organization_id" in str(asked["sign_in"])
+    assert (str(asked["attempt"]), asked["attempt"].right.value) == (":scope_organization_id < :param_1", 0)

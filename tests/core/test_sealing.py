@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from hp_portal.core.activity.sealing import ChainLost, seal
+from hp_portal.core.activity import sealing
+from hp_portal.core.activity.sealing import ChainLost, RecordBroken, Sealed, seal, seal_batch, seal_everything
 from hp_portal.core.activity.verifying import Verification, batch_text, verify
 from hp_portal.core.audit.chain import Checker, hash_of, seal_digest, taken_over_mac
 from hp_portal.core.audit.models import AuditEvent, AuditSealedRow
@@ -142,6 +143,59 @@ def test_one_seals_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> N
     with world.session() as session:
         assert seal(session) == 0
     assert taken == ["audit seal"]
+
+
+def test_a_batch_says_what_became_of_it(world: World, time: Clock) -> None:
+    """Also where a writer's second event begins it, and of no events at all."""
+    write(world, 2)
+    with world.session() as session:
+        first = seal_batch(session, 1)
+        assert (first.rows, first.number, first.last, first.more, first.broken) == (1, 1, 1, True, None)
+        second = seal_batch(session, 1, after=first.last)
+        assert (second.rows, second.number, second.last, second.more, second.broken) == (1, 2, 2, True, None)
+        assert seal_batch(session, 1, after=second.last) == Sealed(0, 0, "", 2, False, None)
+
+
+def test_what_may_not_be_sealed_is_told_and_holds_nothing_up(
+    world: World, time: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(world, 3)
+    tamper(world, "UPDATE audit_event SET fields = '{\"page\":9}' WHERE id IN (1, 2)")
+    looked_at: list[int] = []
+
+    def one_at_a_time(session: Any, after: int) -> Sealed:
+        looked_at.append(after)
+        assert len(looked_at) < 9, "without end"
+        return seal_batch(session, 1, after)
+
+    monkeypatch.setattr(sealing, "seal_batch", one_at_a_time)
+    with world.session() as session, pytest.raises(RecordBroken, match="event 1 has been altered"):
+        seal_everything(session)
+    assert looked_at == [0, 1, 2, 3]
+    assert check(world).broken == "event 2 has been altered", "not only: was left out"
+
+
+@pytest.mark.parametrize(
+    ("deeds", "lost"),
+    [
+        (
+            ("DELETE FROM audit_sealed_row WHERE seal_id = 2", "DELETE FROM audit_seal WHERE id = 2"),
+            "events name seal 2, and the newest is 1",
+        ),
+        (("UPDATE audit_seal SET covers = NULL",), "seal 2 does not fit the chain before it"),
+    ],
+)
+def test_a_chain_that_is_not_as_it_was_made_is_not_gone_on_with(
+    world: World, time: Clock, deeds: tuple[str, ...], lost: str
+) -> None:
+    for _ in range(2):
+        write(world, 1)
+        assert seal_all(world) == [1]
+        time.advance(minutes=1)
+    write(world, 1)
+    tamper(world, *deeds)
+    with world.session() as session, pytest.raises(ChainLost, match=lost):
+        seal(session)
 
 
 CASES: dict[str, tuple[tuple[str, ...], str]] = {

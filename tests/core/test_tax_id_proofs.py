@@ -108,7 +108,7 @@ def test_what_is_linked_is_shown_and_told(portal: Portal, clock: Clock) -> None:
     ids = {"organization": organization.id, "payee": portal.payee.id}
     assert portal.payments.told == [PortalEvent("grant.added", ids)]
     proof, scope = portal.payments.asked[0]
-    assert (proof.number, proof.tin, proof.npi) == (NUMBER, TIN, NPI)
+    assert (proof.number, proof.tin, proof.npi, proof.without_npi) == (NUMBER, TIN, NPI, False)
     assert isinstance(scope, WholeScope)
     with portal.world.session() as session:
         grant = session.get_one(Grant, linked.grant_id)
@@ -279,8 +279,8 @@ def test_a_payment_is_locked_while_it_is_looked_at(portal: Portal, monkeypatch: 
 def test_old_payments_prove_nothing(
     database_url: str, make_app: MakeApp, clock: Clock, days: int, proves: bool
 ) -> None:
-    """In the payer's days: at 3 p.m. UTC it is the same day in Minnesota."""
-    clock.set(START + dt.timedelta(days=days))
+    """In the payer's days: at 2 a.m. UTC it is the day before in Minnesota."""
+    clock.set(START.replace(hour=2) + dt.timedelta(days=days + 1))
     app = make_app(database_url, extra_plugins={"payments": (payments := Payments())}, proof_days=30)
     portal = Portal(World(app), payments)
     if proves:
