@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,7 @@ from ..blueprint import blueprint
 from . import reading_again, reports
 from .importing import import_in_steps
 from .loading import CannotStore
+from .models import ReadingAgain
 from .reports import ImportReport, totals
 from .statistics import refresh_after
 from .steps import Busy
@@ -53,7 +55,8 @@ def read_again_command(as_json: bool) -> None:
     """Read all payments again from their kept text.
 
     For what an earlier version did not work out: what is odd about a payment, what of it does not balance, and which claims say
-    otherwise what the patient owes. The worker does it by itself after an upgrade that needs it.
+    otherwise what the patient owes. The worker does it by itself after an upgrade that needs it. Ends with 3 when payments could
+    not be read: they stay as they are, and are named with the reason.
     """
     with click.progressbar(
         length=1, label="payments", file=sys.stderr, hidden=as_json or not sys.stderr.isatty()
@@ -69,13 +72,24 @@ def read_again_command(as_json: bool) -> None:
             raise click.ClickException("The worker is reading the payments again at the moment.") from error
     if as_json:
         counts = {"payments": found.done, "changed": found.changed, "unreadable": found.unreadable}
-        click.echo(json.dumps(counts))
-        return
+        click.echo(json.dumps(counts | {"unreadable_payments": [asdict(one) for one in reading_again.named(found)]}))
+    else:
+        _print_read_again(found)
+    if found.unreadable:
+        raise click.exceptions.Exit(3)
+
+
+def _print_read_again(found: ReadingAgain) -> None:
     said = f"{show_count(found.done, 'payment')} read again: {found.changed:,} changed"
     if found.unreadable:
         stay = "and stays as it is" if found.unreadable == 1 else "and stay as they are"
         said += f", {found.unreadable:,} cannot be read any more {stay}"
     click.echo(f"{said}.")
+    named = reading_again.named(found)
+    for one in named:
+        click.echo(f"  payment {one.number} (id {one.id}): {one.why}")
+    if found.unreadable > len(named):
+        click.echo(f"  … and {found.unreadable - len(named):,} more")
 
 
 def _import_path(path: Path, *, show_progress: bool) -> ImportReport:

@@ -47,3 +47,6 @@ class ReadingAgain(api.Base, api.Leased, api.PayersOwn):
     done: Mapped[int]
     changed: Mapped[int]
     unreadable: Mapped[int]
+    # the first of those that could not be read: JSON of reading_again.Unread
+    unread: Mapped[str | None] = mapped_column(sa.Text())
+    ended_at: Mapped[dt.datetime | None]

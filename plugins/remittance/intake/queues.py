@@ -1,4 +1,4 @@
-"""What waits for staff about remittances: imports that failed or wait, payments of one number, payees that are not on record."""
+"""What waits for staff about remittances: imports, payments that cannot be read again or share a number, payees not on record."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hp_portal.api import PortalSession, StaffQueue, now
 from ..blueprint import READ_IMPORTS
 from ..models import Payment, Upload
 from .deciding import count_waiting
+from .reading_again import count_unreadable
 from .uploads import ACTIVE, FAILED, FAILED_SHOWN
 
 
@@ -34,6 +35,14 @@ _IMPORTS = "remittance_staff.imports"
 QUEUES = (
     StaffQueue("import has failed", "imports have failed", _IMPORTS, READ_IMPORTS, _failed, "bad"),
     StaffQueue("file waits to be imported", "files wait to be imported", _IMPORTS, READ_IMPORTS, _waiting),
+    StaffQueue(
+        "payment cannot be read again",
+        "payments cannot be read again",
+        _IMPORTS,
+        READ_IMPORTS,
+        count_unreadable,
+        "warn",
+    ),
     StaffQueue(
         "payment has the number of another",
         "payments have the number of another",

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import json
 import time
+import traceback
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import PurePath
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,17 +30,42 @@ from ..x12.records import CLAIM, Transaction
 from .importing import bounded
 from .kept_text import unpack
 from .models import ReadingAgain
+from .uploads import FAILED_SHOWN
 
 WAITING, DONE = "waiting", "done"
 _LEASE = dt.timedelta(minutes=2)
 _STEP = 25
 _LONGEST = 20.0
 """Seconds that the worker is at it at a time: imports wait in the same lane."""
+MOST_NAMED = 200
 _CLAIM_NUMBER, _OWED, _BALANCED = (CLAIM.index(column) for column in ("claim", "patient_adjusted", "balanced"))
 
 
 class Busy(Exception):
     """A worker is reading the payments again at the moment."""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A payment that cannot be read again, and why: never with text of it, which may be a patient's."""
+
+    id: int
+    number: str
+    why: str
+
+
+@dataclass(frozen=True)
+class _Today:
+    """What the reader says of a payment today; of its claims the number, what the patient owes by its adjustments, and whether it
+    balances."""
+
+    marks: str | None
+    balanced: bool
+    claims: list[tuple[int, int | None, bool]]
+
+
+class _CannotRead(Exception):
+    """Why, in words."""
 
 
 def ask(session: PortalSession) -> ReadingAgain:
@@ -65,6 +94,26 @@ def under_way(session: PortalSession) -> ReadingAgain | None:
     return session.scalar(
         sa.select(ReadingAgain).where(ReadingAgain.state == WAITING).order_by(ReadingAgain.id).limit(1)
     )
+
+
+def last_shown(session: PortalSession) -> ReadingAgain | None:
+    """What staff are shown: the last one, while it goes on and, when payments could not be read, for some days after it ended."""
+    last = session.scalar(sa.select(ReadingAgain).order_by(ReadingAgain.id.desc()).limit(1))
+    if last is None or last.state == WAITING:
+        return last
+    shown = last.unreadable and last.ended_at is not None and last.ended_at > api.now() - FAILED_SHOWN
+    return last if shown else None
+
+
+def count_unreadable(session: PortalSession) -> int:
+    """How many payments could not be read, as long as staff are shown that."""
+    last = last_shown(session)
+    return last.unreadable if last is not None else 0
+
+
+def named(asked: ReadingAgain) -> list[Unread]:
+    """The payments that could not be read, at most MOST_NAMED of them."""
+    return [Unread(**values) for values in json.loads(asked.unread or "[]")]
 
 
 def read_now(session: PortalSession, progress: Callable[[int, int], object]) -> ReadingAgain:
@@ -98,16 +147,17 @@ def _some(session: PortalSession, progress: Callable[[int, int], object], *, lon
             asked = session.get_one(ReadingAgain, lease.id, populate_existing=True)
             progress(asked.done, asked.of)
             rows = _next(session, asked)
-            found = [(row, _read(session, row)) for row in rows]  # takes the time, and holds nobody's lock
+            found, unread = _read_all(session, rows)  # takes the time, and holds nobody's lock
             values = {
                 "last_id": rows[-1].id if rows else asked.until_id,
                 "done": asked.done + len(rows),
-                "unreadable": asked.unreadable + sum(one is None for _, one in found),
+                "unreadable": asked.unreadable + len(unread),
+                "unread": _as_json([*named(asked), *unread]),
             }
             api.renew_lease(session, lease, _LEASE, **values)
             changed = asked.changed + _store(session, found)
             if not rows:
-                api.release_lease(session, lease, state=DONE, changed=changed)
+                api.release_lease(session, lease, state=DONE, changed=changed, ended_at=api.now())
                 api.record(
                     session,
                     "remittance.payments.read-again",
@@ -129,7 +179,7 @@ def _some(session: PortalSession, progress: Callable[[int, int], object], *, lon
 def _next(session: PortalSession, asked: ReadingAgain) -> Sequence[Any]:
     """The next payments with what is known of them and their texts (None: none was kept)."""
     return session.execute(
-        sa.select(Payment.id, Payment.marks, Payment.balanced, PaymentText.sealed)
+        sa.select(Payment.id, Payment.trace_number, Payment.marks, Payment.balanced, PaymentText.sealed)
         .outerjoin(PaymentText, PaymentText.payment_id == Payment.id)
         .where(Payment.id > asked.last_id, Payment.id <= asked.until_id)
         .order_by(Payment.id)
@@ -137,38 +187,65 @@ def _next(session: PortalSession, asked: ReadingAgain) -> Sequence[Any]:
     ).all()
 
 
-def _read(session: PortalSession, row: Any) -> Transaction | None:
-    """What the reader says of a payment's text today; None where there is none, or it cannot be read any more."""
+def _as_json(unread: Sequence[Unread]) -> str | None:
+    return json.dumps([asdict(one) for one in unread[:MOST_NAMED]], ensure_ascii=False) if unread else None
+
+
+def _read_all(session: PortalSession, rows: Iterable[Any]) -> tuple[list[tuple[Any, _Today]], list[Unread]]:
+    """What the reader says of these payments today, and those that cannot be read."""
+    found, unread = [], []
+    for row in rows:
+        try:
+            found.append((row, _read(session, row)))
+        except _CannotRead as error:
+            unread.append(Unread(row.id, row.trace_number, str(error)))
+    return found, unread
+
+
+def _read(session: PortalSession, row: Any) -> _Today:
+    """What the reader says of a payment's text today. Raises _CannotRead."""
     if row.sealed is None:
-        return None
+        raise _CannotRead("no text of it is kept")
     try:
-        isa, gs, raw = unpack(session.vault.open(row.sealed, KEPT_TEXT(row.id), TEXT_WAS))
-        text = rebuild_interchange(raw, isa or None, gs or None)
-    except (api.SealBroken, ValueError):
-        return None
-    first = next(read(io.BytesIO(text)))
-    return first if isinstance(first, Transaction) and first.importable else None
+        packed = session.vault.open(row.sealed, KEPT_TEXT(row.id), TEXT_WAS)
+    except api.SealBroken as error:
+        raise _CannotRead("its kept text does not open") from error
+    try:
+        isa, gs, raw = unpack(packed)
+        first = next(read(io.BytesIO(rebuild_interchange(raw, isa or None, gs or None))))
+        if isinstance(first, Transaction) and first.importable:
+            return _today(first)
+    except Exception as error:
+        # Whatever it is, the other payments are read. Where it happened, without the error's own words: they may quote the text.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        kind = f"{type(error).__name__} in {PurePath(place.filename).name}, line {place.lineno}"
+        raise _CannotRead(f"its kept text is damaged, or the reader fails at it ({kind})") from error
+    raise _CannotRead("its kept text has no payment in it that can be imported")
 
 
-def _store(session: PortalSession, found: Sequence[tuple[Any, Transaction | None]]) -> int:
+def _today(transaction: Transaction) -> _Today:
+    marks = transaction.fact("marks")
+    claims = [(row[_CLAIM_NUMBER], row[_OWED], row[_BALANCED]) for row in bounded(transaction).claims]
+    return _Today(None if marks is None else str(marks), transaction.balanced, claims)
+
+
+def _store(session: PortalSession, found: Sequence[tuple[Any, _Today]]) -> int:
     """Write what is not there yet; of how many payments that was something."""
-    readable = [(row, one) for row, one in found if one is not None]
-    claims = _claims_of(session, [row.id for row, _ in readable])
+    claims = _claims_of(session, [row.id for row, _ in found])
     changed = 0
-    for row, transaction in readable:
-        marks, balanced = transaction.fact("marks"), transaction.balanced
-        payment_changes = (row.marks, row.balanced) != (marks, balanced)
+    for row, today in found:
+        payment_changes = (row.marks, row.balanced) != (today.marks, today.balanced)
         if payment_changes:
             session.execute(
-                sa.update(Payment).where(Payment.id == row.id).values(marks=marks, balanced=balanced),
+                sa.update(Payment).where(Payment.id == row.id).values(marks=today.marks, balanced=today.balanced),
                 execution_options={"synchronize_session": False},
             )
-        wrong = _claims_that_differ(claims[row.id], transaction)
-        for values in wrong:
+        wrong = _claims_that_differ(claims[row.id], today)
+        for number, owed, balanced in wrong:
             session.execute(
                 sa.update(Claim)
-                .where(Claim.payment_id == row.id, Claim.claim == values[0])
-                .values(patient_adjusted=values[1], balanced=values[2]),
+                .where(Claim.payment_id == row.id, Claim.claim == number)
+                .values(patient_adjusted=owed, balanced=balanced),
                 execution_options={"synchronize_session": False},
             )
         changed += bool(payment_changes or wrong)
@@ -183,11 +260,10 @@ def _claims_of(session: PortalSession, ids: Sequence[int]) -> dict[int, set[tupl
     return found
 
 
-def _claims_that_differ(stored: set[tuple[int, int | None, bool]], transaction: Transaction) -> list[Any]:
-    """Number, what the patient owes by its adjustments, and whether it balances, of claims of which that is not stored."""
+def _claims_that_differ(stored: set[tuple[int, int | None, bool]], today: _Today) -> list[tuple[int, int | None, bool]]:
+    """The claims that are stored, but not as they are read today."""
     numbers = {one[0] for one in stored}
-    today = [(row[_CLAIM_NUMBER], row[_OWED], row[_BALANCED]) for row in bounded(transaction).claims]
-    return [one for one in today if one not in stored and one[0] in numbers]
+    return [one for one in today.claims if one not in stored and one[0] in numbers]
 
 
 JOB = Job(

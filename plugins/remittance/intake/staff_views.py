@@ -21,6 +21,7 @@ def _imports_page(form: UploadForm, status: int = 200) -> Response:
     listing = list_files(db, FILES.read(request.args))
     active = active_uploads(db)
     running = being_imported(db)
+    again = reading_again.last_shown(db)
     context = {
         "listing": listing.at("remittance_staff.imports"),
         "again": listing.at("remittance_staff.progress").url_for_page(listing.number),
@@ -28,7 +29,8 @@ def _imports_page(form: UploadForm, status: int = 200) -> Response:
         "busy": running is not None or any(row.Upload.state in uploads.ACTIVE for row in active),
         "before": f"{running.name} ({percent_of(running)} %)" if running is not None else "",
         "most_mb": settings().max_upload_mb,
-        "reading_again": reading_again.under_way(db),
+        "reading_again": again,
+        "unread": reading_again.named(again) if again is not None else [],
         "outcomes": OUTCOMES,
     }
     return page("remittance/staff/imports.html", "imports", form=form, status=status, **context)

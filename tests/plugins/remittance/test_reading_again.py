@@ -13,8 +13,10 @@ from hp_portal.worker import run_once
 from hp_portal_plugins.remittance.demo.writing import FileText, PaymentText
 from hp_portal_plugins.remittance.intake import reading_again
 from hp_portal_plugins.remittance.intake.models import ReadingAgain
-from hp_portal_plugins.remittance.models import Claim, Payment
+from hp_portal_plugins.remittance.models import KEPT_TEXT, Claim, Payment
 from hp_portal_plugins.remittance.models import PaymentText as KeptText
+from tests.support.clock import Clock
+from tests.support.databases import as_owner
 from tests.support.world import World
 
 from .import_files import import_835
@@ -83,19 +85,79 @@ def test_the_worker_reads_what_an_upgrade_asks_for_and_staff_see_how_far_it_is(
     assert "that an earlier version imported" not in text_of(staff, "/staff/remittance/")
 
 
-def test_a_command_does_it_at_once_and_says_what_it_could_not_read(office: Office) -> None:
+def damage(world: World, payment: int) -> bytes:
+    """The payment's text opens and is no text: the reader raises. Returns what was kept."""
+    with world.session() as session:
+        kept = session.get_one(KeptText, payment).sealed
+        sealed = session.vault.seal(b"SECRETNAME, packed by nobody", KEPT_TEXT(payment))
+    keep(world, payment, sealed)
+    return kept
+
+
+def keep(world: World, payment: int, sealed: bytes) -> None:
+    with as_owner(world.app) as engine, engine.begin() as connection:
+        put = sa.text("UPDATE remittance_text SET sealed = :sealed WHERE payment_id = :payment")
+        assert connection.execute(put, {"sealed": sealed, "payment": payment}).rowcount == 1
+
+
+def test_a_payment_at_which_the_reader_fails_keeps_no_other_waiting_and_is_put_before_staff(
+    office: Office, clock: Clock
+) -> None:
+    world = office.world
+    first = office.paid("4800", claim(9))
+    as_an_earlier_version_left_it(office)
+    kept = damage(world, first)
+    ask(world)
+    world.staff("a.staff", permissions=["staff:console:open", READ])
+    assert run_once(world.app, ["long"]), "the job does not fail"
+    assert marks(world) == [None, '{"owed":1}', None]
+    (run,) = asked(world)
+    assert (run.state, run.done, run.changed, run.unreadable) == ("done", 3, 1, 1)
+    assert events(world, "remittance.payments.read-again") == [{"payments": 3, "changed": 1, "unreadable": 1}]
+    staff = world.sign_in("a.staff")
+    assert "1 payment cannot be read again" in text_of(staff, "/staff/")
+    shown = text_of(staff, "/staff/remittance/")
+    assert "1 payment could not be read again" in shown
+    assert (
+        f"4800 (id {first}): its kept text is damaged, or the reader fails at it (error in kept_text.py, line" in shown
+    )
+    assert "SECRETNAME" not in shown
+    assert run_once(world.app, ["long"])
+    assert [one.attempts for one in asked(world)] == [1], "it is not tried again"
+    clock.advance(days=8)
+    assert "could not be read again" not in text_of(world.sign_in("a.staff"), "/staff/remittance/")
+    keep(world, first, kept)
+    assert world.app.test_cli_runner().invoke(args=["remittance", "read-again"]).exit_code == 0
+
+
+def test_a_command_does_it_at_once_and_says_what_it_could_not_read(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world = office.world
     odd, plain = as_an_earlier_version_left_it(office)
     lost, broken = office.paid("4803", claim(3)), office.paid("4804", claim(4))
     with world.session() as session:
         session.execute(sa.delete(KeptText).where(KeptText.payment_id == lost))
         session.execute(sa.update(KeptText).where(KeptText.payment_id == broken).values(sealed=b"not a seal"))
+    monkeypatch.setattr(reading_again, "_STEP", 1)
     result = world.app.test_cli_runner().invoke(args=["remittance", "read-again"])
-    assert result.exit_code == 0, result.output
-    assert "4 payments read again: 1 changed, 2 cannot be read any more and stay as they are." in result.output
+    assert result.exit_code == 3, result.output
+    assert result.output.splitlines() == [
+        "4 payments read again: 1 changed, 2 cannot be read any more and stay as they are.",
+        f"  payment 4803 (id {lost}): no text of it is kept",
+        f"  payment 4804 (id {broken}): its kept text does not open",
+    ]
     assert marks(world)[0] == '{"owed":1}'
+    monkeypatch.setattr(reading_again, "MOST_NAMED", 1)
     again = world.app.test_cli_runner().invoke(args=["remittance", "read-again", "--json"])
-    assert json.loads(again.output) == {"payments": 4, "changed": 0, "unreadable": 2}
+    assert again.exit_code == 3
+    named = {"id": lost, "number": "4803", "why": "no text of it is kept"}
+    assert json.loads(again.output) == {
+        "payments": 4,
+        "changed": 0,
+        "unreadable": 2,
+        "unreadable_payments": [named],
+    }
     assert [run.state for run in asked(world)] == ["done", "done"]
     assert plain == odd + 1
 
