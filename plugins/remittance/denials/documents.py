@@ -32,7 +32,7 @@ from ..inquiry.history import other_claims
 from ..models import Payment
 from .counting import Denials, count_denials
 from .criteria import DenialCriteria
-from .lines import claims_in, every_line
+from .lines import claims_in, every_line, remarks_of
 
 CSV, XLSX = "remittance.denials-csv", "remittance.denials-xlsx"
 MOST_AT_ONCE = {
@@ -51,12 +51,14 @@ COLUMNS = (
     "payment_number", "payment_method", "payment_date", "payee_name", "payee_npi", "payer_claim_number",
     "patient_account", "claim_status", "line", "service_from", "service_to", "procedure", "modifiers", "revenue_code",
     "group", "reason", "reason_meaning", "charged", "paid", "taken_off", "currency", "remarks", "reversed_later",
+    "what_can_i_do_now",
 )  # fmt: skip
 _LINES = (
     ("Payment", 16), ("Method", 20), ("Issued", 12), ("Payee", 28), ("Payee NPI", 13), ("Claim number", 18),
     ("Patient account", 18), ("Claim status", 26), ("Line", 7), ("Service from", 12), ("Service to", 12),
     ("Procedure", 12), ("Modifiers", 12), ("Revenue code", 10), ("Group", 7), ("Reason", 8), ("Reason meaning", 60),
     ("Charged", 13), ("Paid", 13), ("Taken off", 13), ("Currency", 9), ("Remarks", 16), ("Reversed later", 10),
+    ("What can I do now", 90),
 )  # fmt: skip
 _REASONS = (
     ("Group", 7), ("Reason", 8), ("Meaning", 70), ("Lines", 9), ("Claims", 9), ("Currency", 9), ("Taken off", 14),
@@ -101,8 +103,10 @@ def _row(row: Any, meanings: Meanings, *, words: bool) -> tuple[SheetValue, ...]
         amount(row.paid),
         None if row.unreadable else amount(row.adjusted),
         row.currency,
-        " ".join(filter(None, (row.line_remarks, row.claim_remarks))) or None,
+        remarks_of(row) or None,
         "yes" if row.reversed else "no",
+        # What is reversed is not open any more: what can be done stands with the claim that takes its place.
+        None if row.reversed else str(meanings.advice(row.group, row.reason, remarks_of(row))) or None,
     )
 
 

@@ -35,7 +35,7 @@ LINES = Sorting(
         Column("charged", "Charged", _charged, "number"),
         Column("paid", "Paid", kind="number"),
         Column("adjusted", "Taken off", _adjusted, "number"),
-        Column("since", "Since then"),
+        Column("since", "Status and news"),
     ),
     default="-issued",
     tie=Claim.payment_id,
@@ -52,6 +52,9 @@ class LinesPage:
 
     def claim(self, row: Any) -> ShownClaim:
         return self.claims[row.payment_id, row.claim]
+
+    def remarks(self, row: Any) -> str:
+        return remarks_of(row)
 
 
 def list_lines(session: PortalSession, criteria: DenialCriteria, code: Code, order: Order, total: int) -> LinesPage:
@@ -70,6 +73,11 @@ def every_line(session: PortalSession, criteria: DenialCriteria) -> Iterator[Any
         Payment.effective_on, Claim.payment_id, Claim.claim, sa.column("line").nulls_first(), "group", "reason"
     )
     yield from session.execute(ordered, execution_options={"yield_per": 2_000})
+
+
+def remarks_of(row: Any) -> str:
+    """The remarks that count for a denied line, with blanks between: its own, and those of its claim."""
+    return " ".join(filter(None, (row.line_remarks, row.claim_remarks)))
 
 
 def claims_in(session: PortalSession, criteria: DenialCriteria) -> list[tuple[int, int]]:

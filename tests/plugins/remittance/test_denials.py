@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 import itertools
 import random
 import re
@@ -176,8 +178,8 @@ def test_the_lines_below_a_reason_are_those_that_were_counted(office: Office) ->
         amount for part in (stood, turned) for amount in part["CO-50"].values()
     )
     # What the list says of each claim by its history is what the counts are made of.
-    assert all(("Reversed" in row["Since then"]) for row in lines_of(office, "CO-50", reversed="only"))
-    assert not any(("Reversed" in row["Since then"]) for row in lines_of(office, "CO-50"))
+    assert all(("Reversed" in row["Status and news"]) for row in lines_of(office, "CO-50", reversed="only"))
+    assert not any(("Reversed" in row["Status and news"]) for row in lines_of(office, "CO-50"))
 
 
 def _note(counts: dict[str, Counter[tuple[int, int, int | None]]], payment: int, at: int, one: ClaimText) -> None:
@@ -204,7 +206,7 @@ def test_reversed_replaced_and_voided(office: Office) -> None:
     assert "Not counted: 1 line in 1 claim, $50.00, which a later payment has reversed." in words(tree)
     assert groups(get(office, reversed="too")) == {"CO-97": (2, 2, "$53.00")}
     (row,) = lines_of(office, "CO-97", reversed="only")
-    assert row["Since then"] == "Denied Reversed on Mar 2, 2026 in EFT 4503 Corrected on Mar 2, 2026 in EFT 4503"
+    assert row["Status and news"] == "Denied Reversed on Mar 2, 2026 in EFT 4503 Corrected on Mar 2, 2026 in EFT 4503"
 
 
 def test_days_payees_and_other_organizations(office: Office, mixed: int) -> None:
@@ -235,6 +237,27 @@ def test_what_is_asked_for_wrongly_is_told(office: Office) -> None:
         answer = office.client.get(f"{PAGE}?{urlencode(asked)}")
         assert answer.status_code == 422
         assert said in answer.text
+
+
+def test_advice_follows_the_remarks_of_each_line(office: Office) -> None:
+    """With MA130 nothing can be corrected: a new claim is wanted, whether the remark is the line's or the claim's."""
+    lacking = line(("CO-16", 5000))
+    of_line, of_claim = of(1, replace(lacking, remarks=("N290", "MA130"))), replace(of(2, lacking), remarks=("MA130",))
+    turned = of(4, replace(lacking, remarks=("MA130",)))
+    office.paid("4501", of_line, of_claim, of(3, replace(lacking, remarks=("N290",))), turned)
+    office.paid("4502", turned.reversed(), issued=DAY + dt.timedelta(days=9))
+    said = {row["Claim"].split()[0]: row["Status and news"] for row in lines_of(office, "CO-16", reversed="too")}
+    assert said["26X000001"].startswith("Processed as primary Remarks N290 MA130 What can I do now: Send a new claim.")
+    assert "Remarks MA130 What can I do now: Send a new claim." in said["26X000002"]
+    # What stands above the table holds for this one; and of what is reversed nothing is to be done any more.
+    assert said["26X000003"] == "Processed as primary Remarks N290"
+    assert "Send a new claim" not in said["26X000004"]
+    above = words(get(office, f"{PAGE}/lines", **{"in": "CO", "why": "16"}))
+    assert "Send a corrected claim." in above
+    rows = csv.DictReader(io.StringIO(office.client.get(f"{PAGE}/csv?issued_from=any&reversed=too").data.decode()))
+    advice = {row["payer_claim_number"]: row["what_can_i_do_now"].split(".")[0] for row in rows}
+    new, corrected = "Send a new claim", "Send a corrected claim"
+    assert advice == {"26X000001": new, "26X000002": new, "26X000003": corrected, "26X000004": ""}
 
 
 def test_what_was_shown_is_recorded(office: Office, mixed: int) -> None:

@@ -55,6 +55,7 @@ def test_csv_and_workbook(office: Office) -> None:
     assert book.sheetnames == ["Denied lines", "By reason", "What was asked for"]
     sheet = book["Denied lines"]
     assert sheet["T2"].value == 40
+    assert (sheet["X1"].value, sheet["X2"].value.split(".")[0]) == ("What can I do now", "Appeal if you disagree")
     assert sheet["G2"].value == "=1+1"
     assert sheet["G2"].data_type == "s"
     by_reason = [[cell.value for cell in row] for row in book["By reason"].iter_rows(min_row=2)]
