@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hp_portal.api import PortalSession
+from hp_portal.api import DOLLARS, PortalSession
 
 from ..codes.plain_words import REVERSAL
 from ..models import Adjustment, Claim, Line, Payment, ProviderAdjustment
@@ -60,13 +60,15 @@ class Why:
 
 @dataclass(frozen=True)
 class TakenBack:
-    """Money that a payment takes back for a claim. `amount` is cents; `here`: it is the payment that is being looked at."""
+    """Money that a payment takes back for a claim. `amount` is cents of that payment's `currency`; `here`: it is the payment that
+    is being looked at."""
 
     payment_id: int
     number: str
     method: str | None
     issued_on: dt.date | None
     amount: int
+    currency: str
     here: bool
 
 
@@ -159,6 +161,7 @@ def _taken_back(session: PortalSession, claims: Sequence[Any]) -> dict[Key, list
             Payment.method,
             Payment.effective_on,
             Payment.payee_id,
+            sa.func.coalesce(Payment.currency, DOLLARS).label("currency"),
             ProviderAdjustment.amount,
             ProviderAdjustment.reference_key,
         )
@@ -192,7 +195,13 @@ def _taken_back(session: PortalSession, claims: Sequence[Any]) -> dict[Key, list
         }
         found[key] = [
             TakenBack(
-                row.id, row.trace_number, row.method, row.effective_on, row.amount, here=row.id == claim.payment_id
+                row.id,
+                row.trace_number,
+                row.method,
+                row.effective_on,
+                row.amount,
+                row.currency,
+                here=row.id == claim.payment_id,
             )
             for row in named.values()
             if (row.effective_on or dt.date.max) >= since

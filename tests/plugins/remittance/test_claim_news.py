@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 
 from hp_portal_plugins.remittance.codes.explanations import explanations
-from hp_portal_plugins.remittance.demo.writing import ClaimText, ProviderReason, Reason, Service
+from hp_portal_plugins.remittance.demo.writing import ClaimText, PaymentText, ProviderReason, Reason, Service
 from tests.support.client import tree_of
 from tests.support.world import World
 
@@ -75,6 +76,23 @@ def test_reversed_corrected_and_taken_back(office: Office) -> None:
     # The closed row that a click leads back to says the same.
     closed = office.client.get(f"{url_of(third, 1)}?closed=1", fragment=True)
     assert f"Correction of EFT 4501, Mar 2, 2026 {back}" in words(tree_of(closed))
+
+
+def test_every_amount_is_in_the_currency_of_the_payment_that_it_is_of(office: Office) -> None:
+    """Also those of another payment than the one that is shown: a Canadian payment of which one in dollars takes money back."""
+    adjusted = (ProviderReason("L6", "26X000001", -1234),)
+    text = PaymentText("4503", "ACH", DAY, office.payee_text, (claim(1),), adjusted, currency="CAD")
+    (canadian,) = office.imported(text)
+    takes = replace(text, number="4504", issued=day(9), claims=(claim(2),), currency="")
+    (dollars,) = office.imported(replace(takes, provider_reasons=(ProviderReason("WO", "26X000001", 5000),)))
+    assert news(office, canadian)[0].endswith("Taken back $50.00 in EFT 4504, Mar 11, 2026")
+    tree = tree_of(office.client.get(url_of(canadian)))
+    (level,) = [one for one in tree.iter("section") if one.get("id") == "provider-level"]
+    assert [words(cell) for cell in level.iter("td") if cell.get("data-label") == "Amount"] == ["−CAD 12.34"] * 2
+    office.imported(
+        replace(text, number="4505", issued=day(12), provider_reasons=(ProviderReason("WO", "26X000002", 7),))
+    )
+    assert news(office, dollars)[0].endswith("Taken back CAD 0.07 in EFT 4505, Mar 14, 2026")
 
 
 def test_what_was_taken_back_before_is_not_told_of_what_came_later(office: Office) -> None:
