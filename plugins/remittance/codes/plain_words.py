@@ -16,6 +16,15 @@ GROUPS = {
     "PR": "The patient owes this.",
 }
 
+# Whose loss an adjustment is, by its group, in a word or two.
+BORNE_BY = {
+    "CO": "Provider (contract)",
+    "CR": "Correction",
+    "OA": "See the reason",
+    "PI": "Provider (plan’s rules)",
+    "PR": "Patient",
+}
+
 # The status of a claim that takes an earlier payment back.
 REVERSAL = "22"
 
@@ -83,6 +92,14 @@ PROVIDER_ADJUSTMENTS = {
     "WU": "Recovery without a named reason",
 }
 
+# Provider-level adjustments that settle each other: what one means when it raises its payment, and when it lowers it.
+_PUT_OFF_OR_TAKEN = ("Overpayment, put off to a later payment", "Overpayment, taken from this payment")
+_RAISES_OR_LOWERS = {
+    "FB": ("Balance carried to a later payment", "Balance brought from an earlier payment"),
+    "WO": _PUT_OFF_OR_TAKEN,
+    "WU": _PUT_OFF_OR_TAKEN,
+}
+
 # What stands where there is neither a loaded text nor one of ours.
 NO_EXPLANATION = "No explanation is loaded."
 
@@ -109,6 +126,12 @@ _NUMBERS = {"ACH": "EFT", "BOP": "EFT", "FWT": "EFT", "CHK": "Check", "NON": "No
 def status_word(code: str | None) -> str:
     """A claim's status (CLP02) in words; an unknown one as its code."""
     return STATUSES.get(code or "", f"Status {code}" if code else "No status")
+
+
+def adjustment_word(reason: str | None, cents: int | None) -> str:
+    """What a provider-level adjustment (PLB03-1) of this amount does, where its sign tells; empty elsewhere."""
+    words = _RAISES_OR_LOWERS.get(reason or "")
+    return words[cents > 0] if words and cents else ""
 
 
 def method_word(code: str | None) -> str:

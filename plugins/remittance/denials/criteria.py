@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from ..codes.asked import AskedCode, asked_codes
+from ..codes.plain_words import BORNE_BY
 from ..keys import plain
 
 DAYS = 90
@@ -118,6 +119,11 @@ class Code:
     def shown(self) -> str:
         """`CO-97`; a question mark for what is not given."""
         return f"{self.group or '?'}-{self.reason or '?'}"
+
+    @property
+    def borne_by(self) -> str:
+        """Who bears what is taken off: `Provider (contract)`; empty for a group that nobody knows."""
+        return BORNE_BY.get(self.group or "", "")
 
     @property
     def slug(self) -> str:

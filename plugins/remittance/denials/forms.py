@@ -97,7 +97,7 @@ class RecoveryForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     issued_from = DayField("Payments from")
     issued_to = DayField("Payments to", [later_than("issued_from", "This date lies before the first one.")])
     payee = SelectField("Payee", [Optional()], coerce=str.strip)
-    show = SelectField("Show", [Optional()], coerce=str.strip)
+    show = SelectField("Entries", [Optional()], coerce=str.strip)
 
     def __init__(self, payees: list[tuple[str, str]], **values: Any) -> None:
         super().__init__(**values)

@@ -11,7 +11,7 @@ from hp_portal.api import access, can, db_session, hand_over, page, page_number,
 
 from ..blueprint import DOWNLOAD, READ, blueprint
 from ..codes import glossary
-from ..codes.plain_words import payment_word
+from ..codes.plain_words import adjustment_word, payment_word
 from ..downloads.reasons import choices, read_reason
 from ..inquiry.search import payee_choices
 from . import recovery_documents as documents
@@ -97,7 +97,7 @@ def _page(form: RecoveryForm, *, status: int = 200, **shown: Any) -> Response:
         "everything": EVERYTHING,
         "too_much": None,
         "downloads": [],
-        "words": {"payment_word": payment_word},
+        "words": {"payment_word": payment_word, "adjustment_word": adjustment_word},
         **shown,
     }
     return page("remittance/recoveries/index.html", "chains", status=status, **context)

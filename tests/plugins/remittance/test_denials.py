@@ -108,6 +108,11 @@ def test_denials_are_counted_by_reason(office: Office, mixed: int) -> None:
     assert groups(tree) == counted
     assert together(tree) == "5 lines in 4 claims, $274.50 taken off"
     assert list(groups(tree)) == ["PR-96", "CO-18", "CO-97"]
+    # Who bears it stands once a row, as a word; the sentence of the group where the reason is open.
+    borne = [words(cell) for cell in tree.iter("td") if cell.get("data-label") == "Who bears it"]
+    assert borne == ["Patient", "Provider (contract)", "Provider (contract)"]
+    opened = office.client.get(f"{PAGE}/lines?issued_from=any&in=PR&why=96", fragment=True).text
+    assert ("The patient owes this." in words(tree), "The patient owes this." in opened) == (False, True)
     # What the contract takes off and what the patient owes: when it is asked for, by a box or by name.
     with_patient = groups(get(office, patient="1"))
     assert with_patient == counted | {"PR-96": (2, 2, "$127.00"), "PR-1": (1, 1, "$20.00")}

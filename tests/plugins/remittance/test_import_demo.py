@@ -125,7 +125,7 @@ def test_an_office_has_a_recovery_of_which_a_part_is_open(world: World, checks: 
         office = session.scalars(sa.select(Organization).where(Organization.name == demo.PHYSICIANS)).one()
     world.person("a.clerk", organization=office)
     page = world.sign_in("a.clerk").get("/apps/remittance/recoveries").text
-    assert "1 balance open" in page
+    assert "1 open entry" in page
     assert "$75.00" in page
     assert "26D10000" in page, "the claim that it belongs to"
 

@@ -83,7 +83,7 @@ def test_chains_of_recoveries_and_balances(office: Office) -> None:
         ),
     )
     heading, chains = shown(office)
-    assert heading == "2 balances open, $63.00 still to be taken"
+    assert heading == "2 open entries, $63.00 still to be taken"
     mine = "SAMPLE, ANN 26X000001 Yours: ACCT-00001"
     forward = [
         "FB | The payee’s payments | 4504 EFT | −$20.00 | −$20.00",
@@ -93,7 +93,7 @@ def test_chains_of_recoveries_and_balances(office: Office) -> None:
     half = [f"WO | {mine} | 4502 EFT | −$100.00 | −$100.00", "WO |  | 4503 EFT | $40.00 | −$60.00 Open"]
     assert chains == [forward, half]
     heading, chains = shown(office, "?show=settled")
-    assert heading == "2 balances open, $63.00 still to be taken"
+    assert heading == "2 open entries, $63.00 still to be taken"
     other = "SAMPLE, ANN 26X000003 Yours: ACCT-00003"
     assert chains[0] == ["CS | EFT 4504 | 4505 EFT | $0.01 | "]
     assert sorted(chains[1:]) == sorted(
@@ -106,6 +106,10 @@ def test_chains_of_recoveries_and_balances(office: Office) -> None:
             ],
         ]
     )
+    # What an adjustment does is said by its sign.
+    told = words(tree_of(office.client.get(PAGE)))
+    for said in ("FB Balance carried to a later", "FB Balance brought from an earlier", "WO Overpayment, put off to a"):
+        assert said in told
     # Which claims were named is recorded.
     assert events(office.world, "remittance.recovery.listed")[0]["claims"] == {str(first): "1"}
     # What is voided counts no more, and what cannot be read is not taken for nothing.
@@ -115,7 +119,7 @@ def test_chains_of_recoveries_and_balances(office: Office) -> None:
         session.execute(sa.update(ProviderAdjustment).where(*of_half).values(amount=None))
         session.commit()
     heading, chains = shown(office)
-    assert heading == "1 balance open, $20.00 still to be taken"
+    assert heading == "1 open entry, $20.00 still to be taken"
     assert chains[0] == ["FB | The payee’s payments | 4504 EFT | −$20.00 | −$20.00 Open"]
     assert chains[1][1] == "WO |  | 4503 EFT | not readable | not readable Cannot be told"
     # Somebody else sees nothing of it.
@@ -140,15 +144,15 @@ def half(office: Office) -> int:
 def test_by_days_and_payee(office: Office, half: int) -> None:
     heading, chains = shown(office, "?issued_to=2026-03-12")
     # The days choose entries; an entry is shown with all of its payments.
-    assert heading == "1 balance open, $60.00 still to be taken"
+    assert heading == "1 open entry, $60.00 still to be taken"
     assert [len(chain) for chain in chains] == [2]
-    assert shown(office, "?issued_from=2026-03-23")[0] == "1 balance open, $20.00 still to be taken"
+    assert shown(office, "?issued_from=2026-03-23")[0] == "1 open entry, $20.00 still to be taken"
     assert [chain[0][:2] for chain in shown(office, "?show=all&issued_from=2026-03-22&issued_to=2026-03-22")[1]] == [
         "L6",
         "WO",
     ]
     heading, chains = shown(office, f"?payee={office.payee.id}")
-    assert (heading, len(chains)) == ("1 balance open, $60.00 still to be taken", 1)
+    assert (heading, len(chains)) == ("1 open entry, $60.00 still to be taken", 1)
     said = "Entries with a payment issued from Mar 22, 2026 to Mar 22, 2026, each with all of its payments."
     assert said in words(tree_of(office.client.get(f"{PAGE}?issued_from=2026-03-22&issued_to=2026-03-22")))
     text = office.client.get(f"{PAGE}?issued_from=2027-01-01").text
