@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
+from hp_portal import migrations, row_security
+from hp_portal.database import changing_schema
 from hp_portal.worker import run_once
 from hp_portal_plugins.remittance.demo.writing import FileText, PaymentText
 from hp_portal_plugins.remittance.intake import reading_again
@@ -162,16 +165,51 @@ def test_a_command_does_it_at_once_and_says_what_it_could_not_read(
     assert plain == odd + 1
 
 
+def stored(world: World) -> list[dict[str, Any]]:
+    """Every column of the payments and claims."""
+    with world.session() as session:
+        payments = session.execute(sa.text("SELECT * FROM remittance_payment ORDER BY id")).mappings().all()
+        claims = session.execute(sa.text("SELECT * FROM remittance_claim ORDER BY payment_id")).mappings().all()
+    return [dict(row) for row in (*payments, *claims)]
+
+
+BEFORE = "1795605201"
+"""The revision before payments had marks and claims what the patient owes by their adjustments."""
+
+
+def test_a_filled_database_is_upgraded_and_read_again_as_if_imported_today(office: Office) -> None:
+    world = office.world
+    odd = PaymentText("4801", "ACH", DAY, office.payee_text, (claim(1),), off_by=500)
+    file = FileText(PAYER, "1999999999", dt.datetime(2026, 3, 2, 5, 30, tzinfo=dt.UTC), 1, [odd]).encoded()
+    import_835(world, file.replace(b"*150*20*", b"*150*99*", 1))
+    office.paid("4802", claim(2))
+    today = stored(world)
+    assert today[0]["marks"] == '{"owed":1}'
+    with as_owner(world.app) as engine:
+        chain = migrations.chains_of(world.app)["remittance"]
+        with changing_schema(engine) as connection:
+            connection.info["hp_portal.vault"] = world.database.vault
+            if connection.dialect.name == "postgresql":
+                row_security.lift(connection, chain.prefix)  # as before every upgrade
+            command.downgrade(chain.config(connection=connection), BEFORE)
+            left = {column["name"] for column in sa.inspect(connection).get_columns("remittance_payment")}
+            connection.execute(sa.text("UPDATE remittance_payment SET balanced = :yes"), {"yes": True})
+        assert "marks" not in left
+        assert migrations.upgrade(world.app).failed == {}
+    assert marks(world) == [None, None], "the upgrade itself reads nothing"
+    assert run_once(world.app, ["long"])
+    assert stored(world) == today
+    (run,) = asked(world)
+    assert (run.state, run.of, run.done, run.changed, run.unreadable) == ("done", 2, 2, 1, 0)
+
+
 def test_nothing_else_of_a_payment_is_touched(office: Office) -> None:
     world = office.world
     as_an_earlier_version_left_it(office)
 
     def rest() -> list[Any]:
-        with world.session() as session:
-            payments = session.execute(sa.text("SELECT * FROM remittance_payment ORDER BY id")).mappings().all()
-            claims = session.execute(sa.text("SELECT * FROM remittance_claim ORDER BY payment_id")).mappings().all()
         changes = {"marks", "patient_adjusted"}
-        return [{name: value for name, value in row.items() if name not in changes} for row in (*payments, *claims)]
+        return [{name: value for name, value in row.items() if name not in changes} for row in stored(world)]
 
     before = rest()
     world.app.test_cli_runner().invoke(args=["remittance", "read-again"])
