@@ -63,7 +63,7 @@ def keep(session: PortalSession, today: dt.date) -> None:
 
 
 def _people(session: PortalSession) -> list[_Somebody]:
-    """Those of the organization that the payee belongs to, its administrators last."""
+    """Those of the organization that the payee belongs to, its delegates last."""
     organization = session.scalar(
         sa.select(Grant.organization_id)
         .join(Payee, Payee.id == Grant.payee_id)

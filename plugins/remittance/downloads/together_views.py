@@ -117,7 +117,7 @@ def _offers(chosen: Chosen) -> list[Offer]:
     no_835 = nothing or ("" if chosen.in_835 else "None of these payments counts and has an 835 text.")
     if not no_835 and chosen.kept > _LARGEST_TEXT:
         no_835 = f"Their 835 texts have more than {LARGEST >> 20} MB together. Choose fewer payments."
-    joined = f"{show_count(chosen.in_835, 'payment')}, in the interchanges that they came in, one after another."
+    joined = f"For your posting system: the text of {show_count(chosen.in_835, 'payment')} as it was sent, one after another."
     small_835 = is_small(EDI, chosen) and is_small_835(chosen.kept)
     return [
         Offer("ZIP of PDFs", "A PDF for each payment, and a list of them.", *_at("zip", ZIP, chosen), nothing),

@@ -33,7 +33,7 @@ class TooManyNotes(Exception):
 
 
 class NotYours(Exception):
-    """The note was written by somebody else, and the person is no administrator of the organization."""
+    """The note was written by somebody else, and the person is no delegate of the organization."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Colleague(Protocol):
-    """Somebody of an organization, such as the Actor of a page. A delegate is the organization's administrator."""
+    """Somebody of an organization, such as the Actor of a page. A delegate looks after the organization's accounts."""
 
     @property
     def person_id(self) -> int: ...

@@ -37,7 +37,7 @@ owned = frozenset({"payment_id", "note_id", "saved_search_id"})
 
 @dataclass(frozen=True)
 class Who:
-    """Somebody of an organization, no administrator of it."""
+    """Somebody of an organization, no delegate of it."""
 
     person_id: int
     organization_id: int | None

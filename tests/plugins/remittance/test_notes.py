@@ -1,4 +1,4 @@
-"""Notes of an office: its own alone, sealed, with who and when; changed and removed by the writer or an administrator."""
+"""Notes of an office: its own alone, sealed, with who and when; changed and removed by the writer or a delegate."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_an_office_reads_its_notes_and_nobody_else_does(office: Office, world: W
     assert len(read(office.client, payment)) == 1
 
 
-def test_the_writer_and_an_administrator_change_and_remove_a_note(office: Office, world: World) -> None:
+def test_the_writer_and_a_delegate_change_and_remove_a_note(office: Office, world: World) -> None:
     payment = office.paid("4512", claim(1))
     world.person("cole.colleague", organization=office.organization)
     world.person("ada.admin", organization=office.organization, delegate=True)

@@ -97,7 +97,7 @@ def test_a_search_by_patient_is_kept_sealed_and_shared_only_with_the_office(offi
     assert colleague.get(f"{SAVED}/{ids[1]}").status_code == 404
     assert colleague.post(f"{SAVED}/{ids[0]}/remove").status_code == 403
     assert colleague.post(f"{SAVED}/{ids[0]}/change", {"name": "Taken over"}).status_code == 403
-    # Whoever saved it shares it no longer; an administrator removes what is shared, and finds nothing else.
+    # Whoever saved it shares it no longer; a delegate removes what is shared, and finds nothing else.
     assert admin.get(f"{SAVED}/{ids[1]}/change").status_code == 404
     assert admin.post(f"{SAVED}/{ids[0]}/change", {"name": "For all", "shared": "y"}).status_code == 303
     assert "For all" in office.client.get(SAVED).text

@@ -182,7 +182,7 @@ def test_835s_stand_in_the_interchanges_they_came_in(office: Office) -> None:
     alone, voided = office.paid("45404"), office.paid("45405")
     set_aside(office, voided)
     page = choose(office, voided, alone, together_sent[0], together_sent[2])
-    assert "3 payments, in the interchanges that they came in" in office.client.get(page).text
+    assert "the text of 3 payments as it was sent, one after another" in office.client.get(page).text
     data = download(office, page, "835")
     _, summary = parse(data)
     assert (summary.interchanges, summary.groups, summary.payments) == (2, 2, 3)
