@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from hp_portal.core.leases.leasing import LeaseLost
 from hp_portal.worker import run_once
 from hp_portal_plugins.remittance.demo.writing import PaymentText
-from hp_portal_plugins.remittance.intake import deciding_many
+from hp_portal_plugins.remittance.intake import deciding, deciding_many
 from hp_portal_plugins.remittance.intake.models import SameNumberBatch
 from hp_portal_plugins.remittance.models import Payment, SameNumber
 from tests.support.client import PortalClient, heading_of
+from tests.support.clock import Clock
 from tests.support.world import World
 
 from .inquiry import DAY, Office, claim, events
@@ -127,8 +129,14 @@ def test_those_that_were_ticked_are_decided_and_no_other(office: Office, resent:
     assert decide(staff, "kept", pair=[ids[0]]).status_code == 404, "nobody decides twice"
     for wrong, status in (("", 422), ("pair=x", 422), ("file=x", 404), ("file=99", 404), (f"pair={'9' * 40}", 422)):
         assert staff.get(f"{TOGETHER}?{wrong}").status_code == status
-    many = "&".join(f"pair={number}" for number in range(deciding_many.MOST_CHOSEN + 1))
-    assert "At most 200 pairs can be ticked" in staff.get(f"{TOGETHER}?{many}").text
+    assert re.findall(r'name="pair" value="(\d+)"', staff.get(f"{TOGETHER}?pair={ids[1]}&pair={ids[1]}").text) == [
+        ids[1]
+    ]
+    many = [str(number) for number in range(deciding_many.MOST_CHOSEN + 1)]
+    refused = staff.get(f"{TOGETHER}?{'&'.join(f'pair={number}' for number in many)}")
+    assert "At most 200 pairs can be ticked" in refused.text
+    assert decide(staff, "kept", pair=many).status_code == 422
+    assert pairs(world)[1].state == "waits"
 
 
 def test_many_are_decided_and_undone_by_the_worker_as_who_asked(
@@ -143,16 +151,85 @@ def test_many_are_decided_and_undone_by_the_worker_as_who_asked(
     assert "Being decided" in waiting
     assert f'data-hx-get="{address}/progress"' in waiting
     assert decide(staff, "kept", file=str(resent)).status_code == 404, "they are spoken for"
+    staff.post(f"{address}/undo", {"reason": "Too early."})
+    assert batch(world).state == "deciding", "it is undone when it is done"
     assert run_once(world.app, ["long"])
     assert standing(world) == [*[(None, None, False)] * 3, *[("voided", None, False)] * 3]
     assert "3 pairs decided." in staff.get(f"{address}/progress", fragment=True).text
-    with world.session() as session:
-        who = sa.text("SELECT DISTINCT person_id FROM audit_event WHERE event = 'remittance.same-number.decided'")
-        assert session.connection().execute(who).scalars().all() == [batch(world).asked_by_id]
-    staff.post(f"{address}/undo", {"reason": "No."})
+    assert who(world, "remittance.same-number.decided") == [batch(world).asked_by_id]
+    other = world.staff("b.staff", permissions=["staff:console:open", READ, DECIDE])
+    world.sign_in("b.staff").post(f"{address}/undo", {"reason": "No."})
     assert "Being undone" in staff.get(address).text
     assert run_once(world.app, ["long"])
     assert standing(world) == BEFORE
+    assert who(world, "remittance.same-number.undone") == [other.id]
+    assert "3 pairs wait for a decision again." in staff.get(address).text
+    assert batch(world).state == "undone"
+
+
+def who(world: World, event: str) -> list[int]:
+    """Who is recorded as having done it."""
+    with world.session() as session:
+        done = sa.text("SELECT DISTINCT person_id FROM audit_event WHERE event = :event")
+        return list(session.connection().execute(done, {"event": event}).scalars())
+
+
+def test_a_worker_that_fails_or_is_overtaken_leaves_what_it_has_done_to_the_next(
+    office: Office, resent: int, staff: PortalClient, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    world = office.world
+    monkeypatch.setattr(deciding_many, "AT_ONCE", 0)
+    monkeypatch.setattr(deciding_many, "_STEP", 1)
+    decide(staff, file=str(resent))
+    third, really = pairs(world)[2].id, deciding.decide
+
+    def fails_at_the_third(session: Any, pair_id: int, *decision: Any, **more: Any) -> None:
+        if pair_id == third:
+            raise RuntimeError("the database is away, say")
+        really(session, pair_id, *decision, **more)
+
+    def overtaken(*_: Any, **__: Any) -> None:
+        raise LeaseLost
+
+    monkeypatch.setattr(deciding_many, "decide", fails_at_the_third)
+    assert not run_once(world.app, ["long"])
+    assert [one.state for one in pairs(world)] == ["replaced", "replaced", "waits"]
+    monkeypatch.setattr(deciding_many, "decide", really)
+    clock.advance(minutes=3)
+    with monkeypatch.context() as now:
+        now.setattr(deciding_many, "renew_lease", overtaken)
+        assert run_once(world.app, ["long"]), "another worker has it: that is no failure"
+    assert pairs(world)[2].state == "waits"
+    clock.advance(minutes=3)
+    assert run_once(world.app, ["long"])
+    assert standing(world) == REPLACED
+    assert batch(world).done == 3
+
+
+def test_only_what_waits_is_offered_counted_and_decided(office: Office, resent: int, staff: PortalClient) -> None:
+    world = office.world
+    first, second, _ = (one.id for one in pairs(world))
+    staff.post(f"{QUEUE}/{first}/decide", {"decision": "kept", "reason": "Two payments."})
+    assert heading_of(staff.get(f"{TOGETHER}?file={resent}")) == "Decide about 2 pairs"
+    listed = {"decided": False, "page": 1, "shown": 2}
+    assert events(world, "remittance.same-number.listed") == [listed]
+    staff.post(f"{QUEUE}/{second}/decide", {"decision": "kept", "reason": "Two payments."})
+    assert f"{TOGETHER}?file=" not in staff.get(QUEUE).text, "one pair is no whole file"
+    address = decide(staff, file=str(resent)).headers["Location"]
+    assert [one.state for one in pairs(world)] == ["kept", "kept", "replaced"]
+    assert batch(world).pairs == 1
+    assert "1 pair decided." in staff.get(address).text
+    assert events(world, "remittance.same-number.batch-viewed") == [{"batch": batch(world).id}]
+
+
+def test_staff_are_warned_where_the_payee_differs(office: Office, staff: PortalClient) -> None:
+    other = Office(office.world, "Oak Sample Clinic")
+    office.imported(text(office, 1, 1), text(office, 2, 2))
+    office.imported(text(other, 1, 1), text(office, 2, 2, 12))
+    ids = [one.id for one in pairs(office.world)]
+    warned = "In 1 pair the payee differs."
+    assert warned in text_of(staff, f"{TOGETHER}?pair={ids[0]}&pair={ids[1]}")
+    assert "the payee differs" not in text_of(staff, f"{TOGETHER}?pair={ids[1]}")
 
 
 def test_what_cannot_be_decided_so_stays_in_the_queue(office: Office, resent: int, staff: PortalClient) -> None:
