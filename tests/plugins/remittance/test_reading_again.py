@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import struct
+import zlib
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from alembic import command
 
-from hp_portal import migrations, row_security
+from hp_portal import api, migrations, row_security
 from hp_portal.database import changing_schema
 from hp_portal.worker import run_once
 from hp_portal_plugins.remittance.demo.writing import FileText, PaymentText
@@ -129,8 +131,72 @@ def test_a_payment_at_which_the_reader_fails_keeps_no_other_waiting_and_is_put_b
     assert [one.attempts for one in asked(world)] == [1], "it is not tried again"
     clock.advance(days=8)
     assert "could not be read again" not in text_of(world.sign_in("a.staff"), "/staff/remittance/")
+    command = world.app.test_cli_runner()
+    assert command.invoke(args=["remittance", "read-again"]).exit_code == 3
+    assert "could not be read again" in text_of(world.sign_in("a.staff"), "/staff/remittance/")
     keep(world, first, kept)
-    assert world.app.test_cli_runner().invoke(args=["remittance", "read-again"]).exit_code == 0
+    assert command.invoke(args=["remittance", "read-again"]).exit_code == 0
+    assert "could not be read again" not in text_of(world.sign_in("a.staff"), "/staff/remittance/")
+
+
+def test_a_text_that_is_no_payment_any_more_is_named(office: Office) -> None:
+    world = office.world
+    ids = [office.paid("4805", claim(5)), office.paid("4806", claim(6))]
+    for payment, text in zip(ids, (b"ST*835*0001~LX*1~SE*3*0001~", b"ST*837*0001~BHT*1~SE*3*0001~"), strict=True):
+        with world.session() as session:
+            packed = zlib.compress(struct.pack(">II", 0, 0) + text)
+            sealed = session.vault.seal(packed, KEPT_TEXT(payment))
+        keep(world, payment, sealed)
+    result = world.app.test_cli_runner().invoke(args=["remittance", "read-again"])
+    why = "its kept text has no payment in it that can be imported"
+    assert result.output.splitlines()[1:] == [
+        f"  payment {number} (id {payment}): {why}" for number, payment in zip(("4805", "4806"), ids, strict=True)
+    ]
+
+
+def test_what_is_asked_for_is_done_once_by_one_at_a_time_and_goes_on_where_it_was(
+    office: Office, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    world = office.world
+    odd, plain = as_an_earlier_version_left_it(office)
+    ask(world)
+    ask(world)
+    assert [(run.of, run.until_id) for run in asked(world)] == [(2, plain)], "asked for twice, done once"
+    late = office.paid("4807", claim(7))
+    with world.session() as session:
+        session.execute(sa.update(Claim).where(Claim.payment_id == late).values(patient_adjusted=1))
+        held = api.take_lease(session, ReadingAgain, lasts=dt.timedelta(minutes=2))
+        assert held is not None
+    busy = world.app.test_cli_runner().invoke(args=["remittance", "read-again"])
+    assert (busy.exit_code, "at the moment" in busy.output) == (1, True)
+    clock.advance(minutes=3)
+
+    really = reading_again._store
+
+    def fails_at_the_second(session: Any, found: Any) -> int:
+        if [row.id for row, _ in found] == [plain]:
+            raise RuntimeError("the database is away, say")
+        return really(session, found)
+
+    def overtaken(*_: Any, **__: Any) -> None:
+        raise api.LeaseLost
+
+    monkeypatch.setattr(reading_again, "_STEP", 1)
+    with monkeypatch.context() as now:
+        now.setattr(api, "renew_lease", overtaken)
+        assert run_once(world.app, ["long"]), "another worker has it: that is no failure"
+    assert marks(world)[0] is None
+    clock.advance(minutes=3)
+    with monkeypatch.context() as now:
+        now.setattr(reading_again, "_store", fails_at_the_second)
+        assert not run_once(world.app, ["long"])
+    assert [(run.done, run.last_id, run.changed) for run in asked(world)] == [(1, odd, 1)]
+    clock.advance(minutes=3)
+    assert run_once(world.app, ["long"])
+    assert [(run.state, run.done, run.changed) for run in asked(world)] == [("done", 2, 1)]
+    with world.session() as session:
+        left = session.scalars(sa.select(Claim.patient_adjusted).where(Claim.payment_id == late)).one()
+    assert left == 1, "what came later was read by this version"
 
 
 def test_a_command_does_it_at_once_and_says_what_it_could_not_read(
