@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from playwright.sync_api import Page, expect
@@ -54,3 +55,34 @@ def test_two_payments_of_one_number_are_compared_decided_and_undone(live: Live, 
     expect(staff.get_by_text("Two payments, one number")).to_be_visible()
     provider.reload()
     expect(provider.get_by_text("Another payment has this number")).to_be_visible()
+
+
+def test_two_of_three_pairs_are_ticked_decided_together_and_undone(live: Live, browser_page: Page) -> None:
+    office, page = Office(live.world), browser_page
+    for number in ("0004701", "0004702", "0004703"):
+        office.paid(number, claim(1))
+        office.paid(number, claim(1), claim(2))
+    live.world.staff("staff.one", permissions=PERMISSIONS)
+    sign_in(page, live.url, "staff.one")
+    page.goto(f"{live.url}/staff/remittance/same-number")
+    for number in ("0004701", "0004703"):
+        page.get_by_role("checkbox", name=number).check()
+    page.get_by_role("button", name="Decide about those ticked").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Decide about 2 pairs")
+    about = page.get_by_role("table", name="Pairs that are decided about")
+    expect(about.get_by_role("rowheader")).to_have_text([re.compile("0004701"), re.compile("0004703")])
+    page.get_by_role("button", name="Decide about 2 pairs").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    axe(page)
+    page.get_by_label("The later replaces the earlier").check()
+    page.get_by_label("Reason").fill("The sender corrected both.")
+    page.get_by_role("button", name="Decide about 2 pairs").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Replaced by the later: 2 pairs")
+    expect(page.get_by_role("main")).to_contain_text("2 pairs decided.")
+    page.get_by_label("Reason").fill("They were two payments each.")
+    page.get_by_role("button", name="Undo 2 decisions").click()
+    expect(page.get_by_role("main")).to_contain_text("2 pairs wait for a decision again.")
+    page.goto(f"{live.url}/staff/remittance/same-number")
+    expect(page.get_by_role("checkbox")).to_have_count(3)
