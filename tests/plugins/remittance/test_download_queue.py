@@ -209,10 +209,15 @@ def test_one_that_is_too_large_is_said_to_be_in_words_and_can_be_tried_again(off
     page = office.client.get(url)
     assert "It is too large for one document. The payment’s own 835 file holds the same facts." in page.text
     assert "MiB" not in page.text
-    made_by(lambda *_: MadeFile(b"now", "now.csv", "text/csv"))
+    assert "It is too large for one document." in office.client.get("/documents/").text
+    left_out = tuple(f"EFT {number} is not in it." for number in range(200))
+    made_by(lambda *_: MadeFile(b"now", "now.csv", "text/csv", left_out=left_out))
     assert office.client.post(f"{url}/again").status_code == 303
     make_all(office.world)
     assert office.client.get(f"{url}/file").data == b"now"
+    # Each that is not in it is named: not every file can do so itself. And the list leads to the file at once.
+    assert all(line in office.client.get(url).text for line in left_out)
+    assert f'href="{url}/file"' in office.client.get("/documents/").text
 
 
 def test_an_error_of_the_portal_is_told_without_its_data_and_stops_nobody_else(office: Office, made_by: Any) -> None:
