@@ -30,6 +30,8 @@ from .references import Named, NamedClaim, NamedPayment, claims_called, named_cl
 PAGE = 25
 MOST_ADJUSTMENTS = 25_000
 """Provider-level adjustments that a request looks at: less than a second of the processor."""
+MOST_STEPS = 20
+"""Adjustments of one chain that a page shows, the latest; a balance carried forward may have one in every payment of years."""
 FORWARD = "FB"
 RETURNED = "72"
 RECOVERY = (*TAKEN_BACK, RETURNED)
@@ -96,7 +98,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Chain:
-    """What belongs together, oldest first. `kind` is `FB`, `WO` (a recovery) or another reason, which has no balance."""
+    """What belongs together, oldest first. `kind` is `FB`, `WO` (a recovery) or another reason, which has no balance.
+
+    `earlier`: how many older steps there are that a page does not show; balances are with them.
+    """
 
     kind: str
     reference: str | None
@@ -107,6 +112,7 @@ class Chain:
     balance: int | None
     claim: NamedClaim | None = None
     payment: NamedPayment | None = None
+    earlier: int = 0
 
     @property
     def runs(self) -> bool:
@@ -255,7 +261,7 @@ def view_recoveries(session: PortalSession, criteria: RecoveryCriteria, page: in
     known = figures(session, criteria)
     every = sa.select(sa.literal(known.chains))
     listing: Listing[AnyRow] = page_of(session, _in_order(criteria), page, count=every, size=PAGE)
-    found = _whole(session, listing.rows, criteria)
+    found = _whole(session, listing.rows, criteria, most_steps=MOST_STEPS)
     record(
         session,
         "remittance.recovery.listed",
@@ -286,11 +292,13 @@ def claims_in(chains: Iterable[Chain]) -> set[tuple[int, int]]:
     return {(chain.claim.payment_id, chain.claim.claim) for chain in chains if chain.claim}
 
 
-def _whole(session: PortalSession, rows: list[AnyRow], criteria: RecoveryCriteria) -> list[Chain]:
-    """The chains with their steps, and what their references name."""
+def _whole(
+    session: PortalSession, rows: list[AnyRow], criteria: RecoveryCriteria, most_steps: int | None = None
+) -> list[Chain]:
+    """The chains with their steps, `most_steps` of each at most, the latest; and what their references name."""
     if not rows:
         return []
-    steps = _steps(session, rows, criteria)
+    steps = _steps(session, rows, criteria, most_steps)
     references = sorted({row.reference for row in rows if row.reference})
     claims, payments = claims_called(session, references), payments_called(session, references)
     shown = shower(session)
@@ -302,9 +310,10 @@ def _of(row: Any) -> tuple[Any, ...]:
 
 
 def _steps(
-    session: PortalSession, rows: list[AnyRow], criteria: RecoveryCriteria
+    session: PortalSession, rows: list[AnyRow], criteria: RecoveryCriteria, most: int | None
 ) -> dict[tuple[Any, ...], list[AnyRow]]:
-    """The adjustments of chains: those of a page by their keys, more of them with all the others of their payees."""
+    """The adjustments of chains, the `most` latest of each: those of a page by their keys, more of them with all the others of
+    their payees."""
     key = _key()
     elements = [column.element for column in key]
     statement = _joined(
@@ -318,16 +327,25 @@ def _steps(
         ProviderAdjustment.reason.label("why"),
         ProviderAdjustment.reference.label("named"),
         ProviderAdjustment.amount,
+        ProviderAdjustment.position,
+        *([] if most is None else [_place(elements).label("place")]),
         criteria=criteria,
     ).where(Payment.payee_id.in_({row.payee_id for row in rows}))
     if len(rows) <= PAGE:
         one_of = (sa.and_(*(one == value for one, value in zip(elements, _of(row), strict=True))) for row in rows)
         statement = statement.where(sa.or_(*one_of))
+    steps = statement.subquery("steps")
+    in_order = sa.select(steps).order_by(steps.c.effective_on.asc().nulls_first(), steps.c.id, steps.c.position)
     found: dict[tuple[Any, ...], list[AnyRow]] = defaultdict(list)
-    in_order = statement.order_by(Payment.effective_on.asc().nulls_first(), Payment.id, ProviderAdjustment.position)
-    for row in session.execute(in_order):
+    for row in session.execute(in_order if most is None else in_order.where(steps.c.place <= most)):
         found[_of(row)].append(row)
     return found
+
+
+def _place(key: list[Any]) -> sa.ColumnElement[int]:
+    """Which adjustment of its chain one is: 1 for the latest."""
+    latest = (Payment.effective_on.desc().nulls_last(), Payment.id.desc(), ProviderAdjustment.position.desc())
+    return sa.func.row_number().over(partition_by=key, order_by=latest)
 
 
 def _chain(
@@ -337,8 +355,9 @@ def _chain(
     payments: dict[Named, Any],
     shown: Callable[[Any], ShownClaim],
 ) -> Chain:
-    steps, balance = [], 0
-    readable = True
+    earlier = row.steps - len(rows)
+    steps, balance = [], int(row.balance or 0) - sum(one.amount or 0 for one in rows)
+    readable = row.unreadable == sum(one.amount is None for one in rows)
     for one in rows:
         readable = readable and one.amount is not None
         balance += one.amount or 0
@@ -367,4 +386,5 @@ def _chain(
         balance if readable else None,
         named_claim(shown(claim)) if claim else None,
         NamedPayment(payment.id, payment.trace_number, payment.method) if payment and not claim else None,
+        earlier,
     )

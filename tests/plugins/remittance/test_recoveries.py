@@ -42,6 +42,9 @@ def shown(office: Office, query: str = "") -> tuple[str, list[list[str]]]:
     for body in tree.iter("tbody"):
         rows = []
         for row in body.iter("tr"):
+            if row.find("th") is None:  # what is said of the chain as a whole
+                rows.append(words(row))
+                continue
             cells = {cell.get("data-label"): words(cell) for cell in row.iter("td")}
             code = words(next(iter(row.iter("th")))).split()[0]
             belongs = cells.get("Belongs to", "").removesuffix(office.payee_text.name).strip()
@@ -213,6 +216,25 @@ def test_more_chains_than_a_page_are_read_as_those_of_a_page(office: Office, mon
     assert [chain for page in pages for chain in page] == chains
     rows = list(csv.DictReader(io.StringIO(office.client.get(f"{PAGE}/csv").data.decode("utf-8-sig"))))
     assert [row["payer_claim_number"] for row in rows] == [chain[0].split()[4] for chain in chains]
+
+
+def test_a_long_chain_shows_its_latest_adjustments(office: Office, half: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A balance may run through every payment of years: a page shows the end of it, with the balance of all."""
+    monkeypatch.setattr(recoveries, "MOST_STEPS", 1)
+    heading, chains = shown(office, f"?payee={office.payee.id}")
+    assert heading == "1 open entry, $60.00 still to be taken"
+    left_out = "1 earlier adjustment of this entry is not shown, but counted in the balance."
+    assert chains[0][0].startswith(left_out)
+    assert chains[0][1:] == ["WO | SAMPLE, ANN 26X000001 Yours: =1+1 | 4503 EFT | $40.00 | −$60.00 Open"]
+    # What was not shown is not recorded as shown; the files have all of it.
+    assert events(office.world, "remittance.recovery.listed")[0]["payments"] == str(half + 2)
+    assert office.client.get(f"{PAGE}/csv?payee={office.payee.id}").text.count("26X000001") == 4
+    # Nor is a balance told when what is not shown could not be read.
+    with office.world.session() as session:
+        before = ProviderAdjustment.payment_id == half + 1
+        session.execute(sa.update(ProviderAdjustment).where(before).values(amount=None))
+        session.commit()
+    assert shown(office, f"?payee={office.payee.id}")[1][0][1].endswith("$40.00 | not readable Cannot be told")
 
 
 def test_a_large_file_leaves_while_all_that_is_in_it_may_be_seen(
