@@ -195,8 +195,9 @@ def backup_command(file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def restore_command(file: Path) -> None:
     """Fill an empty database with a backup, then check its schema and its audit record."""
+    app = the_app()  # settings that are wrong are told in their own words, before anything is restored
     try:
-        found = backup.restore(the_app(), file)
+        found = backup.restore(app, file)
     except backup.BackupFailed as error:
         raise click.ClickException(str(error)) from error
     except ConfigurationError as error:
