@@ -21,12 +21,13 @@ from click.testing import CliRunner
 from flask import Flask
 
 from hp_portal import cli
-from tests.support.databases import data_key, database_of
+from hp_portal.settings import ConfigurationError
+from tests.support.databases import SECRET_KEY, data_key, database_of
 from tests.support.identifiers import make_npi
 from tests.support.processes import PATIENCE, Started, wait_for
 
 KEYS = {
-    "HP_PORTAL_SECRET_KEY": "for tests alone, forty characters or so long",
+    "HP_PORTAL_SECRET_KEY": SECRET_KEY,
     "HP_PORTAL_DATA_KEY": data_key("commands"),
     "HP_PORTAL_HTTPS": "false",
 }
@@ -108,6 +109,12 @@ def test_a_key_that_is_none_is_told(folder: Path) -> None:
     result = run_program(folder, "serve", **KEYS | {"HP_PORTAL_DATA_KEY": "bm90IDMyIGJ5dGVz"})
     assert result.returncode == 2
     assert "instead of 32" in result.stderr
+
+
+def test_a_restore_with_wrong_settings_says_so_and_restores_nothing(folder: Path) -> None:
+    """Not that anything is restored."""
+    with pytest.raises(ConfigurationError, match=r"^HP_PORTAL_SECRET_KEY is missing"):
+        run(folder, "restore", "nosuchfile", HP_PORTAL_SECRET_KEY="")
 
 
 def test_the_schema_is_made_checked_and_made_again(folder: Path) -> None:

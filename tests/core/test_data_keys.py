@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 from flask import Flask
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hp_portal import cli
 from hp_portal.core.keys.models import DataKey
 from hp_portal.core.payees.models import Payee
 from hp_portal.database import make_engine
+from hp_portal.key_strength import weakness_of_bytes, weakness_of_text
 from hp_portal.seals import sealed_columns
 from hp_portal.settings import ConfigurationError, load_settings
 from hp_portal.vault import Vault, key_mark
@@ -226,7 +230,22 @@ def test_a_weak_data_key_is_refused_with_the_command_that_makes_a_good_one(name:
         load_settings(secret_key=SECRET_KEY, data_key=listed)
 
 
-@pytest.mark.parametrize("key", ["x" * 32, "0123456789abcdef" * 2, "0" * 20 + "secret-of-mine", "abcabcd" * 5])
+WEAK_TEXTS = [
+    "x" * 32,
+    "0123456789abcdef" * 2,
+    "0" * 20 + "secret-of-mine",
+    "abcabcd" * 5,
+    "this is the secret key of our portal",
+    "correct horse battery staple correct",
+    "the-secret-key-of-our-portal-alone",
+    "changeme-changeme-please-changeme1",
+    "Password1!password2?PASSWORD3:pass4",
+    "0123456789abcdefghijklmnopqrstuvwxyz",
+    "zyxwvutsrqponmlkjihgfedcba-9876543210",
+]
+
+
+@pytest.mark.parametrize("key", WEAK_TEXTS)
 def test_a_weak_secret_key_is_refused(key: str) -> None:
     with pytest.raises(ConfigurationError, match=r"HP_PORTAL_SECRET_KEY can be guessed: it .* Make one with: python"):
         load_settings(secret_key=key, data_key=DATA_KEY)
@@ -237,11 +256,21 @@ def test_a_key_twice_is_refused() -> None:
         load_settings(secret_key=SECRET_KEY, data_key=f"{DATA_KEY},{DATA_KEY}")
 
 
-def test_keys_that_the_commands_make_are_accepted() -> None:
-    import secrets
-
-    for _ in range(200):
-        load_settings(secret_key=secrets.token_hex(16), data_key=base64.b64encode(secrets.token_bytes(32)).decode())
+@given(st.integers(0, 2**64 - 1))
+@settings(max_examples=60, derandomize=True)
+def test_keys_that_the_commands_make_are_accepted(seed: int) -> None:
+    """`openssl rand -hex 16`, `-hex 32` and `-base64 48`, `-base64 64` in its two lines, and `secrets.token_urlsafe(32)`."""
+    made = random.Random(seed)
+    lines = base64.b64encode(made.randbytes(64)).decode()
+    for key in (
+        made.randbytes(16).hex(),
+        made.randbytes(32).hex(),
+        base64.b64encode(made.randbytes(48)).decode(),
+        f"{lines[:64]}\n{lines[64:]}\n",
+        base64.urlsafe_b64encode(made.randbytes(32)).rstrip(b"=").decode(),
+    ):
+        assert weakness_of_text(key) == ""
+    assert weakness_of_bytes(made.randbytes(32)) == ""
 
 
 def test_only_the_portal_s_user_can_read_an_sqlite_database(tmp_path: Path) -> None:

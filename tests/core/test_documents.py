@@ -17,6 +17,7 @@ from hp_portal.core.documents.limited import DocumentError, DocumentLimits, Docu
 from hp_portal.core.documents.looks import ACCENTS, look_of
 from hp_portal.core.documents.rendering import render_pdf
 from hp_portal.settings import Payer
+from tests.support.databases import SECRET_KEY
 from tests.support.pdf import TaggedPdf, decode, letters_of
 
 SAMPLE = """
@@ -207,7 +208,7 @@ def text_of_footer(page: pikepdf.Page) -> str:
 
 
 def test_the_typesetter_is_told_no_settings(template: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HP_PORTAL_SECRET_KEY", "a key for tests: 40 characters, or more")
+    monkeypatch.setenv("HP_PORTAL_SECRET_KEY", SECRET_KEY)
     given_environments = []
     start = subprocess.Popen
 
