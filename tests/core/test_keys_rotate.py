@@ -34,9 +34,9 @@ from hp_portal.session import Who
 from hp_portal.settings import ConfigurationError
 from hp_portal.vault import SealBroken, key_mark
 from hp_portal_plugins.remittance.intake.kept_text import kept_interchange
-from hp_portal_plugins.remittance.models import Claim, Payment, PaymentText
+from hp_portal_plugins.remittance.models import PAYEE_TIN, Claim, Payment, PaymentText
 from tests.conftest import MakeApp
-from tests.plugins.remittance.import_files import file_of, import_835, many_payments
+from tests.plugins.remittance.import_files import CLINIC, file_of, import_835, many_payments
 from tests.support.databases import DATA_KEY, data_key, database_of
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.world import World
@@ -81,6 +81,10 @@ class Filled:
             assert session.get_one(Organization, self.organization).whole_tin(session) == make_tin(99)
             texts = [kept_interchange(session, one) for one in session.scalars(sa.select(Payment.id))]
             assert len(texts) == 30
+            for payment in session.scalars(sa.select(Payment)):
+                tin = session.vault.open_text(payment.payee_tin_sealed or b"", PAYEE_TIN(payment.id), "tin")
+                assert tin == CLINIC.tin
+                assert payment.payee_tin_hash in session.vault.digests(tin, "tin")
             assert {claim.patient_last_name for claim in session.scalars(sa.select(Claim))} == {"TESTPATIENT"}
             for name in ("TESTPATIENT,", "TESTPATIENT,AN"):
                 found = sa.select(sa.func.count()).select_from(Claim).where(Claim.name_begins(session, name))

@@ -69,6 +69,21 @@ def test_a_tax_id_alone_leads_to_the_payee_that_has_no_npi(world: World) -> None
         assert session.scalars(sa.select(Payment.payee_id).where(Payment.trace_number == "6")).one() == service.id
 
 
+def test_a_payment_that_names_neither_belongs_to_nobody(world: World) -> None:
+    world.payee(TIN, NPI)
+    assert paid_to(world, "", "") is None, "though there is one payee alone"
+
+
+def test_only_payments_to_that_tax_id_and_npi_are_given_to_a_payee_who_is_added(world: World) -> None:
+    for number, (tin, npi) in enumerate(((TIN, NPI), (TIN, OTHER_NPI), (OTHER_TIN, NPI), (OTHER_TIN, ""))):
+        assert paid_to(world, tin, npi, str(number)) is None
+    payee = world.payee(TIN, NPI)
+    with world.session() as session:
+        assert match_unknown(session) == 1
+        found = session.execute(sa.select(Payment.trace_number, Payment.payee_id).order_by(Payment.id)).all()
+    assert [tuple(row) for row in found] == [("0", payee.id), ("1", None), ("2", None), ("3", None)]
+
+
 def test_a_payment_to_nobody_known_is_kept_and_seen_by_no_organization(world: World) -> None:
     assert paid_to(world, TIN, NPI) is None
     organization = world.organization()
@@ -203,6 +218,10 @@ def test_what_proves_nothing(world: World) -> None:
     assert proved(world, number="9999", tin=TIN) is None
     assert proved(world, number="", tin=TIN) is None
     assert proved(world, number="9408", tin="000000003") is None
+    assert proved(world, number="9407", tin=TIN, without_npi=True) is None, "the payee has an NPI"
+    with world.session() as session:
+        session.execute(sa.update(Payment).values(set_aside="voided"))
+    assert proved(world, number="9407", tin=TIN, npi=NPI) is None, "it counts no more"
 
 
 def test_a_number_of_two_payees_proves_neither(world: World) -> None:

@@ -15,8 +15,9 @@ from hp_portal import migrations, row_security
 from hp_portal.database import changing_schema
 from hp_portal_plugins.remittance.intake import importing, reports
 from hp_portal_plugins.remittance.models import Payment, SameNumber
+from tests.conftest import MakeApp
 from tests.plugins.remittance.import_files import CLINIC, DAY, claim, file_of, import_835, many_payments, payment
-from tests.support.databases import as_owner, database_of
+from tests.support.databases import DATA_KEY, as_owner, data_key, database_of
 from tests.support.identifiers import make_npi
 from tests.support.world import World
 
@@ -25,6 +26,7 @@ FIRST = payment("4512", claim("A", "C1"))
 CHANGED: dict[str, tuple[Any, list[str]]] = {
     "another payee": (payment("4512", claim("A", "C1"), payee=SECOND_PAYEE), ["payee"]),
     "another TIN of the same NPI": (payment("4512", claim("A", "C1"), payee=replace(CLINIC, tin="000000003")), ["payee"]),
+    "the Tax ID alone": (payment("4512", claim("A", "C1"), payee=replace(CLINIC, npi="")), ["payee"]),
     "other claims, as one EFT in two files": (payment("4512", claim("B", "C2")), ["contents"]),
     "one cent moved between claims": (payment("4512", claim("A", "C1", charged=10001)), ["contents"]),
     "another name in the file": (payment("4512", claim("A", "C1"), payee=replace(CLINIC, name="SAMPLE CLINIC II")), ["contents"]),
@@ -121,6 +123,25 @@ def test_a_third_one_is_compared_with_the_payment_of_its_own_payee(world: World)
     assert pairs(world) == [(2, 1, "payee", "waits"), (3, 1, "contents", "waits")]
     import_835(world, file_of(payment("4512", claim("D", "C4")), control=3))
     assert pairs(world)[-1] == (4, 3, "contents", "waits")
+
+
+def test_who_the_payee_is_is_told_by_the_record_and_without_it_by_what_the_files_say(world: World) -> None:
+    """The Tax ID alone is the payee's who is the only one with it; where a file names neither number, the name tells."""
+    nameless = replace(CLINIC, tin="", npi="")
+    for number, to in (("1", nameless), ("1", replace(nameless, name="OTHER SAMPLE CLINIC"))):
+        import_835(world, file_of(payment(number, claim("A", "C1"), payee=to)))
+    world.payee(CLINIC.tin, CLINIC.npi)
+    import_835(world, file_of(FIRST, payment("4512", claim("B", "C2"), payee=replace(CLINIC, npi=""))))
+    assert pairs(world) == [(2, 1, "payee", "waits"), (4, 3, "contents", "waits")]
+
+
+def test_the_payee_is_known_under_a_new_data_key(world: World, database_url: str, make_app: MakeApp) -> None:
+    """By the Tax ID alone, whose hash is made with the data key: before `keys rotate` makes it anew."""
+    rotating = World(make_app(database_url, data_key=f"{data_key('rotated')},{DATA_KEY}"))
+    for number, portal in enumerate((world, rotating)):
+        one = payment("4512", claim(f"A{number}", f"C{number}"), payee=replace(CLINIC, npi=""))
+        import_835(portal, file_of(one, control=number))
+    assert pairs(world) == [(2, 1, "contents", "waits")]
 
 
 def notice(*claims: Any, **facts: Any) -> Any:
