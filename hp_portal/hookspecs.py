@@ -103,12 +103,21 @@ class MadeFile:
     contents: Mapping[str, Any] | None = None
 
 
+def nobody_waits() -> None:
+    """Nothing to give way to."""
+
+
 @dataclass(frozen=True)
 class Making:
-    """How a document is being made: while somebody waits, or by the worker, and whom to tell how far it is."""
+    """How a document is being made: while somebody waits, or by the worker, and whom to tell how far it is.
+
+    What takes minutes calls `give_way()` between its parts, with no process of its own at work: now and then a document that
+    waits is made meanwhile, one that is made of a single part.
+    """
 
     at_once: bool
     progress: Callable[[int, int], None]
+    give_way: Callable[[], None] = nobody_waits
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,8 @@ class DocumentKind:
     person sees who asked. `wanted` are values of JSON's types. It raises DocumentError. `hand_over(session, wanted)` is asked
     each time before the file leaves: it puts that into the audit record, and says False when the person may no longer see what
     is in it. `permission` is asked for, too. `instead` says what to do when the document is too large. `counts` says what
-    `making.progress` counts, as (one, many), where the page is to say so. `since(session, wanted, made_at)` says on the page of a
+    `making.progress` counts, as (one, many), where the page is to say so: the document is made of such parts, and no
+    other gives way to it. `since(session, wanted, made_at)` says on the page of a
     finished file what has changed since, a sentence each; it is asked in the person's scope.
     """
 

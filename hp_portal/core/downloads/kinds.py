@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from flask import current_app
 
 from hp_portal.hookspecs import DocumentKind
 from hp_portal.plugins import Plugins
 
 
-def find_kind(key: str) -> DocumentKind | None:
-    """The kind, or None for one of a plugin that is gone."""
+def kinds() -> Iterator[DocumentKind]:
+    """Every kind that an installed application declares."""
     plugins: Plugins = current_app.extensions["hp_portal.plugins"]
     for application in plugins.applications:
-        for kind in application.documents:
-            if kind.key == key:
-                return kind
-    return None
+        yield from application.documents
+
+
+def find_kind(key: str) -> DocumentKind | None:
+    """The kind, or None for one of a plugin that is gone."""
+    return next((kind for kind in kinds() if kind.key == key), None)

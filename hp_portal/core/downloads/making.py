@@ -1,10 +1,15 @@
-"""The worker's part: makes the documents that wait, one at a time, in the scope of who asked for them."""
+"""The worker's part: makes the documents that wait, one at a time, in the scope of who asked for them.
+
+One that takes minutes, such as many PDFs in a ZIP, gives way between its parts: after some seconds of its own, one small document
+that waits is made before it goes on. Never are two being written at the same time, and what is begun stays where it is.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
@@ -14,7 +19,7 @@ from sqlalchemy.orm import aliased
 
 from hp_portal import clock, scopes
 from hp_portal.core.documents.limited import DocumentError, DocumentTooLarge, Progress
-from hp_portal.core.downloads.kinds import find_kind
+from hp_portal.core.downloads.kinds import find_kind, kinds
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.downloads.queue import ACTIVE, FAILED, MAKING, READY, find_wanted, keep_wanted, kept_for
 from hp_portal.core.files.storing import receive_file
@@ -29,6 +34,8 @@ STORED_AS = "document"
 LEASE = dt.timedelta(minutes=10)
 MOST_ATTEMPTS = 3
 ROUND = dt.timedelta(minutes=15)
+OWN_TURN = dt.timedelta(seconds=5)
+"""So long a document of many parts is made before it gives way to another."""
 GIVEN_UP = "Making it was begun three times and never came to an end. Tell us, and we will look into it."
 GONE = "What it was to be about is no longer there, or no longer yours to see."
 NOT_MADE = "It could not be made because of an error in the portal. Try again; if it fails again, tell us."
@@ -40,9 +47,12 @@ def make_documents(session: PortalSession) -> None:
     make_next(session)
 
 
-def make_next(session: PortalSession) -> bool:
-    """Make the next document; False when none waits."""
-    lease = take_lease(session, DocumentRequest, DocumentRequest.state.in_(ACTIVE), lasts=LEASE, first=_fair())
+def make_next(session: PortalSession, *, small: bool = False) -> bool:
+    """Make the next document, or the next `small` one, of a kind that is not made of many parts; False when none waits."""
+    wanted = [DocumentRequest.state.in_(ACTIVE)]
+    if small:
+        wanted.append(DocumentRequest.kind.in_([kind.key for kind in kinds() if kind.counts is None]))
+    lease = take_lease(session, DocumentRequest, *wanted, lasts=LEASE, first=_fair())
     if lease is None:
         session.rollback()
         return False
@@ -52,12 +62,39 @@ def make_next(session: PortalSession) -> bool:
         return True
     renew_lease(session, lease, LEASE, state=MAKING, done=0, of=0)
     session.commit()
+    others = _Others(lease)
     try:
-        _make(session, lease)
+        _make(session, lease, others.let_through)
     except LeaseLost:
         # Taken out of line meanwhile, or another worker's by now: what was made is nobody's.
         session.rollback()
+    if others.failed:
+        raise others.failed[0]
     return True
+
+
+class _Others:
+    """Those who wait while one document of many parts is made. What fails of theirs is told at its end, not to it."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._since = time.monotonic()
+        self.failed: list[Exception] = []
+
+    def let_through(self) -> None:
+        """Make one small document, if the other has had its turn. Raises LeaseLost when nobody waits for that any more."""
+        if time.monotonic() - self._since < OWN_TURN.total_seconds():
+            return
+        database: Database = current_app.extensions["hp_portal.database"]
+        with database.new_session(WholeScope("a document between the parts of another")) as session:
+            renew_lease(session, self._lease, LEASE)
+            session.commit()
+            try:
+                make_next(session, small=True)
+            except Exception as error:  # whatever it is, it is not the fault of the document that gives way
+                session.rollback()
+                self.failed.append(error)
+        self._since = time.monotonic()
 
 
 def _fair() -> sa.ColumnElement[int]:
@@ -77,7 +114,7 @@ def _fair() -> sa.ColumnElement[int]:
     return turn * sa.literal(1 << 48) + DocumentRequest.id
 
 
-def _make(session: PortalSession, lease: Lease) -> None:
+def _make(session: PortalSession, lease: Lease, give_way: Callable[[], None]) -> None:
     request = session.get_one(DocumentRequest, lease.id, populate_existing=True)
     kind, wanted = find_kind(request.kind), find_wanted(session, request)
     if kind is None or wanted is None:
@@ -85,7 +122,7 @@ def _make(session: PortalSession, lease: Lease) -> None:
         return
     try:
         with _as_owner(session, request):
-            made = kind.make(session, wanted, Making(at_once=False, progress=_progress(lease)))
+            made = kind.make(session, wanted, Making(at_once=False, progress=_progress(lease), give_way=give_way))
     except DocumentTooLarge as error:
         log.warning("document.too-large", kind=kind.key, document=request.id, said=str(error))
         _fail(session, lease, f"{TOO_LARGE} {kind.instead}".strip())

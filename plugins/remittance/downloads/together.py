@@ -94,6 +94,7 @@ def _zip(session: PortalSession, wanted: Wanted, making: Making) -> MadeFile | N
     collected, names, said, full = Collected(), _Names(), [], False
     with new_file() as file, zipfile.ZipFile(file, "w") as archive:
         for remittance, name in _remittances(session, wanted, making, collected):
+            making.give_way()
             payment = remittance.payment
             if full:
                 collected.without(name, _FULL)

@@ -14,16 +14,20 @@ import pytest
 import sqlalchemy as sa
 from openpyxl.worksheet.worksheet import Worksheet
 
+from hp_portal.core.downloads import making
+from hp_portal.core.downloads.kinds import find_kind
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.organizations.models import Grant
+from hp_portal.hookspecs import DocumentKind, MadeFile
+from hp_portal.scopes import WholeScope
 from hp_portal.worker import run_once
 from hp_portal_plugins.remittance.demo.writing import PaymentText
-from hp_portal_plugins.remittance.downloads import chosen, gathering, together
+from hp_portal_plugins.remittance.downloads import chosen, documents, gathering, together
 from hp_portal_plugins.remittance.models import Payment
 from hp_portal_plugins.remittance.models import PaymentText as KeptText
 from tests.plugins.remittance.import_files import import_835
 from tests.plugins.remittance.inquiry import DAY, Office, claim, events, url_of
-from tests.support.client import heading_of
+from tests.support.client import PortalClient, heading_of
 from tests.support.world import World
 from tests.tools.small835 import parse
 
@@ -310,6 +314,46 @@ def test_a_zip_that_is_full_is_kept_and_names_the_rest(office: Office, monkeypat
     assert said.startswith("1 payment, put together")
     assert "EFT 45852 of Mar 2, 2026: the file is full" in said
     assert [one["payment"] for one in events(office.world, "remittance.payment.downloaded")] == [payments[0]] * 2
+
+
+def test_a_zip_gives_way_to_small_documents_and_to_nothing_else(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_large(monkeypatch)
+    monkeypatch.setitem(documents.MOST_AT_ONCE, documents.CSV, 0)
+    monkeypatch.setitem(documents.MOST_AT_ONCE, documents.XLSX, 0)
+    monkeypatch.setattr(making, "OWN_TURN", dt.timedelta(0))
+    payments = [office.paid(f"4586{number}") for number in range(2)]
+    other = Office(office.world, "Cedar Sample Clinic")
+    theirs = other.paid("45870")
+
+    def ask(client: PortalClient, address: str) -> str:
+        return client.get(address).headers["Location"]
+
+    zip_ = ask(office.client, choose(office, *payments).replace("together?", "together/zip?"))
+    second = ask(other.client, choose(other, theirs).replace("together?", "together/zip?"))
+    small, broken = (ask(other.client, f"{url_of(theirs)}/{kind}") for kind in ("csv", "xlsx"))
+
+    def fail(*_: object) -> MadeFile:
+        raise ZeroDivisionError
+
+    def find(key: str) -> DocumentKind | None:
+        kind = find_kind(key)
+        return replace(kind, make=fail) if kind and key == documents.XLSX else kind
+
+    monkeypatch.setattr(making, "find_kind", find)
+    # What fails in between is told to the worker in the end, and does no harm to the one that gave way.
+    with (
+        pytest.raises(ZeroDivisionError),
+        office.world.app.app_context(),
+        office.world.database.new_session(WholeScope("documents")) as session,
+    ):
+        making.make_next(session)
+    assert len(zipfile.ZipFile(io.BytesIO(office.client.get(f"{zip_}/file").data)).namelist()) == 3
+    assert b"45870" in other.client.get(f"{small}/file").data
+    assert "because of an error in the portal" in other.client.get(broken).text
+    # Another of many parts waits for its turn.
+    assert "Waiting for its turn" in other.client.get(second).text or "About to begin" in other.client.get(second).text
 
 
 def test_two_payments_of_one_number_have_files_of_their_own(office: Office) -> None:
