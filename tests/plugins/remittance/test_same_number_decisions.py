@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from hp_portal.clock import now
 from hp_portal.core.organizations.models import Grant
 from hp_portal.hookspecs import PaymentProof
-from hp_portal_plugins.remittance.demo.writing import ProviderReason
+from hp_portal_plugins.remittance.demo.writing import PaymentText, ProviderReason
 from hp_portal_plugins.remittance.inquiry.chart import paid_by_month
 from hp_portal_plugins.remittance.inquiry.news import news
 from hp_portal_plugins.remittance.intake.proofs import verify_payment
@@ -74,6 +74,17 @@ def standing(world: World) -> list[tuple[str | None, int | None, bool]]:
 
 def text_of(client: PortalClient, address: str) -> str:
     return words(tree_of(client.get(address)))
+
+
+def test_both_sides_show_their_amounts_in_their_currency(office: Office, staff: PortalClient) -> None:
+    """Two in Canadian dollars: the comparison does not call them US dollars."""
+    first = PaymentText("4512", "ACH", DAY, office.payee_text, (claim(1),), currency="CAD")
+    office.imported(first)
+    office.imported(replace(first, claims=(claim(1), claim(2))))
+    text = text_of(staff, f"{QUEUE}/{row(office.world).id}")
+    assert "CAD 150.00" in text
+    assert "CAD 300.00" in text
+    assert "$" not in text
 
 
 def test_what_waits_stands_on_the_console_and_in_the_queue(
