@@ -10,9 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import click
+import sqlalchemy as sa
 from flask import Flask
 
-from hp_portal import audit_commands, backup, db_commands, key_commands, migrations, new_plugin, serving, worker
+from hp_portal import (
+    audit_commands,
+    backup,
+    db_commands,
+    key_commands,
+    migrations,
+    new_plugin,
+    plugin_commands,
+    serving,
+    worker,
+)
 from hp_portal import roles as database_roles
 from hp_portal.app import create_app
 from hp_portal.core.applications import forgetting
@@ -35,7 +46,7 @@ class PortalGroup(click.Group):
         app = the_app()
         plugins: Plugins = app.extensions["hp_portal.plugins"]
         return {
-            application.key: _in_app_context(app, application.blueprint.cli)
+            application.key: plugin_commands.in_app_context(app, application.blueprint.cli)
             for application in plugins.applications
             if application.blueprint.cli.commands
         }
@@ -49,18 +60,13 @@ class PortalGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return super().get_command(ctx, cmd_name) or self._plugin_commands().get(cmd_name)
 
-
-def _in_app_context(app: Flask, group: click.Group) -> click.Group:
-    wrapped = click.Group(group.name, help=group.help)
-    for name, command in group.commands.items():
-        wrapped.add_command(command, name)
-
-    @click.pass_context
-    def enter(ctx: click.Context) -> None:
-        ctx.with_resource(app.app_context())
-
-    wrapped.callback = enter
-    return wrapped
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except sa.exc.SQLAlchemyError as error:
+            if told := migrations.upgrade_first(the_app()):
+                raise click.ClickException(told) from error
+            raise
 
 
 _app: list[Flask] = []
@@ -308,6 +314,11 @@ def staff_role(name: str, permissions: tuple[str, ...], everything: bool) -> Non
     known = the_app().extensions["hp_portal.directory"].staff_permissions
     _refuse_unknown(permissions, known)
     with new_session("staff role") as session:
+        there = [role.name for role in roles.roles(session)]
+        if not (everything or permissions or name in there):
+            raise click.ClickException(
+                f"there is no role {name!r}. Roles: {', '.join(there) or 'none'}. With --permission or --all a new one is made."
+            )
         role = ensure_role(session, name, ())
         given = [
             one

@@ -221,6 +221,24 @@ def unready(app: Flask) -> list[str]:
     return reasons
 
 
+def upgrade_first(app: Flask, *plugins: str) -> str:
+    """What to do before a command that needs the tables of the core and of these plugins can work; empty when they are there.
+
+    A database that does not answer is not told here.
+    """
+    chains = chains_of(app)
+    wanted = [chains[key] for key in (CORE, *plugins) if key in chains and chains[key].usable]
+    try:
+        with engine_of(app).connect() as connection:
+            applied = [(chain, chain.applied(connection)) for chain in wanted]
+    except sa.exc.SQLAlchemyError:
+        return ""
+    behind = [chain for chain, at in applied if at != chain.head and (not at or at in chain.revisions)]
+    if not behind:
+        return ""
+    return f"The database has not all tables yet ({', '.join(chain.key for chain in behind)}). Run `hp-portal db upgrade` first."
+
+
 def weaknesses(app: Flask) -> list[str]:
     """What makes the database less safe than it could be, in words, as the role that the portal connects as; none in a demo."""
     settings: Settings = app.extensions["hp_portal.settings"]

@@ -275,11 +275,36 @@ def test_forgetting_a_plugin_asks_first(folder: Path) -> None:
     ok(run(folder, "db", "upgrade"))
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "worker --once",
+        "staff role Administrator",
+        "audit verify",
+        "keys list",
+        "keys rotate",
+        "plugins forget dental",
+        "remittance import some.835",
+    ],
+)
+def test_a_command_without_tables_says_what_to_run_first(folder: Path, command: str) -> None:
+    (folder / "some.835").write_text("ISA")
+    result = run(folder, *command.split())
+    assert result.returncode == 1
+    assert "Run `hp-portal db upgrade` first." in result.stderr
+    assert result.stdout == ""
+    assert "SQL" not in result.stderr
+
+
 def test_a_role_is_given_what_is_new(folder: Path) -> None:
     ok(run(folder, "db", "upgrade"))
+    mistyped = run(folder, "staff", "role", "Adminstrator")
+    assert mistyped.returncode == 1
+    assert "there is no role 'Adminstrator'. Roles: none." in mistyped.stderr
     said = ok(run(folder, "staff", "role", "Administrator", "--permission", "staff:console:open"))
     assert said == "Administrator was given: staff:console:open.\n"
     said = ok(run(folder, "staff", "role", "Administrator", "--all"))
     assert "staff:roles:manage" in said
     assert "staff:console:open" not in said
+    assert "Roles: Administrator." in run(folder, "staff", "role", "Adminstrator").stderr
     assert run(folder, "staff", "role", "Administrator", "--permission", "staff:no:such").returncode == 1
