@@ -94,6 +94,7 @@ class Payment(_InSteps, api.Base, api.PaidTo):
             "amount",
             "set_aside",
             "currency",
+            "repeated",
         ),
         sa.Index("ix_remittance_payment_payee_tin_hash", "payee_tin_hash"),
         # what is new since the last visit is counted on every home page
@@ -108,6 +109,8 @@ class Payment(_InSteps, api.Base, api.PaidTo):
     identity: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
     # another payment has its number, and staff have not decided yet what that means
     in_question: Mapped[bool] = mapped_column(server_default=sa.false())
+    # a later payment of its number has claims of this one, and staff have not decided yet which of them counts
+    repeated: Mapped[bool] = mapped_column(server_default=sa.false())
     # why it does not count any more: replaced or voided, by the payer's staff; null for every other payment
     set_aside: Mapped[str | None] = mapped_column(sa.String(10))
     set_aside_at: Mapped[dt.datetime | None]
@@ -166,8 +169,20 @@ class Payment(_InSteps, api.Base, api.PaidTo):
 
     @classmethod
     def counts(cls) -> sa.ColumnElement[bool]:
-        """Payments that are neither replaced nor voided: whatever is summed or counted is summed over these."""
+        """Payments that are neither replaced nor voided."""
         return cls.set_aside.is_(None)
+
+    @classmethod
+    def adds(cls) -> sa.ColumnElement[bool]:
+        """What is summed or counted is summed over these: payments that count, without those of which a later payment of their
+        number has the same claims, as long as nobody has decided which of them counts."""
+        return sa.and_(cls.counts(), sa.not_(cls.repeated))
+
+    @property
+    def standing_word(self) -> str | None:
+        """Why its amounts are in no sum, or may not be: `replaced`, `voided`, `repeated` (a later payment of its number has its
+        claims), `in question` (it has the number of another payment). None for every other payment."""
+        return self.set_aside or ("repeated" if self.repeated else "in question" if self.in_question else None)
 
 
 def of_same_number(payment: Payment) -> sa.ColumnElement[bool]:
@@ -340,6 +355,8 @@ class SameNumber(api.Base, api.PayersOwn):
     earlier_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_payment.id"), index=True)
     # what differs, with blanks between: payee, amount, date; contents when it is none of them
     differs: Mapped[str] = mapped_column(sa.String(40))
+    # both have a claim with the same status: to add the two would count it twice
+    overlaps: Mapped[bool] = mapped_column(server_default=sa.false())
     found_at: Mapped[dt.datetime]
     # waits, kept (both), replaced, later-voided, earlier-voided
     state: Mapped[str] = mapped_column(sa.String(20), index=True)

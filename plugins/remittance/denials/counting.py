@@ -100,8 +100,16 @@ def undated(session: PortalSession, criteria: OfDays) -> int:
     if criteria.issued_from is None and criteria.issued_to is None:
         return 0
     of_payee = [Payment.payee_id == criteria.payee] if criteria.payee else []
-    none = sa.select(sa.func.count(Payment.id)).where(Payment.effective_on.is_(None), Payment.counts(), *of_payee)
+    none = sa.select(sa.func.count(Payment.id)).where(Payment.effective_on.is_(None), Payment.adds(), *of_payee)
     return session.scalar(none) or 0
+
+
+def repeated(session: PortalSession, criteria: OfDays) -> int:
+    """How many payments of the payee and the days a later payment of their number repeats, and which are left out for it."""
+    wanted = [Payment.counts(), Payment.repeated, *_issued(criteria, Payment)]
+    if criteria.payee:
+        wanted.append(Payment.payee_id == criteria.payee)
+    return session.scalar(sa.select(sa.func.count(Payment.id)).where(*wanted)) or 0
 
 
 def count_denials(session: PortalSession, criteria: DenialCriteria) -> Denials:
@@ -218,14 +226,14 @@ def _denials(session: PortalSession, criteria: DenialCriteria, of: Code | None =
 
 def _payments(criteria: DenialCriteria) -> list[sa.ColumnElement[bool]]:
     return [
-        Payment.counts(),
+        Payment.adds(),
         *_issued(criteria, Payment),
         *([Payment.payee_id == criteria.payee] if criteria.payee else []),
         *([Payment.id <= criteria.newest] if criteria.newest is not None else []),
     ]
 
 
-def _issued(criteria: DenialCriteria, payment: type[Payment]) -> list[sa.ColumnElement[bool]]:
+def _issued(criteria: OfDays, payment: type[Payment]) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if criteria.issued_from is not None:
         found.append(payment.effective_on >= criteria.issued_from)
@@ -315,7 +323,9 @@ def _reversed(criteria: DenialCriteria, *, by_payer: bool) -> AnySelect:
         .where(
             is_reversal(reversal),
             later.set_aside.is_(None),
+            sa.not_(later.repeated),
             paid.set_aside.is_(None),
+            sa.not_(paid.repeated),
             *_issued(criteria, paid),
             sa.or_(claim.status != REVERSES, claim.status.is_(None)),
             comes_later,

@@ -24,7 +24,7 @@ from ..inquiry.history import other_claims
 from ..inquiry.selections import AnyRow, AnySelect
 from ..models import Payment, ProviderAdjustment
 from ..persons import ShownClaim, shower
-from .counting import TooMuch, undated
+from .counting import TooMuch, repeated, undated
 from .references import Named, NamedClaim, NamedPayment, claims_called, named_claim, payments_called
 
 PAGE = 25
@@ -136,11 +136,13 @@ class Chain:
 
 @dataclass(frozen=True)
 class Recoveries:
-    """A page of chains, and what all come to. `undated`: how many payments have no date and are left out for it."""
+    """A page of chains, and what all come to. `undated`: how many payments have no date and are left out for it;
+    `repeated`: how many a later payment of their number repeats."""
 
     listing: Listing[Chain]
     figures: Figures
     undated: int
+    repeated: int
 
 
 def _kind() -> sa.ColumnElement[str]:
@@ -167,7 +169,7 @@ def _joined(*columns: Any, criteria: RecoveryCriteria) -> AnySelect:
         sa.select(*columns)
         .select_from(Payment)
         .join(ProviderAdjustment, ProviderAdjustment.payment_id == Payment.id)
-        .where(Payment.counts())
+        .where(Payment.adds())
     )
     if criteria.payee:
         found = found.where(Payment.payee_id == criteria.payee)
@@ -271,7 +273,7 @@ def view_recoveries(session: PortalSession, criteria: RecoveryCriteria, page: in
         payments=spans(payments_in(found)),
         claims=other_claims(claims_in(found)),
     )
-    return Recoveries(listing.with_rows(found), known, undated(session, criteria))
+    return Recoveries(listing.with_rows(found), known, undated(session, criteria), repeated(session, criteria))
 
 
 def every_chain(session: PortalSession, criteria: RecoveryCriteria) -> list[Chain]:

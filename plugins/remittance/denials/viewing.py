@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from hp_portal.api import Order, PortalSession, record, what_was_shown
 
 from ..inquiry.history import other_claims
-from .counting import Denials, Reason, check_size, count_denials, count_reason, undated
+from .counting import Denials, Reason, check_size, count_denials, count_reason, repeated, undated
 from .criteria import Code, DenialCriteria
 from .lines import LinesPage, list_lines
 
 
 @dataclass(frozen=True)
 class DenialsView:
-    """Denials by reason. `undated`: how many payments have no date and are left out for it."""
+    """Denials by reason. `undated`: how many payments have no date and are left out for it; `repeated`: how many a
+    later payment of their number repeats."""
 
     denials: Denials
     undated: int
+    repeated: int
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ def view_denials(session: PortalSession, criteria: DenialCriteria) -> DenialsVie
     """Denials by reason: nothing of a patient is in them. Raises TooMuch."""
     found = find_denials(session, criteria)
     record(session, "remittance.denial.counted", filter=dict(criteria.url_values))
-    return DenialsView(found, undated(session, criteria))
+    return DenialsView(found, undated(session, criteria), repeated(session, criteria))
 
 
 def find_denials(session: PortalSession, criteria: DenialCriteria) -> Denials:

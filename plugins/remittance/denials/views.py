@@ -50,7 +50,9 @@ def denials() -> ResponseReturnValue:
         return _page(form, too_much=error, status=422)
     meaning = _meaning(found.denials.reasons)
     db.commit()
-    return _page(form, criteria=criteria, found=found.denials, undated=found.undated, meaning=meaning)
+    return _page(
+        form, criteria=criteria, found=found.denials, undated=found.undated, repeated=found.repeated, meaning=meaning
+    )
 
 
 @blueprint.get("/denials/lines")
@@ -155,6 +157,7 @@ def _page(form: DenialForm, *, status: int = 200, **shown: Any) -> Response:
         "criteria": None,
         "found": None,
         "undated": 0,
+        "repeated": 0,
         "meaning": None,
         "too_much": None,
         "too_long": 0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -46,6 +46,8 @@ class ChosenPayment:
     amount: int
     currency: str | None
     set_aside: str | None
+    in_question: bool
+    repeated: bool
     rows: int
 
     @property
@@ -86,28 +88,48 @@ class Chosen:
         return [one for one in self.payments if one.set_aside]
 
     @property
+    def in_question(self) -> Sequence[ChosenPayment]:
+        """Those that have the number of another payment, of which nobody has decided yet which counts."""
+        return [one for one in self.payments if one.in_question and not one.set_aside]
+
+    @property
     def named(self) -> list[Named]:
         """All of the part, those that are missing last."""
         return [*((one.id, one.name) for one in self.payments), *self.missing]
 
     @property
     def in_835(self) -> int:
-        """How many of them a joint 835 has: those that count and of which text is kept."""
-        return sum(one.set_aside is None and one.id not in self.without_text for one in self.payments)
+        """How many of them a joint 835 has: those that count, are not sent again, and of which text is kept."""
+        return sum(
+            one.set_aside is None and not one.repeated and one.id not in self.without_text for one in self.payments
+        )
 
     @property
     def sums(self) -> list[Sum]:
-        return sums_of((one.currency, one.amount, one.set_aside) for one in self.payments)
+        return sums_of(self.payments)
 
 
-def sums_of(amounts: Iterable[tuple[str | None, int, str | None]]) -> list[Sum]:
-    """Sums of (currency, cents, set aside), each currency for itself, dollars first; what is set aside stands in none."""
+class Summed(Protocol):
+    """What of a payment its sum needs."""
+
+    @property
+    def amount(self) -> int: ...
+    @property
+    def currency(self) -> str | None: ...
+    @property
+    def set_aside(self) -> str | None: ...
+    @property
+    def repeated(self) -> bool: ...
+
+
+def sums_of(payments: Iterable[Summed]) -> list[Sum]:
+    """Sums of payments, each currency for itself, dollars first; what is replaced, voided or sent again stands in none."""
     found: dict[str | None, tuple[int, int]] = {}
-    for currency, cents, set_aside in amounts:
-        if set_aside is None:
-            key = None if currency == "USD" else currency
+    for one in payments:
+        if one.set_aside is None and not one.repeated:
+            key = None if one.currency == "USD" else one.currency
             count, total = found.get(key, (0, 0))
-            found[key] = count + 1, total + cents
+            found[key] = count + 1, total + one.amount
     return [Sum(currency, *found[currency]) for currency in sorted(found, key=lambda one: one or "")]
 
 
@@ -172,6 +194,8 @@ def _visible(session: PortalSession, ids: Sequence[int]) -> list[ChosenPayment]:
             Payment.amount,
             Payment.currency,
             Payment.set_aside,
+            Payment.in_question,
+            Payment.repeated,
             Payment.claim_count + Payment.line_count + Payment.adjustment_count + Payment.provider_adjustment_count,
         )
         .where(Payment.id.in_(ids))

@@ -51,7 +51,7 @@ def rows_of(remittance: Remittance) -> Iterator[tuple[SheetValue, ...]]:
     no_provider_adjustment = (None,) * len(PROVIDER_ADJUSTMENT_COLUMNS)
     no_more_of_claim, no_more_of_line = (None,) * 6, (None,) * 3
     payment, currency = _payment(remittance.payment), remittance.payment.currency
-    more = (remittance.payment.set_aside, currency or DOLLARS, _yes(remittance.verdict.holds))
+    more = (remittance.payment.standing_word, currency or DOLLARS, _yes(remittance.verdict.holds))
     for parts in remittance.claims:
         claim, more_of_claim = _claim(parts), _more_of_claim(parts.claim, currency)
         for line in parts.lines:

@@ -143,7 +143,7 @@ class _Names:
             payment.effective_on.isoformat() if payment.effective_on else "no-date",
             file_name_part(payment.payee_name or "") or "payee",
             file_name_part(f"{payment_word(payment.method)} {payment.trace_number}") or str(payment.id),
-            *filter(None, [payment.set_aside]),
+            *filter(None, [(payment.standing_word or "").replace(" ", "-")]),
         ]
         name, number = "_".join(parts), 1
         while f"{name}-{number}".lower() in self._taken:
@@ -165,11 +165,11 @@ def _about(remittance: Remittance, inside: str) -> str:
 def _contents(collected: Collected, said: Sequence[str]) -> str:
     at = show_datetime(now(), settings().payer.zone)
     parts = [f"{show_count(len(collected.held), 'payment')}, put together on {at}", *said]
-    sums = sums_of((one.currency, one.amount, one.set_aside) for one in collected.held)
+    sums = sums_of(collected.held)
     parts.append(
         "\r\n".join(
             [
-                "Together, each currency for itself; replaced and voided payments are not counted:",
+                "Together, each currency for itself; replaced, voided and repeated payments are not counted:",
                 *(
                     f"  {one.currency or 'US dollars'}: {show_count(one.count, 'payment')}, "
                     f"{show_money(one.amount, one.currency)}"
@@ -192,7 +192,7 @@ def _xlsx(session: PortalSession, wanted: Wanted, making: Making) -> MadeFile | 
         collected.held.append(payment)
     if not collected.held:
         return None
-    sums = sums_of((one.currency, one.amount, one.set_aside) for one in collected.held)
+    sums = sums_of(collected.held)
     body = workbook.file(sums, collected.left_out, limits_of(making))
     check_room(len(body))
     return collected.made(body, "xlsx", XLSX_TYPE, wanted)
@@ -228,7 +228,7 @@ def _facts(payment: Payment) -> dict[str, Any]:
         "payer_name": payment.payer_name,
         "payee_name": payment.payee_name,
         "payee_npi": payment.payee_npi,
-        "payment_standing": payment.set_aside,
+        "payment_standing": payment.standing_word,
         "payment_currency": payment.currency or DOLLARS,
     }
 

@@ -17,12 +17,15 @@ from .collect import find_payment
 from .gathering import GONE, Collected, Wanted, check_room, each, finished, new_file
 
 _NO_TEXT = "the payer’s system kept no 835 text of it."
+_REPEATED = (
+    "it was sent again under the same number, and the payer has not decided yet which counts: see the later one."
+)
 
 
 def make_835(session: PortalSession, wanted: Wanted, making: Making) -> MadeFile | None:
     """Interchanges one after another, one for each that the payments came in, with the chosen transactions alone.
 
-    What was replaced or voided is left out: whoever takes the file into their system posts what is in it.
+    What was replaced, voided or sent again is left out: whoever takes the file into their system posts what is in it.
     """
     collected = Collected()
     with new_file() as file:
@@ -40,6 +43,8 @@ def _write_interchanges(
             collected.without(name, GONE)
         elif payment.set_aside:
             collected.without(name, f"the payer has {payment.set_aside} it, and it must not be posted.")
+        elif payment.repeated:
+            collected.without(name, _REPEATED)
         elif parts is None:
             collected.without(name, _NO_TEXT)
         else:

@@ -87,7 +87,7 @@ class Workbook:
 
 
 def _counts(remittance: Remittance) -> str:
-    return remittance.payment.set_aside or "yes"
+    return remittance.payment.standing_word or "yes"
 
 
 def _payment(remittance: Remittance) -> Row:

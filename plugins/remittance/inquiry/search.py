@@ -51,6 +51,8 @@ _rows: AnySelect = sa.select(
     Payment.claim_count,
     Payment.amount,
     Payment.set_aside,
+    Payment.in_question,
+    Payment.repeated,
     Payment.currency,
     has_marks().label("has_marks"),
 )
@@ -70,7 +72,7 @@ PAYMENTS = Sorting(
 
 def _sum_of(amount: Any) -> AnySelect:
     """The sum of what counts and is in dollars, and how many rows are in it."""
-    return sa.select(sa.func.sum(amount), sa.func.count(Payment.id)).where(Payment.counts(), IN_DOLLARS)
+    return sa.select(sa.func.sum(amount), sa.func.count(Payment.id)).where(Payment.adds(), IN_DOLLARS)
 
 
 _limit = sa.bindparam("wanted_rows", type_=sa.Integer())
@@ -116,13 +118,15 @@ _claim_rows: AnySelect = sa.select(
     Payment.method,
     Payment.effective_on,
     Payment.set_aside,
+    Payment.in_question,
+    Payment.repeated,
 ).join(Payment, Payment.id == Claim.payment_id)
 
 
 @dataclass(frozen=True)
 class Found(Generic[Row]):
     """A page of what was found, and the amounts of all of it together: cents, None where one could not be read. `not_in_sum`: how
-    many rows are of payments that were replaced or voided or are in another currency than US dollars."""
+    many rows are of payments that were replaced, voided or sent again, or are in another currency than US dollars."""
 
     listing: Listing[Row]
     amount: int | None
@@ -184,7 +188,7 @@ def _found(
 
 def _in_sum(row: Any) -> bool:
     """What `_sum_of` adds, of a row."""
-    return row.set_aside is None and row.currency in (None, DOLLARS)
+    return row.set_aside is None and not row.repeated and row.currency in (None, DOLLARS)
 
 
 def _conditions(criteria: PaymentCriteria) -> list[sa.ColumnElement[bool]]:

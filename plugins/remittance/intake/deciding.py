@@ -220,12 +220,15 @@ def _set_aside(session: PortalSession, payment_id: int, how: str, instead: int |
 
 
 def _question(session: PortalSession, pair: SameNumber) -> None:
-    """Mark both payments as in question as long as a pair that they are in waits."""
+    """Mark both payments as in question as long as a pair that they are in waits, and the earlier one as repeated."""
     waits = sa.exists().where(
         SameNumber.state == WAITS, sa.or_(SameNumber.payment_id == Payment.id, SameNumber.earlier_id == Payment.id)
     )
+    repeats = sa.exists().where(SameNumber.state == WAITS, SameNumber.overlaps, SameNumber.earlier_id == Payment.id)
     session.execute(
-        sa.update(Payment).where(Payment.id.in_((pair.payment_id, pair.earlier_id))).values(in_question=waits),
+        sa.update(Payment)
+        .where(Payment.id.in_((pair.payment_id, pair.earlier_id)))
+        .values(in_question=waits, repeated=repeats),
         execution_options={"synchronize_session": False},
     )
 

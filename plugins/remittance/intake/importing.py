@@ -319,6 +319,7 @@ class _Import:
             self.imported_at,
             mark,
             in_question,
+            False,
             number_key(_text(transaction, "trace_number")),
             self.payees.find(tin, npi),
             vault.seal_text(tin, PAYEE_TIN(transaction.number)) if tin else None,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from hp_portal.api import PortalSession, now
 
@@ -144,6 +145,18 @@ class SameNumbers:
                     for pair in slice_
                 ],
             )
+            here = [pair.payment_id for pair in slice_]
+            session.execute(
+                sa.update(SameNumber)
+                .where(SameNumber.payment_id.in_(here), _have_a_claim_in_common())
+                .values(overlaps=True),
+                execution_options={"synchronize_session": False},
+            )
+            repeated = sa.select(SameNumber.earlier_id).where(SameNumber.payment_id.in_(here), SameNumber.overlaps)
+            session.execute(
+                sa.update(Payment).where(Payment.id.in_(repeated), ~Payment.repeated).values(repeated=True),
+                execution_options={"synchronize_session": False},
+            )
             earlier = {pair.earlier_id for pair in slice_}
             session.execute(
                 sa.update(Payment).where(Payment.id.in_(earlier), ~Payment.in_question).values(in_question=True),
@@ -202,6 +215,23 @@ class SameNumbers:
             sa.select(Claim.payer_control_key).where(Claim.payment_id == other.id, Claim.payer_control_key.is_not(None))
         )
         return not ours.isdisjoint(theirs)
+
+
+def _have_a_claim_in_common() -> sa.ColumnElement[bool]:
+    """A condition: both payments of a pair have a claim with the same status. What a claim is called is as in its history
+    (inquiry/history.py)."""
+    one, other = aliased(Claim), aliased(Claim)
+    same = sa.or_(
+        one.payer_control_key == other.payer_control_key,
+        sa.and_(one.patient_control_key == other.patient_control_key, one.member_token == other.member_token),
+    )
+    return (
+        sa.select(sa.literal_column("1"))
+        .select_from(one)
+        .join(other, sa.and_(same, one.status.is_not_distinct_from(other.status)))
+        .where(one.payment_id == SameNumber.payment_id, other.payment_id == SameNumber.earlier_id)
+        .exists()
+    )
 
 
 _Number = tuple[str, str | None, str | None]

@@ -34,11 +34,13 @@ class Other:
 @dataclass(frozen=True)
 class Standing:
     """Whether a payment counts. `replaced_by` is what counts instead, when one may see it; `replaces` what it has replaced;
-    `beside` other payments of the number that count, too. `in_question`: staff have not decided yet what they are."""
+    `beside` other payments of the number that count, too. `in_question`: staff have not decided yet what they are;
+    `repeated`: a later one has its claims, so that sums leave it out until then."""
 
     set_aside: str | None
     at: dt.datetime | None
     in_question: bool
+    repeated: bool
     replaced_by: Other | None
     replaces: list[Other]
     beside: list[Other]
@@ -92,6 +94,7 @@ def standing_of(session: PortalSession, payment: Payment) -> Standing:
         payment.set_aside,
         payment.set_aside_at,
         payment.in_question,
+        payment.repeated,
         next((other for other in others if other.id == payment.replaced_by_id), None),
         [other for other in others if counts and other.replaced_by_id == payment.id],
         [other for other in others if counts and other.set_aside is None],
