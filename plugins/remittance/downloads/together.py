@@ -143,7 +143,7 @@ class _Names:
             payment.effective_on.isoformat() if payment.effective_on else "no-date",
             file_name_part(payment.payee_name or "") or "payee",
             file_name_part(f"{payment_word(payment.method)} {payment.trace_number}") or str(payment.id),
-            *filter(None, [(payment.standing_word or "").replace(" ", "-")]),
+            *filter(None, [payment.set_aside or ("repeated" if payment.repeated else None)]),
         ]
         name, number = "_".join(parts), 1
         while f"{name}-{number}".lower() in self._taken:

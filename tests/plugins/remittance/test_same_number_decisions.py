@@ -248,7 +248,10 @@ def test_no_sum_counts_what_is_set_aside(office: Office, pair: tuple[int, int], 
         with office.world.session() as session:
             return sum(month.paid for month in paid_by_month(session, DAY))
 
+    assert paid() == 30000, "the later one has the claim of the earlier one"
+    decide(staff, office.world, "kept")
     assert paid() == 45000
+    undo(staff, office.world)
     decide(staff, office.world, "replaced")
     assert paid() == 30000
     undo(staff, office.world)
