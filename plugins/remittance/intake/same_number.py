@@ -226,7 +226,7 @@ def _have_a_claim_in_common() -> sa.ColumnElement[bool]:
         sa.and_(one.patient_control_key == other.patient_control_key, one.member_token == other.member_token),
     )
     return (
-        sa.select(sa.literal_column("1"))
+        sa.select(one.payment_id)
         .select_from(one)
         .join(other, sa.and_(same, one.status.is_not_distinct_from(other.status)))
         .where(one.payment_id == SameNumber.payment_id, other.payment_id == SameNumber.earlier_id)
