@@ -178,12 +178,6 @@ class Payment(_InSteps, api.Base, api.PaidTo):
         number has the same claims, as long as nobody has decided which of them counts."""
         return sa.and_(cls.counts(), sa.not_(cls.repeated))
 
-    @property
-    def standing_word(self) -> str | None:
-        """Why its amounts are in no sum, or may not be: `replaced`, `voided`, `repeated` (a later payment of its number has its
-        claims), `in question` (it has the number of another payment). None for every other payment."""
-        return self.set_aside or ("repeated" if self.repeated else "in question" if self.in_question else None)
-
 
 def of_same_number(payment: Payment) -> sa.ColumnElement[bool]:
     """A condition: payments that have this one's number from the same originator, itself included."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from hp_portal.api import BY_THE_WORKER, DOLLARS, DocumentLimits, SheetValue, amount, csv_file_apart, quantity
 
 from ..codes import further
+from ..intake.standing import standing_word
 from ..models import Adjustment, Claim, Line, Payment, ProviderAdjustment
 from .collect import ClaimParts, Remittance
 
@@ -51,7 +52,7 @@ def rows_of(remittance: Remittance) -> Iterator[tuple[SheetValue, ...]]:
     no_provider_adjustment = (None,) * len(PROVIDER_ADJUSTMENT_COLUMNS)
     no_more_of_claim, no_more_of_line = (None,) * 6, (None,) * 3
     payment, currency = _payment(remittance.payment), remittance.payment.currency
-    more = (remittance.payment.standing_word, currency or DOLLARS, _yes(remittance.verdict.holds))
+    more = (standing_word(remittance.payment), currency or DOLLARS, _yes(remittance.verdict.holds))
     for parts in remittance.claims:
         claim, more_of_claim = _claim(parts), _more_of_claim(parts.claim, currency)
         for line in parts.lines:

@@ -37,6 +37,7 @@ from hp_portal.api import (
 from ..blueprint import DOWNLOAD
 from ..codes.glossary import codes_of, look_up
 from ..codes.plain_words import payment_word
+from ..intake.standing import standing_word
 from ..models import Payment
 from .chosen import Chosen, sums_of
 from .collect import Remittance, find_remittance, record_download
@@ -228,7 +229,7 @@ def _facts(payment: Payment) -> dict[str, Any]:
         "payer_name": payment.payer_name,
         "payee_name": payment.payee_name,
         "payee_npi": payment.payee_npi,
-        "payment_standing": payment.standing_word,
+        "payment_standing": standing_word(payment),
         "payment_currency": payment.currency or DOLLARS,
     }
 

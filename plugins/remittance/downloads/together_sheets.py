@@ -15,6 +15,7 @@ from hp_portal.api import (
 
 from ..codes.glossary import Meaning, Meanings
 from ..codes.plain_words import method_word
+from ..intake.standing import standing_word
 from .chosen import Sum
 from .collect import Remittance
 from .xlsx import (
@@ -87,7 +88,7 @@ class Workbook:
 
 
 def _counts(remittance: Remittance) -> str:
-    return remittance.payment.standing_word or "yes"
+    return standing_word(remittance.payment) or "yes"
 
 
 def _payment(remittance: Remittance) -> Row:
