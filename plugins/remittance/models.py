@@ -80,6 +80,9 @@ class _InSteps(api.WrittenInSteps):
         return _finished(cls.payment_id) if hasattr(cls, "payment_id") else sa.true()
 
 
+_FOR_SUMS = ("payee_id", "effective_on", "amount", "set_aside", "currency", "repeated")
+
+
 class Payment(_InSteps, api.Base, api.PaidTo):
     """A check, EFT or non-payment notice. `payee_id` is null until the payee stands in the payer's record."""
 
@@ -87,15 +90,7 @@ class Payment(_InSteps, api.Base, api.PaidTo):
     __scope_index__ = False  # the first index below begins with the payee
     __table_args__ = (
         # with amount, currency and whether it counts, so that sums over months need not look at the payments themselves
-        sa.Index(
-            "ix_remittance_payment_for_sums",
-            "payee_id",
-            "effective_on",
-            "amount",
-            "set_aside",
-            "currency",
-            "repeated",
-        ),
+        sa.Index("ix_remittance_payment_for_sums", *_FOR_SUMS),
         sa.Index("ix_remittance_payment_payee_tin_hash", "payee_tin_hash"),
         # what is new since the last visit is counted on every home page
         sa.Index("ix_remittance_payment_new", "payee_id", "imported_at"),
@@ -174,8 +169,7 @@ class Payment(_InSteps, api.Base, api.PaidTo):
 
     @classmethod
     def adds(cls) -> sa.ColumnElement[bool]:
-        """What is summed or counted is summed over these: payments that count, without those of which a later payment of their
-        number has the same claims, as long as nobody has decided which of them counts."""
+        """What sums are made of: payments that count, and that no later one repeats as long as it is not decided."""
         return sa.and_(cls.counts(), sa.not_(cls.repeated))
 
 

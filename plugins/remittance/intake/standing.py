@@ -73,8 +73,8 @@ class Standing:
 
 
 def standing_word(payment: Payment) -> str | None:
-    """Why a payment's amounts are in no sum, or may not be: `replaced`, `voided`, `repeated` (a later payment of its number has its
-    claims), `in question` (it has the number of another payment). None for every other payment."""
+    """Why a payment's amounts are in no sum, or may not be: `replaced`, `voided`, `repeated` (a later payment of its number has
+    its claims), `in question` (it has the number of another payment). None for every other payment."""
     return payment.set_aside or ("repeated" if payment.repeated else "in question" if payment.in_question else None)
 
 
