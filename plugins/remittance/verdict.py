@@ -102,6 +102,11 @@ class Verdict:
             )
         if show_money(0, self.currency) != show_money(0):
             yield f"All amounts of this payment are in {self.currency}, not in US dollars."
+        if marks.missing:
+            yield (
+                f"The remittance has {show_count(marks.missing, 'segment')} fewer than its sender counted (SE01): a claim, a "
+                "service line or a part of one may be missing. Ask the plan to send it again."
+            )
         for tag in marks.second:
             what = "amount, method and date" if tag == "BPR" else "number"
             yield f"The remittance gives the payment’s {what} twice ({tag}); the first one is shown."

@@ -50,6 +50,7 @@ _LOST = {
     "ge.missing": "A group of payments has no end (GE), so payments may be missing.",
     "ge.count": "The sender counted another number of payments (GE01) than there are.",
     "iea.count": "The sender counted another number of groups (IEA01) than there are.",
+    "se.more": "A payment has fewer segments than its sender counted (SE01): something of it may be missing.",
 }
 
 # Rules whose datum is a number of the envelope or an amount once it looks like one: what stands there cannot be a name.

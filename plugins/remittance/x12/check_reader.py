@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from .codes import PAYMENT_SEGMENTS, ends_check
 from .dates import iso_date
-from .diagnostics import MOST_KEPT
+from .diagnostics import ALWAYS_KEPT, MOST_KEPT
 from .layouts import ABSENT, Fetch, Layout, Layouts, Span, Triplet
 from .money import cents, dollars
 from .readable_text import display
@@ -66,13 +66,14 @@ class CheckReader:
         self.leftover: list[list[str]] = []  # the payment's segments without a column of their own
         self.provider_adjusted_at: list[tuple[int, int, int]] = []  # claim, line and segment of each PLB
         self.misplaced: list[tuple[int, int, str]] = []  # claim, line and name of each segment in the wrong place
+        self.missing = 0  # segments that SE01 counts and that are not there
         self.owed_otherwise = 0  # claims whose CLP05 is not the sum of their PR
         self.looked_at: list[ReadHere] = []  # what the compiled part has not read: the others have known codes alone
         self.legible = True  # no name of a segment in small letters so far
 
     def note(self, rule: str, claim: int, line: int, at: int, datum: str, message: str) -> None:
         """Notes a fault; its place in the file is worked out only when the check has been read."""
-        if len(self.notes) <= MOST_KEPT:
+        if len(self.notes) <= MOST_KEPT or rule in ALWAYS_KEPT:
             self.notes.append(Note(rule, claim, line, at, datum, message))
 
     def amount(self, text: str, name: str, claim: int, line: int = 0, at: int = 0) -> int | None:

@@ -58,7 +58,8 @@ RULES: dict[str, tuple[Severity, str]] = {
     "st.missing": (_W, "a remittance does not start with ST"),
     "st.duplicate": (_E, "ST02 was used before in this group"),
     "se.missing": (_E, "a transaction is truncated: it has no SE of its own"),
-    "se.count": (_E, "SE01 is not the number of segments"),
+    "se.count": (_E, "SE01 is not the number of segments: it counts fewer than there are, or is no number"),
+    "se.more": (_E, "SE01 counts more segments than there are: something of the payment may be missing"),
     "se.control": (_E, "SE02 is not ST02"),
     "se.foreign": (_E, "SE belongs to another transaction: both its number and its count differ"),
     # elements (005010X221A1)
@@ -92,6 +93,8 @@ RULES: dict[str, tuple[Severity, str]] = {
 
 MOST_KEPT = 500
 """Findings kept for the file, and for each check: a file of garbage must not fill the memory."""
+ALWAYS_KEPT = frozenset({"se.more"})
+"""Rules whose first finding is kept however many others there are: they decide how the import ended."""
 
 
 def diagnostic(rule: str, segment: int, offset: int, datum: str, message: str) -> Diagnostic:
@@ -106,7 +109,7 @@ class Findings(list[Diagnostic]):
 
     def note(self, rule: str, segment: int, offset: int, datum: str, message: str) -> None:
         """Adds a finding, or counts it when there are already too many."""
-        if len(self) < MOST_KEPT:
+        if len(self) < MOST_KEPT or (rule in ALWAYS_KEPT and all(kept.rule != rule for kept in self)):
             self.append(diagnostic(rule, segment, offset, datum, message))
         else:
             self.dropped += 1

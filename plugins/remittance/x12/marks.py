@@ -13,12 +13,13 @@ MOST_MISPLACED = 200
 class Marks(NamedTuple):
     """`owed`: how many claims there are whose CLP05 is not the sum of their PR. `misplaced`: claim (0: before the first), line
     (0: the claim itself) and name of each segment in the wrong place. `second`: segments that a payment has once and that stand
-    there twice. `negative`: BPR02 is negative."""
+    there twice. `negative`: BPR02 is negative. `missing`: how many segments SE01 counts that are not there."""
 
     owed: int = 0
     misplaced: tuple[tuple[int, int, str], ...] = ()
     second: tuple[str, ...] = ()
     negative: bool = False
+    missing: int = 0
 
     def as_json(self) -> str | None:
         """None when there is nothing to say."""
@@ -34,4 +35,10 @@ def read_marks(text: str | None) -> Marks:
         return Marks()
     found: dict[str, Any] = json.loads(text)
     misplaced = tuple((claim, line, tag) for claim, line, tag in found.get("misplaced", ()))
-    return Marks(int(found.get("owed", 0)), misplaced, tuple(found.get("second", ())), bool(found.get("negative")))
+    return Marks(
+        int(found.get("owed", 0)),
+        misplaced,
+        tuple(found.get("second", ())),
+        bool(found.get("negative")),
+        int(found.get("missing", 0)),
+    )

@@ -231,14 +231,14 @@ def _check_end(body: Body, header: Header, setting: Setting, *, ended: bool) -> 
         body.note("se.missing", 0, 0, last, "", "The transaction is truncated: it has no SE of its own.")
         return False
     count, control = se[1], se[2] if len(se) > 2 else ""
-    counted = count.isdecimal() and len(count) < 12 and int(count) == body.segments
+    number = int(count) if count.isascii() and count.isdecimal() and len(count) < 12 else None
+    counted = number == body.segments
     named = control == str(header.facts.get("control_number", ""))
     if not counted:
-        counts = (
-            f"counts {count}" if count.isascii() and count.isdecimal() and len(count) < 12 else "does not count the"
-        )
+        counts = "does not count the" if number is None else f"counts {count}"
         message = f"SE01 {counts} segments, there are {body.segments}."
-        body.note("se.count", 0, 0, last, count, message)
+        body.missing = max((number or 0) - body.segments, 0)
+        body.note("se.more" if body.missing else "se.count", 0, 0, last, count, message)
     if not named:
         body.note("se.control", 0, 0, last, control, "SE02 is not the control number of ST02.")
     if not counted and not named:
@@ -303,6 +303,7 @@ def _marks(body: Body) -> Marks:
         misplaced=tuple(body.misplaced),
         second=tuple(tag for tag, rule in (("BPR", "bpr.second"), ("TRN", "trn.second")) if rule in rules),
         negative="amount.negative" in rules,
+        missing=body.missing,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import sqlalchemy as sa
@@ -34,6 +35,11 @@ IN_PART = {
     ),
     "a group is missing": (TWO.replace(b"IEA*1*", b"IEA*2*"), 2, "The sender counted another number of groups (IEA01)"),
     "a group without end": (without(TWO, b"GE*"), 2, "A group of payments has no end (GE)"),
+    "a claim inside a payment": (
+        re.sub(rb"SE\*([0-9]+)\*0002", lambda se: b"SE*%d*0002" % (int(se[1]) + 5), TWO),
+        2,
+        "A payment has fewer segments than its sender counted (SE01): something of it may be missing.",
+    ),
     "segments outside": (TWO.replace(b"GE*", b"SVC*HC:99213*1*1~\nGE*"), 2, "Segments outside of any payment were"),
 }
 
@@ -46,6 +52,11 @@ def test_a_file_of_which_something_is_missing_is_imported_in_part(world: World, 
     assert report.message.startswith(message)
     with world.session() as session:
         assert session.scalars(sa.select(RemittanceFile.outcome)).one() == reports.PARTIAL
+
+
+def test_more_segments_than_the_sender_counted_are_no_loss(world: World) -> None:
+    report = import_835(world, re.sub(rb"SE\*[0-9]+\*0002", b"SE*2*0002", TWO))
+    assert (report.outcome, list(report.diagnostics_by_rule)) == (reports.IMPORTED, ["se.count"])
 
 
 def test_the_part_again_is_no_unchanged_file(world: World) -> None:

@@ -21,13 +21,13 @@ from .inquiry import Office, claim, url_of, words
 class Case:
     """A payment of two claims, $150.00 each, its text bent, imported."""
 
-    def __init__(self, world: World, *changes: tuple[str, str], number: str = "4512") -> None:
+    def __init__(self, world: World, *changes: tuple[str, str], number: str = "4512", uncounted: int = 0) -> None:
         self.office = Office(world)
         text = self.text(number)
         for before, after in changes:
             assert before in text, before
             text = text.replace(before, after, 1)
-        count = text[text.index("ST*") : text.index("SE*")].count("~\n") + 1
+        count = text[text.index("ST*") : text.index("SE*")].count("~\n") + 1 + uncounted
         start = text.index("SE*")
         text = f"{text[:start]}SE*{count}*0001{text[text.index('~', start) :]}"
         self.report: ImportReport = import_835(world, text.encode(), "bent.835")
@@ -151,6 +151,17 @@ def test_what_is_odd_is_said_before_one_posts_it(world: World, name: str) -> Non
     assert sentence in case.page()
     assert sentence in " ".join(TaggedPdf(case.file("pdf")).text.split())
     assert any(sentence in str(row[1]) for row in case.sheet())
+
+
+def test_segments_that_are_missing_are_said_before_one_posts_it(world: World) -> None:
+    case = Case(world, uncounted=5)
+    sentence = (
+        "The remittance has 5 segments fewer than its sender counted (SE01): a claim, a service line or a part of one"
+    )
+    assert "Before you post this payment" in case.page()
+    assert sentence in case.page()
+    assert sentence in " ".join(TaggedPdf(case.file("pdf")).text.split())
+    assert (case.report.outcome, case.balanced) == ("partial", True)
 
 
 def test_a_good_payment_has_nothing_to_say_before_it_is_posted(world: World) -> None:

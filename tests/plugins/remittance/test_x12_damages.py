@@ -15,7 +15,9 @@ PLAIN = good()
 
 # name: what to replace, by what, the rules broken, which checks stay importable, which stay balanced
 DAMAGES: dict[str, tuple[str, str, list[str], str, str]] = {
-    "SE01": ("SE*66*", "SE*65*", ["se.count"], "123", "123"),
+    "SE01 counts fewer": ("SE*66*", "SE*65*", ["se.count"], "123", "123"),
+    "SE01 counts more": ("SE*66*", "SE*67*", ["se.more"], "123", "123"),
+    "SE01 is no number": ("SE*66*", "SE*6X*", ["se.count"], "123", "123"),
     "SE02": ("SE*66*0001", "SE*66*0009", ["se.control"], "123", "123"),
     "GE01": ("GE*3*", "GE*2*", ["ge.count"], "123", "123"),
     "GE02": ("GE*3*731", "GE*3*732", ["ge.control"], "123", "123"),
@@ -30,8 +32,8 @@ DAMAGES: dict[str, tuple[str, str, list[str], str, str]] = {
     "BPR02 of three decimals": ("BPR*I*170.5*", "BPR*I*170.501*", ["element.amount"], "23", "23"),
     "BPR04 missing": ("*C*CHK*", "*C**", ["element.missing"], "123", "123"),
     "BPR16 not a date": ("20260304\nTRN*1*200551", "20260230\nTRN*1*200551", ["element.date"], "123", "123"),
-    "no BPR": ("\nBPR*I*60*C*CHK************20260304", "", ["element.missing", "se.count"], "13", "13"),
-    "no TRN": ("\nTRN*1*200551*1512345678", "", ["element.missing", "se.count"], "13", "123"),
+    "no BPR": ("\nBPR*I*60*C*CHK************20260304", "", ["element.missing", "se.more"], "13", "13"),
+    "no TRN": ("\nTRN*1*200551*1512345678", "", ["element.missing", "se.more"], "13", "123"),
     "TRN02 missing": ("TRN*1*200551*", "TRN*1**", ["element.missing"], "13", "123"),
     "CLP01 missing": ("CLP*P00000005*", "CLP**", ["element.missing"], "123", "123"),
     "CLP03": ("CLP*P00000005*1*100*", "CLP*P00000005*1*101*", ["balance.claim"], "123", "13"),
@@ -56,7 +58,7 @@ DAMAGES: dict[str, tuple[str, str, list[str], str, str]] = {
     "stray segment": ("\nGE*3*731", "\nREF*ZZ*1\nGE*3*731", ["file.stray-segment"], "123", "123"),
     "no SE": ("\nSE*28*0002", "", ["se.missing"], "13", "13"),
     "no SE of the last": ("\nSE*16*0003", "", ["se.missing"], "12", "12"),
-    "SE of another transaction": ("SE*28*0002", "SE*99*0077", ["se.count", "se.control", "se.foreign"], "13", "13"),
+    "SE of another transaction": ("SE*28*0002", "SE*99*0077", ["se.more", "se.control", "se.foreign"], "13", "13"),
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hp_portal_plugins.remittance.x12.diagnostics import Severity
+from hp_portal_plugins.remittance.x12.diagnostics import MOST_KEPT, Severity
 from hp_portal_plugins.remittance.x12.marks import Marks, read_marks
 from hp_portal_plugins.remittance.x12.records import CLAIM, Transaction
 from tests.tools.small835 import encode, good, parse, row
@@ -156,8 +156,25 @@ def test_names_in_small_letters_are_refused_by_name(segment: str) -> None:
     assert [check.importable for check in checks] == [True, False, True]
 
 
+def test_segments_that_se01_counts_and_that_are_not_there() -> None:
+    text = PLAIN.replace("SE*66*0001", "SE*71*0001").replace("SE*28*0002", "SE*20*0002")
+    checks = parse(encode(text))[0]
+    assert told(checks) == [
+        ("se.more", "SE01 counts 71 segments, there are 66."),
+        ("se.count", "SE01 counts 20 segments, there are 28."),
+    ]
+    assert [marks(check).missing for check in checks] == [5, 0, 0]
+    assert all(check.balanced and check.importable for check in checks)
+
+
+def test_a_loss_is_told_however_much_else_is_wrong() -> None:
+    odd = "\nZZZ*1" * (MOST_KEPT + 9)
+    checks = parse(encode(PLAIN.replace("\nSE*66*0001", f"{odd}\nSE*9999*0001")))[0]
+    assert [rule for rule, _ in told(checks)][-2:] == ["se.more", "diagnostics.dropped"]
+
+
 def test_marks_are_kept_as_json_and_read_again() -> None:
-    found = Marks(2, ((0, 0, "CAS"), (2, 1, "NM1")), ("BPR",), negative=True)
+    found = Marks(2, ((0, 0, "CAS"), (2, 1, "NM1")), ("BPR",), negative=True, missing=3)
     assert read_marks(found.as_json()) == found
     assert Marks().as_json() is None
     assert read_marks(None) == Marks()
