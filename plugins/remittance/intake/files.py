@@ -50,6 +50,11 @@ class FileReport:
         counts = (
             (report.skipped, "payment not importable", "payments not importable"),
             (report.unbalanced_count, "payment does not balance", "payments do not balance"),
+            (
+                report.same_number_count,
+                "payment has the number of another one",
+                "payments have the number of another one",
+            ),
             (report.unknown_payees, "payment to a payee not on record", "payments to payees not on record"),
             (report.count_of(Severity.ERROR), "error", "errors"),
             (report.count_of(Severity.WARNING), "warning", "warnings"),

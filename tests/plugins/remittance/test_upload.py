@@ -409,6 +409,13 @@ def test_reports_of_no_file_are_not_found(staff: PortalClient) -> None:
     assert staff.get(f"{URL}files/12345").status_code == 404
 
 
+def test_the_list_of_files_says_that_payments_have_the_number_of_another_one(world: World, staff: PortalClient) -> None:
+    import_835(world, file_of(payment("1")), "first.835")
+    import_835(world, file_of(payment("1", claim(7))), "again.835")
+    page = staff.get("/staff/remittance/").text
+    assert page.count("1 payment has the number of another one") == 1
+
+
 def test_imports_are_listed_by_pages(world: World, staff: PortalClient) -> None:
     for number in range(30):
         import_835(world, b"%PDF", f"file-{number:02}.pdf")
