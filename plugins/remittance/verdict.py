@@ -11,7 +11,7 @@ from hp_portal.api import PortalSession, show_count, show_money
 
 from .models import Claim, Payment
 from .x12.balance import difference, holds
-from .x12.marks import Marks, read_marks
+from .x12.marks import UNNAMED, Marks, read_marks
 
 _BETWEEN = {"LX", "PLB", "SE", "TS2", "TS3"}
 _MOST_NAMED = 5
@@ -106,6 +106,11 @@ class Verdict:
             yield (
                 f"The remittance has {show_count(marks.missing, 'segment')} fewer than its sender counted (SE01): a claim, a "
                 "service line or a part of one may be missing. Ask the plan to send it again."
+            )
+        if marks.currency:
+            named = "a currency" if marks.currency == UNNAMED else f"the currency “{marks.currency}”"
+            yield (
+                f"The remittance names {named}, which is not known. Amounts are shown as US dollars: ask the plan what they are."
             )
         for tag in marks.second:
             what = "amount, method and date" if tag == "BPR" else "number"

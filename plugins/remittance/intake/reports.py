@@ -51,6 +51,7 @@ _LOST = {
     "ge.count": "The sender counted another number of payments (GE01) than there are.",
     "iea.count": "The sender counted another number of groups (IEA01) than there are.",
     "se.more": "A payment has fewer segments than its sender counted (SE01): something of it may be missing.",
+    "segment.left-out": "Segments of claims or service lines stand before a payment’s first claim and were left out.",
 }
 
 # Rules whose datum is a number of the envelope or an amount once it looks like one: what stands there cannot be a name.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from .codes import PAYMENT_SEGMENTS, ends_check
 from .dates import iso_date
-from .diagnostics import ALWAYS_KEPT, MOST_KEPT
+from .diagnostics import MOST_KEPT
 from .layouts import ABSENT, Fetch, Layout, Layouts, Span, Triplet
 from .money import cents, dollars
 from .readable_text import display
@@ -67,13 +67,14 @@ class CheckReader:
         self.provider_adjusted_at: list[tuple[int, int, int]] = []  # claim, line and segment of each PLB
         self.misplaced: list[tuple[int, int, str]] = []  # claim, line and name of each segment in the wrong place
         self.missing = 0  # segments that SE01 counts and that are not there
+        self.unknown_currency = ""  # what CUR02 names, when that is no code of a currency; UNNAMED when it is no word
         self.owed_otherwise = 0  # claims whose CLP05 is not the sum of their PR
         self.looked_at: list[ReadHere] = []  # what the compiled part has not read: the others have known codes alone
         self.legible = True  # no name of a segment in small letters so far
 
     def note(self, rule: str, claim: int, line: int, at: int, datum: str, message: str) -> None:
         """Notes a fault; its place in the file is worked out only when the check has been read."""
-        if len(self.notes) <= MOST_KEPT or rule in ALWAYS_KEPT:
+        if len(self.notes) <= MOST_KEPT or rule == "se.more":  # the last one; the head is read first
             self.notes.append(Note(rule, claim, line, at, datum, message))
 
     def amount(self, text: str, name: str, claim: int, line: int = 0, at: int = 0) -> int | None:
@@ -201,11 +202,13 @@ class CheckReader:
         else:
             self.note("segment.unknown", claim, line, at, text, "An 835 has no such segment.")
 
-    def misplace(self, segment: list[str], claim: int, line: int, at: int, where: str) -> None:
+    def misplace(
+        self, segment: list[str], claim: int, line: int, at: int, where: str, rule: str = "segment.misplaced"
+    ) -> None:
         """Notes a segment that stands where an 835 does not have it."""
         tag = segment[0]
         self.misplaced.append((claim, line, tag))
-        self.note("segment.misplaced", claim, line, at, self.syntax.element.join(segment), f"{tag} {where}")
+        self.note(rule, claim, line, at, self.syntax.element.join(segment), f"{tag} {where}")
 
     def expect(self, tag: str) -> None:
         """Raises BrokenOffError when a segment of this name ends the check or is not divided as the others are."""

@@ -67,6 +67,7 @@ RULES: dict[str, tuple[Severity, str]] = {
     "segment.unknown": (_I, "a segment that an 835 does not have; kept as it is"),
     "segment.small-letters": (_E, "the name of a segment is written in small letters, so it says nothing"),
     "segment.misplaced": (_W, "a segment stands where an 835 does not have it"),
+    "segment.left-out": (_W, "a segment of a claim or line stands before the first claim; its amounts are not counted"),
     "bpr.second": (_W, "a payment has two BPR; the first one counts"),
     "trn.second": (_W, "a payment has two TRN; the first one counts"),
     "element.missing": (_E, "a required element is empty"),
@@ -81,6 +82,7 @@ RULES: dict[str, tuple[Severity, str]] = {
         "BPR02 is negative, which it must not be; whether money is paid or taken back is told by BPR03",
     ),
     "amount.currency": (_I, "CUR names another currency than US dollars"),
+    "currency.unknown": (_W, "CUR02 is no code of a currency; the amounts are taken as US dollars"),
     "balance.patient": (_W, "CLP05, what the patient owes, is not the sum of the claim's adjustments with PR"),
     # (005010X221A1 section 1.10.2.1, Balancing)
     "balance.line": (_E, "SVC02 less the line's CAS is not SVC03"),
@@ -93,7 +95,7 @@ RULES: dict[str, tuple[Severity, str]] = {
 
 MOST_KEPT = 500
 """Findings kept for the file, and for each check: a file of garbage must not fill the memory."""
-ALWAYS_KEPT = frozenset({"se.more"})
+ALWAYS_KEPT = frozenset({"se.more", "segment.left-out"})
 """Rules whose first finding is kept however many others there are: they decide how the import ended."""
 
 

@@ -9,11 +9,13 @@ from typing import ClassVar
 from .check_reader import CheckReader
 from .codes import HEAD_SEGMENTS, PAYMENT_METHODS, PAYMENT_SEGMENTS
 from .dates import iso_date
+from .marks import UNNAMED
 from .money import dollars
 from .readable_text import display
 
 _CONTACT_VALUES = {"TE": "phone", "EX": "extension", "EM": "email", "UR": "url", "FX": "fax"}
 _CURRENCY = re.compile("[A-Z]{3}")
+_CURRENCY_WORD = re.compile("[A-Za-z]{1,10}")
 _DOLLARS = "USD"
 _FILLING = [""] * 17  # so that every element that is asked for is there
 _BODY_SEGMENTS = frozenset({"SE", "PLB", "LX", "TS2", "TS3"})
@@ -65,7 +67,7 @@ class Header:
             seen.add(tag)
             if tag in PAYMENT_SEGMENTS and tag not in HEAD_SEGMENTS:
                 before = "stands before the first claim: it belongs to no claim, and its amounts are not counted."
-                self.check.misplace(segment, 0, 0, self.at, before)
+                self.check.misplace(segment, 0, 0, self.at, before, "segment.left-out")
             if tag in self._READERS and (tag != "N1" or segment[1:2] in (["PR"], ["PE"])):
                 values = segment if plain else [display(text).strip() for text in segment]
                 if not self._READERS[tag](self, values + _FILLING):
@@ -142,7 +144,10 @@ class Header:
         """The currency of all amounts; the segment stays in `more`, as it may tell more, such as a rate."""
         currency = cur[2].upper()
         if _CURRENCY.fullmatch(currency) is None:
-            self._note("code.unknown", 2, "CUR02 is not a code of three letters; the amounts are taken as US dollars.")
+            message = "CUR02 is not a code of three letters; the amounts are taken as US dollars."
+            self._note("currency.unknown", 2, message)
+            if "currency" not in self.facts:
+                self.check.unknown_currency = cur[2] if _CURRENCY_WORD.fullmatch(cur[2]) else UNNAMED
         elif self._put("currency", currency) and currency != _DOLLARS:
             self._note("amount.currency", 2, f"The amounts are in {currency}, not in US dollars.")
         return False

@@ -8,18 +8,21 @@ import json
 from typing import Any, NamedTuple
 
 MOST_MISPLACED = 200
+UNNAMED = "?"
 
 
 class Marks(NamedTuple):
     """`owed`: how many claims there are whose CLP05 is not the sum of their PR. `misplaced`: claim (0: before the first), line
     (0: the claim itself) and name of each segment in the wrong place. `second`: segments that a payment has once and that stand
-    there twice. `negative`: BPR02 is negative. `missing`: how many segments SE01 counts that are not there."""
+    there twice. `negative`: BPR02 is negative. `missing`: how many segments SE01 counts that are not there.
+    `currency`: the word that CUR02 has instead of a currency's code, UNNAMED where it is no word."""
 
     owed: int = 0
     misplaced: tuple[tuple[int, int, str], ...] = ()
     second: tuple[str, ...] = ()
     negative: bool = False
     missing: int = 0
+    currency: str = ""
 
     def as_json(self) -> str | None:
         """None when there is nothing to say."""
@@ -41,4 +44,5 @@ def read_marks(text: str | None) -> Marks:
         tuple(found.get("second", ())),
         bool(found.get("negative")),
         int(found.get("missing", 0)),
+        str(found.get("currency", "")),
     )

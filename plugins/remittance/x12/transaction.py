@@ -296,7 +296,7 @@ def _locate(body: Body, raw: bytes, setting: Setting, *, controls: bool) -> None
         findings.note(note.rule, setting.segment + at, setting.offset + places.offsets[at], datum, note.message)
 
 
-def _marks(body: Body) -> Marks:
+def _marks(body: Body, currency: Value) -> Marks:
     rules = {note.rule for note in body.notes}
     return Marks(
         owed=body.owed_otherwise,
@@ -304,6 +304,7 @@ def _marks(body: Body) -> Marks:
         second=tuple(tag for tag, rule in (("BPR", "bpr.second"), ("TRN", "trn.second")) if rule in rules),
         negative="amount.negative" in rules,
         missing=body.missing,
+        currency="" if currency else body.unknown_currency,
     )
 
 
@@ -327,7 +328,7 @@ def _payment_row(body: Body, header: Header, setting: Setting, *, balanced: bool
         "claims_paid": body.claims_paid if body.readable else None,
         "provider_adjusted": body.provider_adjusted,
         "balanced": balanced,
-        "marks": _marks(body).as_json(),
+        "marks": _marks(body, header.facts.get("currency")).as_json(),
         "more": json.dumps(left, ensure_ascii=False, separators=(",", ":")) if left else None,
     }
     return tuple(map(facts.get, PAYMENT))

@@ -40,6 +40,13 @@ IN_PART = {
         2,
         "A payment has fewer segments than its sender counted (SE01): something of it may be missing.",
     ),
+    "a service line before the first claim": (
+        TWO.replace(b"LX*1~", b"SVC*HC:99213*100*80**1~\nCAS*CO*45*20~\nLX*1~", 1).replace(
+            b"SE*21*0001", b"SE*23*0001"
+        ),
+        2,
+        "Segments of claims or service lines stand before a payment’s first claim and were left out.",
+    ),
     "segments outside": (TWO.replace(b"GE*", b"SVC*HC:99213*1*1~\nGE*"), 2, "Segments outside of any payment were"),
 }
 

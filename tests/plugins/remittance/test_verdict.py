@@ -139,6 +139,10 @@ ODD = {
         "2 segments (CAS, SVC) before the first claim: they belong to no claim, and no sum counts what is in there."),
     "in the wrong place": (
         ("REF*6R*", "NM1*82*1*A~\nREF*6R*"), "1 segment (NM1) in the wrong place, in claim 1 as the remittance counts them"),
+    "currency": (
+        ("DTM*405", "CUR*PR*EURO~\nDTM*405"),
+        "The remittance names the currency “EURO”, which is not known. Amounts are shown as US dollars"),
+    "no currency": (("DTM*405", "CUR*PR*~\nDTM*405"), "The remittance names a currency, which is not known."),
     "PLB too early": (("LX*1", "PLB*1*20261231*L6*0~\nLX*1"), "A provider-level adjustment (PLB) stands before a claim"),
 }  # fmt: skip
 

@@ -87,8 +87,9 @@ def test_the_currency_is_a_fact_of_the_payment(currency: str, kept: str, found: 
 
 def test_a_currency_that_is_none() -> None:
     checks = bent(("TRN*1*200551*1512345678", "TRN*1*200551*1512345678\nCUR*PR*DOLLARS"))
-    assert [rule for rule, _ in told(checks)] == ["code.unknown"]
-    assert checks[1].fact("currency") is None
+    assert [rule for rule, _ in told(checks)] == ["currency.unknown"]
+    assert checks[1].diagnostics[0].severity is Severity.WARNING
+    assert (checks[1].fact("currency"), marks(checks[1]).currency) == (None, "DOLLARS")
 
 
 def test_what_the_patient_owes_is_the_sum_of_pr() -> None:
@@ -141,7 +142,8 @@ MISPLACED = {
 def test_segments_in_the_wrong_place(name: str) -> None:
     before, after, number, mark, message = MISPLACED[name]
     checks = bent((before, after))
-    assert told(checks) == [("segment.misplaced", f"{mark[2]} {message}")]
+    rule = "segment.left-out" if message == BEFORE else "segment.misplaced"
+    assert told(checks) == [(rule, f"{mark[2]} {message}")]
     assert marks(checks[number - 1]).misplaced == (mark,)
     assert checks[number - 1].balanced
 
@@ -174,7 +176,7 @@ def test_a_loss_is_told_however_much_else_is_wrong() -> None:
 
 
 def test_marks_are_kept_as_json_and_read_again() -> None:
-    found = Marks(2, ((0, 0, "CAS"), (2, 1, "NM1")), ("BPR",), negative=True, missing=3)
+    found = Marks(2, ((0, 0, "CAS"), (2, 1, "NM1")), ("BPR",), negative=True, missing=3, currency="EURO")
     assert read_marks(found.as_json()) == found
     assert Marks().as_json() is None
     assert read_marks(None) == Marks()
