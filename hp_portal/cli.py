@@ -21,6 +21,7 @@ from hp_portal import (
     migrations,
     new_plugin,
     plugin_commands,
+    plugin_help,
     serving,
     worker,
 )
@@ -42,8 +43,8 @@ from hp_portal.settings import ConfigurationError
 class PortalGroup(click.Group):
     """Adds the commands of plugins: `hp-portal remittance import`, …"""
 
-    def _plugin_commands(self) -> dict[str, click.Command]:
-        app = the_app()
+    def _plugin_commands(self, app: Flask | None = None) -> dict[str, click.Command]:
+        app = app or the_app()
         plugins: Plugins = app.extensions["hp_portal.plugins"]
         return {
             application.key: plugin_commands.in_app_context(app, application.blueprint.cli)
@@ -59,6 +60,14 @@ class PortalGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return super().get_command(ctx, cmd_name) or self._plugin_commands().get(cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except ConfigurationError as error:
+            return args[0], plugin_help.command_of(self._plugin_commands, args, error), args[1:]
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

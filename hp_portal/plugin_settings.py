@@ -9,7 +9,13 @@ from typing import Any
 
 import structlog
 from pydantic import BaseModel, ValidationError
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from hp_portal.hookspecs import Application
 from hp_portal.settings import ConfigurationError, Settings, not_usable, read_file
@@ -89,6 +95,6 @@ def _read(key: str, model: type[BaseModel], section: dict[str, Any]) -> BaseMode
             raise ConfigurationError(f"{variable}: there is no such setting. The plugin {key} has: {known}.")
     try:
         found: BaseModel = Read()
-    except ValidationError as error:
+    except (ValidationError, SettingsError) as error:
         raise not_usable(error, prefix) from error
     return found

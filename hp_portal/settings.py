@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 import secrets
 import tomllib
 from pathlib import Path
@@ -23,6 +24,7 @@ from pydantic_settings import (
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from hp_portal.key_strength import weakness_of_bytes, weakness_of_text
@@ -248,7 +250,7 @@ def load_database_url() -> str:
     """The database's URL alone, for commands that need no keys. Raises ConfigurationError."""
     try:
         return Settings().database_url  # type: ignore[call-arg]
-    except ValidationError as error:
+    except (ValidationError, SettingsError) as error:
         raise not_usable(error, "HP_PORTAL_") from error
 
 
@@ -276,11 +278,18 @@ def read_file() -> dict[str, Any]:
         raise ConfigurationError(f"HP_PORTAL_CONFIG names {file}, which is no TOML: {error}") from error
 
 
+_FIELD = re.compile(r'field "(\w+)"')
 NO_SUCH_SETTING = "there is no such setting (a plugin's stand in its own table, [<plugin>], or after its name and __)"
 
 
-def not_usable(error: ValidationError, prefix: str) -> ConfigurationError:
+def not_usable(error: ValidationError | SettingsError, prefix: str) -> ConfigurationError:
     """The settings that are wrong, each by the name of its environment variable."""
+    if isinstance(error, SettingsError):  # a variable that stands for several settings, and is no JSON
+        found = _FIELD.search(str(error))
+        name = prefix + (found[1].upper() if found else "…")
+        example = f", such as {name}__NAME" if name == "HP_PORTAL_PAYER" else ""
+        told = f"this is no JSON; set what it stands for one by one, as {name}__…{example}"
+        return ConfigurationError(f"These settings are not usable:\n  {name}: {told}")
     lines = []
     for problem in error.errors():
         name = prefix + "__".join(str(part) for part in problem["loc"]).upper()
@@ -296,7 +305,7 @@ def load_settings(**values: object) -> Settings:
     """
     try:
         settings = Settings(**values)  # type: ignore[arg-type]
-    except ValidationError as error:
+    except (ValidationError, SettingsError) as error:
         raise not_usable(error, "HP_PORTAL_") from error
     if len(settings.secret_key.get_secret_value()) < 32:
         raise ConfigurationError(

@@ -95,6 +95,16 @@ def test_a_missing_key_stops_the_start_and_says_how_to_make_one(folder: Path) ->
     assert "Traceback" not in result.stderr
 
 
+def test_help_needs_no_settings(folder: Path) -> None:
+    no_keys = {"HP_PORTAL_SECRET_KEY": "", "HP_PORTAL_DATA_KEY": ""}
+    assert "worker" in ok(run(folder, "--help", **no_keys))
+    assert "FILES" in ok(run(folder, "remittance", "import", "--help", **no_keys))
+    ok(run(folder, "remittance", "codes", "load", "--help", HP_PORTAL_PAYER="no JSON"))
+    for arguments in (("import", "--", "--help"), ("import", "a.835")):
+        with pytest.raises(ConfigurationError, match="HP_PORTAL_SECRET_KEY is missing"):
+            run(folder, "remittance", *arguments, **no_keys)
+
+
 def test_a_port_that_is_taken_is_told(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -42,6 +42,7 @@ def test_environment_over_file_over_defaults(monkeypatch: pytest.MonkeyPatch, tm
         ("IDLE_MINUTES", "soon", "HP_PORTAL_IDLE_MINUTES: .*number"),
         ("PASSWORD_MIN_LENGTH", "4", "HP_PORTAL_PASSWORD_MIN_LENGTH"),
         ("PAYER__TIMEZONE", "Mars/Olympus", "HP_PORTAL_PAYER__TIMEZONE.*no time zone"),
+        ("PAYER", "Sample Plan", "HP_PORTAL_PAYER: this is no JSON; .* such as HP_PORTAL_PAYER__NAME"),
         ("PAYER__NAEM", "x", "HP_PORTAL_PAYER__NAEM"),
         ("CONFIG", "/nowhere/payer.toml", "names /nowhere/payer.toml, which is no file"),
     ],
