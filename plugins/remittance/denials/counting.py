@@ -322,10 +322,8 @@ def _reversed(criteria: DenialCriteria, *, by_payer: bool) -> AnySelect:
         .join(paid, paid.id == claim.payment_id)
         .where(
             is_reversal(reversal),
-            later.set_aside.is_(None),
-            sa.not_(later.repeated),
-            paid.set_aside.is_(None),
-            sa.not_(paid.repeated),
+            later.adds(),
+            paid.adds(),
             *_issued(criteria, paid),
             sa.or_(claim.status != REVERSES, claim.status.is_(None)),
             comes_later,

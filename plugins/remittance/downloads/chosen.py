@@ -20,6 +20,7 @@ from hp_portal.api import (
 )
 
 from ..codes.plain_words import payment_word
+from ..intake.standing import adds
 from ..models import Payment, PaymentText
 
 MOST_CHOSEN = 5000
@@ -100,9 +101,7 @@ class Chosen:
     @property
     def in_835(self) -> int:
         """How many of them a joint 835 has: those that count, are not sent again, and of which text is kept."""
-        return sum(
-            one.set_aside is None and not one.repeated and one.id not in self.without_text for one in self.payments
-        )
+        return sum(adds(one) and one.id not in self.without_text for one in self.payments)
 
     @property
     def sums(self) -> list[Sum]:
@@ -126,7 +125,7 @@ def sums_of(payments: Iterable[Summed]) -> list[Sum]:
     """Sums of payments, each currency for itself, dollars first; what is replaced, voided or sent again stands in none."""
     found: dict[str | None, tuple[int, int]] = {}
     for one in payments:
-        if one.set_aside is None and not one.repeated:
+        if adds(one):
             key = None if one.currency == "USD" else one.currency
             count, total = found.get(key, (0, 0))
             found[key] = count + 1, total + one.amount

@@ -26,6 +26,7 @@ from hp_portal.api import (
     select_rows,
 )
 
+from ..intake.standing import adds
 from ..keys import name_key, number_key
 from ..models import IN_DOLLARS, Claim, Payment
 from ..office.posting import has_marks, unposted
@@ -188,7 +189,7 @@ def _found(
 
 def _in_sum(row: Any) -> bool:
     """What `_sum_of` adds, of a row."""
-    return row.set_aside is None and not row.repeated and row.currency in (None, DOLLARS)
+    return adds(row) and row.currency in (None, DOLLARS)
 
 
 def _conditions(criteria: PaymentCriteria) -> list[sa.ColumnElement[bool]]:

@@ -147,9 +147,7 @@ class SameNumbers:
             )
             here = [pair.payment_id for pair in slice_]
             session.execute(
-                sa.update(SameNumber)
-                .where(SameNumber.payment_id.in_(here), _have_a_claim_in_common())
-                .values(overlaps=True),
+                sa.update(SameNumber).where(SameNumber.payment_id.in_(here), _overlaps()).values(overlaps=True),
                 execution_options={"synchronize_session": False},
             )
             repeated = sa.select(SameNumber.earlier_id).where(SameNumber.payment_id.in_(here), SameNumber.overlaps)
@@ -217,7 +215,7 @@ class SameNumbers:
         return not ours.isdisjoint(theirs)
 
 
-def _have_a_claim_in_common() -> sa.ColumnElement[bool]:
+def _overlaps() -> sa.ColumnElement[bool]:
     """A condition: both payments of a pair have a claim with the same status. What a claim is called is as in its history
     (inquiry/history.py)."""
     one, other = aliased(Claim), aliased(Claim)

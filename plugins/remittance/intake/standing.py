@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -76,6 +77,11 @@ def standing_word(payment: Payment) -> str | None:
     """Why a payment's amounts are in no sum, or may not be: `replaced`, `voided`, `repeated` (a later payment of its number has
     its claims), `in question` (it has the number of another payment). None for every other payment."""
     return payment.set_aside or ("repeated" if payment.repeated else "in question" if payment.in_question else None)
+
+
+def adds(payment: Any) -> bool:
+    """Is a payment's amount in sums? The same as `Payment.adds()`, of a row that has been read."""
+    return payment.set_aside is None and not payment.repeated
 
 
 def standing_of(session: PortalSession, payment: Payment) -> Standing:
