@@ -31,6 +31,7 @@ MakeApp = Callable[..., Flask]
 def pytest_configure(config: pytest.Config) -> None:
     thrift.keep_files_in_memory()
     thrift.remember_builders()
+    thrift.remember_chains()
     given = getattr(config, "workerinput", {}).get("run_folder") or os.environ.get("PORTAL_TEST_FOLDER")
     config.stash[RUN_FOLDER] = Path(given) if given else run_folder()
 

@@ -37,11 +37,13 @@ NAMES = (
 )  # fmt: skip
 
 
-def texts() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Forms of nearly a megabyte, by what is bad about what stands in their fields."""
-    yield "one long field", {"data": {"password": LONG["characters that stand for others"]}}
-    for what, text in LONG.items():
-        yield what, {"data": dict.fromkeys(NAMES, text[: len(text) // len(NAMES)])}
+def texts() -> list[dict[str, str]]:
+    """Forms of nearly a megabyte: every field with another text of those that are bad, in every form with the next one."""
+    bad = list(LONG.values())
+    return [
+        {name: bad[(place + turn) % len(bad)][: ROOM // len(NAMES)] for place, name in enumerate(NAMES)}
+        for turn in range(len(bad))
+    ]
 
 
 def bodies() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -95,11 +97,14 @@ def post(client: PortalClient, url: str, options: dict[str, Any]) -> tuple[float
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 def test_no_form_of_a_megabyte_costs_more_than_a_second(sqlite_app: Flask) -> None:
     scene = build_scene(World(sqlite_app))
-    fields, written = list(texts()), list(bodies())
+    filled, written = texts(), list(bodies())
+    long = {"data": {"password": LONG["characters that stand for others"]}}
     bad = []
     posted = [(route, rule) for route, method, rule in routes(sqlite_app) if method == "POST"]
     for number, (route, rule) in enumerate(posted):
         client, url = asked(scene, route, rule)
+        turns = [(3 * number + more) % len(filled) for more in range(3)]
+        fields = [("one long field", long), *((f"turn {turn}", {"data": filled[turn]}) for turn in turns)]
         for what, options in [*fields, *written] if number % 4 == 0 else fields:
             seconds, answer = post(client, url, options)
             if seconds > SECONDS or answer.status_code == 500:

@@ -162,17 +162,20 @@ class Fuzz:
         return self._clients[key]
 
     def parameters(self, route: Route, method: str, person: Person | None) -> None:
-        """Every value in every parameter that the view asks for: in all at once, in each alone, and twice. One alone is asked
-        half of the values with each database, the other half with the other; the first two both hold a NUL."""
+        """Every value in every parameter that the view asks for: in all at once, and beside other odd values in two others;
+        and all twice. Half of the threes are asked with each database, the first two values both hold a NUL."""
         where = "data" if method == "POST" else "query_string"
         self.send(route, method, person, "nothing", {where: {}})
         half = self.scene.world.database.engine.dialect.name == "sqlite"
         for row, value in enumerate(VALUES):
             names = sorted(self.asked.names[route.endpoint] - {"csrf_token"})
             self.send(route, method, person, f"{value[:20]!r} in {names}", {where: dict.fromkeys(names, value)})
-            for column, name in enumerate(names if len(names) > 1 else ()):
+            for column in range(0, len(names) if len(names) > 1 else 0, 3):
                 if (row + column) % 2 == half:
-                    self.send(route, method, person, f"{value[:20]!r} in {name}", {where: {name: value}})
+                    some = names[column : column + 3]
+                    odd = {name: VALUES[(row + 7 * place) % len(VALUES)] for place, name in enumerate(some)}
+                    told = ", ".join(f"{text[:20]!r} in {name}" for name, text in odd.items())
+                    self.send(route, method, person, told, {where: odd})
         names = sorted(self.asked.names[route.endpoint] - {"csrf_token"})
         self.send(route, method, person, f"{names} repeated", {where: {name: ["1", "\x00"] for name in names}})
 

@@ -11,6 +11,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 TITLE, HEADING, BODY = 4, 4, 1
 _K, _B = 1.2, 0.6
@@ -96,23 +97,25 @@ def _stem(word: str) -> str:
     return word
 
 
+@lru_cache(maxsize=2000)
+def _count(section: Section) -> Counter[str]:
+    """How much each word of a section counts; the same section is counted once in a process, however many apps it makes."""
+    counts: Counter[str] = Counter()
+    for text, weight in ((section.title, TITLE), (section.heading, HEADING), (section.text, BODY)):
+        for word in words(text):
+            counts[word] += weight
+    return counts
+
+
 class HelpIndex:
     """All sections with the words in them."""
 
     def __init__(self, sections: Sequence[Section]) -> None:
         self._sections = list(sections)
-        self._counts = [self._count(section) for section in self._sections]
+        self._counts = [_count(section) for section in self._sections]
         self._lengths = [sum(counts.values()) for counts in self._counts]
         self._average = sum(self._lengths) / max(1, len(self._lengths))
         self._holding = Counter(word for counts in self._counts for word in counts)
-
-    @staticmethod
-    def _count(section: Section) -> Counter[str]:
-        counts: Counter[str] = Counter()
-        for text, weight in ((section.title, TITLE), (section.heading, HEADING), (section.text, BODY)):
-            for word in words(text):
-                counts[word] += weight
-        return counts
 
     def search(self, query: str, *, for_staff: bool, most: int = 8) -> list[Hit]:
         """The best sections, one of each topic, the best first. Staff's topics are found by staff alone."""
