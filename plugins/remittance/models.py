@@ -80,7 +80,7 @@ class _InSteps(api.WrittenInSteps):
         return _finished(cls.payment_id) if hasattr(cls, "payment_id") else sa.true()
 
 
-_FOR_SUMS = ("payee_id", "effective_on", "amount", "set_aside", "currency", "repeated")
+_FOR_SUMS = ("payee_id", "effective_on", "amount", "set_aside", "currency", "repeated", "later_part")
 
 
 class Payment(_InSteps, api.Base, api.PaidTo):
@@ -111,6 +111,10 @@ class Payment(_InSteps, api.Base, api.PaidTo):
     set_aside_at: Mapped[dt.datetime | None]
     # the payment that counts instead. Not a foreign key: a backup brings back payments in the order of their ids
     replaced_by_id: Mapped[int | None] = mapped_column(api.BigId)
+    # it came in several parts, as staff have found: the first part that counts, its own id where it is that one
+    part_of_id: Mapped[int | None] = mapped_column(api.BigId)
+    # each part states the whole amount, which stands in sums with the first: this is another
+    later_part: Mapped[bool] = mapped_column(server_default=sa.false())
     # the trace number as it is searched: see keys.py
     number_key: Mapped[str] = mapped_column(Text, index=True)
     trace_number: Mapped[str] = mapped_column(Text)
@@ -169,8 +173,13 @@ class Payment(_InSteps, api.Base, api.PaidTo):
 
     @classmethod
     def adds(cls) -> sa.ColumnElement[bool]:
-        """What sums are made of: payments that count, and that no later one repeats as long as it is not decided."""
+        """Payments whose claims are in sums: those that count, and that no later one repeats as long as it is not decided."""
         return sa.and_(cls.counts(), sa.not_(cls.repeated))
+
+    @classmethod
+    def adds_amount(cls) -> sa.ColumnElement[bool]:
+        """Payments whose own amount is in sums: of one that came in parts the first part."""
+        return sa.and_(cls.adds(), sa.not_(cls.later_part))
 
 
 def of_same_number(payment: Payment) -> sa.ColumnElement[bool]:
@@ -346,7 +355,7 @@ class SameNumber(api.Base, api.PayersOwn):
     # both have a claim with the same status: to add the two would count it twice
     overlaps: Mapped[bool] = mapped_column(server_default=sa.false())
     found_at: Mapped[dt.datetime]
-    # waits, kept (both), replaced, later-voided, earlier-voided
+    # waits, kept (both), parts, replaced, later-voided, earlier-voided
     state: Mapped[str] = mapped_column(sa.String(20), index=True)
     decided_at: Mapped[dt.datetime | None]
     decided_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
@@ -376,26 +385,6 @@ class Code(api.Base, api.Shared):
     valid_to: Mapped[dt.date | None]
     source: Mapped[str] = mapped_column(sa.String(300))
     loaded_at: Mapped[dt.datetime]
-
-
-class CodeUpload(api.Base, api.Leased, api.PayersOwn):
-    """A code list that staff uploaded, until the worker has loaded it, and what came of it."""
-
-    __tablename__ = "remittance_code_upload"
-
-    id: Mapped[api.key]
-    list: Mapped[str] = mapped_column(sa.String(10))
-    name: Mapped[str] = mapped_column(sa.String(300))
-    uploaded_at: Mapped[dt.datetime]
-    uploaded_by_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
-    # waiting, reading, done, failed
-    state: Mapped[str] = mapped_column(sa.String(20), index=True)
-    rows_read: Mapped[int]
-    # a JSON list of sentences
-    errors: Mapped[str | None] = mapped_column(Text)
-    report: Mapped[str | None] = mapped_column(sa.String(300))
-    # the uploaded file, until it is loaded or given up
-    stored_file_id: Mapped[int | None] = mapped_column(sa.ForeignKey("stored_file.id"))
 
 
 class Upload(api.Base, api.Leased, api.PayersOwn):

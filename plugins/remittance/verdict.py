@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from hp_portal.api import PortalSession, show_count, show_money
 
 from .models import Claim, Payment
+from .parts import Parts, parts_of
 from .x12.balance import difference, holds
 from .x12.marks import UNNAMED, Marks, read_marks
 
@@ -21,7 +22,8 @@ NO_MARKS = Marks()
 @dataclass(frozen=True)
 class Verdict:
     """A payment's balance: what claims pay less provider-level adjustments is the payment (ASC X12 005010X221A1, 1.10.2), and
-    each claim and line adds up. Amounts are cents in `currency` (None: US dollars), `amount` negative for a debit."""
+    each claim and line adds up. Amounts are cents in `currency` (None: US dollars), `amount` negative for a debit. `parts`:
+    it came in several, and is judged together with the others."""
 
     amount: int
     currency: str | None
@@ -29,15 +31,16 @@ class Verdict:
     adjusted: int | None
     unbalanced_claims: int
     marks: Marks = NO_MARKS
+    parts: Parts | None = None
 
     @property
     def difference(self) -> int | None:
         """How much the payment is off; None where a figure could not be read."""
-        return difference(self.amount, self.claims_paid, self.adjusted)
+        return self.parts.difference if self.parts else difference(self.amount, self.claims_paid, self.adjusted)
 
     @property
     def holds(self) -> bool:
-        return holds(self.difference, self.unbalanced_claims)
+        return self.parts.holds if self.parts else holds(self.difference, self.unbalanced_claims)
 
     @property
     def is_debit(self) -> bool:
@@ -48,7 +51,7 @@ class Verdict:
     def result(self) -> str:
         """The verdict in a few words, the same wherever it stands."""
         if self.holds:
-            return "This payment adds up"
+            return "This payment adds up, all its parts together" if self.parts else "This payment adds up"
         return "The sum cannot be proved" if self.difference is None else "This payment does not add up"
 
     @property
@@ -60,7 +63,11 @@ class Verdict:
         else:
             second = ("Provider-level adjustments", adjusted, "minus")
         expected = None if self.claims_paid is None or adjusted is None else self.claims_paid - adjusted
-        return [("Paid for claims", self.claims_paid, None), second, ("Adds up to", expected, "total")]
+        found = [("Paid for claims", self.claims_paid, None), second]
+        if self.parts:
+            found.append(("The other parts of the payment", self.parts.others_come_to, "plus"))
+            expected = self.parts.comes_to
+        return [*found, ("Adds up to", expected, "total")]
 
     @property
     def why(self) -> list[str]:
@@ -73,15 +80,19 @@ class Verdict:
             yield "An amount in the remittance could not be read, so the sum cannot be proved."
         elif off:
             more = "more" if off > 0 else "less"
+            what = "the claims and adjustments of all its parts" if self.parts else "its claims and adjustments"
             yield (
-                f"The payment is {self._money(self.amount)}, which is {self._money(abs(off))} {more} than its claims and "
-                "adjustments add up to."
+                f"The payment is {self._money(self.amount)}, which is {self._money(abs(off))} {more} than {what} add up to."
             )
         if self.unbalanced_claims:
             yield (
                 f"In {show_count(self.unbalanced_claims, 'claim')}, marked in the list, the charge less the adjustments is not "
                 "what was paid, in the claim itself or in one of its lines."
             )
+
+        if self.parts and self.parts.unbalanced_elsewhere:
+            count = self.parts.unbalanced_elsewhere
+            yield f"{show_count(count, 'claim')} of its other parts {'does' if count == 1 else 'do'} not add up."
 
     @property
     def also(self) -> list[str]:
@@ -161,4 +172,5 @@ def judge(session: PortalSession, payment: Payment) -> Verdict:
         payment.provider_adjusted,
         unbalanced,
         read_marks(payment.marks),
+        parts_of(session, payment),
     )

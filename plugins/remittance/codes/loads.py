@@ -17,8 +17,8 @@ from hp_portal import api
 from hp_portal.api import FileOwner, Job, Lease, LeaseLost, PortalSession
 
 from ..keys import plain
-from ..models import CodeUpload
 from . import lists
+from .models import CodeUpload
 
 WAITING, READING, DONE, FAILED = "waiting", "reading", "done", "failed"
 ACTIVE = (WAITING, READING)

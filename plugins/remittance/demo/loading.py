@@ -16,9 +16,10 @@ from hp_portal.api import DemoCheck, Grant, Organization, Payee, PortalSession
 
 from ..intake.deciding import REPLACE, decide
 from ..intake.importing import import_file
+from ..intake.in_parts import PARTS
 from ..models import Payment, SameNumber
 from . import office
-from .scenes import REPLACED, STORIES, WORTH_TRYING, Days, Story
+from .scenes import JOINED, NOT_JOINED, REPLACED, STORIES, WORTH_TRYING, Days, Story
 from .writing import FileText, PayeeText, PaymentText
 
 _ORIGINATOR = "1000000099"
@@ -32,6 +33,7 @@ def load_demo(session: PortalSession) -> list[DemoCheck]:
     payees = _payees(session)
     payments = _payments({number: payee for number, (payee, _) in payees.items()})
     payer = api.settings().payer
+    payments, second_parts = _apart(payments)
     several = b""
     for control, (month, group) in enumerate(groupby(payments, lambda payment: f"{payment.issued:%Y-%m}"), 1):
         of_month = list(group)
@@ -45,6 +47,12 @@ def load_demo(session: PortalSession) -> list[DemoCheck]:
         session.execute(sa.update(Payment).where(of_file).values(imported_at=written.replace(tzinfo=dt.UTC)))
     # What a broken transfer leaves behind, for the list of files to show.
     import_file(session, io.BytesIO(several[: several.rindex(b"SE*")]), "demo-broken-off.835")
+    last = FileText(payer, _ORIGINATOR, written, control + 2, second_parts)
+    import_file(session, io.BytesIO(last.encoded()), "demo-second-parts.835")
+    for part in second_parts:
+        came = dt.datetime.combine(part.issued, dt.time(12), dt.UTC)
+        of_number = Payment.trace_number == part.number
+        session.execute(sa.update(Payment).where(of_number).values(imported_at=came))
     _send_again(session, payments, FileText(payer, _ORIGINATOR, written, control + 1, []))
     _decide(session)
     office.keep(session, api.today(payer.zone))
@@ -62,6 +70,15 @@ def load_demo(session: PortalSession) -> list[DemoCheck]:
     ]
 
 
+def _apart(payments: Sequence[PaymentText]) -> tuple[list[PaymentText], list[PaymentText]]:
+    """All but the second parts of payments that come in two files, and these."""
+    first: dict[str, PaymentText] = {}
+    for one in payments:
+        first.setdefault(one.number, one)
+    second = [one for one in payments if one.number in (JOINED, NOT_JOINED) and one is not first[one.number]]
+    return [one for one in payments if all(one is not other for other in second)], second
+
+
 def _send_again(session: PortalSession, payments: Sequence[PaymentText], file: FileText) -> None:
     """A file that was sent again with other dates: one decision about all of its pairs. No provider sees these payments."""
     again = [replace(one, issued=one.issued + dt.timedelta(days=1)) for one in payments if one.payee is _STRANGER]
@@ -69,15 +86,20 @@ def _send_again(session: PortalSession, payments: Sequence[PaymentText], file: F
 
 
 def _decide(session: PortalSession) -> None:
-    """One pair of one number is decided, so that there is a decision to look at and to undo."""
+    """Two pairs of one number are decided, so that there are decisions to look at and to undo."""
+    said = {
+        REPLACED: (REPLACE, "The sender corrected a copay and sent the payment again."),
+        JOINED: (PARTS, "The bank made one payment; the sender told its claims in two files."),
+    }
     with api.whole(session, "demo data"):
-        pair = session.scalar(
-            sa.select(SameNumber.id)
-            .join(Payment, Payment.id == SameNumber.payment_id)
-            .where(Payment.trace_number == REPLACED)
-        )
-        if pair is not None:
-            decide(session, pair, REPLACE, "The sender corrected a copay and sent the payment again.")
+        for number, (decision, why) in said.items():
+            pair = session.scalar(
+                sa.select(SameNumber.id)
+                .join(Payment, Payment.id == SameNumber.payment_id)
+                .where(Payment.trace_number == number)
+            )
+            if pair is not None:
+                decide(session, pair, decision, why)
 
 
 def _how_to_link(payee: PayeeText, holders: Mapping[str, str]) -> str:

@@ -23,6 +23,10 @@ _WARD = (
 MANY_CLAIMS = 2_000
 REPLACED = "940000050007"
 """The number of two payments of which the later has replaced the earlier."""
+JOINED = "940000050025"
+"""The number of one payment in two files, of which staff have said that they are its parts."""
+NOT_JOINED = "940000050024"
+"""The same, and staff have not decided yet."""
 
 
 @dataclass
@@ -167,6 +171,16 @@ def main_street(story: Story, days: Days) -> None:
     story.pay(REPLACED, "ACH", issued, [corrected, other])
     odd(story, days)
     half_recovered(story, days)
+    in_parts(story, days)
+
+
+def in_parts(story: Story, days: Days) -> None:
+    """One EFT in two files, twice: each states the whole amount and has a part of the claims."""
+    for number, back in ((NOT_JOINED, 7), (JOINED, 11)):
+        issued = days.back(back)
+        first, second = ([story.claim(_VISITS, issued) for _ in range(count)] for count in (2, 3))
+        for here, elsewhere in ((first, second), (second, first)):
+            story.pay(number, "ACH", issued, here, off_by=sum(claim.paid for claim in elsewhere))
 
 
 def odd(story: Story, days: Days) -> None:
@@ -367,6 +381,8 @@ WORTH_TRYING = {
     "940000050023": "the payment that has taken a part of that money",
     "940000050006": "two EFTs have this number; staff have not decided yet what they are",
     REPLACED: "two EFTs have this number; the later, with a corrected claim, has replaced the earlier",
+    NOT_JOINED: "one EFT in two files, each with some of its claims; staff have yet to say that they are its parts",
+    JOINED: "one EFT in two files: parts of one payment, which balance together, and whose amount counts once",
     "NP0000051": "every claim is denied",
     "NP0000056": "denials that ask for different things: what can I do now, code by code",
     "940000052002": "a correction whose money is taken back later (PLB WO)",

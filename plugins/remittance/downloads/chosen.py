@@ -20,7 +20,7 @@ from hp_portal.api import (
 )
 
 from ..codes.plain_words import payment_word
-from ..intake.standing import adds
+from ..intake.standing import adds, adds_amount
 from ..models import Payment, PaymentText
 
 MOST_CHOSEN = 5000
@@ -49,6 +49,8 @@ class ChosenPayment:
     set_aside: str | None
     in_question: bool
     repeated: bool
+    later_part: bool
+    part_of_id: int | None
     rows: int
 
     @property
@@ -94,6 +96,11 @@ class Chosen:
         return [one for one in self.payments if one.in_question and not one.set_aside]
 
     @property
+    def later_parts(self) -> Sequence[ChosenPayment]:
+        """Those whose amount stands in sums with another part of the same payment."""
+        return [one for one in self.payments if one.later_part]
+
+    @property
     def named(self) -> list[Named]:
         """All of the part, those that are missing last."""
         return [*((one.id, one.name) for one in self.payments), *self.missing]
@@ -119,13 +126,16 @@ class Summed(Protocol):
     def set_aside(self) -> str | None: ...
     @property
     def repeated(self) -> bool: ...
+    @property
+    def later_part(self) -> bool: ...
 
 
 def sums_of(payments: Iterable[Summed]) -> list[Sum]:
-    """Sums of payments, each currency for itself, dollars first; what is replaced, voided or sent again stands in none."""
+    """Sums of payments, each currency for itself, dollars first; what is replaced, voided or sent again stands in none, and a
+    payment that came in parts stands in them with its first part."""
     found: dict[str | None, tuple[int, int]] = {}
     for one in payments:
-        if adds(one):
+        if adds_amount(one):
             key = None if one.currency == "USD" else one.currency
             count, total = found.get(key, (0, 0))
             found[key] = count + 1, total + one.amount
@@ -195,6 +205,8 @@ def _visible(session: PortalSession, ids: Sequence[int]) -> list[ChosenPayment]:
             Payment.set_aside,
             Payment.in_question,
             Payment.repeated,
+            Payment.later_part,
+            Payment.part_of_id,
             Payment.claim_count + Payment.line_count + Payment.adjustment_count + Payment.provider_adjustment_count,
         )
         .where(Payment.id.in_(ids))

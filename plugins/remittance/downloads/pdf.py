@@ -164,6 +164,7 @@ def _balance(remittance: Remittance) -> dict[str, Any]:
     facts = [
         ("Paid on claims", money(verdict.claims_paid)),
         ("Less provider-level adjustments", money(verdict.adjusted)),
+        *([("Plus its other parts", money(verdict.parts.others_come_to))] if verdict.parts else []),
         ("Payment", money(verdict.amount)),
     ]
     if verdict.difference:

@@ -170,7 +170,8 @@ def _contents(collected: Collected, said: Sequence[str]) -> str:
     parts.append(
         "\r\n".join(
             [
-                "Together, each currency for itself; replaced, voided and repeated payments are not counted:",
+                "Together, each currency for itself. Replaced, voided and repeated payments are not counted; one in parts is "
+                "counted once, with its first part:",
                 *(
                     f"  {one.currency or 'US dollars'}: {show_count(one.count, 'payment')}, "
                     f"{show_money(one.amount, one.currency)}"

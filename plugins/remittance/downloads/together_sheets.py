@@ -15,7 +15,7 @@ from hp_portal.api import (
 
 from ..codes.glossary import Meaning, Meanings
 from ..codes.plain_words import method_word
-from ..intake.standing import standing_word
+from ..intake.standing import standing_of_claims, standing_word
 from .chosen import Sum
 from .collect import Remittance
 from .xlsx import (
@@ -58,7 +58,8 @@ class Workbook:
 
     def add(self, remittance: Remittance, meanings: Meanings) -> None:
         payment = remittance.payment
-        before = (payment.trace_number, payment.effective_on, payment.currency or DOLLARS, _counts(remittance))
+        counts = standing_of_claims(payment) or "yes"
+        before = (payment.trace_number, payment.effective_on, payment.currency or DOLLARS, counts)
         self._payments.append(_payment(remittance))
         for parts in remittance.claims:
             claim = parts.claim
@@ -87,10 +88,6 @@ class Workbook:
         return xlsx_file_apart(sheets, title=f"{len(self._payments)} remittance advices", limits=limits)
 
 
-def _counts(remittance: Remittance) -> str:
-    return standing_word(remittance.payment) or "yes"
-
-
 def _payment(remittance: Remittance) -> Row:
     payment, verdict = remittance.payment, remittance.verdict
     return (
@@ -99,7 +96,7 @@ def _payment(remittance: Remittance) -> Row:
         payment.effective_on,
         amount(payment.amount),
         payment.currency or DOLLARS,
-        _counts(remittance),
+        standing_word(payment) or "yes",
         payment.payer_name,
         payment.payee_name,
         payment.payee_npi,

@@ -48,7 +48,7 @@ def paid_by_month(session: PortalSession, today: dt.date) -> list[Month]:
             sa.func.sum(sa.case((IN_DOLLARS, Payment.amount), else_=0)),
             sa.func.sum(sa.case((IN_DOLLARS, 0), else_=1)),
         )
-        .where(Payment.effective_on >= starts[0], Payment.effective_on <= today, Payment.adds())
+        .where(Payment.effective_on >= starts[0], Payment.effective_on <= today, Payment.adds_amount())
         .group_by("y", "m")
     )
     found = {(int(y), int(m)): (count - int(others), int(paid), int(others)) for y, m, count, paid, others in rows}

@@ -26,7 +26,7 @@ from hp_portal.api import (
     select_rows,
 )
 
-from ..intake.standing import adds
+from ..intake.standing import adds, adds_amount
 from ..keys import name_key, number_key
 from ..models import IN_DOLLARS, Claim, Payment
 from ..office.posting import has_marks, unposted
@@ -54,6 +54,8 @@ _rows: AnySelect = sa.select(
     Payment.set_aside,
     Payment.in_question,
     Payment.repeated,
+    Payment.later_part,
+    Payment.part_of_id,
     Payment.currency,
     has_marks().label("has_marks"),
 )
@@ -71,9 +73,12 @@ PAYMENTS = Sorting(
 )
 
 
-def _sum_of(amount: Any) -> AnySelect:
+def _sum_of(amount: Any, adding: sa.ColumnElement[bool]) -> AnySelect:
     """The sum of what counts and is in dollars, and how many rows are in it."""
-    return sa.select(sa.func.sum(amount), sa.func.count(Payment.id)).where(Payment.adds(), IN_DOLLARS)
+    return sa.select(sa.func.sum(amount), sa.func.count(Payment.id)).where(adding, IN_DOLLARS)
+
+
+_amounts = _sum_of(Payment.amount, Payment.adds_amount())
 
 
 _limit = sa.bindparam("wanted_rows", type_=sa.Integer())
@@ -85,7 +90,7 @@ _by_number = {
     for sort in (name, f"-{name}")
 }
 _count_by_number = sa.select(sa.func.count(Payment.id)).where(Payment.number_key == _key)
-_sum_by_number = _sum_of(Payment.amount).where(Payment.number_key == _key)
+_sum_by_number = _amounts.where(Payment.number_key == _key)
 _id_by_number = sa.select(Payment.id).where(Payment.number_key == _key).limit(1)
 _with_moment = _rows.add_columns(Payment.imported_at)
 _newest = _with_moment.order_by(*PAYMENTS.order_by("-date")).limit(NEWEST)
@@ -121,13 +126,15 @@ _claim_rows: AnySelect = sa.select(
     Payment.set_aside,
     Payment.in_question,
     Payment.repeated,
+    Payment.part_of_id,
 ).join(Payment, Payment.id == Claim.payment_id)
 
 
 @dataclass(frozen=True)
 class Found(Generic[Row]):
     """A page of what was found, and the amounts of all of it together: cents, None where one could not be read. `not_in_sum`: how
-    many rows are of payments that were replaced, voided or sent again, or are in another currency than US dollars."""
+    many rows are of payments that were replaced, voided or sent again, are later parts of one, or are in another currency than US
+    dollars."""
 
     listing: Listing[Row]
     amount: int | None
@@ -158,7 +165,7 @@ def find_payments(session: PortalSession, criteria: PaymentCriteria, order: Orde
     if not criteria.only_number:
         where = _conditions(criteria)
         listing: Listing[AnyRow] = page_of(session, _rows.where(*where), order)
-        return _found(session, listing, "amount", _sum_of(Payment.amount).where(*where))
+        return _found(session, listing, "amount", _amounts.where(*where))
     before = (order.number - 1) * PAGE
     values = {"number_key": criteria.number.key, "wanted_rows": PAGE, "offset_rows": before}
     rows = list(select_rows(session, _by_number[order.sort], values).all())
@@ -180,16 +187,13 @@ def _found(
 ) -> Found[Row]:
     """With the sum of all that was found: asked for only where the page does not have all of it."""
     if listing.pages == 1:
-        rows: list[Any] = [row for row in listing.rows if _in_sum(row)]
+        adding = adds_amount if amount == "amount" else adds
+        every: list[Any] = list(listing.rows)
+        rows = [row for row in every if adding(row) and row.currency in (None, DOLLARS)]
         amounts = [getattr(row, amount) for row in rows]
-        return Found(listing, None if None in amounts else sum(amounts), len(listing.rows) - len(rows))
+        return Found(listing, None if None in amounts else sum(amounts), len(every) - len(rows))
     together, count = session.execute(statement, values).one()
     return Found(listing, int(together or 0), listing.total - count)
-
-
-def _in_sum(row: Any) -> bool:
-    """What `_sum_of` adds, of a row."""
-    return adds(row) and row.currency in (None, DOLLARS)
 
 
 def _conditions(criteria: PaymentCriteria) -> list[sa.ColumnElement[bool]]:
@@ -223,7 +227,12 @@ def find_claims(session: PortalSession, criteria: ClaimCriteria, order: Order) -
     listing: Listing[ShownClaim] = page_of(
         session, rows.order_by(*order.order_by(), Claim.claim), order.number, make=shower(session), size=PAGE
     )
-    paid = _sum_of(Claim.paid).select_from(Claim).join(Payment, Payment.id == Claim.payment_id).where(*where)
+    paid = (
+        _sum_of(Claim.paid, Payment.adds())
+        .select_from(Claim)
+        .join(Payment, Payment.id == Claim.payment_id)
+        .where(*where)
+    )
     return _found(session, replace(listing, order=order), "paid", paid)
 
 

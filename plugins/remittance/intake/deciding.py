@@ -1,4 +1,5 @@
-"""What staff decide about two payments of one number: keep both, let the later take the earlier's place, void one; and undo.
+"""What staff decide about two payments of one number: keep both, as payments of their own or as parts of one, let the later take
+the earlier's place, void one; and undo.
 
 Nothing is deleted: a payment that is replaced or voided keeps everything it has and counts no more. Every function needs a
 whole scope; callers commit.
@@ -18,18 +19,21 @@ from sqlalchemy.orm import aliased
 from hp_portal.api import Column, Listing, Order, Person, PortalSession, Sorting, Who, masked_tin, now, page_of, record
 
 from ..models import PAYEE_TIN, REPLACED, VOIDED, Claim, Payment, RemittanceFile, SameNumber, of_same_number
+from .in_parts import PARTS, can_be_parts, join_parts, look_like_parts
 from .same_number import MOST_OTHERS, WAITS
 
 KEEP, REPLACE, VOID_LATER, VOID_EARLIER = "kept", "replaced", "later-voided", "earlier-voided"
 """What may be decided; the state of a pair afterwards."""
 VERBS = {
     KEEP: "Keep both: they are two payments",
+    PARTS: "Keep both: they are parts of one payment, each with some of its claims",
     REPLACE: "The later replaces the earlier",
     VOID_EARLIER: "Void the earlier: it is not a payment",
     VOID_LATER: "Void the later: it is not a payment",
 }
 DECISIONS = {
     KEEP: "Both kept",
+    PARTS: "Parts of one payment",
     REPLACE: "Replaced by the later",
     VOID_EARLIER: "Earlier voided",
     VOID_LATER: "Later voided",
@@ -86,6 +90,7 @@ class SideBySide:
     others: list[Payment]
     choices: list[tuple[str, str]]
     decided_by: str
+    looks_like_parts: bool
 
     @property
     def differs(self) -> list[str]:
@@ -131,6 +136,7 @@ def view_pair(session: PortalSession, pair_id: int) -> SideBySide | None:
         _others(session, later.payment, (pair.earlier_id, pair.payment_id)),
         [(verb, VERBS[verb]) for verb in _possible(earlier.payment, later.payment)] if pair.state == WAITS else [],
         person.name if person else "",
+        pair.id in look_like_parts(session, [(pair, earlier.payment, later.payment)]),
     )
 
 
@@ -160,6 +166,7 @@ def decide(
     elif verb in (VOID_LATER, VOID_EARLIER):
         _set_aside(session, pair.payment_id if verb == VOID_LATER else pair.earlier_id, VOIDED)
     _question(session, pair)
+    join_parts(session, pair)
     _record(session, "remittance.same-number.decided", pair, verb, reason, who)
 
 
@@ -169,13 +176,14 @@ def undo(session: PortalSession, pair_id: int, reason: str, *, who: Who | None =
     before = session.scalar(sa.select(SameNumber.state).where(SameNumber.id == pair_id)) or WAITS
     pair = _changed(session, pair_id, was=(before,) if before != WAITS else (), state=WAITS)
     target = pair.payment_id if before == VOID_LATER else pair.earlier_id
-    if before != KEEP:
+    if before not in (KEEP, PARTS):
         session.execute(
             sa.update(Payment)
             .where(Payment.id == target)
             .values(set_aside=None, set_aside_at=None, replaced_by_id=None),
         )
     _question(session, pair)
+    join_parts(session, pair)
     _record(session, "remittance.same-number.undone", pair, before, reason, who)
 
 
@@ -236,13 +244,16 @@ def _question(session: PortalSession, pair: SameNumber) -> None:
 def _possible(earlier: Payment, later: Payment) -> list[str]:
     """What can be decided: nothing is replaced or voided twice, and what does not count replaces nothing."""
     verbs = [KEEP]
+    if can_be_parts(earlier, later):
+        verbs.append(PARTS)
     if earlier.set_aside is None and later.set_aside is None:
         verbs.append(REPLACE)
     if earlier.set_aside is None:
         verbs.append(VOID_EARLIER)
     if later.set_aside is None:
         verbs.append(VOID_LATER)
-    return verbs
+    # In the order in which they are offered.
+    return [verb for verb in VERBS if verb in verbs]
 
 
 def _side(session: PortalSession, payment_id: int) -> Side:

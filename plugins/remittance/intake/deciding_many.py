@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -30,6 +30,7 @@ from hp_portal.api import (
 
 from ..models import Payment, RemittanceFile, SameNumber
 from .deciding import CannotDecide, Earlier, Later, decide, undo
+from .in_parts import look_like_parts
 from .models import SameNumberBatch
 from .same_number import WAITS
 
@@ -65,12 +66,13 @@ class Which:
 @dataclass(frozen=True)
 class Chosen:
     """What a decision would be about: how many pairs, what differs in how many, the first of them (pair, earlier and later
-    payment), and the file (None: they were ticked)."""
+    payment), the file (None: they were ticked), and which of the first look like parts of one payment, by their ids."""
 
     count: int
     differs: Sequence[tuple[str, int]]
     first: Sequence[Any]
     file: RemittanceFile | None
+    parts: Set[int]
 
     @property
     def other_payee(self) -> int:
@@ -148,7 +150,7 @@ def view_chosen(session: PortalSession, which: Which) -> Chosen | None:
     ).all()
     file = session.get(RemittanceFile, which.file_id) if which.file_id is not None else None
     record(session, "remittance.same-number.listed", decided=False, page=1, shown=len(first))
-    return Chosen(total, differs.most_common(), first, file)
+    return Chosen(total, differs.most_common(), first, file, look_like_parts(session, first))
 
 
 def decide_many(

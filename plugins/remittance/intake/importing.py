@@ -320,6 +320,7 @@ class _Import:
             mark,
             in_question,
             False,
+            False,
             number_key(_text(transaction, "trace_number")),
             self.payees.find(tin, npi),
             vault.seal_text(tin, PAYEE_TIN(transaction.number)) if tin else None,

@@ -64,7 +64,7 @@ _NOT_STORED = frozenset(
 )
 PAYMENT_FACTS = tuple(column for column in records.PAYMENT if column not in _NOT_STORED)
 _PAYMENT_KEYS = (
-    "id", "file_id", "imported_at", "identity", "in_question", "repeated", "number_key", "payee_id",
+    "id", "file_id", "imported_at", "identity", "in_question", "repeated", "later_part", "number_key", "payee_id",
     "payee_tin_sealed", "payee_tin_hash",
 )  # fmt: skip
 CLAIM_FACTS = tuple(column for column in records.CLAIM if column not in Person._fields)

@@ -16,7 +16,7 @@ class SameNumberBatch(api.Base, api.Leased, api.PayersOwn):
     __tablename__ = "remittance_same_number_batch"
 
     id: Mapped[api.key]
-    # kept, replaced, later-voided, earlier-voided
+    # kept, parts, replaced, later-voided, earlier-voided
     decision: Mapped[str] = mapped_column(sa.String(20))
     reason: Mapped[str] = mapped_column(sa.Text())
     asked_at: Mapped[dt.datetime]

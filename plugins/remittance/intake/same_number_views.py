@@ -17,6 +17,7 @@ from ..codes.plain_words import method_word, payment_word, status_word
 from ..keys import plain
 from .deciding import DECISIONS, MOST_CLAIMS_SHOWN, PAIRS, CannotDecide, SideBySide, decide, undo, view_pair, view_pairs
 from .deciding_many import files_that_wait, latest_batches
+from .in_parts import look_like_parts
 
 _WORDS: dict[str, Any] = {
     "method_word": method_word,
@@ -51,6 +52,7 @@ class UndoForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 def same_numbers() -> ResponseReturnValue:
     db, decided = db_session(), request.args.get("decided") == "1"
     listing = view_pairs(db, PAIRS.read(request.args), decided=decided)
+    parts = set() if decided else look_like_parts(db, [row[:3] for row in listing.rows])
     files = [] if decided else files_that_wait(db)
     batches = latest_batches(db) if decided else [one for one in latest_batches(db) if one.under_way]
     db.commit()
@@ -63,6 +65,7 @@ def same_numbers() -> ResponseReturnValue:
         decided=decided,
         files=files,
         batches=batches,
+        parts=parts,
         **_WORDS,
     )
 

@@ -12,7 +12,10 @@ from hp_portal.api import PortalSession, settings, show_date, show_money
 
 from ..codes.plain_words import payment_word
 from ..models import REPLACED, Payment, of_same_number
+from ..parts import Parts, parts_of
 from .same_number import MOST_OTHERS
+
+PART, REPEATED, IN_QUESTION = "part", "repeated", "in question"
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Other:
     amount: int
     set_aside: str | None
     replaced_by_id: int | None
+    part_of_id: int | None
 
     def __str__(self) -> str:
         day = f" of {show_date(self.issued_on)}" if self.issued_on else ""
@@ -36,7 +40,8 @@ class Other:
 class Standing:
     """Whether a payment counts. `replaced_by` is what counts instead, when one may see it; `replaces` what it has replaced;
     `beside` other payments of the number that count, too. `in_question`: staff have not decided yet what they are;
-    `repeated`: a later one has its claims, so that sums leave it out until then."""
+    `repeated`: a later one has its claims, so that sums leave it out until then. `parts`: it came in several, of which
+    `other_parts` are the others."""
 
     set_aside: str | None
     at: dt.datetime | None
@@ -45,6 +50,8 @@ class Standing:
     replaced_by: Other | None
     replaces: list[Other]
     beside: list[Other]
+    parts: Parts | None
+    other_parts: list[Other]
 
     @property
     def is_replaced(self) -> bool:
@@ -65,7 +72,8 @@ class Standing:
             return " ".join(
                 filter(None, (self.words_alone, f"{self.replaced_by} counts instead." if self.replaced_by else ""))
             )
-        said = [f"Replaces {other}." for other in self.replaces]
+        said = [self.parts.words] if self.parts else []
+        said += [f"Replaces {other}." for other in self.replaces]
         if self.in_question and self.beside:
             said.append(
                 f"Another payment has this number: {self.beside[0]}. The payer has not decided yet which counts."
@@ -75,13 +83,25 @@ class Standing:
 
 def standing_word(payment: Payment) -> str | None:
     """Why a payment's amounts are in no sum, or may not be: `replaced`, `voided`, `repeated` (a later payment of its number has
-    its claims), `in question` (it has the number of another payment). None for every other payment."""
-    return payment.set_aside or ("repeated" if payment.repeated else "in question" if payment.in_question else None)
+    its claims), `in question` (it has the number of another payment), `part` (its claims are, its amount is with the first
+    part). None for every other payment."""
+    found = standing_of_claims(payment)
+    return PART if payment.later_part and found in (None, IN_QUESTION) else found
+
+
+def standing_of_claims(payment: Payment) -> str | None:
+    """The same of its claims: those of a payment in parts are in sums, whichever part they came in."""
+    return payment.set_aside or (REPEATED if payment.repeated else IN_QUESTION if payment.in_question else None)
 
 
 def adds(payment: Any) -> bool:
-    """Is a payment's amount in sums? The same as `Payment.adds()`, of a row that has been read."""
+    """Are a payment's claims in sums? The same as `Payment.adds()`, of a row that has been read."""
     return payment.set_aside is None and not payment.repeated
+
+
+def adds_amount(payment: Any) -> bool:
+    """Is a payment's own amount in sums? The same as `Payment.adds_amount()`, of a row that has been read."""
+    return adds(payment) and not payment.later_part
 
 
 def standing_of(session: PortalSession, payment: Payment) -> Standing:
@@ -95,6 +115,7 @@ def standing_of(session: PortalSession, payment: Payment) -> Standing:
             Payment.amount,
             Payment.set_aside,
             Payment.replaced_by_id,
+            Payment.part_of_id,
         )
         .where(of_same_number(payment), Payment.id != payment.id)
         .order_by(Payment.id.desc())
@@ -102,6 +123,7 @@ def standing_of(session: PortalSession, payment: Payment) -> Standing:
     )
     others = [Other(*row) for row in rows]
     counts = payment.set_aside is None
+    of_parts = [other for other in others if payment.part_of_id is not None and other.part_of_id == payment.part_of_id]
     return Standing(
         payment.set_aside,
         payment.set_aside_at,
@@ -109,5 +131,7 @@ def standing_of(session: PortalSession, payment: Payment) -> Standing:
         payment.repeated,
         next((other for other in others if other.id == payment.replaced_by_id), None),
         [other for other in others if counts and other.replaced_by_id == payment.id],
-        [other for other in others if counts and other.set_aside is None],
+        [other for other in others if counts and other.set_aside is None and other not in of_parts],
+        parts_of(session, payment),
+        of_parts,
     )
