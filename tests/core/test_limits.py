@@ -205,7 +205,9 @@ def test_the_payer_is_to_look_when_the_next_try_must_wait(world: World) -> None:
     with world.session() as session:
 
         def failed(organization: int, *, linked: bool = False) -> bool:
-            return proofs.count_failed_proof(session, settings, proofs.ProofTry(organization, "900000001", linked))
+            return proofs.count_failed_proof(
+                session, settings, proofs.ProofTry(organization, "900000001", linked)
+            ).alarming
 
         assert [failed(1), failed(1)] == [False, True]
         assert failed(2), "the third of all"

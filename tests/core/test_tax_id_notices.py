@@ -222,7 +222,10 @@ def test_guessing_warns_staff_and_tells_the_owner(scene: Scene, clock: Clock) ->
     assert len(listed) == 1
     assert "•••••4711" in listed[0]
     assert "Newcomer Clinic" in listed[0]
-    assert "2 since" in " ".join(listed[0].split())
+    assert "4 in all Warned" in " ".join(listed[0].split()), "those before the warning count"
+    assert scene.here.post("/apps/tax-id-npi-access/add", {"tin": TIN, "npi": "", "number": "SLIP"}).status_code == 422
+    listed = [text_of(row) for row in tree_of(scene.staff.get(ALERTS)).iter("tr")][1:]
+    assert "5 in all" in listed[0], "whoever named it"
     assert len(scene.notices()) == 1, "told once"
     with scene.world.session() as session:
         warning = session.scalars(sa.select(ProofWarning)).one()
@@ -232,6 +235,7 @@ def test_guessing_warns_staff_and_tells_the_owner(scene: Scene, clock: Clock) ->
     clock.advance(hours=2)
     guess(scene, 1)
     assert "1 Tax ID is being tried" in scene.staff.get("/staff/").text, "and again, when it goes on"
+    assert [warning.failed for warning in warnings(scene)] == [5, 6], "those before the first warning, too"
 
 
 def test_a_blocked_try_is_recorded_and_undoes_nothing(scene: Scene) -> None:

@@ -21,6 +21,7 @@ from hp_portal import clock
 from hp_portal.core.access.rules import Rule, rule_of
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.identity.models import Person, SignIn
+from hp_portal.core.limits.proofs import FailedProof
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.staff.accounts import ensure_role
 from hp_portal.core.tax_ids.models import LINKED, LinkNotice, ProofWarning
@@ -131,7 +132,7 @@ def _notice(scene: Scene, *, objected: bool) -> int:
 def _warning(scene: Scene) -> int:
     """A Tax ID at which the own organization failed too often."""
     with scene.world.session() as session:
-        warn(session, scene.own.organization.id, "000009999")
+        warn(session, scene.own.organization.id, "000009999", FailedProof(alarming=True, in_all=3))
         return session.scalars(sa.select(sa.func.max(ProofWarning.id))).one()
 
 

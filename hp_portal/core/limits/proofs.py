@@ -39,8 +39,22 @@ class ProofTry:
 
     @property
     def everybody(self) -> str:
-        """Everybody's tries at this Tax ID."""
+        """The tries at this Tax ID of everybody who is not linked to it."""
         return f"tin:{self.tin}"
+
+    @property
+    def all(self) -> str:
+        """Every try at this Tax ID, whoever made it: for staff to read, it makes nobody wait."""
+        return f"all tin:{self.tin}"
+
+
+@dataclass(frozen=True)
+class FailedProof:
+    """A try that failed. `alarming`: the next one has to wait, so somebody should look. `in_all`: how many have failed at this
+    Tax ID, whoever made them, forgotten when nobody has failed for a year."""
+
+    alarming: bool
+    in_all: int
 
 
 def _window(settings: Settings) -> dt.timedelta:
@@ -80,13 +94,15 @@ def check_proof(session: PortalSession, settings: Settings, tried: ProofTry) -> 
         raise TooManyAttempts(max(waits))
 
 
-def count_failed_proof(session: PortalSession, settings: Settings, tried: ProofTry) -> bool:
-    """Count a try that failed; whether somebody should look at what is going on: the next one has to wait."""
+def count_failed_proof(session: PortalSession, settings: Settings, tried: ProofTry) -> FailedProof:
+    """Count a try that failed."""
     count_failure(session, "proof", tried.organization)
-    alarming = count_total(session, "proof", tried.own) >= settings.proof_attempts
-    if not tried.linked:
-        alarming |= count_total(session, "proof", tried.everybody) >= settings.proof_attempts_per_tin
-    return alarming
+    own = count_total(session, "proof", tried.own)
+    everybody = 0 if tried.linked else count_total(session, "proof", tried.everybody)
+    in_all = count_total(session, "proof", tried.all)
+    alarming = own >= settings.proof_attempts or everybody >= settings.proof_attempts_per_tin
+    # What was counted by an earlier version stands in the other two alone.
+    return FailedProof(alarming, max(own, everybody, in_all))
 
 
 def forget_failed_proofs(session: PortalSession, tried: ProofTry) -> None:

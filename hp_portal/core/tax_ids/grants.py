@@ -103,8 +103,7 @@ def add_by_payment(
         if found is not None and _has(session, actor.organization_id, found.payee_id):
             raise AlreadyLinked
         if found is None or is_used(session, found, proof):
-            if count_failed_proof(session, settings, tried):
-                warn(session, actor.organization_id, proof.tin)
+            warn(session, actor.organization_id, proof.tin, count_failed_proof(session, settings, tried))
             record(session, "tax-id-npi-access.grant.refused", tin=mask_tin(proof.tin), npi=proof.npi or NO_NPI)
             raise ProofRefused
         forget_failed_proofs(session, tried)

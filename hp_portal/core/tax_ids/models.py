@@ -35,7 +35,9 @@ class ProofWarning(Base, scopes.PayersOwn):
     tin: Mapped[str] = mapped_column(sa.String(20))
     # Who failed last.
     organization_id: Mapped[int] = mapped_column(sa.ForeignKey("organization.id"))
+    # Wrong payments named for the Tax ID in all, whoever named them and when: those before the warning, too.
     failed: Mapped[int]
+    # When staff were warned, and when the last wrong payment was named.
     first_at: Mapped[dt.datetime]
     last_at: Mapped[dt.datetime]
     settled_at: Mapped[dt.datetime | None] = mapped_column(index=True)

@@ -15,6 +15,7 @@ from hp_portal.audience import Audience
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.identifiers.numbers import mask_tin
 from hp_portal.core.identity.actor import Actor
+from hp_portal.core.limits.proofs import FailedProof
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.people.named import organizations, payees
@@ -96,20 +97,30 @@ def tell_of_link(session: PortalSession, grant: Grant) -> None:
     session.flush()
 
 
-def warn(session: PortalSession, organization_id: int, tin: str) -> None:
-    """Wrong payments are being named for a Tax ID: warn staff, and tell those who are linked to it. Needs a whole scope."""
+def warn(session: PortalSession, organization_id: int, tin: str, failed: FailedProof) -> None:
+    """A wrong payment was named for a Tax ID: when that is alarming, warn staff, and tell those who are linked to it.
+
+    A warning that is open is kept true whatever comes. Needs a whole scope.
+    """
     lock(session, f"proof-warning:{tin}")
     now = clock.now()
     is_it = ProofWarning.tin_digest.in_(session.vault.digests(tin, "proof warning"))
     known = session.scalars(sa.select(ProofWarning).where(is_it, ProofWarning.settled_at.is_(None))).first()
     if known is not None:
-        known.failed, known.last_at, known.organization_id = known.failed + 1, now, organization_id
+        known.failed, known.last_at, known.organization_id = max(known.failed + 1, failed.in_all), now, organization_id
         session.flush()
+        return
+    if not failed.alarming:
         return
     digest = session.vault.digest(tin, "proof warning")
     session.add(
         ProofWarning(
-            tin_digest=digest, tin=mask_tin(tin), organization_id=organization_id, failed=1, first_at=now, last_at=now
+            tin_digest=digest,
+            tin=mask_tin(tin),
+            organization_id=organization_id,
+            failed=failed.in_all,
+            first_at=now,
+            last_at=now,
         )
     )
     same_tin = sa.select(Payee.id).where(Payee.tin_is(session, tin))

@@ -41,7 +41,10 @@ class Objection:
 
 @dataclass(frozen=True)
 class Warned:
-    """A Tax ID at which wrong payments were named: masked, how often since the warning, and by whom last."""
+    """A Tax ID at which wrong payments were named: masked, how often in all and by whom last.
+
+    `first_at` is when staff were warned, `last_at` when it was tried last.
+    """
 
     id: int
     tin: str
