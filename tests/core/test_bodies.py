@@ -16,8 +16,9 @@ from hp_portal.serving.temporary import with_budgets_of
 from hp_portal_plugins.remittance.models import Upload
 from tests.conftest import MakeApp
 from tests.plugins.remittance.import_files import file_of, payment
-from tests.support.client import PortalClient
+from tests.support.client import PortalClient, tree_of
 from tests.support.databases import Databases
+from tests.support.html import text_of
 from tests.support.live import DEADLINE, LiveServer, wait_until
 from tests.support.wire import answers_in, get, read_to_end, request, status_of
 from tests.support.world import World
@@ -81,8 +82,14 @@ def test_a_request_that_goes_on_behind_a_refused_one_is_not_answered(server: Liv
 
 def staff_cookie(world: World) -> tuple[str, PortalClient]:
     world.staff("importer", permissions=["remittance:import:run", "remittance:import:read", "remittance:codes:manage"])
-    client = world.sign_in("importer")
+    return cookie_of(world, "importer")
+
+
+def cookie_of(world: World, username: str) -> tuple[str, PortalClient]:
+    """The cookie as it is after one page, which tells in it to which views this person may send files."""
+    client = world.sign_in(username)
     client.csrf_token()
+    assert client.get("/contact").status_code == 200
     name = world.app.config["SESSION_COOKIE_NAME"]
     kept = client.flask.get_cookie(name)
     assert kept is not None
@@ -94,6 +101,19 @@ def test_a_large_upload_without_a_sign_in_leads_there_and_is_not_received(server
     answer = say(server, send(UPLOADS, SMALL + 1))  # type: ignore[operator]
     assert status_of(answer) in (302, 303)
     assert b"/sign-in" in answer
+
+
+@pytest.mark.parametrize("send", [announced, in_chunks])
+def test_a_large_upload_is_not_received_from_whoever_may_not_upload(
+    server: LiveServer, world: World, send: object
+) -> None:
+    """Neither from a person of an organization nor from staff without the permission; the gate answers as it always does."""
+    world.person("clerk")
+    world.staff("reader", permissions=["remittance:import:read", "remittance:codes:manage"])
+    for username, status in (("clerk", 404), ("reader", 403)):
+        cookie, _ = cookie_of(world, username)
+        answer = say(server, send(UPLOADS, SMALL + 1, cookie=cookie))  # type: ignore[operator]
+        assert status_of(answer) == status
 
 
 @pytest.mark.parametrize("send", [announced, in_chunks])
@@ -134,10 +154,12 @@ def test_any_other_server_is_held_to_the_same_limits(world: World) -> None:
     large = {"username": "x" * (SMALL + 1)}
     answer = client.post("/sign-in", large)
     assert answer.status_code == 413
-    assert "What you sent has 1.1 MB, and this page takes at most 1 MB at a time." in answer.text
+    said = "The form you sent has 1.1 MB, and this page takes at most 1 MB at a time. Go back, shorten what you entered"
+    assert said in answer.text
+    assert "file" not in text_of(tree_of(answer)), "there is none in that form"
     answer = client.post(UPLOADS, {"username": "x" * (MOST * SMALL + 1)})
     assert answer.status_code == 413
-    assert "What you sent has 3.1 MB, and this page takes at most 3 MB at a time." in answer.text
+    assert "What you sent has 3.1 MB, and this page takes at most 3 MB at a time. Choose a smaller file" in answer.text
     assert client.post(UPLOADS, large | {"files": []}).status_code == 422, "a form of an upload may be larger"
 
 

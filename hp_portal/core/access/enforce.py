@@ -6,6 +6,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, current_app, g, request, url_for
+from flask import session as kept
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user
 
@@ -16,6 +17,7 @@ from hp_portal.core.access.unsent import keep_unsent, page_before
 from hp_portal.core.access.who_is import find_actor, touch
 from hp_portal.core.audit.record import Who, set_who
 from hp_portal.core.identity.actor import Actor, Limits
+from hp_portal.core.web.bodies import MAY_SEND, views_for_files
 from hp_portal.core.web.render import db_session, redirect_to, settings, wants_fragment
 from hp_portal.core.web.where_from import client_address
 from hp_portal.database import PortalSession
@@ -136,8 +138,20 @@ def enforce() -> ResponseReturnValue | None:
         set_who(session, signed_in)
         if not rule.passive and touch(session, actor, limits().idle):
             session.commit()
+        _remember_uploads(actor)
     set_scope_for(session, rule, actor)
     return None
+
+
+def _remember_uploads(actor: Actor) -> None:
+    """Keep in the cookie which views would take files from this person: see `hp_portal/core/web/bodies.py`."""
+    rules = current_app.extensions.get("hp_portal.rules_for_files")
+    if rules is None:
+        rules = [(endpoint, rule_of(view)) for endpoint, view in views_for_files(current_app).items()]
+        current_app.extensions["hp_portal.rules_for_files"] = rules
+    may = [endpoint for endpoint, rule in rules if decide(rule, actor, directory()) is Verdict.ALLOW]
+    if may != kept.get(MAY_SEND, []):
+        kept[MAY_SEND] = may
 
 
 # Asked by machines, many times a minute: not worth a look at who it is.

@@ -70,10 +70,14 @@ def _how_to_get_it() -> str:
 
 
 def _how_large() -> str:
-    """How much this page takes, and how much it was sent."""
-    most = most_of(current_app.view_functions.get(request.endpoint or ""), current_app.extensions["hp_portal.settings"])
-    sent = f"What you sent has {megabytes(request.content_length)}, and this" if request.content_length else "This"
-    return f"{sent} page takes at most {megabytes(most)} at a time. Choose a smaller file, or send several one after another."
+    """How much this page takes, how much it was sent, and what to do about it."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    most = most_of(view, current_app.extensions["hp_portal.settings"])
+    what, instead = "What you sent", "Choose a smaller file, or send several one after another."
+    if not hasattr(view, "takes_files"):
+        what, instead = "The form you sent", "Go back, shorten what you entered, and send it again."
+    sent = f"{what} has {megabytes(request.content_length)}, and this" if request.content_length else "This"
+    return f"{sent} page takes at most {megabytes(most)} at a time. {instead}"
 
 
 def queue_full(error: QueueFull) -> Response:

@@ -6,7 +6,9 @@
     def upload(): …
 
 The web server asks `largest_body` when the headers of a request are there, before it reads more; the view is held to the same
-limit under any other server.
+limit under any other server. A larger body is received from somebody who may use the view. The server cannot ask the database who
+that is: every connection would wait with it. So the gate keeps in the signed cookie which of these views are open to whoever is
+signed in (`MAY_SEND`), and decides anew, as ever, when the request is there.
 """
 
 from __future__ import annotations
@@ -24,12 +26,14 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 SMALL = 1024 * 1024
 """Bytes of a request that is no upload."""
+MAY_SEND = "may_send"
+"""Where the cookie says to which endpoints whoever is signed in may send more."""
 
 
 def takes_files(most: int | None = None) -> Callable[[View], View]:
     """The view's requests may have up to `most` bytes, forms and files together; as many as MAX_UPLOAD_MB says without it.
 
-    Bodies of more than a megabyte are received for somebody with a sign-in only. They wait on disk, not in memory.
+    Bodies of more than a megabyte are received from somebody whom the view's rule lets in. They wait on disk, not in memory.
     """
 
     def decorate(view: View) -> View:
@@ -65,9 +69,15 @@ def largest_body(app: Flask, environ: dict[str, Any]) -> int:
     most = most_of(app.view_functions.get(endpoint), settings)
     if most > SMALL:
         kept = app.session_interface.open_session(app, asked)
-        if not kept or "_user_id" not in kept:
+        if not kept or "_user_id" not in kept or endpoint not in kept.get(MAY_SEND, ()):
             return SMALL
     return most
+
+
+def views_for_files(app: Flask) -> dict[str, Callable[..., Any]]:
+    """The views that take more than a megabyte, by endpoint."""
+    settings: Settings = app.extensions["hp_portal.settings"]
+    return {endpoint: view for endpoint, view in app.view_functions.items() if most_of(view, settings) > SMALL}
 
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
