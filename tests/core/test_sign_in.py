@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,8 +20,9 @@ from hp_portal.core.access.enforce import safe_next
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.identity import passwords
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
+from hp_portal.worker import core_jobs, run_job
 from tests.conftest import MakeApp
-from tests.support.client import PortalClient, heading_of
+from tests.support.client import PortalClient, heading_of, tree_of
 from tests.support.clock import Clock
 from tests.support.world import PASSWORD, World
 
@@ -262,6 +264,52 @@ def test_sessions_that_have_run_out_are_not_listed(world: World, clock: Clock) -
 
 
 # ---- the terms of use
+
+
+def test_of_very_many_sessions_the_newest_are_listed(world: World) -> None:
+    world.person("a.clerk")
+    for _ in range(51):
+        client = world.sign_in("a.clerk")
+    assert len(list(tree_of(client.get("/my-sign-ins")).iter("tr"))) == 1 + 50
+    assert "These are the 50 newest." in client.get("/my-sign-ins").text
+    with world.session() as session:
+        session.execute(
+            sa.update(SignIn)
+            .where(SignIn.id == sa.select(sa.func.min(SignIn.id)).scalar_subquery())
+            .values(ended_at=clock.now())
+        )
+    assert "These are the" not in client.get("/my-sign-ins").text
+
+
+def test_sign_ins_that_have_ended_are_not_read_again(world: World) -> None:
+    """They stay for the record, so that nothing may go through all of them."""
+    world.person("a.clerk")
+    engine = world.app.extensions["hp_portal.database"].engine
+    found = {str(index["name"]) for index in sa.inspect(engine).get_indexes("sign_in")}
+    assert {"ix_sign_in_open", "ix_sign_in_person_id_created_at"} <= found
+    if engine.dialect.name != "sqlite":  # PostgreSQL reads a table of two rows without an index
+        return
+    asked: list[tuple[str, object]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if "sign_in" in statement and not statement.startswith(("INSERT", "EXPLAIN")):
+            asked.append((statement, parameters))
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    client = world.sign_in("a.clerk")
+    assert client.get("/").status_code == client.get("/my-sign-ins").status_code == 200
+    (job,) = (job for job in core_jobs(world.settings) if job.key == "identity.end-sign-ins")
+    assert run_job(world.app, job)
+    sa.event.remove(engine, "before_cursor_execute", note)
+    with sqlite3.connect(engine.url.database) as connection:
+        plans = [
+            row[3]
+            for statement, parameters in asked
+            for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            if "sign_in" in row[3]
+        ]
+    used = {plan.partition(" INDEX ")[2].partition(" ")[0] for plan in plans}
+    assert used == {"ix_sign_in_open", "ix_sign_in_person_id_created_at", "sqlite_autoindex_sign_in_1"}, plans
 
 
 def test_the_terms_come_first_and_again_with_a_new_version(database_url: str, make_app: MakeApp) -> None:

@@ -29,6 +29,7 @@ from hp_portal.scopes import in_whole
 from hp_portal.settings import Settings
 
 SIGNED_IN_AGAIN = "signed in again"
+MOST_LISTED = 50
 
 
 class WrongCredentials(Exception):
@@ -147,7 +148,7 @@ def end_sign_in(session: PortalSession, actor: Actor, sign_in_id: int, how: str)
 
 @in_whole("one's own sign-ins")
 def open_sign_ins(session: PortalSession, actor: Actor, settings: Settings) -> list[SignIn]:
-    """The actor's sign-ins that would still be let in, newest first."""
+    """The actor's sign-ins that would still be let in, newest first; one more than `MOST_LISTED` at most."""
     now = clock.now()
     return list(
         session.scalars(
@@ -159,6 +160,7 @@ def open_sign_ins(session: PortalSession, actor: Actor, settings: Settings) -> l
                 SignIn.created_at > now - dt.timedelta(hours=settings.absolute_hours),
             )
             .order_by(SignIn.created_at.desc())
+            .limit(MOST_LISTED + 1)
         )
     )
 

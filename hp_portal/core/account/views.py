@@ -156,7 +156,9 @@ def keepalive() -> Response:
 def my_sign_ins() -> ResponseReturnValue:
     actor = the_actor()
     rows = signing_in.open_sign_ins(db_session(), actor, settings())
-    return page("account/my_sign_ins.html", rows=rows, actor=actor, describe=describe_user_agent)
+    most = signing_in.MOST_LISTED
+    more = most if len(rows) > most else 0
+    return page("account/my_sign_ins.html", rows=rows[:most], most=more, actor=actor, describe=describe_user_agent)
 
 
 @blueprint.post("/my-sign-ins/<id:sign_in_id>/end")
