@@ -166,9 +166,10 @@ def db_upgrade() -> None:
 def db_check() -> None:
     """Fail when the migrated database and the models differ."""
     app = the_app()
-    for note in (*migrations.rolled_back(app).values(), *map(migrations.left_behind_note, migrations.left_behind(app))):
+    notes = [*migrations.rolled_back(app).values(), *map(migrations.left_behind_note, migrations.left_behind(app))]
+    for note in (*notes, *migrations.owner_notes(app)):
         click.echo(note, err=True)
-    for warning in migrations.weaknesses(app):
+    for warning in migrations.weaknesses(app, owner_may=True):
         click.echo(f"Warning: {warning}", err=True)
     reasons, found = migrations.unready(app), migrations.differences(app)
     for difference in (*reasons, *found):

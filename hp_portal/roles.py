@@ -181,20 +181,33 @@ _standing = sa.text(
 )
 
 
+_OWNS = "owns the tables"
+AS_OWNER = (
+    "Connected as the owner of the tables, as `db` commands should be. The web server and the worker should connect as a role "
+    "of their own: see `hp-portal db roles`."
+)
+
+
+def _too_much(connection: sa.Connection) -> tuple[str, str]:
+    """The role of this connection, and what makes it mightier than the portal's should be; empty when nothing does."""
+    if connection.dialect.name != "postgresql":
+        return "", ""
+    name, superuser, bypasses, owns = connection.execute(_standing).one()
+    if superuser:
+        return name, "is a superuser"
+    if bypasses:
+        return name, "may bypass row-level security"
+    return name, _OWNS if owns else ""
+
+
+def is_just_owner(connection: sa.Connection) -> bool:
+    """Does this connection own the tables, and is no mightier than that? As commands that change the schema should."""
+    return _too_much(connection)[1] == _OWNS
+
+
 def too_mighty(connection: sa.Connection) -> str:
     """Why the role of this connection should not be the portal's, in words; empty when it may be, and on SQLite."""
-    if connection.dialect.name != "postgresql":
-        return ""
-    name, superuser, bypasses, owns = connection.execute(_standing).one()
-    why = (
-        "is a superuser"
-        if superuser
-        else "may bypass row-level security"
-        if bypasses
-        else "owns the tables"
-        if owns
-        else ""
-    )
+    name, why = _too_much(connection)
     if not why:
         return ""
     return (

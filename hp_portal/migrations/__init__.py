@@ -239,13 +239,22 @@ def upgrade_first(app: Flask, *plugins: str) -> str:
     return f"The database has not all tables yet ({', '.join(chain.key for chain in behind)}). Run `hp-portal db upgrade` first."
 
 
-def weaknesses(app: Flask) -> list[str]:
-    """What makes the database less safe than it could be, in words, as the role that the portal connects as; none in a demo."""
+def owner_notes(app: Flask) -> list[str]:
+    """What to tell whoever runs a command that is meant to run as the owner of the tables, and does; nothing on SQLite."""
+    with engine_of(app).connect() as connection:
+        return [roles.AS_OWNER] if roles.is_just_owner(connection) else []
+
+
+def weaknesses(app: Flask, *, owner_may: bool = False) -> list[str]:
+    """What makes the database less safe than it could be, in words, as the role that the portal connects as; none in a demo.
+
+    `owner_may`: asked by a command that is meant to run as the owner of the tables.
+    """
     settings: Settings = app.extensions["hp_portal.settings"]
     if settings.demo:
         return []
     with engine_of(app).connect() as connection:
-        mighty = roles.too_mighty(connection)
+        mighty = "" if owner_may and roles.is_just_owner(connection) else roles.too_mighty(connection)
         return [
             *([mighty] if mighty else []),
             *roles.wrong_rights(connection),
