@@ -299,9 +299,15 @@ def _work_of_verbs(tree: ast.AST) -> Iterator[str]:
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if called in ("execute", "scalar", "scalars", "get_one", "add_all", "flush", "record"):
                 yield f"line {node.lineno}: calls {called}()"
+            model = node.args[0] if called == "get" and len(node.args) > 1 else None
+            named = model.attr if isinstance(model, ast.Attribute) else getattr(model, "id", "")
+            if named[:1].isupper() and not named.isupper():
+                yield f"line {node.lineno}: gets a row of {named}"
 
 
 def test_views_leave_sql_and_the_record_to_verbs() -> None:
+    seen = "db.get(Payee, 1); models.session.get(models.Payee, 1); request.args.get('q', ''); kept.get(MAY_SEND, ())"
+    assert len(list(_work_of_verbs(ast.parse(seen)))) == 2, "rows by their key are statements, too"
     found = [
         f"{name(path)}, {what}"
         for path in [*PRODUCT, *files("tests/sample_plugin", suffix=".py")]

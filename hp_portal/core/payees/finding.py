@@ -25,6 +25,11 @@ def is_payee(
     return sa.and_(*fits)
 
 
+def payee_by_id(session: PortalSession, payee_id: int) -> Payee | None:
+    """One payee, in the session's scope, or None."""
+    return session.get(Payee, payee_id)
+
+
 def find_payee(session: PortalSession, *, tin: str, npi: str | None) -> Payee | None:
     """The payee with exactly this TIN and NPI (None: without one), in the session's scope; None when there is none."""
     exact = Payee.npi == npi if npi else Payee.npi.is_(None)

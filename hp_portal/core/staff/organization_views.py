@@ -11,7 +11,12 @@ from hp_portal.core.organizations.models import Organization
 from hp_portal.core.payees.finding import find_payee
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import OrganizationsForm, ReasonForm
-from hp_portal.core.staff.organizations import ORGANIZATIONS, OrganizationFilter, list_organizations
+from hp_portal.core.staff.organizations import (
+    ORGANIZATIONS,
+    OrganizationFilter,
+    find_organization,
+    list_organizations,
+)
 from hp_portal.core.staff.record_forms import LinkForm
 from hp_portal.core.tax_ids.by_payer import OpenGrant, end_grant, find_open_grant, link_payee
 from hp_portal.core.tax_ids.grants import AlreadyLinked
@@ -39,7 +44,7 @@ def organizations_all() -> ResponseReturnValue:
 def organizations_link(organization_id: int) -> ResponseReturnValue:
     """Link a payee of the record to an organization, with a reason."""
     db, form = db_session(), LinkForm()
-    organization = db.get(Organization, organization_id) or abort(404)
+    organization = find_organization(db, organization_id) or abort(404)
     if not form.validate_on_submit():
         return _link_page(organization, form, form_status(form))
     payee = find_payee(db, tin=form.tin.data, npi=form.npi.data)

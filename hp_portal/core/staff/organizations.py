@@ -62,6 +62,11 @@ class ListedOrganization:
     created_at: dt.datetime
 
 
+def find_organization(session: PortalSession, organization_id: int) -> Organization | None:
+    """One organization, or None."""
+    return session.get(Organization, organization_id)
+
+
 def list_organizations(session: PortalSession, wanted: OrganizationFilter, order: Order) -> Listing[ListedOrganization]:
     """One page of organizations, recorded. Raises PastTheEnd."""
     rows = sa.select(

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
 from hp_portal.core.payees.by_hand import PayeeExists, add_payee, change_payee, facts_of
-from hp_portal.core.payees.models import Payee
+from hp_portal.core.payees.finding import payee_by_id
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.lookup import view_payee
 from hp_portal.core.staff.record_forms import NewPayeeForm, PayeeForm
@@ -34,7 +34,7 @@ def payees_new() -> ResponseReturnValue:
 @access.staff("staff:payees:manage")
 def payees_one(payee_id: int) -> ResponseReturnValue:
     db = db_session()
-    payee = db.get(Payee, payee_id) or abort(404)
+    payee = payee_by_id(db, payee_id) or abort(404)
     form = PayeeForm(obj=facts_of(payee))
     if not form.validate_on_submit():
         found = view_payee(db, payee)

@@ -15,6 +15,7 @@ from hp_portal.core.people.forms import CreatePersonForm
 from hp_portal.core.staff import lookup
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import ReasonForm
+from hp_portal.core.staff.organizations import find_organization
 from hp_portal.core.web.formats import show_count
 from hp_portal.core.web.render import db_session, form_status, page, redirect_to, settings
 
@@ -56,7 +57,7 @@ def _back(person: Person) -> Response:
 
 
 def _organization(organization_id: int) -> Organization:
-    return db_session().get(Organization, organization_id) or abort(404)
+    return find_organization(db_session(), organization_id) or abort(404)
 
 
 def _new_page(organization: Organization, form: CreatePersonForm, status: int) -> Response:

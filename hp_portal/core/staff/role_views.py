@@ -10,7 +10,6 @@ from flask.typing import ResponseReturnValue
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import directory
 from hp_portal.core.applications.menu import plugins
-from hp_portal.core.identity.staff_roles import StaffRole
 from hp_portal.core.staff import roles
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import RoleForm
@@ -60,7 +59,7 @@ def roles_add() -> ResponseReturnValue:
 def roles_set(role_id: int, permission: str) -> ResponseReturnValue:
     """One cell: `enabled` is 1 or 0."""
     db, known = db_session(), directory().staff_permissions
-    role = db.get(StaffRole, role_id)
+    role = roles.find_role(db, role_id)
     if role is None or permission not in known:
         abort(404)
     wanted = wanted_or_400()
@@ -82,7 +81,7 @@ def roles_set(role_id: int, permission: str) -> ResponseReturnValue:
 def roles_offered(role_id: int) -> ResponseReturnValue:
     """Give a role every permission that no role has yet, such as those of a new plugin."""
     db, known = db_session(), directory().staff_permissions
-    role = db.get(StaffRole, role_id) or abort(404)
+    role = roles.find_role(db, role_id) or abort(404)
     offered = roles.nobodys(roles.roles(db), known)
     for permission in offered:
         roles.set_permission(db, role, permission, wanted=True)

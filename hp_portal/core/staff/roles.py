@@ -41,6 +41,11 @@ class PermissionGroup:
     permissions: tuple[tuple[str, str], ...]
 
 
+def find_role(session: PortalSession, role_id: int) -> StaffRole | None:
+    """One role, or None."""
+    return session.get(StaffRole, role_id)
+
+
 def roles(session: PortalSession) -> list[Role]:
     """Every role, the first that was made first."""
     held: dict[int, set[str]] = {}
