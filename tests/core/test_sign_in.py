@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -289,9 +290,9 @@ def test_sign_ins_that_have_ended_are_not_read_again(world: World) -> None:
     assert {"ix_sign_in_open", "ix_sign_in_person_id_created_at"} <= found
     if engine.dialect.name != "sqlite":  # PostgreSQL reads a table of two rows without an index
         return
-    asked: list[tuple[str, object]] = []
+    asked: list[tuple[str, Any]] = []
 
-    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
         if "sign_in" in statement and not statement.startswith(("INSERT", "EXPLAIN")):
             asked.append((statement, parameters))
 
