@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,6 +18,7 @@ from .x12.marks import UNNAMED, Marks, read_marks
 _BETWEEN = {"LX", "PLB", "SE", "TS2", "TS3"}
 _MOST_NAMED = 5
 NO_MARKS = Marks()
+OFF, OWED_UNCLEAR = "Does not add up", "Unclear what the patient owes"
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,8 @@ class Verdict:
             yield f"The remittance gives the payment’s {what} twice ({tag}); the first one is shown."
         if marks.owed:
             yield (
-                f"In {show_count(marks.owed, 'claim')}, marked in the list, what the patient owes (CLP05) is not the sum of the "
-                "adjustments to the patient (PR)."
+                f"In {show_count(marks.owed, 'claim')}, marked in the list, it is unclear what the patient owes: the amount "
+                "stated (CLP05) is not the sum of the adjustments to the patient (PR)."
             )
         yield from self._misplaced()
 
@@ -157,6 +159,13 @@ class Verdict:
 
 def _named(tags: list[str]) -> str:
     return ", ".join(dict.fromkeys(tags))
+
+
+def claim_marks(claim: Any) -> list[str]:
+    """What does not fit together in a claim, a few words each, the same wherever claims are listed. Of a `Claim`, or of a row
+    with its `balanced` and `patient_adjusted`."""
+    marks = [] if claim.balanced else [OFF]
+    return marks if claim.patient_adjusted is None else [*marks, OWED_UNCLEAR]
 
 
 def judge(session: PortalSession, payment: Payment) -> Verdict:

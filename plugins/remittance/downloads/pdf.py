@@ -14,6 +14,7 @@ from ..codes.further import Further
 from ..codes.glossary import Meanings
 from ..codes.plain_words import method_word, show_phone
 from ..models import Adjustment, Claim, Line
+from ..verdict import claim_marks
 from .collect import ClaimParts, Remittance, dates, patient_name
 from .parts import in_parts
 
@@ -216,7 +217,7 @@ def _overview_row(money: Money, claim: Claim, meanings: Meanings) -> list[str]:
         money(claim.adjusted),
         money(claim.patient_responsibility or 0),
         money(claim.paid),
-        meanings("STATUS", claim.status).text or claim.status or "",
+        "\n".join((meanings("STATUS", claim.status).text or claim.status or "", *claim_marks(claim))),
     ]
 
 
@@ -281,7 +282,7 @@ def _owed(money: Money, claim: Claim) -> str:
     stated = money(claim.patient_responsibility or 0)
     if claim.patient_adjusted is None:
         return stated
-    return f"{stated} is stated, but the adjustments to the patient come to {money(claim.patient_adjusted)}"
+    return f"Unclear: {stated} is stated, but the adjustments to the patient come to {money(claim.patient_adjusted)}"
 
 
 def _shown(money: Money, fact: Further) -> str:

@@ -28,15 +28,16 @@ from .xlsx import (
     adjustment_cells,
     claim_cells,
     code_cells,
+    counts,
     line_cells,
     provider_adjustment_cells,
     yes,
 )
 
 Row = tuple[SheetValue, ...]
-_PAYMENT: tuple[Column, ...] = (("Payment", 18), ("Payment date", 12), ("Currency", 9), ("Counts", 10))
+_PAYMENT: tuple[Column, ...] = (("Payment", 18), ("Payment date", 12), ("Currency", 9), ("Counts", 18))
 _PAYMENTS: tuple[Column, ...] = (
-    ("Payment", 18), ("Method", 18), ("Payment date", 12), ("Amount", 14), ("Currency", 9), ("Counts", 10),
+    ("Payment", 18), ("Method", 18), ("Payment date", 12), ("Amount", 14), ("Currency", 9), ("Counts", 18),
     ("Payer", 26), ("Payee", 26), ("Payee NPI", 13), ("Payee Tax ID", 14), ("Claims", 8), ("Lines", 8),
     ("Adjustments", 12), ("Paid on claims", 14), ("Provider-level adjustments", 14), ("Balances", 10),
     ("Difference", 12), ("Result", 30), ("How it stands", 50), ("Before you post", 60),
@@ -58,8 +59,8 @@ class Workbook:
 
     def add(self, remittance: Remittance, meanings: Meanings) -> None:
         payment = remittance.payment
-        counts = standing_of_claims(payment) or "yes"
-        before = (payment.trace_number, payment.effective_on, payment.currency or DOLLARS, counts)
+        of_claims = counts(standing_of_claims(payment))
+        before = (payment.trace_number, payment.effective_on, payment.currency or DOLLARS, of_claims)
         self._payments.append(_payment(remittance))
         for parts in remittance.claims:
             claim = parts.claim
@@ -96,7 +97,7 @@ def _payment(remittance: Remittance) -> Row:
         payment.effective_on,
         amount(payment.amount),
         payment.currency or DOLLARS,
-        standing_word(payment) or "yes",
+        counts(standing_word(payment)),
         payment.payer_name,
         payment.payee_name,
         payment.payee_npi,

@@ -18,7 +18,9 @@ from hp_portal.api import (
 from ..codes import further
 from ..codes.glossary import Meaning, Meanings
 from ..codes.plain_words import REVERSAL, method_word
+from ..intake.standing import PART, REPEATED, standing_word
 from ..models import Adjustment, Claim, Line, ProviderAdjustment
+from ..verdict import claim_marks
 from .collect import ClaimParts, Remittance, patient_name
 
 Column = tuple[str, int]  # heading, width in characters
@@ -28,7 +30,7 @@ CLAIMS: tuple[Column, ...] = (
     ("Status", 26), ("Service from", 12), ("Service to", 12), ("Received", 12), ("Rendering provider", 26),
     ("Rendering NPI", 13), ("Charged", 13), ("Adjustments", 13), ("Patient owes", 13), ("Paid", 13), ("Remarks", 16),
     ("DRG", 8), ("Lines", 7), ("Balances", 10), ("Patient owes by adjustments", 13), ("Coverage amount", 13), ("Interest", 11),
-    ("Medical record number", 20), ("Also in the remittance", 50),
+    ("Medical record number", 20), ("Also in the remittance", 50), ("Marks", 44),
 )  # fmt: skip
 LINES: tuple[Column, ...] = (
     ("Claim", 7), ("Line", 6), ("Patient account", 20), ("Claim number", 20), ("Service from", 12), ("Service to", 12),
@@ -91,7 +93,8 @@ def _payment(remittance: Remittance) -> list[tuple[SheetValue, ...]]:
         ("Paid on claims", amount(payment.claims_paid)),
         ("Provider-level adjustments", amount(payment.provider_adjusted)),
         ("Balances", yes(verdict.holds)),
-        ("Counts", remittance.standing.words or "yes"),
+        ("Counts", counts(standing_word(payment))),
+        *([("How it stands", remittance.standing.words)] if remittance.standing.words else []),
         ("Claims", payment.claim_count),
         ("Lines", payment.line_count),
         ("Adjustments", payment.adjustment_count),
@@ -102,6 +105,14 @@ def _payment(remittance: Remittance) -> list[tuple[SheetValue, ...]]:
         *(("Why", reason) for reason in verdict.why),
         *(("Before you post", remark) for remark in verdict.also),
     ]
+
+
+_AS_PAGES_SAY = {REPEATED: "sent again", PART: "with the first part"}
+
+
+def counts(standing: str | None) -> str:
+    """Is it to be added up: `yes`, or why not, or why that is not certain, as the pages say it. `standing`: see `standing_word`."""
+    return _AS_PAGES_SAY.get(standing, standing) if standing else "yes"
 
 
 def yes(value: bool) -> str:
@@ -137,6 +148,7 @@ def claim_cells(claim: Claim, meanings: Meanings, currency: str | None) -> tuple
         amount(interest.cents) if interest else None,
         record.text if record else None,
         further.in_a_row([fact for fact in facts if fact not in (interest, record)], currency) or None,
+        "; ".join(claim_marks(claim)) or None,
     )
 
 

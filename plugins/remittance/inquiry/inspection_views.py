@@ -28,12 +28,17 @@ from ..codes.plain_words import method_word, payment_word, status_word
 from ..intake.standing import standing_of
 from ..keys import plain
 from ..models import PAYEE_TIN, Payment
-from ..verdict import judge
+from ..verdict import claim_marks, judge
 from . import claims
 from .inspection import inspect_claims, inspect_one, reason_of, seek
 from .payment import contacts, find_payment
 
-WORDS: dict[str, Any] = {"method_word": method_word, "payment_word": payment_word, "status_word": status_word}
+WORDS: dict[str, Any] = {
+    "method_word": method_word,
+    "payment_word": payment_word,
+    "status_word": status_word,
+    "claim_marks": claim_marks,
+}
 
 
 class InspectForm(FlaskForm):  # type: ignore[misc]

@@ -30,7 +30,7 @@ from ..intake.standing import standing_of
 from ..models import PAYEE_TIN, Claim, Payment
 from ..office.notes import notes_of
 from ..office.posting import marks_of
-from ..verdict import judge
+from ..verdict import claim_marks, judge
 from . import claims, history, kept_searches
 from .claim_news import News
 from .forms import ClaimFilterForm, NoteForms
@@ -41,7 +41,7 @@ WORDS: dict[str, Any] = {
     "method_word": method_word,
     "payment_word": payment_word,
     "status_word": status_word,
-    "words": {"payment_word": payment_word, "status_word": status_word},
+    "words": {"payment_word": payment_word, "status_word": status_word, "claim_marks": claim_marks},
 }
 
 

@@ -110,7 +110,7 @@ CLAIMS_FOUND = Sorting(
         Column("issued", "Issued", Payment.effective_on, "date"),
         Column("charged", "Charged", Claim.charged, "number"),
         Column("paid", "Paid", Claim.paid, "number"),
-        Column("status", "Status"),
+        Column("status", "Status and news"),
     ),
     default="-issued",
     tie=Claim.payment_id,

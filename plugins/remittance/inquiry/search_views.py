@@ -26,6 +26,7 @@ from ..blueprint import READ, blueprint
 from ..codes import glossary
 from ..codes.plain_words import payment_word, status_word
 from ..office.saved_searches import saved_searches
+from ..verdict import claim_marks
 from . import chart, inquiries, kept_searches, no_results, search
 from .any_number import AnyNumber
 from .criteria import CheckNumber, ClaimCriteria, PaymentCriteria
@@ -37,7 +38,7 @@ from .selections import AnyRow
 
 WORDS: dict[str, Any] = {
     "payment_word": payment_word,
-    "words": {"payment_word": payment_word, "status_word": status_word},
+    "words": {"payment_word": payment_word, "status_word": status_word, "claim_marks": claim_marks},
 }
 
 

@@ -163,6 +163,8 @@ def test_totals_are_of_all_claims_that_are_wanted_not_of_the_page(office: Office
 
     assert total("") == "Total of 70 claims $12,900.00 $3,900.00 $1,200.00 $9,000.00"
     assert total("?sort=-patient&page=2") == total("")
+    second = words(tree_of(office.client.get(f"{url_of(payment)}?page=2")))
+    assert "Open the 20 claims on this page" in second, "not all 70"
     assert total("?status=4") == "Total of 10 claims $900.00 $900.00 $0.00 $0.00 Of the claims that match"
 
 
@@ -171,7 +173,7 @@ def test_all_claims_of_a_page_open_at_once_and_close_again(office: Office) -> No
     payment = office.paid("4512", claim(1).reversed(), claim(2), claim(3), issued=day(9))
     page = office.client.get(url_of(payment))
     (link,) = [link for link in tree_of(page).iter("a") if link.get("id") == "open-all"]
-    assert words(link) == "Open all"
+    assert words(link) == "Open all 3 claims"
     opened = office.client.get((link.get("href") or "").partition("#")[0], fragment=True)
     tables = [table for table in tree_of(opened).iter("table") if (table.get("id") or "").startswith("lines-")]
     assert len(tables) == 3
@@ -180,7 +182,7 @@ def test_all_claims_of_a_page_open_at_once_and_close_again(office: Office) -> No
     assert event["opened"] == "1-3"
     assert event["also"] == {str(first): "1"}
     (link,) = [link for link in tree_of(opened).iter("a") if link.get("id") == "open-all"]
-    assert words(link) == "Close all"
+    assert words(link) == "Close all 3 claims"
     assert "lines-" not in office.client.get((link.get("href") or "").partition("#")[0], fragment=True).text
 
 

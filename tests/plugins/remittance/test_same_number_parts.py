@@ -147,7 +147,7 @@ def test_downloads_together_have_both_and_add_the_amount_once(office: Office, pa
         for name in ("Payments", "Claims")
         for rows in [list(workbook[name].iter_rows(values_only=True))]
     }
-    assert by_sheet == {"Payments": ["yes", "part"], "Claims": ["yes", "yes"]}
+    assert by_sheet == {"Payments": ["yes", "with the first part"], "Claims": ["yes", "yes"]}
 
 
 def test_parts_that_do_not_balance_say_by_how_much(office: Office) -> None:

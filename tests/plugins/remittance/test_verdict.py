@@ -60,6 +60,16 @@ class Case:
         """The rows of the workbook's first sheet."""
         return list(openpyxl.load_workbook(io.BytesIO(self.file("xlsx")))["Payment"].iter_rows(values_only=True))
 
+    def marks(self) -> list[str | None]:
+        """What the workbook marks in each claim."""
+        heads, *claims = openpyxl.load_workbook(io.BytesIO(self.file("xlsx")))["Claims"].iter_rows(values_only=True)
+        return [row[heads.index("Marks")] for row in claims]
+
+    def at_a_glance(self) -> str:
+        """The list of claims in the PDF."""
+        text = " ".join(TaggedPdf(self.file("pdf")).text.split())
+        return text.partition("Claims at a glance")[2].partition("Claim details")[0]
+
 
 LINE = "SVC*HC:99213*200*150"
 UNBALANCED_LINE = (LINE, "SVC*HC:99213*201*150")
@@ -114,17 +124,25 @@ def test_a_line_that_does_not_add_up_is_marked_on_line_claim_and_payment(world: 
     assert text.count("Does not add up") == 2, "the strip and the claim"
     assert "In 1 claim, marked in the list" in text
     opened = case.page(1)
-    assert "This claim does not add up One of its amounts could not be read, or one of its service lines" in opened
+    assert (
+        "This claim does not add up In 1 service line, marked below, the charge less the adjustments does not" in opened
+    )
     assert opened.count("Does not add up") == 1, "the line"
     assert "does not add up" not in case.page(2)
+    assert case.marks() == ["Does not add up", None]
+    glance = case.at_a_glance()
+    assert "Processed as primary Does not add up" in glance, "the claim's row in the overview"
+    assert glance.count("Does not add up") == 1
     with world.session() as session:
         assert not session.get_one(Claim, (case.id, 1)).balanced
 
 
 def test_what_the_patient_owes_is_marked_where_two_figures_are_given(world: World) -> None:
     case = Case(world, ("*200*150*20*", "*200*150*5*"))
-    assert "In 1 claim, marked in the list, what the patient owes (CLP05) is not the sum" in case.page()
-    assert case.page().count("Patient owes something else") == 1
+    assert "it is unclear what the patient owes: the amount stated (CLP05) is not the sum of the" in case.page()
+    assert case.page().count("Unclear what the patient owes") == 1
+    assert case.marks() == ["Unclear what the patient owes", None]
+    assert case.at_a_glance().count("Unclear what the patient owes") == 1
     assert "says that the patient owes $5.00, but its adjustments to the patient (PR) come to $20.00" in case.page(1)
     assert case.balanced
     assert "not the sum of the adjustments to the patient" in TaggedPdf(case.file("pdf")).text
