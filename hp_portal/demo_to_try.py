@@ -17,7 +17,8 @@ TO_TRY = (
     (
         "demo.staff",
         "/staff/remittance/",
-        "imported files, one of them in part because it breaks off: its report says what is missing",
+        "imported files: one in part because it breaks off, one because a claim of it was lost (SE01), one names a currency "
+        "that is not known; their reports say what is wrong",
     ),
     (
         "demo.staff",
@@ -72,9 +73,14 @@ TO_TRY = (
         "notes of the office about a payment and a claim, which only the office sees",
     ),
     (
+        "demo.office",
+        "/apps/remittance/?number=940000050031",
+        "what is said before one posts a payment of which a part is missing; 940000050032 names a currency that is not known",
+    ),
+    (
         "demo.hospital",
         "/apps/remittance/?number=940000052002",
-        "claims that say their news: reversal, correction, taken back; open all",
+        "claims that say their news: reversal, correction, taken back; open all of them at once",
     ),
     (
         "demo.office",

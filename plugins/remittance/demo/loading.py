@@ -18,13 +18,15 @@ from ..intake.deciding import REPLACE, decide
 from ..intake.importing import import_file
 from ..intake.in_parts import PARTS
 from ..models import Payment, SameNumber
-from . import office
+from . import odd_files, office
 from .scenes import JOINED, NOT_JOINED, REPLACED, STORIES, WORTH_TRYING, Days, Story
 from .writing import FileText, PayeeText, PaymentText
 
 _ORIGINATOR = "1000000099"
 _STRANGER = PayeeText("DEMO TRAVELING CLINIC", "000000099", "", "")
 _NOBODY = "nobody yet"
+_ODD = "V100001"
+"""Whose payments come in files that something is wrong with."""
 _METHODS = {"ACH": "EFT", "CHK": "check", "NON": "non-payment notice"}
 
 
@@ -54,6 +56,9 @@ def load_demo(session: PortalSession) -> list[DemoCheck]:
         of_number = Payment.trace_number == part.number
         session.execute(sa.update(Payment).where(of_number).values(imported_at=came))
     _send_again(session, payments, FileText(payer, _ORIGINATOR, written, control + 1, []))
+    if _ODD in payees:
+        of_odd_files = FileText(payer, _ORIGINATOR, written, control + 3, [])
+        payments += odd_files.import_odd_files(session, payees[_ODD][0], Days(api.today(payer.zone)), of_odd_files)
     _decide(session)
     office.keep(session, api.today(payer.zone))
     holders = {number: holder for number, (_, holder) in payees.items()}
@@ -65,7 +70,7 @@ def load_demo(session: PortalSession) -> list[DemoCheck]:
             holders.get(by_number[number].payee.vendor_number, _NOBODY),
             what + _how_to_link(by_number[number].payee, holders),
         )
-        for number, what in WORTH_TRYING.items()
+        for number, what in (WORTH_TRYING | odd_files.WORTH_TRYING).items()
         if number in by_number
     ]
 

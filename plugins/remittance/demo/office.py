@@ -18,7 +18,7 @@ from ..office.saved_searches import PAYMENTS, save_search
 from .scenes import REPLACED
 
 _VENDOR = "V100001"
-_POSTED_AFTER = dt.timedelta(days=2)
+_POSTED_AFTER = dt.timedelta(days=2, hours=9)
 _NOT_LATELY = dt.timedelta(days=11)
 PARTLY, NOTED = "940000050003", "940000050005"
 
@@ -50,9 +50,9 @@ def keep(session: PortalSession, today: dt.date) -> None:
             if payment.trace_number == PARTLY:
                 post(session, colleague, payment, [1])
             if payment.trace_number == NOTED:
-                text = "Less came to the bank than the claims say. Asked provider services; they call back."
+                text = "The payment is $10.00 more than its claims. Asked provider services; they call back."
                 write_note(session, clerk, payment.id, None, text)
-                write_note(session, colleague, payment.id, 1, "Posted by hand on the day of the call.")
+                write_note(session, colleague, payment.id, 1, "Provider services say that this one is right.")
         values = {"period": "30", "unposted": "1"}
         save_search(session, clerk, "Not yet posted, last 30 days", PAYMENTS, values, shared=True)
     with api.whole(session, "demo data"):

@@ -18,6 +18,7 @@ from hp_portal_plugins.remittance.demo.loading import _payments, load_demo
 from hp_portal_plugins.remittance.demo.writing import FileText, PayeeText
 from hp_portal_plugins.remittance.keys import number_key
 from hp_portal_plugins.remittance.models import Claim, Payment, ProviderAdjustment, RemittanceFile, SameNumber
+from hp_portal_plugins.remittance.x12.marks import read_marks
 from tests.support.world import World
 
 
@@ -56,13 +57,17 @@ def test_every_case_is_there(world: World, checks: list[DemoCheck]) -> None:
     }
     in_parts = {"940000050024", "940000050025"}
     off = {payment.trace_number for payment in payments if not payment.balanced}
-    assert off == {"940000050005", "940000050016", *in_parts}
+    assert off == {"940000050005", "940000050016", "940000050031", *in_parts}
     assert [payment.trace_number for payment in payments if payment.amount < 0] == ["940000050018"]
     assert [payment.trace_number for payment in payments if payment.currency] == ["940000050017"]
     assert max(payment.claim_count for payment in payments) == 2_000
     assert {"1", "4", "22"} <= statuses
     assert {"WO", "L6"} <= reasons
-    assert [tuple(file) for file in others] == [("demo-broken-off.835", "partial")]
+    assert [tuple(file) for file in others] == [("demo-broken-off.835", "partial"), ("demo-claim-lost.835", "partial")]
+    marks = {payment.trace_number: read_marks(payment.marks) for payment in payments if payment.marks}
+    assert marks["940000050031"].missing > 5, "a claim's segments, which SE01 counts"
+    assert marks["940000050032"].currency == "DOLLARS"
+    assert {"940000050031", "940000050032"} <= {check.number for check in checks}
     days = [payment.effective_on for payment in payments if payment.effective_on]
     today = dt.datetime.now(world.settings.payer.zone).date()
     assert today - dt.timedelta(days=5) <= max(days) <= today
