@@ -158,7 +158,7 @@ def test_a_workbook_has_all_payments_and_each_row_says_of_which(office: Office) 
     page = choose(office, first, voided, canada)
     shown = office.client.get(page).text
     assert "1 payment was replaced or voided by the payer and does not count" in shown
-    assert "The amounts are in 2 currencies. Each is added up for itself." in shown
+    assert "The amounts are in 2 currencies. Each is added up by itself." in shown
     book = openpyxl.load_workbook(io.BytesIO(download(office, page, "xlsx")))
     payments = rows_of(book["Payments"])
     assert [(row["Payment"], row["Currency"], row["Counts"]) for row in payments] == [
