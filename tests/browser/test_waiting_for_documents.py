@@ -75,7 +75,7 @@ def test_a_large_document_is_waited_for_by_keyboard(
 
     def meanwhile() -> None:
         expect(page.get_by_role("progressbar", name="Being made")).to_have_attribute("value", "3")
-        expect(page.get_by_text("75 %")).to_be_visible()
+        expect(page.get_by_text("75%")).to_be_visible()
         expect(cancel).to_be_focused()
         axe(page)
 

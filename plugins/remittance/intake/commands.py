@@ -120,7 +120,7 @@ def _when_free(path: Path, *, show_progress: bool) -> ImportReport:
         except Busy as busy:
             if busy.name != told:
                 told = busy.name
-                click.echo(f"{path.name}: waits for the import of {busy.name} ({busy.percent} %).", err=True)
+                click.echo(f"{path.name}: waits for the import of {busy.name} ({busy.percent}%).", err=True)
             time.sleep(_LOOK_EVERY)
 
 

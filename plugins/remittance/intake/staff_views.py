@@ -27,7 +27,7 @@ def _imports_page(form: UploadForm, status: int = 200) -> Response:
         "again": listing.at("remittance_staff.progress").url_for_page(listing.number),
         "uploads": active,
         "busy": running is not None or any(row.Upload.state in uploads.ACTIVE for row in active),
-        "before": f"{running.name} ({percent_of(running)} %)" if running is not None else "",
+        "before": f"{running.name} ({percent_of(running)}%)" if running is not None else "",
         "most_mb": settings().max_upload_mb,
         "reading_again": again,
         "unread": reading_again.named(again) if again is not None else [],

@@ -55,7 +55,7 @@ class Busy(Exception):
     """Another file is being imported. `name` is the file's, `percent` how far it is."""
 
     def __init__(self, name: str, percent: int) -> None:
-        super().__init__(f"{name} is being imported at the moment ({percent} %). Try again when it is done.")
+        super().__init__(f"{name} is being imported at the moment ({percent}%). Try again when it is done.")
         self.name, self.percent = name, percent
 
 

@@ -114,9 +114,9 @@ def test_a_zip_has_a_pdf_of_each_payment_and_says_what_is_in_it(
 def test_ticked_rows_are_chosen_from_the_list_and_shown_before_anything_is_made(office: Office) -> None:
     payments = [office.paid(f"4510{number}") for number in range(3)]
     found = office.client.get(LIST, query_string={"issued_from": DAY.isoformat()})
-    assert found.text.count('type="checkbox" class="tick"') == 3
+    assert found.text.count('type="checkbox" name="payment"') == 3
     assert office.client.get(f"{LIST}?issued_from={DAY}&ticked=1").text.count(" checked>") == 3
-    assert 'class="tick"' in office.client.get(LIST).text, "the newest payments can be chosen, too"
+    assert 'name="payment"' in office.client.get(LIST).text, "the newest payments can be chosen, too"
     page = choose(office, payments[0], payments[2])
     shown = office.client.get(page)
     assert heading_of(shown) == "Download 2 payments together"
@@ -379,7 +379,7 @@ def test_the_home_page_tells_that_a_document_is_ready_until_it_was_seen(
     office.client.get(url)
     assert "Your document is ready" not in office.client.get("/").text
     own = office.client.get("/documents/").text
-    assert re.search(r"[\d.]+ (kB|Bytes)", own)
+    assert re.search(r"[\d.]+\s(kB|Bytes)", own)
     assert "Remove 2 payments as one CSV file" in own
 
 

@@ -222,7 +222,7 @@ def test_an_upload_waits_while_another_file_is_imported(
     with world.session() as session, with_unfinished(session):
         steps = begin(session, "large.835", 100, None, lambda *_: None)
     assert run_worker(world)
-    assert "Waits for the import of large.835 (0 %)" in staff.get(URL).text
+    assert "Waits for the import of large.835 (0%)" in staff.get(URL).text
     waits = the_upload(world)
     assert (waits.state, waits.attempts, waits.leased_until, count(world, Payment)) == (uploads.WAITING, 0, None, 0)
     with world.session() as session, with_unfinished(session):
