@@ -111,7 +111,7 @@ _AS_PAGES_SAY = {REPEATED: "sent again", PART: "with the first part"}
 
 
 def counts(standing: str | None) -> str:
-    """Is it to be added up: `yes`, or why not, or why that is not certain, as the pages say it. `standing`: see `standing_word`."""
+    """Is it to be added up: `yes`, or why not, or why that is not certain, as the pages say it. `standing`: `standing_word`'s."""
     return _AS_PAGES_SAY.get(standing, standing) if standing else "yes"
 
 
