@@ -60,7 +60,7 @@ class Case:
         """The rows of the workbook's first sheet."""
         return list(openpyxl.load_workbook(io.BytesIO(self.file("xlsx")))["Payment"].iter_rows(values_only=True))
 
-    def marks(self) -> list[str | None]:
+    def marks(self) -> list[Any]:
         """What the workbook marks in each claim."""
         heads, *claims = openpyxl.load_workbook(io.BytesIO(self.file("xlsx")))["Claims"].iter_rows(values_only=True)
         return [row[heads.index("Marks")] for row in claims]
