@@ -163,7 +163,7 @@ def _balance(remittance: Remittance) -> dict[str, Any]:
     """Claims less provider adjustments is the payment: the third balance of the 835 (005010X221A1, 1.10.2.1)."""
     verdict, money = remittance.verdict, remittance.money
     facts = [
-        ("Paid on claims", money(verdict.claims_paid)),
+        ("Paid for claims", money(verdict.claims_paid)),
         ("Less provider-level adjustments", money(verdict.adjusted)),
         *([("Plus its other parts", money(verdict.parts.others_come_to))] if verdict.parts else []),
         ("Payment", money(verdict.amount)),

@@ -39,7 +39,7 @@ _PAYMENT: tuple[Column, ...] = (("Payment", 18), ("Payment date", 12), ("Currenc
 _PAYMENTS: tuple[Column, ...] = (
     ("Payment", 18), ("Method", 18), ("Payment date", 12), ("Amount", 14), ("Currency", 9), ("Counts", 18),
     ("Payer", 26), ("Payee", 26), ("Payee NPI", 13), ("Payee Tax ID", 14), ("Claims", 8), ("Lines", 8),
-    ("Adjustments", 12), ("Paid on claims", 14), ("Provider-level adjustments", 14), ("Balances", 10),
+    ("Adjustments", 12), ("Paid for claims", 14), ("Provider-level adjustments", 14), ("Balances", 10),
     ("Difference", 12), ("Result", 30), ("How it stands", 50), ("Before you post", 60),
 )  # fmt: skip
 _SUMS: tuple[Column, ...] = (("Currency", 10), ("Payments that count", 20), ("Amount", 16))

@@ -90,7 +90,7 @@ def _payment(remittance: Remittance) -> list[tuple[SheetValue, ...]]:
         ("Payee NPI", payment.payee_npi),
         ("Payee Tax ID", remittance.payee_tin),
         ("Payer's number for the payee", payment.payee_number),
-        ("Paid on claims", amount(payment.claims_paid)),
+        ("Paid for claims", amount(payment.claims_paid)),
         ("Provider-level adjustments", amount(payment.provider_adjusted)),
         ("Balances", yes(verdict.holds)),
         ("Counts", counts(standing_word(payment))),

@@ -47,7 +47,7 @@ def test_read_from_the_payment_over_its_claims_to_the_codes(office: Office) -> N
         "Claim 2 · SAMPLE, BOB · 9001-2",
         "Claim 3 · EXAMPLE, ANN · 9001-3",
     ]
-    in_order = ("Number : 0012345", "SAMPLE HEALTH PLAN", "SAMPLE CLINIC", "Paid on claims", "Recovery", "CO-45")
+    in_order = ("Number : 0012345", "SAMPLE HEALTH PLAN", "SAMPLE CLINIC", "Paid for claims", "Recovery", "CO-45")
     places = [pdf.text.find(part) for part in in_order if part in pdf.text]
     assert places == sorted(places)
     with pdf.file.open_metadata() as metadata:

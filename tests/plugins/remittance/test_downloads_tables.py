@@ -99,7 +99,7 @@ def test_xlsx_has_a_sheet_for_each_kind_of_row(office: Office) -> None:
     assert [len(records(sheet)) for sheet in book.worksheets[1:-1]] == [3, 3, 4, 1]
     facts = {row["Fact"]: row["Value"] for row in records(book["Payment"])}
     assert facts["Number"] == "0012345"
-    assert (facts["Amount"], facts["Paid on claims"], facts["Provider-level adjustments"]) == (220, 270, 50)
+    assert (facts["Amount"], facts["Paid for claims"], facts["Provider-level adjustments"]) == (220, 270, 50)
     assert facts["Payee Tax ID"] == f"•••••{office.payee_text.tin[-4:]}"
     claims = records(book["Claims"])
     assert [row["Status"] for row in claims] == ["Processed as primary", "Processed as primary", "Denied"]
