@@ -177,6 +177,8 @@ def test_all_claims_of_a_page_open_at_once_and_close_again(office: Office) -> No
     opened = office.client.get((link.get("href") or "").partition("#")[0], fragment=True)
     tables = [table for table in tree_of(opened).iter("table") if (table.get("id") or "").startswith("lines-")]
     assert len(tables) == 3
+    names = [words(caption) for caption in tree_of(opened).iter("caption")]
+    assert len(names) == len(set(names)) == 5, "every table has a name of its own"
     assert "This claim in other payments" in opened.text
     event = events(office.world, "remittance.payment.viewed")[-1]
     assert event["opened"] == "1-3"
