@@ -98,6 +98,7 @@ def test_what_waits_stands_on_the_console_and_in_the_queue(
     side_by_side = text_of(staff, f"{QUEUE}/{row(office.world).id}")
     assert "What differs: amount" in side_by_side
     assert "1 claim is in both with the same amounts" in side_by_side
+    assert "Counts not until somebody decides yes" in side_by_side, "the earlier, whose claim the later has too"
     assert "SAMPLE" not in side_by_side.replace(office.payee_text.name, "")
     viewed = events(office.world, "remittance.same-number.viewed")
     assert viewed == [{"payment": pair[1], "earlier": pair[0]}]

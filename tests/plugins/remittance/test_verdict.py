@@ -186,6 +186,13 @@ def test_segments_that_are_missing_are_said_before_one_posts_it(world: World) ->
     assert (case.report.outcome, case.balanced) == ("partial", True)
 
 
+def test_the_report_of_a_file_without_errors_names_its_warnings(world: World) -> None:
+    case = Case(world, ("DTM*405", "CUR*PR*EURO~\nDTM*405"))
+    world.staff("a.staff", permissions=["remittance:import:read"])
+    report = world.sign_in("a.staff").get(f"/staff/remittance/files/{case.report.file_id}")
+    assert "Imported See 1 warning among the findings below." in words(tree_of(report))
+
+
 def test_a_good_payment_has_nothing_to_say_before_it_is_posted(world: World) -> None:
     assert "Before you post" not in Case(world).page()
 
