@@ -1,4 +1,4 @@
-"""Change the guards one line at a time and see that the tests notice: `make mutate`, some ten minutes on two cores.
+"""Change the guards one line at a time and see that the tests notice: `make mutate`, about an hour on two cores.
 
 What to change and which tests must notice stands in pyproject.toml under `tool.mutmut`. Prints every change that no test
 noticed and the share that was, of those that the type checker lets pass; ends with 1 below the figure of docs/figures.md.
