@@ -348,23 +348,21 @@ def plugins() -> None:
 @click.option("--json", "as_json", is_flag=True)
 def plugins_list(as_json: bool) -> None:
     """Name, version, application and state of every installed plugin."""
-    found: Plugins = the_app().extensions["hp_portal.plugins"]
-    rows = [
-        {
-            "name": state.name,
-            "version": state.version,
-            "application": state.application.label if state.application else "",
-            "state": "loaded" if state.loaded else "left out" if state.left_out else "failed",
-            "error": state.error,
-        }
-        for state in found.states.values()
-    ]
+    app = the_app()
+    found: Plugins = app.extensions["hp_portal.plugins"]
+    try:
+        rows = found.listed(migrations.rolled_back(app))
+    except sa.exc.SQLAlchemyError:
+        click.echo("The database does not answer: whether a plugin was rolled back is not known.", err=True)
+        rows = found.listed({})
+    for name in found.unknown:
+        click.echo(f"HP_PORTAL_PLUGINS_LEFT_OUT names {name}, which is not installed.", err=True)
     if as_json:
         click.echo(json.dumps(rows))
         return
     for row in rows:
         click.echo(
-            f"{row['name']:<14} {row['version']:<10} {row['state']:<8} {row['application']}  {row['error']}".rstrip()
+            f"{row['name']:<14} {row['version']:<10} {row['state']:<11} {row['application']}  {row['error']}".rstrip()
         )
 
 

@@ -9,7 +9,7 @@ import re
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +54,14 @@ class PluginState:
         """What its tables, jobs and settings are called after."""
         return self.application.key if self.application else self.name
 
+    def standing(self, away: Collection[str]) -> str:
+        """In a word how it stands: left out, failed, rolled back, loaded. `away`: the keys of those rolled back."""
+        if self.left_out:
+            return "left out"
+        if not self.loaded:
+            return "failed"
+        return "rolled back" if self.key in away else "loaded"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -73,10 +81,14 @@ class _Outcomes(threading.local):
 
 @dataclass
 class Plugins:
-    """The plugin manager and the state of every plugin, keyed by name."""
+    """The plugin manager and the state of every plugin, keyed by name.
+
+    `unknown` are names that are to be left out, and that no installed plugin has.
+    """
 
     manager: pluggy.PluginManager
     states: dict[str, PluginState] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
     _outcomes: _Outcomes = field(default_factory=_Outcomes)
 
     @property
@@ -84,6 +96,19 @@ class Plugins:
         """The applications of loaded plugins, in the order of the menu."""
         found = [state.application for state in self.states.values() if state.loaded and state.application]
         return sorted(found, key=lambda application: (application.weight, application.label))
+
+    def listed(self, away: Mapping[str, str]) -> list[dict[str, str]]:
+        """What is installed, a row for each. `away`: what to say of plugins that were rolled back, by key."""
+        return [
+            {
+                "name": state.name,
+                "version": state.version,
+                "application": state.application.label if state.application else "",
+                "state": state.standing(away),
+                "error": state.error or away.get(state.key, ""),
+            }
+            for state in self.states.values()
+        ]
 
     def collect(
         self, hook: str, *, among: Collection[str] | None = None, **arguments: Any
@@ -268,6 +293,9 @@ def load_plugins(
             _leave_out(plugins, name, "", _folder_of(plugin))
             continue
         _register(plugins, name, plugin, "")
+    plugins.unknown = tuple(sorted(set(left_out) - plugins.states.keys()))
+    if plugins.unknown:  # a slip of the pen, or a plugin that was uninstalled since: nothing to stop for
+        log.warning("settings.plugins-left-out", not_installed=plugins.unknown)
     _ask_applications(plugins)
     return plugins
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,10 @@ from types import ModuleType
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner, Result
 from flask import Flask
 
-from hp_portal import migrations
+from hp_portal import cli, migrations
 from hp_portal.core.applications import forgetting
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.files.models import StoredFile, StoredPiece
@@ -134,7 +136,15 @@ def test_what_cannot_be_forgotten(key: str, sqlite_app: Flask) -> None:
     assert tables(sqlite_app) == before
 
 
-def test_a_plugin_that_was_rolled_back(database_url: str, make_app: MakeApp, tmp_path: Path) -> None:
+def listed(app: Flask, monkeypatch: pytest.MonkeyPatch, *options: str) -> Result:
+    """What `hp-portal plugins list` says."""
+    monkeypatch.setattr(cli, "_app", [app])
+    return CliRunner().invoke(cli.cli, ("plugins", "list", *options), catch_exceptions=False)
+
+
+def test_a_plugin_that_was_rolled_back(
+    database_url: str, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     install(make_app, database_url, claim_status=write_plugin(tmp_path / "new", "claim-status", migrations=SECOND))
     old = write_plugin(tmp_path / "old", "claim-status", migrations=FIRST)
     app = make_app(database_url, extra_plugins={"claim-status": old})
@@ -144,7 +154,23 @@ def test_a_plugin_that_was_rolled_back(database_url: str, make_app: MakeApp, tmp
     assert "revision a2" in done.notes[0]
     assert migrations.differences(app) == []
     assert "claim_status_more" in tables(app)
-    assert "revision a2" in plugins_page(app)
+    shown = plugins_page(app)
+    assert "revision a2" in shown
+    assert "Rolled back" in shown
+    rows = {row["name"]: row for row in json.loads(listed(app, monkeypatch, "--json").stdout)}
+    assert {name: row["state"] for name, row in rows.items()} == {
+        "tax_ids": "loaded",
+        "remittance": "loaded",
+        "claim-status": "rolled back",
+    }
+    assert "revision a2" in rows["claim-status"]["error"]
+
+    def away(_app: Flask) -> dict[str, str]:
+        raise sa.exc.OperationalError("", {}, ConnectionRefusedError())
+
+    monkeypatch.setattr(migrations, "rolled_back", away)
+    assert "is not known" in listed(app, monkeypatch).stderr
+    monkeypatch.undo()
     World(app).person("a.clerk", applications=("claim-status",))
     World(app).enable("claim-status", "physician")
     assert World(app).sign_in("a.clerk").get("/apps/claim-status/").status_code == 200
@@ -213,16 +239,22 @@ def test_a_label_of_its_own_is_fine(sqlite_app: Flask, make_app: MakeApp, tmp_pa
     assert ready(app) == (503, "the database needs `hp-portal db upgrade` (claim-status)\n")
 
 
-def test_a_setting_leaves_a_plugin_out(sqlite_app: Flask, make_app: MakeApp, tmp_path: Path) -> None:
+def test_a_setting_leaves_a_plugin_out(
+    sqlite_app: Flask, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Even one whose migrations are bad: the portal is ready again without uninstalling it."""
     plugin = write_plugin(tmp_path, "claim-status", migrations={"a.py": "raise SystemExit(3)"})
     url = sqlite_app.extensions["hp_portal.settings"].database_url
-    app = make_app(url, extra_plugins={"claim-status": plugin}, plugins_left_out="remittance, claim-status")
+    app = make_app(url, extra_plugins={"claim-status": plugin}, plugins_left_out="remittance, claim-status, dentl")
     assert [key for key, state in plugins_of(app).states.items() if state.left_out] == ["remittance", "claim-status"]
     assert ready(app) == (200, "ready\n")
     assert migrations.upgrade(app).failed == {}
     assert migrations.differences(app) == []
     assert plugins_page(app).count("Left out") == 2
+    assert "HP_PORTAL_PLUGINS_LEFT_OUT names dentl." in plugins_page(app), "and nothing is stopped by it"
+    said = listed(app, monkeypatch).output
+    assert "HP_PORTAL_PLUGINS_LEFT_OUT names dentl, which is not installed." in said
+    assert said.count("left out") == 2
     World(app).person("a.clerk")
     client = World(app).sign_in("a.clerk")
     assert client.get("/apps/remittance/").status_code == 404

@@ -79,6 +79,7 @@ def installed_plugins() -> ResponseReturnValue:
     return page(
         "staff/plugins.html",
         states=list(plugins().states.values()),
+        unknown=plugins().unknown,
         failures=failures(db_session()),
         reports=reports(db_session()),
         weaknesses=migrations.weaknesses(current_app),
