@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from hp_portal import api
-from hp_portal.api import Job, Payee, PortalSession
+from hp_portal.api import Job, Payee, PortalSession, SealBroken, show_count
 
 from ..models import PAYEE_TIN, Claim, Payment
 
 TIN = "tin"
 _MOST_REMEMBERED = 10_000
+_MOST_NAMED = 20
+_MOST_TRIED = 5  # payments of one payee, until one can be opened
 _SEPARATORS = re.compile(r"[\s\-.]")
 
 
@@ -59,24 +62,54 @@ def find_payee(session: PortalSession, tin_hashes: list[bytes], npi: str | None)
     return fitting[0].id if len(fitting) == 1 else None
 
 
-def match_unknown(session: PortalSession) -> int:
-    """Give payments without a payee to the one that the payer's record has by now; returns how many. Commits nothing."""
+@dataclass(frozen=True)
+class Matched:
+    """How many payments found their payee, and the ids of those whose Tax ID cannot be opened, which stay as they are."""
+
+    payments: int
+    unopened: tuple[int, ...]
+
+
+class TaxIdsUnopened(Exception):
+    """The Tax IDs of some payments cannot be opened: altered, or sealed with a data key that is gone."""
+
+    def __init__(self, payments: tuple[int, ...]) -> None:
+        named = ", ".join(map(str, payments[:_MOST_NAMED])) + (", …" if len(payments) > _MOST_NAMED else "")
+        super().__init__(f"the Tax ID of {show_count(len(payments), 'payment')} cannot be opened: {named}")
+
+
+def match_unknown(session: PortalSession) -> Matched:
+    """Give payments without a payee to the one that the payer's record has by now. Commits nothing."""
     with api.whole(session, "match payments to the payer's record"):
         # An NPI must be the record's in any case; a TIN's hash may differ there, when keys were rotated.
         on_record = sa.or_(Payment.payee_npi.is_(None), sa.exists().where(Payee.npi == Payment.payee_npi))
         pairs = session.execute(
             sa.select(Payment.payee_tin_hash, Payment.payee_npi).where(Payment.payee_id.is_(None), on_record).distinct()
         ).all()
-        matched = 0
+        matched, unopened = 0, []
         for tin_hash, npi in pairs:
-            payee_id = find_payee(session, _hashes(session, tin_hash, npi), npi)
+            try:
+                hashes = _hashes(session, tin_hash, npi)
+            except _Unopened as error:
+                unopened.append(error.payment_id)
+                continue
+            payee_id = find_payee(session, hashes, npi)
             if payee_id is not None:
                 matched += _give(session, tin_hash, npi, payee_id)
-    return matched
+    return Matched(matched, tuple(unopened))
+
+
+class _Unopened(Exception):
+    def __init__(self, payment_id: int) -> None:
+        super().__init__(payment_id)
+        self.payment_id = payment_id
 
 
 def _hashes(session: PortalSession, tin_hash: bytes | None, npi: str | None) -> list[bytes]:
-    """The TIN's hashes under every key: the record's may have been made with another than the payment's."""
+    """The TIN's hashes under every key: the record's may have been made with another than the payment's.
+
+    Raises _Unopened where that cannot be told: what was altered leads to nobody.
+    """
     if tin_hash is None:
         return []
     found = session.execute(
@@ -84,12 +117,18 @@ def _hashes(session: PortalSession, tin_hash: bytes | None, npi: str | None) -> 
         .where(
             Payment.payee_id.is_(None), Payment.payee_tin_hash == tin_hash, Payment.payee_npi.is_not_distinct_from(npi)
         )
-        .limit(1)
-    ).first()
-    if found is None or found.payee_tin_sealed is None:
+        .order_by(Payment.id.desc())
+        .limit(_MOST_TRIED)
+    ).all()
+    if not found or found[0].payee_tin_sealed is None:
         return [tin_hash]
-    tin = session.vault.open_text(found.payee_tin_sealed, PAYEE_TIN(found.id), TIN)
-    return session.vault.digests(tin, TIN)
+    for payment_id, sealed in found:
+        try:
+            tin = session.vault.open_text(sealed, PAYEE_TIN(payment_id), TIN)
+        except SealBroken:
+            continue
+        return session.vault.digests(tin, TIN)
+    raise _Unopened(found[0].id)
 
 
 def _give(session: PortalSession, tin_hash: bytes | None, npi: str | None, payee_id: int) -> int:
@@ -111,8 +150,14 @@ def _give(session: PortalSession, tin_hash: bytes | None, npi: str | None, payee
 
 
 def match_soon(session: PortalSession) -> None:
-    """The worker's job: what the payer has added to its record is found within a minute."""
-    match_unknown(session)
+    """The worker's job: what the payer has added to its record is found within a minute.
+
+    Raises TaxIdsUnopened at its end, with everything else matched and committed: so staff see that the job fails.
+    """
+    matched = match_unknown(session)
+    session.commit()
+    if matched.unopened:
+        raise TaxIdsUnopened(matched.unopened)
 
 
 JOB = Job(

@@ -96,5 +96,7 @@ def match_again() -> ResponseReturnValue:
     db = db_session()
     matched = match_again_now(db)
     db.commit()
-    flash(f"{show_count(matched, 'payment')} matched to the payer's record.", "good")
+    flash(f"{show_count(matched.payments, 'payment')} matched to the payer's record.", "good")
+    if matched.unopened:
+        flash(f"{show_count(len(matched.unopened), 'Tax ID')} cannot be opened; see the list.", "warn")
     return redirect_to(url_for("remittance_staff.payees_not_on_record"))

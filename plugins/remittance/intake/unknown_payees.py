@@ -8,19 +8,31 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hp_portal.api import DOLLARS, Column, Listing, Order, PortalSession, Sorting, masked_tin, page_of, record
+from hp_portal.api import (
+    DOLLARS,
+    Column,
+    Listing,
+    Order,
+    PortalSession,
+    SealBroken,
+    Sorting,
+    masked_tin,
+    page_of,
+    record,
+)
 
 from ..models import PAYEE_TIN, Payment
-from .matching import match_unknown
+from .matching import Matched, match_unknown
 
 
 @dataclass(frozen=True)
 class UnknownPayee:
     """A TIN and NPI as files give them, the TIN masked, and what was paid to it: cents of `currency`. Another currency is another
-    row."""
+    row. `masked_tin` is None where the TIN cannot be opened, `newest` the id of the newest of the payments."""
 
+    newest: int
     name: str
-    masked_tin: str
+    masked_tin: str | None
     npi: str
     payments: int
     amount: int
@@ -75,9 +87,14 @@ def view_unknown_payees(session: PortalSession, order: Order) -> Listing[Unknown
 
 
 def _payee(session: PortalSession, one: Any, group: Any) -> UnknownPayee:
+    try:
+        shown = masked_tin(session, one.payee_tin_sealed, PAYEE_TIN(one.id))
+    except SealBroken:
+        shown = None
     return UnknownPayee(
+        one.id,
         one.payee_name or "",
-        masked_tin(session, one.payee_tin_sealed, PAYEE_TIN(one.id)),
+        shown,
         one.payee_npi or "",
         group.payments,
         int(group.amount),
@@ -87,8 +104,8 @@ def _payee(session: PortalSession, one: Any, group: Any) -> UnknownPayee:
     )
 
 
-def match_again_now(session: PortalSession) -> int:
-    """Look again whether the payer's record has them by now, recorded; how many payments were matched."""
+def match_again_now(session: PortalSession) -> Matched:
+    """Look again whether the payer's record has them by now, recorded."""
     matched = match_unknown(session)
-    record(session, "remittance.unknown-payees.matched", payments=matched)
+    record(session, "remittance.unknown-payees.matched", payments=matched.payments)
     return matched

@@ -13,7 +13,7 @@ from flask import Flask
 from hp_portal import scopes, worker
 from hp_portal.hookspecs import PayeeRef, PaymentProof
 from hp_portal_plugins.remittance.intake import matching
-from hp_portal_plugins.remittance.intake.matching import match_unknown
+from hp_portal_plugins.remittance.intake.matching import Matched, match_unknown
 from hp_portal_plugins.remittance.intake.proofs import verify_payment
 from hp_portal_plugins.remittance.models import Claim, Payment
 from tests.conftest import MakeApp
@@ -65,7 +65,7 @@ def test_a_tax_id_alone_leads_to_the_payee_that_has_no_npi(world: World) -> None
     assert paid_to(world, TIN, "", "7") == service.id
     assert paid_to(world, TIN, NPI, "8") == clinic.id
     with world.session() as session:
-        assert match_unknown(session) == 1, "what came before the service was on record"
+        assert match_unknown(session).payments == 1, "what came before the service was on record"
         assert session.scalars(sa.select(Payment.payee_id).where(Payment.trace_number == "6")).one() == service.id
 
 
@@ -79,7 +79,7 @@ def test_only_payments_to_that_tax_id_and_npi_are_given_to_a_payee_who_is_added(
         assert paid_to(world, tin, npi, str(number)) is None
     payee = world.payee(TIN, NPI)
     with world.session() as session:
-        assert match_unknown(session) == 1
+        assert match_unknown(session).payments == 1
         found = session.execute(sa.select(Payment.trace_number, Payment.payee_id).order_by(Payment.id)).all()
     assert [tuple(row) for row in found] == [("0", payee.id), ("1", None), ("2", None), ("3", None)]
 
@@ -133,12 +133,39 @@ def test_the_worker_matches(world: World) -> None:
         assert session.scalars(sa.select(Payment.payee_id)).one() == payee.id
 
 
+def test_a_tax_id_that_cannot_be_opened_stops_no_other(world: World) -> None:
+    """It is counted and named: to whoever runs the worker, and on the staff's pages."""
+    paid_to(world, TIN, NPI, "1")
+    paid_to(world, OTHER_TIN, OTHER_NPI, "2")
+    with world.session() as session:
+        altered = session.scalars(sa.select(Payment).where(Payment.trace_number == "1")).one()
+        altered.payee_tin_sealed = b"altered" + (altered.payee_tin_sealed or b"")[7:]
+        altered_id = altered.id
+    world.payee(TIN, NPI)
+    payee = world.payee(OTHER_TIN, OTHER_NPI)
+    world.staff("importer", permissions=("remittance:import:read", "remittance:import:run", "staff:plugins:read"))
+    client = world.sign_in("importer")
+    with world.app.app_context():
+        assert not worker.run_job(world.app, matching.JOB, "remittance")
+    with world.session() as session:
+        found = session.execute(sa.select(Payment.trace_number, Payment.payee_id).order_by(Payment.id)).all()
+        assert found == [("1", None), ("2", payee.id)]
+        with pytest.raises(matching.TaxIdsUnopened, match=f"the Tax ID of 1 payment cannot be opened: {altered_id}$"):
+            matching.match_soon(session)
+    assert "TaxIdsUnopened" in client.get("/staff/plugins").text
+    assert client.post(URL).status_code == 303
+    shown = client.get(URL).text
+    assert "0 payments matched" in shown
+    assert "1 Tax ID cannot be opened" in shown
+    assert f"cannot be opened (payment {altered_id})" in shown
+
+
 def test_matching_again_changes_nothing(world: World) -> None:
     world.payee(TIN, NPI)
     paid_to(world, TIN, NPI)
     paid_to(world, OTHER_TIN, NPI, "2")
     with world.session() as session:
-        assert match_unknown(session) == 0
+        assert match_unknown(session) == Matched(0, ())
 
 
 @pytest.fixture
@@ -154,7 +181,7 @@ def test_matching_survives_a_rotated_key(world: World, rotated: Flask) -> None:
     assert paid_to(world, OTHER_TIN, OTHER_NPI, "2") is None  # hashed under the old key, too
     other = World(rotated).payee(OTHER_TIN, OTHER_NPI)  # hashed under the new one
     with World(rotated).session() as session:
-        assert match_unknown(session) == 1
+        assert match_unknown(session).payments == 1
         assert session.scalars(sa.select(Payment.payee_id).where(Payment.trace_number == "2")).one() == other.id
 
 

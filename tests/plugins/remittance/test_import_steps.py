@@ -133,7 +133,7 @@ def test_nobody_sees_anything_before_the_file_is_whole(world: World, monkeypatch
             assert changed(session, sa.update(Claim).values(lx="9")) == 1
             assert changed(session, sa.delete(PaymentText)) == 1
             session.rollback()
-            assert matching.match_unknown(session) == 0
+            assert matching.match_unknown(session).payments == 0
             proof = PaymentProof(number="9500000001", tin=office.payee_text.tin, npi=office.payee_text.npi)
             assert proofs.verify_payment(session, proof) is None
         with world.session_of(office.organization) as session:
