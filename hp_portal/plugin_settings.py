@@ -96,5 +96,5 @@ def _read(key: str, model: type[BaseModel], section: dict[str, Any]) -> BaseMode
     try:
         found: BaseModel = Read()
     except (ValidationError, SettingsError) as error:
-        raise not_usable(error, prefix) from error
+        raise not_usable(error, prefix, model) from error
     return found

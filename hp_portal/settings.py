@@ -251,7 +251,7 @@ def load_database_url() -> str:
     try:
         return Settings().database_url  # type: ignore[call-arg]
     except (ValidationError, SettingsError) as error:
-        raise not_usable(error, "HP_PORTAL_") from error
+        raise not_usable(error, "HP_PORTAL_", Settings) from error
 
 
 _SECRET_KEY_HELP = "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
@@ -282,13 +282,18 @@ _FIELD = re.compile(r'field "(\w+)"')
 NO_SUCH_SETTING = "there is no such setting (a plugin's stand in its own table, [<plugin>], or after its name and __)"
 
 
-def not_usable(error: ValidationError | SettingsError, prefix: str) -> ConfigurationError:
-    """The settings that are wrong, each by the name of its environment variable."""
-    if isinstance(error, SettingsError):  # a variable that stands for several settings, and is no JSON
+def not_usable(error: ValidationError | SettingsError, prefix: str, model: type[BaseModel]) -> ConfigurationError:
+    """The settings of `model` that are wrong, each by the name of its environment variable."""
+    if isinstance(error, SettingsError):  # a variable that stands for several settings or a list, and is no JSON
         found = _FIELD.search(str(error))
+        field = model.model_fields.get(found[1]) if found else None
         name = prefix + (found[1].upper() if found else "…")
-        example = f", such as {name}__NAME" if name == "HP_PORTAL_PAYER" else ""
-        told = f"this is no JSON; set what it stands for one by one, as {name}__…{example}"
+        parts = getattr(field.annotation, "model_fields", {}) if field else {}
+        one = next(iter(parts), "")
+        instead = (
+            f"set what it stands for one by one, such as {name}__{one.upper()}" if one else 'write a list as ["a", "b"]'
+        )
+        told = f"this is no JSON; {instead}"
         return ConfigurationError(f"These settings are not usable:\n  {name}: {told}")
     lines = []
     for problem in error.errors():
@@ -306,7 +311,7 @@ def load_settings(**values: object) -> Settings:
     try:
         settings = Settings(**values)  # type: ignore[arg-type]
     except (ValidationError, SettingsError) as error:
-        raise not_usable(error, "HP_PORTAL_") from error
+        raise not_usable(error, "HP_PORTAL_", Settings) from error
     if len(settings.secret_key.get_secret_value()) < 32:
         raise ConfigurationError(
             f"HP_PORTAL_SECRET_KEY is missing or shorter than 32 characters. It signs cookies. {_SECRET_KEY_HELP}"

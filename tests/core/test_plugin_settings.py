@@ -75,6 +75,12 @@ def test_defaults(start: MakeApp) -> None:
             "3",
             "KEPT_MONTSH: there is no such setting. .* has: HP_PORTAL_CLAIM_STATUS__KEPT",
         ),
+        ("CLAIM_STATUS__LIMITS", "nine days", "one by one, such as HP_PORTAL_CLAIM_STATUS__LIMITS__DAYS$"),
+        (
+            "CLAIM_STATUS__NAMES",
+            "a, b",
+            """HP_PORTAL_CLAIM_STATUS__NAMES: this is no JSON; write a list as .."a", "b".$""",
+        ),
         ("REMITTANCE_KEPT_MONTHS", "3", "is called HP_PORTAL_REMITTANCE__KEPT_MONTHS: two underscores"),
         ("REMITTANCE__KEPT_MONTHS", "0", "HP_PORTAL_REMITTANCE__KEPT_MONTHS: .*greater than or equal to 1"),
     ],
