@@ -112,7 +112,7 @@ class Making:
     """How a document is being made: while somebody waits, or by the worker, and whom to tell how far it is.
 
     What takes minutes calls `give_way()` between its parts, with no process of its own at work: now and then a document that
-    waits is made meanwhile, one that is made of a single part.
+    waits is made meanwhile, of a kind that does not say `takes_long`.
     """
 
     at_once: bool
@@ -128,9 +128,9 @@ class DocumentKind:
     person sees who asked. `wanted` are values of JSON's types. It raises DocumentError. `hand_over(session, wanted)` is asked
     each time before the file leaves: it puts that into the audit record, and says False when the person may no longer see what
     is in it. `permission` is asked for, too. `instead` says what to do when the document is too large. `counts` says what
-    `making.progress` counts, as (one, many), where the page is to say so: the document is made of such parts, and no
-    other gives way to it. `since(session, wanted, made_at)` says on the page of a
-    finished file what has changed since, a sentence each; it is asked in the person's scope.
+    `making.progress` counts, as (one, many), where the page is to say so. `since(session, wanted, made_at)` says on
+    the page of a finished file what has changed since, a sentence each; it is asked in the person's scope. `takes_long`: it may
+    take minutes, so that no other document gives way to it.
     """
 
     key: str
@@ -141,6 +141,7 @@ class DocumentKind:
     instead: str = ""
     counts: tuple[str, str] | None = None
     since: Callable[[PortalSession, Mapping[str, Any], dt.datetime], Sequence[str]] | None = None
+    takes_long: bool = False
 
 
 @dataclass(frozen=True)

@@ -48,10 +48,10 @@ def make_documents(session: PortalSession) -> None:
 
 
 def make_next(session: PortalSession, *, small: bool = False) -> bool:
-    """Make the next document, or the next `small` one, of a kind that is not made of many parts; False when none waits."""
+    """Make the next document, or the next `small` one, of a kind that takes no long time; False when none waits."""
     wanted = [DocumentRequest.state.in_(ACTIVE)]
     if small:
-        wanted.append(DocumentRequest.kind.in_([kind.key for kind in kinds() if kind.counts is None]))
+        wanted.append(DocumentRequest.kind.in_([kind.key for kind in kinds() if not kind.takes_long]))
     lease = take_lease(session, DocumentRequest, *wanted, lasts=LEASE, first=_fair())
     if lease is None:
         session.rollback()

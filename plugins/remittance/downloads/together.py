@@ -278,10 +278,12 @@ def _since(session: PortalSession, wanted: Wanted, made_at: dt.datetime) -> list
 
 _INSTEAD = f"One file may have {LARGEST >> 20} MB. Choose fewer payments, or take the CSV file, which is smaller."
 _FEWER = f"One file may have {LARGEST >> 20} MB. Choose fewer payments."
-_COUNTS = ("payment", "payments")
-TOGETHER = (
-    DocumentKind(ZIP, "Payments as PDF files in a ZIP", DOWNLOAD, _zip, _hand_over(ZIP), _INSTEAD, _COUNTS, _since),
-    DocumentKind(XLSX, "Payments as one Excel workbook", DOWNLOAD, _xlsx, _hand_over(XLSX), _INSTEAD, _COUNTS, _since),
-    DocumentKind(CSV, "Payments as one CSV file", DOWNLOAD, _csv, _hand_over(CSV), _FEWER, _COUNTS, _since),
-    DocumentKind(EDI, "Payments as one 835 file", DOWNLOAD, make_835, _hand_over(EDI), _FEWER, _COUNTS, _since),
+TOGETHER = tuple(
+    DocumentKind(key, label, DOWNLOAD, make, _hand_over(key), instead, ("payment", "payments"), _since, takes_long=True)
+    for key, label, make, instead in (
+        (ZIP, "Payments as PDF files in a ZIP", _zip, _INSTEAD),
+        (XLSX, "Payments as one Excel workbook", _xlsx, _INSTEAD),
+        (CSV, "Payments as one CSV file", _csv, _FEWER),
+        (EDI, "Payments as one 835 file", make_835, _FEWER),
+    )
 )
