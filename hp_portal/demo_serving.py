@@ -42,7 +42,7 @@ def run(app: Flask, *, port: int, seed_only: bool, as_json: bool) -> None:
         port = serving.free_port(HOST)
     description = describe(f"http://{HOST}:{port}", checks)
     if seed_only:
-        click.echo(json.dumps(description) if as_json else _as_text(description))
+        click.echo(json.dumps(description) if as_json else _as_text(description, _NOT_RUNNING))
         return
     command = [sys.executable, "-m", "hp_portal"]
     processes = [
@@ -54,7 +54,7 @@ def run(app: Flask, *, port: int, seed_only: bool, as_json: bool) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if _is_up(description["url"], processes):
-            click.echo(json.dumps(description) if as_json else _as_text(description))
+            click.echo(json.dumps(description) if as_json else _as_text(description, "Ctrl-C stops it."))
         while all(process.poll() is None for process in processes):
             time.sleep(0.5)
         raise click.ClickException("the web server or the worker has stopped; see the messages above")
@@ -94,7 +94,10 @@ def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
     ]
 
 
-def _as_text(description: dict[str, Any]) -> str:
+_NOT_RUNNING = "Nothing runs yet: `hp-portal demo` starts it."
+
+
+def _as_text(description: dict[str, Any], last: str) -> str:
     lines = [
         "",
         f"  {PAYER['name']}: {description['url']}",
@@ -111,4 +114,4 @@ def _as_text(description: dict[str, Any]) -> str:
         )
     lines += ["", "  More to try", ""]
     lines += _columns([(one["username"], one["url"], one["what"]) for one in description["to_try"]])
-    return "\n".join([*lines, "", "  Ctrl-C stops it.", ""])
+    return "\n".join([*lines, "", f"  {last}", ""])

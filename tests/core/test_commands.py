@@ -208,6 +208,7 @@ def test_the_demo_seeds_once_and_says_who_can_sign_in(folder: Path) -> None:
     assert all(set(check) == {"number", "method", "organization", "what"} for check in first["checks"])
     assert {check["method"] for check in first["checks"]} >= {"EFT", "check", "non-payment notice"}
     lines = ok(run_program(folder, "demo", "--seed-only")).splitlines()
+    assert lines[-2].strip() == "Nothing runs yet: `hp-portal demo` starts it."
     for check in first["checks"]:
         (line,) = [line for line in lines if line.split()[:1] == [check["number"]]]
         columns = re.split(r" {2,}", line.strip())
