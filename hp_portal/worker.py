@@ -42,7 +42,6 @@ from hp_portal.scopes import WholeScope
 from hp_portal.settings import ConfigurationError, Settings
 
 log = structlog.get_logger(__name__)
-SIGN_INS_KEPT = dt.timedelta(days=90)
 AT_A_TIME = {"short": 2, "long": 2, "render": 1}  # jobs of a lane that one worker runs at a time
 FILES_SWEPT = "files.sweep"
 LOOK_EVERY = 0.5  # seconds between looks at what is due

@@ -172,6 +172,25 @@ def test_templates_need_no_exception_in_the_policy(pattern: str, what: str) -> N
     assert not found, f"{what}: {found}"
 
 
+# What htmx sets.
+SET_BY_HTMX = {"htmx-request"}
+
+
+def test_style_sheets_speak_of_what_there_is() -> None:
+    """No rule for a class that nothing has, and none of cards for one table by its id."""
+    texts = "\n".join(path.read_text(encoding="utf-8") for path in [*TEMPLATES, *PRODUCT, *SCRIPTS])
+    words = set(re.findall(r"[A-Za-z][\w-]*", texts)) | SET_BY_HTMX
+    sheets = [path for path in files("hp_portal", "plugins", suffix=".css") if "vendor" not in path.parts]
+    unused = []
+    for path in sheets:
+        rules = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        named = set(re.findall(r"\.([A-Za-z][\w-]*)", re.sub(r"\{[^{}]*\}", "{}", rules)))
+        unused += [f"{name(path)}: .{one}" for one in sorted(named - words)]
+        assert ".cards#" not in rules, name(path)
+    assert len(sheets) >= 6
+    assert not unused
+
+
 def test_child_templates_hold_blocks_only() -> None:
     """A block rendered alone, as a fragment, sees nothing that stands outside of it."""
     environment = Environment(autoescape=True)

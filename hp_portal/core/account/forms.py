@@ -44,7 +44,3 @@ class TermsForm(FlaskForm):  # type: ignore[misc]
         [DataRequired("Tick the box to accept the terms. Without them the portal cannot be used.")],
     )
     next = HiddenField()
-
-
-class EmptyForm(FlaskForm):  # type: ignore[misc]
-    """Only the CSRF token: for buttons."""

@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hp_portal import scopes
-from hp_portal.audience import Audience
 from hp_portal.core.identifiers.sealed import OptionalTin
 from hp_portal.database import Base, key
 
@@ -35,11 +34,6 @@ class Organization(Base, OptionalTin, scopes.Scoped):
     @classmethod
     def scope_criterion(cls) -> sa.ColumnElement[bool]:
         return cls.id == scopes.scope_organization
-
-    @property
-    def is_billing(self) -> bool:
-        """Is it a billing organization, not a provider's own?"""
-        return self.audience == Audience.BILLING
 
 
 class Grant(Base, scopes.OwnedByOrganization):
