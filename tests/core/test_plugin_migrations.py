@@ -250,8 +250,9 @@ def test_a_setting_leaves_a_plugin_out(
     assert ready(app) == (200, "ready\n")
     assert migrations.upgrade(app).failed == {}
     assert migrations.differences(app) == []
-    assert plugins_page(app).count("Left out") == 2
-    assert "HP_PORTAL_PLUGINS_LEFT_OUT names dentl." in plugins_page(app), "and nothing is stopped by it"
+    shown = plugins_page(app)
+    assert shown.count("Left out") == 2
+    assert "HP_PORTAL_PLUGINS_LEFT_OUT names dentl." in shown, "and nothing is stopped by it"
     said = listed(app, monkeypatch).output
     assert "HP_PORTAL_PLUGINS_LEFT_OUT names dentl, which is not installed." in said
     assert said.count("left out") == 2

@@ -79,7 +79,7 @@ def test_defaults(start: MakeApp) -> None:
         (
             "CLAIM_STATUS__NAMES",
             "a, b",
-            """HP_PORTAL_CLAIM_STATUS__NAMES: this is no JSON; write a list as .."a", "b".$""",
+            "HP_PORTAL_CLAIM_STATUS__NAMES: this is no JSON; write a list as",
         ),
         ("REMITTANCE_KEPT_MONTHS", "3", "is called HP_PORTAL_REMITTANCE__KEPT_MONTHS: two underscores"),
         ("REMITTANCE__KEPT_MONTHS", "0", "HP_PORTAL_REMITTANCE__KEPT_MONTHS: .*greater than or equal to 1"),
