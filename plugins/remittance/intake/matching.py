@@ -120,14 +120,16 @@ def _hashes(session: PortalSession, tin_hash: bytes | None, npi: str | None) -> 
         .order_by(Payment.id.desc())
         .limit(_MOST_TRIED)
     ).all()
-    if not found or found[0].payee_tin_sealed is None:
-        return [tin_hash]
     for payment_id, sealed in found:
+        if sealed is None:
+            return [tin_hash]
         try:
             tin = session.vault.open_text(sealed, PAYEE_TIN(payment_id), TIN)
         except SealBroken:
             continue
         return session.vault.digests(tin, TIN)
+    if not found:
+        return [tin_hash]
     raise _Unopened(found[0].id)
 
 
