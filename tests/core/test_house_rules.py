@@ -177,7 +177,7 @@ SET_BY_HTMX = {"htmx-request"}
 
 
 def test_style_sheets_speak_of_what_there_is() -> None:
-    """No rule for a class that nothing has, and none of cards for one table by its id."""
+    """No rule for a class that nothing has, and none of the core's for the cards of one table, by its id."""
     texts = "\n".join(path.read_text(encoding="utf-8") for path in [*TEMPLATES, *PRODUCT, *SCRIPTS])
     words = set(re.findall(r"[A-Za-z][\w-]*", texts)) | SET_BY_HTMX
     sheets = [path for path in files("hp_portal", "plugins", suffix=".css") if "vendor" not in path.parts]
@@ -186,7 +186,7 @@ def test_style_sheets_speak_of_what_there_is() -> None:
         rules = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         named = set(re.findall(r"\.([A-Za-z][\w-]*)", re.sub(r"\{[^{}]*\}", "{}", rules)))
         unused += [f"{name(path)}: .{one}" for one in sorted(named - words)]
-        assert ".cards#" not in rules, name(path)
+        assert ".cards#" not in rules or "plugins" in path.parts, name(path)
     assert len(sheets) >= 6
     assert not unused
 
