@@ -47,7 +47,7 @@ class Held:
 @pytest.mark.parametrize("name", PAGES)
 def test_every_component_fits_at_every_width(gallery: str, browser_page: Page, name: str) -> None:
     browser_page.goto(gallery + PAGES[name])
-    assert layout_problems(browser_page) == []
+    assert layout_problems(browser_page, (320, *WIDTHS)) == []
 
 
 def test_what_does_not_fit_is_found(browser_page: Page) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Live, axe, sign_in
 from tests.plugins.remittance.inquiry import Office, claim, url_of
-from tests.support.layout import layout_problems
+from tests.support.layout import WIDTHS, layout_problems
 
 
 def test_marks_notes_and_a_saved_search_without_a_script(live: Live, new_context: Any) -> None:
@@ -36,4 +36,4 @@ def test_marks_notes_and_a_saved_search_without_a_script(live: Live, new_context
     for address in (url_of(payment), url_of(payment, 2), "/apps/remittance/", "/apps/remittance/saved-searches"):
         desk.goto(live.url + address)
         axe(desk)
-        assert layout_problems(desk) == [], address
+        assert layout_problems(desk, (320, *WIDTHS)) == [], address

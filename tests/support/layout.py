@@ -6,8 +6,8 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-# The narrowest phone, a common one, the narrowest and a common tablet, two small windows, a desk.
-WIDTHS = (320, 360, 641, 768, 960, 1024, 1280)
+# Phone, the narrowest and a common tablet, two small windows, a desk.
+WIDTHS = (360, 641, 768, 960, 1024, 1280)
 
 _PROBLEMS = """() => {
   const frame = document.documentElement;
