@@ -52,7 +52,7 @@ from .inquiry import (
     saved_views,
     search_views,
 )
-from .inquiry.named import EVENTS
+from .inquiry.audit_events import EVENTS
 from .inquiry.news import SEARCH, news
 from .intake import (
     commands,

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from hp_portal.api import access, db_session, page
 
 from ..blueprint import READ, blueprint
-from .asked import LONGEST, asked_codes
+from .codes_in_text import LONGEST, asked_codes
 from .glossary import look_up
 
 

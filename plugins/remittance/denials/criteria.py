@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
-from ..codes.asked import AskedCode, asked_codes
+from ..codes.codes_in_text import AskedCode, asked_codes
 from ..codes.plain_words import BORNE_BY
 from ..keys import plain
 

@@ -11,7 +11,7 @@ from wtforms.validators import Length, Optional, ValidationError
 
 from hp_portal.api import DayField, later_than
 
-from ..codes.asked import LONGEST, AskedCode, asked_codes
+from ..codes.codes_in_text import LONGEST, AskedCode, asked_codes
 from ..codes.plain_words import GROUPS, REVERSAL, STATUSES
 from ..keys import plain
 from .criteria import ANY, DAYS, NOT_REVERSED, REVERSED_ONLY, REVERSED_TOO, DenialCriteria

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from hp_portal.api import BY_THE_WORKER, DOLLARS, DocumentLimits, SheetValue, amount, csv_file_apart, quantity
 
-from ..codes import further
+from ..codes import labeled_segments
 from ..intake.standing import standing_word
 from ..models import Adjustment, Claim, Line, Payment, ProviderAdjustment
 from .collect import ClaimParts, Remittance
@@ -79,20 +79,22 @@ def _yes(value: bool) -> str:
 
 
 def _more_of_claim(claim: Claim, currency: str | None) -> tuple[SheetValue, ...]:
-    facts = further.of_claim(claim, columns=False)
-    interest, record = (further.one_of(facts, label) for label in (further.INTEREST, further.MEDICAL_RECORD))
+    facts = labeled_segments.of_claim(claim, columns=False)
+    interest, record = (
+        labeled_segments.one_of(facts, label) for label in (labeled_segments.INTEREST, labeled_segments.MEDICAL_RECORD)
+    )
     return (
         _yes(claim.balanced),
         amount(claim.patient_adjusted),
         amount(claim.coverage_amount),
         amount(interest.cents) if interest else None,
         record.text if record else None,
-        further.in_a_row([fact for fact in facts if fact not in (interest, record)], currency) or None,
+        labeled_segments.in_a_row([fact for fact in facts if fact not in (interest, record)], currency) or None,
     )
 
 
 def _more_of_line(line: Line, currency: str | None) -> tuple[SheetValue, ...]:
-    more = further.in_a_row(further.of_line(line, columns=False), currency)
+    more = labeled_segments.in_a_row(labeled_segments.of_line(line, columns=False), currency)
     return _yes(line.balanced), quantity(line.submitted_units), more or None
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 from hp_portal.api import BY_THE_WORKER, DocumentLimits, Payer, Progress, no_progress, render_pdf, show_date
 
-from ..codes import further
-from ..codes.further import Further
+from ..codes import labeled_segments
 from ..codes.glossary import Meanings
+from ..codes.labeled_segments import Further
 from ..codes.plain_words import method_word, show_phone
 from ..models import Adjustment, Claim, Line
 from ..verdict import claim_marks
 from .collect import ClaimParts, Remittance, dates, patient_name
-from .parts import in_parts
+from .pdf_parts import in_parts
 
 _ONE_CLAIM = "One claim out of this payment. The payment's amount also covers what this document leaves out."
 Money = Callable[[int | None], str]
@@ -274,7 +274,7 @@ def _claim_facts(money: Money, claim: Claim, meanings: Meanings) -> list[tuple[s
         ("Coverage ended", _day(claim.coverage_ended_on)),
         ("Patient owes", _owed(money, claim)),
         ("Balance", None if claim.balanced else "The claim's amounts do not add up"),
-        *((fact.label, _shown(money, fact)) for fact in further.of_claim(claim)),
+        *((fact.label, _shown(money, fact)) for fact in labeled_segments.of_claim(claim)),
     )
 
 
@@ -308,7 +308,7 @@ def _line(money: Money, line: Line, adjustments: list[Adjustment], meanings: Mea
 def _besides(money: Money, line: Line) -> str:
     """What else the remittance says of a line, in one line of text."""
     off = [] if line.balanced else ["The line does not add up"]
-    return "; ".join([*off, *(f"{fact.label} {_shown(money, fact)}" for fact in further.of_line(line))])
+    return "; ".join([*off, *(f"{fact.label} {_shown(money, fact)}" for fact in labeled_segments.of_line(line))])
 
 
 def _why(money: Money, adjustments: list[Adjustment], remarks: str | None, meanings: Meanings) -> str:

@@ -15,7 +15,7 @@ from hp_portal.api import (
     xlsx_file_apart,
 )
 
-from ..codes import further
+from ..codes import labeled_segments
 from ..codes.glossary import Meaning, Meanings
 from ..codes.plain_words import REVERSAL, method_word
 from ..intake.standing import PART, REPEATED, standing_word
@@ -120,8 +120,10 @@ def yes(value: bool) -> str:
 
 
 def claim_cells(claim: Claim, meanings: Meanings, currency: str | None) -> tuple[SheetValue, ...]:
-    facts = further.of_claim(claim, columns=False)
-    interest, record = (further.one_of(facts, label) for label in (further.INTEREST, further.MEDICAL_RECORD))
+    facts = labeled_segments.of_claim(claim, columns=False)
+    interest, record = (
+        labeled_segments.one_of(facts, label) for label in (labeled_segments.INTEREST, labeled_segments.MEDICAL_RECORD)
+    )
     return (
         claim.claim,
         patient_name(claim),
@@ -147,7 +149,7 @@ def claim_cells(claim: Claim, meanings: Meanings, currency: str | None) -> tuple
         amount(claim.coverage_amount),
         amount(interest.cents) if interest else None,
         record.text if record else None,
-        further.in_a_row([fact for fact in facts if fact not in (interest, record)], currency) or None,
+        labeled_segments.in_a_row([fact for fact in facts if fact not in (interest, record)], currency) or None,
         "; ".join(claim_marks(claim)) or None,
     )
 
@@ -172,7 +174,7 @@ def line_cells(claim: Claim, line: Line, currency: str | None) -> tuple[SheetVal
         line.control_number,
         yes(line.balanced),
         quantity(line.submitted_units),
-        further.in_a_row(further.of_line(line, columns=False), currency) or None,
+        labeled_segments.in_a_row(labeled_segments.of_line(line, columns=False), currency) or None,
     )
 
 

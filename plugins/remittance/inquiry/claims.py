@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from hp_portal.api import Column, Listing, Order, PortalSession, Sorting, page_of, record
 
-from ..codes.further import Further, of_claim, of_line
+from ..codes.labeled_segments import Further, of_claim, of_line
 from ..keys import name_key, number_key
 from ..models import Adjustment, Claim, Line
 from ..persons import ShownClaim, shower

@@ -15,7 +15,7 @@ from ..office import saved_searches
 from ..office.saved_searches import CLAIMS, PAYMENTS, Saved, find_saved
 from . import kept_searches
 from .forms import SavedSearchForm
-from .saved_words import in_words
+from .search_in_words import in_words
 from .search_views import payment_form_of
 
 _IN_ADDRESS = (

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from hp_portal import clock
-from hp_portal_plugins.remittance.codes.asked import MOST, asked_codes
+from hp_portal_plugins.remittance.codes.codes_in_text import MOST, asked_codes
 from hp_portal_plugins.remittance.codes.explanations import DO_NOT_BILL, explanations
 from hp_portal_plugins.remittance.models import Code
 from tests.support.client import tree_of
