@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +10,15 @@ import sqlalchemy as sa
 
 from hp_portal.api import PortalSession, show_count, show_money
 
-from .models import Claim, Payment
+from .models import Claim, Line, Payment
 from .parts import Parts, parts_of
 from .x12.balance import difference, holds
-from .x12.marks import UNNAMED, Marks, read_marks
+from .x12.marks import MOST_CLAIMS, UNNAMED, Marks, read_marks
 
 _BETWEEN = {"LX", "PLB", "SE", "TS2", "TS3"}
 _MOST_NAMED = 5
 NO_MARKS = Marks()
-OFF, OWED_UNCLEAR = "Does not add up", "Unclear what the patient owes"
+OFF, OWED_UNCLEAR, CHARGES_OFF = "Does not add up", "Unclear what the patient owes", "Services charge something else"
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,15 @@ class Verdict:
                 f"In {show_count(marks.owed, 'claim')}, marked in the list, it is unclear what the patient owes: the amount "
                 "stated (CLP05) is not the sum of the adjustments to the patient (PR)."
             )
+        if marks.charges:
+            marked = (
+                "marked in the list" if marks.charges <= MOST_CLAIMS else f"the first {MOST_CLAIMS} marked in the list"
+            )
+            yield (
+                f"In {show_count(marks.charges, 'claim')} ({_some(marks.charges_in)} as the remittance counts them), {marked}, "
+                "the service lines do not charge what the claim does: a line may be missing. Compare "
+                f"{'it' if marks.charges == 1 else 'them'} with what you billed."
+            )
         yield from self._misplaced()
 
     def _misplaced(self) -> Iterator[str]:
@@ -144,8 +153,7 @@ class Verdict:
                 f"{'it belongs' if len(before) == 1 else 'they belong'} to no claim, and no sum counts what is in there."
             )
         if inside:
-            claims = sorted({claim for claim, _ in inside})
-            some = ", ".join(map(str, claims[:_MOST_NAMED])) + (" …" if len(claims) > _MOST_NAMED else "")
+            some = _some(sorted({claim for claim, _ in inside}))
             yield (
                 f"{show_count(len(inside), 'segment')} ({_named([tag for _, tag in inside])}) in the wrong place, in claim "
                 f"{some} as the remittance counts them. Compare these claims with your records."
@@ -157,15 +165,30 @@ class Verdict:
         return show_money(cents, self.currency)
 
 
+def _some(claims: Sequence[int]) -> str:
+    return ", ".join(map(str, claims[:_MOST_NAMED])) + (" …" if len(claims) > _MOST_NAMED else "")
+
+
+def charges_of_lines(claim: Claim, lines: Iterable[Line]) -> int | None:
+    """What a claim's lines charge together, when that is not what the claim does; None when it is, or where the claim does not
+    add up anyway."""
+    charges = [line.charged or 0 for line in lines]
+    return sum(charges) if claim.balanced and charges and sum(charges) != claim.charged else None
+
+
 def _named(tags: list[str]) -> str:
     return ", ".join(dict.fromkeys(tags))
 
 
-def claim_marks(claim: Any) -> list[str]:
+def claim_marks(claim: Any, charges_in: Collection[int] = ()) -> list[str]:
     """What does not fit together in a claim, a few words each, the same wherever claims are listed. Of a `Claim`, or of a row
-    with its `balanced` and `patient_adjusted`."""
-    marks = [] if claim.balanced else [OFF]
-    return marks if claim.patient_adjusted is None else [*marks, OWED_UNCLEAR]
+    with its `balanced` and `patient_adjusted`. `charges_in`: the claims of its payment whose lines do not charge what they do."""
+    found = {
+        OFF: not claim.balanced,
+        OWED_UNCLEAR: claim.patient_adjusted is not None,
+        CHARGES_OFF: claim.claim in charges_in,
+    }
+    return [mark for mark, is_so in found.items() if is_so]
 
 
 def judge(session: PortalSession, payment: Payment) -> Verdict:

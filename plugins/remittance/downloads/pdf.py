@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..codes.glossary import Meanings
 from ..codes.labeled_segments import Further
 from ..codes.plain_words import method_word, show_phone
 from ..models import Adjustment, Claim, Line
-from ..verdict import claim_marks
+from ..verdict import charges_of_lines, claim_marks
 from .collect import ClaimParts, Remittance, dates, patient_name
 from .pdf_parts import in_parts
 
@@ -187,7 +187,8 @@ def _span(first: dt.date | None, last: dt.date | None) -> str:
 def _overview(remittance: Remittance, meanings: Meanings) -> list[list[str]]:
     """A row a claim, and their sums."""
     money = remittance.money
-    rows = [_overview_row(remittance.money, parts.claim, meanings) for parts in remittance.claims]
+    off = remittance.verdict.marks.charges_in
+    rows = [_overview_row(money, parts.claim, meanings, off) for parts in remittance.claims]
     if not rows:
         return rows
     claims = [parts.claim for parts in remittance.claims]
@@ -206,7 +207,7 @@ def _total(money: Money, amounts: Sequence[int | None]) -> str:
     return money(sum(known) if len(known) == len(amounts) else None)
 
 
-def _overview_row(money: Money, claim: Claim, meanings: Meanings) -> list[str]:
+def _overview_row(money: Money, claim: Claim, meanings: Meanings, charges_in: Collection[int]) -> list[str]:
     return [
         str(claim.claim),
         patient_name(claim),
@@ -217,7 +218,7 @@ def _overview_row(money: Money, claim: Claim, meanings: Meanings) -> list[str]:
         money(claim.adjusted),
         money(claim.patient_responsibility or 0),
         money(claim.paid),
-        "\n".join((meanings("STATUS", claim.status).text or claim.status or "", *claim_marks(claim))),
+        "\n".join((meanings("STATUS", claim.status).text or claim.status or "", *claim_marks(claim, charges_in))),
     ]
 
 
@@ -253,12 +254,12 @@ def _claim(money: Money, parts: ClaimParts, meanings: Meanings) -> dict[str, Any
     rows.append(["", "", "Claim total", "", *amounts, why])
     return {
         "heading": " · ".join(filter(None, (f"Claim {claim.claim}", patient_name(claim), claim.payer_control_number))),
-        "facts": _claim_facts(money, claim, meanings),
+        "facts": _claim_facts(money, claim, meanings, charges_of_lines(claim, parts.lines)),
         "rows": rows,
     }
 
 
-def _claim_facts(money: Money, claim: Claim, meanings: Meanings) -> list[tuple[str, str]]:
+def _claim_facts(money: Money, claim: Claim, meanings: Meanings, charges: int | None) -> list[tuple[str, str]]:
     rendering = " ".join(filter(None, (claim.rendering_name, claim.rendering_npi)))
     return _pairs(
         ("Patient account", claim.patient_control_number),
@@ -274,6 +275,10 @@ def _claim_facts(money: Money, claim: Claim, meanings: Meanings) -> list[tuple[s
         ("Coverage ended", _day(claim.coverage_ended_on)),
         ("Patient owes", _owed(money, claim)),
         ("Balance", None if claim.balanced else "The claim's amounts do not add up"),
+        (
+            "Charges",
+            None if charges is None else f"Its services charge {money(charges)}, the claim {money(claim.charged)}",
+        ),
         *((fact.label, _shown(money, fact)) for fact in labeled_segments.of_claim(claim)),
     )
 

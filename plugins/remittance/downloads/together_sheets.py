@@ -64,7 +64,7 @@ class Workbook:
         self._payments.append(_payment(remittance))
         for parts in remittance.claims:
             claim = parts.claim
-            self._claims.append((*before, *claim_cells(claim, meanings, payment.currency)))
+            self._claims.append((*before, *claim_cells(claim, meanings, remittance)))
             self._lines += ((*before, *line_cells(claim, line, payment.currency)) for line in parts.lines)
             self._adjustments += ((*before, *adjustment_cells(parts, one, meanings)) for one in parts.adjustments)
         self._provider_adjustments += (

@@ -63,7 +63,7 @@ def payment_xlsx(
     return xlsx_file_apart(
         [
             Sheet("Payment", (("Fact", 30), ("Value", 44)), _payment(remittance), filtered=False),
-            Sheet("Claims", CLAIMS, (claim_cells(parts.claim, meanings, currency) for parts in claims)),
+            Sheet("Claims", CLAIMS, (claim_cells(parts.claim, meanings, remittance) for parts in claims)),
             Sheet(
                 "Lines", LINES, (line_cells(parts.claim, line, currency) for parts in claims for line in parts.lines)
             ),
@@ -119,7 +119,8 @@ def yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def claim_cells(claim: Claim, meanings: Meanings, currency: str | None) -> tuple[SheetValue, ...]:
+def claim_cells(claim: Claim, meanings: Meanings, remittance: Remittance) -> tuple[SheetValue, ...]:
+    currency = remittance.payment.currency
     facts = labeled_segments.of_claim(claim, columns=False)
     interest, record = (
         labeled_segments.one_of(facts, label) for label in (labeled_segments.INTEREST, labeled_segments.MEDICAL_RECORD)
@@ -150,7 +151,7 @@ def claim_cells(claim: Claim, meanings: Meanings, currency: str | None) -> tuple
         amount(interest.cents) if interest else None,
         record.text if record else None,
         labeled_segments.in_a_row([fact for fact in facts if fact not in (interest, record)], currency) or None,
-        "; ".join(claim_marks(claim)) or None,
+        "; ".join(claim_marks(claim, remittance.verdict.marks.charges_in)) or None,
     )
 
 

@@ -15,6 +15,7 @@ from ..codes.labeled_segments import Further, of_claim, of_line
 from ..keys import name_key, number_key
 from ..models import Adjustment, Claim, Line
 from ..persons import ShownClaim, shower
+from ..verdict import charges_of_lines
 from .claim_news import CLAIM_COLUMNS, News, news_of
 from .history import History, other_claims
 from .selections import AnySelect
@@ -101,6 +102,11 @@ class OpenClaim:
     claim: Claim
     lines: list[OpenLine]
     adjustments: list[Adjustment] = field(default_factory=list)
+
+    @property
+    def charges(self) -> int | None:
+        """What its lines charge, when that is not what the claim does."""
+        return charges_of_lines(self.claim, [one.line for one in self.lines])
 
     @property
     def further(self) -> list[Further]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import Response, abort, request, url_for
@@ -31,6 +32,7 @@ from ..models import PAYEE_TIN, Claim, Payment
 from ..office.notes import notes_of
 from ..office.posting import marks_of
 from ..verdict import claim_marks, judge
+from ..x12.marks import read_marks
 from . import claims, history, kept_searches
 from .claim_news import News
 from .forms import ClaimFilterForm, NoteForms
@@ -43,6 +45,12 @@ WORDS: dict[str, Any] = {
     "status_word": status_word,
     "words": {"payment_word": payment_word, "status_word": status_word, "claim_marks": claim_marks},
 }
+
+
+def _words(found: Payment) -> dict[str, Any]:
+    """The words of a page about a payment; of its claims, which have lines that do not charge what the claim does."""
+    marks = partial(claim_marks, charges_in=read_marks(found.marks).charges_in)
+    return {**WORDS, "words": {**WORDS["words"], "claim_marks": marks}}
 
 
 @blueprint.get("/payments/<id:payment_id>")
@@ -85,7 +93,7 @@ def claim(payment_id: int, number: int) -> ResponseReturnValue:
         shown: dict[str, Any] = {"news": news, "meaning": glossary.look_up(db, news.codes(), found.effective_on)}
         kept = _kept(db, found, row, news)
         db.commit()
-        return page("remittance/claim_row.html", "closed", row=row, kept=kept, **shown, **WORDS)
+        return page("remittance/claim_row.html", "closed", row=row, kept=kept, **shown, **_words(found))
     return claim_page(db, payment_or_404(db, payment_id), number)
 
 
@@ -119,7 +127,7 @@ def _claim_context(db: PortalSession, found: Payment, viewed: claims.ClaimView) 
         "kept": _kept(db, found, claim, viewed.news),
         "meaning": glossary.look_up(db, used, found.effective_on),
         **_downloads(found.id, claim),
-        **WORDS,
+        **_words(found),
     }
 
 
@@ -177,7 +185,7 @@ def payment_page(
         "kept": kept,
         "post_url": _post_url(found.id),
         "everything": url_for("remittance.payment", payment_id=found.id),
-        **WORDS,
+        **_words(found),
     }
     if wants_fragment():
         used = glossary.codes_of(db, found.id) if wanted.opened else shown.news.codes()

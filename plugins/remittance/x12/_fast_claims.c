@@ -22,7 +22,7 @@
 #define LINE_COLUMNS 22
 #define ADJUSTMENT_COLUMNS 8
 #define PLAN "hp_portal.plan"
-#define VERSION 3 /* of what Python and C agree on; compiled.py names the one it knows */
+#define VERSION 4 /* of what Python and C agree on; compiled.py names the one it knows */
 
 /* Places of the values, in the order of layouts.line_layout. */
 enum {
@@ -71,7 +71,7 @@ typedef struct {
 
 /* What the lines of a claim come to. The two days are there when `dated`. */
 typedef struct {
-    long long adjusted, owed;
+    long long adjusted, owed, charged;
     Py_ssize_t segments;
     int dated;
     PyObject *earliest, *latest;
@@ -422,6 +422,7 @@ static int read_line(const Setting *setting, Span text, Py_ssize_t number, Sums 
         };
         done = append(setting->lines, row, LINE_COLUMNS) < 0 ? -1 : 1;
         sums->adjusted += adjusted;
+        sums->charged += charged;
         sums->segments += plan->segments;
         if (sums->dated) widen(sums, from, to);
     }
@@ -593,6 +594,7 @@ static int read_head_and_lines(const Claims *check, Span text, Sums *sums, long 
     if (done <= 0) return done;
     if (amounts[C_OWED] != sums->owed && !same(value[C_STATUS], check->reversal)) return 0;
     if (amounts[C_CHARGE] - sums->adjusted != amounts[C_PAYMENT]) return 0;
+    if (lines && amounts[C_CHARGE] != sums->charged) return 0;
     *paid = amounts[C_PAYMENT];
     return append_claim(check, plan, value, head, sums, amounts, lines);
 }
@@ -653,8 +655,8 @@ static int span_of(PyObject *text, Span *span) {
    -> index of the first text not read, cents paid for the claims read, segments read
 
    `texts` are those of a check's claims; claims are read from index `first` on, up to one that is not usual. Nor is one whose
-   status or a group of whose adjustments is not among those known, or whose adjustments of the group `patient` do not come to what
-   the patient owes, unless its status is `reversal`. */
+   status or a group of whose adjustments is not among those known, whose lines do not charge what it does, or whose adjustments of
+   the group `patient` do not come to what the patient owes, unless its status is `reversal`. */
 static PyObject *read_claims(PyObject *module, PyObject *arguments) {
     Claims check = {0};
     Setting *setting = &check.lines;

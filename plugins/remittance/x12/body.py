@@ -10,14 +10,16 @@ with `careful`, each layout worked out afresh (see `transaction`).
 """
 
 from collections.abc import Callable
+from operator import itemgetter
 
 from . import compiled
 from .check_reader import CheckReader, ReadHere
 from .codes import ADJUSTMENT_GROUPS, CLAIM_STATUSES, PATIENT, REVERSAL
 from .money import DECIMALS, WHOLE, cents
-from .records import LINE
+from .records import LINE, Row
 
 _ReadLines = Callable[[list[str], int], int | None]
+_CHARGED: Callable[[Row], int] = itemgetter(LINE.index("charged"))  # of lines that balance
 _FROM, _TO = LINE.index("service_from"), LINE.index("service_to")
 
 
@@ -104,6 +106,8 @@ class Body(CheckReader):
                 balanced = False
             if not balanced:
                 self.unbalanced_claims += 1
+            elif len(lines) > 1 and charged != (of_lines := sum(map(_CHARGED, all_lines[before:]))):
+                self.note_charges(number, charged or 0, of_lines)
             if not (control and status and payer_control):
                 self.note_claim_ids(control, status, payer_control, number)
             service_from = dates.get(first_day) or self.claim_date(first_day, number)

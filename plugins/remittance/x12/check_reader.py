@@ -69,6 +69,7 @@ class CheckReader:
         self.missing = 0  # segments that SE01 counts and that are not there
         self.unknown_currency = ""  # what CUR02 names, when that is no code of a currency; UNNAMED when it is no word
         self.owed_otherwise = 0  # claims whose CLP05 is not the sum of their PR
+        self.charges_otherwise: list[int] = []  # claims whose lines do not charge CLP03
         self.looked_at: list[ReadHere] = []  # what the compiled part has not read: the others have known codes alone
         self.legible = True  # no name of a segment in small letters so far
 
@@ -248,6 +249,15 @@ class CheckReader:
             f"{dollars(charged - adjusted)}, but {dollars(paid)} was paid."
         )
         self.note(f"balance.{level}", claim, line, 0, dollars(paid), message)
+
+    def note_charges(self, claim: int, charged: int, of_lines: int) -> None:
+        """Notes a claim that balances, as do its lines, which do not charge what it does. The guide does not forbid it: of a
+        claim priced as a whole, lines that are paid as charged may be left out."""
+        self.charges_otherwise.append(claim)
+        message = (
+            f"CLP03 is {dollars(charged)}, but the charges of the claim's lines (SVC02) come to {dollars(of_lines)}."
+        )
+        self.note("balance.charges", claim, 0, 0, dollars(charged), message)
 
     def note_claim_ids(self, control: str, status: str, payer_control: str, claim: int) -> None:
         """Notes which of the claim's required identifiers are empty."""

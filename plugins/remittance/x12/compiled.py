@@ -6,7 +6,7 @@ and a line mean is said in Python alone: C reads one only when nothing about it 
 
 from types import ModuleType
 
-_VERSION = 3
+_VERSION = 4
 
 
 def _built() -> ModuleType | None:

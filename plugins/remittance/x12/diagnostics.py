@@ -84,6 +84,7 @@ RULES: dict[str, tuple[Severity, str]] = {
     "amount.currency": (_I, "CUR names another currency than US dollars"),
     "currency.unknown": (_W, "CUR02 is no code of a currency; the amounts are taken as US dollars"),
     "balance.patient": (_W, "CLP05, what the patient owes, is not the sum of the claim's adjustments with PR"),
+    "balance.charges": (_W, "the SVC02 of a claim's lines do not come to its CLP03"),
     # (005010X221A1 section 1.10.2.1, Balancing)
     "balance.line": (_E, "SVC02 less the line's CAS is not SVC03"),
     "balance.claim": (_E, "CLP03 less the CAS of claim and lines is not CLP04"),

@@ -305,6 +305,8 @@ def _marks(body: Body, currency: Value) -> Marks:
         negative="amount.negative" in rules,
         missing=body.missing,
         currency="" if currency else body.unknown_currency,
+        charges=len(body.charges_otherwise),
+        charges_in=tuple(body.charges_otherwise),
     )
 
 

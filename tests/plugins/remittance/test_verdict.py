@@ -118,6 +118,24 @@ def test_a_debit_is_shown_as_money_taken_back(world: World) -> None:
     assert "takes $60.00 back" in TaggedPdf(case.file("pdf")).text
 
 
+def test_services_that_do_not_charge_what_the_claim_does_are_said(world: World) -> None:
+    """All three balances hold: a line is missing."""
+    more = ("CLP*ACCT-00001*1*200*150*", "CLP*ACCT-00001*1*210*160*")
+    case = Case(world, more, ("BPR*I*300*", "BPR*I*310*"))
+    assert (case.balanced, case.report.unbalanced) == (True, [])
+    assert "balance.charges" in case.report.diagnostics_by_rule
+    said = "In 1 claim (1 as the remittance counts them), marked in the list, the service lines do not charge what the claim does"
+    text = case.page()
+    assert said in text
+    assert text.count("Services charge something else") == 1
+    assert "The claim’s charge is $210.00, but those of its services come to $200.00." in case.page(1)
+    assert "those of its services" not in case.page(2)
+    pdf = TaggedPdf(case.file("pdf")).text
+    assert said in pdf
+    assert "Its services charge $200.00, the claim $210.00" in pdf
+    assert any(row[0] == "Before you post" and said in row[1] for row in case.sheet())
+
+
 def test_a_line_that_does_not_add_up_is_marked_on_line_claim_and_payment(world: World) -> None:
     case = Case(world, UNBALANCED_LINE)
     text = case.page()

@@ -134,6 +134,14 @@ def test_a_claim_without_days_of_its_own_has_those_of_its_lines() -> None:
 
 
 @built
+def test_lines_that_do_not_charge_what_the_claim_does_are_found_in_usual_claims() -> None:
+    usual, less = "SVC*HC:99213*10*8~CAS*CO*45*2~", "SVC*HC:99213*9*7~CAS*CO*45*2~"
+    checks, _ = parse(around_claims(f"{CLAIM}{usual}" * 4 + f"{CLAIM}{less}" * 2))
+    found = [one for one in checks[0].diagnostics if one.rule == "balance.charges"]
+    assert (len(found), len(checks[0].rows.claims)) == (2, 6)
+
+
+@built
 def test_most_claims_are_read_by_the_compiled_part(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = 0
     pure = Body._claims

@@ -107,6 +107,21 @@ def test_what_the_patient_owes_is_missing() -> None:
     assert told(checks) == [("balance.patient", "CLP05 is 0.00, but the claim's adjustments with PR come to 40.00.")]
 
 
+def test_the_lines_charge_what_the_claim_does() -> None:
+    checks = bent(("SVC*HC:99213*50*50**1", "SVC*HC:99213*40*40**1"))
+    message = "CLP03 is 50.00, but the charges of the claim's lines (SVC02) come to 40.00."
+    assert told(checks) == [("balance.charges", message)]
+    assert checks[0].diagnostics[0].severity is Severity.WARNING
+    assert (marks(checks[0]).charges, marks(checks[0]).charges_in) == (1, (3,))
+    assert checks[0].balanced, "it is none of the three balances"
+
+
+def test_what_lines_charge_is_told_only_where_it_is_known() -> None:
+    assert told(bent(("SVC*HC:99213*50*50**1\nDTM*472*20260115\n", ""))) == [], "no lines"
+    found = [rule for rule, _ in told(bent(("SVC*HC:99213*50*50**1", "SVC*HC:99213**50**1")))]
+    assert found == ["element.missing"]
+
+
 def test_a_reversal_need_not_repeat_what_the_patient_owed() -> None:
     changes = ("CAS*CO*45*-20", "CAS*PR*3*-20")
     assert told(bent(changes)) == []
