@@ -24,31 +24,35 @@ _HEADINGS = {
     Kind.MEMBER: "member subscriber insured enrollee beneficiary policy hicn mbi ssn",
     Kind.ACCOUNT: "account acct patient pcn mrn",
     Kind.CLAIM: "claim clm clp icn dcn tcn ccn",
-    Kind.PAYMENT: "payment eft ach check chk ck draft voucher trace trn reassociation remittance remit era notice "
+    Kind.PAYMENT: "payment eft ach check chk ck draft voucher trace trn reassociation remittance remit era notice warrant "
     "non-payment nonpayment",
 }
 _KINDS = {word: kind for kind, words in _HEADINGS.items() for word in words.split()}
 # Words beside them that say nothing of their own.
 _SAY_NOTHING = (
     "number numbers no num nr id ids the of or and your our plan plans plan’s plan's payer payers payer’s payer's control "
-    "electronic funds transfer health issued paid"
+    "electronic funds transfer health issued paid ref reference"
 )
 _FILLERS = frozenset(_SAY_NOTHING.split())
 _PARTS = re.compile(r"[\s:#=/.,;()]+|[^\s:#=/.,;()]+")
 _SEGMENT = re.compile(r"TRN\W\d\W([^*|~^]+)", re.IGNORECASE)
 _GLUED = re.compile(r"([A-Za-z]{2,})\W*(\d.*)")
 _SHORTEST_PART = 4
+_BETWEEN = re.compile(r"[\s,;|]+")
+_NUMBER = re.compile(r"(?=\D*\d)[A-Za-z0-9-]{5,}")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d|\d\d-\d\d-\d{4}|(19|20)\d\d(0[1-9]|1[0-2])[0-3]\d")
 
 
 @dataclass(frozen=True)
 class AnyNumber:
-    """A number as it was typed, what its heading says it is, the keys to look for in turn (the likeliest first), and the
-    number without its heading and what follows it."""
+    """A number as it was typed, what its heading says it is, the keys to look for in turn (the likeliest first), the number
+    without its heading and what follows it, and how many other numbers follow, which no key is for."""
 
     typed: str
     kind: Kind
     keys: tuple[str, ...]
     bare: str = ""
+    more: int = 0
 
     @classmethod
     def of(cls, text: str) -> AnyNumber:
@@ -60,10 +64,11 @@ class AnyNumber:
         kind = next((kind for kind in _HEADINGS if kind in kinds), Kind.UNKNOWN)
         glued = _GLUED.fullmatch(rest)
         if glued and (found := _KINDS.get(glued[1].lower())):
-            return cls(typed, kind or found, _keys(rest, glued[2]), glued[2])
+            return cls(typed, kind or found, _keys(rest, glued[2], typed), glued[2])
         # What follows the number, such as a date, is not part of it. What looks like a heading may be part of it.
         part = _first_part(rest)
-        return cls(typed, kind, _keys(rest, part, typed if rest != typed else ""), part or rest)
+        more = sum(map(_is_number, _BETWEEN.split(rest)[1:])) if part else 0
+        return cls(typed, kind, _keys(rest, part, typed if rest != typed else ""), part or rest, more)
 
 
 def _without_heading(typed: str) -> tuple[set[Kind], str]:
@@ -85,9 +90,14 @@ def _without_heading(typed: str) -> tuple[set[Kind], str]:
 
 def _first_part(rest: str) -> str:
     """The number before a blank, where more follows it: `940000050001 Sep 11, 2026`."""
-    first, _, more = rest.partition(" ")
+    first, more = (*_BETWEEN.split(rest, maxsplit=1), "")[:2]
     key = number_key(first)
     return first if more and len(key) >= _SHORTEST_PART and any(letter.isdigit() for letter in key) else ""
+
+
+def _is_number(part: str) -> bool:
+    """Does a part of what was typed look like a number of its own, and not like a day or an amount?"""
+    return bool(_NUMBER.fullmatch(part)) and not _DAY.fullmatch(part)
 
 
 def _keys(*texts: str) -> tuple[str, ...]:

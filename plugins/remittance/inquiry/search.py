@@ -241,6 +241,11 @@ def is_payment(session: PortalSession, key: str) -> bool:
     return session.scalar(_id_by_number, {"number_key": key}) is not None
 
 
+def is_one_number(session: PortalSession, number: AnyNumber) -> bool:
+    """Is all that was typed together, blanks and all, the number of a payment or claim that one may see?"""
+    return is_payment(session, number.keys[0]) or has_claims(session, replace(number, keys=number.keys[:1]))
+
+
 def has_claims(session: PortalSession, number: AnyNumber) -> bool:
     """Is this the number of a claim, of a patient's account or of a member, in a payment that one may see?"""
     return session.scalar(sa.select(Claim.claim).where(_is_called(session, number)).limit(1)) is not None

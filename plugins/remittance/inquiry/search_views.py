@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, request, url_for
+from flask import Response, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
@@ -112,14 +112,21 @@ def _nothing_typed() -> Response:
 def _by_number(number: AnyNumber, *, posted: bool = False) -> Response:
     """Payments with this number, else claims. What was posted stands in the address only when it is a payment's."""
     db = db_session()
+    several = bool(number.more) and not search.is_one_number(db, number)
+    if several:
+        others = "the other one was" if number.more == 1 else f"the {number.more} others were"
+        flash(
+            f"You typed {number.more + 1} numbers. The first was looked for; {others} not. Look for one at a time.",
+            "warn",
+        )
     if called := inquiries.find_called(db, number, PAYMENTS.read(request.args)):
-        return _found(PaymentCriteria(called[0]), also=number, known=called[1])
+        return _found(PaymentCriteria(called[0]), also=number, known=called[1], whole_page=several)
     token = kept_searches.keep_claims(db, the_actor(), ClaimCriteria(number=number.typed))
     to = url_for("remittance.index", search=token)
     if search.has_claims(db, number):
         db.commit()
         return redirect_to(to)
-    if posted and not wants_fragment():
+    if posted and (several or not wants_fragment()):
         db.commit()
         return redirect_to(to)
     response = _in_vain(number, token)
@@ -137,10 +144,14 @@ def _in_vain(number: AnyNumber, token: str) -> Response:
 
 
 def _found(
-    criteria: PaymentCriteria, also: AnyNumber | None = None, known: search.Found[AnyRow] | None = None
+    criteria: PaymentCriteria,
+    also: AnyNumber | None = None,
+    known: search.Found[AnyRow] | None = None,
+    *,
+    whole_page: bool = False,
 ) -> Response:
     """Payments by number and by what they are like. `also`: what was typed, which may be the number of claims, too.
-    `known`: the page of payments, where it was found already."""
+    `known`: the page of payments, where it was found already. `whole_page`: more is to be said than of the results."""
     db = db_session()
     found = inquiries.search_payments(db, criteria, PAYMENTS.read(request.args), known)
     claims = ""
@@ -153,7 +164,7 @@ def _found(
     if criteria.only_number and listing.total == 1 and not claims:
         return redirect_to(url_for("remittance.payment", payment_id=listing.rows[0].id))
     here = url_for("remittance.index", **dict[str, Any](criteria.url_values)) if request.method == "POST" else ""
-    if here and not wants_fragment():
+    if here and (whole_page or not wants_fragment()):
         return redirect_to(claims or here)
     response = _page(
         number=criteria.number.typed,

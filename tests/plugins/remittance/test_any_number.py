@@ -52,6 +52,10 @@ def found(office: Office, typed: str, *, fragment: bool = False) -> Any:
         ("Acct # 30004", Kind.ACCOUNT, "30004"),
         ("Member ID M 00000001", Kind.MEMBER, "M00000001"),
         ("ID: M00000001", Kind.UNKNOWN, "M00000001"),
+        ("Ref 9400000001", Kind.UNKNOWN, "9400000001"),
+        ("Reference no. 9400000001", Kind.UNKNOWN, "9400000001"),
+        ("Warrant 50004", Kind.PAYMENT, "50004"),
+        ("MRN MRN555", Kind.ACCOUNT, "MRN555"),
         ("Sample, Ann", Kind.UNKNOWN, "SAMPLEANN"),
         ("EFT", Kind.UNKNOWN, "EFT"),
         ("check the mail", Kind.UNKNOWN, "CHECKTHEMAIL"),
@@ -84,6 +88,41 @@ def test_a_payment_opens_however_its_number_is_pasted(office: Office, typed: str
     assert [event["keys"]["number"] for event in events(office.world, "remittance.payment.searched")] in (
         [[typed] * 2, ["9400004512"] * 2]
     )
+
+
+NOT_LOOKED_FOR = "You typed 2 numbers. The first was looked for; the other one was not."
+
+
+def test_a_second_number_is_not_dropped_without_a_word(office: Office) -> None:
+    payment = office.paid("9400004512")
+    several = ("9400004512 9400004513", "9400004512, 9400004513", "EFT 9400004512,9400004513", "9400004512\n26X000777")
+    for place, typed in enumerate(several):
+        by_script = bool(place % 2)
+        answer = office.client.post(FIND, {"number": typed}, fragment=by_script)
+        address = answer.headers["HX-Redirect" if by_script else "Location"]
+        assert address == url_of(payment)
+        assert NOT_LOOKED_FOR in words(tree_of(office.client.get(address)))
+    answer = office.client.post(FIND, {"number": typed.replace("4512", "9999")}, fragment=True)
+    vain = words(tree_of(office.client.get(answer.headers["HX-Redirect"])))
+    assert NOT_LOOKED_FOR in vain
+    assert "No results found" in vain
+
+
+def test_what_follows_a_number_may_be_no_number_or_a_part_of_it(office: Office) -> None:
+    assert [
+        AnyNumber.of(f"9400004512 {text}").more for text in ("Sep 11, 2026", "2026-09-11", "20260911", "$12,345.00")
+    ] == [0] * 4
+    assert AnyNumber.of("9400004512 9400004513; 26X000777").more == 2
+    payment = office.paid("94000 04513 00001")
+    answer = office.client.post(FIND, {"number": "94000 04513 00001"}, follow_redirects=True)
+    assert answer.request.path == url_of(payment)
+    assert "You typed" not in answer.text
+
+
+def test_an_account_that_begins_like_its_heading_is_found(office: Office) -> None:
+    payment = office.paid("4512", claim(1, account="MRN555"), claim(2, account="MRN MRN777"))
+    for typed, place in (("MRN MRN555", 1), ("mrn mrn777", 2)):
+        assert url_of(payment, place) in found(office, typed).text
 
 
 def test_a_number_that_is_itself_a_heading_and_a_number_is_found(office: Office) -> None:
