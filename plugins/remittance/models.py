@@ -247,6 +247,15 @@ class Claim(_InSteps, api.Base, WithPerson, api.PaidTo):
     balanced: Mapped[bool]
 
 
+def same_claim(one: Any, other: Any) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    """Conditions of two claims (aliases of `Claim`), of which one alone says that they are the same: the payer's number of it is,
+    or the provider's with the same member. Histories ask for it by value (inquiry/history.py)."""
+    return (
+        one.payer_control_key == other.payer_control_key,
+        sa.and_(one.patient_control_key == other.patient_control_key, one.member_token == other.member_token),
+    )
+
+
 class Line(_InSteps, api.Base, api.Scoped):
     """A service line of a claim."""
 
@@ -350,7 +359,7 @@ class SameNumber(api.Base, api.PayersOwn):
     id: Mapped[api.key]
     payment_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_payment.id"), unique=True)
     earlier_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_payment.id"), index=True)
-    # what differs, with blanks between: payee, amount, date; contents when it is none of them
+    # what differs, with blanks between: payee, amount, date, method; contents when it is none of them
     differs: Mapped[str] = mapped_column(sa.String(40))
     # both have a claim with the same status: to add the two would count it twice
     overlaps: Mapped[bool] = mapped_column(server_default=sa.false())

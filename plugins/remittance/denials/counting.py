@@ -17,7 +17,7 @@ from hp_portal.api import DOLLARS, PortalSession, is_postgresql
 
 from ..inquiry.claim_news import DENIED
 from ..inquiry.selections import AnySelect
-from ..models import Adjustment, Claim, Payment
+from ..models import Adjustment, Claim, Payment, same_claim
 from ..unusual import REVERSES, is_reversal, is_unusual
 from .criteria import CONTRACT, NOT_REVERSED, REVERSED_ONLY, SHARE, Code, DenialCriteria, OfDays
 
@@ -291,8 +291,7 @@ def _usual(criteria: DenialCriteria) -> list[sa.ColumnElement[bool]]:
 def reversed_claims(criteria: DenialCriteria) -> sa.Subquery:
     """The claims of the payments that are wanted which a later payment reverses: payment and claim.
 
-    A claim is the same when the payer's number of it is, or the provider's with the same member, for the same payee, as in its
-    history (inquiry/history.py).
+    The same claim (`same_claim`) of the same payee, as in its history.
     """
     found = [_reversed(criteria, by_payer=True), _reversed(criteria, by_payer=False)]
     return sa.union(*found).subquery("turned")
@@ -301,12 +300,8 @@ def reversed_claims(criteria: DenialCriteria) -> sa.Subquery:
 def _reversed(criteria: DenialCriteria, *, by_payer: bool) -> AnySelect:
     claim, paid = aliased(Claim), aliased(Payment)
     reversal, later = aliased(Claim), aliased(Payment)
-    if by_payer:
-        same = claim.payer_control_key == reversal.payer_control_key
-    else:
-        same = sa.and_(
-            claim.patient_control_key == reversal.patient_control_key, claim.member_token == reversal.member_token
-        )
+    called_by_payer, called_by_provider = same_claim(claim, reversal)
+    same = called_by_payer if by_payer else called_by_provider
     same_day = later.effective_on.is_not_distinct_from(paid.effective_on)
     comes_later = sa.or_(
         later.effective_on > paid.effective_on,

@@ -107,7 +107,9 @@ def _download(kind: str, how: str) -> ResponseReturnValue:
     if offer.unless:
         return redirect_to(url_for("remittance.together", chosen=word, part=chosen.number))
     wanted = {"payments": [list(one) for one in chosen.named], "reason": reason}
-    title = f"{show_count(len(wanted['payments']), 'payment')} {how}"
+    # An 835 has only those that are to be posted.
+    count = chosen.in_835 if kind == EDI else len(wanted["payments"])
+    title = f"{show_count(count, 'payment')} {how}"
     return hand_over(kind, wanted, title=title, small=offer.at_once)
 
 

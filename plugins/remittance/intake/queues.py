@@ -9,7 +9,7 @@ from hp_portal.api import PortalSession, StaffQueue, now
 from ..blueprint import READ_IMPORTS
 from ..models import Payment, Upload
 from .deciding import count_waiting
-from .reading_again import count_unreadable
+from .reading_again import count_unreadable, count_waiting_to_be_read
 from .uploads import ACTIVE, FAILED, FAILED_SHOWN
 
 
@@ -35,6 +35,13 @@ _IMPORTS = "remittance_staff.imports"
 QUEUES = (
     StaffQueue("import has failed", "imports have failed", _IMPORTS, READ_IMPORTS, _failed, "bad"),
     StaffQueue("file waits to be imported", "files wait to be imported", _IMPORTS, READ_IMPORTS, _waiting),
+    StaffQueue(
+        "payment waits to be read again after an upgrade",
+        "payments wait to be read again after an upgrade",
+        _IMPORTS,
+        READ_IMPORTS,
+        count_waiting_to_be_read,
+    ),
     StaffQueue(
         "payment cannot be read again",
         "payments cannot be read again",

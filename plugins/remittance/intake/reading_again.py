@@ -105,6 +105,12 @@ def last_shown(session: PortalSession) -> ReadingAgain | None:
     return last if shown else None
 
 
+def count_waiting_to_be_read(session: PortalSession) -> int:
+    """How many payments have yet to be read again, after an upgrade that brought the reader something new."""
+    waiting = under_way(session)
+    return max(waiting.of - waiting.done, 0) if waiting is not None else 0
+
+
 def count_unreadable(session: PortalSession) -> int:
     """How many payments could not be read, as long as staff are shown that."""
     last = last_shown(session)

@@ -91,7 +91,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class OfSameNumber:
-    """A payment with the number of another one. `differs` says in what: payee, amount, date; contents for none of them."""
+    """A payment with the number of another one. `differs` says in what: payee, amount, date, method; contents if none of them."""
 
     number: str
     differs: list[str]

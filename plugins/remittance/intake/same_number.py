@@ -16,11 +16,11 @@ from sqlalchemy.orm import aliased
 from hp_portal.api import PortalSession, now
 
 from ..keys import number_key
-from ..models import Claim, Payment, SameNumber
+from ..models import Claim, Payment, SameNumber, same_claim
 from ..x12.records import CLAIM, Transaction
 from .matching import TIN, PayeeMatcher, plain_tin
 
-PAYEE, AMOUNT, DATE, CONTENTS = "payee", "amount", "date", "contents"
+PAYEE, AMOUNT, DATE, METHOD, CONTENTS = "payee", "amount", "date", "method", "contents"
 """What differs between two payments of one number; CONTENTS when it is none of the others."""
 WAITS = "waits"
 MOST_OTHERS = 20
@@ -35,6 +35,7 @@ _LATEST = (
         Payment.id,
         Payment.amount,
         Payment.effective_on,
+        Payment.method,
         Payment.payee_id,
         Payment.payee_npi,
         Payment.payee_name,
@@ -80,6 +81,7 @@ class _Payment:
     id: int
     amount: int
     day: str | None
+    method: str | None
     payee_id: int | None
     npi: str | None
     name: str | None
@@ -100,6 +102,7 @@ class _Payment:
             PAYEE: not self.same_payee(other),
             AMOUNT: self.amount != other.amount,
             DATE: self.day != other.day,
+            METHOD: self.method != other.method,
         }
         return tuple(name for name, is_so in found.items() if is_so) or (CONTENTS,)
 
@@ -178,6 +181,7 @@ class SameNumbers:
             transaction.number,
             cast(int, transaction.fact("amount")),
             _text(transaction, "effective_on"),
+            _text(transaction, "method"),
             self._payees.find(tin, npi),
             npi,
             _text(transaction, "payee_name"),
@@ -216,13 +220,9 @@ class SameNumbers:
 
 
 def _overlaps() -> sa.ColumnElement[bool]:
-    """A condition: both payments of a pair have a claim with the same status. What a claim is called is as in its history
-    (inquiry/history.py)."""
+    """A condition: both payments of a pair have a claim with the same status."""
     one, other = aliased(Claim), aliased(Claim)
-    same = sa.or_(
-        one.payer_control_key == other.payer_control_key,
-        sa.and_(one.patient_control_key == other.patient_control_key, one.member_token == other.member_token),
-    )
+    same = sa.or_(*same_claim(one, other))
     return (
         sa.select(one.payment_id)
         .select_from(one)
@@ -260,6 +260,7 @@ def _from_row(row: Any) -> _Payment:
         row.id,
         row.amount,
         row.effective_on.isoformat() if row.effective_on else None,
+        row.method,
         row.payee_id,
         row.payee_npi,
         row.payee_name,

@@ -15,6 +15,8 @@ from ..models import REPLACED, Payment, of_same_number
 from ..parts import Parts, parts_of
 from .same_number import MOST_OTHERS
 
+MOST_NAMED = 5
+"""So many other payments of a number are named beside one; the others are counted."""
 PART, REPEATED, IN_QUESTION = "part", "repeated", "in question"
 
 
@@ -32,7 +34,7 @@ class Other:
     part_of_id: int | None
 
     def __str__(self) -> str:
-        day = f" of {show_date(self.issued_on)}" if self.issued_on else ""
+        day = f" of {show_date(self.issued_on)}" if self.issued_on else " without a date"
         return f"{payment_word(self.method)} {self.number}{day}, {show_money(self.amount)}"
 
 
@@ -41,7 +43,7 @@ class Standing:
     """Whether a payment counts. `replaced_by` is what counts instead, when one may see it; `replaces` what it has replaced;
     `beside` other payments of the number that count, too. `in_question`: staff have not decided yet what they are;
     `repeated`: a later one has its claims, so that sums leave it out until then. `parts`: it came in several, of which
-    `other_parts` are the others."""
+    `other_parts` are the others. Of many other payments the first are there; `beside_count` counts those beside it."""
 
     set_aside: str | None
     at: dt.datetime | None
@@ -52,6 +54,12 @@ class Standing:
     beside: list[Other]
     parts: Parts | None
     other_parts: list[Other]
+    beside_count: int
+
+    @property
+    def shown(self) -> list[Other]:
+        """The first of those beside it: as many as a page names."""
+        return self.beside[:MOST_NAMED]
 
     @property
     def is_replaced(self) -> bool:
@@ -75,8 +83,13 @@ class Standing:
         said = [self.parts.words] if self.parts else []
         said += [f"Replaces {other}." for other in self.replaces]
         if self.in_question and self.beside:
+            others = (
+                "Another payment has this number"
+                if self.beside_count == 1
+                else f"{self.beside_count:,} other payments have this number, among them"
+            )
             said.append(
-                f"Another payment has this number: {self.beside[0]}. The payer has not decided yet which counts."
+                f"{others}{':' if self.beside_count == 1 else ''} {self.beside[0]}. The payer has not decided yet which counts."
             )
         return " ".join(said)
 
@@ -106,6 +119,13 @@ def adds_amount(payment: Any) -> bool:
 
 def standing_of(session: PortalSession, payment: Payment) -> Standing:
     """How a payment stands, within the session's scope."""
+    # Those that this one replaces, is replaced by, or is a part with come first: of a number there may be any number.
+    related = [Payment.replaced_by_id == payment.id]
+    if payment.replaced_by_id is not None:
+        related.append(Payment.id == payment.replaced_by_id)
+    if payment.part_of_id is not None:
+        related.append(Payment.part_of_id == payment.part_of_id)
+    others_of_number = sa.and_(of_same_number(payment), Payment.id != payment.id)
     rows = session.execute(
         sa.select(
             Payment.id,
@@ -117,13 +137,18 @@ def standing_of(session: PortalSession, payment: Payment) -> Standing:
             Payment.replaced_by_id,
             Payment.part_of_id,
         )
-        .where(of_same_number(payment), Payment.id != payment.id)
-        .order_by(Payment.id.desc())
+        .where(others_of_number)
+        .order_by(sa.case((sa.or_(*related), 0), else_=1), Payment.id.desc())
         .limit(MOST_OTHERS)
     )
     others = [Other(*row) for row in rows]
     counts = payment.set_aside is None
     of_parts = [other for other in others if payment.part_of_id is not None and other.part_of_id == payment.part_of_id]
+    beside = [other for other in others if counts and other.set_aside is None and other not in of_parts]
+    beside_count = len(beside)
+    if counts and len(others) == MOST_OTHERS:
+        counted = sa.select(sa.func.count(Payment.id)).where(others_of_number, Payment.counts())
+        beside_count = (session.scalar(counted) or 0) - len(of_parts)
     return Standing(
         payment.set_aside,
         payment.set_aside_at,
@@ -131,7 +156,8 @@ def standing_of(session: PortalSession, payment: Payment) -> Standing:
         payment.repeated,
         next((other for other in others if other.id == payment.replaced_by_id), None),
         [other for other in others if counts and other.replaced_by_id == payment.id],
-        [other for other in others if counts and other.set_aside is None and other not in of_parts],
+        beside,
         parts_of(session, payment),
         of_parts,
+        beside_count,
     )

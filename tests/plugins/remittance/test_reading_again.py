@@ -264,6 +264,9 @@ def test_a_filled_database_is_upgraded_and_read_again_as_if_imported_today(offic
         assert "marks" not in left
         assert migrations.upgrade(world.app).failed == {}
     assert marks(world) == [None, None], "the upgrade itself reads nothing"
+    world.staff("a.staff", permissions=["staff:console:open", "remittance:import:read"])
+    home = world.sign_in("a.staff").get("/staff/").text
+    assert "payments wait to be read again after an upgrade" in home
     assert run_once(world.app, ["long"])
     assert stored(world) == today
     (run,) = asked(world)

@@ -31,6 +31,7 @@ CHANGED: dict[str, tuple[Any, list[str]]] = {
     "one cent moved between claims": (payment("4512", claim("A", "C1", charged=10001)), ["contents"]),
     "another name in the file": (payment("4512", claim("A", "C1"), payee=replace(CLINIC, name="SAMPLE CLINIC II")), ["contents"]),
     "another date": (payment("4512", claim("A", "C1"), issued=DAY + dt.timedelta(days=1)), ["date"]),
+    "another method": (payment("4512", claim("A", "C1"), method="CHK"), ["method"]),
     "another amount": (payment("4512", claim("A", "C1", paid=7000)), ["amount"]),
     "leading zeros": (payment("00004512", claim("A", "C1")), ["contents"]),
 }  # fmt: skip

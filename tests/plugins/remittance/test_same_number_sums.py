@@ -7,7 +7,8 @@ import datetime as dt
 import pytest
 import sqlalchemy as sa
 
-from hp_portal_plugins.remittance.demo.writing import ProviderReason, Reason, Service
+from hp_portal_plugins.remittance.demo.writing import PaymentText, ProviderReason, Reason, Service
+from hp_portal_plugins.remittance.downloads import together_views
 from hp_portal_plugins.remittance.intake.deciding import KEEP, REPLACE, VOID_EARLIER, VOID_LATER, decide, undo
 from hp_portal_plugins.remittance.models import Payment, SameNumber
 from tests.support.client import tree_of
@@ -101,9 +102,37 @@ def test_payments_without_a_claim_in_common_both_count(office: Office) -> None:
     assert adding(office) == [*split, *turned]
 
 
-def test_two_in_one_file_are_one_payment_in_sums(office: Office) -> None:
-    from hp_portal_plugins.remittance.demo.writing import PaymentText
+def test_of_many_payments_of_a_number_a_page_names_a_few_and_counts_the_others(office: Office) -> None:
+    """Notices with a placeholder number. What replaces the first one is named, however many came later."""
+    nothing = Service("HC:99213", 5000, (Reason("CO", "29", 5000),), DAY)
+    texts = [
+        PaymentText("999999", "NON", DAY, office.payee_text, (claim(number, services=(nothing,)),))
+        for number in range(24)
+    ]
+    notices = office.imported(*texts)
+    with office.world.session() as session:
+        decide(session, session.scalars(sa.select(sa.func.min(SameNumber.id))).one(), REPLACE, "Sent again.")
+        session.execute(sa.update(Payment).where(Payment.id == notices[-2]).values(effective_on=None))
+    last = office.client.get(f"{HOME}payments/{notices[-1]}").text
+    assert "22 other payments have this number" in last
+    assert last.count('<span class="code">999999</span></a> of ') == 4
+    assert last.count('<span class="code">999999</span></a> without a date') == 1
+    assert f'and <a href="{HOME}?number=999999">17 more</a>' in last
+    assert f'href="{HOME}payments/{notices[1]}"' in office.client.get(f"{HOME}payments/{notices[0]}").text
 
+
+def test_a_joint_835_that_the_worker_makes_is_named_by_what_is_in_it(
+    office: Office, again: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together_views, "is_small_835", lambda _size: False)
+    chosen = office.client.post(f"{HOME}payments/together", {"payment": [str(one) for one in again]}).headers[
+        "Location"
+    ]
+    office.client.get(f"{chosen.replace('together?', 'together/835?')}&reason=posting")
+    assert "1 payment as one 835" in text(office, "/documents/")
+
+
+def test_two_in_one_file_are_one_payment_in_sums(office: Office) -> None:
     texts = [PaymentText("4515", "ACH", day, office.payee_text, (claim(5),), (), 0) for day in (DAY, LATER)]
     first, second = office.imported(*texts)
     assert adding(office) == [second]
