@@ -351,13 +351,14 @@ class PaymentText(_InSteps, api.Base, api.Scoped):
 class SameNumber(api.Base, api.PayersOwn):
     """Two payments of one number with other contents, and what staff decided about them.
 
-    A payment has at most one row as the later one: with the latest payment of its number that counted when it came.
+    A payment has a row as the later one with the latest payment of its number that counted when it came, and one with each
+    earlier one that has a claim of it.
     """
 
     __tablename__ = "remittance_same_number"
 
     id: Mapped[api.key]
-    payment_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_payment.id"), unique=True)
+    payment_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_payment.id"), index=True)
     earlier_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_payment.id"), index=True)
     # what differs, with blanks between: payee, amount, date, method; contents when it is none of them
     differs: Mapped[str] = mapped_column(sa.String(40))

@@ -6,6 +6,7 @@ told in two files, a correction that was sent under the old number, a date or an
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -153,16 +154,35 @@ class SameNumbers:
                 sa.update(SameNumber).where(SameNumber.payment_id.in_(here), _overlaps()).values(overlaps=True),
                 execution_options={"synchronize_session": False},
             )
+            earlier = {pair.earlier_id for pair in slice_} | self._store_repeated(here, moment)
             repeated = sa.select(SameNumber.earlier_id).where(SameNumber.payment_id.in_(here), SameNumber.overlaps)
             session.execute(
                 sa.update(Payment).where(Payment.id.in_(repeated), ~Payment.repeated).values(repeated=True),
                 execution_options={"synchronize_session": False},
             )
-            earlier = {pair.earlier_id for pair in slice_}
             session.execute(
                 sa.update(Payment).where(Payment.id.in_(earlier), ~Payment.in_question).values(in_question=True),
                 execution_options={"synchronize_session": False},
             )
+
+    def _store_repeated(self, here: Sequence[int], moment: dt.datetime) -> set[int]:
+        """Pairs with further payments of the number, not the latest of it, that have a claim of one of these: their ids."""
+        known = sa.exists().where(SameNumber.payment_id == _later.id, SameNumber.earlier_id == _earlier.id)
+        rows = self._session.execute(_in_several(here).where(sa.not_(known))).all()
+        pairs = [
+            {
+                "payment_id": later.id,
+                "earlier_id": earlier.id,
+                "differs": " ".join(_from_row(later).differs(_from_row(earlier))),
+                "found_at": moment,
+                "state": WAITS,
+                "overlaps": True,
+            }
+            for later, earlier in rows
+        ]
+        if pairs:
+            self._session.execute(sa.insert(SameNumber), pairs)
+        return {earlier.id for _, earlier in rows}
 
     def _stored(self, keys: set[str]) -> dict[_Number, list[_Payment]]:
         """The payments that count and have one of these numbers: the latest one of each payee."""
@@ -229,6 +249,40 @@ def _overlaps() -> sa.ColumnElement[bool]:
         .join(other, sa.and_(same, one.status.is_not_distinct_from(other.status)))
         .where(one.payment_id == SameNumber.payment_id, other.payment_id == SameNumber.earlier_id)
         .exists()
+    )
+
+
+_later, _earlier = aliased(Payment), aliased(Payment)
+
+
+def _in_several(here: Sequence[int]) -> sa.Select[Payment, Payment]:
+    """These payments, each with every earlier one of its number and payee that counts and has a claim of it."""
+    one, other = aliased(Claim), aliased(Claim)
+    # Each by itself, so that a database finds the other claims by an index.
+    found = sa.union(
+        *(
+            sa.select(one.payment_id.label("later"), other.payment_id.label("earlier"))
+            .join(
+                other, sa.and_(same, one.status.is_not_distinct_from(other.status), other.payment_id < one.payment_id)
+            )
+            .where(one.payment_id.in_(here))
+            for same in same_claim(one, other)
+        )
+    ).subquery()
+    return (
+        sa.select(_later, _earlier)
+        .select_from(found)
+        .join(_later, _later.id == found.c.later)
+        .join(_earlier, _earlier.id == found.c.earlier)
+        .where(
+            _earlier.set_aside.is_(None),
+            _earlier.number_key == _later.number_key,
+            sa.or_(_later.number_key != "", _earlier.trace_number == _later.trace_number),
+            _earlier.originator_id.is_not_distinct_from(_later.originator_id),
+            _earlier.payee_id.is_not_distinct_from(_later.payee_id),
+            _earlier.payee_npi.is_not_distinct_from(_later.payee_npi),
+        )
+        .order_by(_later.id, _earlier.id)
     )
 
 

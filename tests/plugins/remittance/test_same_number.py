@@ -126,6 +126,25 @@ def test_a_third_one_is_compared_with_the_payment_of_its_own_payee(world: World)
     assert pairs(world)[-1] == (4, 3, "contents", "waits")
 
 
+def test_a_payment_is_compared_with_every_earlier_one_whose_claim_it_has(world: World) -> None:
+    """Not with the latest of its number alone: both parts of a payment may be sent again as a whole."""
+    first, second = payment("4512", claim("A", "C1")), payment("4512", claim("B", "C2"))
+    import_835(world, file_of(first))
+    import_835(world, file_of(second, control=2))
+    day = DAY + dt.timedelta(days=1)
+    import_835(world, file_of(replace(first, issued=day), control=3))
+    assert pairs(world) == [(2, 1, "contents", "waits"), (3, 2, "date", "waits"), (3, 1, "date", "waits")]
+    import_835(
+        world, file_of(payment("4512", claim("A", "C1"), claim("B", "C2"), issued=day), payment("4513"), control=4)
+    )
+    assert [pair[:2] for pair in pairs(world)[3:]] == [(4, 3), (4, 1), (4, 2)]
+    with world.session() as session:
+        repeated = session.scalars(sa.select(Payment.repeated).order_by(Payment.id)).all()
+        overlaps = session.scalars(sa.select(SameNumber.overlaps).order_by(SameNumber.id)).all()
+    assert repeated == [True, True, True, False, False]
+    assert overlaps == [False, False, True, True, True, True]
+
+
 def test_who_the_payee_is_is_told_by_the_record_and_without_it_by_what_the_files_say(world: World) -> None:
     """The Tax ID alone is the payee's who is the only one with it; where a file names neither number, the name tells."""
     nameless = replace(CLINIC, tin="", npi="")

@@ -165,14 +165,16 @@ def test_a_payment_is_not_set_aside_twice(office: Office, pair: tuple[int, int],
     world = office.world
     third = office.paid("4512", claim(1), claim(3), claim(4))
     with world.session() as session:
-        first_pair, second_pair = session.scalars(sa.select(SameNumber.id).order_by(SameNumber.id))
+        first_pair, second_pair, third_pair = session.scalars(sa.select(SameNumber.id).order_by(SameNumber.id))
     staff.post(f"{QUEUE}/{first_pair}/decide", {"decision": "later-voided", "reason": "No payment."})
-    assert standing(world) == [(None, None, False), ("voided", None, True), (None, None, True)]
+    assert standing(world) == [(None, None, True), ("voided", None, True), (None, None, True)]
     page = text_of(staff, f"{QUEUE}/{second_pair}")
     assert "The later replaces the earlier" not in page
     assert "Further payments with this number" in page
     assert staff.post(f"{QUEUE}/{second_pair}/decide", {"decision": "replaced", "reason": "Typed."}).status_code == 422
     staff.post(f"{QUEUE}/{second_pair}/decide", {"decision": "kept", "reason": "One is voided."})
+    assert standing(world) == [(None, None, True), ("voided", None, False), (None, None, True)]
+    staff.post(f"{QUEUE}/{third_pair}/decide", {"decision": "kept", "reason": "Both are payments."})
     assert standing(world) == [(None, None, False), ("voided", None, False), (None, None, False)]
     assert third == pair[1] + 1
 
