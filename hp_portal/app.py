@@ -22,7 +22,7 @@ from hp_portal.core.downloads import views as download_views
 from hp_portal.core.identity.actor import Limits
 from hp_portal.core.jobs import failures
 from hp_portal.core.keys import checking
-from hp_portal.core.pages import errors, help_topics
+from hp_portal.core.pages import errors, help_topics, mailbox_views
 from hp_portal.core.pages import views as pages_views
 from hp_portal.core.people import views as people_views
 from hp_portal.core.refusals import noting
@@ -93,6 +93,8 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     app.extensions["hp_portal.directory"] = directory
     for blueprint in core_blueprints():
         app.register_blueprint(blueprint)
+    if settings.demo:
+        app.register_blueprint(mailbox_views.blueprint)
     mount_applications(app, plugins, directory)
     help_topics.install(app, plugins)
     mounting.check_rules(app, directory)

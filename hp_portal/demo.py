@@ -162,6 +162,7 @@ def environment() -> dict[str, str]:
         "HP_PORTAL_PAYER": json.dumps(PAYER),
         "HP_PORTAL_HTTPS": "false",
         "HP_PORTAL_DEMO": "true",
+        "HP_PORTAL_MAIL_FROM": "portal@northstar.example",
         "HP_PORTAL_LOG_FORMAT": "text",
     }
     return {name: value for name, value in wanted.items() if name not in os.environ}

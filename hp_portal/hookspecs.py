@@ -214,7 +214,7 @@ class PayeeRef:
     paid_on: dt.date | None = None
 
 
-LANES = ("short", "long", "render")
+LANES = ("short", "long", "render", "mail")
 
 
 @dataclass(frozen=True)
@@ -222,14 +222,14 @@ class Job:
     """Something the worker does every so often, in a session of its own that it commits.
 
     `key` is `<application>.<deed>`. What may take longer than some seconds belongs into the `lane` "long", where it keeps
-    nothing short waiting. Documents are made in the lane "render", one at a time.
+    nothing short waiting. Documents are made in the lane "render", one at a time; messages leave in the lane "mail".
     """
 
     key: str
     label: str
     every: dt.timedelta
     run: Callable[[PortalSession], None]
-    lane: Literal["short", "long", "render"] = "short"
+    lane: Literal["short", "long", "render", "mail"] = "short"
 
 
 @dataclass(frozen=True)

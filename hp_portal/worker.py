@@ -26,6 +26,7 @@ from hp_portal.core.activity import heads, sealing, verifying
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit import reports
 from hp_portal.core.audit.refusals import close_windows
+from hp_portal.core.delivery import sending
 from hp_portal.core.downloads import making, queue
 from hp_portal.core.files import sweeping
 from hp_portal.core.identity.models import SignIn
@@ -42,7 +43,7 @@ from hp_portal.scopes import WholeScope
 from hp_portal.settings import ConfigurationError, Settings
 
 log = structlog.get_logger(__name__)
-AT_A_TIME = {"short": 2, "long": 2, "render": 1}  # jobs of a lane that one worker runs at a time
+AT_A_TIME = {"short": 2, "long": 2, "render": 1, "mail": 1}  # jobs of a lane that one worker runs at a time
 FILES_SWEPT = "files.sweep"
 LOOK_EVERY = 0.5  # seconds between looks at what is due
 
@@ -99,6 +100,7 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("audit.close-windows", "Record how often refusals were repeated", dt.timedelta(minutes=1), close_windows),
         Job("identity.end-sign-ins", "End sessions that ran out", dt.timedelta(minutes=1), end_sign_ins),
         Job("identity.forget-attempts", "Forget old failed attempts", dt.timedelta(hours=1), forget_attempts),
+        Job("delivery.send", "Send messages", dt.timedelta(seconds=1), sending.send_due, lane="mail"),
         Job("documents.make", "Make documents", dt.timedelta(seconds=1), making.make_documents, lane="render"),
         Job("documents.forget", "Forget old documents", dt.timedelta(minutes=30), queue.forget_expired),
         Job(FILES_SWEPT, "Remove stored files that nothing refers to", dt.timedelta(days=1), sweep_files, lane="long"),

@@ -167,6 +167,8 @@ def test_scripts_take_text_for_text(pattern: str, what: str) -> None:
 def test_templates_need_no_exception_in_the_policy(pattern: str, what: str) -> None:
     found = []
     for path in TEMPLATES:
+        if path.parent.name == "mail" and "style" in pattern:
+            continue  # mail clients read no other styles, and know no policy
         text = re.sub(r"\{#.*?#\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         found += [f"{name(path)}: {match.group()!r}" for match in re.finditer(pattern, text)]
     assert not found, f"{what}: {found}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -78,6 +79,39 @@ def take_lease(
     )
     _forget(session, model, row_id)
     return Lease(model, row_id, token, until, int(attempts or 0))
+
+
+def take_leases(
+    session: PortalSession,
+    model: Any,
+    *conditions: sa.ColumnElement[bool],
+    lasts: dt.timedelta,
+    most: int,
+    first: Sequence[Any] = (),
+) -> list[Lease]:
+    """Take up to so many rows at once, as `take_lease` takes one, in that order."""
+    now, order = clock.now(), tuple(first) or (model.id,)
+    free = sa.or_(model.leased_until.is_(None), model.leased_until < now)
+    waiting = sa.select(model.id).where(*conditions, free).order_by(*order).limit(most)
+    if session.scalar(waiting.limit(1)) is None:
+        return []
+    if is_postgresql(session):
+        waiting = waiting.with_for_update(skip_locked=True)
+    else:
+        start_writing(session)
+    ids = list(session.scalars(waiting))
+    token, until = secrets.token_hex(16), now + lasts
+    rows = session.execute(
+        sa.update(model)
+        .where(model.id.in_(ids))
+        .values(leased_until=until, lease_token=token, attempts=model.attempts + 1)
+        .returning(model.id, model.attempts)
+        .execution_options(synchronize_session=False)
+    )
+    attempts = {row.id: row.attempts for row in rows}
+    for row_id in ids:
+        _forget(session, model, row_id)
+    return [Lease(model, row_id, token, until, attempts[row_id]) for row_id in ids]
 
 
 def renew_lease(session: PortalSession, lease: Lease, lasts: dt.timedelta, **values: Any) -> None:

@@ -9,6 +9,8 @@ from wtforms import Form, SelectChoice, SelectField, StringField
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from hp_portal.audience import Audience
+from hp_portal.core.delivery.mail import is_email
+from hp_portal.core.delivery.overview import STATES
 from hp_portal.core.staff.lookup import may_be_tin
 from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.fields import DayField, later_than
@@ -82,3 +84,40 @@ class ActivityForm(Form):  # type: ignore[misc]
     event = SelectField("What was done", [Optional()])
     since = DayField("From")
     until = DayField("To", [later_than("since", "The last day is before the first.")])
+
+
+class DeliveriesForm(Form):  # type: ignore[misc]
+    """Read from the address."""
+
+    recipient = StringField(
+        "To",
+        [Optional(), Length(max=200)],
+        filters=[one_line],
+        render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
+    )
+    state = SelectField(
+        "State",
+        [Optional()],
+        coerce=str.strip,
+        choices=[SelectChoice("", "Any"), *(SelectChoice(state, label) for state, label in STATES.items())],
+    )
+
+
+class TestMailForm(FlaskForm):  # type: ignore[misc]
+    """Where a test message goes."""
+
+    __test__ = False  # no test of pytest's
+
+    address = StringField(
+        "E-mail address",
+        [
+            DataRequired("Enter the e-mail address that the message goes to."),
+            Length(3, 320, "Use 3 to 320 characters."),
+        ],
+        filters=[one_line],
+        render_kw={"type": "email", "autocomplete": "email", "autocapitalize": "none", "spellcheck": "false"},
+    )
+
+    def validate_address(self, field: Any) -> None:
+        if not is_email(field.data or ""):
+            raise ValidationError("This is not an e-mail address, such as name@example.com.")

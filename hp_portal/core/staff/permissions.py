@@ -21,6 +21,8 @@ CORE_STAFF_PERMISSIONS = {
     "staff:activity:search": "Search everybody's activity",
     "staff:refusals:read": "See who asked for what they may not have",
     "staff:documents:read": "See which documents wait for the worker or failed",
+    "staff:deliveries:read": "See which messages were sent, wait or failed",
+    "staff:deliveries:manage": "Send test messages, cancel messages and have them sent again",
 }
 
 CORE_STAFF_LINKS = (
@@ -31,6 +33,9 @@ CORE_STAFF_LINKS = (
     ),
     StaffLink(
         "Documents", "staff.documents", "staff:documents:read", "Downloads that wait or failed", group="Oversight"
+    ),
+    StaffLink(
+        "Deliveries", "staff.deliveries", "staff:deliveries:read", "Messages that the portal sends", group="Oversight"
     ),
     StaffLink("Applications", "staff.applications", "staff:applications:manage", group="Setup"),
     StaffLink("Roles of staff", "staff.roles", "staff:roles:manage", group="Setup"),

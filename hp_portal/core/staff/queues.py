@@ -14,6 +14,7 @@ from hp_portal import migrations
 from hp_portal.core.access.enforce import can, directory
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.audit.reports import count_problems
+from hp_portal.core.delivery import overview as deliveries
 from hp_portal.core.downloads.overview import count_failed, count_late
 from hp_portal.core.jobs import reports as job_reports
 from hp_portal.core.jobs.failures import failures
@@ -134,6 +135,24 @@ CORE_QUEUES = (
         "staff:documents:read",
         count_late,
         "warn",
+    ),
+    StaffQueue(
+        "message could not be sent",
+        "messages could not be sent",
+        "staff.deliveries",
+        "staff:deliveries:read",
+        deliveries.count_failed,
+        "warn",
+        arguments={"state": "failed"},
+    ),
+    StaffQueue(
+        "message waits too long",
+        "messages wait too long",
+        "staff.deliveries",
+        "staff:deliveries:read",
+        deliveries.count_late,
+        "warn",
+        arguments={"state": "waiting"},
     ),
     StaffQueue(
         "permission belongs to no role",

@@ -21,6 +21,7 @@ from hp_portal.core.jobs.failures import failures
 from hp_portal.core.jobs.reports import reports
 from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.staff import alert_views as alert_views
+from hp_portal.core.staff import delivery_views as delivery_views
 from hp_portal.core.staff import document_views as document_views
 from hp_portal.core.staff import lookup
 from hp_portal.core.staff import organization_views as organization_views

@@ -107,12 +107,13 @@ def install(app: Flask, settings: Settings) -> None:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     fixed = fixed_headers(settings)
+    without_policy = [header for header in fixed if header[0] != "Content-Security-Policy"]
 
     @app.after_request
     def add_headers(response: Response) -> Response:
         headers = response.headers
-        # Nothing else sets these: no need to look for each whether it is there.
-        headers.extend(fixed)
+        # Nothing else sets these, but for a view with a policy of its own: no need to look for each whether it is there.
+        headers.extend(fixed if "Content-Security-Policy" not in headers else without_policy)
         headers.add("X-Request-ID", g.get("request_id", ""))
         if "Cache-Control" not in headers:
             headers.add("Cache-Control", "no-store")

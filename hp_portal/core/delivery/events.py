@@ -1,0 +1,14 @@
+"""The audit events of messages. Whom they went to stands in the outbox, not in the record."""
+
+from __future__ import annotations
+
+from hp_portal.events import EventSpec
+
+DELIVERY_EVENTS = (
+    EventSpec("delivery.message.added", "Wrote a message", ("message", "template", "about")),
+    EventSpec("delivery.message.canceled", "Canceled a message", ("message",), staff_only=True),
+    EventSpec("delivery.message.sent-again", "Had a message sent again", ("message",), staff_only=True),
+    EventSpec("delivery.message.given-up", "A message could not be sent", ("message",), staff_only=True),
+    EventSpec("delivery.queue-viewed", "Looked at deliveries", ("shown",), staff_only=True),
+    EventSpec("delivery.message.viewed", "Looked at a delivery", ("message",), staff_only=True),
+)

@@ -1,0 +1,53 @@
+"""Messages that are to leave the portal, and every attempt to send one."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hp_portal import scopes
+from hp_portal.core.leases.leasing import Leased
+from hp_portal.database import Base, key
+from hp_portal.seals import sealed_column
+
+
+class Message(Base, scopes.PayersOwn, Leased):
+    """One message to one recipient.
+
+    `token` is told to mail servers alone: it stands in the Message-ID, the same in every attempt, and in the sender that bounces
+    come back to. `values_sealed` is what the template is filled in with: JSON, sealed for the token. `about` says what the
+    message is about, such as `registration:12`, and is what it is canceled by. `failures` counts attempts that failed; `due_at`
+    is when the next one is made. `problem` is why it was not sent yet, or never will be, in words.
+    """
+
+    __tablename__ = "message"
+    __table_args__ = (sa.Index("ix_message_waiting", "state", "due_at"),)
+
+    id: Mapped[key]
+    channel: Mapped[str] = mapped_column(sa.String(10))
+    template: Mapped[str] = mapped_column(sa.String(80))
+    recipient: Mapped[str] = mapped_column(sa.String(320), index=True)
+    subject: Mapped[str] = mapped_column(sa.String(200))
+    values_sealed: Mapped[bytes] = mapped_column(info=sealed_column("token"))
+    about: Mapped[str] = mapped_column(sa.String(80), index=True)
+    token: Mapped[str] = mapped_column(sa.String(40), unique=True)
+    state: Mapped[str] = mapped_column(sa.String(10))
+    problem: Mapped[str] = mapped_column(sa.String(300), default="")
+    failures: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[dt.datetime]
+    due_at: Mapped[dt.datetime]
+    ended_at: Mapped[dt.datetime | None]
+
+
+class MessageAttempt(Base, scopes.PayersOwn):
+    """An attempt to send a message, and what the other side said. `outcome`: `sent`, `again` (another one follows), `refused`."""
+
+    __tablename__ = "message_attempt"
+
+    id: Mapped[key]
+    message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), index=True)
+    at: Mapped[dt.datetime]
+    outcome: Mapped[str] = mapped_column(sa.String(10))
+    said: Mapped[str] = mapped_column(sa.String(300))

@@ -1,0 +1,83 @@
+"""Deliveries as the payer's staff see them: what waits, left, failed or was canceled, and every attempt. Needs a whole scope."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.core.audit.record import record
+from hp_portal.core.delivery.mail import render
+from hp_portal.core.delivery.models import Message, MessageAttempt
+from hp_portal.core.delivery.outbox import CANCELED, FAILED, SENT, WAITING, values_of
+from hp_portal.core.web.listing import Column, Listing, Order, Sorting, page_of
+from hp_portal.database import PortalSession
+
+LATE = dt.timedelta(minutes=15)
+"""So long no message should wait for its first attempt."""
+STATES = {WAITING: "Waiting", SENT: "Sent", FAILED: "Not sent", CANCELED: "Canceled"}
+CHANNELS = {"email": "E-mail"}
+MESSAGES = Sorting(
+    (
+        Column("written", "Written", Message.created_at, "date"),
+        Column("recipient", "To", Message.recipient),
+        Column("subject", "Subject"),
+        Column("state", "State"),
+    ),
+    default="-written",
+    tie=Message.id,
+)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message with its attempts, the first one first, and its text."""
+
+    message: Message
+    attempts: Sequence[MessageAttempt]
+    text: str
+
+
+def view_messages(session: PortalSession, order: Order, *, state: str = "", recipient: str = "") -> Listing[Message]:
+    """Messages in that state, to addresses with these letters in them, recorded. Raises PastTheEnd."""
+    rows = sa.select(Message)
+    if state:
+        rows = rows.where(Message.state == state)
+    if recipient:
+        rows = rows.where(sa.func.lower(Message.recipient).contains(recipient.lower(), autoescape=True))
+    listing: Listing[Message] = page_of(session, rows, order)
+    record(session, "delivery.queue-viewed", shown=len(listing.rows))
+    return listing
+
+
+def view_message(session: PortalSession, message_id: int) -> Delivery | None:
+    """One message, recorded; None when there is none."""
+    message = session.get(Message, message_id)
+    if message is None:
+        return None
+    attempts = session.scalars(
+        sa.select(MessageAttempt).where(MessageAttempt.message_id == message_id).order_by(MessageAttempt.id)
+    ).all()
+    record(session, "delivery.message.viewed", message=message_id)
+    return Delivery(message, attempts, render(message, values_of(session, message))[0])
+
+
+def count_by_state(session: PortalSession) -> dict[str, int]:
+    """How many messages there are in each state."""
+    counted = sa.select(Message.state, sa.func.count(Message.id).label("messages")).group_by(Message.state)
+    found = {row.state: row.messages for row in session.execute(counted)}
+    return {state: found.get(state, 0) for state in STATES}
+
+
+def count_failed(session: PortalSession) -> int:
+    """Messages that were given up."""
+    return session.scalar(sa.select(sa.func.count(Message.id)).where(Message.state == FAILED)) or 0
+
+
+def count_late(session: PortalSession) -> int:
+    """Messages that wait though they should have left: is a worker running, and is a mail server set up?"""
+    late = sa.and_(Message.state == WAITING, Message.created_at < clock.now() - LATE)
+    return session.scalar(sa.select(sa.func.count(Message.id)).where(late)) or 0

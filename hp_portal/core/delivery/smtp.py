@@ -1,0 +1,95 @@
+"""E-mail by SMTP: one connection for many messages, encrypted where the server can."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from urllib.parse import unquote, urlsplit
+
+from hp_portal.core.delivery.transports import Composed, NotSent
+from hp_portal.settings import Settings
+
+TIMEOUT = 20  # seconds for each answer of the server
+_LONGEST = 200
+
+
+def _said(code: int, text: bytes | str) -> str:
+    """What a server said, on one line."""
+    words = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return f"{code} {' '.join(words.split())}"[:_LONGEST].strip()
+
+
+def connect(settings: Settings, timeout: float = TIMEOUT) -> smtplib.SMTP:
+    """A connection to HP_PORTAL_SMTP_URL, signed in where the address has a user. Raises OSError or SMTPException."""
+    server = urlsplit(settings.smtp_url.get_secret_value())
+    context = ssl.create_default_context()
+    if server.scheme == "smtps":
+        smtp: smtplib.SMTP = smtplib.SMTP_SSL(server.hostname or "", server.port or 0, timeout=timeout, context=context)
+    else:
+        smtp = smtplib.SMTP(server.hostname or "", server.port or 0, timeout=timeout)
+    try:
+        smtp.ehlo_or_helo_if_needed()
+        if server.scheme == "smtp" and smtp.has_extn("starttls"):
+            smtp.starttls(context=context)
+            smtp.ehlo()
+        if server.username:
+            smtp.login(unquote(server.username), unquote(server.password or ""))
+    except BaseException:
+        smtp.close()
+        raise
+    return smtp
+
+
+class _Connected:
+    def __init__(self, smtp: smtplib.SMTP) -> None:
+        self.smtp = smtp
+
+    def send(self, composed: Composed) -> str:
+        try:
+            self.smtp.send_message(composed.text, composed.sender, [composed.recipient])
+        except smtplib.SMTPRecipientsRefused as error:
+            code, text = next(iter(error.recipients.values()))
+            self._refused(code, text)
+        except smtplib.SMTPResponseException as error:
+            self._refused(error.smtp_code, error.smtp_error)
+        except smtplib.SMTPServerDisconnected as error:
+            raise NotSent("The mail server ended the connection.", everything=True) from error
+        except TimeoutError as error:
+            raise NotSent("The mail server did not answer in time.", everything=True) from error
+        except (OSError, smtplib.SMTPException) as error:
+            raise NotSent(f"The mail server could not be used: {error}"[:_LONGEST], everything=True) from error
+        return "The mail server has taken it."
+
+    def _refused(self, code: int, text: bytes | str) -> None:
+        # 421: the server is going away, whatever the message.
+        with suppress(smtplib.SMTPException, OSError):
+            self.smtp.rset()
+        raise NotSent(f"The mail server said: {_said(code, text)}", final=code >= 500, everything=code == 421)
+
+
+class Smtp:
+    """The mail server of the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @contextmanager
+    def open(self) -> Iterator[_Connected]:
+        if not self._settings.smtp_url.get_secret_value() or not self._settings.mail_from:
+            raise NotSent("No mail server is set up.", everything=True)
+        try:
+            smtp = connect(self._settings)
+        except smtplib.SMTPAuthenticationError as error:
+            raise NotSent(
+                "The mail server did not take the user and password of the settings.", everything=True
+            ) from error
+        except (OSError, smtplib.SMTPException) as error:
+            raise NotSent(f"The mail server could not be reached: {error}"[:_LONGEST], everything=True) from error
+        try:
+            yield _Connected(smtp)
+        finally:
+            with suppress(smtplib.SMTPException, OSError):
+                smtp.quit()
+            smtp.close()

@@ -1,0 +1,99 @@
+"""Messages that the portal sends: what became of each, and what staff can do about it."""
+
+from __future__ import annotations
+
+from flask import Response, abort, flash, request, url_for
+from flask.typing import ResponseReturnValue
+
+from hp_portal import clock
+from hp_portal.core.access import rules as access
+from hp_portal.core.delivery.outbox import FAILED, WAITING, Outgoing, add_message, cancel_message, send_again
+from hp_portal.core.delivery.overview import (
+    CHANNELS,
+    MESSAGES,
+    STATES,
+    count_by_state,
+    view_message,
+    view_messages,
+)
+from hp_portal.core.staff.blueprint import blueprint
+from hp_portal.core.staff.forms import DeliveriesForm, TestMailForm
+from hp_portal.core.web.formats import show_datetime
+from hp_portal.core.web.render import db_session, form_status, page, redirect_to, settings
+
+
+@blueprint.get("/deliveries")
+@access.staff("staff:deliveries:read")
+def deliveries() -> ResponseReturnValue:
+    form = DeliveriesForm(request.args)
+    if not form.validate():
+        return _deliveries_page(form, status=422)
+    return _deliveries_page(form)
+
+
+def _deliveries_page(form: DeliveriesForm, mail_form: TestMailForm | None = None, status: int = 200) -> Response:
+    db, listing = db_session(), None
+    if status == 200 or mail_form is not None:
+        wanted = {"state": form.state.data or "", "recipient": form.recipient.data or ""}
+        listing = view_messages(db, MESSAGES.read(request.args), **wanted).at("staff.deliveries", **wanted)
+    counts = count_by_state(db)
+    db.commit()
+    return page(
+        "staff/deliveries.html",
+        "results",
+        form=form,
+        mail_form=mail_form or TestMailForm(formdata=None),
+        listing=listing,
+        counts=counts,
+        states=STATES,
+        channels=CHANNELS,
+        mail_server=settings().demo or bool(settings().smtp_url.get_secret_value() and settings().mail_from),
+        mailbox=settings().demo and not settings().smtp_url.get_secret_value(),
+        status=status,
+    )
+
+
+@blueprint.post("/deliveries")
+@access.staff("staff:deliveries:manage")
+def deliveries_test() -> ResponseReturnValue:
+    """A message to see whether e-mail leaves the portal."""
+    form = TestMailForm()
+    if not form.validate_on_submit():
+        return _deliveries_page(DeliveriesForm(formdata=None), form, form_status(form))
+    db, asked_at = db_session(), show_datetime(clock.now(), settings().payer.zone)
+    to = form.address.data
+    subject = f"Test message from {settings().payer.short_name}"
+    message = add_message(db, Outgoing(to, "test", subject, "test", {"asked_at": asked_at}))
+    db.commit()
+    flash(f"The message to {to} waits for the worker.", "good")
+    return redirect_to(url_for("staff.deliveries_one", message_id=message))
+
+
+@blueprint.get("/deliveries/<id:message_id>")
+@access.staff("staff:deliveries:read")
+def deliveries_one(message_id: int) -> ResponseReturnValue:
+    db = db_session()
+    found = view_message(db, message_id)
+    if found is None:
+        abort(404)
+    db.commit()
+    return page(
+        "staff/delivery.html",
+        found=found,
+        message=found.message,
+        states=STATES,
+        channels=CHANNELS,
+        may_cancel=found.message.state in (WAITING, FAILED),
+        may_send=found.message.state == FAILED,
+    )
+
+
+@blueprint.post("/deliveries/<id:message_id>/<any(cancel, again):deed>")
+@access.staff("staff:deliveries:manage")
+def deliveries_change(message_id: int, deed: str) -> ResponseReturnValue:
+    db = db_session()
+    done = cancel_message(db, message_id) if deed == "cancel" else send_again(db, message_id)
+    db.commit()
+    words = "The message is canceled." if deed == "cancel" else "The message waits for the worker once more."
+    flash(words if done else "Nothing was changed: look at the state of the message.", "good" if done else "warn")
+    return redirect_to(url_for("staff.deliveries_one", message_id=message_id))

@@ -1,0 +1,62 @@
+"""messages that leave the portal, and attempts to send them
+
+Revision ID: 1795870000
+Revises: 1795844000
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+import hp_portal.database
+
+revision = "1795870000"
+down_revision = "1795844000"
+
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    moment = hp_portal.database.UTCDateTime(timezone=True)
+    op.create_table(
+        "message",
+        sa.Column("id", BigId, nullable=False),
+        sa.Column("channel", sa.String(length=10), nullable=False),
+        sa.Column("template", sa.String(length=80), nullable=False),
+        sa.Column("recipient", sa.String(length=320), nullable=False),
+        sa.Column("subject", sa.String(length=200), nullable=False),
+        sa.Column("values_sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("about", sa.String(length=80), nullable=False),
+        sa.Column("token", sa.String(length=40), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("problem", sa.String(length=300), nullable=False),
+        sa.Column("failures", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", moment, nullable=False),
+        sa.Column("due_at", moment, nullable=False),
+        sa.Column("ended_at", moment, nullable=True),
+        sa.Column("leased_until", moment, nullable=True),
+        sa.Column("lease_token", sa.String(length=32), nullable=True),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
+        sa.UniqueConstraint("token", name=op.f("uq_message_token")),
+    )
+    op.create_index("ix_message_recipient", "message", ["recipient"])
+    op.create_index("ix_message_about", "message", ["about"])
+    op.create_index("ix_message_waiting", "message", ["state", "due_at"])
+    op.create_table(
+        "message_attempt",
+        sa.Column("id", BigId, nullable=False),
+        sa.Column("message_id", BigId, nullable=False),
+        sa.Column("at", moment, nullable=False),
+        sa.Column("outcome", sa.String(length=10), nullable=False),
+        sa.Column("said", sa.String(length=300), nullable=False),
+        sa.ForeignKeyConstraint(["message_id"], ["message.id"], name=op.f("fk_message_attempt_message_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_message_attempt")),
+    )
+    op.create_index("ix_message_attempt_message_id", "message_attempt", ["message_id"])
+
+
+def downgrade() -> None:
+    op.drop_table("message_attempt")
+    op.drop_table("message")
