@@ -91,10 +91,8 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
 
     directory = Directory(staff_permissions=dict(CORE_STAFF_PERMISSIONS), staff_links=CORE_STAFF_LINKS)
     app.extensions["hp_portal.directory"] = directory
-    for blueprint in core_blueprints():
+    for blueprint in core_blueprints(settings):
         app.register_blueprint(blueprint)
-    if settings.demo:
-        app.register_blueprint(mailbox_views.blueprint)
     mount_applications(app, plugins, directory)
     help_topics.install(app, plugins)
     mounting.check_rules(app, directory)
@@ -117,8 +115,8 @@ def declare_events(plugins: Plugins) -> EventRegistry:
     return registry
 
 
-def core_blueprints() -> list[Blueprint]:
-    """The pages that are there whatever is installed."""
+def core_blueprints(settings: Settings) -> list[Blueprint]:
+    """The pages that are there whatever is installed; a demo has a mailbox as well."""
     return [
         pages_views.blueprint,
         account_views.blueprint,
@@ -127,6 +125,7 @@ def core_blueprints() -> list[Blueprint]:
         people_views.blueprint,
         download_views.blueprint,
         staff_views.blueprint,
+        *([mailbox_views.blueprint] if settings.demo else []),
     ]
 
 
