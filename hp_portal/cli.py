@@ -17,6 +17,7 @@ from hp_portal import (
     audit_commands,
     backup,
     db_commands,
+    delivery_commands,
     key_commands,
     migrations,
     new_plugin,
@@ -234,6 +235,7 @@ def restore_command(file: Path) -> None:
 
 cli.add_command(key_commands.key_commands(lambda: the_app()))
 cli.add_command(audit_commands.audit_commands(lambda reason: new_session(reason)))
+cli.add_command(delivery_commands.delivery_commands(lambda reason: new_session(reason)))
 
 
 @cli.group("payees")

@@ -147,6 +147,9 @@ class Settings(BaseSettings):
         SecretStr(""), description="The mail server: smtp://host:25 or smtps://user:word@host:465."
     )
     mail_from: str = ""
+    bounce_mailbox: Path | None = Field(
+        None, description="Where mail that cannot be delivered arrives: an mbox or a Maildir."
+    )
     terms_version: str = "2026-01"
     terms_path: Path | None = Field(None, description="The payer's own terms of use as Markdown.")
     documents_at_once: int = Field(

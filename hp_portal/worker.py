@@ -26,7 +26,7 @@ from hp_portal.core.activity import heads, sealing, verifying
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit import reports
 from hp_portal.core.audit.refusals import close_windows
-from hp_portal.core.delivery import sending
+from hp_portal.core.delivery import returns, sending
 from hp_portal.core.downloads import making, queue
 from hp_portal.core.files import sweeping
 from hp_portal.core.identity.models import SignIn
@@ -100,6 +100,7 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("audit.close-windows", "Record how often refusals were repeated", dt.timedelta(minutes=1), close_windows),
         Job("identity.end-sign-ins", "End sessions that ran out", dt.timedelta(minutes=1), end_sign_ins),
         Job("identity.forget-attempts", "Forget old failed attempts", dt.timedelta(hours=1), forget_attempts),
+        Job("delivery.returns", "Take mail that came back", dt.timedelta(minutes=1), returns.collect_due, lane="mail"),
         Job("delivery.send", "Send messages", dt.timedelta(seconds=1), sending.send_due, lane="mail"),
         Job("documents.make", "Make documents", dt.timedelta(seconds=1), making.make_documents, lane="render"),
         Job("documents.forget", "Forget old documents", dt.timedelta(minutes=30), queue.forget_expired),

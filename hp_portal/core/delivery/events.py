@@ -9,6 +9,9 @@ DELIVERY_EVENTS = (
     EventSpec("delivery.message.canceled", "Canceled a message", ("message",), staff_only=True),
     EventSpec("delivery.message.sent-again", "Had a message sent again", ("message",), staff_only=True),
     EventSpec("delivery.message.given-up", "A message could not be sent", ("message",), staff_only=True),
+    EventSpec("delivery.message.returned", "A message came back", ("message",), staff_only=True),
+    EventSpec("delivery.returns-viewed", "Looked at mail that came back", ("shown",), staff_only=True),
+    EventSpec("delivery.return.settled", "Settled mail that came back", ("mail",), staff_only=True),
     EventSpec("delivery.queue-viewed", "Looked at deliveries", ("shown",), staff_only=True),
     EventSpec("delivery.message.viewed", "Looked at a delivery", ("message",), staff_only=True),
 )

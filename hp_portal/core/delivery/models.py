@@ -42,7 +42,10 @@ class Message(Base, scopes.PayersOwn, Leased):
 
 
 class MessageAttempt(Base, scopes.PayersOwn):
-    """An attempt to send a message, and what the other side said. `outcome`: `sent`, `again` (another one follows), `refused`."""
+    """An attempt to send a message or mail that came back for it, and what the other side said.
+
+    `outcome`: `sent`, `again` (another one follows), `refused`; of mail that came back `failed`, `delayed`, `automatic`, `other`.
+    """
 
     __tablename__ = "message_attempt"
 
@@ -51,3 +54,17 @@ class MessageAttempt(Base, scopes.PayersOwn):
     at: Mapped[dt.datetime]
     outcome: Mapped[str] = mapped_column(sa.String(10))
     said: Mapped[str] = mapped_column(sa.String(300))
+
+
+class ReturnedMail(Base, scopes.PayersOwn):
+    """Mail that came back and fits no message, for the staff to read. `raw_sealed` is the mail: its first 200,000 bytes."""
+
+    __tablename__ = "returned_mail"
+
+    id: Mapped[key]
+    token: Mapped[str] = mapped_column(sa.String(40), unique=True)
+    at: Mapped[dt.datetime]
+    sender: Mapped[str] = mapped_column(sa.String(200))
+    subject: Mapped[str] = mapped_column(sa.String(200))
+    raw_sealed: Mapped[bytes] = mapped_column(info=sealed_column("token"))
+    settled_at: Mapped[dt.datetime | None]

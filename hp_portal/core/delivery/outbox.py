@@ -22,7 +22,7 @@ from hp_portal.database import PortalSession
 from hp_portal.seals import seat
 
 EMAIL = "email"
-WAITING, SENT, FAILED, CANCELED = "waiting", "sent", "failed", "canceled"
+WAITING, SENT, FAILED, RETURNED, CANCELED = "waiting", "sent", "failed", "returned", "canceled"
 VALUES = seat(Message.values_sealed)
 
 
@@ -102,10 +102,13 @@ def _cancel(session: PortalSession, which: sa.ColumnElement[bool]) -> int:
 
 
 def send_again(session: PortalSession, message_id: int) -> bool:
-    """Have a message that failed sent again, from its first attempt on; False when it has not failed. Needs a whole scope."""
+    """Have a message that failed or came back sent again, from its first attempt on; False when it did neither.
+
+    Needs a whole scope.
+    """
     found = session.scalars(
         sa.update(Message)
-        .where(Message.id == message_id, Message.state == FAILED)
+        .where(Message.id == message_id, Message.state.in_((FAILED, RETURNED)))
         .values(state=WAITING, failures=0, problem="", due_at=clock.now(), ended_at=None)
         .returning(Message.id)
         .execution_options(synchronize_session=False)

@@ -12,13 +12,14 @@ from hp_portal import clock
 from hp_portal.core.audit.record import record
 from hp_portal.core.delivery.mail import render
 from hp_portal.core.delivery.models import Message, MessageAttempt
-from hp_portal.core.delivery.outbox import CANCELED, FAILED, SENT, WAITING, values_of
+from hp_portal.core.delivery.outbox import CANCELED, FAILED, RETURNED, SENT, WAITING, values_of
 from hp_portal.core.web.listing import Column, Listing, Order, Sorting, page_of
 from hp_portal.database import PortalSession
 
 LATE = dt.timedelta(minutes=15)
 """So long no message should wait for its first attempt."""
-STATES = {WAITING: "Waiting", SENT: "Sent", FAILED: "Not sent", CANCELED: "Canceled"}
+RECENT = dt.timedelta(days=30)
+STATES = {WAITING: "Waiting", SENT: "Sent", FAILED: "Not sent", RETURNED: "Came back", CANCELED: "Canceled"}
 CHANNELS = {"email": "E-mail"}
 MESSAGES = Sorting(
     (
@@ -75,6 +76,12 @@ def count_by_state(session: PortalSession) -> dict[str, int]:
 def count_failed(session: PortalSession) -> int:
     """Messages that were given up."""
     return session.scalar(sa.select(sa.func.count(Message.id)).where(Message.state == FAILED)) or 0
+
+
+def count_returned(session: PortalSession) -> int:
+    """Messages that came back in the last 30 days."""
+    recent = sa.and_(Message.state == RETURNED, Message.ended_at > clock.now() - RECENT)
+    return session.scalar(sa.select(sa.func.count(Message.id)).where(recent)) or 0
 
 
 def count_late(session: PortalSession) -> int:

@@ -27,6 +27,8 @@ class Person(Base, scopes.OwnedByOrganizationOrPayer):
     is_delegate: Mapped[bool]
     deactivated_at: Mapped[dt.datetime | None]
     created_at: Mapped[dt.datetime]
+    # When a message to the address last came back; None when none did, or a later one was taken.
+    email_returned_at: Mapped[dt.datetime | None]
 
 
 _OPEN = sa.column("ended_at").is_(None)

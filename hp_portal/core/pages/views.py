@@ -16,6 +16,7 @@ from hp_portal.core.account.views import how_ended
 from hp_portal.core.applications.blank_menu import delegate_names, why_blank
 from hp_portal.core.applications.home import home_of
 from hp_portal.core.applications.menu import applications_menu, plugins
+from hp_portal.core.delivery.returns import own_address_returned
 from hp_portal.core.downloads.queue import unseen
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.pages.help_topics import find_topic, search_topics, topics
@@ -47,7 +48,16 @@ def home() -> ResponseReturnValue:
         told = notices(db_session(), actor, unread=True) if can(READ) else []
         ended = unseen(db_session(), actor)
         home = home_of(db_session(), actor)
-        return page("pages/home.html", actor=actor, applications=menu, home=home, told=told, documents=ended)
+        returned = own_address_returned(db_session(), actor.person_id)
+        return page(
+            "pages/home.html",
+            actor=actor,
+            applications=menu,
+            home=home,
+            told=told,
+            documents=ended,
+            returned=returned,
+        )
     return _blank_home(actor)
 
 
@@ -58,6 +68,7 @@ def _blank_home(actor: Actor) -> Response:
         applications=[],
         told=[],
         documents=[],
+        returned=own_address_returned(db_session(), actor.person_id),
         blank=why_blank(actor),
         delegates=delegate_names(db_session(), actor),
         audience_label=Audience(actor.audience).label.lower(),

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from hp_portal import clock
 from hp_portal.core.access import rules as access
-from hp_portal.core.delivery.outbox import FAILED, WAITING, Outgoing, add_message, cancel_message, send_again
+from hp_portal.core.delivery.outbox import FAILED, RETURNED, WAITING, Outgoing, add_message, cancel_message, send_again
 from hp_portal.core.delivery.overview import (
     CHANNELS,
     MESSAGES,
@@ -16,6 +16,7 @@ from hp_portal.core.delivery.overview import (
     view_message,
     view_messages,
 )
+from hp_portal.core.delivery.returns import settle, view_kept_mail
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import DeliveriesForm, TestMailForm
 from hp_portal.core.web.formats import show_datetime
@@ -69,6 +70,25 @@ def deliveries_test() -> ResponseReturnValue:
     return redirect_to(url_for("staff.deliveries_one", message_id=message))
 
 
+@blueprint.get("/deliveries/returned")
+@access.staff("staff:deliveries:manage")
+def deliveries_returned() -> ResponseReturnValue:
+    db = db_session()
+    mails = view_kept_mail(db)
+    db.commit()
+    return page("staff/deliveries_returned.html", mails=mails)
+
+
+@blueprint.post("/deliveries/returned/<id:mail_id>")
+@access.staff("staff:deliveries:manage")
+def deliveries_settle(mail_id: int) -> ResponseReturnValue:
+    db = db_session()
+    done = settle(db, mail_id)
+    db.commit()
+    flash("It is settled." if done else "It was settled before.", "good" if done else "warn")
+    return redirect_to(url_for("staff.deliveries_returned"))
+
+
 @blueprint.get("/deliveries/<id:message_id>")
 @access.staff("staff:deliveries:read")
 def deliveries_one(message_id: int) -> ResponseReturnValue:
@@ -84,7 +104,7 @@ def deliveries_one(message_id: int) -> ResponseReturnValue:
         states=STATES,
         channels=CHANNELS,
         may_cancel=found.message.state in (WAITING, FAILED),
-        may_send=found.message.state == FAILED,
+        may_send=found.message.state in (FAILED, RETURNED),
     )
 
 

@@ -15,6 +15,7 @@ from hp_portal.core.access.enforce import can, directory
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.audit.reports import count_problems
 from hp_portal.core.delivery import overview as deliveries
+from hp_portal.core.delivery import returns
 from hp_portal.core.downloads.overview import count_failed, count_late
 from hp_portal.core.jobs import reports as job_reports
 from hp_portal.core.jobs.failures import failures
@@ -144,6 +145,23 @@ CORE_QUEUES = (
         deliveries.count_failed,
         "warn",
         arguments={"state": "failed"},
+    ),
+    StaffQueue(
+        "message came back",
+        "messages came back",
+        "staff.deliveries",
+        "staff:deliveries:read",
+        deliveries.count_returned,
+        "warn",
+        arguments={"state": "returned"},
+    ),
+    StaffQueue(
+        "e-mail came in that fits no message",
+        "e-mails came in that fit no message",
+        "staff.deliveries_returned",
+        "staff:deliveries:manage",
+        returns.count_kept,
+        "warn",
     ),
     StaffQueue(
         "message waits too long",

@@ -55,8 +55,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message_attempt")),
     )
     op.create_index("ix_message_attempt_message_id", "message_attempt", ["message_id"])
+    op.add_column("person", sa.Column("email_returned_at", moment, nullable=True))
+    op.create_table(
+        "returned_mail",
+        sa.Column("id", BigId, nullable=False),
+        sa.Column("token", sa.String(length=40), nullable=False),
+        sa.Column("at", moment, nullable=False),
+        sa.Column("sender", sa.String(length=200), nullable=False),
+        sa.Column("subject", sa.String(length=200), nullable=False),
+        sa.Column("raw_sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("settled_at", moment, nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_returned_mail")),
+        sa.UniqueConstraint("token", name=op.f("uq_returned_mail_token")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_column("person", "email_returned_at")
+    op.drop_table("returned_mail")
     op.drop_table("message_attempt")
     op.drop_table("message")
