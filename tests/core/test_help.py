@@ -131,5 +131,5 @@ def test_what_is_rare_counts_more() -> None:
         Section(key, key, "", "", text, False)
         for key, text in (("one", "payments and claims"), ("two", "payments and letters"), ("three", "payments"))
     ]
-    hits = HelpIndex(sections).search("payments letters", for_staff=False)
+    hits = HelpIndex(sections).search("payments letters")
     assert hits[0].section.topic == "two"

@@ -111,3 +111,29 @@ def letters_of(font: Any) -> dict[bytes, str]:
             for code in range(first, last + 1):
                 letters[code.to_bytes(2)] = start[:-1] + chr(ord(start[-1]) + code - first)
     return letters
+
+
+def spots(page: pikepdf.Page) -> list[tuple[str, float, float]]:
+    """The texts of a page with the place where each begins: points from the left and from the top."""
+    letters = {name: letters_of(font) for name, font in page.resources.get("/Font", {}).items()}
+    height, found, stack = float(page.mediabox[3]), [], []
+    now = line = pikepdf.Matrix()
+    font: dict[bytes, str] = {}
+    for instruction in pikepdf.parse_content_stream(page):
+        operands: Any = instruction.operands
+        name = str(instruction.operator)
+        if name == "q":
+            stack.append(now)
+        elif name == "Q":
+            now = stack.pop()
+        elif name == "cm":
+            now = pikepdf.Matrix(*(float(number) for number in operands)) @ now
+        elif name == "Tm":
+            line = pikepdf.Matrix(*(float(number) for number in operands))
+        elif name == "Tf":
+            font = letters[str(operands[0])]
+        elif name in ("Tj", "TJ"):
+            shown = operands[0] if name == "TJ" else [operands[0]]
+            place = line @ now
+            found.append(("".join(decode(part, font) for part in shown), place.e, height - place.f))
+    return found

@@ -38,9 +38,14 @@ def message_id(settings: Settings, token: str) -> str:
 
 def render(message: Message, values: dict[str, Any]) -> tuple[str, str]:
     """The message as text and as HTML."""
-    shown = {**values, "subject": message.subject}
-    text = render_template(f"mail/{message.template}.txt", **shown)
-    return text.strip() + "\n", render_template(f"mail/{message.template}.html", **shown)
+    html = render_template(f"mail/{message.template}.html", **values, subject=message.subject)
+    return render_text(message, values), html
+
+
+def render_text(message: Message, values: dict[str, Any]) -> str:
+    """The message as text."""
+    text = render_template(f"mail/{message.template}.txt", **values, subject=message.subject)
+    return text.strip() + "\n"
 
 
 def compose(settings: Settings, message: Message, values: dict[str, Any]) -> Composed:

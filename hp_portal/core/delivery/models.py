@@ -39,6 +39,18 @@ class Message(Base, scopes.PayersOwn, Leased):
     created_at: Mapped[dt.datetime]
     due_at: Mapped[dt.datetime]
     ended_at: Mapped[dt.datetime | None]
+    print_run_id: Mapped[int | None] = mapped_column(sa.ForeignKey("print_run.id"), index=True)
+
+
+class PrintRun(Base, scopes.PayersOwn):
+    """Letters that are printed together. `letters` is how many they were when it was made."""
+
+    __tablename__ = "print_run"
+
+    id: Mapped[key]
+    made_at: Mapped[dt.datetime]
+    letters: Mapped[int]
+    posted_at: Mapped[dt.datetime | None]
 
 
 class MessageAttempt(Base, scopes.PayersOwn):

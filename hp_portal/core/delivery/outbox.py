@@ -22,7 +22,8 @@ from hp_portal.database import PortalSession
 from hp_portal.seals import seat
 
 EMAIL = "email"
-WAITING, SENT, FAILED, RETURNED, CANCELED = "waiting", "sent", "failed", "returned", "canceled"
+LETTER = "letter"
+WAITING, PRINTED, SENT, FAILED, RETURNED, CANCELED = "waiting", "printed", "sent", "failed", "returned", "canceled"
 VALUES = seat(Message.values_sealed)
 
 
@@ -91,7 +92,7 @@ def cancel_message(session: PortalSession, message_id: int) -> bool:
 def _cancel(session: PortalSession, which: sa.ColumnElement[bool]) -> int:
     ended = session.scalars(
         sa.update(Message)
-        .where(which, Message.state.in_((WAITING, FAILED)))
+        .where(which, Message.state.in_((WAITING, PRINTED, FAILED)))
         .values(state=CANCELED, ended_at=clock.now(), lease_token=None, leased_until=None)
         .returning(Message.id)
         .execution_options(synchronize_session=False)
@@ -104,12 +105,18 @@ def _cancel(session: PortalSession, which: sa.ColumnElement[bool]) -> int:
 def send_again(session: PortalSession, message_id: int) -> bool:
     """Have a message that failed or came back sent again, from its first attempt on; False when it did neither.
 
-    Needs a whole scope.
+    A letter that was printed before is printed once more. Needs a whole scope.
     """
     found = session.scalars(
         sa.update(Message)
-        .where(Message.id == message_id, Message.state.in_((FAILED, RETURNED)))
-        .values(state=WAITING, failures=0, problem="", due_at=clock.now(), ended_at=None)
+        .where(
+            Message.id == message_id,
+            sa.or_(
+                Message.state.in_((FAILED, RETURNED)),
+                sa.and_(Message.channel == LETTER, Message.state.in_((PRINTED, SENT))),
+            ),
+        )
+        .values(state=WAITING, failures=0, problem="", due_at=clock.now(), ended_at=None, print_run_id=None)
         .returning(Message.id)
         .execution_options(synchronize_session=False)
     ).one_or_none()

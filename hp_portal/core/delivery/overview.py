@@ -10,17 +10,26 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.record import record
-from hp_portal.core.delivery.mail import render
+from hp_portal.core.delivery.mail import render_text
 from hp_portal.core.delivery.models import Message, MessageAttempt
-from hp_portal.core.delivery.outbox import CANCELED, FAILED, RETURNED, SENT, WAITING, values_of
+from hp_portal.core.delivery.outbox import CANCELED, EMAIL, FAILED, LETTER, PRINTED, RETURNED, SENT, WAITING, values_of
 from hp_portal.core.web.listing import Column, Listing, Order, Sorting, page_of
 from hp_portal.database import PortalSession
 
 LATE = dt.timedelta(minutes=15)
 """So long no message should wait for its first attempt."""
+HIDDEN = "••••••••"
+"""What staff see of a code, such as a PIN."""
 RECENT = dt.timedelta(days=30)
-STATES = {WAITING: "Waiting", SENT: "Sent", FAILED: "Not sent", RETURNED: "Came back", CANCELED: "Canceled"}
-CHANNELS = {"email": "E-mail"}
+STATES = {
+    WAITING: "Waiting",
+    PRINTED: "Printed",
+    SENT: "Sent",
+    FAILED: "Not sent",
+    RETURNED: "Came back",
+    CANCELED: "Canceled",
+}
+CHANNELS = {EMAIL: "E-mail", LETTER: "Letter"}
 MESSAGES = Sorting(
     (
         Column("written", "Written", Message.created_at, "date"),
@@ -63,7 +72,10 @@ def view_message(session: PortalSession, message_id: int) -> Delivery | None:
         sa.select(MessageAttempt).where(MessageAttempt.message_id == message_id).order_by(MessageAttempt.id)
     ).all()
     record(session, "delivery.message.viewed", message=message_id)
-    return Delivery(message, attempts, render(message, values_of(session, message))[0])
+    shown = values_of(session, message)
+    if shown.get("code"):
+        shown["code"] = HIDDEN
+    return Delivery(message, attempts, render_text(message, shown))
 
 
 def count_by_state(session: PortalSession) -> dict[str, int]:
@@ -86,5 +98,5 @@ def count_returned(session: PortalSession) -> int:
 
 def count_late(session: PortalSession) -> int:
     """Messages that wait though they should have left: is a worker running, and is a mail server set up?"""
-    late = sa.and_(Message.state == WAITING, Message.created_at < clock.now() - LATE)
+    late = sa.and_(Message.channel != LETTER, Message.state == WAITING, Message.created_at < clock.now() - LATE)
     return session.scalar(sa.select(sa.func.count(Message.id)).where(late)) or 0

@@ -1,4 +1,4 @@
-"""The kinds of documents that the installed applications make."""
+"""The kinds of documents that the core and the installed applications make."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from hp_portal.plugins import Plugins
 
 
 def kinds() -> Iterator[DocumentKind]:
-    """Every kind that an installed application declares."""
+    """Every kind that the core or an installed application declares."""
+    yield from current_app.extensions["hp_portal.core_documents"]
     plugins: Plugins = current_app.extensions["hp_portal.plugins"]
     for application in plugins.applications:
         yield from application.documents

@@ -108,7 +108,7 @@ def _count(section: Section) -> Counter[str]:
 
 
 class HelpIndex:
-    """All sections with the words in them."""
+    """Sections with the words in them. How rare a word is depends on what may be read: others may read other sections."""
 
     def __init__(self, sections: Sequence[Section]) -> None:
         self._sections = list(sections)
@@ -117,14 +117,10 @@ class HelpIndex:
         self._average = sum(self._lengths) / max(1, len(self._lengths))
         self._holding = Counter(word for counts in self._counts for word in counts)
 
-    def search(self, query: str, *, for_staff: bool, most: int = 8) -> list[Hit]:
-        """The best sections, one of each topic, the best first. Staff's topics are found by staff alone."""
+    def search(self, query: str, *, most: int = 8) -> list[Hit]:
+        """The best sections, one of each topic, the best first."""
         asked = set(words(query))
-        scores = [
-            (self._score(place, asked), -place)
-            for place, section in enumerate(self._sections)
-            if for_staff or not section.for_staff
-        ]
+        scores = [(self._score(place, asked), -place) for place in range(len(self._sections))]
         hits: dict[str, Hit] = {}
         for score, place in sorted(scores, reverse=True):
             section = self._sections[-place]

@@ -33,10 +33,11 @@ class Topic:
 
 @dataclass(frozen=True)
 class Help:
-    """Every topic by key, and the index over them."""
+    """Every topic by key, and the index over those that everybody may read, and over all."""
 
     topics: dict[str, Topic]
     index: HelpIndex
+    staff_index: HelpIndex
 
 
 def _read(folder: Path, application: str, *, for_staff: bool) -> Iterator[Topic]:
@@ -76,8 +77,9 @@ def install(app: Flask, plugins: Plugins) -> None:
                 if topic.key in by_key:
                     raise ConfigurationError(f"Two help topics are called {topic.key!r}.")
                 by_key[topic.key] = topic
-    index = HelpIndex([section for topic in by_key.values() for section in topic.sections])
-    app.extensions["hp_portal.help"] = Help(by_key, index)
+    sections = [section for topic in by_key.values() for section in topic.sections]
+    everybodys = [section for section in sections if not section.for_staff]
+    app.extensions["hp_portal.help"] = Help(by_key, HelpIndex(everybodys), HelpIndex(sections))
 
 
 def _help() -> Help:
@@ -98,4 +100,5 @@ def find_topic(key: str, *, for_staff: bool) -> Topic | None:
 
 def search_topics(query: str, *, for_staff: bool) -> list[Hit]:
     """The sections that answer a question best, one of each topic."""
-    return _help().index.search(query, for_staff=for_staff)
+    found = _help()
+    return (found.staff_index if for_staff else found.index).search(query)

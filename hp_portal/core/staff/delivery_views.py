@@ -7,7 +7,18 @@ from flask.typing import ResponseReturnValue
 
 from hp_portal import clock
 from hp_portal.core.access import rules as access
-from hp_portal.core.delivery.outbox import FAILED, RETURNED, WAITING, Outgoing, add_message, cancel_message, send_again
+from hp_portal.core.delivery.outbox import (
+    FAILED,
+    LETTER,
+    PRINTED,
+    RETURNED,
+    SENT,
+    WAITING,
+    Outgoing,
+    add_message,
+    cancel_message,
+    send_again,
+)
 from hp_portal.core.delivery.overview import (
     CHANNELS,
     MESSAGES,
@@ -18,7 +29,7 @@ from hp_portal.core.delivery.overview import (
 )
 from hp_portal.core.delivery.returns import settle, view_kept_mail
 from hp_portal.core.staff.blueprint import blueprint
-from hp_portal.core.staff.forms import DeliveriesForm, TestMailForm
+from hp_portal.core.staff.forms import DeliveriesForm, ReturnedLetterForm, TestMailForm
 from hp_portal.core.web.formats import show_datetime
 from hp_portal.core.web.render import db_session, form_status, page, redirect_to, settings
 
@@ -97,14 +108,17 @@ def deliveries_one(message_id: int) -> ResponseReturnValue:
     if found is None:
         abort(404)
     db.commit()
+    letter, state = found.message.channel == LETTER, found.message.state
     return page(
         "staff/delivery.html",
         found=found,
         message=found.message,
         states=STATES,
         channels=CHANNELS,
-        may_cancel=found.message.state in (WAITING, FAILED),
-        may_send=found.message.state in (FAILED, RETURNED),
+        letter=letter,
+        form=ReturnedLetterForm(formdata=None) if letter and state == SENT else None,
+        may_cancel=state in (WAITING, PRINTED, FAILED),
+        may_send=state in (FAILED, RETURNED) or (letter and state in (PRINTED, SENT)),
     )
 
 
@@ -114,6 +128,6 @@ def deliveries_change(message_id: int, deed: str) -> ResponseReturnValue:
     db = db_session()
     done = cancel_message(db, message_id) if deed == "cancel" else send_again(db, message_id)
     db.commit()
-    words = "The message is canceled." if deed == "cancel" else "The message waits for the worker once more."
+    words = "The message is canceled." if deed == "cancel" else "The message waits once more."
     flash(words if done else "Nothing was changed: look at the state of the message.", "good" if done else "warn")
     return redirect_to(url_for("staff.deliveries_one", message_id=message_id))

@@ -5,15 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import Form, SelectChoice, SelectField, StringField
+from wtforms import Form, SelectChoice, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from hp_portal.audience import Audience
+from hp_portal.core.delivery.letters import LONGEST_LINE, MOST_LINES
 from hp_portal.core.delivery.mail import is_email
 from hp_portal.core.delivery.overview import STATES
 from hp_portal.core.staff.lookup import may_be_tin
-from hp_portal.core.web.cleaning import one_line
+from hp_portal.core.web.cleaning import one_line, several_lines
 from hp_portal.core.web.fields import DayField, later_than
+
+# What the postal service prints on mail that it brings back.
+RETURNED_BECAUSE = (
+    "Not deliverable as addressed",
+    "Addressee unknown",
+    "Moved, and the time for forwarding has ended",
+    "Insufficient address",
+    "No such number",
+    "Refused",
+    "Unclaimed",
+    "Vacant",
+)
 
 
 class LookupForm(FlaskForm):  # type: ignore[misc]
@@ -121,3 +134,40 @@ class TestMailForm(FlaskForm):  # type: ignore[misc]
     def validate_address(self, field: Any) -> None:
         if not is_email(field.data or ""):
             raise ValidationError("This is not an e-mail address, such as name@example.com.")
+
+
+class TestLetterForm(FlaskForm):  # type: ignore[misc]
+    """Where a test letter goes."""
+
+    __test__ = False  # no test of pytest's
+
+    address = TextAreaField(
+        "Address",
+        [
+            DataRequired("Enter the address as it is to stand in the envelope’s window."),
+            Length(max=400, message="Use at most 400 characters."),
+        ],
+        filters=[several_lines],
+        render_kw={"rows": MOST_LINES, "autocomplete": "off"},
+    )
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the address."""
+        return [line.strip() for line in (self.address.data or "").splitlines() if line.strip()]
+
+    def validate_address(self, field: Any) -> None:
+        if field.data and not 2 <= len(self.lines) <= MOST_LINES:
+            raise ValidationError(f"Use 2 to {MOST_LINES} lines: the name, then the address.")
+        if longest := max((line for line in self.lines if len(line) > LONGEST_LINE), key=len, default=""):
+            raise ValidationError(f"This line is too long for the envelope’s window: {longest}")
+
+
+class ReturnedLetterForm(FlaskForm):  # type: ignore[misc]
+    """Why the mail brought a letter back, in the words of its labels."""
+
+    reason = SelectField(
+        "Why it came back",
+        coerce=str.strip,
+        choices=[SelectChoice(why, why) for why in RETURNED_BECAUSE],
+    )

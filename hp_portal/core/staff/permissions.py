@@ -37,6 +37,9 @@ CORE_STAFF_LINKS = (
     StaffLink(
         "Deliveries", "staff.deliveries", "staff:deliveries:read", "Messages that the portal sends", group="Oversight"
     ),
+    StaffLink(
+        "Letters", "staff.letters_list", "staff:deliveries:manage", "Letters to print and post", group="Oversight"
+    ),
     StaffLink("Applications", "staff.applications", "staff:applications:manage", group="Setup"),
     StaffLink("Roles of staff", "staff.roles", "staff:roles:manage", group="Setup"),
     StaffLink("Plugins", "staff.plugins", "staff:plugins:read", group="Setup"),

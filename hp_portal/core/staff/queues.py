@@ -14,8 +14,8 @@ from hp_portal import migrations
 from hp_portal.core.access.enforce import can, directory
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.audit.reports import count_problems
+from hp_portal.core.delivery import letters, returns
 from hp_portal.core.delivery import overview as deliveries
-from hp_portal.core.delivery import returns
 from hp_portal.core.downloads.overview import count_failed, count_late
 from hp_portal.core.jobs import reports as job_reports
 from hp_portal.core.jobs.failures import failures
@@ -154,6 +154,13 @@ CORE_QUEUES = (
         deliveries.count_returned,
         "warn",
         arguments={"state": "returned"},
+    ),
+    StaffQueue(
+        "letter to print or to post",
+        "letters to print or to post",
+        "staff.letters_list",
+        "staff:deliveries:manage",
+        letters.count_to_do,
     ),
     StaffQueue(
         "e-mail came in that fits no message",

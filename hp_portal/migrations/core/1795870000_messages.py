@@ -20,6 +20,14 @@ BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     moment = hp_portal.database.UTCDateTime(timezone=True)
     op.create_table(
+        "print_run",
+        sa.Column("id", BigId, nullable=False),
+        sa.Column("made_at", moment, nullable=False),
+        sa.Column("letters", sa.BigInteger(), nullable=False),
+        sa.Column("posted_at", moment, nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_print_run")),
+    )
+    op.create_table(
         "message",
         sa.Column("id", BigId, nullable=False),
         sa.Column("channel", sa.String(length=10), nullable=False),
@@ -35,14 +43,17 @@ def upgrade() -> None:
         sa.Column("created_at", moment, nullable=False),
         sa.Column("due_at", moment, nullable=False),
         sa.Column("ended_at", moment, nullable=True),
+        sa.Column("print_run_id", BigId, nullable=True),
         sa.Column("leased_until", moment, nullable=True),
         sa.Column("lease_token", sa.String(length=32), nullable=True),
         sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["print_run_id"], ["print_run.id"], name=op.f("fk_message_print_run_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
         sa.UniqueConstraint("token", name=op.f("uq_message_token")),
     )
     op.create_index("ix_message_recipient", "message", ["recipient"])
     op.create_index("ix_message_about", "message", ["about"])
+    op.create_index("ix_message_print_run_id", "message", ["print_run_id"])
     op.create_index("ix_message_waiting", "message", ["state", "due_at"])
     op.create_table(
         "message_attempt",
@@ -75,3 +86,4 @@ def downgrade() -> None:
     op.drop_table("returned_mail")
     op.drop_table("message_attempt")
     op.drop_table("message")
+    op.drop_table("print_run")
