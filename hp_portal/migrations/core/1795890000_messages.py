@@ -1,7 +1,7 @@
 """messages that leave the portal, and attempts to send them
 
-Revision ID: 1795870000
-Revises: 1795844000
+Revision ID: 1795890000
+Revises: 1795880000
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from alembic import op
 
 import hp_portal.database
 
-revision = "1795870000"
-down_revision = "1795844000"
+revision = "1795890000"
+down_revision = "1795880000"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
