@@ -1,0 +1,211 @@
+"""Mail: messages a second through the outbox against bare smtplib over one connection, and what is lost and doubled when the
+processes that send are killed.
+
+`python -m bench.mail [--messages 10000] [--kills 10]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import contextlib
+import random
+import smtplib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+from flask import Flask
+
+from bench.data import fill, settings_for
+from bench.figures import Figure, show
+from bench.requests import databases, environment
+from hp_portal.app import create_app
+from hp_portal.core.delivery import sending
+from hp_portal.core.delivery.mail import compose
+from hp_portal.core.delivery.models import Message
+from hp_portal.core.delivery.outbox import EMAIL, SENT, Outgoing, add_message, values_of
+from hp_portal.core.delivery.smtp import Smtp
+from hp_portal.core.delivery.transports import Composed
+from hp_portal.database import Database
+from hp_portal.scopes import WholeScope
+from hp_portal.settings import Settings
+from tests.support.databases import runtime_url
+
+MESSAGES = 500
+ROUNDS = 5
+BOUND = "≥ 0.5"
+LEASE = 4  # seconds, after which another takes what a killed one held
+# A mail server that notes the Message-ID of what it takes, a line each. In a process of its own: it is not what is measured.
+SERVER = """
+import re, sys, time
+from aiosmtpd.controller import Controller
+class Noting:
+    async def handle_DATA(self, server, session, envelope):
+        found = re.search(rb"^Message-ID: *<([^>]+)>", envelope.content, re.M)
+        noted.write(found[1].decode() + "\\n"); noted.flush()
+        return "250 taken"
+class Told(Controller):
+    def _trigger_server(self):
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+noted = open(sys.argv[1], "w")
+controller = Told(Noting(), hostname="127.0.0.1", port=0)
+controller.start()
+print(controller.port, flush=True)
+sys.stdin.read()
+controller.stop()
+"""
+# What a worker's job does, again and again, with a short lease.
+SENDER = f"""
+import datetime as dt, time
+from hp_portal.app import create_app
+from hp_portal.core.delivery import sending
+from hp_portal.scopes import WholeScope
+sending.LEASE = sending.ATTEMPT = dt.timedelta(seconds={LEASE})
+app = create_app()
+with app.app_context():
+    while True:
+        with app.extensions["hp_portal.database"].new_session(WholeScope("bench")) as session:
+            sending.send_due(session)
+        time.sleep(0.2)
+"""
+
+
+@contextlib.contextmanager
+def mail_server(noted: Path) -> Iterator[int]:
+    """A mail server's port, for the length of a block."""
+    command = [sys.executable, "-c", SERVER, str(noted)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield int(server.stdout.readline())
+        finally:
+            server.kill()
+
+
+def mailing(url: str, folder: Path, port: int) -> Settings:
+    wanted = {"smtp_url": f"smtp://127.0.0.1:{port}", "mail_from": "portal@plan.example"}
+    return Settings(**{**settings_for(url, folder).model_dump(), **wanted})
+
+
+def write(app: Flask, count: int) -> None:
+    database: Database = app.extensions["hp_portal.database"]
+    with database.new_session(WholeScope("bench")) as session:
+        for number in range(count):
+            values = {"asked_at": "March 2, 2026"}
+            add_message(session, Outgoing(f"clerk{number}@clinic.example", "test", "A message", "bench", values))
+        session.commit()
+
+
+def bare(app: Flask, settings: Settings, port: int) -> float:
+    """Messages a second that smtplib sends over one connection, composed before."""
+    database: Database = app.extensions["hp_portal.database"]
+    composed: list[Composed] = []
+    with app.app_context(), database.new_session(WholeScope("bench")) as session:
+        for message in session.scalars(sa.select(Message).limit(MESSAGES)):
+            composed.append(compose(settings, message, values_of(session, message)))
+    began = time.perf_counter()
+    with smtplib.SMTP("127.0.0.1", port) as smtp:
+        for one in composed:
+            smtp.send_message(one.text, one.sender, [one.recipient])
+    return len(composed) / (time.perf_counter() - began)
+
+
+def through_outbox(app: Flask, settings: Settings) -> float:
+    """Messages a second that leave the outbox: taken with a lease, composed, sent, noted."""
+    write(app, MESSAGES)
+    database: Database = app.extensions["hp_portal.database"]
+    with app.app_context(), database.new_session(WholeScope("bench")) as session:
+        began = time.perf_counter()
+        sent = sending.send_all(session, settings, {EMAIL: Smtp(settings)})
+        return sent / (time.perf_counter() - began)
+
+
+def rate(engine: str, url: str, folder: Path) -> list[Figure]:
+    """The median of what the outbox reaches of bare smtplib, in rounds that alternate."""
+    fill(url, folder, 100)
+    with mail_server(folder / "noted.txt") as port:
+        settings = mailing(runtime_url(url), folder, port)
+        app = create_app(settings)
+        through_outbox(app, settings)
+        both = [(through_outbox(app, settings), bare(app, settings, port)) for _ in range(ROUNDS)]
+    ratio = statistics.median(ours / theirs for ours, theirs in both)
+    return [
+        Figure(f"mail through the outbox, of bare smtplib, {engine}", ratio, target=BOUND),
+        Figure(f"  messages a second, {engine}", statistics.median(ours for ours, _ in both), "/s"),
+    ]
+
+
+def killed(engine: str, url: str, folder: Path, messages: int, kills: int) -> list[Figure]:
+    """Two processes send side by side and are killed again and again: how many messages were lost, and how often one was sent
+    twice. Twice is right only where the kill fell between the server's answer and our mark."""
+    fill(url, folder, 100)
+    noted = folder / "noted.txt"
+    with mail_server(noted) as port:
+        wanted = mailing(runtime_url(url), folder, port)
+        app = create_app(wanted)
+        write(app, messages)
+        database: Database = app.extensions["hp_portal.database"]
+        variables = environment(wanted.database_url, folder) | {
+            "HP_PORTAL_SMTP_URL": f"smtp://127.0.0.1:{port}",
+            "HP_PORTAL_MAIL_FROM": "portal@plan.example",
+            "HP_PORTAL_LOG_FORMAT": "json",
+        }
+        senders = [_sender(variables) for _ in range(2)]
+        done, left = 0, messages
+        try:
+            while left:
+                time.sleep(0.5)
+                with database.new_session(WholeScope("bench")) as session:
+                    left = session.scalar(sa.select(sa.func.count(Message.id)).where(Message.state != SENT)) or 0
+                # Kills are spread over the whole work.
+                if done < kills and left < messages * (kills - done) / (kills + 1):
+                    place = random.randrange(2)
+                    senders[place].kill()
+                    senders[place].wait()
+                    senders[place] = _sender(variables)
+                    done += 1
+        finally:
+            for sender in senders:
+                sender.kill()
+                sender.wait()
+    taken = collections.Counter(noted.read_text().split())
+    return [
+        Figure(f"of {messages:,} messages lost, {done} times killed, {engine}", messages - len(taken), target="≤ 0"),
+        Figure(f"  sent twice, {engine}", sum(taken.values()) - len(taken), target=f"≤ {done}"),
+    ]
+
+
+def _sender(variables: dict[str, str]) -> subprocess.Popen[bytes]:
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen([sys.executable, "-c", SENDER], env=variables, stdout=quiet, stderr=quiet)
+
+
+def run(messages: int = 2000, kills: int = 4) -> list[Figure]:
+    """The figures of this bench; see docs/figures.md."""
+    figures: list[Figure] = []
+    for drill in (False, True):
+        with tempfile.TemporaryDirectory(prefix="hp-portal-bench-") as name, databases(Path(name)) as urls:
+            for engine, url in urls.items():
+                folder = Path(name) / "instance" / engine
+                folder.mkdir(parents=True)
+                figures += killed(engine, url, folder, messages, kills) if drill else rate(engine, url, folder)
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=10_000)
+    parser.add_argument("--kills", type=int, default=10)
+    chosen = parser.parse_args()
+    show(run(chosen.messages, chosen.kills))
+
+
+if __name__ == "__main__":
+    main()
