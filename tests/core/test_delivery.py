@@ -254,3 +254,15 @@ def test_a_test_message_needs_an_address(mailing: World) -> None:
     assert answer.status_code == 422
     assert 'value="front desk"' in answer.text
     assert "This is not an e-mail address" in answer.text
+
+
+def test_a_password_does_not_leave_without_encryption(
+    database_url: str, make_app: MakeApp, server: MailServer, clock: Clock
+) -> None:
+    clock.set(NOW)
+    url = f"smtp://portal:word-of-the-portal@127.0.0.1:{server.port}"
+    world = World(make_app(database_url, smtp_url=url, mail_from="portal@plan.example"))
+    number = write(world)
+    assert work(world) == 0
+    assert "the password does not leave without it" in message(world, number).problem
+    assert server.taken == []

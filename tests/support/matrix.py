@@ -28,6 +28,7 @@ from hp_portal.core.tax_ids.models import LINKED, LinkNotice, ProofWarning
 from hp_portal.core.tax_ids.notices import warn
 
 from .client import PortalClient
+from .messages import posted_letter, print_run, returned_mail
 from .scenes import Part, PluginScene, scene_of, scenes_of
 from .world import World
 
@@ -172,6 +173,10 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "warning_id": lambda scene, person: _warning(scene),
     "role_id": lambda scene, person: _spare_role(scene),
     "permission": lambda scene, person: "staff:console:open",
+    "message_id": lambda scene, person: posted_letter(scene.world),
+    "mail_id": lambda scene, person: returned_mail(scene.world),
+    "run_id": lambda scene, person: print_run(scene.world),
+    "deed": lambda scene, person: "again",
     "sign_in_id": lambda scene, person: _another_sign_in(scene, (person or scene.own.person).id),
 }
 # Of these, what only the organization may see whose it is.

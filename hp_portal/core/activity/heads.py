@@ -12,7 +12,6 @@ import json
 import os
 import re
 import smtplib
-import ssl
 import urllib.request
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -25,6 +24,7 @@ import structlog
 from hp_portal import clock
 from hp_portal.core.audit import reports
 from hp_portal.core.audit.models import AuditSeal
+from hp_portal.core.delivery.smtp import connect
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
 
@@ -144,13 +144,7 @@ def _to_mail(settings: Settings, seal: AuditSeal) -> None:
         f"{head_line(seal)}\n\nKeep this message. `hp-portal audit verify --heads FILE` compares the record with it.\n",
         cte="7bit",  # a longer line than usual, which must stay whole
     )
-    server = urlsplit(settings.smtp_url.get_secret_value())
-    made: type[smtplib.SMTP] = smtplib.SMTP_SSL if server.scheme == "smtps" else smtplib.SMTP
-    with made(server.hostname or "", server.port or 0, timeout=TIMEOUT) as smtp:
-        if server.scheme == "smtp" and smtp.ehlo()[0] == 250 and smtp.has_extn("starttls"):
-            smtp.starttls(context=ssl.create_default_context())
-        if server.username:
-            smtp.login(unquote(server.username), unquote(server.password or ""))
+    with connect(settings, TIMEOUT) as smtp:
         smtp.send_message(message)
 
 

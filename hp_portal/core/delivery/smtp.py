@@ -34,6 +34,9 @@ def connect(settings: Settings, timeout: float = TIMEOUT) -> smtplib.SMTP:
         if server.scheme == "smtp" and smtp.has_extn("starttls"):
             smtp.starttls(context=context)
             smtp.ehlo()
+        encrypted = isinstance(smtp.sock, ssl.SSLSocket)
+        if server.username and not encrypted:
+            raise smtplib.SMTPNotSupportedError("it offers no encryption, and the password does not leave without it")
         if server.username:
             smtp.login(unquote(server.username), unquote(server.password or ""))
     except BaseException:

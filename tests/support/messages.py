@@ -1,0 +1,35 @@
+"""Messages to look at: a letter in a print run that was posted, and mail that came back and fits no message."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from hp_portal.core.delivery.letters import Letter, add_letter, make_print_run, mark_posted
+from hp_portal.core.delivery.models import PrintRun, ReturnedMail
+from hp_portal.core.delivery.returns import take_return
+
+from .world import World
+
+
+def posted_letter(world: World) -> int:
+    """A letter that was posted: its id."""
+    with world.session() as session:
+        letter = Letter(["A Clinic", "100 Main Street"], "A letter", "test:1", ["It has one sentence."])
+        number = add_letter(session, letter)
+        mark_posted(session, make_print_run(session) or 0)
+        return number
+
+
+def print_run(world: World) -> int:
+    """The print run of a posted letter: its id."""
+    posted_letter(world)
+    with world.session() as session:
+        return session.scalars(sa.select(PrintRun.id).order_by(PrintRun.id.desc())).first() or 0
+
+
+def returned_mail(world: World) -> int:
+    """Mail that waits for somebody to read it: its id."""
+    with world.session() as session:
+        take_return(session, b"From: a.clerk@clinic.example\nSubject: Re: Hello\n\nWho are you?\n")
+        session.flush()
+        return session.scalars(sa.select(ReturnedMail.id).order_by(ReturnedMail.id.desc())).first() or 0
