@@ -176,7 +176,6 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "message_id": lambda scene, person: posted_letter(scene.world),
     "mail_id": lambda scene, person: returned_mail(scene.world),
     "run_id": lambda scene, person: print_run(scene.world),
-    "deed": lambda scene, person: "again",
     "sign_in_id": lambda scene, person: _another_sign_in(scene, (person or scene.own.person).id),
 }
 # Of these, what only the organization may see whose it is.

@@ -122,12 +122,19 @@ def deliveries_one(message_id: int) -> ResponseReturnValue:
     )
 
 
-@blueprint.post("/deliveries/<id:message_id>/<any(cancel, again):deed>")
+@blueprint.post("/deliveries/<id:message_id>/cancel")
 @access.staff("staff:deliveries:manage")
-def deliveries_change(message_id: int, deed: str) -> ResponseReturnValue:
-    db = db_session()
-    done = cancel_message(db, message_id) if deed == "cancel" else send_again(db, message_id)
-    db.commit()
-    words = "The message is canceled." if deed == "cancel" else "The message waits once more."
-    flash(words if done else "Nothing was changed: look at the state of the message.", "good" if done else "warn")
+def deliveries_cancel(message_id: int) -> ResponseReturnValue:
+    return _changed(message_id, cancel_message(db_session(), message_id), "The message is canceled.")
+
+
+@blueprint.post("/deliveries/<id:message_id>/again")
+@access.staff("staff:deliveries:manage")
+def deliveries_again(message_id: int) -> ResponseReturnValue:
+    return _changed(message_id, send_again(db_session(), message_id), "The message waits once more.")
+
+
+def _changed(message_id: int, done: bool, told: str) -> ResponseReturnValue:
+    db_session().commit()
+    flash(told if done else "Nothing was changed: look at the state of the message.", "good" if done else "warn")
     return redirect_to(url_for("staff.deliveries_one", message_id=message_id))
