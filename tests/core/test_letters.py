@@ -38,7 +38,10 @@ def write(world: World, name: str = ADDRESS[0], about: str = "test:1") -> int:
 
 @pytest.fixture
 def staff(world: World) -> PortalClient:
-    world.staff("a.staff", permissions={"staff:console:open", "staff:deliveries:read", "staff:deliveries:manage"})
+    world.staff(
+        "a.staff",
+        permissions={"staff:console:open", "staff:deliveries:read", "staff:deliveries:manage", "staff:letters:print"},
+    )
     return world.sign_in("a.staff")
 
 

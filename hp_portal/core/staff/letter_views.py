@@ -9,7 +9,7 @@ from flask import abort, flash, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
-from hp_portal.core.delivery import letters
+from hp_portal.core.delivery import letters as queue
 from hp_portal.core.delivery.letters import Letter, add_letter
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.documents.limited import AT_ONCE, BY_THE_WORKER
@@ -23,15 +23,15 @@ from hp_portal.core.web.render import db_session, form_status, page, redirect_to
 from hp_portal.database import PortalSession
 from hp_portal.hookspecs import DocumentKind, MadeFile, Making
 
-MANAGE = "staff:deliveries:manage"
+PRINT = "staff:letters:print"
 RUN, ONE = "delivery.print-run", "delivery.letter"
 _SMALL = 20  # letters, which take less than a second
 
 
 def _wanted(session: PortalSession, wanted: Mapping[str, Any]) -> Sequence[Message]:
     if "run" in wanted:
-        return letters.letters_of(session, wanted["run"])
-    one = letters.find_letter(session, wanted["message"])
+        return queue.letters_of(session, wanted["run"])
+    one = queue.find_letter(session, wanted["message"])
     return [one] if one else []
 
 
@@ -39,7 +39,7 @@ def _make(session: PortalSession, wanted: Mapping[str, Any], making: Making) -> 
     found = _wanted(session, wanted)
     if not found:
         return None
-    body = letters.print_pdf(session, settings().payer, found, limits=AT_ONCE if making.at_once else BY_THE_WORKER)
+    body = queue.print_pdf(session, settings().payer, found, limits=AT_ONCE if making.at_once else BY_THE_WORKER)
     name = f"letters-{wanted['run']}.pdf" if "run" in wanted else f"letter-{wanted['message']}.pdf"
     return MadeFile(body, name, "application/pdf")
 
@@ -49,32 +49,32 @@ def _hand_over(session: PortalSession, wanted: Mapping[str, Any]) -> bool:
     if not found:
         return False
     if "run" in wanted:
-        letters.note_downloaded(session, wanted["run"], len(found))
+        queue.note_downloaded(session, wanted["run"], len(found))
     else:
-        letters.note_letter_downloaded(session, wanted["message"])
+        queue.note_letter_downloaded(session, wanted["message"])
     return True
 
 
 DOCUMENTS = (
-    DocumentKind(RUN, "Letters to print", MANAGE, _make, _hand_over),
-    DocumentKind(ONE, "Letter to print", MANAGE, _make, _hand_over),
+    DocumentKind(RUN, "Letters to print", PRINT, _make, _hand_over),
+    DocumentKind(ONE, "Letter to print", PRINT, _make, _hand_over),
 )
 
 
 def _letters_page(form: TestLetterForm, status: int = 200) -> ResponseReturnValue:
     db = db_session()
-    waiting, runs = letters.count_waiting(db), letters.print_runs(db)
+    waiting, runs = queue.count_waiting(db), queue.print_runs(db)
     return page("staff/letters.html", waiting=waiting, runs=runs, form=form, status=status)
 
 
 @blueprint.get("/letters")
-@access.staff(MANAGE)
-def letters_list() -> ResponseReturnValue:
+@access.staff(PRINT)
+def letters() -> ResponseReturnValue:
     return _letters_page(TestLetterForm(formdata=None))
 
 
 @blueprint.post("/letters/test")
-@access.staff(MANAGE)
+@access.staff(PRINT)
 def letters_test() -> ResponseReturnValue:
     """A letter to see how the payer's printer and envelopes take it."""
     form = TestLetterForm()
@@ -84,65 +84,65 @@ def letters_test() -> ResponseReturnValue:
     text = "Somebody of the staff asked for this letter, to see how it is printed, folded and put into an envelope."
     steps = ["Fold the sheet in three, with the address outside.", "See whether the envelope’s window shows all of it."]
     letter = Letter(form.lines, f"Test letter from {settings().payer.short_name}", "test", [text], steps)
-    number = add_letter(db, letter)
+    add_letter(db, letter)
     db.commit()
     flash("The letter waits to be printed.", "good")
-    return redirect_to(url_for("staff.deliveries_one", message_id=number))
+    return redirect_to(url_for("staff.letters"))
 
 
 @blueprint.post("/letters/print-runs")
-@access.staff(MANAGE)
+@access.staff(PRINT)
 def letters_print() -> ResponseReturnValue:
     db = db_session()
-    run = letters.make_print_run(db)
+    run = queue.make_print_run(db)
     db.commit()
     if run is None:
         flash("No letter waits to be printed.", "warn")
-    return redirect_to(url_for("staff.letters_list"))
+    return redirect_to(url_for("staff.letters"))
 
 
 @blueprint.get("/letters/print-runs/<id:run_id>/pdf")
-@access.staff(MANAGE)
+@access.staff(PRINT)
 def letters_pdf(run_id: int) -> ResponseReturnValue:
-    found = letters.letters_of(db_session(), run_id) or abort(404)
+    found = queue.letters_of(db_session(), run_id) or abort(404)
     small = len(found) <= _SMALL
     return hand_over(RUN, {"run": run_id}, title=show_count(len(found), "letter"), small=small)
 
 
 @blueprint.get("/letters/print-runs/<id:run_id>/csv")
-@access.staff(MANAGE)
+@access.staff(PRINT)
 def letters_csv(run_id: int) -> ResponseReturnValue:
     db = db_session()
-    found = letters.letters_of(db, run_id) or abort(404)
-    body = letters.manifest(db, settings().payer, found)
-    letters.note_downloaded(db, run_id, len(found))
+    found = queue.letters_of(db, run_id) or abort(404)
+    body = queue.manifest(db, settings().payer, found)
+    queue.note_downloaded(db, run_id, len(found))
     db.commit()
     return attachment(body, f"letters-{run_id}.csv", CSV_TYPE)
 
 
 @blueprint.post("/letters/print-runs/<id:run_id>/posted")
-@access.staff(MANAGE)
+@access.staff(PRINT)
 def letters_posted(run_id: int) -> ResponseReturnValue:
     db = db_session()
-    posted = letters.mark_posted(db, run_id)
+    posted = queue.mark_posted(db, run_id)
     db.commit()
     told = f"{show_count(posted, 'letter')} marked as posted." if posted else "The letters were posted before."
     flash(told, "good" if posted else "warn")
-    return redirect_to(url_for("staff.letters_list"))
+    return redirect_to(url_for("staff.letters"))
 
 
 @blueprint.get("/letters/<id:message_id>/pdf")
-@access.staff(MANAGE)
+@access.staff(PRINT)
 def letters_one_pdf(message_id: int) -> ResponseReturnValue:
     return hand_over(ONE, {"message": message_id}, title="Letter", small=True)
 
 
 @blueprint.post("/letters/<id:message_id>/returned")
-@access.staff(MANAGE)
+@access.staff(PRINT)
 def letters_returned(message_id: int) -> ResponseReturnValue:
     form, db = ReturnedLetterForm(), db_session()
     reason = form.reason.data if form.validate_on_submit() else ""
-    done = bool(reason) and letters.mark_returned(db, message_id, f"The mail brought it back: {reason}")
+    done = bool(reason) and queue.mark_returned(db, message_id, f"The mail brought it back: {reason}")
     db.commit()
     told = "The letter is marked as returned." if done else "Nothing was changed: choose why the letter came back."
     flash(told, "good" if done else "warn")

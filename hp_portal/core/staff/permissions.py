@@ -23,6 +23,7 @@ CORE_STAFF_PERMISSIONS = {
     "staff:documents:read": "See which documents wait for the worker or failed",
     "staff:deliveries:read": "See which messages were sent, wait or failed",
     "staff:deliveries:manage": "Send test messages, cancel messages and have them sent again",
+    "staff:letters:print": "Print and post letters, and mark those that come back",
 }
 
 CORE_STAFF_LINKS = (
@@ -37,9 +38,7 @@ CORE_STAFF_LINKS = (
     StaffLink(
         "Deliveries", "staff.deliveries", "staff:deliveries:read", "Messages that the portal sends", group="Oversight"
     ),
-    StaffLink(
-        "Letters", "staff.letters_list", "staff:deliveries:manage", "Letters to print and post", group="Oversight"
-    ),
+    StaffLink("Letters", "staff.letters", "staff:letters:print", "Letters to print and post", group="Oversight"),
     StaffLink("Applications", "staff.applications", "staff:applications:manage", group="Setup"),
     StaffLink("Roles of staff", "staff.roles", "staff:roles:manage", group="Setup"),
     StaffLink("Plugins", "staff.plugins", "staff:plugins:read", group="Setup"),

@@ -158,8 +158,8 @@ CORE_QUEUES = (
     StaffQueue(
         "letter to print or to post",
         "letters to print or to post",
-        "staff.letters_list",
-        "staff:deliveries:manage",
+        "staff.letters",
+        "staff:letters:print",
         letters.count_to_do,
     ),
     StaffQueue(
