@@ -245,7 +245,10 @@ def test_sums_say_what_they_leave_out(office: Office, clock: Clock) -> None:
         session.commit()
     clock.advance(hours=1)
     client = office.world.sign_in(office.username)
-    said = "2 of these are not in the sum: replaced, voided, sent again under the same number, or not in US dollars."
+    said = (
+        "2 of these are not in the sum: replaced, voided, sent again under the same number, a later part of a payment, or not "
+        "in US dollars."
+    )
     page = words(tree_of(client.get(f"{HOME}?issued_from=2026-01-01")))
     assert "4 payments found, $300.00 together" in page
     assert said in page
