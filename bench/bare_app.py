@@ -83,6 +83,7 @@ def _view(engine: sa.Engine):  # type: ignore[no-untyped-def]
             payment.set_aside,
             payment.in_question,
             payment.repeated,
+            payment.part_of_id,
         )
         .where(payment.number_key == sa.bindparam("key"), payment.payee_id.in_(granted))
         .order_by(payment.effective_on.desc().nulls_last(), payment.id.desc())
