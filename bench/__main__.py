@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import crowded, documents, importing, parse, persons, requests, silent
+from bench import crowded, documents, importing, mail, parse, persons, requests, silent
 from bench.figures import show
 
 
@@ -17,6 +17,7 @@ def main() -> None:
         *requests.run(),
         *silent.run(),
         *documents.run(),
+        *mail.run(),
     ]
     show(figures)
     sys.exit(0 if all(figure.ok for figure in figures) else 1)
