@@ -57,28 +57,8 @@ def take_lease(
     `first` is the order, by key unless said otherwise. A row that another transaction is at work on is passed over, also when its
     lease has run out: its worker lives.
     """
-    now = clock.now()
-    free = sa.or_(model.leased_until.is_(None), model.leased_until < now)
-    waiting = sa.select(model.id).where(*conditions, free).order_by(model.id if first is None else first).limit(1)
-    if session.scalar(waiting) is None:
-        return None
-    if is_postgresql(session):
-        row_id = session.scalar(waiting.with_for_update(skip_locked=True))
-    else:
-        start_writing(session)  # there is one writer, and it sees what the one before it took
-        row_id = session.scalar(waiting)
-    if row_id is None:
-        return None
-    token, until = secrets.token_hex(16), now + lasts
-    attempts = session.scalar(
-        sa.update(model)
-        .where(model.id == row_id)
-        .values(leased_until=until, lease_token=token, attempts=model.attempts + 1)
-        .returning(model.attempts)
-        .execution_options(synchronize_session=False)
-    )
-    _forget(session, model, row_id)
-    return Lease(model, row_id, token, until, int(attempts or 0))
+    taken = take_leases(session, model, *conditions, lasts=lasts, most=1, first=() if first is None else (first,))
+    return taken[0] if taken else None
 
 
 def take_leases(
@@ -89,7 +69,7 @@ def take_leases(
     most: int,
     first: Sequence[Any] = (),
 ) -> list[Lease]:
-    """Take up to so many rows at once, as `take_lease` takes one, in that order."""
+    """Take the first rows that fit, at most so many, as `take_lease` takes one; `first` are the columns of the order."""
     now, order = clock.now(), tuple(first) or (model.id,)
     free = sa.or_(model.leased_until.is_(None), model.leased_until < now)
     waiting = sa.select(model.id).where(*conditions, free).order_by(*order).limit(most)
@@ -98,8 +78,10 @@ def take_leases(
     if is_postgresql(session):
         waiting = waiting.with_for_update(skip_locked=True)
     else:
-        start_writing(session)
+        start_writing(session)  # there is one writer, and it sees what the one before it took
     ids = list(session.scalars(waiting))
+    if not ids:
+        return []
     token, until = secrets.token_hex(16), now + lasts
     rows = session.execute(
         sa.update(model)
