@@ -266,3 +266,15 @@ def test_a_password_does_not_leave_without_encryption(
     assert work(world) == 0
     assert "the password does not leave without it" in message(world, number).problem
     assert server.taken == []
+
+
+def test_a_message_that_cannot_be_put_together_keeps_no_other_waiting(mailing: World, server: MailServer) -> None:
+    with mailing.session() as session:
+        broken = add_message(session, Outgoing(TO, "no-such-template", "No", "test:1"))
+    other = write(mailing)
+    assert work(mailing) == 1
+    assert message(mailing, other).state == "sent"
+    assert (message(mailing, broken).state, message(mailing, broken).problem) == (
+        "failed",
+        "The message could not be put together.",
+    )

@@ -15,9 +15,12 @@ from hypothesis import strategies as st
 
 from hp_portal import cli
 from hp_portal.core.delivery.bounces import AUTOMATIC, DELAYED, FAILED, OTHER, read_return
+from hp_portal.core.delivery.mailbox import Mailbox
 from hp_portal.core.delivery.models import Message, MessageAttempt, ReturnedMail
-from hp_portal.core.delivery.outbox import SENT, Outgoing, add_message
+from hp_portal.core.delivery.outbox import SENT, Outgoing, add_message, note_attempt, send_again
 from hp_portal.core.delivery.returns import collect_returns, take_return
+from hp_portal.core.delivery.sending import send_all
+from tests.conftest import MakeApp
 from tests.support.world import World
 
 TOKEN = "0123456789abcdef" * 2
@@ -99,6 +102,11 @@ def test_an_old_server_s_words_are_understood() -> None:
     assert (read.kind, read.addresses) == (FAILED, ("a.clerk@clinic.example",))
 
 
+def test_an_address_with_a_nul_in_it_is_taken(world: World) -> None:
+    raw = plain("x@mx.example", "failure notice", X_Failed_Recipients="a.cl\0erk@clinic.example")
+    assert take(world, raw.replace(TOKEN.encode(), b"")) == "kept"
+
+
 @settings(max_examples=200)
 @given(st.binary(max_size=400), st.integers(0, 900))
 def test_nothing_that_comes_in_is_too_odd_to_be_read(noise: bytes, at: int) -> None:
@@ -140,6 +148,34 @@ def test_a_message_that_came_back_is_marked_once_and_its_person_is_told(world: W
     assert "Mail to this address came back" in staff.get(f"/staff/people/{clerk.id}").text
     assert "1 message came back" in staff.get("/staff/").text
     assert "550 5.1.1 no such user" in staff.get(f"/staff/deliveries/{number}").text
+
+
+def test_what_comes_back_a_second_time_after_it_was_sent_again_is_marked_again(world: World) -> None:
+    number, token = written(world)
+    assert take(world, report(token)) == "marked"
+    with world.session() as session:
+        assert send_again(session, number)
+        note_attempt(session, number, "sent", "The mail server has taken it.")
+        session.get_one(Message, number).state = SENT
+    assert take(world, report(token)) == "marked"
+    assert state(world, number)[0] == "returned"
+
+
+def test_an_address_is_not_told_about_any_more_once_a_message_arrived(
+    database_url: str, make_app: MakeApp, tmp_path: Path
+) -> None:
+    world = World(make_app(database_url))
+    clerk = world.person("a.clerk")
+    _, token = written(world, clerk.email)
+    assert take(world, report(token)) == "marked"
+    client = world.sign_in(clerk.username)
+    assert "We could not reach" in client.get("/").text
+    with world.session() as session:
+        add_message(session, Outgoing(clerk.email, "test", "Hello again", "test:1", {"asked_at": "March 3"}))
+    mailed = make_app(database_url, mail_from="portal@plan.example")
+    with mailed.app_context(), world.session() as session:
+        assert send_all(session, World(mailed).settings, {"email": Mailbox(tmp_path / "box")}) == 1
+    assert "We could not reach" not in client.get("/").text
 
 
 def test_a_delay_and_an_absence_are_noted_and_change_nothing(world: World) -> None:

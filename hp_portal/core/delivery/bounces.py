@@ -58,9 +58,13 @@ def read_return(raw: bytes, to: str = "") -> Returned:
 def _head(mail: Message, name: str) -> str:
     """A header on one line. What cannot be read of it stays out: it is the other side's, and may hold anything."""
     try:
-        text = str(mail.get(name, ""))
+        return _plain(str(mail.get(name, "")))
     except Exception:  # the standard library's parser of headers fails in many ways
         return ""
+
+
+def _plain(text: str) -> str:
+    """On one line, without what is no letter: a database may not take it."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:200]
 
 
@@ -98,7 +102,7 @@ def _of_text(mail: EmailMessage, raw: bytes) -> tuple[str, str, tuple[str, ...]]
         log.info("delivery.unreadable-return")
         for_now = for_good = frozenset()
     if for_good or for_now:
-        addresses = tuple(sorted(address.decode("ascii", "replace") for address in for_good))
+        addresses = tuple(sorted(_plain(address.decode("ascii", "replace")) for address in for_good))
         return FAILED if for_good else DELAYED, _head(mail, "Subject"), addresses
     if _head(mail, "Auto-Submitted").lower() not in ("", "no") or mail.get("X-Autoreply") is not None:
         return AUTOMATIC, _head(mail, "Subject"), ()

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.record import record
-from hp_portal.core.delivery.models import Message, MessageAttempt, PrintRun
+from hp_portal.core.delivery.models import Message, PrintRun
 from hp_portal.core.delivery.outbox import (
     CANCELED,
     LETTER,
@@ -28,6 +28,7 @@ from hp_portal.core.delivery.outbox import (
     WAITING,
     Outgoing,
     add_message,
+    note_attempt,
     values_of,
 )
 from hp_portal.core.documents.limited import BY_THE_WORKER, DocumentLimits
@@ -41,6 +42,7 @@ _TEMPLATE = Path(__file__).with_name("letters.typ")
 MOST_LINES, LONGEST_LINE = 4, 45
 """What an address in the envelope's window has room for."""
 MOST_IN_RUN = 300
+_WAITING = (Message.channel == LETTER, Message.state == WAITING)
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,6 @@ def count_to_do(session: PortalSession) -> int:
     """Letters that wait to be printed, or to be posted."""
     to_do = sa.and_(Message.channel == LETTER, Message.state.in_((WAITING, PRINTED)))
     return session.scalar(sa.select(sa.func.count(Message.id)).where(to_do)) or 0
-
-
-_WAITING = (Message.channel == LETTER, Message.state == WAITING)
 
 
 def make_print_run(session: PortalSession) -> int | None:
@@ -163,7 +162,7 @@ def mark_posted(session: PortalSession, run_id: int) -> int:
         .execution_options(synchronize_session=False)
     ).all()
     for message_id in sorted(posted):
-        session.add(MessageAttempt(message_id=message_id, at=now, outcome="sent", said="The letter was posted."))
+        note_attempt(session, message_id, "sent", "The letter was posted.")
     if posted:
         record(session, "delivery.print-run.posted", run=run_id, letters=len(posted))
     return len(posted)
@@ -181,7 +180,7 @@ def mark_returned(session: PortalSession, message_id: int, reason: str) -> bool:
     ).one_or_none()
     if done is None:
         return False
-    session.add(MessageAttempt(message_id=message_id, at=now, outcome="failed", said=reason[:300]))
+    note_attempt(session, message_id, "failed", reason)
     record(session, "delivery.message.returned", message=message_id)
     return True
 

@@ -9,7 +9,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Any
 
-from flask import current_app, render_template
+from flask import render_template
 
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.transports import Composed, NotSent
@@ -64,9 +64,3 @@ def compose(settings: Settings, message: Message, values: dict[str, Any]) -> Com
     mail.set_content(text)
     mail.add_alternative(html, subtype="html")
     return Composed(bounce_address(settings, message.token), message.recipient, mail)
-
-
-def payer_settings() -> Settings:
-    """The settings of the running app."""
-    found: Settings = current_app.extensions["hp_portal.settings"]
-    return found

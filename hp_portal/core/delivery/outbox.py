@@ -17,7 +17,8 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.record import record
-from hp_portal.core.delivery.models import Message
+from hp_portal.core.delivery.models import Message, MessageAttempt
+from hp_portal.core.identity.models import Person
 from hp_portal.database import PortalSession
 from hp_portal.seals import seat
 
@@ -43,7 +44,7 @@ class Outgoing:
     channel: str = EMAIL
 
 
-def add_message(session: PortalSession, outgoing: Outgoing, *, not_before: dt.datetime | None = None) -> int:
+def add_message(session: PortalSession, outgoing: Outgoing) -> int:
     """Put a message into the outbox; its id. Needs a whole scope.
 
     Raises ValueError for what could become another header or another recipient.
@@ -62,7 +63,7 @@ def add_message(session: PortalSession, outgoing: Outgoing, *, not_before: dt.da
         token=token,
         state=WAITING,
         created_at=now,
-        due_at=max(now, not_before) if not_before else now,
+        due_at=now,
     )
     session.add(message)
     session.flush()
@@ -124,3 +125,19 @@ def send_again(session: PortalSession, message_id: int) -> bool:
         return False
     record(session, "delivery.message.sent-again", message=message_id)
     return True
+
+
+def note_attempt(session: PortalSession, message_id: int, outcome: str, said: str) -> None:
+    """Note an attempt to send a message, or what came back for it: see `MessageAttempt`."""
+    values = {"message_id": message_id, "at": clock.now(), "outcome": outcome, "said": said[:300]}
+    session.execute(sa.insert(MessageAttempt), values)
+
+
+def note_address(session: PortalSession, address: str, returned_at: dt.datetime | None) -> None:
+    """Note with the person whose address it is that a message came back, or that one arrived."""
+    session.execute(
+        sa.update(Person)
+        .where(Person.email == address.lower(), Person.email_returned_at.is_distinct_from(returned_at))
+        .values(email_returned_at=returned_at)
+        .execution_options(synchronize_session=False)
+    )

@@ -11,17 +11,16 @@ from pathlib import Path
 
 import sqlalchemy as sa
 import structlog
-from flask import current_app
 
 from hp_portal import clock, scopes
 from hp_portal.core.audit.record import record
 from hp_portal.core.delivery.bounces import FAILED, OTHER, Returned, read_return
 from hp_portal.core.delivery.models import Message, MessageAttempt, ReturnedMail
-from hp_portal.core.delivery.outbox import RETURNED, SENT, WAITING
+from hp_portal.core.delivery.outbox import RETURNED, SENT, WAITING, note_address, note_attempt
 from hp_portal.core.identity.models import Person
+from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession
 from hp_portal.seals import seat
-from hp_portal.settings import Settings
 
 log = structlog.get_logger(__name__)
 RAW = seat(ReturnedMail.raw_sealed)
@@ -46,7 +45,7 @@ def take_return(session: PortalSession, raw: bytes, to: str = "") -> str:
     said = returned.said or "It came back without a reason."
     if _is_known(session, message.id, returned.kind, said):
         return KNOWN
-    session.add(MessageAttempt(message_id=message.id, at=clock.now(), outcome=returned.kind, said=said[:300]))
+    note_attempt(session, message.id, returned.kind, said)
     if returned.kind != FAILED or message.state not in (SENT, WAITING):
         return NOTED
     message.state, message.problem, message.ended_at = RETURNED, said[:300], clock.now()
@@ -54,16 +53,6 @@ def take_return(session: PortalSession, raw: bytes, to: str = "") -> str:
     note_address(session, message.recipient, clock.now())
     record(session, "delivery.message.returned", message=message.id)
     return MARKED
-
-
-def note_address(session: PortalSession, address: str, returned_at: dt.datetime | None) -> None:
-    """Note with the person whose address it is that a message came back, or that one arrived."""
-    session.execute(
-        sa.update(Person)
-        .where(Person.email == address.lower(), Person.email_returned_at.is_distinct_from(returned_at))
-        .values(email_returned_at=returned_at)
-        .execution_options(synchronize_session=False)
-    )
 
 
 def _message_of(session: PortalSession, returned: Returned) -> Message | None:
@@ -83,8 +72,16 @@ def _message_of(session: PortalSession, returned: Returned) -> Message | None:
 
 
 def _is_known(session: PortalSession, message_id: int, outcome: str, said: str) -> bool:
+    """Was the same said of the message since it was sent last?"""
+    of_message = MessageAttempt.message_id == message_id
+    sent = sa.select(sa.func.coalesce(sa.func.max(MessageAttempt.id), 0)).where(
+        of_message, MessageAttempt.outcome == "sent"
+    )
     same = sa.select(MessageAttempt.id).where(
-        MessageAttempt.message_id == message_id, MessageAttempt.outcome == outcome, MessageAttempt.said == said[:300]
+        of_message,
+        MessageAttempt.outcome == outcome,
+        MessageAttempt.said == said[:300],
+        MessageAttempt.id > sent.scalar_subquery(),
     )
     return session.scalar(same.limit(1)) is not None
 
@@ -129,10 +126,10 @@ def collect_returns(session: PortalSession, path: Path) -> Counter[str]:
 
 def collect_due(session: PortalSession) -> None:
     """The job: empty the mailbox of the settings, where one is named."""
-    settings: Settings = current_app.extensions["hp_portal.settings"]
-    if settings.bounce_mailbox is None or not settings.bounce_mailbox.exists():
+    box = settings().bounce_mailbox
+    if box is None or not box.exists():
         return  # mail servers make an mbox when the first mail comes
-    if done := collect_returns(session, settings.bounce_mailbox):
+    if done := collect_returns(session, box):
         log.info("delivery.returns", **done)
 
 

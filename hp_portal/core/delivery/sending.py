@@ -11,7 +11,6 @@ import random
 from collections.abc import Mapping
 from pathlib import Path
 
-import sqlalchemy as sa
 import structlog
 from flask import current_app
 
@@ -19,11 +18,12 @@ from hp_portal import clock
 from hp_portal.core.audit.record import record
 from hp_portal.core.delivery.mail import compose
 from hp_portal.core.delivery.mailbox import Mailbox
-from hp_portal.core.delivery.models import Message, MessageAttempt
-from hp_portal.core.delivery.outbox import EMAIL, FAILED, SENT, WAITING, values_of
+from hp_portal.core.delivery.models import Message
+from hp_portal.core.delivery.outbox import EMAIL, FAILED, SENT, WAITING, note_address, note_attempt, values_of
 from hp_portal.core.delivery.smtp import Smtp
-from hp_portal.core.delivery.transports import Connection, NotSent, Transport
+from hp_portal.core.delivery.transports import Composed, Connection, NotSent, Transport
 from hp_portal.core.leases.leasing import Lease, LeaseLost, release_lease, renew_lease, take_leases
+from hp_portal.core.web.render import settings as portal_settings
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
 
@@ -43,12 +43,12 @@ def pause_after(failures: int) -> dt.timedelta:
     """How long to wait after so many failed attempts, at least one: four times as long each time, up to six hours, and up to a
     fifth longer by chance, so that not all come back at once."""
     pause: dt.timedelta = min(FIRST_PAUSE * 4 ** min(failures - 1, 8), LONGEST_PAUSE)
-    return pause + dt.timedelta(seconds=pause.total_seconds() * random.uniform(0, 0.2))  # noqa: S311 - no secret
+    return pause + dt.timedelta(seconds=pause.total_seconds() * random.SystemRandom().uniform(0, 0.2))
 
 
 def send_due(session: PortalSession) -> None:
     """The job: send what is due until nothing is. Commits as it goes."""
-    settings: Settings = current_app.extensions["hp_portal.settings"]
+    settings = portal_settings()
     send_all(session, settings, {EMAIL: mail_transport(settings, Path(current_app.instance_path))})
 
 
@@ -118,8 +118,7 @@ def _send_one(session: PortalSession, settings: Settings, connection: Connection
         if message.state != WAITING or message.lease_token != lease.token:
             session.rollback()
             return False  # canceled, or another worker's by now
-        values = values_of(session, message)
-        composed = compose(settings, message, values)
+        composed = _compose(session, settings, message)
         session.rollback()  # no transaction is open while the other side is waited for
         said = connection.send(composed)
     except NotSent as error:
@@ -136,9 +135,21 @@ def _send_one(session: PortalSession, settings: Settings, connection: Connection
         # It took longer than the lease, and another worker sends it as well; or it was canceled on the way.
         log.warning("delivery.sent-without-lease", message=lease.id)
         session.rollback()
-    _note(session, lease.id, "sent", said)
+    note_attempt(session, lease.id, "sent", said)
+    note_address(session, composed.recipient, None)
     session.commit()
     return True
+
+
+def _compose(session: PortalSession, settings: Settings, message: Message) -> Composed:
+    """The message as it leaves. Raises NotSent for good where it cannot be made, so that the others do not wait for it."""
+    try:
+        return compose(settings, message, values_of(session, message))
+    except NotSent:
+        raise
+    except Exception as error:  # a template that is gone, values that do not fit it or cannot be opened
+        log.error("delivery.not-composed", message=message.id, exc_info=error)
+        raise NotSent("The message could not be put together.", final=True) from error
 
 
 def _note_failure(session: PortalSession, lease: Lease, error: NotSent) -> None:
@@ -154,17 +165,10 @@ def _note_failure(session: PortalSession, lease: Lease, error: NotSent) -> None:
     except LeaseLost:
         session.rollback()
         return
-    _note(session, lease.id, "refused" if given_up else "again", str(error))
+    note_attempt(session, lease.id, "refused" if given_up else "again", str(error))
     if given_up:
         record(session, "delivery.message.given-up", message=lease.id)
     session.commit()
-
-
-def _note(session: PortalSession, message_id: int, outcome: str, said: str) -> None:
-    session.execute(
-        sa.insert(MessageAttempt),
-        {"message_id": message_id, "at": clock.now(), "outcome": outcome, "said": said[:300]},
-    )
 
 
 def _give_back(session: PortalSession, leases: list[Lease], problem: str) -> None:
