@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -41,6 +41,9 @@ def server(world: World) -> Iterator[LiveServer]:
     live.stop()
 
 
+Announce = Callable[..., bytes]
+
+
 def say(server: LiveServer, sent: bytes) -> bytes:
     with closing(socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE)) as connection:
         connection.sendall(sent)
@@ -62,9 +65,9 @@ def in_chunks(path: str, size: int, **headers: str) -> bytes:
 @pytest.mark.parametrize("path", ["/sign-in", "/set-password", "/nowhere", "/contact"])
 @pytest.mark.parametrize("send", [announced, in_chunks])
 def test_more_than_a_megabyte_is_refused_in_words_before_it_is_there(
-    server: LiveServer, path: str, send: object
+    server: LiveServer, path: str, send: Announce
 ) -> None:
-    answer = say(server, send(path, SMALL + 1))  # type: ignore[operator]
+    answer = say(server, send(path, SMALL + 1))
     assert answers_in(answer) == 1
     assert b"Connection: close" in answer
     if path in ("/sign-in", "/set-password"):
@@ -97,29 +100,29 @@ def cookie_of(world: World, username: str) -> tuple[str, PortalClient]:
 
 
 @pytest.mark.parametrize("send", [announced, in_chunks])
-def test_a_large_upload_without_a_sign_in_leads_there_and_is_not_received(server: LiveServer, send: object) -> None:
-    answer = say(server, send(UPLOADS, SMALL + 1))  # type: ignore[operator]
+def test_a_large_upload_without_a_sign_in_leads_there_and_is_not_received(server: LiveServer, send: Announce) -> None:
+    answer = say(server, send(UPLOADS, SMALL + 1))
     assert status_of(answer) in (302, 303)
     assert b"/sign-in" in answer
 
 
 @pytest.mark.parametrize("send", [announced, in_chunks])
 def test_a_large_upload_is_not_received_from_whoever_may_not_upload(
-    server: LiveServer, world: World, send: object
+    server: LiveServer, world: World, send: Announce
 ) -> None:
     """Neither from a person of an organization nor from staff without the permission; the gate answers as it always does."""
     world.person("clerk")
     world.staff("reader", permissions=["remittance:import:read", "remittance:codes:manage"])
     for username, status in (("clerk", 404), ("reader", 403)):
         cookie, _ = cookie_of(world, username)
-        answer = say(server, send(UPLOADS, SMALL + 1, cookie=cookie))  # type: ignore[operator]
+        answer = say(server, send(UPLOADS, SMALL + 1, cookie=cookie))
         assert status_of(answer) == status
 
 
 @pytest.mark.parametrize("send", [announced, in_chunks])
-def test_an_upload_over_its_own_limit_is_refused(server: LiveServer, world: World, send: object) -> None:
+def test_an_upload_over_its_own_limit_is_refused(server: LiveServer, world: World, send: Announce) -> None:
     cookie, _ = staff_cookie(world)
-    answer = say(server, send(UPLOADS, MOST * 1024 * 1024 + 1, cookie=cookie))  # type: ignore[operator]
+    answer = say(server, send(UPLOADS, MOST * 1024 * 1024 + 1, cookie=cookie))
     assert status_of(answer) == 413
     assert b"too large" in answer
     assert b"page takes at most 3 MB at a time" in answer
@@ -165,7 +168,7 @@ def test_any_other_server_is_held_to_the_same_limits(world: World) -> None:
 
 def test_static_files_come_compressed_and_are_not_sent_twice(server: LiveServer, world: World) -> None:
     with world.app.test_request_context():
-        sheet = world.app.jinja_env.globals["asset"]("portal.bundle.css")  # type: ignore[operator]
+        sheet = world.app.jinja_env.globals["asset"]("portal.bundle.css")  # type: ignore[operator] # globals have no types
     first = say(server, get(sheet, accept_encoding="br", connection="close"))
     head, _, body = first.partition(b"\r\n\r\n")
     assert status_of(first) == 200

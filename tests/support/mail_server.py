@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import email.policy
-from asyncio import WriteTransport
+from asyncio import Server, WriteTransport
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.parser import BytesParser
-from typing import Any, cast
+from typing import cast
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -53,7 +53,8 @@ class MailServer:
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:
         answer, content = self.answer(), envelope.content
         if answer in (None, "cut"):
-            text: Any = BytesParser(policy=email.policy.default).parsebytes(content or b"")  # type: ignore[arg-type]
+            assert isinstance(content, bytes)
+            text = BytesParser(policy=email.policy.default).parsebytes(content)
             self.taken.append(Taken(envelope.mail_from or "", envelope.rcpt_tos[0], text))
         if answer == "cut":
             cast("WriteTransport", server.transport).abort()
@@ -64,9 +65,9 @@ class _Controller(Controller):
     """One that says which port the system chose."""
 
     def _trigger_server(self) -> None:
-        sockets: Any = self.server.sockets  # type: ignore[union-attr]
-        self.port = sockets[0].getsockname()[1]
-        super()._trigger_server()  # type: ignore[no-untyped-call]
+        assert isinstance(self.server, Server)
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()  # type: ignore[no-untyped-call] # aiosmtpd has no types for it
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from werkzeug.routing import Rule
 
@@ -46,7 +47,7 @@ def remember_builders() -> None:
             known[key] = compile_builder(rule, append_unknown)
         return known[key]
 
-    setattr(Rule, "_compile_builder", remembered)  # noqa: B010 – assigned plainly, its type would have to be repeated
+    patch.object(Rule, "_compile_builder", remembered).start()
 
 
 def remember_chains() -> None:
@@ -65,4 +66,4 @@ def remember_chains() -> None:
         chain.revisions, chain.head = known[key]
 
     for module in (chains, migrations):
-        setattr(module, "read", remembered)  # noqa: B010 – as above
+        patch.object(module, "read", remembered).start()

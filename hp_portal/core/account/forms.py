@@ -9,7 +9,7 @@ from wtforms.validators import DataRequired, EqualTo, InputRequired, Length
 from hp_portal.core.web.cleaning import one_line
 
 
-class SignInForm(FlaskForm):  # type: ignore[misc]
+class SignInForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     username = StringField(
         "User name or e-mail",
         [DataRequired("Enter your user name or e-mail address."), Length(max=254)],
@@ -22,7 +22,7 @@ class SignInForm(FlaskForm):  # type: ignore[misc]
     next = HiddenField()
 
 
-class ChangePasswordForm(FlaskForm):  # type: ignore[misc]
+class ChangePasswordForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     current = PasswordField(
         "Current password",
         [InputRequired("Enter the password you have now.")],
@@ -38,7 +38,7 @@ class ChangePasswordForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-class TermsForm(FlaskForm):  # type: ignore[misc]
+class TermsForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     accept = BooleanField(
         "I have read the confidential terms of use and accept them",
         [DataRequired("Tick the box to accept the terms. Without them the portal cannot be used.")],

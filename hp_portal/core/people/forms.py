@@ -14,7 +14,7 @@ from hp_portal.core.web.cleaning import one_line
 TYPED = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 
 
-class CreatePersonForm(FlaskForm):  # type: ignore[misc]
+class CreatePersonForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     name = StringField(
         "Name",
         [DataRequired("Enter the person's first and last name."), Length(max=200)],
@@ -39,7 +39,7 @@ class CreatePersonForm(FlaskForm):  # type: ignore[misc]
             raise ValidationError("Use 3 to 80 letters, digits, periods, hyphens or underscores, such as first.last.")
 
 
-class SetPasswordForm(FlaskForm):  # type: ignore[misc]
+class SetPasswordForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     new = PasswordField(
         "New password", [InputRequired("Enter a password.")], render_kw={"autocomplete": "new-password"}
     )

@@ -29,7 +29,7 @@ RETURNED_BECAUSE = (
 )
 
 
-class LookupForm(FlaskForm):  # type: ignore[misc]
+class LookupForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     query = StringField(
         "Name, user name, e-mail, Tax ID, NPI or vendor number",
         [DataRequired("Enter what to look for."), Length(2, 200, "Enter 2 to 200 characters.")],
@@ -38,7 +38,7 @@ class LookupForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-class ReasonForm(FlaskForm):  # type: ignore[misc]
+class ReasonForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """Why staff do something that somebody will ask about later; kept with the record."""
 
     reason = StringField(
@@ -49,7 +49,7 @@ class ReasonForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-class OrganizationsForm(Form):  # type: ignore[misc]
+class OrganizationsForm(Form):  # type: ignore[misc] # WTForms has no types
     """Read from the address, so Tax IDs are not taken."""
 
     name = StringField("Name", [Optional(), Length(max=200)], filters=[one_line], render_kw={"autocomplete": "off"})
@@ -73,7 +73,7 @@ class OrganizationsForm(Form):  # type: ignore[misc]
             raise ValidationError("This looks like a Tax ID. Use the search, which keeps Tax IDs out of addresses.")
 
 
-class RoleForm(FlaskForm):  # type: ignore[misc]
+class RoleForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     name = StringField(
         "Name of the role",
         [DataRequired("Enter a name for the role."), Length(2, 80, "Enter 2 to 80 characters.")],
@@ -82,7 +82,7 @@ class RoleForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-class ActivityForm(Form):  # type: ignore[misc]
+class ActivityForm(Form):  # type: ignore[misc] # WTForms has no types
     """Read from the address: nothing in it is about a member, and a search can be kept as a bookmark."""
 
     person = StringField(
@@ -99,7 +99,7 @@ class ActivityForm(Form):  # type: ignore[misc]
     until = DayField("To", [later_than("since", "The last day is before the first.")])
 
 
-class DeliveriesForm(Form):  # type: ignore[misc]
+class DeliveriesForm(Form):  # type: ignore[misc] # WTForms has no types
     """Read from the address."""
 
     recipient = StringField(
@@ -116,7 +116,7 @@ class DeliveriesForm(Form):  # type: ignore[misc]
     )
 
 
-class TestMailForm(FlaskForm):  # type: ignore[misc]
+class TestMailForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """Where a test message goes."""
 
     __test__ = False  # no test of pytest's
@@ -136,7 +136,7 @@ class TestMailForm(FlaskForm):  # type: ignore[misc]
             raise ValidationError("This is not an e-mail address, such as name@example.com.")
 
 
-class TestLetterForm(FlaskForm):  # type: ignore[misc]
+class TestLetterForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """Where a test letter goes."""
 
     __test__ = False  # no test of pytest's
@@ -163,7 +163,7 @@ class TestLetterForm(FlaskForm):  # type: ignore[misc]
             raise ValidationError(f"This line is too long for the envelope’s window: {longest}")
 
 
-class ReturnedLetterForm(FlaskForm):  # type: ignore[misc]
+class ReturnedLetterForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """Why the mail brought a letter back, in the words of its labels."""
 
     reason = SelectField(

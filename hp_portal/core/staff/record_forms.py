@@ -14,7 +14,7 @@ from hp_portal.core.web.cleaning import one_line, several_lines
 from hp_portal.core.web.fields import NpiField, TinField
 
 
-class _IdentifiedPayee(FlaskForm):  # type: ignore[misc]
+class _IdentifiedPayee(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """A payee by its Tax ID and, unless it has none, its NPI."""
 
     tin = TinField("Tax ID (TIN)", required="Enter the payee's Tax ID.")
@@ -32,7 +32,7 @@ def _lines(text: str | None) -> str | None:
     return "\n".join(line for part in cleaned.split("\n") if (line := part.strip()))
 
 
-class PayeeForm(FlaskForm):  # type: ignore[misc]
+class PayeeForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """What the record says of a payee besides its TIN and NPI."""
 
     name = StringField("Name", [DataRequired("Enter the payee's name."), Length(max=200)], filters=[one_line])

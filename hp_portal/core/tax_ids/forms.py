@@ -11,7 +11,7 @@ from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField
 
 
-class AddPayeeForm(FlaskForm):  # type: ignore[misc]
+class AddPayeeForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     tin = TinField("Tax ID (TIN)", required="Enter the Tax ID the payment was made to.")
     npi = NpiField("NPI")
     number = StringField(
@@ -39,7 +39,7 @@ class AddPayeeForm(FlaskForm):  # type: ignore[misc]
         )
 
 
-class ObjectionForm(FlaskForm):  # type: ignore[misc]
+class ObjectionForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     reason = StringField(
         "Why should this organization not be linked?",
         [

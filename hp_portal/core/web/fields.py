@@ -24,7 +24,7 @@ _DAYS = ("%Y-%m-%d", "%m/%d/%Y")
 _YEARS = range(1900, 3000)
 
 
-class _Required(InputRequired):  # type: ignore[misc]
+class _Required(InputRequired):  # type: ignore[misc] # WTForms has no types
     """Something must have been typed; blanks are nothing."""
 
     def __call__(self, form: Any, field: Any) -> None:  # noqa: ARG002 - WTForms passes it
@@ -33,7 +33,7 @@ class _Required(InputRequired):  # type: ignore[misc]
             raise StopValidation(self.message)
 
 
-class ParsedField(Field):  # type: ignore[misc]
+class ParsedField(Field):  # type: ignore[misc] # WTForms has no types
     """A line of text that is read into a value by `read`, which raises ValueError with a message for the person."""
 
     widget = TextInput()

@@ -15,7 +15,7 @@ from ..blueprint import MANAGE_CODES, staff_blueprint
 from . import lists, loads
 
 
-class CodesForm(FlaskForm):  # type: ignore[misc]
+class CodesForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     list = SelectField("List", choices=[SelectChoice(value=name, label=label) for name, label in lists.LISTS.items()])
     file = FileField("File (CSV or XLSX)", [FileRequired("Choose the file that you downloaded.")])
 

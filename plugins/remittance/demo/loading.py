@@ -122,7 +122,7 @@ def _payments(payees: dict[str, PayeeText]) -> list[PaymentText]:
     for vendor_number, tell in STORIES.items():
         payee = payees.get(vendor_number) if vendor_number else _STRANGER
         if payee is not None:
-            story = Story(payee, random.Random(f"demo {vendor_number}"), f"D{vendor_number[-1:] or '0'}")  # noqa: S311
+            story = Story(payee, random.Random(f"demo {vendor_number}"), f"D{vendor_number[-1:] or '0'}")  # noqa: S311 – made-up data, the same every time
             tell(story, days)
             payments += story.payments
     return sorted(payments, key=lambda payment: (payment.issued, payment.number))

@@ -23,7 +23,7 @@ WORTH_TRYING = {
 
 def payments(payee: PayeeText, days: Days) -> tuple[PaymentText, PaymentText]:
     """What the sender meant to send."""
-    story = Story(payee, random.Random("demo odd files"), "D9")  # noqa: S311
+    story = Story(payee, random.Random("demo odd files"), "D9")  # noqa: S311 – made-up data, the same every time
     issued = days.back(4)
     story.pay(LOST, "ACH", issued, [story.claim(_VISITS, issued, lines=1) for _ in range(4)])
     story.pay(CURRENCY, "ACH", issued, [story.claim(_VISITS, issued) for _ in range(2)], currency="DOLLARS")

@@ -19,7 +19,7 @@ from .criteria import PERIODS, CheckNumber, ClaimCriteria, PaymentCriteria, days
 _EARLIER = "This date lies before the first one."
 
 
-class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
+class PaymentSearchForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """What a payment is like. `payees`: pairs of id and name to choose from, the first one for all."""
 
     class Meta:
@@ -66,7 +66,7 @@ class PaymentSearchForm(FlaskForm):  # type: ignore[misc]
         )
 
 
-class ClaimSearchForm(FlaskForm):  # type: ignore[misc]
+class ClaimSearchForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """What a claim is like: posted, because it tells of a patient."""
 
     claim_number = StringField("Claim number", filters=[plain], validators=[Optional(), Length(max=80)])
@@ -107,7 +107,7 @@ class ClaimSearchForm(FlaskForm):  # type: ignore[misc]
         )
 
 
-class ClaimFilterForm(FlaskForm):  # type: ignore[misc]
+class ClaimFilterForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """Words that the claims of a payment must hold: posted, because they tell of a patient."""
 
     text = StringField("Patient or claim number", filters=[plain], validators=[Optional(), Length(max=100)])

@@ -41,7 +41,7 @@ WORDS: dict[str, Any] = {
 }
 
 
-class InspectForm(FlaskForm):  # type: ignore[misc]
+class InspectForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     number = StringField(
         "Check, EFT or non-payment notice number",
         [DataRequired("Enter the number of the payment."), Length(max=60)],

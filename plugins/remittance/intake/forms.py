@@ -6,5 +6,5 @@ from flask_wtf import FlaskForm
 from flask_wtf.file import FileRequired, MultipleFileField
 
 
-class UploadForm(FlaskForm):  # type: ignore[misc]
+class UploadForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     files = MultipleFileField("Remittance files (835)", [FileRequired("Choose one file or more.")])
