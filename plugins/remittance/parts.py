@@ -32,7 +32,7 @@ class Part:
     @property
     def comes_to(self) -> int | None:
         """Its claims less its provider-level adjustments."""
-        return None if self.claims_paid is None or self.adjusted is None else self.claims_paid - self.adjusted
+        return comes_to(self.claims_paid, self.adjusted)
 
     def described(self, currency: str | None) -> str:
         """`3 claims, $120.00, imported on Mar 4, 2026`."""
@@ -105,6 +105,11 @@ class Parts:
 
     def _money(self, cents: int) -> str:
         return show_money(cents, self.currency)
+
+
+def comes_to(claims_paid: int | None, adjusted: int | None) -> int | None:
+    """Claims less provider-level adjustments, None where one could not be read."""
+    return None if claims_paid is None or adjusted is None else claims_paid - adjusted
 
 
 def sum_of(amounts: Iterable[int | None]) -> int | None:

@@ -151,9 +151,14 @@ def of_line(line: Line, *, columns: bool = True) -> list[Further]:
     return found + list(_read(line.more, LINE_SEGMENTS))
 
 
-def one_of(facts: list[Further], label: str) -> Further | None:
-    """The first fact with this label."""
-    return next((fact for fact in facts if fact.label == label), None)
+def told_apart(claim: Claim) -> tuple[int | None, str | None, list[Further]]:
+    """What has columns of its own in files: interest in cents and the medical record number; and everything else."""
+    facts = of_claim(claim, columns=False)
+    interest, record = (
+        next((fact for fact in facts if fact.label == label), None) for label in (INTEREST, MEDICAL_RECORD)
+    )
+    others = [fact for fact in facts if fact not in (interest, record)]
+    return interest.cents if interest else None, record.text if record else None, others
 
 
 def in_a_row(facts: list[Further], currency: str | None) -> str:

@@ -79,17 +79,14 @@ def _yes(value: bool) -> str:
 
 
 def _more_of_claim(claim: Claim, currency: str | None) -> tuple[SheetValue, ...]:
-    facts = labeled_segments.of_claim(claim, columns=False)
-    interest, record = (
-        labeled_segments.one_of(facts, label) for label in (labeled_segments.INTEREST, labeled_segments.MEDICAL_RECORD)
-    )
+    interest, record, others = labeled_segments.told_apart(claim)
     return (
         _yes(claim.balanced),
         amount(claim.patient_adjusted),
         amount(claim.coverage_amount),
-        amount(interest.cents) if interest else None,
-        record.text if record else None,
-        labeled_segments.in_a_row([fact for fact in facts if fact not in (interest, record)], currency) or None,
+        amount(interest),
+        record,
+        labeled_segments.in_a_row(others, currency) or None,
     )
 
 

@@ -121,10 +121,7 @@ def yes(value: bool) -> str:
 
 def claim_cells(claim: Claim, meanings: Meanings, remittance: Remittance) -> tuple[SheetValue, ...]:
     currency = remittance.payment.currency
-    facts = labeled_segments.of_claim(claim, columns=False)
-    interest, record = (
-        labeled_segments.one_of(facts, label) for label in (labeled_segments.INTEREST, labeled_segments.MEDICAL_RECORD)
-    )
+    interest, record, others = labeled_segments.told_apart(claim)
     return (
         claim.claim,
         patient_name(claim),
@@ -148,9 +145,9 @@ def claim_cells(claim: Claim, meanings: Meanings, remittance: Remittance) -> tup
         yes(claim.balanced),
         amount(claim.patient_adjusted),
         amount(claim.coverage_amount),
-        amount(interest.cents) if interest else None,
-        record.text if record else None,
-        labeled_segments.in_a_row([fact for fact in facts if fact not in (interest, record)], currency) or None,
+        amount(interest),
+        record,
+        labeled_segments.in_a_row(others, currency) or None,
         "; ".join(claim_marks(claim, remittance.verdict.marks.charges_in)) or None,
     )
 

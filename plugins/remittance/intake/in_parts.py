@@ -14,11 +14,13 @@ import sqlalchemy as sa
 from hp_portal.api import PortalSession
 
 from ..models import Payment, SameNumber, of_same_number
+from ..parts import comes_to, sum_of
 from .same_number import WAITS
 
 PARTS, _REPLACED = "parts", "replaced"
 _LINKS = (PARTS, _REPLACED)
 """Decisions that hold parts together: what replaces a part takes its place."""
+_NO_SYNC = {"synchronize_session": False}
 
 
 def can_be_parts(earlier: Payment, later: Payment) -> bool:
@@ -44,22 +46,12 @@ def look_like_parts(session: PortalSession, pairs: Iterable[tuple[SameNumber, Pa
     for pair, earlier, later in pairs:
         if pair.state != WAITS or pair.overlaps or not can_be_parts(earlier, later):
             continue
-        if _come_to((earlier, later)) == later.amount:
+        if sum_of(comes_to(one.claims_paid, one.provider_adjusted) for one in (earlier, later)) == later.amount:
             found.add(pair.id)
         else:
             asked.append((pair.id, later))
     wholes = _wholes(session, [later for _, later in asked])
     return found | {key for key, later in asked if _key(later) in wholes}
-
-
-def _come_to(payments: Iterable[Any]) -> int | None:
-    """What their claims come to, less their provider-level adjustments."""
-    total = 0
-    for one in payments:
-        if one.claims_paid is None or one.provider_adjusted is None:
-            return None
-        total += one.claims_paid - one.provider_adjusted
-    return total
 
 
 def _key(payment: Any) -> tuple[Any, ...]:
@@ -120,9 +112,6 @@ def join_parts(session: PortalSession, pair: SameNumber) -> None:
             joined = sa.update(Payment).where(Payment.id.in_(parts))
             values = {"part_of_id": parts[0], "later_part": Payment.id != parts[0]}
             session.execute(joined.values(values), execution_options=_NO_SYNC)
-
-
-_NO_SYNC = {"synchronize_session": False}
 
 
 def _linked(links: Sequence[tuple[int, int, bool]]) -> list[set[int]]:
