@@ -17,11 +17,6 @@ from .inquiry import DAY, Office, claim, events, url_of, words
 HOME, FIND = "/apps/remittance/", "/apps/remittance/find"
 
 
-@pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
-
-
 def found(office: Office, typed: str, *, fragment: bool = False) -> Any:
     """What the box leads to."""
     answer = office.client.post(FIND, {"number": typed}, fragment=fragment)

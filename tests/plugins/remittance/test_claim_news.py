@@ -24,11 +24,6 @@ def day(number: int) -> dt.date:
     return DAY + dt.timedelta(days=number)
 
 
-@pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
-
-
 def news(office: Office, payment: int, query: str = "") -> list[str]:
     """The last cell of every claim's row."""
     tree = tree_of(office.client.get(url_of(payment) + query))

@@ -12,11 +12,6 @@ from .inquiry import DAY, Office, claim, events, url_of, words
 
 
 @pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
-
-
-@pytest.fixture
 def mixed(office: Office) -> int:
     """Three claims: one paid $150.00, one denied, one paid $15.00."""
     denied = Service("HC:99214", 9000, (Reason("CO", "29", 9000),), DAY)

@@ -18,7 +18,6 @@ from hp_portal_plugins.remittance.demo.writing import ClaimText, Reason, Service
 from hp_portal_plugins.remittance.models import Code
 from tests.support.client import tree_of
 from tests.support.pdf import TaggedPdf
-from tests.support.world import World
 
 from .inquiry import DAY, Office, claim, url_of, words
 
@@ -129,11 +128,6 @@ def test_an_unprocessable_claim_is_sent_again_as_a_new_one_and_not_appealed() ->
 
 def test_ma61_is_the_social_security_number() -> None:
     assert "social security number" in explanations("RARC")["MA61"].meaning
-
-
-@pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
 
 
 def denied(*reasons: Reason, remarks: tuple[str, ...] = ()) -> ClaimText:

@@ -11,14 +11,8 @@ from hp_portal_plugins.remittance.codes.codes_in_text import MOST, asked_codes
 from hp_portal_plugins.remittance.codes.explanations import DO_NOT_BILL, explanations
 from hp_portal_plugins.remittance.models import Code
 from tests.support.client import tree_of
-from tests.support.world import World
 
 from .inquiry import Office, words
-
-
-@pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
 
 
 def found(office: Office, typed: str) -> dict[str, list[str]]:

@@ -21,18 +21,12 @@ import sqlalchemy as sa
 from hp_portal_plugins.remittance.demo.writing import ClaimText, PaymentText, Reason, Service
 from hp_portal_plugins.remittance.models import VOIDED, Payment
 from tests.support.client import tree_of
-from tests.support.world import World
 
 from .inquiry import DAY, Office, claim, events, url_of, words
 
 PAGE = "/apps/remittance/denials"
 ANY_DAY = {"issued_from": "any"}
 Group = tuple[int, int, str]
-
-
-@pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
 
 
 def line(*reasons: tuple[str, int], paid: int = 0, procedure: str = "HC:99213") -> Service:

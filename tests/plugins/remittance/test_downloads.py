@@ -29,11 +29,6 @@ CONTENT_TYPES = {
 START = {"pdf": b"%PDF-1.7", "xlsx": b"PK", "csv": b"\xef\xbb\xbfrecord,", "835": b"ISA*", "claims/1/pdf": b"%PDF-1.7"}
 
 
-@pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
-
-
 def downloads(world: World) -> list[tuple[str, str, dict[str, object]]]:
     """Event, reason and fields of the recorded downloads."""
     with world.session() as session:

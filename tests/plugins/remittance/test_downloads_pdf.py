@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hp_portal import clock
 from hp_portal_plugins.remittance.models import Code
 from tests.plugins.remittance.downloads_world import DAY, PaymentBuilder, usual_payment
 from tests.plugins.remittance.inquiry import Office, url_of
 from tests.support.pdf import TaggedPdf
-from tests.support.world import World
-
-
-@pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
 
 
 def payment_pdf(office: Office, built: PaymentBuilder) -> TaggedPdf:

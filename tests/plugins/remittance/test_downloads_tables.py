@@ -17,15 +17,9 @@ import pytest
 from hp_portal_plugins.remittance.downloads.csv import COLUMNS
 from tests.plugins.remittance.downloads_world import DAY, PaymentBuilder, usual_payment
 from tests.plugins.remittance.inquiry import Office, url_of
-from tests.support.world import World
 
 HOSTILE = ("=HYPERLINK(1)", "+1+1", "-1+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "\r=1", " =1", "＝1", "#N/A", "=")
 DOCUMENTED = Path(__file__).parents[3] / "docs" / "documents.md"
-
-
-@pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
 
 
 def table(office: Office, built: PaymentBuilder) -> list[dict[str, str]]:

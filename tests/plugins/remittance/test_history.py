@@ -24,11 +24,6 @@ def day(number: int) -> dt.date:
     return DAY + dt.timedelta(days=number)
 
 
-@pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
-
-
 def history(office: Office, payment: int, number: int = 1, *, fragment: bool = False) -> list[str]:
     """The rows of the claim's history as text, the net effect last; nothing when there is none."""
     tree = tree_of(office.client.get(url_of(payment, number), fragment=fragment))

@@ -12,14 +12,8 @@ from hp_portal_plugins.remittance.codes.explanations import explanations
 from hp_portal_plugins.remittance.demo.writing import ProviderReason, Reason, Service
 from hp_portal_plugins.remittance.models import Code
 from tests.support.client import heading_of, tree_of
-from tests.support.world import World
 
 from .inquiry import DAY, Office, claim, events, url_of, words
-
-
-@pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
 
 
 def read(office: Office, payment: int) -> str:

@@ -55,11 +55,6 @@ def readable(world: World) -> set[str]:
     return found
 
 
-@pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
-
-
 def test_the_database_tells_nobody_s_name(office: Office, tmp_path: Path) -> None:
     """After an import, a search, a look at the claim and a download."""
     payment = office.paid("4512", claim(77, (SURNAME, FIRST)))

@@ -31,11 +31,6 @@ from .test_same_number_decisions import READ, text_of
 ODD = "The remittance says that the patient owes"
 
 
-@pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
-
-
 def as_an_earlier_version_left_it(office: Office) -> list[int]:
     """Two payments of which nothing odd is known, though the first one's claim says otherwise what the patient owes."""
     payment = PaymentText("4801", "ACH", DAY, office.payee_text, (claim(1),))

@@ -19,16 +19,10 @@ from hp_portal_plugins.remittance.demo.writing import ProviderReason
 from hp_portal_plugins.remittance.denials import recoveries, recovery_documents
 from hp_portal_plugins.remittance.models import VOIDED, Payment, ProviderAdjustment
 from tests.support.client import tree_of
-from tests.support.world import World
 
 from .inquiry import DAY, Office, claim, events, words
 
 PAGE = "/apps/remittance/recoveries"
-
-
-@pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
 
 
 def day(number: int) -> dt.date:

@@ -34,17 +34,6 @@ QUEUE = "/staff/remittance/same-number"
 
 
 @pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
-
-
-@pytest.fixture
-def staff(world: World) -> PortalClient:
-    world.staff("a.staff", permissions=["staff:console:open", READ, DECIDE])
-    return world.sign_in("a.staff")
-
-
-@pytest.fixture
 def pair(office: Office) -> tuple[int, int]:
     """The claim of $150.00, sent again under the same number beside another claim: $300.00."""
     return office.paid("4512", claim(1)), office.paid("4512", claim(1), claim(2))

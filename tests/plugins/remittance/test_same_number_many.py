@@ -25,17 +25,6 @@ TOGETHER = f"{QUEUE}/together"
 REASON = "The sender corrected the whole file."
 
 
-@pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
-
-
-@pytest.fixture
-def staff(world: World) -> PortalClient:
-    world.staff("a.staff", permissions=["staff:console:open", READ, DECIDE])
-    return world.sign_in("a.staff")
-
-
 def text(office: Office, number: int, *claims: int) -> PaymentText:
     return PaymentText(f"47{number:03}", "ACH", DAY, office.payee_text, tuple(claim(one) for one in claims))
 

@@ -20,21 +20,10 @@ from tests.support.pdf import TaggedPdf
 from tests.support.world import World
 
 from .inquiry import DAY, Office, claim, events, url_of
-from .test_same_number_decisions import DECIDE, QUEUE, READ, text_of
+from .test_same_number_decisions import QUEUE, text_of
 
 HOME = "/apps/remittance/"
 DENIED = Service("HC:99213", 5000, (Reason("CO", "197", 5000),), DAY)
-
-
-@pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
-
-
-@pytest.fixture
-def staff(world: World) -> PortalClient:
-    world.staff("a.staff", permissions=["staff:console:open", READ, DECIDE])
-    return world.sign_in("a.staff")
 
 
 @pytest.fixture

@@ -12,18 +12,12 @@ from hp_portal_plugins.remittance.downloads import together_views
 from hp_portal_plugins.remittance.intake.deciding import KEEP, REPLACE, VOID_EARLIER, VOID_LATER, decide, undo
 from hp_portal_plugins.remittance.models import Payment, SameNumber
 from tests.support.client import tree_of
-from tests.support.world import World
 
 from .inquiry import DAY, Office, claim, words
 
 HOME = "/apps/remittance/"
 LATER = DAY + dt.timedelta(days=1)
 DENIED = Service("HC:99213", 5000, (Reason("CO", "197", 5000),), DAY - dt.timedelta(days=20))
-
-
-@pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
 
 
 @pytest.fixture

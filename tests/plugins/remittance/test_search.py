@@ -25,11 +25,6 @@ from .inquiry import DAY, Office, claim, events, url_of, words
 HOME = "/apps/remittance/"
 
 
-@pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
-
-
 def numbers(response: Any) -> list[str]:
     """The payment numbers of a list, from the top."""
     rows = [row for body in tree_of(response).iter("tbody") for row in body.iter("tr")]

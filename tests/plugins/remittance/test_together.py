@@ -29,15 +29,9 @@ from hp_portal_plugins.remittance.models import PaymentText as KeptText
 from tests.plugins.remittance.import_files import import_835
 from tests.plugins.remittance.inquiry import DAY, Office, claim, events, url_of
 from tests.support.client import PortalClient, heading_of
-from tests.support.world import World
 from tests.tools.small835 import parse
 
 LIST, TOGETHER = "/apps/remittance/", "/apps/remittance/payments/together"
-
-
-@pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
 
 
 def choose(office: Office, *payments: int, **more: str) -> str:

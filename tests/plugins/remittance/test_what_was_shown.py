@@ -20,11 +20,6 @@ Seen = set[tuple[int, int]]
 
 
 @pytest.fixture
-def office(world: World) -> Office:
-    return Office(world)
-
-
-@pytest.fixture
 def payments(office: Office) -> tuple[int, int]:
     """A payment of 70 claims whose patients all have names of their own, and one that reverses and names two of them."""
     statuses = ("1", "2", "4")
