@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +23,14 @@ from hp_portal import (
     plugin_commands,
     plugin_help,
     serving,
+    staff_commands,
     worker,
 )
 from hp_portal import roles as database_roles
 from hp_portal.app import create_app
 from hp_portal.core.applications import forgetting
 from hp_portal.core.applications.menu import start_settings
-from hp_portal.core.identity.passwords import WeakPassword, check_acceptable
 from hp_portal.core.payees import importing as payee_files
-from hp_portal.core.staff import roles
-from hp_portal.core.staff.accounts import NameTaken, create_staff, ensure_role
 from hp_portal.database import Database, PortalSession
 from hp_portal.hookspecs import LANES
 from hp_portal.plugins import Plugins
@@ -235,6 +232,7 @@ def restore_command(file: Path) -> None:
 
 cli.add_command(key_commands.key_commands(lambda: the_app()))
 cli.add_command(audit_commands.audit_commands(lambda reason: new_session(reason)))
+cli.add_command(staff_commands.staff_commands(lambda: the_app(), lambda reason: new_session(reason)))
 cli.add_command(delivery_commands.delivery_commands(lambda reason: new_session(reason)))
 
 
@@ -269,76 +267,6 @@ def payees_import(file: Any, dry_run: bool, as_json: bool) -> None:
         sys.exit(1)
     if dry_run and not as_json:
         click.echo("Dry run: nothing was changed.")
-
-
-@cli.group("staff")
-def staff() -> None:
-    """Accounts of the payer's staff."""
-
-
-def _refuse_unknown(permissions: Collection[str], known: Collection[str]) -> None:
-    if unknown := set(permissions) - set(known):
-        raise click.ClickException(
-            f"unknown permissions: {', '.join(sorted(unknown))}. Known: {', '.join(sorted(known))}"
-        )
-
-
-@staff.command("create")
-@click.argument("username")
-@click.option("--name", required=True, help="The person's own name.")
-@click.option("--email", required=True)
-@click.option("--role", default="Administrator", show_default=True, help="A role's name; made when it is new.")
-@click.option(
-    "--permission",
-    "permissions",
-    multiple=True,
-    help="Give the role this permission; none for a new role: all of them.",
-)
-@click.password_option(envvar="HP_PORTAL_NEW_PASSWORD")
-def staff_create(username: str, name: str, email: str, role: str, permissions: tuple[str, ...], password: str) -> None:
-    """Create an account for a member of the payer's staff."""
-    app = the_app()
-    known = app.extensions["hp_portal.directory"].staff_permissions
-    _refuse_unknown(permissions, known)
-    settings = app.extensions["hp_portal.settings"]
-    try:
-        payer = settings.payer
-        check_acceptable(
-            password,
-            min_length=settings.password_min_length,
-            about=(username, email, name, payer.name, payer.short_name),
-        )
-        with new_session("staff create") as session:
-            held = ensure_role(session, role, permissions or known)
-            create_staff(session, username=username, email=email, name=name, password=password, role=held)
-            session.commit()
-    except (WeakPassword, NameTaken) as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"{username} can sign in as {role}.")
-
-
-@staff.command("role")
-@click.argument("name")
-@click.option("--permission", "permissions", multiple=True, help="Give the role this permission.")
-@click.option("--all", "everything", is_flag=True, help="Give the role every permission there is.")
-def staff_role(name: str, permissions: tuple[str, ...], everything: bool) -> None:
-    """Give the role NAME permissions, such as those that an update or a new plugin brought; made when it is new."""
-    known = the_app().extensions["hp_portal.directory"].staff_permissions
-    _refuse_unknown(permissions, known)
-    with new_session("staff role") as session:
-        there = [role.name for role in roles.roles(session)]
-        if not (everything or permissions or name in there):
-            raise click.ClickException(
-                f"there is no role {name!r}. Roles: {', '.join(there) or 'none'}. With --permission or --all a new one is made."
-            )
-        role = ensure_role(session, name, ())
-        given = [
-            one
-            for one in (known if everything else permissions)
-            if roles.set_permission(session, role, one, wanted=True)
-        ]
-        session.commit()
-    click.echo(f"{name} was given: {', '.join(given) or 'nothing new'}.")
 
 
 @cli.group("plugins")
