@@ -119,6 +119,8 @@ def test_typing_and_other_tabs_keep_the_session(gallery: str, new_context: Any) 
         context.clock.fast_forward(WARNING - 60_000)
         with second.expect_response("**/sign-in/keep-alive"):
             second.get_by_label("Reason").press_sequentially("word ")
+        # The answer has come; the clock may jump again only after the page has noted it.
+        second.wait_for_function("Date.now() - Number(localStorage.getItem('portal-seen')) < 60_000")
     for page in (first, second):
         expect(page.locator("#idle-dialog")).to_be_hidden()
     context.clock.fast_forward(WARNING)

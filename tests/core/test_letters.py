@@ -15,6 +15,7 @@ from hp_portal.core.delivery.models import Message, MessageAttempt
 from hp_portal.core.delivery.outbox import cancel_messages
 from tests.support.client import PortalClient
 from tests.support.pdf import TaggedPdf, spots
+from tests.support.processes import PATIENCE
 from tests.support.world import World
 
 ADDRESS = ["Harbor Lantern Clinic", "Attn: Front office", "100 Main Street", "Duluth, MN 55802"]
@@ -95,7 +96,7 @@ def test_two_print_runs_at_once_share_nothing(world: World) -> None:
 
     def make(_: int) -> int | None:
         with world.session() as session:
-            together.wait(10)
+            together.wait(PATIENCE)
             return make_print_run(session)
 
     with ThreadPoolExecutor(2) as pool:
