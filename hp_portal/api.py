@@ -67,6 +67,7 @@ from hp_portal.core.web.formats import (
     show_datetime,
     show_money,
 )
+from hp_portal.core.web.links import absolute_url
 from hp_portal.core.web.listing import Column, Listing, Order, PastTheEnd, Sorting, page_number, page_of
 from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings, settings_of, wants_fragment
 from hp_portal.core.web.templating import show_amounts_in
@@ -209,6 +210,7 @@ __all__ = [
     "Who",
     "WholeScope",
     "WrittenInSteps",
+    "absolute_url",
     "access",
     "after_post",
     "amount",

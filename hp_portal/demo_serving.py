@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -45,9 +46,11 @@ def run(app: Flask, *, port: int, seed_only: bool, as_json: bool) -> None:
         click.echo(json.dumps(description) if as_json else _as_text(description, _NOT_RUNNING))
         return
     command = [sys.executable, "-m", "hp_portal"]
+    # Links in messages lead to this demo, whatever its port.
+    variables = os.environ | {"HP_PORTAL_PUBLIC_URL": description["url"]}
     processes = [
-        subprocess.Popen([*command, "serve", "--port", str(port), "--workers", "1"]),
-        subprocess.Popen([*command, "worker"]),
+        subprocess.Popen([*command, "serve", "--port", str(port), "--workers", "1"], env=variables),
+        subprocess.Popen([*command, "worker"], env=variables),
     ]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # A shell that starts it in the background has it ignore Ctrl-C; whoever sends the signal means it.

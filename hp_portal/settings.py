@@ -96,6 +96,9 @@ class Settings(BaseSettings):
         NoDecode,
         Field(min_length=1, description="Names by which browsers reach the portal, with commas."),
     ] = LOCAL_HOSTS
+    public_url: str = Field(
+        "", description="The portal's address in messages: https://portal.plan.example. Empty: the first of the names."
+    )
     trusted_proxies: int = Field(0, ge=0, description="How many reverse proxies set X-Forwarded-*.")
     https: bool = Field(True, description="Browsers reach the portal by TLS: secure cookies and HSTS.")
     log_format: str = Field("json", pattern="^(json|text)$")
@@ -174,6 +177,16 @@ class Settings(BaseSettings):
     @classmethod
     def _names(cls, value: object) -> object:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _people_can_follow(cls, value: str) -> str:
+        value = value.strip().removesuffix("/")
+        parts = urlsplit(value)
+        safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS)
+        if value and not (safe and parts.hostname and value == f"{parts.scheme}://{parts.netloc}" and "@" not in value):
+            raise ValueError("use https://portal.plan.example, without a path; http:// is for this machine alone")
+        return value
 
     @field_validator("audit_heads")
     @classmethod

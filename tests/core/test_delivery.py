@@ -86,6 +86,29 @@ def test_a_message_leaves_as_text_and_html(mailing: World, server: MailServer) -
         assert b"March" not in session.scalars(sa.select(Message.values_sealed)).one()
 
 
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [("https://portal.plan.example/", "https://portal.plan.example/"), ("", "http://other.plan.example/")],
+)
+def test_links_lead_to_the_address_of_the_settings(
+    database_url: str, make_app: MakeApp, server: MailServer, clock: Clock, address: str, found: str
+) -> None:
+    """The worker writes them, without a request; a page asked for by another name writes the same ones."""
+    clock.set(NOW)
+    smtp = {"smtp_url": f"smtp://127.0.0.1:{server.port}", "mail_from": "portal@plan.example"}
+    hosts = "other.plan.example,portal.plan.example,localhost"
+    world = World(make_app(database_url, public_url=address, hosts=hosts, **smtp))
+    write(world)
+    assert work(world) == 1
+    parts = [part.get_content() for part in server.taken[0].text.iter_parts()]
+    assert f", {found}. Answers" in parts[0]
+    assert f'<a href="{found}">' in parts[1]
+    clerk = world.person("a.clerk")
+    world.staff("a.staff", permissions={"staff:console:open", "staff:people:search", "staff:password-links:make"})
+    page = world.sign_in("a.staff").post(f"/staff/people/{clerk.id}/password-link").text
+    assert f"{address or 'http://localhost/'}set-password/" in page
+
+
 def test_what_is_rolled_back_is_not_told(mailing: World, server: MailServer) -> None:
     with mailing.session() as session:
         add_message(session, Outgoing(TO, "test", "No", "test:1"))

@@ -44,6 +44,9 @@ def test_environment_over_file_over_defaults(monkeypatch: pytest.MonkeyPatch, tm
         ("PAYER__TIMEZONE", "Mars/Olympus", "HP_PORTAL_PAYER__TIMEZONE.*no time zone"),
         ("PAYER", "Sample Plan", "HP_PORTAL_PAYER: this is no JSON; .* such as HP_PORTAL_PAYER__NAME"),
         ("PAYER__NAEM", "x", "HP_PORTAL_PAYER__NAEM"),
+        ("PUBLIC_URL", "http://portal.plan.example", "HP_PORTAL_PUBLIC_URL: .*this machine alone"),
+        ("PUBLIC_URL", "https://portal.plan.example/providers", "HP_PORTAL_PUBLIC_URL: .*without a path"),
+        ("PUBLIC_URL", "portal.plan.example", "HP_PORTAL_PUBLIC_URL: .*use https://"),
         ("CONFIG", "/nowhere/payer.toml", "names /nowhere/payer.toml, which is no file"),
     ],
 )

@@ -101,6 +101,14 @@ def named(databases: Databases, tmp_path: Path, make_app: MakeApp) -> PortalClie
     return PortalClient(make_app(url, hosts="portal.plan.example, .offices.example", trusted_proxies=0))
 
 
+def test_the_address_in_messages_is_one_of_the_names(databases: Databases, tmp_path: Path, make_app: MakeApp) -> None:
+    url = databases.new_sqlite(tmp_path / "other.sqlite")
+    with pytest.raises(
+        ConfigurationError, match=r"HP_PORTAL_PUBLIC_URL is https://p\.example.*Add the name to HP_PORTAL_HOSTS"
+    ):
+        make_app(url, public_url="https://p.example")
+
+
 def test_other_names_are_refused(named: PortalClient) -> None:
     for host, status in (
         ("portal.plan.example", 200),

@@ -17,6 +17,7 @@ from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import ReasonForm
 from hp_portal.core.staff.organizations import find_organization
 from hp_portal.core.web.formats import show_count
+from hp_portal.core.web.links import absolute_url
 from hp_portal.core.web.render import db_session, form_status, page, redirect_to, settings
 
 ID = "<id:person_id>"
@@ -114,7 +115,7 @@ def people_password_link(person_id: int) -> ResponseReturnValue:
         return _back(person)
     made = password_links.make_link(db, settings(), the_actor(), person)
     db.commit()
-    url = url_for("people.follow_link", token=made.token, _external=True)
+    url = absolute_url("people.follow_link", token=made.token)
     return page("staff/password_link.html", person=person, url=url, expires_at=made.expires_at)
 
 

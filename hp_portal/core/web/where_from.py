@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Collection
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, request
 
-from hp_portal.settings import Settings
+from hp_portal.settings import ConfigurationError, Settings
 
 # Asked by machines, which know an address instead of a name. Neither answer says anything of the name.
 ANY_NAME = frozenset({"/healthz", "/readyz"})
@@ -72,8 +73,16 @@ def is_ours(host: str, names: Collection[str]) -> bool:
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Refuse requests for names that are not the portal's. Call before the gate is installed."""
+    """Refuse requests for names that are not the portal's. Call before the gate is installed.
+
+    Raises ConfigurationError when the address that stands in messages has none of these names.
+    """
     names = frozenset(_name_of(name) if not name.count(":") > 1 else name.lower() for name in settings.hosts)
+    if settings.public_url and not is_ours(urlsplit(settings.public_url).netloc, names):
+        raise ConfigurationError(
+            f"HP_PORTAL_PUBLIC_URL is {settings.public_url}, but the portal does not answer to this name. "
+            "Add the name to HP_PORTAL_HOSTS."
+        )
 
     @app.before_request
     def refuse_other_names() -> Response | None:
