@@ -10,6 +10,9 @@ from hp_portal.core.access.reasons import reason_first
 from hp_portal.core.audit.record import Who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.audit.shown import SHOWN, read_spans, spans, what_was_shown
+from hp_portal.core.delivery.letters import Letter, add_letter
+from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_messages
+from hp_portal.core.delivery.states import MessageState, messages_about
 from hp_portal.core.documents.limited import (
     AT_ONCE,
     BY_THE_WORKER,
@@ -160,10 +163,12 @@ __all__ = [
     "Lease",
     "LeaseLost",
     "Leased",
+    "Letter",
     "Listing",
     "MadeFile",
     "Making",
     "May",
+    "MessageState",
     "News",
     "NpiField",
     "OfPerson",
@@ -171,6 +176,7 @@ __all__ = [
     "Order",
     "Organization",
     "OrganizationScope",
+    "Outgoing",
     "OwnedByOrganization",
     "OwnedByOrganizationAlone",
     "OwnedByOrganizationOrPayer",
@@ -212,11 +218,14 @@ __all__ = [
     "WrittenInSteps",
     "absolute_url",
     "access",
+    "add_letter",
+    "add_message",
     "after_post",
     "amount",
     "attachment",
     "bar_chart",
     "can",
+    "cancel_messages",
     "check_attempts",
     "count_failure",
     "csv_file",
@@ -242,6 +251,7 @@ __all__ = [
     "lock",
     "mask_tin",
     "masked_tin",
+    "messages_about",
     "no_progress",
     "now",
     "of_organization",

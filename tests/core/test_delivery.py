@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from hp_portal.core.delivery import sending
 from hp_portal.core.delivery.models import Message, MessageAttempt
-from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_messages, send_again
+from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_messages, send_again, values_of
 from hp_portal.core.delivery.smtp import Smtp
 from tests.conftest import MakeApp
 from tests.support.clock import Clock
@@ -219,6 +219,27 @@ def test_what_has_lost_its_purpose_is_not_sent(mailing: World, server: MailServe
         assert cancel_messages(session, "registration:7") == 0
     assert work(mailing) == 1
     assert message(mailing, kept).state == "sent"
+
+
+def test_the_secret_of_an_e_mail_is_gone_when_it_has_left(mailing: World, server: MailServer) -> None:
+    """Staff do not see it before, and nobody can have it sent again after."""
+    office, mark = mailing.organization(), "word-that-opens-something"
+    with mailing.session_of(office) as session:  # an organization's page writes messages, too
+        outgoing = Outgoing(TO, "test", "A link", "test:9", {"asked_at": mark}, secrets=("asked_at",))
+        number = add_message(session, outgoing)
+        session.commit()
+    mailing.staff("a.staff", permissions={"staff:console:open", "staff:deliveries:read", "staff:deliveries:manage"})
+    staff = mailing.sign_in("a.staff")
+    assert mark not in staff.get(f"/staff/deliveries/{number}").text
+    assert work(mailing) == 1
+    assert mark in str(server.taken[0].text)
+    with mailing.session() as session:
+        found = session.get_one(Message, number)
+        assert values_of(session, found) == {"asked_at": ""}
+        found.state = "returned"
+    assert "Its code is no longer kept" in staff.get(f"/staff/deliveries/{number}").text
+    assert "make a new one" in staff.post(f"/staff/deliveries/{number}/again", follow_redirects=True).text
+    assert work(mailing) == 0
 
 
 def test_without_a_mail_server_everything_waits(database_url: str, make_app: MakeApp, clock: Clock) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +13,12 @@ import sqlalchemy as sa
 
 from hp_portal.core.delivery.letters import Letter, add_letter, letters_of, make_print_run
 from hp_portal.core.delivery.models import Message, MessageAttempt
-from hp_portal.core.delivery.outbox import cancel_messages
+from hp_portal.core.delivery.outbox import cancel_messages, values_of
+from hp_portal.core.delivery.states import messages_about
+from hp_portal.core.downloads.making import make_next
+from hp_portal.core.downloads.models import DocumentRequest
+from hp_portal.core.files.models import StoredFile
+from hp_portal.core.staff import letter_views
 from tests.support.client import PortalClient
 from tests.support.pdf import TaggedPdf, spots
 from tests.support.processes import PATIENCE
@@ -22,7 +28,7 @@ ADDRESS = ["Harbor Lantern Clinic", "Attn: Front office", "100 Main Street", "Du
 CODE = "7KQM4XPD"
 
 
-def write(world: World, name: str = ADDRESS[0], about: str = "test:1") -> int:
+def write(world: World, name: str = ADDRESS[0], about: str = "test:1", secret: bool = False) -> int:
     with world.session() as session:
         return add_letter(
             session,
@@ -35,6 +41,7 @@ def write(world: World, name: str = ADDRESS[0], about: str = "test:1") -> int:
                 CODE,
                 "Your code",
                 "https://portal.example/pin",
+                secret,
             ),
         )
 
@@ -46,6 +53,17 @@ def staff(world: World) -> PortalClient:
         permissions={"staff:console:open", "staff:deliveries:read", "staff:deliveries:manage", "staff:letters:print"},
     )
     return world.sign_in("a.staff")
+
+
+def kept_code(world: World, number: int) -> str:
+    with world.session() as session:
+        return str(values_of(session, session.get_one(Message, number))["code"])
+
+
+def printed(staff: PortalClient, address: str) -> str:
+    answer = staff.get(address)
+    assert answer.status_code == 200, answer.text
+    return TaggedPdf(answer.data).tree.whole_text
 
 
 def state(world: World, number: int) -> str:
@@ -132,6 +150,58 @@ def test_staff_read_a_letter_but_not_its_code(world: World, staff: PortalClient)
     assert CODE in TaggedPdf(staff.get(f"/staff/letters/{number}/pdf").data).tree.whole_text
 
 
+def test_a_secret_code_is_printed_once_and_gone_when_it_is_posted(world: World, staff: PortalClient) -> None:
+    number, canceled = write(world, secret=True), write(world, "Second Clinic", "test:2", secret=True)
+    print_run(staff)
+    assert CODE in printed(staff, "/staff/letters/print-runs/1/pdf")
+    assert CODE not in printed(staff, f"/staff/letters/{number}/pdf"), "staff do not look it up"
+    assert CODE not in staff.get(f"/staff/deliveries/{number}").text
+    with world.session() as session:
+        assert cancel_messages(session, "test:2") == 1
+    assert (kept_code(world, number), kept_code(world, canceled)) == (CODE, "")
+    staff.post("/staff/letters/print-runs/1/posted")
+    assert kept_code(world, number) == ""
+    assert CODE not in printed(staff, "/staff/letters/print-runs/1/pdf")
+    page = staff.get(f"/staff/deliveries/{number}").text
+    assert ("Its code is no longer kept" in page, "Print again" in page) == (True, False)
+    again = staff.post(f"/staff/deliveries/{number}/again", follow_redirects=True).text
+    assert "whoever wrote it has to make a new one" in again.lower()
+    staff.post(f"/staff/letters/{number}/returned", {"reason": "Vacant"})
+    staff.post(f"/staff/deliveries/{number}/again")
+    assert state(world, number) == "returned"
+
+
+def test_a_secret_letter_that_is_not_posted_yet_is_printed_again(world: World, staff: PortalClient) -> None:
+    number = write(world, secret=True)
+    print_run(staff)
+    staff.post(f"/staff/deliveries/{number}/again")
+    print_run(staff)
+    assert CODE in printed(staff, "/staff/letters/print-runs/2/pdf")
+
+
+def test_a_large_print_run_that_the_worker_made_is_gone_when_it_is_posted(
+    world: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file is kept for whoever asked; neither a canceled letter nor a posted code is handed over from it."""
+    monkeypatch.setattr(letter_views, "_SMALL", 1)
+    write(world, secret=True), write(world, "Second Clinic", "test:2", secret=True), write(world, "Third Clinic")
+    print_run(staff)
+    files = []
+    for about in ("", "test:2"):
+        with world.session() as session:
+            assert cancel_messages(session, about) == bool(about)
+        files.append(staff.get("/staff/letters/print-runs/1/pdf").headers["Location"] + "/file")
+        with world.app.app_context(), world.session() as session:
+            make_next(session)
+    assert staff.get(files[0]).status_code == 404, "one of its letters is canceled"
+    assert CODE in printed(staff, files[1])
+    staff.post("/staff/letters/print-runs/1/posted")
+    assert staff.get(files[1]).status_code == 404
+    with world.session() as session:
+        assert session.scalars(sa.select(DocumentRequest.id)).all() == []
+        assert session.scalars(sa.select(StoredFile.id)).all() == []
+
+
 @pytest.mark.parametrize("address", [["Only a name"], ["Name", "x" * 46], ["Name", *"abcd"]])
 def test_an_address_that_the_window_cannot_show_is_refused(
     world: World, staff: PortalClient, address: list[str]
@@ -153,3 +223,19 @@ def test_the_window_of_the_envelope_shows_the_address_wherever_the_sheet_lies(
     at = {text.strip(): (across / 72, down / 72) for text, across, down in spots(pdf.file.pages[0])}
     places = [at[line] for line in ADDRESS]
     assert all(0.89 <= across <= 4.3 and 2.45 < down < 3.15 for across, down in places), places
+
+
+def test_whom_a_letter_concerns_reads_what_became_of_it(world: World, staff: PortalClient) -> None:
+    number, office = write(world), world.organization()
+
+    def told() -> list[str]:
+        with world.app.app_context(), world.session_of(office) as session:
+            return [one.words for one in messages_about(session, "test:1")]
+
+    assert told() == ["The letter waits to be printed."]
+    print_run(staff)
+    assert told() == ["The letter is printed and will be posted soon."]
+    staff.post("/staff/letters/print-runs/1/posted")
+    assert re.fullmatch(r"The letter was posted on \w+ \d+, \d{4}\.", told()[0])
+    staff.post(f"/staff/letters/{number}/returned", {"reason": "Vacant"})
+    assert told() == ["The letter came back: it could not be delivered."]

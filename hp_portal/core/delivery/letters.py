@@ -29,6 +29,8 @@ from hp_portal.core.delivery.outbox import (
     Outgoing,
     add_message,
     note_attempt,
+    remove_secrets,
+    values_for_staff,
     values_of,
 )
 from hp_portal.core.documents.limited import BY_THE_WORKER, DocumentLimits
@@ -50,7 +52,8 @@ class Letter:
     """A letter. `address` is the addressee and the lines below: four at most, of 45 letters.
 
     `paragraphs` and `steps` are plain text. `code`, such as a PIN, is set off in large letters, with `code_label` above it.
-    `link` is where to go, shown as text and as a QR code.
+    `link` is where to go, shown as text and as a QR code. `secret`: the code opens something. Only the print run shows it; it is
+    removed once the run is marked as posted, or the letter canceled, and the letter cannot be printed again then.
     """
 
     address: Sequence[str]
@@ -61,10 +64,11 @@ class Letter:
     code: str = ""
     code_label: str = ""
     link: str = ""
+    secret: bool = False
 
 
 def add_letter(session: PortalSession, letter: Letter) -> int:
-    """Put a letter into the print queue; its id. Needs a whole scope.
+    """Put a letter into the print queue; its id.
 
     Raises ValueError for an address that the envelope's window cannot show.
     """
@@ -79,7 +83,8 @@ def add_letter(session: PortalSession, letter: Letter) -> int:
         "code_label": letter.code_label,
         "link": letter.link,
     }
-    return add_message(session, Outgoing(lines[0], "letter", letter.subject, letter.about, values, LETTER))
+    secrets = ("code",) if letter.secret else ()
+    return add_message(session, Outgoing(lines[0], "letter", letter.subject, letter.about, values, LETTER, secrets))
 
 
 def count_waiting(session: PortalSession) -> int:
@@ -129,6 +134,11 @@ def letters_of(session: PortalSession, run_id: int) -> Sequence[Message]:
     return session.scalars(wanted.order_by(Message.id)).all()
 
 
+def find_run(session: PortalSession, run_id: int) -> PrintRun | None:
+    """A print run."""
+    return session.scalars(sa.select(PrintRun).where(PrintRun.id == run_id)).one_or_none()
+
+
 def find_letter(session: PortalSession, message_id: int) -> Message | None:
     """A letter that has not been canceled."""
     wanted = sa.select(Message).where(Message.id == message_id, Message.channel == LETTER, Message.state != CANCELED)
@@ -161,6 +171,7 @@ def mark_posted(session: PortalSession, run_id: int) -> int:
         .returning(Message.id)
         .execution_options(synchronize_session=False)
     ).all()
+    remove_secrets(session, posted)
     for message_id in sorted(posted):
         note_attempt(session, message_id, "sent", "The letter was posted.")
     if posted:
@@ -207,9 +218,12 @@ def print_pdf(
     messages: Sequence[Message],
     *,
     limits: DocumentLimits = BY_THE_WORKER,
+    secrets: bool = False,
 ) -> bytes:
-    """These letters as a PDF to print, a page or more for each. Raises DocumentError."""
-    letters = [_data(payer, message, values_of(session, message)) for message in messages]
+    """These letters as a PDF to print, a page or more for each; with their secrets, or with marks in their places. Raises
+    DocumentError."""
+    opened = values_of if secrets else values_for_staff
+    letters = [_data(payer, message, opened(session, message)) for message in messages]
     title = messages[0].subject if len(messages) == 1 else f"{len(messages)} letters"
     data = {"letters": letters}
     return render_pdf(_TEMPLATE, data, title=title, author=payer.name, payer=payer, limits=limits)

@@ -36,15 +36,19 @@ def message_id(settings: Settings, token: str) -> str:
     return f"<{token}@{settings.mail_from.rpartition('@')[2]}>"
 
 
+def _template(message: Message) -> str:
+    return message.template if "/" in message.template else f"mail/{message.template}"
+
+
 def render(message: Message, values: dict[str, Any]) -> tuple[str, str]:
     """The message as text and as HTML."""
-    html = render_template(f"mail/{message.template}.html", **values, subject=message.subject)
+    html = render_template(f"{_template(message)}.html", **values, subject=message.subject)
     return render_text(message, values), html
 
 
 def render_text(message: Message, values: dict[str, Any]) -> str:
     """The message as text."""
-    text = render_template(f"mail/{message.template}.txt", **values, subject=message.subject)
+    text = render_template(f"{_template(message)}.txt", **values, subject=message.subject)
     return text.strip() + "\n"
 
 

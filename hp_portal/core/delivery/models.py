@@ -19,7 +19,8 @@ class Message(Base, scopes.PayersOwn, Leased):
     `token` is told to mail servers alone: it stands in the Message-ID, the same in every attempt, and in the sender that bounces
     come back to. `values_sealed` is what the template is filled in with: JSON, sealed for the token. `about` says what the
     message is about, such as `registration:12`, and is what it is canceled by. `failures` counts attempts that failed; `due_at`
-    is when the next one is made. `problem` is why it was not sent yet, or never will be, in words.
+    is when the next one is made. `problem` is why it was not sent yet, or never will be, in words. `secrets` names the values,
+    with commas, that staff never see and that are removed once the message has left or is canceled.
     """
 
     __tablename__ = "message"
@@ -40,6 +41,7 @@ class Message(Base, scopes.PayersOwn, Leased):
     due_at: Mapped[dt.datetime]
     ended_at: Mapped[dt.datetime | None]
     print_run_id: Mapped[int | None] = mapped_column(sa.ForeignKey("print_run.id"), index=True)
+    secrets: Mapped[str] = mapped_column(sa.String(100), default="", server_default="")
 
 
 class PrintRun(Base, scopes.PayersOwn):

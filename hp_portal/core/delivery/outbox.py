@@ -9,13 +9,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
-from hp_portal import clock
+from hp_portal import clock, scopes
 from hp_portal.core.audit.record import record
 from hp_portal.core.delivery.models import Message, MessageAttempt
 from hp_portal.core.identity.models import Person
@@ -26,14 +26,20 @@ EMAIL = "email"
 LETTER = "letter"
 WAITING, PRINTED, SENT, FAILED, RETURNED, CANCELED = "waiting", "printed", "sent", "failed", "returned", "canceled"
 VALUES = seat(Message.values_sealed)
+HIDDEN = "••••••••"
+"""What staff see of a code, such as a PIN."""
+REMOVED = "(no longer kept)"
+"""What they see once it is removed."""
 
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A message to be sent: an e-mail to one address, from the templates `mail/<template>.txt` and `.html`.
+    """A message to be sent: an e-mail to one address, from the templates `mail/<template>.txt` and `.html`, which extend
+    `mail/frame.txt` and `.html`. A plugin names its own with their folder: `notes/mail/told`.
 
     `values` fill in the templates; they are of JSON's types, and never have health information or a full Tax ID. `about` is what
-    the message is about, such as `registration:12`.
+    the message is about, such as `registration:12`. `secrets` names those of the values that open something, such as a code or a
+    link: staff never see them, and they are removed once the message has left or is canceled. It cannot be sent again then.
     """
 
     recipient: str
@@ -42,10 +48,11 @@ class Outgoing:
     about: str
     values: Mapping[str, Any] = field(default_factory=dict)
     channel: str = EMAIL
+    secrets: tuple[str, ...] = ()
 
 
 def add_message(session: PortalSession, outgoing: Outgoing) -> int:
-    """Put a message into the outbox; its id. Needs a whole scope.
+    """Put a message into the outbox; its id.
 
     Raises ValueError for what could become another header or another recipient.
     """
@@ -53,21 +60,23 @@ def add_message(session: PortalSession, outgoing: Outgoing) -> int:
         if not text.strip() or any(ord(letter) < 32 for letter in text):
             raise ValueError(f"not a line of text: {text!r}")
     now, token = clock.now(), secrets.token_hex(16)
-    message = Message(
-        channel=outgoing.channel,
-        template=outgoing.template,
-        recipient=outgoing.recipient,
-        subject=outgoing.subject[:200],
-        values_sealed=session.vault.seal_text(json.dumps(dict(outgoing.values)), VALUES(token)),
-        about=outgoing.about,
-        token=token,
-        state=WAITING,
-        created_at=now,
-        due_at=now,
-    )
-    session.add(message)
-    session.flush()
-    record(session, "delivery.message.added", message=message.id, template=message.template, about=message.about)
+    with scopes.whole(session, "a message is written"):
+        message = Message(
+            channel=outgoing.channel,
+            template=outgoing.template,
+            recipient=outgoing.recipient,
+            subject=outgoing.subject[:200],
+            values_sealed=session.vault.seal_text(json.dumps(dict(outgoing.values)), VALUES(token)),
+            about=outgoing.about,
+            token=token,
+            state=WAITING,
+            created_at=now,
+            due_at=now,
+            secrets=",".join(outgoing.secrets),
+        )
+        session.add(message)
+        session.flush()
+        record(session, "delivery.message.added", message=message.id, template=message.template, about=message.about)
     return message.id
 
 
@@ -77,12 +86,32 @@ def values_of(session: PortalSession, message: Message) -> dict[str, Any]:
     return found
 
 
+def values_for_staff(session: PortalSession, message: Message) -> dict[str, Any]:
+    """The same with a mark in the place of each secret."""
+    values = values_of(session, message)
+    return values | {name: HIDDEN if values.get(name) else REMOVED for name in names_of_secrets(message)}
+
+
+def names_of_secrets(message: Message) -> tuple[str, ...]:
+    """The values of a message that are removed once it has left."""
+    return tuple(filter(None, message.secrets.split(",")))
+
+
+def remove_secrets(session: PortalSession, message_ids: Sequence[int]) -> None:
+    """Remove the secrets of messages that have left, or never will. Those without any are not read."""
+    with_secrets = sa.select(Message).where(Message.id.in_(message_ids), Message.secrets != "")
+    for message in session.scalars(with_secrets.execution_options(populate_existing=True)):
+        values = values_of(session, message) | dict.fromkeys(names_of_secrets(message), "")
+        message.values_sealed = session.vault.seal_text(json.dumps(values), VALUES(message.token))
+
+
 def cancel_messages(session: PortalSession, about: str) -> int:
-    """Take back what has not been sent of the messages about something whose purpose has ended; how many. Needs a whole scope.
+    """Take back what has not been sent of the messages about something whose purpose has ended; how many.
 
     One that a worker is sending at this moment may still arrive: what the other side was told cannot be taken back.
     """
-    return _cancel(session, Message.about == about)
+    with scopes.whole(session, "messages whose purpose has ended"):
+        return _cancel(session, Message.about == about)
 
 
 def cancel_message(session: PortalSession, message_id: int) -> bool:
@@ -98,15 +127,28 @@ def _cancel(session: PortalSession, which: sa.ColumnElement[bool]) -> int:
         .returning(Message.id)
         .execution_options(synchronize_session=False)
     ).all()
+    remove_secrets(session, ended)
     for message_id in sorted(ended):
         record(session, "delivery.message.canceled", message=message_id)
     return len(ended)
 
 
+def secrets_are_gone(message: Message) -> bool:
+    """Has the message left or been canceled, and its secrets with it?"""
+    return bool(message.secrets) and message.state in (SENT, RETURNED, CANCELED)
+
+
+def may_send_again(message: Message) -> bool:
+    """Would `send_again` send it?"""
+    failed = message.state in (FAILED, RETURNED) or (message.channel == LETTER and message.state in (PRINTED, SENT))
+    return failed and not secrets_are_gone(message)
+
+
 def send_again(session: PortalSession, message_id: int) -> bool:
     """Have a message that failed or came back sent again, from its first attempt on; False when it did neither.
 
-    A letter that was printed before is printed once more. Needs a whole scope.
+    A letter that was printed before is printed once more. A message whose secrets are removed is not: nobody has them any more,
+    and whoever wrote it writes a new one. Needs a whole scope.
     """
     found = session.scalars(
         sa.update(Message)
@@ -116,6 +158,7 @@ def send_again(session: PortalSession, message_id: int) -> bool:
                 Message.state.in_((FAILED, RETURNED)),
                 sa.and_(Message.channel == LETTER, Message.state.in_((PRINTED, SENT))),
             ),
+            sa.or_(Message.secrets == "", Message.state.in_((FAILED, PRINTED))),
         )
         .values(state=WAITING, failures=0, problem="", due_at=clock.now(), ended_at=None, print_run_id=None)
         .returning(Message.id)

@@ -12,14 +12,24 @@ from hp_portal import clock
 from hp_portal.core.audit.record import record
 from hp_portal.core.delivery.mail import render_text
 from hp_portal.core.delivery.models import Message, MessageAttempt
-from hp_portal.core.delivery.outbox import CANCELED, EMAIL, FAILED, LETTER, PRINTED, RETURNED, SENT, WAITING, values_of
+from hp_portal.core.delivery.outbox import (
+    CANCELED,
+    EMAIL,
+    FAILED,
+    HIDDEN,
+    LETTER,
+    PRINTED,
+    RETURNED,
+    SENT,
+    WAITING,
+    names_of_secrets,
+    values_for_staff,
+)
 from hp_portal.core.web.listing import Column, Listing, Order, Sorting, page_of
 from hp_portal.database import PortalSession
 
 LATE = dt.timedelta(minutes=15)
 """So long no message should wait for its first attempt."""
-HIDDEN = "••••••••"
-"""What staff see of a code, such as a PIN."""
 RECENT = dt.timedelta(days=30)
 STATES = {
     WAITING: "Waiting",
@@ -63,6 +73,11 @@ def view_messages(session: PortalSession, order: Order, *, state: str = "", reci
     return listing
 
 
+def find_message(session: PortalSession, message_id: int) -> Message | None:
+    """One message as it stands; None when there is none."""
+    return session.get(Message, message_id)
+
+
 def view_message(session: PortalSession, message_id: int) -> Delivery | None:
     """One message, recorded; None when there is none."""
     message = session.get(Message, message_id)
@@ -72,8 +87,8 @@ def view_message(session: PortalSession, message_id: int) -> Delivery | None:
         sa.select(MessageAttempt).where(MessageAttempt.message_id == message_id).order_by(MessageAttempt.id)
     ).all()
     record(session, "delivery.message.viewed", message=message_id)
-    shown = values_of(session, message)
-    if shown.get("code"):
+    shown = values_for_staff(session, message)
+    if shown.get("code") and "code" not in names_of_secrets(message):
         shown["code"] = HIDDEN
     return Delivery(message, attempts, render_text(message, shown))
 

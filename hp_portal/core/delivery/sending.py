@@ -19,7 +19,16 @@ from hp_portal.core.audit.record import record
 from hp_portal.core.delivery.mail import compose
 from hp_portal.core.delivery.mailbox import Mailbox
 from hp_portal.core.delivery.models import Message
-from hp_portal.core.delivery.outbox import EMAIL, FAILED, SENT, WAITING, note_address, note_attempt, values_of
+from hp_portal.core.delivery.outbox import (
+    EMAIL,
+    FAILED,
+    SENT,
+    WAITING,
+    note_address,
+    note_attempt,
+    remove_secrets,
+    values_of,
+)
 from hp_portal.core.delivery.smtp import Smtp
 from hp_portal.core.delivery.transports import Composed, Connection, NotSent, Transport
 from hp_portal.core.leases.leasing import Lease, LeaseLost, release_lease, renew_lease, take_leases
@@ -131,6 +140,7 @@ def _send_one(session: PortalSession, settings: Settings, connection: Connection
         return False
     try:
         release_lease(session, lease, state=SENT, problem="", ended_at=clock.now())
+        remove_secrets(session, [lease.id])
     except LeaseLost:
         # It took longer than the lease, and another worker sends it as well; or it was canceled on the way.
         log.warning("delivery.sent-without-lease", message=lease.id)

@@ -189,6 +189,15 @@ def forget_expired(session: PortalSession) -> None:
         _forget(session, request)
 
 
+def forget_documents(session: PortalSession, kind: str, **about: Any) -> None:
+    """Remove everybody's documents of a kind that are about this, finished or not: nobody may read them any more. Needs a whole
+    scope."""
+    for request in session.scalars(sa.select(DocumentRequest).where(DocumentRequest.kind == kind)).all():
+        wanted = find_wanted(session, request) or {}
+        if about.items() <= wanted.items():
+            _forget(session, request)
+
+
 def _forget(session: PortalSession, request: DocumentRequest) -> None:
     file_id, word = request.stored_file_id, request.wanted
     session.delete(request)

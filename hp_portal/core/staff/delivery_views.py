@@ -11,12 +11,13 @@ from hp_portal.core.delivery.outbox import (
     FAILED,
     LETTER,
     PRINTED,
-    RETURNED,
     SENT,
     WAITING,
     Outgoing,
     add_message,
     cancel_message,
+    may_send_again,
+    secrets_are_gone,
     send_again,
 )
 from hp_portal.core.delivery.overview import (
@@ -24,6 +25,7 @@ from hp_portal.core.delivery.overview import (
     MESSAGES,
     STATES,
     count_by_state,
+    find_message,
     view_message,
     view_messages,
 )
@@ -32,6 +34,11 @@ from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import DeliveriesForm, ReturnedLetterForm, TestMailForm
 from hp_portal.core.web.formats import show_datetime
 from hp_portal.core.web.render import db_session, form_status, page, redirect_to, settings
+
+SECRETS_GONE = (
+    "It cannot be sent again: its code was removed when it left, so that nobody can read it later. Whoever wrote it has to "
+    "make a new one."
+)
 
 
 @blueprint.get("/deliveries")
@@ -118,7 +125,8 @@ def deliveries_one(message_id: int) -> ResponseReturnValue:
         letter=letter,
         form=ReturnedLetterForm(formdata=None) if letter and state == SENT else None,
         may_cancel=state in (WAITING, PRINTED, FAILED),
-        may_send=state in (FAILED, RETURNED) or (letter and state in (PRINTED, SENT)),
+        may_send=may_send_again(found.message),
+        secrets_gone=secrets_are_gone(found.message),
     )
 
 
@@ -131,10 +139,17 @@ def deliveries_cancel(message_id: int) -> ResponseReturnValue:
 @blueprint.post("/deliveries/<id:message_id>/again")
 @access.staff("staff:deliveries:manage")
 def deliveries_again(message_id: int) -> ResponseReturnValue:
-    return _changed(message_id, send_again(db_session(), message_id), "The message waits once more.")
+    db = db_session()
+    done = send_again(db, message_id)
+    message = None if done else find_message(db, message_id)
+    if message is not None and secrets_are_gone(message):
+        return _changed(message_id, done, "The message waits once more.", SECRETS_GONE)
+    return _changed(message_id, done, "The message waits once more.")
 
 
-def _changed(message_id: int, done: bool, told: str) -> ResponseReturnValue:
+def _changed(
+    message_id: int, done: bool, told: str, otherwise: str = "Nothing was changed: look at the state of the message."
+) -> ResponseReturnValue:
     db_session().commit()
-    flash(told if done else "Nothing was changed: look at the state of the message.", "good" if done else "warn")
+    flash(told if done else otherwise, "good" if done else "warn")
     return redirect_to(url_for("staff.deliveries_one", message_id=message_id))

@@ -11,10 +11,11 @@ from flask.typing import ResponseReturnValue
 from hp_portal.core.access import rules as access
 from hp_portal.core.delivery import letters as queue
 from hp_portal.core.delivery.letters import Letter, add_letter
-from hp_portal.core.delivery.models import Message
+from hp_portal.core.delivery.models import Message, PrintRun
 from hp_portal.core.documents.limited import AT_ONCE, BY_THE_WORKER
 from hp_portal.core.documents.sheets import CSV_TYPE
 from hp_portal.core.downloads.handing import hand_over
+from hp_portal.core.downloads.queue import forget_documents
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import ReturnedLetterForm, TestLetterForm
 from hp_portal.core.web.attachments import attachment
@@ -28,36 +29,56 @@ RUN, ONE = "delivery.print-run", "delivery.letter"
 _SMALL = 20  # letters, which take less than a second
 
 
-def _wanted(session: PortalSession, wanted: Mapping[str, Any]) -> Sequence[Message]:
-    if "run" in wanted:
-        return queue.letters_of(session, wanted["run"])
-    one = queue.find_letter(session, wanted["message"])
-    return [one] if one else []
+def _make_run(session: PortalSession, wanted: Mapping[str, Any], making: Making) -> MadeFile | None:
+    found = _run_as_wanted(session, wanted)
+    return _printed(session, found, f"letters-{wanted['run']}.pdf", making, secrets=not wanted["posted"])
 
 
-def _make(session: PortalSession, wanted: Mapping[str, Any], making: Making) -> MadeFile | None:
-    found = _wanted(session, wanted)
+def _make_one(session: PortalSession, wanted: Mapping[str, Any], making: Making) -> MadeFile | None:
+    found = queue.find_letter(session, wanted["message"])
+    return _printed(session, [found] if found else [], f"letter-{wanted['message']}.pdf", making)
+
+
+def _printed(
+    session: PortalSession, found: Sequence[Message], name: str, making: Making, *, secrets: bool = False
+) -> MadeFile | None:
     if not found:
         return None
-    body = queue.print_pdf(session, settings().payer, found, limits=AT_ONCE if making.at_once else BY_THE_WORKER)
-    name = f"letters-{wanted['run']}.pdf" if "run" in wanted else f"letter-{wanted['message']}.pdf"
+    limits = AT_ONCE if making.at_once else BY_THE_WORKER
+    body = queue.print_pdf(session, settings().payer, found, limits=limits, secrets=secrets)
     return MadeFile(body, name, "application/pdf")
 
 
-def _hand_over(session: PortalSession, wanted: Mapping[str, Any]) -> bool:
-    found = _wanted(session, wanted)
-    if not found:
-        return False
-    if "run" in wanted:
+def _run_wanted(session: PortalSession, run: PrintRun) -> dict[str, Any]:
+    """What a run's PDF is of: a letter that is canceled, and codes once they are posted, are in no file any more."""
+    return {"run": run.id, "letters": len(queue.letters_of(session, run.id)), "posted": run.posted_at is not None}
+
+
+def _run_as_wanted(session: PortalSession, wanted: Mapping[str, Any]) -> Sequence[Message]:
+    """The letters of a run, or none when a file of it is no longer what it was made as."""
+    run = queue.find_run(session, wanted["run"])
+    if run is None or _run_wanted(session, run) != dict(wanted):
+        return []
+    return queue.letters_of(session, run.id)
+
+
+def _hand_over_run(session: PortalSession, wanted: Mapping[str, Any]) -> bool:
+    found = _run_as_wanted(session, wanted)
+    if found:
         queue.note_downloaded(session, wanted["run"], len(found))
-    else:
+    return bool(found)
+
+
+def _hand_over_one(session: PortalSession, wanted: Mapping[str, Any]) -> bool:
+    found = queue.find_letter(session, wanted["message"]) is not None
+    if found:
         queue.note_letter_downloaded(session, wanted["message"])
-    return True
+    return found
 
 
 DOCUMENTS = (
-    DocumentKind(RUN, "Letters to print", PRINT, _make, _hand_over),
-    DocumentKind(ONE, "Letter to print", PRINT, _make, _hand_over),
+    DocumentKind(RUN, "Letters to print", PRINT, _make_run, _hand_over_run),
+    DocumentKind(ONE, "Letter to print", PRINT, _make_one, _hand_over_one),
 )
 
 
@@ -104,9 +125,9 @@ def letters_print() -> ResponseReturnValue:
 @blueprint.get("/letters/print-runs/<id:run_id>/pdf")
 @access.staff(PRINT)
 def letters_pdf(run_id: int) -> ResponseReturnValue:
-    found = queue.letters_of(db_session(), run_id) or abort(404)
-    small = len(found) <= _SMALL
-    return hand_over(RUN, {"run": run_id}, title=show_count(len(found), "letter"), small=small)
+    db = db_session()
+    wanted = _run_wanted(db, queue.find_run(db, run_id) or abort(404))
+    return hand_over(RUN, wanted, title=show_count(wanted["letters"], "letter"), small=wanted["letters"] <= _SMALL)
 
 
 @blueprint.get("/letters/print-runs/<id:run_id>/csv")
@@ -125,6 +146,7 @@ def letters_csv(run_id: int) -> ResponseReturnValue:
 def letters_posted(run_id: int) -> ResponseReturnValue:
     db = db_session()
     posted = queue.mark_posted(db, run_id)
+    forget_documents(db, RUN, run=run_id)
     db.commit()
     told = f"{show_count(posted, 'letter')} marked as posted." if posted else "The letters were posted before."
     flash(told, "good" if posted else "warn")
