@@ -19,13 +19,14 @@ from flask import Flask
 from stdnum import luhn
 
 from hp_portal import clock, migrations
+from hp_portal.core.agreements.accepting import accept, current_agreements
 from hp_portal.core.applications.giving import give_application
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit.record import Who
 from hp_portal.core.audit.refusals import record_refusal
-from hp_portal.core.identity.actor import TERMS_OF_USE, hash_token
+from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.applications import PersonApplication
-from hp_portal.core.identity.models import Acceptance, Person, SignIn
+from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
@@ -265,9 +266,9 @@ def _load_core(app: Flask, session: PortalSession) -> None:
         _add_payee(session, entry, organizations)
     keys = [application.key for application in plugins.applications]
     for person in PEOPLE:
-        _add_person(session, person, organizations[person.organization].id, keys, settings.terms_version)
+        _add_person(session, person, organizations[person.organization].id, keys, settings)
     _add_visits(session)
-    _add_staff(app, session, settings.terms_version)
+    _add_staff(app, session, settings)
     for owner, vendor_number, objection in DEMO_NOTICES:
         _add_notice(session, organizations[owner], organizations[PENDING], vendor_number, objection)
     _add_refusals(session)
@@ -345,7 +346,7 @@ def _add_notice(
 
 
 def _add_person(
-    session: PortalSession, entry: DemoPerson, organization_id: int, applications: list[str], terms_version: str
+    session: PortalSession, entry: DemoPerson, organization_id: int, applications: list[str], settings: Settings
 ) -> None:
     now = clock.now()
     person = Person(
@@ -365,16 +366,15 @@ def _add_person(
     if entry.applications:
         session.add_all(PersonApplication(person_id=person.id, application=key, given_at=now) for key in applications)
     if entry.terms:
-        _accept(session, person.id, terms_version)
+        _accept(session, person, settings)
 
 
-def _accept(session: PortalSession, person_id: int, version: str) -> None:
-    session.add(
-        Acceptance(person_id=person_id, agreement=TERMS_OF_USE, version=version, accepted_at=clock.now(), address=HOST)
-    )
+def _accept(session: PortalSession, person: Person, settings: Settings) -> None:
+    delegate = person.is_delegate and not person.is_staff
+    accept(session, person.id, current_agreements(session, settings, delegate=delegate), HOST)
 
 
-def _add_staff(app: Flask, session: PortalSession, terms_version: str) -> None:
+def _add_staff(app: Flask, session: PortalSession, settings: Settings) -> None:
     everything = app.extensions["hp_portal.directory"].staff_permissions
     roles = (
         ensure_role(session, "Administrator", everything),
@@ -389,4 +389,4 @@ def _add_staff(app: Flask, session: PortalSession, terms_version: str) -> None:
             password=PASSWORD,
             role=role,
         )
-        _accept(session, person.id, terms_version)
+        _accept(session, person, settings)

@@ -28,6 +28,11 @@ TO_TRY = (
     ),
     ("demo.staff", "/staff/refusals", "who asked again and again for what they may not have"),
     ("demo.staff", "/staff/roles", "what each role of staff may do"),
+    (
+        "demo.staff",
+        "/staff/agreements",
+        "write the next version of the terms of use, preview it, publish it from today: everybody is asked again",
+    ),
     ("demo.staff", "/staff/tax-id-alerts", "decide on an objection to a linked Tax ID"),
     ("demo.dental", "/", "told that somebody was linked to one's Tax ID: object, or dismiss the notice"),
     (

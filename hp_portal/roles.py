@@ -26,6 +26,8 @@ _VERSIONS = "alembic_version"
 _RECORD = "audit_"
 # Counts and reports beside the record, which are not sealed.
 _BESIDE_THE_RECORD = frozenset({"audit_window", "audit_report"})
+# Published once and never changed.
+_APPENDED = frozenset({"agreement_version"})
 # Ended, deactivated or changed, but never deleted by the portal.
 _KEPT = frozenset(
     {
@@ -50,7 +52,7 @@ def rights_of(table: str) -> frozenset[str]:
     """What the runtime role may do with a table, by its name: a plugin's tables can be read and written."""
     if table.endswith(_VERSIONS):
         return READ
-    if table.startswith(_RECORD) and table not in _BESIDE_THE_RECORD:
+    if table in _APPENDED or (table.startswith(_RECORD) and table not in _BESIDE_THE_RECORD):
         return APPEND
     return KEEP if table in _KEPT else WRITE
 

@@ -77,11 +77,11 @@ def test_a_view_records_in_the_transaction_of_its_deed(world: World, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr(PortalSession, "commit", fail)
-        assert client.post("/terms", {"accept": "y"}, check=False).status_code == 500
+        assert client.post("/terms", {"terms_of_use": "2026-01"}, check=False).status_code == 500
     with world.session() as session:
         assert session.scalar(sa.select(sa.func.count(Acceptance.id))) == 0
     assert count(world) == 0
-    assert client.post("/terms", {"accept": "y"}, check=False).status_code == 303
+    assert client.post("/terms", {"terms_of_use": "2026-01"}, check=False).status_code == 303
     assert count(world) == 1
 
 

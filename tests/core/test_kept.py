@@ -30,7 +30,7 @@ def actor_of(world: World, person: Person) -> Actor:
         newest = sa.select(sa.func.max(SignIn.id)).where(SignIn.person_id == person.id).scalar_subquery()
         session.execute(sa.update(SignIn).where(SignIn.id == newest).values(token_hash=hash_token(token)))
         day = dt.timedelta(days=1)
-        found = find_actor(session, token, Limits(day, day), world.settings.terms_version)
+        found = find_actor(session, token, Limits(day, day), world.settings)
     assert found is not None
     return found
 

@@ -324,14 +324,15 @@ def test_the_terms_come_first_and_again_with_a_new_version(database_url: str, ma
     refused = client.post("/terms", {"next": "/my-activity"})
     assert refused.status_code == 422
     assert "Tick the box" in refused.text
-    assert client.post("/terms", {"accept": "y", "next": "/my-activity"}).location == "/my-activity"
+    assert client.post("/terms", {"terms_of_use": "2026-01", "next": "/my-activity"}).location == "/my-activity"
     assert client.get("/my-activity").status_code == 200
     assert "You have accepted these terms" in client.get("/terms").text
 
     later = PortalClient(make_app(database_url, terms_version="2027-01"))
     enter(later, "a.clerk")
     assert later.get("/my-activity").location == "/terms?next=/my-activity"
-    later.post("/terms", {"accept": "y"})
+    assert later.post("/terms", {"terms_of_use": "2026-01"}).status_code == 422, "another version was read"
+    later.post("/terms", {"terms_of_use": "2027-01"})
     with world.session() as session:
         kept = session.execute(sa.select(Acceptance.version, Acceptance.address).order_by(Acceptance.id)).all()
     assert [tuple(row) for row in kept] == [("2026-01", "127.0.0.1"), ("2027-01", "127.0.0.1")]

@@ -196,7 +196,7 @@ def test_every_word_about_the_person_is_handed_to_the_check(world: World, monkey
 def test_who_accepted_which_terms_and_when(world: World, clock: Clock) -> None:
     clock.set(START)
     person = world.person("a.clerk", terms=False)
-    assert world.sign_in("a.clerk").post("/terms", {"accept": "y"}).status_code == 303
+    assert world.sign_in("a.clerk").post("/terms", {"terms_of_use": "2026-01"}).status_code == 303
     with world.session() as session:
         kept = session.scalars(sa.select(Acceptance)).one()
     assert (kept.person_id, kept.agreement, kept.version, kept.accepted_at, kept.address) == (

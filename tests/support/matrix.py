@@ -19,7 +19,9 @@ from werkzeug.test import TestResponse
 
 from hp_portal import clock
 from hp_portal.core.access.rules import Rule, rule_of
+from hp_portal.core.agreements.models import AgreementVersion
 from hp_portal.core.downloads.models import DocumentRequest
+from hp_portal.core.identity.actor import TERMS_OF_USE
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.limits.proofs import FailedProof
 from hp_portal.core.organizations.models import Grant, Organization
@@ -137,6 +139,21 @@ def _warning(scene: Scene) -> int:
         return session.scalars(sa.select(sa.func.max(ProofWarning.id))).one()
 
 
+def _published(scene: Scene) -> int:
+    """A version of the terms of use that applies in some years."""
+    day = dt.date(2999, 1, 1)
+    with scene.world.session() as session:
+        wanted = sa.select(AgreementVersion.id).where(AgreementVersion.applies_on == day)
+        if found := session.scalars(wanted).one_or_none():
+            return found
+        row = AgreementVersion(
+            agreement=TERMS_OF_USE, version="2999-01-01", text="Later.", applies_on=day, published_at=clock.now()
+        )
+        session.add(row)
+        session.flush()
+        return row.id
+
+
 def _document(scene: Scene, person: Person | None) -> int:
     """A document that this person waits for."""
     who = person or scene.own.person
@@ -176,6 +193,8 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "message_id": lambda scene, person: posted_letter(scene.world),
     "mail_id": lambda scene, person: returned_mail(scene.world),
     "run_id": lambda scene, person: print_run(scene.world),
+    "agreement": lambda scene, person: TERMS_OF_USE,
+    "version_id": lambda scene, person: _published(scene),
     "sign_in_id": lambda scene, person: _another_sign_in(scene, (person or scene.own.person).id),
 }
 # Of these, what only the organization may see whose it is.

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from flask import Flask
 
 from hp_portal import clock
+from hp_portal.core.agreements.kinds import asked_kinds, first_version
 from hp_portal.core.applications.menu import start_settings
-from hp_portal.core.identity.actor import TERMS_OF_USE, hash_token
+from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.applications import ApplicationSetting, PersonApplication
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
 from hp_portal.core.identity.passwords import hash_password
@@ -122,14 +123,15 @@ class World:
         return row
 
     def _accept_terms(self, session: PortalSession, person: Person) -> None:
-        session.add(
+        session.add_all(
             Acceptance(
                 person_id=person.id,
-                agreement=TERMS_OF_USE,
-                version=self.settings.terms_version,
+                agreement=kind.key,
+                version=first_version(self.settings, kind.key),
                 accepted_at=clock.now(),
                 address="127.0.0.1",
             )
+            for kind in asked_kinds(delegate=person.is_delegate)
         )
 
     def payee(

@@ -65,7 +65,7 @@ def load_actor(token: str) -> Actor | None:
     """Flask-Login's user loader: from the cookie's token to the person."""
     session = db_session()
     with scopes.whole(session, "who is this? asked before anything else"):
-        return find_actor(session, token, limits(), settings().terms_version)
+        return find_actor(session, token, limits(), settings())
 
 
 def safe_next(target: str | None) -> str:

@@ -11,13 +11,16 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from hp_portal import clock, passes
-from hp_portal.core.identity.actor import TERMS_OF_USE, Actor, Limits, hash_token
+from hp_portal.core.agreements.kinds import first_version
+from hp_portal.core.agreements.models import AgreementVersion
+from hp_portal.core.identity.actor import DELEGATE_AGREEMENT, TERMS_OF_USE, Actor, Limits, hash_token
 from hp_portal.core.identity.applications import ApplicationSetting, PersonApplication
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
 from hp_portal.core.identity.staff_roles import StaffRoleMember, StaffRolePermission
 from hp_portal.core.organizations.models import Organization
 from hp_portal.database import PortalSession
 from hp_portal.scopes import in_whole
+from hp_portal.settings import Settings
 
 
 class _comma_list(FunctionElement[str]):
@@ -37,6 +40,28 @@ def _group_concat(element: _comma_list, compiler: SQLCompiler, **options: Any) -
     return f"group_concat({compiler.process(element.clauses, **options)})"
 
 
+def _accepted(agreement: str, first: str) -> sa.ScalarSelect[Any]:
+    """Something where the person has accepted the version that applies today: the one published last, or else the first."""
+    key = sa.literal_column(f"'{agreement}'", sa.String())
+    published = (
+        sa.select(AgreementVersion.version)
+        .where(AgreementVersion.agreement == key, AgreementVersion.applies_on <= sa.bindparam("today"))
+        .order_by(AgreementVersion.applies_on.desc(), AgreementVersion.id.desc())
+        .limit(sa.literal_column("1"))
+        .scalar_subquery()
+    )
+    return (
+        sa.select(sa.literal_column("1"))
+        .where(
+            Acceptance.person_id == Person.id,
+            Acceptance.agreement == key,
+            Acceptance.version == sa.func.coalesce(published, sa.bindparam(first)),
+        )
+        .correlate(Person)
+        .scalar_subquery()
+    )
+
+
 _who_is = (
     sa.select(
         SignIn.id,
@@ -52,14 +77,7 @@ _who_is = (
         Organization.name,
         Organization.audience,
         Organization.validated_at,
-        sa.select(sa.literal_column("1"))
-        .where(
-            Acceptance.person_id == Person.id,
-            Acceptance.agreement == sa.literal_column(f"'{TERMS_OF_USE}'", sa.String()),
-            Acceptance.version == sa.bindparam("terms_version"),
-        )
-        .correlate(Person)
-        .scalar_subquery(),
+        _accepted(TERMS_OF_USE, "terms_version"),
         sa.select(_comma_list(PersonApplication.application))
         .where(PersonApplication.person_id == Person.id)
         .correlate(Person)
@@ -78,6 +96,7 @@ _who_is = (
         .correlate(Person)
         .scalar_subquery(),
         passes.entering(Person.organization_id),
+        _accepted(DELEGATE_AGREEMENT, "delegate_version"),
     )
     .join(Person, Person.id == SignIn.person_id)
     .outerjoin(Organization, Organization.id == Person.organization_id)
@@ -95,7 +114,7 @@ def _words(text: str | None) -> frozenset[str]:
     return frozenset(text.split(",")) if text else frozenset()
 
 
-def find_actor(session: PortalSession, token: str, limits: Limits, terms_version: str) -> Actor | None:
+def find_actor(session: PortalSession, token: str, limits: Limits, settings: Settings) -> Actor | None:
     """The person behind a sign-in's token, or None when it has ended or run out. Needs a whole scope."""
     now = clock.now()
     # Asked of the connection: nothing of the session is needed, and every request pays for it.
@@ -104,19 +123,22 @@ def find_actor(session: PortalSession, token: str, limits: Limits, terms_version
         "token_hash": hash_token(token),
         "idle_since": now - limits.idle,
         "oldest": now - limits.absolute,
-        "terms_version": terms_version,
+        "today": clock.today(settings.payer.zone),
+        "terms_version": first_version(settings, TERMS_OF_USE),
+        "delegate_version": first_version(settings, DELEGATE_AGREEMENT),
     }
     row = connection.execute(_who_is, values).one_or_none()
     if row is None:
         return None
     passes.entered(connection, row[17])
+    asked_as_delegate = row[8] and not row[7]
     return Actor(
         token,
         *row[:10],
         organization_name=row[10] or "",
         audience=row[11] or "",
         validated=row[12] is not None,
-        terms_accepted=row[13] is not None,
+        terms_accepted=row[13] is not None and (row[18] is not None or not asked_as_delegate),
         given=_words(row[14]),
         enabled=_words(row[15]),
         permissions=_words(row[16]),

@@ -1,1 +1,1 @@
-"""One's own pages: signing in and out, sessions, the password, the terms of use."""
+"""One's own pages: signing in and out, sessions, the password, agreements."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, PasswordField, StringField
+from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import DataRequired, EqualTo, InputRequired, Length
 
 from hp_portal.core.web.cleaning import one_line
@@ -38,9 +38,7 @@ class ChangePasswordForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no ty
     )
 
 
-class TermsForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
-    accept = BooleanField(
-        "I have read the confidential terms of use and accept them",
-        [DataRequired("Tick the box to accept the terms. Without them the portal cannot be used.")],
-    )
+class AcceptForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """What is asked for before any page; `agreements_form` adds a box for each agreement."""
+
     next = HiddenField()

@@ -1,4 +1,4 @@
-"""Signing in and out, sign-ins as rows, changing the password, accepting the terms."""
+"""Signing in and out, sign-ins as rows, changing the password."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.identity import passwords
 from hp_portal.core.identity.accounts import hold_account, known_about
-from hp_portal.core.identity.actor import TERMS_OF_USE, Actor, hash_token
+from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.known_browsers import KnownBrowser
-from hp_portal.core.identity.models import Acceptance, Person, SignIn
+from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.limits.sign_ins import (
     Try,
     check_and_count,
@@ -202,18 +202,3 @@ def change_password(session: PortalSession, settings: Settings, actor: Actor, *,
     ).all()
     record(session, "identity.password.changed", other_sign_ins_ended=len(others))
     return person
-
-
-@in_whole("one's own account")
-def accept_terms(session: PortalSession, settings: Settings, actor: Actor, address: str) -> None:
-    """Keep who accepted which version, when and from where. For somebody who has not accepted this version yet."""
-    session.add(
-        Acceptance(
-            person_id=actor.person_id,
-            agreement=TERMS_OF_USE,
-            version=settings.terms_version,
-            accepted_at=clock.now(),
-            address=address,
-        )
-    )
-    record(session, "identity.terms.accepted", version=settings.terms_version)

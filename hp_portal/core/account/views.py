@@ -1,8 +1,8 @@
-"""Signing in and out, one's own sign-ins and password, the terms of use."""
+"""Signing in and out, one's own sign-ins and password, and agreements."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 from flask import Blueprint, Response, abort, flash, make_response, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -14,13 +14,14 @@ from hp_portal.core.access.known_browsers import known_browser, remember_browser
 from hp_portal.core.access.unsent import find_unsent, take_unsent
 from hp_portal.core.access.who_is import touch
 from hp_portal.core.account import signing_in
-from hp_portal.core.account.forms import ChangePasswordForm, SignInForm, TermsForm
+from hp_portal.core.account.forms import AcceptForm, ChangePasswordForm, SignInForm
 from hp_portal.core.account.user_agents import describe_user_agent
+from hp_portal.core.agreements.accepting import Agreement, accept, accepted_versions, current_agreements
+from hp_portal.core.agreements.forms import agreements_form
 from hp_portal.core.identity.passwords import WeakPassword
 from hp_portal.core.kept.keeping import KeptGone
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
-from hp_portal.core.web.markdown import render_markdown
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.web.where_from import client_address, counted_address
 from hp_portal.database import PortalSession
@@ -211,34 +212,37 @@ def change_password_post() -> ResponseReturnValue:
     return remember_browser(redirect_to(url_for("pages.home")), db, person)
 
 
-def _terms_page(form: TermsForm, status: int = 200) -> Response:
-    own = settings().terms_path
-    path = own or Path(__file__).parent / "terms.md"
-    text = path.read_text(encoding="utf-8").replace("{payer}", settings().payer.name)
-    return page(
-        "account/terms.html",
-        form=form,
-        text=render_markdown(text),
-        version=settings().terms_version,
-        accepted=(actor := current_actor()) is not None and actor.terms_accepted,
-        status=status,
-    )
+def _to_accept(form: type[AcceptForm] = AcceptForm, **given: Any) -> tuple[Any, list[Agreement]]:
+    """The form with what the person has not accepted yet, and what they have."""
+    db, actor = db_session(), the_actor()
+    before = accepted_versions(db, actor.person_id)
+    found = current_agreements(db, settings(), delegate=actor.is_delegate and not actor.is_staff)
+    missing = [one for one in found if (one.key, one.version) not in before]
+    return agreements_form(missing, form, **given), [one for one in found if one not in missing]
+
+
+def _terms_page(form: Any, accepted: list[Agreement], status: int = 200) -> Response:
+    shown = [*(one for one, _ in form.agreements), *accepted]
+    several = len(shown) > 1
+    heading = "Terms of use and agreements" if several else shown[0].title
+    return page("account/terms.html", form=form, accepted=accepted, several=several, heading=heading, status=status)
 
 
 @blueprint.get("/terms")
 @access.before_terms
 def terms() -> ResponseReturnValue:
-    return _terms_page(TermsForm(next=request.args.get("next", "")))
+    return _terms_page(*_to_accept(formdata=None, next=request.args.get("next", "")))
 
 
 @blueprint.post("/terms")
 @access.before_terms
 def terms_post() -> ResponseReturnValue:
-    form, db = TermsForm(), db_session()
-    if the_actor().terms_accepted:  # from another window; a second acceptance would be none
+    db = db_session()
+    form, accepted = _to_accept()
+    if not form.agreements:  # from another window; a second acceptance would be none
         return redirect_to(safe_next(form.next.data))
     if not form.validate_on_submit():
-        return _terms_page(form, 422)
-    signing_in.accept_terms(db, settings(), the_actor(), client_address())
+        return _terms_page(form, accepted, 422)
+    accept(db, the_actor().person_id, [one for one, _ in form.agreements], client_address())
     db.commit()
     return redirect_to(safe_next(form.next.data))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hp_portal.audience import Audience
 from hp_portal.core.activity import about
+from hp_portal.core.agreements.events import AGREEMENT_EVENTS
 from hp_portal.core.delivery.events import DELIVERY_EVENTS
 from hp_portal.core.downloads.events import DOCUMENT_EVENTS
 from hp_portal.core.people.named import counted, organizations, people, worded
@@ -39,9 +40,6 @@ _OWN = (
         ("other_sign_ins_ended",),
         "Set the password by a link, which ended {sessions}",
         _SESSIONS,
-    ),
-    EventSpec(
-        "identity.terms.accepted", "Accepted the terms of use", ("version",), "Accepted the terms of use of {version}"
     ),
     EventSpec("identity.reason.given", "Said why member data is looked at"),
     EventSpec("audit.own.viewed", "Viewed my activity", ("page",), "Viewed page {page} of my activity"),
@@ -256,4 +254,4 @@ _RECORDS = (
         "Loaded the payees’ record: {added} added, {changed} changed, {unchanged} unchanged",
     ),
 )
-CORE_EVENTS = (*_OWN, *_REFUSED, *_PEOPLE, *_STAFF, *_RECORDS, *DOCUMENT_EVENTS, *DELIVERY_EVENTS)
+CORE_EVENTS = (*_OWN, *_REFUSED, *_PEOPLE, *_STAFF, *_RECORDS, *DOCUMENT_EVENTS, *DELIVERY_EVENTS, *AGREEMENT_EVENTS)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flask_login import UserMixin
 
 TERMS_OF_USE = "terms-of-use"
+DELEGATE_AGREEMENT = "site-delegate-agreement"
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +18,8 @@ class Actor(UserMixin):  # type: ignore[misc]
 
     `reason` is why they look at member data in this session, empty while they have not said.
     `given` are applications given to the person, `enabled` those enabled for the organization's audience; both empty for
-    staff, whose `permissions` come from their roles.
+    staff, whose `permissions` come from their roles. `terms_accepted`: everything that the person is asked to accept now,
+    which for a delegate is the site delegate agreement as well.
     """
 
     token: str

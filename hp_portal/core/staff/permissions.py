@@ -24,6 +24,7 @@ CORE_STAFF_PERMISSIONS = {
     "staff:deliveries:read": "See which messages were sent, wait or failed",
     "staff:deliveries:manage": "Send test messages, cancel messages and have them sent again",
     "staff:letters:print": "Print and post letters, and mark those that come back",
+    "staff:agreements:manage": "Write and publish terms of use and agreements",
 }
 
 CORE_STAFF_LINKS = (
@@ -40,6 +41,13 @@ CORE_STAFF_LINKS = (
     ),
     StaffLink("Letters", "staff.letters", "staff:letters:print", "Letters to print and post", group="Oversight"),
     StaffLink("Applications", "staff.applications", "staff:applications:manage", group="Setup"),
+    StaffLink(
+        "Agreements",
+        "staff.agreements",
+        "staff:agreements:manage",
+        "Terms of use and site delegate agreement",
+        group="Setup",
+    ),
     StaffLink("Roles of staff", "staff.roles", "staff:roles:manage", group="Setup"),
     StaffLink("Plugins", "staff.plugins", "staff:plugins:read", group="Setup"),
 )

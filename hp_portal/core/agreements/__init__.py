@@ -1,0 +1,1 @@
+"""What people agree to: texts in versions, and who has accepted which."""
