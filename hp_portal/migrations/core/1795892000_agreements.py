@@ -1,7 +1,7 @@
 """agreements in versions
 
 Revision ID: 1795892000
-Revises: 1795890000
+Revises: 1795891000
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 import hp_portal.database
 
 revision = "1795892000"
-down_revision = "1795890000"
+down_revision = "1795891000"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
