@@ -10,6 +10,7 @@ from hp_portal.core.access.reasons import reason_first
 from hp_portal.core.audit.record import Who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.audit.shown import SHOWN, read_spans, spans, what_was_shown
+from hp_portal.core.delivery.attaching import Attachment
 from hp_portal.core.delivery.letters import Letter, add_letter
 from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_messages
 from hp_portal.core.delivery.states import MessageState, messages_about
@@ -139,6 +140,7 @@ __all__ = [
     "Actor",
     "AmountField",
     "Application",
+    "Attachment",
     "Audience",
     "BadIdentifier",
     "BarChart",

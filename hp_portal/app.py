@@ -22,7 +22,7 @@ from hp_portal.core.downloads import views as download_views
 from hp_portal.core.identity.actor import Limits
 from hp_portal.core.jobs import failures
 from hp_portal.core.keys import checking
-from hp_portal.core.pages import errors, help_topics, mailbox_views
+from hp_portal.core.pages import digest_views, errors, help_topics, mailbox_views
 from hp_portal.core.pages import views as pages_views
 from hp_portal.core.people import views as people_views
 from hp_portal.core.refusals import noting
@@ -83,7 +83,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     reasons.install(app)
     noting.install(app)
     security.install(app, settings)
-    security.protect_forms(app)
+    security.protect_forms(app, digest_views.ONE_CLICK)
 
     install_assets(app, plugins, settings)
     templating.install(app, settings, version=importlib.metadata.version("hp-portal"))
@@ -126,6 +126,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         activity_views.blueprint,
         people_views.blueprint,
         download_views.blueprint,
+        digest_views.blueprint,
         staff_views.blueprint,
         *([mailbox_views.blueprint] if settings.demo else []),
     ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from hp_portal.core.delivery.attaching import Attachment
 from hp_portal.core.delivery.letters import Letter, add_letter, make_print_run, mark_posted
-from hp_portal.core.delivery.models import PrintRun, ReturnedMail
+from hp_portal.core.delivery.models import Message, PrintRun, ReturnedMail
+from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.delivery.returns import take_return
 
 from .world import World
@@ -25,6 +27,25 @@ def print_run(world: World) -> int:
     posted_letter(world)
     with world.session() as session:
         return session.scalars(sa.select(PrintRun.id).order_by(PrintRun.id.desc())).first() or 0
+
+
+def digest_token(world: World) -> str:
+    """The token of the link in a digest."""
+    with world.session() as session:
+        outgoing = Outgoing(
+            "a.clerk@clinic.example", "test", "What is new", "test:1", {"asked_at": "today"}, digest=True
+        )
+        return session.get_one(Message, add_message(session, outgoing)).digest_token or ""
+
+
+def attachment(world: World) -> int:
+    """A message with a file: its id."""
+    with world.session() as session:
+        file = Attachment("note.txt", "text/plain", b"A note.")
+        values = {"asked_at": "today"}
+        return add_message(
+            session, Outgoing("a@clinic.example", "test", "A note", "test:1", values, attachments=(file,))
+        )
 
 
 def returned_mail(world: World) -> int:

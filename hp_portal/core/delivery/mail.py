@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -11,9 +12,14 @@ from typing import Any
 
 from flask import render_template
 
+from hp_portal.core.delivery.attaching import TEXT, Attachment
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.transports import Composed, NotSent
+from hp_portal.core.web.links import absolute_url
 from hp_portal.settings import Settings
+
+# A header is one line: what has no blanks, such as an address of a page, could only be broken by encoding it.
+_POLICY = SMTP.clone(max_line_length=900)
 
 
 def is_email(text: str) -> bool:
@@ -40,24 +46,25 @@ def _template(message: Message) -> str:
     return message.template if "/" in message.template else f"mail/{message.template}"
 
 
-def render(message: Message, values: dict[str, Any]) -> tuple[str, str]:
-    """The message as text and as HTML."""
-    html = render_template(f"{_template(message)}.html", **values, subject=message.subject)
-    return render_text(message, values), html
-
-
-def render_text(message: Message, values: dict[str, Any]) -> str:
-    """The message as text."""
-    text = render_template(f"{_template(message)}.txt", **values, subject=message.subject)
+def render_text(message: Message, values: dict[str, Any], stop_link: str = "") -> str:
+    """The message as text. `stop_link` leads to where digests are stopped."""
+    text = render_template(f"{_template(message)}.txt", **values, subject=message.subject, stop_link=stop_link)
     return text.strip() + "\n"
 
 
-def compose(settings: Settings, message: Message, values: dict[str, Any]) -> Composed:
+def render_html(message: Message, values: dict[str, Any], stop_link: str = "") -> str:
+    """The message as HTML."""
+    return render_template(f"{_template(message)}.html", **values, subject=message.subject, stop_link=stop_link)
+
+
+def compose(
+    settings: Settings, message: Message, values: dict[str, Any], attachments: Sequence[Attachment] = ()
+) -> Composed:
     """The message as the mail server gets it. Raises NotSent for an address that is none."""
     if not is_email(message.recipient):
         raise NotSent(f"{message.recipient} is not an e-mail address.", final=True)
-    text, html = render(message, values)
-    mail = EmailMessage(policy=SMTP)
+    stop_link = absolute_url("digests.show", digest_token=message.digest_token) if message.digest_token else ""
+    mail = EmailMessage(policy=_POLICY)
     mail["From"] = Address(settings.payer.name, addr_spec=settings.mail_from)
     mail["To"] = Address(addr_spec=message.recipient)
     mail["Subject"] = message.subject
@@ -65,6 +72,14 @@ def compose(settings: Settings, message: Message, values: dict[str, Any]) -> Com
     mail["Message-ID"] = message_id(settings, message.token)
     # Out-of-office replies and the like answer no machine.
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(text)
-    mail.add_alternative(html, subtype="html")
+    if stop_link:
+        mail["List-Unsubscribe"] = f"<{stop_link}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
+    mail.set_content(render_text(message, values, stop_link))
+    mail.add_alternative(render_html(message, values, stop_link), subtype="html")
+    for one in attachments:
+        if one.content_type == TEXT:
+            mail.add_attachment(one.body.decode(), filename=one.name)
+        else:
+            mail.add_attachment(one.body, *one.content_type.split("/"), filename=one.name)
     return Composed(bounce_address(settings, message.token), message.recipient, mail)

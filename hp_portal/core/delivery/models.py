@@ -20,7 +20,8 @@ class Message(Base, scopes.PayersOwn, Leased):
     come back to. `values_sealed` is what the template is filled in with: JSON, sealed for the token. `about` says what the
     message is about, such as `registration:12`, and is what it is canceled by. `failures` counts attempts that failed; `due_at`
     is when the next one is made. `problem` is why it was not sent yet, or never will be, in words. `secrets` names the values,
-    with commas, that staff never see and that are removed once the message has left or is canceled.
+    with commas, that staff never see and that are removed once the message has left or is canceled. `attached`: files go along.
+    `digest_token` stands in the link by which digests are stopped; other messages have none.
     """
 
     __tablename__ = "message"
@@ -42,6 +43,32 @@ class Message(Base, scopes.PayersOwn, Leased):
     ended_at: Mapped[dt.datetime | None]
     print_run_id: Mapped[int | None] = mapped_column(sa.ForeignKey("print_run.id"), index=True)
     secrets: Mapped[str] = mapped_column(sa.String(100), default="", server_default="")
+    attached: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    digest_token: Mapped[str | None] = mapped_column(sa.String(40), index=True, unique=True)
+
+
+class MessageAttachment(Base, scopes.PayersOwn):
+    """A file that goes along with a message. `body_sealed` is what is in it, sealed for the token; `size` is in bytes."""
+
+    __tablename__ = "message_attachment"
+
+    id: Mapped[key]
+    message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), index=True)
+    token: Mapped[str] = mapped_column(sa.String(40), unique=True)
+    name: Mapped[str] = mapped_column(sa.String(120))
+    content_type: Mapped[str] = mapped_column(sa.String(40))
+    size: Mapped[int]
+    body_sealed: Mapped[bytes] = mapped_column(info=sealed_column("token"))
+
+
+class DigestRefusal(Base, scopes.PayersOwn):
+    """An e-mail address, in lower case, to which no digests are sent, since its owner said so."""
+
+    __tablename__ = "digest_refusal"
+
+    id: Mapped[key]
+    address: Mapped[str] = mapped_column(sa.String(320), unique=True)
+    at: Mapped[dt.datetime]
 
 
 class PrintRun(Base, scopes.PayersOwn):

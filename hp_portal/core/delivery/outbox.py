@@ -17,7 +17,8 @@ import sqlalchemy as sa
 
 from hp_portal import clock, scopes
 from hp_portal.core.audit.record import record
-from hp_portal.core.delivery.models import Message, MessageAttempt
+from hp_portal.core.delivery.attaching import Attachment, attach, check_attachments
+from hp_portal.core.delivery.models import DigestRefusal, Message, MessageAttempt
 from hp_portal.core.identity.models import Person
 from hp_portal.database import PortalSession
 from hp_portal.seals import seat
@@ -40,6 +41,8 @@ class Outgoing:
     `values` fill in the templates; they are of JSON's types, and never have health information or a full Tax ID. `about` is what
     the message is about, such as `registration:12`. `secrets` names those of the values that open something, such as a code or a
     link: staff never see them, and they are removed once the message has left or is canceled. It cannot be sent again then.
+    `attachments` go along: they never have health information either. `digest`: it only tells what is new; its reader can stop
+    such messages by a link, and who did gets none.
     """
 
     recipient: str
@@ -49,18 +52,22 @@ class Outgoing:
     values: Mapping[str, Any] = field(default_factory=dict)
     channel: str = EMAIL
     secrets: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    digest: bool = False
 
 
 def add_message(session: PortalSession, outgoing: Outgoing) -> int:
-    """Put a message into the outbox; its id.
+    """Put a message into the outbox; its id. A digest to somebody who wants none is in it as canceled.
 
-    Raises ValueError for what could become another header or another recipient.
+    Raises ValueError for what could become another header or another recipient, and for attachments that may not go along.
     """
     for text in (outgoing.recipient, outgoing.subject):
         if not text.strip() or any(ord(letter) < 32 for letter in text):
             raise ValueError(f"not a line of text: {text!r}")
+    check_attachments(outgoing.attachments)
     now, token = clock.now(), secrets.token_hex(16)
     with scopes.whole(session, "a message is written"):
+        refused = outgoing.digest and _wants_no_digests(session, outgoing.recipient)
         message = Message(
             channel=outgoing.channel,
             template=outgoing.template,
@@ -69,15 +76,25 @@ def add_message(session: PortalSession, outgoing: Outgoing) -> int:
             values_sealed=session.vault.seal_text(json.dumps(dict(outgoing.values)), VALUES(token)),
             about=outgoing.about,
             token=token,
-            state=WAITING,
+            state=CANCELED if refused else WAITING,
+            problem="Whoever has this address wants no summaries." if refused else "",
             created_at=now,
             due_at=now,
+            ended_at=now if refused else None,
             secrets=",".join(outgoing.secrets),
+            attached=bool(outgoing.attachments),
+            digest_token=secrets.token_urlsafe(24) if outgoing.digest else None,
         )
         session.add(message)
         session.flush()
+        attach(session, message.id, outgoing.attachments)
         record(session, "delivery.message.added", message=message.id, template=message.template, about=message.about)
     return message.id
+
+
+def _wants_no_digests(session: PortalSession, address: str) -> bool:
+    refusal = sa.select(DigestRefusal.id).where(DigestRefusal.address == address.lower())
+    return session.scalar(refusal) is not None
 
 
 def values_of(session: PortalSession, message: Message) -> dict[str, Any]:

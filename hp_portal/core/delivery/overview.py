@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.record import record
+from hp_portal.core.delivery.attaching import attached_to
 from hp_portal.core.delivery.mail import render_text
-from hp_portal.core.delivery.models import Message, MessageAttempt
+from hp_portal.core.delivery.models import Message, MessageAttachment, MessageAttempt
 from hp_portal.core.delivery.outbox import (
     CANCELED,
     EMAIL,
@@ -54,11 +55,12 @@ MESSAGES = Sorting(
 
 @dataclass(frozen=True)
 class Delivery:
-    """A message with its attempts, the first one first, and its text."""
+    """A message with its attempts, the first one first, its text, and what goes along with it."""
 
     message: Message
     attempts: Sequence[MessageAttempt]
     text: str
+    attached: Sequence[MessageAttachment]
 
 
 def view_messages(session: PortalSession, order: Order, *, state: str = "", recipient: str = "") -> Listing[Message]:
@@ -90,7 +92,7 @@ def view_message(session: PortalSession, message_id: int) -> Delivery | None:
     shown = values_for_staff(session, message)
     if shown.get("code") and "code" not in names_of_secrets(message):
         shown["code"] = HIDDEN
-    return Delivery(message, attempts, render_text(message, shown))
+    return Delivery(message, attempts, render_text(message, shown), attached_to(session, message))
 
 
 def count_by_state(session: PortalSession) -> dict[str, int]:

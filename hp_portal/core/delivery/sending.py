@@ -16,6 +16,7 @@ from flask import current_app
 
 from hp_portal import clock
 from hp_portal.core.audit.record import record
+from hp_portal.core.delivery.attaching import attachments_of
 from hp_portal.core.delivery.mail import compose
 from hp_portal.core.delivery.mailbox import Mailbox
 from hp_portal.core.delivery.models import Message
@@ -154,7 +155,7 @@ def _send_one(session: PortalSession, settings: Settings, connection: Connection
 def _compose(session: PortalSession, settings: Settings, message: Message) -> Composed:
     """The message as it leaves. Raises NotSent for good where it cannot be made, so that the others do not wait for it."""
     try:
-        return compose(settings, message, values_of(session, message))
+        return compose(settings, message, values_of(session, message), attachments_of(session, message))
     except NotSent:
         raise
     except Exception as error:  # a template that is gone, values that do not fit it or cannot be opened
