@@ -31,7 +31,7 @@ from hp_portal.core.delivery.mail import compose
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import EMAIL, SENT, Outgoing, add_message, values_of
 from hp_portal.core.delivery.smtp import Smtp
-from hp_portal.core.delivery.transports import Composed
+from hp_portal.core.delivery.transports import ComposedMail
 from hp_portal.database import Database
 from hp_portal.scopes import WholeScope
 from hp_portal.settings import Settings
@@ -106,7 +106,7 @@ def write(app: Flask, count: int) -> None:
 def bare(app: Flask, settings: Settings, port: int) -> float:
     """Messages a second that smtplib sends over one connection, composed before."""
     database: Database = app.extensions["hp_portal.database"]
-    composed: list[Composed] = []
+    composed: list[ComposedMail] = []
     with app.app_context(), database.new_session(WholeScope("bench")) as session:
         for message in session.scalars(sa.select(Message).limit(MESSAGES)):
             composed.append(compose(settings, message, values_of(session, message)))

@@ -11,9 +11,11 @@ from hp_portal.core.audit.record import Who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.audit.shown import SHOWN, read_spans, spans, what_was_shown
 from hp_portal.core.delivery.attaching import Attachment
+from hp_portal.core.delivery.faxes import Fax, add_fax, parse_fax_number
 from hp_portal.core.delivery.letters import Letter, add_letter
 from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_messages
 from hp_portal.core.delivery.states import MessageState, messages_about
+from hp_portal.core.delivery.transports import ComposedFax, ComposedLetter, ComposedMail, NotSent
 from hp_portal.core.documents.limited import (
     AT_ONCE,
     BY_THE_WORKER,
@@ -104,6 +106,7 @@ from hp_portal.hookspecs import (
     PortalEvent,
     StaffLink,
     StaffQueue,
+    Transport,
     hookimpl,
 )
 from hp_portal.scopes import (
@@ -147,6 +150,9 @@ __all__ = [
     "Base",
     "BigId",
     "Column",
+    "ComposedFax",
+    "ComposedLetter",
+    "ComposedMail",
     "Database",
     "DayField",
     "DemoCheck",
@@ -155,6 +161,7 @@ __all__ = [
     "DocumentLimits",
     "DocumentTooLarge",
     "EventSpec",
+    "Fax",
     "FileOwner",
     "FileTooLarge",
     "ForeignKind",
@@ -172,6 +179,7 @@ __all__ = [
     "May",
     "MessageState",
     "News",
+    "NotSent",
     "NpiField",
     "OfPerson",
     "OptionalTin",
@@ -213,6 +221,7 @@ __all__ = [
     "StoredFile",
     "TinField",
     "TooManyAttempts",
+    "Transport",
     "UTCDateTime",
     "Vault",
     "Who",
@@ -220,6 +229,7 @@ __all__ = [
     "WrittenInSteps",
     "absolute_url",
     "access",
+    "add_fax",
     "add_letter",
     "add_message",
     "after_post",
@@ -262,6 +272,7 @@ __all__ = [
     "page",
     "page_number",
     "page_of",
+    "parse_fax_number",
     "parse_money",
     "parse_npi",
     "parse_tin",

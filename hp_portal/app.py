@@ -27,7 +27,8 @@ from hp_portal.core.pages import views as pages_views
 from hp_portal.core.people import views as people_views
 from hp_portal.core.refusals import noting
 from hp_portal.core.staff import views as staff_views
-from hp_portal.core.staff.letter_views import DOCUMENTS as CORE_DOCUMENTS
+from hp_portal.core.staff.fax_views import DOCUMENTS as FAX_DOCUMENTS
+from hp_portal.core.staff.letter_views import DOCUMENTS as LETTER_DOCUMENTS
 from hp_portal.core.staff.permissions import CORE_STAFF_LINKS, CORE_STAFF_PERMISSIONS
 from hp_portal.core.tax_ids import application as tax_id_npi_access
 from hp_portal.core.web import assets, logs, security, templating, where_from
@@ -92,7 +93,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
 
     directory = Directory(staff_permissions=dict(CORE_STAFF_PERMISSIONS), staff_links=CORE_STAFF_LINKS)
     app.extensions["hp_portal.directory"] = directory
-    app.extensions["hp_portal.core_documents"] = CORE_DOCUMENTS
+    app.extensions["hp_portal.core_documents"] = (*LETTER_DOCUMENTS, *FAX_DOCUMENTS)
     for blueprint in core_blueprints(settings):
         app.register_blueprint(blueprint)
     mount_applications(app, plugins, directory)

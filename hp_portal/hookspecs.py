@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal
 
@@ -232,6 +233,23 @@ class Job:
     lane: Literal["short", "long", "render", "mail"] = "short"
 
 
+CHANNELS = ("email", "fax", "letter")
+
+
+@dataclass(frozen=True)
+class Transport:
+    """A way for the messages of one `channel` (email, fax or letter) to leave; `label` is what staff read of it.
+
+    `open()` opens it for some messages: a context manager, whose value has `send(composed)`. That hands over one message (a
+    ComposedMail, ComposedFax or ComposedLetter, by the channel) and returns what the other side said, in words for the staff.
+    It raises NotSent. A message may come again with the same `key`, when it was not known whether it had left.
+    """
+
+    channel: Literal["email", "fax", "letter"]
+    label: str
+    open: Callable[[], AbstractContextManager[Any]]
+
+
 @dataclass(frozen=True)
 class DemoCheck:
     """A payment of the demo worth trying."""
@@ -255,6 +273,11 @@ def portal_verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeR
 @hookspec
 def portal_jobs() -> Sequence[Job]:  # type: ignore[empty-body]
     """What the worker does periodically."""
+
+
+@hookspec
+def portal_transports() -> Sequence[Transport]:  # type: ignore[empty-body]
+    """Ways for messages to leave, such as a fax service."""
 
 
 @hookspec

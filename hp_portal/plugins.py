@@ -22,7 +22,7 @@ from flask import Flask
 
 from hp_portal import addresses, hookspecs
 from hp_portal.database import PortalSession, start_writing
-from hp_portal.hookspecs import LANES, Application, DemoCheck, Job, PayeeRef, PortalEvent
+from hp_portal.hookspecs import CHANNELS, LANES, Application, DemoCheck, Job, PayeeRef, PortalEvent, Transport
 from hp_portal.scopes import whole
 from hp_portal.settings import ConfigurationError
 
@@ -186,6 +186,8 @@ def check_answer(hook: str, state: PluginState, answer: Any) -> Any:
     """A hook's answer as it may be used. Raises TypeError or ValueError when it is not what the hook promises."""
     if hook == "portal_jobs":
         return _check_jobs(state.key, answer)
+    if hook == "portal_transports":
+        return _check_transports(answer)
     if hook == "portal_demo":
         return _all_of(DemoCheck, answer)
     if hook == "portal_verify_payment" and not (answer is None or isinstance(answer, PayeeRef)):
@@ -201,6 +203,18 @@ def _all_of(kind: type[Any], answer: Any) -> list[Any]:
         if not isinstance(one, kind):
             raise TypeError(f"answered with a list that holds {type(one).__name__} instead of {kind.__name__}")
     return found
+
+
+def _check_transports(answer: Any) -> list[Transport]:
+    transports: list[Transport] = _all_of(Transport, answer)
+    for transport in transports:
+        if transport.channel not in CHANNELS:
+            raise ValueError(f"there is no channel {transport.channel!r}; known are {', '.join(CHANNELS)}")
+        if not callable(transport.open):
+            raise TypeError(f"the way for {transport.channel}: `open` cannot be called")
+    if len({transport.channel for transport in transports}) < len(transports):
+        raise ValueError("two ways are for one channel")
+    return transports
 
 
 def _check_jobs(key: str, answer: Any) -> list[Job]:

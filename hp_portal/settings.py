@@ -153,6 +153,11 @@ class Settings(BaseSettings):
     bounce_mailbox: Path | None = Field(
         None, description="Where mail that cannot be delivered arrives: an mbox or a Maildir."
     )
+    fax_address: str = Field(
+        "",
+        description="Faxes leave as e-mail to a gateway: {number}@fax.example, ten digits, or {e164} with +1 before.",
+    )
+    fax_command: str = Field("", description="Faxes leave by HylaFAX: the command, such as /usr/bin/sendfax.")
     terms_version: str = "2026-01"
     terms_path: Path | None = Field(None, description="The payer's own terms of use as Markdown.")
     documents_at_once: int = Field(
@@ -207,6 +212,14 @@ class Settings(BaseSettings):
         server = urlsplit(value.get_secret_value())
         if value.get_secret_value() and not (server.scheme in ("smtp", "smtps") and server.hostname):
             raise ValueError("use smtp://host:25 or smtps://user:password@host:465")
+        return value
+
+    @field_validator("fax_address")
+    @classmethod
+    def _is_a_gateway(cls, value: str) -> str:
+        name, _, host = value.partition("@")
+        if value and not (("{number}" in name or "{e164}" in name) and host and " " not in value):
+            raise ValueError("use {number}@fax.example, where {number} is ten digits, or {e164} for +1 and ten digits")
         return value
 
     @field_validator("reasons")
@@ -336,6 +349,10 @@ def load_settings(**values: object) -> Settings:
         raise ConfigurationError(f"HP_PORTAL_SECRET_KEY can be guessed: it {weakness}. {_SECRET_KEY_HELP}")
     if settings.audit_heads.startswith("mailto:") and not (settings.smtp_url.get_secret_value() and settings.mail_from):
         raise ConfigurationError("HP_PORTAL_AUDIT_HEADS by mail needs HP_PORTAL_SMTP_URL and HP_PORTAL_MAIL_FROM.")
+    if settings.fax_address and settings.fax_command:
+        raise ConfigurationError(
+            "HP_PORTAL_FAX_ADDRESS and HP_PORTAL_FAX_COMMAND are both set. Faxes leave by one of them."
+        )
     if not settings.data_key.get_secret_value():
         raise ConfigurationError(
             f"HP_PORTAL_DATA_KEY is missing. It encrypts Tax IDs and kept 835 text. {_DATA_KEY_HELP}"

@@ -18,10 +18,11 @@ from hp_portal.api import (
     PortalSession,
     StaffLink,
     StaffQueue,
+    Transport,
     hookimpl,
 )
 
-from . import notes
+from . import faxing, notes
 from .views import blueprint, public_blueprint, staff_blueprint
 
 events: list[PortalEvent] = []
@@ -55,6 +56,11 @@ def portal_verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeR
 @hookimpl
 def portal_jobs() -> Sequence[Job]:
     return [Job("sample.tidy", "Remove empty notes", dt.timedelta(hours=1), notes.remove_empty)]
+
+
+@hookimpl
+def portal_transports() -> Sequence[Transport]:
+    return [Transport("fax", "Sample line", faxing.open_line)]
 
 
 @hookimpl

@@ -30,7 +30,7 @@ from hp_portal.core.tax_ids.models import LINKED, LinkNotice, ProofWarning
 from hp_portal.core.tax_ids.notices import warn
 
 from .client import PortalClient
-from .messages import digest_token, posted_letter, print_run, returned_mail
+from .messages import digest_token, posted_letter, print_run, returned_mail, waiting_fax
 from .scenes import Part, PluginScene, scene_of, scenes_of
 from .world import World
 
@@ -191,6 +191,7 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "role_id": lambda scene, person: _spare_role(scene),
     "permission": lambda scene, person: "staff:console:open",
     "message_id": lambda scene, person: posted_letter(scene.world),
+    "fax_id": lambda scene, person: waiting_fax(scene.world),
     "digest_token": lambda scene, person: digest_token(scene.world),
     "mail_id": lambda scene, person: returned_mail(scene.world),
     "run_id": lambda scene, person: print_run(scene.world),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from hp_portal.core.delivery.attaching import Attachment
+from hp_portal.core.delivery.faxes import Fax, add_fax
 from hp_portal.core.delivery.letters import Letter, add_letter, make_print_run, mark_posted
 from hp_portal.core.delivery.models import Message, PrintRun, ReturnedMail
 from hp_portal.core.delivery.outbox import Outgoing, add_message
@@ -46,6 +47,12 @@ def attachment(world: World) -> int:
         return add_message(
             session, Outgoing("a@clinic.example", "test", "A note", "test:1", values, attachments=(file,))
         )
+
+
+def waiting_fax(world: World) -> int:
+    """A fax that waits to be sent: its id."""
+    with world.session() as session:
+        return add_fax(session, Fax("952-555-0100", "A Clinic", "A fax", "test:1", ["It has one sentence."]))
 
 
 def returned_mail(world: World) -> int:

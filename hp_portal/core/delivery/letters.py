@@ -44,7 +44,6 @@ _TEMPLATE = Path(__file__).with_name("letters.typ")
 MOST_LINES, LONGEST_LINE = 4, 45
 """What an address in the envelope's window has room for."""
 MOST_IN_RUN = 300
-_WAITING = (Message.channel == LETTER, Message.state == WAITING)
 
 
 @dataclass(frozen=True)
@@ -87,9 +86,15 @@ def add_letter(session: PortalSession, letter: Letter) -> int:
     return add_message(session, Outgoing(lines[0], "letter", letter.subject, letter.about, values, LETTER, secrets))
 
 
+def _waiting() -> tuple[sa.ColumnElement[bool], ...]:
+    """Letters that wait, and that no worker is just sending by a plugin's way."""
+    free = sa.or_(Message.leased_until.is_(None), Message.leased_until < clock.now())
+    return (Message.channel == LETTER, Message.state == WAITING, free)
+
+
 def count_waiting(session: PortalSession) -> int:
     """Letters that wait to be printed."""
-    return session.scalar(sa.select(sa.func.count(Message.id)).where(*_WAITING)) or 0
+    return session.scalar(sa.select(sa.func.count(Message.id)).where(*_waiting())) or 0
 
 
 def count_to_do(session: PortalSession) -> int:
@@ -106,10 +111,10 @@ def make_print_run(session: PortalSession) -> int | None:
     run = PrintRun(made_at=clock.now(), letters=0)
     session.add(run)
     session.flush()
-    waiting = sa.select(Message.id).where(*_WAITING).order_by(Message.id).limit(MOST_IN_RUN)
+    waiting = sa.select(Message.id).where(*_waiting()).order_by(Message.id).limit(MOST_IN_RUN)
     taken = session.scalars(
         sa.update(Message)
-        .where(Message.id.in_(waiting), Message.state == WAITING)
+        .where(Message.id.in_(waiting), *_waiting())
         .values(state=PRINTED, print_run_id=run.id)
         .returning(Message.id)
         .execution_options(synchronize_session=False)

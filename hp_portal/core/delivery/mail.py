@@ -14,12 +14,12 @@ from flask import render_template
 
 from hp_portal.core.delivery.attaching import TEXT, Attachment
 from hp_portal.core.delivery.models import Message
-from hp_portal.core.delivery.transports import Composed, NotSent
+from hp_portal.core.delivery.transports import ComposedMail, NotSent
 from hp_portal.core.web.links import absolute_url
 from hp_portal.settings import Settings
 
 # A header is one line: what has no blanks, such as an address of a page, could only be broken by encoding it.
-_POLICY = SMTP.clone(max_line_length=900)
+POLICY = SMTP.clone(max_line_length=900)
 
 
 def is_email(text: str) -> bool:
@@ -59,12 +59,12 @@ def render_html(message: Message, values: dict[str, Any], stop_link: str = "") -
 
 def compose(
     settings: Settings, message: Message, values: dict[str, Any], attachments: Sequence[Attachment] = ()
-) -> Composed:
+) -> ComposedMail:
     """The message as the mail server gets it. Raises NotSent for an address that is none."""
     if not is_email(message.recipient):
         raise NotSent(f"{message.recipient} is not an e-mail address.", final=True)
     stop_link = absolute_url("digests.show", digest_token=message.digest_token) if message.digest_token else ""
-    mail = EmailMessage(policy=_POLICY)
+    mail = EmailMessage(policy=POLICY)
     mail["From"] = Address(settings.payer.name, addr_spec=settings.mail_from)
     mail["To"] = Address(addr_spec=message.recipient)
     mail["Subject"] = message.subject
@@ -82,4 +82,4 @@ def compose(
             mail.add_attachment(one.body.decode(), filename=one.name)
         else:
             mail.add_attachment(one.body, *one.content_type.split("/"), filename=one.name)
-    return Composed(bounce_address(settings, message.token), message.recipient, mail)
+    return ComposedMail(bounce_address(settings, message.token), message.recipient, message.token, mail)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from email.parser import BytesParser
 from pathlib import Path
 
-from hp_portal.core.delivery.transports import Composed
+from hp_portal.core.delivery.transports import ComposedMail
 from hp_portal.private_files import make_private_folder
 
 _NAME = re.compile(r"[0-9a-f]{32}")
@@ -41,7 +41,7 @@ class Mailbox:
         make_private_folder(self.folder)
         yield self
 
-    def send(self, composed: Composed) -> str:
+    def send(self, composed: ComposedMail) -> str:
         name = str(composed.text["Message-ID"]).strip("<>").partition("@")[0]
         path = self.folder / f"{name}.eml"
         part = path.with_suffix(".part")

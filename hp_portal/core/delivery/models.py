@@ -21,7 +21,7 @@ class Message(Base, scopes.PayersOwn, Leased):
     message is about, such as `registration:12`, and is what it is canceled by. `failures` counts attempts that failed; `due_at`
     is when the next one is made. `problem` is why it was not sent yet, or never will be, in words. `secrets` names the values,
     with commas, that staff never see and that are removed once the message has left or is canceled. `attached`: files go along.
-    `digest_token` stands in the link by which digests are stopped; other messages have none.
+    `digest_token` stands in the link by which digests are stopped, `reference` on a fax's cover sheet; other messages have none.
     """
 
     __tablename__ = "message"
@@ -45,6 +45,7 @@ class Message(Base, scopes.PayersOwn, Leased):
     secrets: Mapped[str] = mapped_column(sa.String(100), default="", server_default="")
     attached: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     digest_token: Mapped[str | None] = mapped_column(sa.String(40), index=True, unique=True)
+    reference: Mapped[str | None] = mapped_column(sa.String(20), index=True, unique=True)
 
 
 class MessageAttachment(Base, scopes.PayersOwn):

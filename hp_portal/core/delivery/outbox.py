@@ -25,6 +25,7 @@ from hp_portal.seals import seat
 
 EMAIL = "email"
 LETTER = "letter"
+FAX = "fax"
 WAITING, PRINTED, SENT, FAILED, RETURNED, CANCELED = "waiting", "printed", "sent", "failed", "returned", "canceled"
 VALUES = seat(Message.values_sealed)
 HIDDEN = "••••••••"
@@ -42,7 +43,7 @@ class Outgoing:
     the message is about, such as `registration:12`. `secrets` names those of the values that open something, such as a code or a
     link: staff never see them, and they are removed once the message has left or is canceled. It cannot be sent again then.
     `attachments` go along: they never have health information either. `digest`: it only tells what is new; its reader can stop
-    such messages by a link, and who did gets none.
+    such messages by a link, and who did gets none. `reference` is what a fax is told by.
     """
 
     recipient: str
@@ -54,6 +55,7 @@ class Outgoing:
     secrets: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     digest: bool = False
+    reference: str | None = None
 
 
 def add_message(session: PortalSession, outgoing: Outgoing) -> int:
@@ -83,6 +85,7 @@ def add_message(session: PortalSession, outgoing: Outgoing) -> int:
             ended_at=now if refused else None,
             secrets=",".join(outgoing.secrets),
             attached=bool(outgoing.attachments),
+            reference=outgoing.reference,
             digest_token=secrets.token_urlsafe(24) if outgoing.digest else None,
         )
         session.add(message)

@@ -17,6 +17,7 @@ from hp_portal.core.delivery.outbox import (
     CANCELED,
     EMAIL,
     FAILED,
+    FAX,
     HIDDEN,
     LETTER,
     PRINTED,
@@ -40,7 +41,7 @@ STATES = {
     RETURNED: "Came back",
     CANCELED: "Canceled",
 }
-CHANNELS = {EMAIL: "E-mail", LETTER: "Letter"}
+CHANNELS = {EMAIL: "E-mail", LETTER: "Letter", FAX: "Fax"}
 MESSAGES = Sorting(
     (
         Column("written", "Written", Message.created_at, "date"),
@@ -64,12 +65,14 @@ class Delivery:
 
 
 def view_messages(session: PortalSession, order: Order, *, state: str = "", recipient: str = "") -> Listing[Message]:
-    """Messages in that state, to addresses with these letters in them, recorded. Raises PastTheEnd."""
+    """Messages in that state, to addresses with these letters in them, or the fax of that reference; recorded. Raises
+    PastTheEnd."""
     rows = sa.select(Message)
     if state:
         rows = rows.where(Message.state == state)
     if recipient:
-        rows = rows.where(sa.func.lower(Message.recipient).contains(recipient.lower(), autoescape=True))
+        in_address = sa.func.lower(Message.recipient).contains(recipient.lower(), autoescape=True)
+        rows = rows.where(sa.or_(in_address, Message.reference == recipient.upper()))
     listing: Listing[Message] = page_of(session, rows, order)
     record(session, "delivery.queue-viewed", shown=len(listing.rows))
     return listing
@@ -114,6 +117,6 @@ def count_returned(session: PortalSession) -> int:
 
 
 def count_late(session: PortalSession) -> int:
-    """Messages that wait though they should have left: is a worker running, and is a mail server set up?"""
-    late = sa.and_(Message.channel != LETTER, Message.state == WAITING, Message.created_at < clock.now() - LATE)
+    """E-mails that wait though they should have left: is a worker running, and is a mail server set up?"""
+    late = sa.and_(Message.channel == EMAIL, Message.state == WAITING, Message.created_at < clock.now() - LATE)
     return session.scalar(sa.select(sa.func.count(Message.id)).where(late)) or 0

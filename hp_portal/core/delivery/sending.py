@@ -9,16 +9,13 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
 import structlog
-from flask import current_app
 
 from hp_portal import clock
 from hp_portal.core.audit.record import record
-from hp_portal.core.delivery.attaching import attachments_of
-from hp_portal.core.delivery.mail import compose
-from hp_portal.core.delivery.mailbox import Mailbox
+from hp_portal.core.delivery.composing import compose
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import (
     EMAIL,
@@ -28,10 +25,9 @@ from hp_portal.core.delivery.outbox import (
     note_address,
     note_attempt,
     remove_secrets,
-    values_of,
 )
-from hp_portal.core.delivery.smtp import Smtp
-from hp_portal.core.delivery.transports import Composed, Connection, NotSent, Transport
+from hp_portal.core.delivery.transports import Connection, NotSent, Transport
+from hp_portal.core.delivery.ways import ways_out
 from hp_portal.core.leases.leasing import Lease, LeaseLost, release_lease, renew_lease, take_leases
 from hp_portal.core.web.render import settings as portal_settings
 from hp_portal.database import PortalSession
@@ -58,20 +54,7 @@ def pause_after(failures: int) -> dt.timedelta:
 
 def send_due(session: PortalSession) -> None:
     """The job: send what is due until nothing is. Commits as it goes."""
-    settings = portal_settings()
-    send_all(session, settings, {EMAIL: mail_transport(settings, Path(current_app.instance_path))})
-
-
-def mailbox_folder(instance: Path) -> Path:
-    """Where the demo's mailbox is."""
-    return instance / "mailbox"
-
-
-def mail_transport(settings: Settings, instance: Path) -> Transport:
-    """How e-mail leaves: by the mail server of the settings; in a demo without one, into its mailbox."""
-    if settings.demo and not settings.smtp_url.get_secret_value():
-        return Mailbox(mailbox_folder(instance))
-    return Smtp(settings)
+    send_all(session, portal_settings(), ways_out())
 
 
 def send_all(session: PortalSession, settings: Settings, transports: Mapping[str, Transport]) -> int:
@@ -128,6 +111,7 @@ def _send_one(session: PortalSession, settings: Settings, connection: Connection
         if message.state != WAITING or message.lease_token != lease.token:
             session.rollback()
             return False  # canceled, or another worker's by now
+        channel = message.channel
         composed = _compose(session, settings, message)
         session.rollback()  # no transaction is open while the other side is waited for
         said = connection.send(composed)
@@ -147,15 +131,16 @@ def _send_one(session: PortalSession, settings: Settings, connection: Connection
         log.warning("delivery.sent-without-lease", message=lease.id)
         session.rollback()
     note_attempt(session, lease.id, "sent", said)
-    note_address(session, composed.recipient, None)
+    if channel == EMAIL:
+        note_address(session, composed.recipient, None)
     session.commit()
     return True
 
 
-def _compose(session: PortalSession, settings: Settings, message: Message) -> Composed:
+def _compose(session: PortalSession, settings: Settings, message: Message) -> Any:
     """The message as it leaves. Raises NotSent for good where it cannot be made, so that the others do not wait for it."""
     try:
-        return compose(settings, message, values_of(session, message), attachments_of(session, message))
+        return compose(session, settings, message)
     except NotSent:
         raise
     except Exception as error:  # a template that is gone, values that do not fit it or cannot be opened

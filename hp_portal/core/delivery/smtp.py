@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import unquote, urlsplit
 
-from hp_portal.core.delivery.transports import Composed, NotSent
+from hp_portal.core.delivery.transports import ComposedMail, NotSent
 from hp_portal.settings import Settings
 
 TIMEOUT = 20  # seconds for each answer of the server
@@ -49,7 +49,7 @@ class _Connected:
     def __init__(self, smtp: smtplib.SMTP) -> None:
         self.smtp = smtp
 
-    def send(self, composed: Composed) -> str:
+    def send(self, composed: ComposedMail) -> str:
         try:
             self.smtp.send_message(composed.text, composed.sender, [composed.recipient])
         except smtplib.SMTPRecipientsRefused as error:

@@ -9,12 +9,13 @@ import sqlalchemy as sa
 
 from hp_portal import scopes
 from hp_portal.core.delivery.models import Message
-from hp_portal.core.delivery.outbox import CANCELED, EMAIL, FAILED, LETTER, PRINTED, RETURNED, SENT, WAITING
+from hp_portal.core.delivery.outbox import CANCELED, EMAIL, FAILED, FAX, LETTER, PRINTED, RETURNED, SENT, WAITING
 from hp_portal.core.web.formats import show_day
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession
 
-_NAMES = {EMAIL: "e-mail", LETTER: "letter"}
+_NAMES = {EMAIL: "e-mail", LETTER: "letter", FAX: "fax"}
+_WAITS = {LETTER: "waits to be printed", FAX: "waits to be sent"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def state_in_words(message: Message) -> str:
     name, letter = _NAMES.get(message.channel, message.channel), message.channel == LETTER
     day = show_day(message.ended_at or message.created_at, settings().payer.zone)
     what = {
-        WAITING: "waits to be printed" if letter else "will leave within a few minutes",
+        WAITING: _WAITS.get(message.channel, "will leave within a few minutes"),
         PRINTED: "is printed and will be posted soon",
         SENT: f"was {'posted' if letter else 'sent'} on {day}",
         FAILED: "could not be sent",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from email.message import EmailMessage
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class NotSent(Exception):
@@ -20,19 +21,44 @@ class NotSent(Exception):
 
 
 @dataclass(frozen=True)
-class Composed:
-    """A message as it leaves: the envelope and the text."""
+class ComposedMail:
+    """An e-mail as it leaves: the envelope and the text. `key` is the same in every attempt."""
 
     sender: str
     recipient: str
+    key: str
     text: EmailMessage
+
+
+@dataclass(frozen=True)
+class ComposedFax:
+    """A fax as it leaves. `recipient` is the number, as `+19525550100`; `key` is the same in every attempt, and `reference` what
+    stands on the cover sheet, which is the first page of the PDF."""
+
+    recipient: str
+    key: str
+    reference: str
+    subject: str
+    pdf: bytes
+
+
+@dataclass(frozen=True)
+class ComposedLetter:
+    """A letter as it leaves: the lines of the address, which also stand where an envelope's window shows them, and the PDF. `key`
+    is the same in every attempt."""
+
+    recipient: str
+    key: str
+    address: Sequence[str]
+    subject: str
+    pdf: bytes
 
 
 class Connection(Protocol):
     """A way that is open for some messages."""
 
-    def send(self, composed: Composed) -> str:
-        """Hand a message over; what the other side said. Raises NotSent."""
+    def send(self, composed: Any) -> str:
+        """Hand over a message, composed as its channel's are; what the other side said. Raises NotSent."""
 
 
 class Transport(Protocol):

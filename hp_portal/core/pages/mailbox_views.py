@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
 from hp_portal.core.delivery.mailbox import InMailbox, Mailbox
-from hp_portal.core.delivery.sending import mailbox_folder
+from hp_portal.core.delivery.ways import mailbox_folder
 from hp_portal.core.web.render import page
 
 blueprint = Blueprint("mailbox", __name__, url_prefix="/demo/mailbox")

@@ -9,6 +9,7 @@ from wtforms import Form, SelectChoice, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from hp_portal.audience import Audience
+from hp_portal.core.delivery.faxes import parse_fax_number
 from hp_portal.core.delivery.letters import LONGEST_LINE, MOST_LINES
 from hp_portal.core.delivery.mail import is_email
 from hp_portal.core.delivery.overview import STATES
@@ -161,6 +162,42 @@ class TestLetterForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
             raise ValidationError(f"Use 2 to {MOST_LINES} lines: the name, then the address.")
         if longest := max((line for line in self.lines if len(line) > LONGEST_LINE), key=len, default=""):
             raise ValidationError(f"This line is too long for the envelope’s window: {longest}")
+
+
+class TestFaxForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Where a test fax goes."""
+
+    __test__ = False  # no test of pytest's
+
+    to = StringField(
+        "Who gets it",
+        [DataRequired("Enter who gets the fax."), Length(max=80, message="Use at most 80 characters.")],
+        filters=[one_line],
+        render_kw={"autocomplete": "off"},
+    )
+    number = StringField(
+        "Fax number",
+        [DataRequired("Enter the fax number."), Length(max=40, message="Use at most 40 characters.")],
+        filters=[one_line],
+        render_kw={"type": "tel", "autocomplete": "off"},
+    )
+
+    def validate_number(self, field: Any) -> None:
+        try:
+            parse_fax_number(field.data or "")
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+
+class FailedFaxForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Why a fax could not be sent by hand."""
+
+    reason = StringField(
+        "What happened",
+        [DataRequired("Say in a few words what happened."), Length(max=200, message="Use at most 200 characters.")],
+        filters=[one_line],
+        render_kw={"autocomplete": "off"},
+    )
 
 
 class ReturnedLetterForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types

@@ -23,6 +23,7 @@ CORE_STAFF_PERMISSIONS = {
     "staff:documents:read": "See which documents wait for the worker or failed",
     "staff:deliveries:read": "See which messages were sent, wait or failed",
     "staff:deliveries:manage": "Send test messages, cancel messages and have them sent again",
+    "staff:faxes:send": "Send faxes by hand, and mark those that were sent",
     "staff:letters:print": "Print and post letters, and mark those that come back",
     "staff:agreements:manage": "Write and publish terms of use and agreements",
 }
@@ -39,6 +40,7 @@ CORE_STAFF_LINKS = (
     StaffLink(
         "Deliveries", "staff.deliveries", "staff:deliveries:read", "Messages that the portal sends", group="Oversight"
     ),
+    StaffLink("Faxes", "staff.faxes", "staff:faxes:send", "Faxes to send by hand", group="Oversight"),
     StaffLink("Letters", "staff.letters", "staff:letters:print", "Letters to print and post", group="Oversight"),
     StaffLink("Applications", "staff.applications", "staff:applications:manage", group="Setup"),
     StaffLink(

@@ -14,8 +14,10 @@ from hp_portal import migrations
 from hp_portal.core.access.enforce import can, directory
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.audit.reports import count_problems
-from hp_portal.core.delivery import letters, returns
+from hp_portal.core.delivery import faxes, letters, returns
 from hp_portal.core.delivery import overview as deliveries
+from hp_portal.core.delivery.outbox import FAX
+from hp_portal.core.delivery.ways import leaves_by_itself
 from hp_portal.core.downloads.overview import count_failed, count_late
 from hp_portal.core.jobs import reports as job_reports
 from hp_portal.core.jobs.failures import failures
@@ -38,6 +40,10 @@ class Waiting:
     words: str
     url: str
     tone: str
+
+
+def _faxes_to_send(session: PortalSession) -> int:
+    return faxes.count_faxes_to_send(session, by_hand=not leaves_by_itself(FAX))
 
 
 def _failing_plugins(session: PortalSession) -> int:
@@ -162,6 +168,7 @@ CORE_QUEUES = (
         "staff:letters:print",
         letters.count_to_do,
     ),
+    StaffQueue("fax to send by hand", "faxes to send by hand", "staff.faxes", "staff:faxes:send", _faxes_to_send),
     StaffQueue(
         "e-mail came in that fits no message",
         "e-mails came in that fit no message",

@@ -24,6 +24,7 @@ from hp_portal.core.staff import agreement_views as agreement_views
 from hp_portal.core.staff import alert_views as alert_views
 from hp_portal.core.staff import delivery_views as delivery_views
 from hp_portal.core.staff import document_views as document_views
+from hp_portal.core.staff import fax_views as fax_views
 from hp_portal.core.staff import letter_views as letter_views
 from hp_portal.core.staff import lookup
 from hp_portal.core.staff import organization_views as organization_views
