@@ -121,8 +121,16 @@ TO_TRY = (
         "tick payments, or take all results: one ZIP of PDFs, workbook, CSV or 835, at once or in the background",
     ),
     ("demo.staff", "/staff/documents", "downloads that wait for the worker or failed"),
-    ("demo.staff", "/staff/letters", "write a test letter, make a print run, look at its PDF, and mark it as posted"),
-    ("demo.staff", "/staff/faxes", "write a test fax to 952-555-0100, look at its PDF, and mark it as sent"),
+    (
+        "demo.staff",
+        "/staff/letters",
+        "write a test letter, make a print run, look at its PDF, mark it as posted, and see it in /demo/mailbox/",
+    ),
+    (
+        "demo.staff",
+        "/staff/faxes",
+        "write a test fax to 952-555-0100, look at its PDF, mark it as sent, and see it in /demo/mailbox/",
+    ),
     ("demo.staff", "/staff/deliveries", "send a test message, see what became of it, and look into /demo/mailbox/"),
     ("demo.office", "/reason", "why one looks at patient information; asked before the first claims of a session"),
     ("demo.delegate", "/my-activity", "what one did, in sentences with links and reasons"),

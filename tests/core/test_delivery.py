@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 
 from hp_portal.core.delivery import sending
 from hp_portal.core.delivery.models import Message, MessageAttempt
-from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_messages, send_again, values_of
+from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_messages, note_attempt, send_again, values_of
 from hp_portal.core.delivery.smtp import Smtp
 from tests.conftest import MakeApp
 from tests.support.clock import Clock
@@ -290,6 +291,30 @@ def test_staff_see_what_became_of_a_message_and_send_it_again(mailing: World, se
     assert "The mail server has taken it." in staff.get(page).text
     assert "Nothing was changed" in staff.post(f"{page}/cancel", follow_redirects=True).text
     assert message(mailing, other).state == "canceled"
+
+
+def test_deliveries_counts_what_became_of_messages_day_by_day(mailing: World, server: MailServer, clock: Clock) -> None:
+    """Days are the payer's: at 3 in the morning of March 2 in London it is still March 1 in Chicago."""
+    clock.set(dt.datetime(2026, 1, 20, 15, 0, tzinfo=dt.UTC))
+    write(mailing)
+    work(mailing)
+    clock.set(dt.datetime(2026, 3, 2, 3, 0, tzinfo=dt.UTC))
+    mailing.staff("a.staff", permissions={"staff:console:open", "staff:deliveries:read"})
+    assert 'id="by-day"' not in mailing.sign_in("a.staff").get("/staff/deliveries").text, "that was too long ago"
+    for _ in range(3):
+        write(mailing)
+    work(mailing)
+    with mailing.session() as session:
+        note_attempt(session, 2, "failed", "No such user")
+    clock.set(NOW)
+    server.at_recipient = lambda: "550 no such user"
+    write(mailing)
+    work(mailing)
+    page = mailing.sign_in("a.staff").get("/staff/deliveries").text
+    rows = re.findall(r"<tr>(.*?)</tr>", page[page.index('id="days"') :], re.DOTALL)
+    cells = [re.sub(r"<[^>]+>|\s+", " ", row).split() for row in rows[1:31]]
+    assert len(cells) == 30
+    assert [" ".join(row) for row in cells[:3]] == ["Mar 2, 2026 0 1 0", "Mar 1, 2026 3 0 1", "Feb 28, 2026 0 0 0"]
 
 
 def test_a_test_message_needs_an_address(mailing: World) -> None:

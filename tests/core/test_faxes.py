@@ -203,7 +203,8 @@ def test_hylafax_gets_faxes(
 def test_a_plugin_s_way_comes_before_the_settings(database_url: str, make_app: MakeApp, clock: Clock) -> None:
     clock.set(NOW)
     world = World(make_app(database_url, extra_plugins={"sample": sample}, fax_command="/nowhere/sendfax"))
-    faxing.faxed.clear(), faxing.problems.clear()
+    faxing.faxed.clear()
+    faxing.problems.clear()
     first = write(world, two_pages())
     assert work(world) == 1
     [faxed] = faxing.faxed

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from hp_portal.api import ComposedFax, NotSent
 
 faxed: list[ComposedFax] = []
-problems: list[Exception] = []
+problems: list[BaseException] = []
 
 
 class Line:

@@ -7,19 +7,27 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.message import EmailMessage
 from email.parser import BytesParser
+from email.utils import format_datetime
 from pathlib import Path
 
+from hp_portal import clock
+from hp_portal.core.delivery.attaching import Attachment
+from hp_portal.core.delivery.mail import POLICY
+from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.transports import ComposedMail
 from hp_portal.private_files import make_private_folder
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 NEWEST = 200
+_WAY = "X-Way"
 
 
 @dataclass(frozen=True)
 class InMailbox:
-    """A message in the mailbox: its name, the heads that a mail client shows, and both its forms."""
+    """A message in the mailbox: its name, the heads that a mail client shows, both its forms, and what goes along. `way` is
+    E-mail, Letter or Fax; of the latter two the file is what arrives."""
 
     name: str
     to: str
@@ -28,6 +36,8 @@ class InMailbox:
     date: str
     text: str
     html: str
+    way: str
+    files: tuple[Attachment, ...]
 
 
 class Mailbox:
@@ -42,12 +52,24 @@ class Mailbox:
         yield self
 
     def send(self, composed: ComposedMail) -> str:
-        name = str(composed.text["Message-ID"]).strip("<>").partition("@")[0]
+        self._put(composed.key, composed.text)
+        return "It is in the demo's mailbox."
+
+    def put_paper(self, way: str, message: Message, to: str, pdf: bytes) -> None:
+        """A letter that was posted or a fax that was sent: what arrives is the PDF."""
+        with self.open():
+            mail = EmailMessage(policy=POLICY)
+            mail["To"], mail["Subject"], mail[_WAY] = to, message.subject, way
+            mail["Date"] = format_datetime(clock.now())
+            mail.set_content("It arrives on paper: see the PDF.\n")
+            mail.add_attachment(pdf, "application", "pdf", filename=f"{way.lower()}.pdf")
+            self._put(message.token, mail)
+
+    def _put(self, name: str, mail: EmailMessage) -> None:
         path = self.folder / f"{name}.eml"
         part = path.with_suffix(".part")
-        part.write_bytes(bytes(composed.text))
+        part.write_bytes(bytes(mail))
         part.replace(path)
-        return "It is in the demo's mailbox."
 
     def messages(self) -> list[InMailbox]:
         """What is in it, the newest first."""
@@ -62,7 +84,11 @@ class Mailbox:
 
 def _read(path: Path) -> InMailbox:
     mail = BytesParser(policy=email.policy.default).parsebytes(path.read_bytes())
-    forms = {part.get_content_type(): part.get_content() for part in mail.walk() if not part.is_multipart()}
+    forms = {
+        part.get_content_type(): part.get_content()
+        for part in mail.walk()
+        if not part.is_multipart() and not part.is_attachment()
+    }
     heads = {name: str(mail[name] or "") for name in ("To", "From", "Subject", "Date")}
     return InMailbox(
         path.stem,
@@ -72,4 +98,12 @@ def _read(path: Path) -> InMailbox:
         heads["Date"],
         forms.get("text/plain", ""),
         forms.get("text/html", ""),
+        str(mail[_WAY] or "E-mail"),
+        tuple(_file(part) for part in mail.iter_attachments()),
     )
+
+
+def _file(part: EmailMessage) -> Attachment:
+    content = part.get_content()
+    body = content.encode() if isinstance(content, str) else content
+    return Attachment(part.get_filename() or "file", part.get_content_type(), body)

@@ -93,7 +93,7 @@ class MessageAttempt(Base, scopes.PayersOwn):
 
     id: Mapped[key]
     message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), index=True)
-    at: Mapped[dt.datetime]
+    at: Mapped[dt.datetime] = mapped_column(index=True)
     outcome: Mapped[str] = mapped_column(sa.String(10))
     said: Mapped[str] = mapped_column(sa.String(300))
 

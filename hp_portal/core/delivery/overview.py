@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -28,11 +30,12 @@ from hp_portal.core.delivery.outbox import (
     values_for_staff,
 )
 from hp_portal.core.web.listing import Column, Listing, Order, Sorting, page_of
-from hp_portal.database import PortalSession
+from hp_portal.database import PortalSession, is_postgresql
 
 LATE = dt.timedelta(minutes=15)
 """So long no message should wait for its first attempt."""
 RECENT = dt.timedelta(days=30)
+_COUNTED = ("sent", "refused", "failed")
 STATES = {
     WAITING: "Waiting",
     PRINTED: "Printed",
@@ -103,6 +106,38 @@ def count_by_state(session: PortalSession) -> dict[str, int]:
     counted = sa.select(Message.state, sa.func.count(Message.id).label("messages")).group_by(Message.state)
     found = {row.state: row.messages for row in session.execute(counted)}
     return {state: found.get(state, 0) for state in STATES}
+
+
+@dataclass(frozen=True)
+class DayCount:
+    """What became of messages on a day: how many left, were given up, and came back."""
+
+    day: dt.date
+    sent: int = 0
+    failed: int = 0
+    returned: int = 0
+
+
+def count_by_day(session: PortalSession, zone: ZoneInfo) -> list[DayCount]:
+    """What was noted in the last 30 days, the oldest first, days as the wall clock of `zone` has them. A message that was sent
+    twice counts twice."""
+    today = clock.today(zone)
+    days = [today - dt.timedelta(days=back) for back in range(RECENT.days - 1, -1, -1)]
+    begin = dt.datetime.combine(days[0], dt.time(), zone)
+    # By the hour, which is cheap to count; the zones of payers are whole hours apart from UTC.
+    postgresql = is_postgresql(session)
+    at = MessageAttempt.at
+    hour = sa.func.date_trunc("hour", at) if postgresql else sa.func.strftime("%Y-%m-%d %H", at, type_=sa.String)
+    counted = (
+        sa.select(hour.label("hour"), MessageAttempt.outcome, sa.func.count().label("number"))
+        .where(at >= begin, MessageAttempt.outcome.in_(_COUNTED))
+        .group_by(hour, MessageAttempt.outcome)
+    )
+    found: Counter[tuple[dt.date, str]] = Counter()
+    for row in session.execute(counted):
+        moment = row.hour if postgresql else dt.datetime.strptime(f"{row.hour}+0000", "%Y-%m-%d %H%z")
+        found[moment.astimezone(zone).date(), row.outcome] += row.number
+    return [DayCount(day, *(found[day, outcome] for outcome in _COUNTED)) for day in days]
 
 
 def count_failed(session: PortalSession) -> int:

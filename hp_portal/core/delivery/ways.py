@@ -28,6 +28,11 @@ def mailbox_folder(instance: Path) -> Path:
     return instance / "mailbox"
 
 
+def demo_mailbox() -> Mailbox:
+    """The mailbox of this demo. Needs an app context."""
+    return Mailbox(mailbox_folder(Path(current_app.instance_path)))
+
+
 def mail_transport(settings: Settings, instance: Path) -> Transport:
     """How e-mail leaves: by the mail server of the settings; in a demo without one, into its mailbox."""
     if settings.demo and not settings.smtp_url.get_secret_value():

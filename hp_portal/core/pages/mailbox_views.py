@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from flask import Blueprint, Response, abort, current_app
+from flask import Blueprint, Response, abort
 from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
-from hp_portal.core.delivery.mailbox import InMailbox, Mailbox
-from hp_portal.core.delivery.ways import mailbox_folder
+from hp_portal.core.delivery.mailbox import InMailbox
+from hp_portal.core.delivery.ways import demo_mailbox
+from hp_portal.core.web.attachments import attachment
 from hp_portal.core.web.render import page
 
 blueprint = Blueprint("mailbox", __name__, url_prefix="/demo/mailbox")
 
 
-def _mailbox() -> Mailbox:
-    return Mailbox(mailbox_folder(Path(current_app.instance_path)))
-
-
 def _message_or_404(name: str) -> InMailbox:
-    return _mailbox().message(name) or abort(404)
+    return demo_mailbox().message(name) or abort(404)
 
 
 @blueprint.get("/")
 @access.public
 def index() -> ResponseReturnValue:
-    return page("pages/mailbox.html", messages=_mailbox().messages())
+    return page("pages/mailbox.html", messages=demo_mailbox().messages())
 
 
 @blueprint.get("/<name>")
@@ -35,11 +30,21 @@ def message(name: str) -> ResponseReturnValue:
     return page("pages/mailbox_message.html", message=_message_or_404(name))
 
 
+@blueprint.get("/<name>/files/<id:place>")
+@access.public
+def file(name: str, place: int) -> ResponseReturnValue:
+    """What goes along with a message, or arrives on paper."""
+    files = _message_or_404(name).files
+    if place >= len(files):
+        abort(404)
+    return attachment(files[place].body, files[place].name, files[place].content_type)
+
+
 @blueprint.get("/<name>/html")
 @access.public
 def html(name: str) -> ResponseReturnValue:
     """The message as a mail client shows it: with the styles of its elements, and nothing else."""
-    response = Response(_message_or_404(name).html)
+    response = Response(_message_or_404(name).html or abort(404))
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'unsafe-inline'; sandbox allow-top-navigation"
     )

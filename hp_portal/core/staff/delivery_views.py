@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -24,6 +26,8 @@ from hp_portal.core.delivery.overview import (
     CHANNELS,
     MESSAGES,
     STATES,
+    DayCount,
+    count_by_day,
     count_by_state,
     find_message,
     view_message,
@@ -32,6 +36,7 @@ from hp_portal.core.delivery.overview import (
 from hp_portal.core.delivery.returns import settle, view_kept_mail
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import DeliveriesForm, ReturnedLetterForm, TestMailForm
+from hp_portal.core.web.charts import BarChart, Point, bar_chart
 from hp_portal.core.web.formats import show_datetime
 from hp_portal.core.web.render import db_session, form_status, page, redirect_to, settings
 
@@ -50,12 +55,26 @@ def deliveries() -> ResponseReturnValue:
     return _deliveries_page(form)
 
 
+def _chart(days: Sequence[DayCount]) -> BarChart | None:
+    """Messages that left, day by day; None when nothing happened."""
+    if not any(day.sent or day.failed or day.returned for day in days):
+        return None
+    return bar_chart(
+        [
+            Point(
+                f"{day.day:%b} {day.day.day}" if place % 5 == 4 else "", day.sent, f"{day.sent:,}" if day.sent else ""
+            )
+            for place, day in enumerate(days)
+        ]
+    )
+
+
 def _deliveries_page(form: DeliveriesForm, mail_form: TestMailForm | None = None, status: int = 200) -> Response:
     db, listing = db_session(), None
     if status == 200 or mail_form is not None:
         wanted = {"state": form.state.data or "", "recipient": form.recipient.data or ""}
         listing = view_messages(db, MESSAGES.read(request.args), **wanted).at("staff.deliveries", **wanted)
-    counts = count_by_state(db)
+    counts, days = count_by_state(db), count_by_day(db, settings().payer.zone)
     db.commit()
     return page(
         "staff/deliveries.html",
@@ -64,6 +83,8 @@ def _deliveries_page(form: DeliveriesForm, mail_form: TestMailForm | None = None
         mail_form=mail_form or TestMailForm(formdata=None),
         listing=listing,
         counts=counts,
+        days=days,
+        chart=_chart(days),
         states=STATES,
         channels=CHANNELS,
         mail_server=settings().demo or bool(settings().smtp_url.get_secret_value() and settings().mail_from),

@@ -12,7 +12,7 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.delivery import faxes as queue
 from hp_portal.core.delivery.faxes import Fax, add_fax
 from hp_portal.core.delivery.outbox import FAX
-from hp_portal.core.delivery.ways import leaves_by_itself
+from hp_portal.core.delivery.ways import demo_mailbox, leaves_by_itself
 from hp_portal.core.documents.limited import AT_ONCE, BY_THE_WORKER
 from hp_portal.core.downloads.handing import hand_over
 from hp_portal.core.staff.blueprint import blueprint
@@ -94,6 +94,9 @@ def faxes_pdf(fax_id: int) -> ResponseReturnValue:
 def faxes_sent(fax_id: int) -> ResponseReturnValue:
     db = db_session()
     done = queue.mark_fax_sent(db, fax_id)
+    if done and settings().demo and (fax := queue.find_fax(db, fax_id)):
+        pdf = queue.fax_pdf(db, settings().payer, fax, limits=AT_ONCE)
+        demo_mailbox().put_paper("Fax", fax, queue.show_fax_number(fax.recipient), pdf)
     db.commit()
     return _told(done, "The fax is marked as sent.")
 

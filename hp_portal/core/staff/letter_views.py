@@ -12,6 +12,7 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.delivery import letters as queue
 from hp_portal.core.delivery.letters import Letter, add_letter
 from hp_portal.core.delivery.models import Message, PrintRun
+from hp_portal.core.delivery.ways import demo_mailbox
 from hp_portal.core.documents.limited import AT_ONCE, BY_THE_WORKER
 from hp_portal.core.documents.sheets import CSV_TYPE
 from hp_portal.core.downloads.handing import hand_over
@@ -145,6 +146,10 @@ def letters_csv(run_id: int) -> ResponseReturnValue:
 @access.staff(PRINT)
 def letters_posted(run_id: int) -> ResponseReturnValue:
     db = db_session()
+    if settings().demo:
+        for letter in queue.letters_of(db, run_id):
+            pdf = queue.print_pdf(db, settings().payer, [letter], limits=AT_ONCE, secrets=True)
+            demo_mailbox().put_paper("Letter", letter, letter.recipient, pdf)
     posted = queue.mark_posted(db, run_id)
     forget_documents(db, RUN, run=run_id)
     db.commit()
