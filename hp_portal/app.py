@@ -26,6 +26,9 @@ from hp_portal.core.pages import digest_views, errors, help_topics, mailbox_view
 from hp_portal.core.pages import views as pages_views
 from hp_portal.core.people import views as people_views
 from hp_portal.core.refusals import noting
+from hp_portal.core.registration import own_views as own_views
+from hp_portal.core.registration import views as registration_views
+from hp_portal.core.registration.events import REGISTRATION_EVENTS
 from hp_portal.core.staff import views as staff_views
 from hp_portal.core.staff.fax_views import DOCUMENTS as FAX_DOCUMENTS
 from hp_portal.core.staff.letter_views import DOCUMENTS as LETTER_DOCUMENTS
@@ -103,13 +106,14 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
 
 
 # What the core's audit events and jobs are called after: a plugin of such a key could stand for them.
-RESERVED = {event.key.partition(".")[0] for event in CORE_EVENTS} | {"core", "kept", "portal", "refusals"}
+OWN_EVENTS = (*CORE_EVENTS, *REGISTRATION_EVENTS)
+RESERVED = {event.key.partition(".")[0] for event in OWN_EVENTS} | {"core", "kept", "portal", "refusals"}
 
 
 def declare_events(plugins: Plugins) -> EventRegistry:
     """The audit events of the core and of every application."""
     registry = EventRegistry()
-    registry.declare(CORE_EVENTS)
+    registry.declare(OWN_EVENTS)
     for application in plugins.applications:
         registry.declare(application.audit_events)
     for state in plugins.states.values():
@@ -126,6 +130,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         reason_views.blueprint,
         activity_views.blueprint,
         people_views.blueprint,
+        registration_views.blueprint,
         download_views.blueprint,
         digest_views.blueprint,
         staff_views.blueprint,

@@ -69,7 +69,8 @@ class HomeSearch:
     """A box on the home page: what is typed goes to `endpoint` as the argument `parameter` of its address.
 
     What may tell of a member may not stand in an address: with `method` "post" it is sent as a form. `links` are pages of the
-    application that stand below the box: pairs of label and endpoint.
+    application that stand below the box: pairs of label and endpoint. `payments`, an endpoint and the parameter of its address,
+    shows the payments with a number: who has just proved one goes on there.
     """
 
     label: str
@@ -78,6 +79,7 @@ class HomeSearch:
     hint: str = ""
     method: Literal["get", "post"] = "get"
     links: tuple[tuple[str, str], ...] = ()
+    payments: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,24 @@ class Settings(BaseSettings):
     proof_asks_more: Literal["never", "without-vendor-number", "always"] = Field(
         "without-vendor-number", description="When a proof also asks for the amount or the date of the payment."
     )
+    registration_proof_opens: Literal["after-email", "at-once"] = Field(
+        "after-email",
+        description="When the proof of somebody who registers opens access: once the e-mail is confirmed, or before.",
+    )
+    registration_notices_count: bool = Field(
+        True, description="A non-payment notice proves access for somebody who registers."
+    )
+    registration_attempts_per_address: int = Field(
+        20, ge=1, description="Failed proofs of people without an account within the window, per address."
+    )
+    registration_join_days: int = Field(
+        5, ge=1, description="How long delegates have to answer somebody who wants to join, before staff decide."
+    )
+    registration_challenge_days: int = Field(
+        10, ge=1, description="How long delegates can object to somebody whose predecessor is said to have left."
+    )
+    pin_days: int = Field(30, ge=1, description="How long a PIN that was sent by mail works.")
+    pin_attempts: int = Field(5, ge=1, description="Wrong PINs after which the PIN works no longer.")
     password_link_hours: float = Field(24, gt=0, description="How long a link to set a password works.")
     reason_asked: Literal["never", "session", "member-data"] = Field(
         "member-data", description="When people of organizations say why they look at what belongs to patients."

@@ -36,6 +36,7 @@ from hp_portal.core.kept import keeping
 from hp_portal.core.limits import attempts, sign_ins
 from hp_portal.core.people import password_links
 from hp_portal.core.refusals import judging
+from hp_portal.core.registration import deciding
 from hp_portal.database import Database, PortalSession, lock
 from hp_portal.hookspecs import LANES, Job
 from hp_portal.plugins import Plugins, confined
@@ -108,6 +109,7 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("kept.forget-expired", "Forget kept values", dt.timedelta(minutes=30), keeping.forget_expired),
         Job("refusals.judge", "Look up whose rows were asked for", dt.timedelta(seconds=30), judging.judge),
         Job("refusals.forget", "Forget old refusals", dt.timedelta(hours=6), judging.forget_old),
+        Job("registration.tidy", "End what is overdue among registrations", dt.timedelta(minutes=5), deciding.tidy),
         Job("people.forget-links", "Forget old password links", dt.timedelta(hours=1), password_links.forget_dead),
     ]
 

@@ -87,7 +87,8 @@ def test_without_the_token_nothing_is_posted(scene: Scene) -> None:
         if method != "POST":
             continue
         staff = rule.kind == "staff"
-        person = matrix.cast_person(scene, "staff with permission" if staff else "allowed", rule.permission * staff)
+        persona = {"staff": "staff with permission", "delegate": "delegate"}.get(rule.kind, "allowed")
+        person = matrix.cast_person(scene, persona, rule.permission * staff)
         assert person is not None
         client = scene.world.sign_in(person.username)
         assert client.flask.post(matrix.url_of(scene, route, person)).status_code == 400, route.rule

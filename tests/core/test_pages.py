@@ -104,7 +104,7 @@ def test_every_help_topic_can_be_read(anonymous: PortalClient) -> None:
         ("/my-sign-ins", "sessions"),
         ("/my-activity", "my-activity"),
         ("/change-password", "signing-in"),
-        ("/terms", "accounts-and-sharing"),
+        ("/terms", "agreements"),
         ("/policies", "privacy"),
         ("/apps/tax-id-npi-access/", "tax-id-npi-access"),
         ("/apps/tax-id-npi-access/add", "tax-id-npi-access"),

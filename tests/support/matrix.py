@@ -31,6 +31,7 @@ from hp_portal.core.tax_ids.notices import warn
 
 from .client import PortalClient
 from .messages import digest_token, posted_letter, print_run, returned_mail, waiting_fax
+from .registering import asked_to_join
 from .scenes import Part, PluginScene, scene_of, scenes_of
 from .world import World
 
@@ -193,6 +194,7 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "message_id": lambda scene, person: posted_letter(scene.world),
     "fax_id": lambda scene, person: waiting_fax(scene.world),
     "digest_token": lambda scene, person: digest_token(scene.world),
+    "registration_id": lambda scene, person: asked_to_join(scene.world, scene.own.organization),
     "mail_id": lambda scene, person: returned_mail(scene.world),
     "run_id": lambda scene, person: print_run(scene.world),
     "agreement": lambda scene, person: TERMS_OF_USE,
@@ -200,7 +202,7 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "sign_in_id": lambda scene, person: _another_sign_in(scene, (person or scene.own.person).id),
 }
 # Of these, what only the organization may see whose it is.
-OWNED = {"notice_id"}
+OWNED = {"notice_id", "registration_id"}
 # Views that answer 404 by themselves without what the matrix does not give them.
 MAY_MISS = {"pages.go", "documents.file"}
 # Public views that lead somebody who is signed in to the terms by themselves.

@@ -17,6 +17,8 @@ from hp_portal.core.people.models import PasswordLink
 from hp_portal.core.tax_ids.models import GUESSED, LinkNotice
 from hp_portal.database import Base, PortalSession
 
+from .registering import asking
+
 
 def other_rows(session: PortalSession, organization: Organization, person: Person) -> Iterator[Base]:
     """The rows, not yet added. The session sees everything; the organization has a grant."""
@@ -42,3 +44,4 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
     )
     own = sa.select(Grant.payee_id).where(Grant.organization_id == organization.id).limit(1)
     yield LinkNotice(organization_id=organization.id, kind=GUESSED, payee_id=session.scalars(own).one(), at=now)
+    yield asking(organization)

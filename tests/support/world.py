@@ -142,6 +142,7 @@ class World:
         *,
         vendor_number: str = "",
         provider_type: str = "physician",
+        address: str = "1 Example Street\nExampleton MN 55000",
     ) -> Payee:
         """A payee of the payer's record. `npi` None: it has none; empty values are made up."""
         number = next(self._count)
@@ -153,7 +154,7 @@ class World:
                 name=name or f"Sample Payee {number}",
                 provider_type=provider_type,
                 network_status="contracted",
-                address="1 Example Street\nExampleton MN 55000",
+                address=address,
                 updated_at=clock.now(),
             )
             session.add(row)

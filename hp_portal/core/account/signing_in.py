@@ -90,7 +90,7 @@ def sign_in(session: PortalSession, reserved: Reserved, *, password: str, addres
         forget_try(session, reserved.counted)
         if rehashed:
             person.password_hash = rehashed
-        return _start(session, person, address, user_agent)
+        return start_sign_in(session, person, address, user_agent)
 
 
 def record_blocked(session: PortalSession, name: str) -> None:
@@ -109,7 +109,8 @@ def _record_failure(session: PortalSession, event: str, person: Person | None, n
     record_refusal(session, event, who=who, account=account)
 
 
-def _start(session: PortalSession, person: Person, address: str, user_agent: str) -> NewSignIn:
+def start_sign_in(session: PortalSession, person: Person, address: str, user_agent: str) -> NewSignIn:
+    """Start a sign-in of somebody who has just shown who they are. Needs a whole scope."""
     token = secrets.token_urlsafe(32)
     now = clock.now()
     row = SignIn(

@@ -111,6 +111,56 @@ def forget_failed_proofs(session: PortalSession, tried: ProofTry) -> None:
     forget_total(session, "proof", tried.own)
 
 
+@dataclass(frozen=True)
+class StrangersTry:
+    """A try of somebody without an account: from where, with which e-mail address, at which Tax ID or NPI (or both)."""
+
+    address: str
+    email: str
+    tin: str = ""
+    npi: str = ""
+
+    @property
+    def aims(self) -> list[str]:
+        """What it is aimed at; a Tax ID is counted together with the tries of people who are signed in."""
+        return [f"{kind}:{number}" for kind, number in (("tin", self.tin), ("npi", self.npi)) if number]
+
+
+def check_stranger(session: PortalSession, settings: Settings, tried: StrangersTry) -> None:
+    """Raise TooManyAttempts, with the longest wait, when the try may not be made."""
+    waits = []
+    try:
+        limit, window = settings.registration_attempts_per_address, _window(settings)
+        check_attempts(session, "proof", f"from:{tried.address}", limit=limit, window=window)
+    except TooManyAttempts as error:
+        waits.append(error.wait)
+    slower = [(f"email:{tried.email}", _own(settings))] if tried.email else []
+    for subject, growing in slower + [(aim, _everybody(settings)) for aim in tried.aims]:
+        try:
+            check_total(session, "proof", subject, growing)
+        except TooManyAttempts as error:
+            waits.append(error.wait)
+    if waits:
+        raise TooManyAttempts(max(waits))
+
+
+def count_stranger(session: PortalSession, settings: Settings, tried: StrangersTry) -> FailedProof:
+    """Count a try of somebody without an account that failed."""
+    count_failure(session, "proof", f"from:{tried.address}")
+    own = count_total(session, "proof", f"email:{tried.email}") if tried.email else 0
+    counts = [count_total(session, "proof", aim) for aim in tried.aims]
+    in_all = [count_total(session, "proof", f"all {aim}") for aim in tried.aims]
+    alarming = own >= settings.proof_attempts or max(counts, default=0) >= settings.proof_attempts_per_tin
+    return FailedProof(alarming, max([own, *counts, *in_all]))
+
+
+def forget_stranger(session: PortalSession, tried: StrangersTry) -> None:
+    """A success starts the counts of this person and address anew; those of the Tax ID and NPI stay."""
+    forget_failures(session, "proof", f"from:{tried.address}")
+    if tried.email:
+        forget_total(session, "proof", f"email:{tried.email}")
+
+
 def clean(session: PortalSession) -> None:
     """Forget totals that nobody has added to for long."""
     clean_totals(session, "proof", KEPT)

@@ -15,6 +15,7 @@ from hp_portal.database import Base, key
 PROOFS = {
     "check": "Check or EFT number",
     "non_payment": "Non-payment notice number",
+    "pin": "PIN sent by mail",
     "payer": "Recorded by the health plan",
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 from flask import Blueprint, Response, abort, current_app, make_response, request, url_for
 from flask.typing import ResponseReturnValue
@@ -20,6 +22,7 @@ from hp_portal.core.delivery.returns import own_address_returned
 from hp_portal.core.downloads.queue import unseen
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.pages.help_topics import find_topic, search_topics, topics
+from hp_portal.core.registration.own import count_requests, waiting_registration
 from hp_portal.core.tax_ids.notices import notices
 from hp_portal.core.tax_ids.views import READ
 from hp_portal.core.web.cleaning import one_line
@@ -57,6 +60,7 @@ def home() -> ResponseReturnValue:
             told=told,
             documents=ended,
             returned=returned,
+            **_registrations(actor),
         )
     return _blank_home(actor)
 
@@ -69,10 +73,18 @@ def _blank_home(actor: Actor) -> Response:
         told=[],
         documents=[],
         returned=own_address_returned(db_session(), actor.person_id),
+        **_registrations(actor),
         blank=why_blank(actor),
         delegates=delegate_names(db_session(), actor),
         audience_label=Audience(actor.audience).label.lower(),
     )
+
+
+def _registrations(actor: Actor) -> dict[str, Any]:
+    """Who asks a delegate to join, and how far one's own registration is while it is not done."""
+    db = db_session()
+    asking = count_requests(db, actor) if actor.is_delegate else 0
+    return {"asking": asking, "registering": waiting_registration(db, actor)}
 
 
 @blueprint.get("/go")

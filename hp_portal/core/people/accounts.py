@@ -61,7 +61,7 @@ def suggest_username(session: PortalSession, name: str) -> str:
 
 def create_person(
     session: PortalSession,
-    actor: Actor,
+    actor: Actor | None,
     applications: list[Application],
     *,
     organization_id: int,
@@ -73,7 +73,7 @@ def create_person(
     """Create an account that cannot be signed in to before its password is set by a link, with what new people get of the
     installed `applications`.
 
-    An empty `username` is made of the name. Raises NameTaken.
+    An empty `username` is made of the name. `actor` is who creates it, None somebody who registers. Raises NameTaken.
     """
     lock(session, "names of accounts")
     email = email.strip().lower()

@@ -64,9 +64,9 @@ EVENTS = (
     ),
     EventSpec(
         "tax-id-npi-access.tin.guessed",
-        "Another organization named wrong payments for your Tax ID",
+        "Somebody outside your organization named wrong payments for your Tax ID",
         ("payee",),
-        "Another organization named wrong payments for the Tax ID of {payee}",
+        "Somebody outside your organization named wrong payments for the Tax ID of {payee}",
         {"payee": told_payees},
         told=True,
     ),

@@ -25,16 +25,16 @@ class UsedProof(Base, scopes.PayersOwn):
 
 
 class ProofWarning(Base, scopes.PayersOwn):
-    """A Tax ID at which somebody has named so many wrong payments that staff should look; until they have looked."""
+    """A Tax ID or NPI at which somebody has named so many wrong payments that staff should look; until they have looked."""
 
     __tablename__ = "proof_warning"
 
     id: Mapped[key]
     tin_digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32), index=True)
-    # As it is shown: all but the last four digits hidden.
+    # As it is shown: all but the last four digits of a Tax ID hidden; of somebody who gave an NPI alone, `NPI …`.
     tin: Mapped[str] = mapped_column(sa.String(20))
-    # Who failed last.
-    organization_id: Mapped[int] = mapped_column(sa.ForeignKey("organization.id"))
+    # Who failed last; none: somebody without an account, who was registering.
+    organization_id: Mapped[int | None] = mapped_column(sa.ForeignKey("organization.id"))
     # Wrong payments named for the Tax ID in all, whoever named them and when: those before the warning, too.
     failed: Mapped[int]
     # When staff were warned, and when the last wrong payment was named.

@@ -98,13 +98,33 @@ def tell_of_link(session: PortalSession, grant: Grant) -> None:
 
 
 def warn(session: PortalSession, organization_id: int, tin: str, failed: FailedProof) -> None:
-    """A wrong payment was named for a Tax ID: when that is alarming, warn staff, and tell those who are linked to it.
+    """An organization named a wrong payment for a Tax ID: when that is alarming, warn staff, and tell those who are linked to it.
 
     A warning that is open is kept true whatever comes. Needs a whole scope.
     """
-    lock(session, f"proof-warning:{tin}")
+    same_tin = sa.select(Payee.id).where(Payee.tin_is(session, tin))
+    _warn(session, organization_id, tin, mask_tin(tin), failed, same_tin)
+
+
+def warn_of_stranger(session: PortalSession, number: str, *, is_tin: bool, failed: FailedProof) -> None:
+    """The same of somebody without an account, who gave a Tax ID or an NPI."""
+    if is_tin:
+        _warn(session, None, number, mask_tin(number), failed, sa.select(Payee.id).where(Payee.tin_is(session, number)))
+    else:
+        _warn(session, None, f"npi:{number}", f"NPI {number}", failed, sa.select(Payee.id).where(Payee.npi == number))
+
+
+def _warn(
+    session: PortalSession,
+    organization_id: int | None,
+    aim: str,
+    shown: str,
+    failed: FailedProof,
+    payees: sa.Select[int],
+) -> None:
+    lock(session, f"proof-warning:{aim}")
     now = clock.now()
-    is_it = ProofWarning.tin_digest.in_(session.vault.digests(tin, "proof warning"))
+    is_it = ProofWarning.tin_digest.in_(session.vault.digests(aim, "proof warning"))
     known = session.scalars(sa.select(ProofWarning).where(is_it, ProofWarning.settled_at.is_(None))).first()
     if known is not None:
         known.failed, known.last_at, known.organization_id = max(known.failed + 1, failed.in_all), now, organization_id
@@ -112,19 +132,17 @@ def warn(session: PortalSession, organization_id: int, tin: str, failed: FailedP
         return
     if not failed.alarming:
         return
-    digest = session.vault.digest(tin, "proof warning")
     session.add(
         ProofWarning(
-            tin_digest=digest,
-            tin=mask_tin(tin),
+            tin_digest=session.vault.digest(aim, "proof warning"),
+            tin=shown,
             organization_id=organization_id,
             failed=failed.in_all,
             first_at=now,
             last_at=now,
         )
     )
-    same_tin = sa.select(Payee.id).where(Payee.tin_is(session, tin))
-    for told_id, payee_id in _holders(session, same_tin, organization_id):
+    for told_id, payee_id in _holders(session, payees, organization_id or 0):
         session.add(LinkNotice(organization_id=told_id, kind=GUESSED, payee_id=payee_id, at=now))
         _tell(session, "tax-id-npi-access.tin.guessed", told_id, payee=payee_id)
     session.flush()

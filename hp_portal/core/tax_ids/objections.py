@@ -48,7 +48,7 @@ class Warned:
 
     id: int
     tin: str
-    organization_id: int
+    organization_id: int | None
     organization: str
     failed: int
     first_at: dt.datetime
@@ -106,12 +106,13 @@ def view_alerts(session: PortalSession) -> tuple[list[Objection], list[Warned]]:
     """What waits, the oldest first, recorded as looked at. The caller commits."""
     rows = session.execute(
         sa.select(ProofWarning, Organization.name)
-        .join(Organization, Organization.id == ProofWarning.organization_id)
+        .outerjoin(Organization, Organization.id == ProofWarning.organization_id)
         .where(ProofWarning.settled_at.is_(None))
         .order_by(ProofWarning.id)
     ).all()
     warned = [
-        Warned(row.id, row.tin, row.organization_id, name, row.failed, row.first_at, row.last_at) for row, name in rows
+        Warned(row.id, row.tin, row.organization_id, name or "", row.failed, row.first_at, row.last_at)
+        for row, name in rows
     ]
     objections = _objections(session)
     record(session, "tax-id-npi-access.alert.listed", objections=len(objections), warnings=len(warned))

@@ -68,7 +68,7 @@ def find_payment(session: PortalSession, settings: Settings, plugins: Plugins, p
         not_before=today - dt.timedelta(days=settings.proof_days),
     )
     found: PayeeRef | None = plugins.first("portal_verify_payment", session=session, proof=asked)
-    return found if found is not None and _fits(found, asked) and _has_npi(session, found, proof) else None
+    return found if found is not None and fits(found, asked) and _has_npi(session, found, proof) else None
 
 
 def _has_npi(session: PortalSession, found: PayeeRef, proof: Proof) -> bool:
@@ -76,7 +76,8 @@ def _has_npi(session: PortalSession, found: PayeeRef, proof: Proof) -> bool:
     return session.scalar(sa.select(sa.func.coalesce(Payee.npi, "")).where(Payee.id == found.payee_id)) == proof.npi
 
 
-def _fits(found: PayeeRef, asked: PaymentProof) -> bool:
+def fits(found: PayeeRef, asked: PaymentProof) -> bool:
+    """Compare what a plugin answers once more: nobody gets in because one of them forgot the date or the amount."""
     if found.paid_on is None or (asked.not_before is not None and found.paid_on < asked.not_before):
         return False
     if asked.paid_on is not None and found.paid_on != asked.paid_on:
@@ -90,13 +91,21 @@ def _number(found: PayeeRef, proof: Proof) -> str:
 
 def is_used(session: PortalSession, found: PayeeRef, proof: Proof) -> bool:
     """Has this payment opened a grant before? Holds a lock on it until the transaction ends. Needs a whole scope."""
-    number = _number(found, proof)
-    lock(session, f"proof:{found.payee_id}:{number}")
-    used = sa.select(UsedProof.id).where(UsedProof.payee_id == found.payee_id, UsedProof.number == number)
+    return is_payment_used(session, found.payee_id, _number(found, proof))
+
+
+def is_payment_used(session: PortalSession, payee_id: int, number: str) -> bool:
+    """The same for a payment by its number as it is compared."""
+    lock(session, f"proof:{payee_id}:{number}")
+    used = sa.select(UsedProof.id).where(UsedProof.payee_id == payee_id, UsedProof.number == number)
     return session.scalar(used) is not None
 
 
 def use(session: PortalSession, found: PayeeRef, proof: Proof, grant: Grant) -> None:
     """The payment has opened this grant. Needs a whole scope."""
-    number = _number(found, proof)
-    session.add(UsedProof(payee_id=found.payee_id, number=number, grant_id=grant.id, used_at=clock.now()))
+    use_payment(session, _number(found, proof), grant)
+
+
+def use_payment(session: PortalSession, number: str, grant: Grant) -> None:
+    """The same for a payment by its number as it is compared."""
+    session.add(UsedProof(payee_id=grant.payee_id, number=number, grant_id=grant.id, used_at=clock.now()))

@@ -17,6 +17,7 @@ SEARCH = HomeSearch(
     "Of a payment, claim, patient account or member. Paste it with its heading if you like.",
     method="post",
     links=(("Denials", "remittance.denials"), ("Recoveries", "remittance.recoveries")),
+    payments=("remittance.index", "number"),
 )
 
 

@@ -1,0 +1,1 @@
+"""Registration: how an office, a billing organization and the people in it come to an account."""

@@ -1,0 +1,284 @@
+"""What delegates, staff and time make of a registration. Every verb needs a whole scope; the caller commits.
+
+A verb that comes second, because somebody else or a double click was first, raises DecidedAlready and changes nothing.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.core.audit.record import record
+from hp_portal.core.delivery.outbox import cancel_messages
+from hp_portal.core.identity.actor import Actor
+from hp_portal.core.identity.models import Person
+from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.payees.models import Payee
+from hp_portal.core.people.accounts import create_person, deactivate
+from hp_portal.core.people.password_links import make_link
+from hp_portal.core.registration import telling
+from hp_portal.core.registration.drafts import forget_old
+from hp_portal.core.registration.facts import move
+from hp_portal.core.registration.finishing import open_access, write_letter
+from hp_portal.core.registration.models import (
+    ASKED,
+    CHALLENGED,
+    DECLINED,
+    EXPIRED,
+    OBJECTED,
+    OPEN,
+    PIN,
+    STAFF,
+    WITHDRAWN,
+    Registration,
+)
+from hp_portal.core.registration.pins import end_pins
+from hp_portal.core.registration.proving import holders
+from hp_portal.core.tax_ids.by_payer import link_payee
+from hp_portal.core.web.links import absolute_url
+from hp_portal.database import PortalSession, lock
+from hp_portal.hookspecs import PortalEvent
+from hp_portal.plugins import Plugins
+from hp_portal.settings import Settings
+
+
+class DecidedAlready(Exception):
+    """Somebody, or time, has decided on this registration meanwhile."""
+
+
+class HeldBy(Exception):
+    """The payee is an organization's already: the person can only be added to that one."""
+
+    def __init__(self, organization_id: int) -> None:
+        super().__init__("an organization is linked to this payee already")
+        self.organization_id = organization_id
+
+
+def _hold(session: PortalSession, registration: Registration, *states: str) -> None:
+    lock(session, f"registration:{registration.id}")
+    session.refresh(registration)
+    if registration.state not in states:
+        raise DecidedAlready
+
+
+def _decided(actor: Actor, registration: Registration, answer: str) -> str:
+    registration.decided_by_id, registration.answer = actor.person_id, answer
+    return "staff" if actor.is_staff else "delegate"
+
+
+def add_member(
+    session: PortalSession,
+    settings: Settings,
+    plugins: Plugins,
+    actor: Actor,
+    registration: Registration,
+    *,
+    answer: str = "",
+    delegate: bool = False,
+) -> Person:
+    """Let somebody who asked to join in: an account in that organization, with a link to set its password.
+
+    Raises DecidedAlready, or NameTaken when the address has an account by now.
+    """
+    _hold(session, registration, ASKED, STAFF)
+    by = _decided(actor, registration, answer)
+    if registration.organization_id is None:
+        raise DecidedAlready
+    return _add(session, settings, plugins, actor, registration, registration.organization_id, by, delegate=delegate)
+
+
+def _add(
+    session: PortalSession,
+    settings: Settings,
+    plugins: Plugins,
+    actor: Actor,
+    registration: Registration,
+    organization_id: int,
+    by: str,
+    *,
+    delegate: bool,
+) -> Person:
+    person = create_person(
+        session,
+        actor,
+        list(plugins.applications),
+        organization_id=organization_id,
+        name=registration.name,
+        email=registration.email,
+        delegate=delegate,
+    )
+    registration.person_id, registration.organization_id = person.id, organization_id
+    link = make_link(session, settings, actor, person)
+    move(session, registration, OPEN, by=by)
+    telling.tell_outcome(session, registration, link=absolute_url("people.follow_link", token=link.token))
+    return person
+
+
+def decline(session: PortalSession, actor: Actor, registration: Registration, answer: str) -> None:
+    """Say no, with words for the person: to joining, to an unlisted provider, to a PIN that cannot arrive."""
+    _hold(session, registration, ASKED, STAFF, PIN)
+    by = _decided(actor, registration, answer)
+    end_pins(session, registration)
+    move(session, registration, DECLINED, by=by)
+    telling.tell_outcome(session, registration)
+
+
+def withdraw(session: PortalSession, registration: Registration) -> None:
+    """The person does not want it any more; what was not sent to others about it is not sent."""
+    _hold(session, registration, ASKED, STAFF)
+    cancel_messages(session, telling.about(registration))
+    move(session, registration, WITHDRAWN, by="person")
+
+
+def object_to(session: PortalSession, actor: Actor, registration: Registration, objection: str) -> None:
+    """A delegate says that the person does not belong to the organization: staff decide."""
+    _hold(session, registration, CHALLENGED)
+    registration.objected_by_id, registration.objection = actor.person_id, objection
+    move(session, registration, OBJECTED, by="delegate")
+    telling.tell_outcome(session, registration)
+
+
+def uphold(session: PortalSession, actor: Actor, registration: Registration, answer: str) -> None:
+    """The objection is right: the access ends, and the account is closed."""
+    _hold(session, registration, OBJECTED, CHALLENGED)
+    by = _decided(actor, registration, answer)
+    _end_grants(session, registration, actor.person_id)
+    person = session.get(Person, registration.person_id) if registration.person_id else None
+    if person is not None:
+        deactivate(session, person, "The objection to the registration was upheld")
+    move(session, registration, DECLINED, by=by)
+    telling.tell_outcome(session, registration)
+
+
+def dismiss(session: PortalSession, actor: Actor, registration: Registration, answer: str) -> None:
+    """The objection does not hold: the person becomes a delegate of the registered organization at once."""
+    _hold(session, registration, OBJECTED, CHALLENGED)
+    _take_over(session, registration, _decided(actor, registration, answer))
+
+
+def _end_grants(session: PortalSession, registration: Registration, by_id: int | None) -> list[int]:
+    ended = session.execute(
+        sa.update(Grant)
+        .where(Grant.organization_id == registration.own_id, Grant.ended_at.is_(None))
+        .values(ended_at=clock.now(), ended_by_id=by_id)
+        .returning(Grant.payee_id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    for (payee_id,) in ended:
+        record(session, "registration.access.ended", organization=registration.own_id, payee=payee_id)
+        session.announce(PortalEvent("grant.ended", {"organization": registration.own_id or 0, "payee": payee_id}))
+    return [payee_id for (payee_id,) in ended]
+
+
+def _take_over(session: PortalSession, registration: Registration, by: str) -> None:
+    """Nobody has objected, or not with reason: from the provisional access to being a delegate of the organization."""
+    person = session.get_one(Person, registration.person_id)
+    organization = session.get_one(Organization, registration.organization_id)
+    proved = _end_grants(session, registration, None)
+    person.organization_id = organization.id
+    person.is_delegate = True
+    session.flush()
+    record(session, "registration.delegate.added", person=person.id, organization=organization.id)
+    held = set(
+        session.scalars(
+            sa.select(Grant.payee_id).where(Grant.organization_id == organization.id, Grant.ended_at.is_(None))
+        )
+    )
+    for payee_id in proved:
+        if payee_id not in held:
+            open_access(session, organization, session.get_one(Payee, payee_id), "check", person)
+    move(session, registration, OPEN, by=by)
+    telling.tell_outcome(session, registration)
+
+
+def add_unlisted(
+    session: PortalSession,
+    settings: Settings,
+    plugins: Plugins,
+    actor: Actor,
+    registration: Registration,
+    payee: Payee,
+    *,
+    reason: str,
+    answer: str,
+) -> Person:
+    """Staff have found or added the provider: a new organization linked to the payee, the person its delegate.
+
+    Raises HeldBy, DecidedAlready, NameTaken.
+    """
+    _hold(session, registration, STAFF)
+    lock(session, f"registration of:{payee.whole_tin(session)}")
+    if held := holders(session, sa.select(Payee.id).where(Payee.id == payee.id)):
+        raise HeldBy(held[0])
+    by = _decided(actor, registration, answer)
+    organization = Organization(
+        name=payee.name, audience=payee.provider_type, validated_at=clock.now(), created_at=clock.now()
+    )
+    session.add(organization)
+    session.flush()
+    record(session, "registration.organization.made", organization=organization.id)
+    person = _add(session, settings, plugins, actor, registration, organization.id, by, delegate=True)
+    registration.payee_id = payee.id
+    link_payee(session, actor, organization, payee, reason)
+    return person
+
+
+def add_to(session: PortalSession, registration: Registration, organization: Organization) -> None:
+    """Staff say which organization somebody belongs to, who is not listed: the rest is as with everybody who wants to join."""
+    _hold(session, registration, STAFF)
+    registration.organization_id = organization.id
+    session.flush()
+
+
+def open_without_pin(session: PortalSession, actor: Actor, registration: Registration, answer: str) -> None:
+    """Staff know in another way that the person belongs to the payee: access without a PIN."""
+    _hold(session, registration, PIN, STAFF)
+    if registration.person_id is None or registration.payee_id is None:
+        raise DecidedAlready
+    by = _decided(actor, registration, answer)
+    person = session.get_one(Person, registration.person_id)
+    organization = session.get_one(Organization, person.organization_id)
+    open_access(session, organization, session.get_one(Payee, registration.payee_id), "payer", person)
+    end_pins(session, registration)
+    registration.proved_at, registration.address_wrong_at = clock.now(), None
+    move(session, registration, OPEN, by=by)
+    telling.tell_outcome(session, registration)
+
+
+def write_again(session: PortalSession, settings: Settings, actor: Actor, registration: Registration) -> None:
+    """The address on record is right now: another letter with a new PIN."""
+    _hold(session, registration, PIN)
+    registration.decided_by_id, registration.address_wrong_at = actor.person_id, None
+    session.flush()
+    write_letter(session, settings, registration, session.get_one(Payee, registration.payee_id))
+
+
+def pass_on_overdue(session: PortalSession) -> None:
+    """What ends by itself: joins that nobody answered, and challenges to which nobody objected. The worker does it."""
+    now = clock.now()
+    due = session.scalars(
+        sa.select(Registration)
+        .where(Registration.state.in_((ASKED, CHALLENGED)), Registration.due_at <= now)
+        .order_by(Registration.id)
+        .limit(100)
+    ).all()
+    for registration in due:
+        try:
+            _hold(session, registration, ASKED, CHALLENGED)
+        except DecidedAlready:
+            continue
+        if registration.state == CHALLENGED:
+            _take_over(session, registration, "time")
+        elif registration.proved_at is not None:
+            move(session, registration, STAFF, by="time")
+            telling.tell_outcome(session, registration)
+        else:
+            cancel_messages(session, telling.about(registration))
+            move(session, registration, EXPIRED, by="time")
+            telling.tell_outcome(session, registration)
+
+
+def tidy(session: PortalSession) -> None:
+    """The worker's turn: what is overdue, and old drafts."""
+    pass_on_overdue(session)
+    forget_old(session)

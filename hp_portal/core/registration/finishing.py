@@ -1,0 +1,298 @@
+"""The last step: a draft becomes an account, or a wish that somebody has to answer.
+
+Every verb needs a whole scope; the caller commits.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.audience import Audience
+from hp_portal.core.audit.record import Who, get_who, record
+from hp_portal.core.identity import passwords
+from hp_portal.core.identity.models import Person
+from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.payees.models import Payee
+from hp_portal.core.people.accounts import create_person
+from hp_portal.core.registration import telling
+from hp_portal.core.registration.drafts import Draft, Typed, end
+from hp_portal.core.registration.facts import add_registration
+from hp_portal.core.registration.models import (
+    ASKED,
+    BILLING,
+    CHALLENGED,
+    CHECK,
+    JOIN,
+    LEFT,
+    MAIL,
+    NOTICE,
+    OPEN,
+    PIN,
+    STAFF,
+    UNLISTED,
+    Registration,
+)
+from hp_portal.core.registration.pins import NoAddress, send_pin
+from hp_portal.core.registration.proving import Answer, look_up, provisional
+from hp_portal.core.tax_ids.notices import tell_of_link
+from hp_portal.core.tax_ids.proving import use_payment
+from hp_portal.database import PortalSession, lock
+from hp_portal.hookspecs import PortalEvent
+from hp_portal.plugins import Plugins
+from hp_portal.settings import Settings
+
+
+class RegisteredMeanwhile(Exception):
+    """Somebody has registered this organization since the proof was given: join it, or say that they have left."""
+
+
+class NotProved(Exception):
+    """The proof is missing, or holds no longer: it has to be given again."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """What somebody chooses for an account."""
+
+    username: str
+    password: str
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What came of it. `person` is None where somebody has to answer first; `token` is that of the status page."""
+
+    registration: Registration
+    person: Person | None
+    token: str
+
+
+def needs_account(typed: Typed) -> bool:
+    """Does the last step make an account? Not while delegates or staff have to say yes first."""
+    return typed.path != UNLISTED and typed.route != JOIN
+
+
+def find_billing(session: PortalSession, tin: str) -> Organization | None:
+    """The billing organization registered with this TIN, or None."""
+    return session.scalars(
+        sa.select(Organization)
+        .where(Organization.audience == Audience.BILLING, Organization.tin_is(session, tin))
+        .order_by(Organization.id)
+        .limit(1)
+    ).one_or_none()
+
+
+def is_providers_tin(session: PortalSession, tin: str) -> bool:
+    """Is this the Tax ID of a payee on record, so of a provider?"""
+    return session.scalar(sa.select(Payee.id).where(Payee.tin_is(session, tin)).limit(1)) is not None
+
+
+def register(
+    session: PortalSession, settings: Settings, plugins: Plugins, draft: Draft, account: Account | None
+) -> Registered:
+    """Finish a draft that is held (`drafts.hold`). An account that is chosen is checked first, and wrong ones change nothing.
+
+    Raises WeakPassword, NameTaken, RegisteredMeanwhile, NotProved.
+    """
+    typed = draft.typed
+    answer = _prove_again(session, settings, plugins, typed)
+    if needs_account(typed) != (account is not None):
+        raise NotProved
+    if account is not None:
+        about = (account.username, typed.email, typed.name, _name(session, typed), *_payer(settings))
+        passwords.check_acceptable(account.password, min_length=settings.password_min_length, about=about)
+    if typed.path == UNLISTED:
+        registration, token = add_registration(session, draft, STAFF)
+        done = Registered(registration, None, token)
+    elif typed.path == BILLING:
+        done = _billing(session, settings, plugins, draft, account)
+    else:
+        done = _provider(session, settings, plugins, draft, account, answer)
+    end(session, draft)
+    telling.welcome(session, done.registration, done.token)
+    return done
+
+
+def _payer(settings: Settings) -> tuple[str, ...]:
+    return settings.payer.name, settings.payer.short_name, settings.payer.payer_id
+
+
+def _name(session: PortalSession, typed: Typed) -> str:
+    payee = session.get(Payee, typed.payee_id) if typed.payee_id else None
+    return payee.name if payee else typed.organization
+
+
+def _prove_again(session: PortalSession, settings: Settings, plugins: Plugins, typed: Typed) -> Answer | None:
+    """The proof as it holds now, locked against whoever registers the same Tax ID at this moment."""
+    if typed.path not in (CHECK, NOTICE, MAIL):
+        lock(session, f"registration of:{typed.tin or typed.organization.lower()}")
+        return None
+    payee = session.get(Payee, typed.payee_id) if typed.payee_id else None
+    if payee is None:
+        raise NotProved
+    lock(session, f"registration of:{payee.whole_tin(session)}")
+    answer = look_up(session, settings, plugins, typed)
+    if answer is None or answer.payee_id != payee.id:
+        raise NotProved
+    if typed.route == "new" and answer.held_by:
+        raise RegisteredMeanwhile
+    if typed.route != "new" and typed.target_id not in answer.tin_held_by:
+        raise NotProved
+    if answer.used and typed.route != JOIN:
+        raise NotProved
+    return answer
+
+
+def _provider(
+    session: PortalSession,
+    settings: Settings,
+    plugins: Plugins,
+    draft: Draft,
+    account: Account | None,
+    answer: Answer | None,
+) -> Registered:
+    typed, now = draft.typed, clock.now()
+    if answer is None:
+        raise NotProved
+    payee = session.get_one(Payee, answer.payee_id)
+    proved = now if typed.path != MAIL else None
+    if account is None:
+        return _ask_to_join(session, settings, draft, proved)
+    organization = _new_organization(session, payee.name, payee.provider_type, validated=proved)
+    person = _new_person(session, plugins, organization, typed, account)
+    due: dt.datetime | None = None
+    if typed.route == LEFT:
+        due = now + dt.timedelta(days=settings.registration_challenge_days) if proved else None
+        values = {"organization_id": typed.target_id, "own_id": organization.id}
+        state = CHALLENGED if proved else PIN
+    else:
+        values, state = {"organization_id": organization.id}, OPEN if proved else PIN
+    registration, token = add_registration(
+        session,
+        draft,
+        state,
+        person_id=person.id,
+        proved_at=proved,
+        due_at=due,
+        ended_at=now if state == OPEN else None,
+        **values,
+    )
+    if proved:
+        open_access(session, organization, payee, "check" if typed.path == CHECK else "non_payment", person)
+        _use(session, answer, organization)
+    else:
+        write_letter(session, settings, registration, payee)
+    if state == CHALLENGED:
+        telling.tell_of_challenge(session, settings, registration)
+    return Registered(registration, person, token)
+
+
+def open_access(session: PortalSession, organization: Organization, payee: Payee, proof: str, person: Person) -> Grant:
+    """Let an organization see what is paid to a payee, as its person has proved."""
+    grant = Grant(
+        organization_id=organization.id,
+        payee_id=payee.id,
+        proof=proof,
+        granted_by_id=person.id,
+        granted_at=clock.now(),
+    )
+    session.add(grant)
+    if organization.validated_at is None:
+        organization.validated_at = clock.now()
+    session.flush()
+    who = Who(person.id, organization.id, None, get_who(session).request_id, get_who(session).address)
+    record(session, "registration.access.opened", who=who, organization=organization.id, payee=payee.id, proof=proof)
+    session.announce(PortalEvent("grant.added", {"organization": organization.id, "payee": payee.id}))
+    if not is_provisional(session, organization.id):
+        tell_of_link(session, grant)
+    return grant
+
+
+def is_provisional(session: PortalSession, organization_id: int) -> bool:
+    """Does the organization hold provisional access, until delegates of the registered one have had their say?"""
+    wanted = sa.select(Organization.id).where(Organization.id == organization_id, provisional())
+    return session.scalar(wanted) is not None
+
+
+def _use(session: PortalSession, answer: Answer, organization: Organization) -> None:
+    grant = session.scalars(
+        sa.select(Grant).where(Grant.organization_id == organization.id, Grant.payee_id == answer.payee_id)
+    ).one()
+    use_payment(session, answer.number, grant)
+
+
+def write_letter(session: PortalSession, settings: Settings, registration: Registration, payee: Payee) -> None:
+    """The letter with the PIN; an address on record that fits no envelope is put before the staff."""
+    try:
+        send_pin(session, settings, registration, payee)
+    except NoAddress:
+        registration.address_wrong_at = clock.now()
+        session.flush()
+        record(session, "registration.address.unusable", registration=registration.id)
+
+
+def _new_organization(
+    session: PortalSession, name: str, audience: str, *, validated: dt.datetime | None
+) -> Organization:
+    organization = Organization(name=name, audience=audience, validated_at=validated, created_at=clock.now())
+    session.add(organization)
+    session.flush()
+    record(session, "registration.organization.made", organization=organization.id)
+    return organization
+
+
+def _new_person(
+    session: PortalSession, plugins: Plugins, organization: Organization, typed: Typed, account: Account
+) -> Person:
+    person = create_person(
+        session,
+        None,
+        list(plugins.applications),
+        organization_id=organization.id,
+        name=typed.name,
+        email=typed.email,
+        username=account.username,
+        delegate=True,
+    )
+    person.password_hash = passwords.hash_password(account.password)
+    session.flush()
+    return person
+
+
+def _ask_to_join(session: PortalSession, settings: Settings, draft: Draft, proved: dt.datetime | None) -> Registered:
+    due = clock.now() + dt.timedelta(days=settings.registration_join_days)
+    registration, token = add_registration(
+        session, draft, ASKED, organization_id=draft.typed.target_id, proved_at=proved, due_at=due
+    )
+    telling.tell_of_join(session, settings, registration)
+    return Registered(registration, None, token)
+
+
+def _billing(
+    session: PortalSession,
+    settings: Settings,
+    plugins: Plugins,
+    draft: Draft,
+    account: Account | None,
+) -> Registered:
+    typed, now = draft.typed, clock.now()
+    if is_providers_tin(session, typed.tin):
+        raise NotProved
+    known = find_billing(session, typed.tin)
+    if account is None:
+        if known is None or known.id != typed.target_id:
+            raise NotProved
+        return _ask_to_join(session, settings, draft, None)
+    if known is not None:
+        raise RegisteredMeanwhile
+    organization = _new_organization(session, typed.organization, Audience.BILLING, validated=now)
+    organization.set_tin(session, typed.tin)
+    person = _new_person(session, plugins, organization, typed, account)
+    registration, token = add_registration(
+        session, draft, OPEN, organization_id=organization.id, person_id=person.id, ended_at=now
+    )
+    return Registered(registration, person, token)

@@ -1,0 +1,284 @@
+"""The forms of registration, one question at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, PasswordField, RadioField, SelectChoice, SelectField, StringField, TextAreaField
+from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, Optional, Regexp, ValidationError
+
+from hp_portal.audience import PROVIDER_TYPES
+from hp_portal.core.people.accounts import USERNAME
+from hp_portal.core.registration.doubts import DOCTOR, MAILBOX, NAME
+from hp_portal.core.registration.drafts import Typed
+from hp_portal.core.registration.models import BILLING, CHECK, JOIN, LEFT, MAIL, NEW, NOTICE, UNLISTED
+from hp_portal.core.registration.proving import NOTICE_PREFIX
+from hp_portal.core.registration.telling import LEFT_REASONS
+from hp_portal.core.web.cleaning import one_line, several_lines
+from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField
+
+OFF = {"autocomplete": "off"}
+PATHS = {
+    CHECK: "I have a check or an EFT from this health plan",
+    NOTICE: "I have a non-payment notice: its number starts with NP",
+    MAIL: "I have neither, or I am not sure which of our Tax IDs it belongs to",
+    UNLISTED: "Our provider has never been paid by this health plan",
+    BILLING: "We bill for providers and have a Tax ID of our own",
+}
+
+
+class StartForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    path = RadioField(
+        "What do you have at hand?",
+        choices=[SelectChoice(*one) for one in PATHS.items()],
+        validate_choice=False,
+        filters=[lambda value: value or None],
+    )
+
+    def validate_path(self, field: Any) -> None:
+        if field.data not in PATHS:
+            raise ValidationError("Choose what fits best.")
+
+
+class PersonForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    name = StringField(
+        "Your first and last name",
+        [DataRequired("Enter your own first and last name."), Length(max=200)],
+        filters=[one_line],
+        render_kw={"autocomplete": "name"},
+    )
+    sure_name = BooleanField("Yes, this is my own name")
+    email = StringField(
+        "Your work e-mail",
+        [
+            DataRequired("Enter your own work e-mail address."),
+            Length(max=254),
+            Regexp(r"[^@\s]+@[^@\s]+\.[^@\s.]+\Z", message="Enter an e-mail address such as name@office.example."),
+        ],
+        filters=[one_line],
+        render_kw={"autocomplete": "email", "inputmode": "email", "autocapitalize": "none", "spellcheck": "false"},
+    )
+    sure_mailbox = BooleanField("Yes, only I read this mailbox")
+    telephone = StringField(
+        "Your telephone at work",
+        [
+            DataRequired("Enter a telephone number at which we can reach you."),
+            Length(max=40),
+            Regexp(r"(?:.*\d){10}", message="Enter the number with its area code, such as 218-555-0142."),
+        ],
+        filters=[one_line],
+        render_kw={"autocomplete": "tel", "inputmode": "tel"},
+    )
+    job = StringField(
+        "Your job",
+        [DataRequired("Enter what you do, such as biller or office manager."), Length(max=100)],
+        filters=[one_line],
+        render_kw={"autocomplete": "organization-title"},
+    )
+
+    @property
+    def sure(self) -> list[str]:
+        """The doubts that the person has answered."""
+        return [NAME] * bool(self.sure_name.data) + [MAILBOX] * bool(self.sure_mailbox.data)
+
+
+class ConfirmForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """A button alone."""
+
+
+class _ProofForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    def fill(self, typed: Typed) -> None:
+        """Put what was typed into the draft; what belongs to another path is emptied."""
+        for name in ("tin", "npi", "number", "vendor_number", "organization", "audience", "address", "answers", "note"):
+            field = self._fields.get(name)
+            setattr(typed, name, (field.data or "") if field is not None else "")
+        typed.amount = self.amount.data if "amount" in self._fields else None
+        paid_on = self.paid_on.data if "paid_on" in self._fields else None
+        typed.paid_on = paid_on.isoformat() if paid_on else ""
+
+
+class CheckForm(_ProofForm):
+    number = StringField(
+        "Check or EFT number",
+        [DataRequired("Enter the number of the check or EFT."), Length(max=60)],
+        filters=[one_line],
+        render_kw=OFF,
+    )
+    tin = TinField("Tax ID (TIN)")
+    vendor_number = StringField("Vendor number", [Optional(), Length(max=40)], filters=[one_line], render_kw=OFF)
+    npi = NpiField("NPI")
+    amount = AmountField("Amount of the payment", render_kw=OFF)
+    paid_on = DayField("Date of the payment")
+
+    def validate_number(self, field: Any) -> None:
+        if (field.data or "").upper().startswith(NOTICE_PREFIX):
+            raise ValidationError(
+                "This is the number of a non-payment notice. Go back and choose the notice, or enter a check or EFT number."
+            )
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Tax ID and vendor number, or the NPI."""
+        right = bool(super().validate(extra_validators))
+        if self.npi.errors or self.tin.errors or self.npi.data or (self.tin.data and self.vendor_number.data):
+            return right
+        if self.tin.data:
+            self.vendor_number.errors = ["Enter the vendor number as well, or the NPI instead."]
+        else:
+            self.tin.errors = ["Enter the Tax ID and the vendor number, or the NPI below."]
+        return False
+
+
+class NoticeForm(_ProofForm):
+    number = StringField(
+        "Number of the non-payment notice",
+        [
+            DataRequired("Enter the number of the notice, with NP in front."),
+            Length(max=60),
+            Regexp(
+                r"(?i)\s*NP", message="The number of a non-payment notice starts with NP. Enter it with these letters."
+            ),
+        ],
+        filters=[one_line],
+        render_kw=OFF,
+    )
+    tin = TinField("Tax ID (TIN)", required="Enter the Tax ID that the notice names.")
+    npi = NpiField("NPI", required="Enter the NPI that the notice names.")
+
+
+class MailForm(_ProofForm):
+    tin = TinField("Tax ID (TIN)", required="Enter the Tax ID of the office.")
+    npi = NpiField("NPI")
+
+
+class UnlistedForm(_ProofForm):
+    organization = StringField(
+        "Name of the provider, as on its letterhead",
+        [DataRequired("Enter the name of the provider."), Length(max=200)],
+        filters=[one_line],
+        render_kw={"autocomplete": "organization"},
+    )
+    audience = SelectField(
+        "Kind of provider",
+        choices=[SelectChoice("", "Choose …"), *(SelectChoice(str(one), one.label) for one in PROVIDER_TYPES)],
+        coerce=str.strip,
+        validators=[DataRequired("Choose what kind of provider it is.")],
+    )
+    tin = TinField("Tax ID (TIN)", required="Enter the Tax ID of the provider.")
+    npi = NpiField("NPI")
+    address = TextAreaField(
+        "Mailing address",
+        [DataRequired("Enter the address of the provider."), Length(max=400)],
+        filters=[several_lines],
+        render_kw={"rows": 3, "autocomplete": "street-address"},
+    )
+    note = TextAreaField(
+        "Anything else that we should know",
+        [Optional(), Length(max=1000)],
+        filters=[several_lines],
+        render_kw={"rows": 3},
+    )
+
+
+class BillingForm(_ProofForm):
+    organization = StringField(
+        "Name of the billing organization, as on its letterhead",
+        [DataRequired("Enter the name of the billing organization."), Length(max=200)],
+        filters=[one_line],
+        render_kw={"autocomplete": "organization"},
+    )
+    tin = TinField("Tax ID (TIN) of the billing organization", required="Enter the billing organization's own Tax ID.")
+    address = TextAreaField(
+        "Mailing address",
+        [DataRequired("Enter the address of the billing organization."), Length(max=400)],
+        filters=[several_lines],
+        render_kw={"rows": 3, "autocomplete": "street-address"},
+    )
+    answers = StringField(
+        "Who answers for the billing organization",
+        [DataRequired("Enter the name of the owner or manager who answers for it."), Length(max=200)],
+        filters=[one_line],
+        render_kw=OFF,
+    )
+
+
+PROOF_FORMS: dict[str, type[_ProofForm]] = {
+    CHECK: CheckForm,
+    NOTICE: NoticeForm,
+    MAIL: MailForm,
+    UNLISTED: UnlistedForm,
+    BILLING: BillingForm,
+}
+
+
+class OrganizationForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    route = RadioField("How do you want to go on?", choices=[], validate_choice=False)
+    left_reason = RadioField(
+        "Why can nobody who is registered help you?",
+        choices=[SelectChoice(*one) for one in LEFT_REASONS.items()],
+        validate_choice=False,
+    )
+
+    def offer(self, *, left: bool, new: bool) -> None:
+        """The ways that are open."""
+        ways = {JOIN: "Ask the delegates to let me in"}
+        if left:
+            ways[LEFT] = "The person who registered cannot help: register me all the same"
+        if new:
+            ways[NEW] = "We are another office with the same Tax ID: register us on our own"
+        self.route.choices = [SelectChoice(*one) for one in ways.items()]
+
+    def validate_route(self, field: Any) -> None:
+        if field.data not in {choice.value for choice in self.route.choices}:
+            raise ValidationError("Choose how you want to go on.")
+
+    def validate_left_reason(self, field: Any) -> None:
+        if self.route.data == LEFT and field.data not in LEFT_REASONS:
+            raise ValidationError("Say why the person cannot help you.")
+
+
+class FinishForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """The last step. The boxes of agreements are the view's: there may be one or two."""
+
+    sure_doctor = BooleanField("Yes, I am this practitioner and look after the account myself")
+    username = StringField(
+        "User name",
+        [Optional(), Length(max=80)],
+        filters=[one_line],
+        render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
+    )
+    new = PasswordField("Password", [InputRequired("Enter a password.")], render_kw={"autocomplete": "new-password"})
+    again = PasswordField(
+        "Password again",
+        [InputRequired("Enter the password once more."), EqualTo("new", "The two passwords differ.")],
+        render_kw={"autocomplete": "new-password"},
+    )
+
+    @property
+    def sure(self) -> list[str]:
+        """The doubts that the person has answered."""
+        return [DOCTOR] * bool(self.sure_doctor.data)
+
+    def validate_username(self, field: Any) -> None:
+        if field.data and not USERNAME.fullmatch(field.data.lower()):
+            raise ValidationError("Use 3 to 80 letters, digits, periods, hyphens or underscores, such as first.last.")
+
+
+class PinForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    pin = StringField(
+        "PIN from the letter",
+        [DataRequired("Enter the 8 signs of the PIN."), Length(max=40)],
+        filters=[one_line],
+        render_kw={"autocomplete": "one-time-code", "autocapitalize": "characters", "spellcheck": "false"},
+    )
+
+
+class WordsForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Words for the other side: why not, or what to do."""
+
+    answer = StringField(
+        "What should the person be told?",
+        [DataRequired("Write a sentence for the person."), Length(3, 300, "Use 3 to 300 characters.")],
+        filters=[one_line],
+        render_kw=OFF,
+    )

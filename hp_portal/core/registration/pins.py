@@ -1,0 +1,220 @@
+"""PINs by mail: made for a registration, printed in a letter to the payee's address on record, entered once.
+
+Only a hash of a PIN is kept; the letter forgets it when it is posted. Every verb needs a whole scope.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.core.audit.record import record
+from hp_portal.core.audit.refusals import record_refusal
+from hp_portal.core.delivery.letters import Letter, add_letter
+from hp_portal.core.delivery.models import Message, PrintRun
+from hp_portal.core.delivery.outbox import RETURNED, cancel_messages
+from hp_portal.core.identity.passwords import hash_password, verify_password
+from hp_portal.core.payees.models import Payee
+from hp_portal.core.registration.addresses import envelope_lines
+from hp_portal.core.registration.models import Registration, RegistrationPin
+from hp_portal.core.web.formats import show_day
+from hp_portal.core.web.links import absolute_url
+from hp_portal.database import PortalSession, lock
+from hp_portal.settings import Settings
+
+# Without letters and digits that look alike in print: 0 O, 1 I L, 2 Z, 5 S, 8 B, U V.
+ALPHABET = "34679ACDEFGHJKMNPQRTWXY"
+LENGTH = 8
+# Letters of one registration at most, and how long after a letter the next may be asked for.
+MOST_LETTERS = 3
+LETTER_EVERY = dt.timedelta(days=7)
+# How long the mail takes, from the posting on.
+DAYS_BY_MAIL = 5
+
+
+class NoAddress(Exception):
+    """The address on record does not fit an envelope: staff look into it."""
+
+
+class WrongPin(Exception):
+    """Not this PIN; `left` says how many tries are left."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__("wrong PIN")
+        self.left = left
+
+
+class PinDead(Exception):
+    """No PIN is open: expired, tried too often, or replaced."""
+
+
+class TooSoon(Exception):
+    """Another letter may be asked for from `at` on; never when it is None."""
+
+    def __init__(self, at: dt.datetime | None) -> None:
+        super().__init__("too soon for another letter")
+        self.at = at
+
+
+@dataclass(frozen=True)
+class PinState:
+    """How far the letter is, as its person sees it. `expected_by` once it is posted; `tries_left` is 0 for a dead PIN."""
+
+    made_at: dt.datetime
+    printed: bool
+    posted_at: dt.datetime | None
+    expected_by: dt.date | None
+    returned: bool
+    expires_at: dt.datetime
+    tries_left: int
+    open: bool
+
+
+def new_pin() -> str:
+    """Eight signs."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+
+
+def read_pin(text: str) -> str:
+    """What was typed without blanks and dashes, in capitals."""
+    return "".join(letter for letter in text.upper() if letter.isalnum())
+
+
+def about(registration: Registration) -> str:
+    """What the letters of a registration are found by."""
+    return f"registration-pin:{registration.id}"
+
+
+def send_pin(session: PortalSession, settings: Settings, registration: Registration, payee: Payee) -> None:
+    """Make a PIN and write its letter; an earlier PIN works no longer. Raises NoAddress."""
+    lines = envelope_lines(payee)
+    if lines is None:
+        raise NoAddress
+    _end_pins(session, registration.id)
+    cancel_messages(session, about(registration))
+    now, pin = clock.now(), new_pin()
+    expires = now + dt.timedelta(days=settings.pin_days)
+    until = show_day(expires, settings.payer.zone)
+    letter = Letter(
+        lines,
+        "Your PIN for the provider portal",
+        about(registration),
+        [
+            f"{registration.name} has asked to use the provider portal of {settings.payer.name} for {payee.name}. "
+            "Please give this letter to them.",
+            "With the PIN below they can see the payments to your Tax ID. If you do not know them, or do not want this, "
+            f"do not pass the PIN on{', and call us at ' + settings.payer.phone if settings.payer.phone else ''}.",
+        ],
+        [
+            "Sign in at the address below with the user name and password chosen when registering.",
+            f"Enter the PIN by {until}. After that day it does not work any more.",
+        ],
+        f"{pin[:4]} {pin[4:]}",
+        "PIN",
+        absolute_url("registration.own"),
+        secret=True,
+    )
+    message_id = add_letter(session, letter)
+    session.add(
+        RegistrationPin(
+            registration_id=registration.id,
+            # No key's hash: a PIN in the mail outlives the rotation of the data key.
+            pin_hash=hash_password(pin),
+            message_id=message_id,
+            made_at=now,
+            expires_at=expires,
+            tries_left=settings.pin_attempts,
+        )
+    )
+    session.flush()
+    record(session, "registration.pin.made", registration=registration.id)
+
+
+def _end_pins(session: PortalSession, registration_id: int) -> None:
+    session.execute(
+        sa.update(RegistrationPin)
+        .where(RegistrationPin.registration_id == registration_id, RegistrationPin.ended_at.is_(None))
+        .values(ended_at=clock.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _newest(session: PortalSession, registration_id: int) -> RegistrationPin | None:
+    wanted = sa.select(RegistrationPin).where(RegistrationPin.registration_id == registration_id)
+    return session.scalars(wanted.order_by(RegistrationPin.id.desc()).limit(1)).one_or_none()
+
+
+def state_of(session: PortalSession, registration: Registration) -> PinState | None:
+    """How far the newest letter is; None when none was written."""
+    pin = _newest(session, registration.id)
+    if pin is None:
+        return None
+    message = session.get_one(Message, pin.message_id)
+    run = session.get(PrintRun, message.print_run_id) if message.print_run_id else None
+    posted = run.posted_at if run else None
+    alive = pin.ended_at is None and pin.expires_at > clock.now() and pin.tries_left > 0
+    return PinState(
+        made_at=pin.made_at,
+        printed=run is not None,
+        posted_at=posted,
+        expected_by=(posted + dt.timedelta(days=DAYS_BY_MAIL)).date() if posted else None,
+        returned=message.state == RETURNED,
+        expires_at=pin.expires_at,
+        tries_left=pin.tries_left if alive else 0,
+        open=alive,
+    )
+
+
+def next_letter_at(session: PortalSession, registration: Registration) -> dt.datetime | None:
+    """From when on another letter may be asked for; None: no other one, ask us."""
+    made = session.scalars(
+        sa.select(RegistrationPin.made_at)
+        .where(RegistrationPin.registration_id == registration.id)
+        .order_by(RegistrationPin.id)
+    ).all()
+    return made[-1] + LETTER_EVERY if made and len(made) < MOST_LETTERS else None
+
+
+def may_ask(state: PinState | None, at: dt.datetime) -> bool:
+    """May another letter be asked for now: a week after the last, or at once when its PIN is dead or the mail brought it back?"""
+    return state is None or not state.open or state.returned or at <= clock.now()
+
+
+def send_another(session: PortalSession, settings: Settings, registration: Registration, payee: Payee) -> None:
+    """Another letter with a new PIN, as the person asks. Raises TooSoon or NoAddress."""
+    lock(session, f"registration:{registration.id}")
+    state, at = state_of(session, registration), next_letter_at(session, registration)
+    if at is None or not may_ask(state, at):
+        raise TooSoon(at)
+    send_pin(session, settings, registration, payee)
+
+
+def enter_pin(session: PortalSession, registration: Registration, typed: str) -> None:
+    """Use the PIN up. Raises WrongPin (counted: the caller commits) or PinDead."""
+    lock(session, f"registration:{registration.id}")
+    session.refresh(registration)
+    pin = _newest(session, registration.id)
+    if pin is not None:
+        session.refresh(pin)
+    if pin is None or pin.ended_at is not None or pin.expires_at <= clock.now() or pin.tries_left <= 0:
+        raise PinDead
+    if not verify_password(pin.pin_hash, read_pin(typed)):
+        pin.tries_left -= 1
+        if pin.tries_left == 0:
+            pin.ended_at = clock.now()
+        session.flush()
+        record_refusal(session, "registration.pin.refused", registration=registration.id, left=pin.tries_left)
+        raise WrongPin(pin.tries_left)
+    pin.ended_at = clock.now()
+    session.flush()
+    record(session, "registration.pin.accepted", registration=registration.id)
+
+
+def end_pins(session: PortalSession, registration: Registration) -> None:
+    """The PIN is not needed any more; a letter that has not been printed is not sent."""
+    _end_pins(session, registration.id)
+    cancel_messages(session, about(registration))

@@ -1,0 +1,335 @@
+"""The last questions: the proof, the organization that is registered already, and everything for a last check."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from flask import Response, flash, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import login_user
+
+from hp_portal import scopes
+from hp_portal.core.access import rules as access
+from hp_portal.core.access.enforce import load_actor
+from hp_portal.core.access.known_browsers import remember_browser
+from hp_portal.core.account.signing_in import start_sign_in
+from hp_portal.core.agreements.accepting import accept, current_agreements
+from hp_portal.core.agreements.forms import agreements_form
+from hp_portal.core.applications.menu import plugins
+from hp_portal.core.identity.passwords import WeakPassword
+from hp_portal.core.limits.attempts import TooManyAttempts
+from hp_portal.core.limits.waiting import too_many
+from hp_portal.core.people.accounts import NameTaken, suggest_username
+from hp_portal.core.registration import drafts, finishing, proving, steps
+from hp_portal.core.registration.doubts import DOCTOR, doubts_about
+from hp_portal.core.registration.drafts import Draft, Typed
+from hp_portal.core.registration.forms import PROOF_FORMS, FinishForm, OrganizationForm
+from hp_portal.core.registration.models import BILLING, CHECK, LEFT, MAIL, NOTICE, UNLISTED
+from hp_portal.core.registration.showing import Summary, summary, target
+from hp_portal.core.registration.views import BEFORE, STATUS, TOKEN, begun_draft, blueprint, to_step
+from hp_portal.core.web.render import db_session, page, redirect_to, settings
+from hp_portal.core.web.where_from import client_address, counted_address
+from hp_portal.database import PortalSession
+
+REFUSED = (
+    "What you entered does not go together, or is not on record with us. Check every entry: all of them stand on the same "
+    "remittance advice. The payment must be of the last {days} days, and one that has opened an account before opens no other."
+)
+
+
+HEADINGS = {
+    CHECK: "The check or EFT",
+    NOTICE: "The non-payment notice",
+    MAIL: "Where should the letter go?",
+    UNLISTED: "Your provider",
+    BILLING: "Your billing organization",
+}
+
+
+@blueprint.get("/register/proof")
+@access.public
+def proof() -> ResponseReturnValue:
+    draft = begun_draft(db_session())
+    if not steps.is_open(settings(), draft, steps.PROOF):
+        return to_step(steps.next_step(settings(), draft))
+    typed = draft.typed
+    form = PROOF_FORMS[typed.path](data=_typed_proof(typed))
+    return _proof_page(form, 200, typed.path)
+
+
+def _typed_proof(typed: Typed) -> dict[str, Any]:
+    return {
+        **{name: getattr(typed, name) for name in vars(typed)},
+        "paid_on": dt.date.fromisoformat(typed.paid_on) if typed.paid_on else None,
+    }
+
+
+def _proof_page(form: Any, status: int, path: str) -> Response:
+    return page(
+        "registration/proof.html",
+        form=form,
+        path=path,
+        heading=HEADINGS[path],
+        asks=settings().proof_asks_more,
+        days=settings().proof_days,
+        status=status,
+    )
+
+
+@blueprint.post("/register/proof")
+@access.public
+def proof_post() -> ResponseReturnValue:
+    db = db_session()
+    draft = begun_draft(db)
+    if not steps.is_open(settings(), draft, steps.PROOF):
+        return to_step(steps.next_step(settings(), draft))
+    path = draft.typed.path
+    form = PROOF_FORMS[path]()
+
+    def again(form: Any, status: int) -> Response:
+        return _proof_page(form, status, path)
+
+    if not form.validate_on_submit():
+        return again(form, 422)
+    with scopes.whole(db, "a proof is looked up among all payments"):
+        draft = drafts.hold(db, draft)
+        draft.typed.forget_proof()
+        form.fill(draft.typed)
+        drafts.keep(db, draft)
+        try:
+            problem = _billing(db, draft.typed) if path == BILLING else _provider(db, draft.typed)
+        except proving.MoreAsked as error:
+            db.commit()
+            form.form_errors = [str(error)]
+            return again(form, 422)
+        except proving.ProofRefused:
+            db.commit()
+            form.form_errors = [REFUSED.format(days=settings().proof_days)]
+            return again(form, 422)
+        except TooManyAttempts as error:
+            db.rollback()
+            proving.note_blocked(db, draft.typed)
+            db.commit()
+            return too_many(form, error, again, "Too many entries that did not match. Wait {wait}, or contact us.")
+        if problem:
+            db.commit()
+            form.form_errors = [problem]
+            return again(form, 422)
+        drafts.keep(db, draft)
+    db.commit()
+    return to_step(steps.next_step(settings(), draft))
+
+
+def _provider(db: PortalSession, typed: Typed) -> str:
+    if typed.path == UNLISTED:
+        return ""
+    if typed.tin and finishing.find_billing(db, typed.tin) is not None:
+        return (
+            "This is the Tax ID of a billing organization. Go back to the first page and choose that you bill for providers, "
+            "or enter the provider’s own Tax ID."
+        )
+    answer = proving.try_proof(db, settings(), plugins(), typed, counted_address())
+    typed.payee_id, typed.proved, typed.used = answer.payee_id, typed.path in (CHECK, NOTICE), answer.used
+    if answer.tin_held_by:
+        typed.held, typed.target_id = True, (answer.held_by or answer.tin_held_by)[0]
+    proving.record_proved(db, typed, answer)
+    return ""
+
+
+def _billing(db: PortalSession, typed: Typed) -> str:
+    if finishing.is_providers_tin(db, typed.tin):
+        return (
+            "This is the Tax ID of a provider that we pay. Enter the billing organization’s own Tax ID. If you work for the "
+            "provider itself, go back to the first page and choose what you have at hand."
+        )
+    known = finishing.find_billing(db, typed.tin)
+    if known is not None:
+        typed.held, typed.target_id = True, known.id
+    return ""
+
+
+@blueprint.get("/register/organization")
+@access.public
+def organization() -> ResponseReturnValue:
+    db = db_session()
+    draft = begun_draft(db)
+    if not draft.typed.held or not steps.is_open(settings(), draft, steps.ORGANIZATION):
+        return to_step(steps.next_step(settings(), draft))
+    typed = draft.typed
+    form = OrganizationForm(data={"route": typed.route if typed.chosen else None, "left_reason": typed.left_reason})
+    return _organization_page(form, 200, draft)
+
+
+def _organization_page(form: OrganizationForm, status: int, draft: Draft) -> Response:
+    _offer(form, draft)
+    with scopes.whole(db_session(), BEFORE):
+        known = target(db_session(), draft.typed)
+    return page("registration/organization.html", form=form, known=known, typed=draft.typed, status=status)
+
+
+def _offer(form: OrganizationForm, draft: Draft) -> None:
+    typed = draft.typed
+    with scopes.whole(db_session(), BEFORE):
+        own_payee = target(db_session(), typed).holds_payee
+    provider = typed.path in (CHECK, NOTICE, MAIL)
+    form.offer(left=provider and not typed.used, new=provider and not typed.used and not own_payee)
+
+
+@blueprint.post("/register/organization")
+@access.public
+def organization_post() -> ResponseReturnValue:
+    form, db = OrganizationForm(), db_session()
+    draft = begun_draft(db)
+    if not draft.typed.held or not steps.is_open(settings(), draft, steps.ORGANIZATION):
+        return to_step(steps.next_step(settings(), draft))
+    _offer(form, draft)
+    if not form.validate_on_submit():
+        return _organization_page(form, 422, draft)
+    with scopes.whole(db, BEFORE):
+        draft = drafts.hold(db, draft)
+        draft.typed.route, draft.typed.chosen = form.route.data, True
+        draft.typed.left_reason = form.left_reason.data if form.route.data == LEFT else ""
+        drafts.keep(db, draft)
+        step = steps.next_step(settings(), draft)
+        if step == steps.MAIL and draft.row.mail_hash is None:
+            try:
+                drafts.send_link(db, draft, counted_address())
+            except TooManyAttempts as error:
+                db.rollback()
+                return too_many(form, error, lambda form, status: _organization_page(form, status, draft))
+    db.commit()
+    return to_step(step)
+
+
+@blueprint.get("/register/finish")
+@access.public
+def finish() -> ResponseReturnValue:
+    db = db_session()
+    draft = begun_draft(db)
+    if (step := steps.next_step(settings(), draft)) != steps.FINISH:
+        return to_step(step)
+    with scopes.whole(db, BEFORE):
+        username = suggest_username(db, draft.typed.name)
+    return _finish_page(_finish_form(db, draft, username=username), 200, draft)
+
+
+def _finish_form(db: PortalSession, draft: Draft, **given: Any) -> Any:
+    """The form with a box for each agreement that whoever gets an account here accepts: the first person is a delegate."""
+    if not finishing.needs_account(draft.typed):
+        form = agreements_form([], FinishForm, **given)
+        del form.new, form.again, form.username
+        return form
+    return agreements_form(current_agreements(db, settings(), delegate=True), FinishForm, **given)
+
+
+def _finish_page(form: Any, status: int, draft: Draft) -> Response:
+    with scopes.whole(db_session(), BEFORE):
+        shown = summary(db_session(), settings(), draft)
+    return page(
+        "registration/finish.html",
+        form=form,
+        shown=shown,
+        typed=draft.typed,
+        account=finishing.needs_account(draft.typed),
+        doubtful=_doubtful(shown, draft),
+        min_length=settings().password_min_length,
+        status=status,
+    )
+
+
+def _doubtful(shown: Summary, draft: Draft) -> bool:
+    return DOCTOR in doubts_about(draft.typed, shown.payee) or DOCTOR in draft.typed.sure
+
+
+@blueprint.post("/register/finish")
+@access.public
+def finish_post() -> ResponseReturnValue:
+    db = db_session()
+    draft = begun_draft(db)
+    if (step := steps.next_step(settings(), draft)) != steps.FINISH:
+        return to_step(step)
+    form, wants_account = _finish_form(db, draft), finishing.needs_account(draft.typed)
+    if not form.validate_on_submit():
+        return _finish_page(form, 422, draft)
+    with scopes.whole(db, BEFORE):
+        draft = drafts.hold(db, draft)
+        draft.typed.sure = sorted({*draft.typed.sure, *form.sure})
+        if DOCTOR in doubts_about(draft.typed, summary(db, settings(), draft).payee):
+            form.sure_doctor.errors = [
+                "An account is for the person who uses it, not for the doctor on whose behalf it is made. Go back and enter your "
+                "own name, or tick this box."
+            ]
+            return _finish_page(form, 422, draft)
+        number = draft.typed.number
+        account = finishing.Account(form.username.data or "", form.new.data) if wants_account else None
+        try:
+            done = finishing.register(db, settings(), plugins(), draft, account)
+        except WeakPassword as error:
+            db.rollback()
+            form.new.errors = [str(error)]
+            return _finish_page(form, 422, begun_draft(db))
+        except NameTaken as error:
+            db.rollback()
+            return _name_taken(form, error, begun_draft(db))
+        except finishing.RegisteredMeanwhile:
+            db.rollback()
+            return _prove_anew(db, "Somebody has just registered this organization. See below how to go on.")
+        except finishing.NotProved:
+            db.rollback()
+            return _prove_anew(db, "What you proved has changed meanwhile. Please enter it once more.")
+        person = done.person
+        if person is not None:
+            accept(db, person.id, [one for one, _ in form.agreements], client_address())
+    if person is None:
+        db.commit()
+        session.pop(TOKEN, None)
+        session[STATUS] = done.token
+        return redirect_to(url_for("registration.status"))
+    return _signed_in(db, done, number)
+
+
+def _name_taken(form: Any, error: NameTaken, draft: Draft) -> Response:
+    if error.field == "username":
+        form.username.errors = ["This user name is taken. Choose another one."]
+    else:
+        form.form_errors = [
+            "There is an account with this e-mail address already. Sign in with it, or contact us if you cannot."
+        ]
+    return _finish_page(form, 422, draft)
+
+
+def _prove_anew(db: PortalSession, words: str) -> Response:
+    """Look again at what the proof leads to: it keeps what was typed, and the person chooses once more."""
+    draft = begun_draft(db)
+    with scopes.whole(db, BEFORE):
+        draft = drafts.hold(db, draft)
+        draft.typed.forget_proof()
+        drafts.keep(db, draft)
+    db.commit()
+    flash(words, "warn")
+    return to_step(steps.PROOF)
+
+
+def _signed_in(db: PortalSession, done: finishing.Registered, number: str) -> Response:
+    person = done.person
+    if person is None:
+        raise RuntimeError("nobody to sign in")
+    with scopes.whole(db, "the account that was just made"):
+        started = start_sign_in(db, person, client_address(), request.user_agent.string)
+    db.commit()
+    session.clear()
+    login_user(load_actor(started.token))
+    return remember_browser(redirect_to(after_registering(done.registration.path, number)), db, person)
+
+
+def after_registering(path: str, number: str) -> str:
+    """Where somebody goes on who has just got an account: to the payment that proved it, or to what is still missing."""
+    if path in (CHECK, NOTICE) and number:
+        for application in plugins().applications:
+            search = application.home_search
+            if search is not None and search.payments is not None:
+                endpoint, parameter = search.payments
+                address: dict[str, Any] = {parameter: number}
+                return url_for(endpoint, **address)
+    return url_for("registration.own") if path == MAIL else url_for("pages.home")

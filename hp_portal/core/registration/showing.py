@@ -1,0 +1,88 @@
+"""What pages show of a draft: everything for a last check, and who is registered already. Needs a whole scope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hp_portal.core.identifiers.numbers import mask_tin
+from hp_portal.core.identity.models import Person
+from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.payees.models import Payee
+from hp_portal.core.registration.addresses import envelope_lines, masked_lines
+from hp_portal.core.registration.drafts import Draft, Typed
+from hp_portal.core.registration.models import MAIL
+from hp_portal.core.registration.telling import delegates_of
+from hp_portal.database import PortalSession
+from hp_portal.settings import Settings
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A draft for the last check. `tin` is masked; `payee` is the name on record, shown once a payment has proved it."""
+
+    tin: str
+    payee: str
+    address: tuple[str, ...]
+    address_fits: bool
+    target: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """The organization that is registered already. `delegates`: first name and initial, with a masked address.
+
+    `holds_payee`: it sees payments to the very payee that was proved. `same_name`: somebody there is called the same.
+    """
+
+    name: str
+    delegates: tuple[tuple[str, str], ...]
+    holds_payee: bool
+    same_name: bool
+
+
+def short_name(name: str) -> str:
+    """First name and the last name's initial: `Mina K.`."""
+    words = name.split()
+    return f"{words[0]} {words[-1][0]}." if len(words) > 1 else name
+
+
+def mask_email(email: str) -> str:
+    """`m•••@o•••.example`: whoever knows the address knows it again."""
+    local, _, domain = email.partition("@")
+    first, _, rest = domain.rpartition(".")
+    return f"{local[:1]}•••@{first[:1]}•••.{rest}"
+
+
+def target(session: PortalSession, typed: Typed) -> Target:
+    """Who is registered for what the draft is about."""
+    organization = session.get_one(Organization, typed.target_id)
+    holds = sa.select(Grant.id).where(
+        Grant.organization_id == organization.id, Grant.payee_id == typed.payee_id, Grant.ended_at.is_(None)
+    )
+    same = sa.select(Person.id).where(
+        Person.organization_id == organization.id, sa.func.lower(Person.name) == typed.name.lower()
+    )
+    return Target(
+        organization.name,
+        tuple((short_name(one.name), mask_email(one.email)) for one in delegates_of(session, organization.id)),
+        session.scalar(holds) is not None,
+        session.scalar(same.limit(1)) is not None,
+    )
+
+
+def summary(session: PortalSession, settings: Settings, draft: Draft) -> Summary:
+    """Everything, as the last page shows it."""
+    del settings
+    typed = draft.typed
+    payee = session.get(Payee, typed.payee_id) if typed.payee_id else None
+    organization = session.get(Organization, typed.target_id) if typed.target_id and typed.chosen else None
+    by_mail = payee is not None and typed.path == MAIL
+    return Summary(
+        tin=mask_tin(typed.tin) if typed.tin else "",
+        payee=payee.name if payee and typed.proved else "",
+        address=tuple(masked_lines(payee)) if payee and by_mail else (),
+        address_fits=bool(payee and envelope_lines(payee)),
+        target=organization.name if organization and typed.route != "new" else "",
+    )

@@ -1,0 +1,92 @@
+"""E-mails about registrations. None names a Tax ID or anything of a payment. Needs a whole scope."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from hp_portal.core.delivery.outbox import Outgoing, add_message
+from hp_portal.core.identity.models import Person
+from hp_portal.core.organizations.models import Organization
+from hp_portal.core.registration.models import Registration
+from hp_portal.core.web.formats import show_day
+from hp_portal.core.web.links import absolute_url
+from hp_portal.database import PortalSession
+from hp_portal.settings import Settings
+
+LEFT_REASONS = {
+    "left": "They no longer work there",
+    "leave": "They are on leave",
+    "unknown": "I do not know who they are",
+    "other": "Another reason",
+}
+
+
+def about(registration: Registration) -> str:
+    """What messages about a registration are found by."""
+    return f"registration:{registration.id}"
+
+
+def delegates_of(session: PortalSession, organization_id: int) -> list[Person]:
+    """The delegates who can sign in, by name."""
+    return list(
+        session.scalars(
+            sa.select(Person)
+            .where(Person.organization_id == organization_id, Person.is_delegate, Person.deactivated_at.is_(None))
+            .order_by(Person.name, Person.id)
+        )
+    )
+
+
+def _tell_delegates(
+    session: PortalSession, settings: Settings, registration: Registration, template: str, subject: str
+) -> None:
+    organization = session.get_one(Organization, registration.organization_id)
+    for delegate in delegates_of(session, organization.id):
+        values = {
+            "name": registration.name,
+            "organization": organization.name,
+            "link": absolute_url("registration.join", registration_id=registration.id),
+            "until": show_day(registration.due_at, settings.payer.zone),
+            "reason": LEFT_REASONS.get(registration.left_reason, ""),
+        }
+        add_message(session, Outgoing(delegate.email, template, subject, about(registration), values))
+
+
+def tell_of_join(session: PortalSession, settings: Settings, registration: Registration) -> None:
+    """Ask the delegates whether somebody may join."""
+    subject = f"{registration.name} asks to join your organization"
+    _tell_delegates(session, settings, registration, "registration_join", subject)
+
+
+def tell_of_challenge(session: PortalSession, settings: Settings, registration: Registration) -> None:
+    """Tell the delegates that somebody has registered in place of one who is said to have left."""
+    subject = f"{registration.name} has registered for your organization"
+    _tell_delegates(session, settings, registration, "registration_challenge", subject)
+
+
+def welcome(session: PortalSession, registration: Registration, token: str) -> None:
+    """Tell the person what becomes of the registration, and where to look."""
+    account = registration.person_id is not None
+    link = absolute_url("registration.own") if account else absolute_url("registration.follow_status", token=token)
+    values = {"name": registration.name, "link": link, "state": registration.state, "account": account}
+    subject = "Your registration"
+    outgoing = Outgoing(
+        registration.email, "registration_made", subject, about(registration), values, secrets=("link",)
+    )
+    add_message(session, outgoing)
+
+
+def tell_outcome(session: PortalSession, registration: Registration, *, link: str = "") -> None:
+    """Tell the person what was decided; `link` sets a password, or leads to the next step."""
+    values = {
+        "name": registration.name,
+        "state": registration.state,
+        "answer": registration.answer,
+        "link": link or absolute_url("registration.start"),
+        "account": registration.person_id is not None,
+    }
+    subject = "Your registration: what was decided"
+    outgoing = Outgoing(
+        registration.email, "registration_decided", subject, about(registration), values, secrets=("link",)
+    )
+    add_message(session, outgoing)

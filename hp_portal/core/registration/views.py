@@ -1,0 +1,245 @@
+"""The pages on the way to an account, one question at a time. Nobody is signed in here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, flash, session, url_for
+from flask.typing import ResponseReturnValue
+
+from hp_portal import scopes
+from hp_portal.core.access import rules as access
+from hp_portal.core.access.enforce import current_actor
+from hp_portal.core.limits.attempts import TooManyAttempts
+from hp_portal.core.limits.waiting import too_many
+from hp_portal.core.registration import drafts, steps
+from hp_portal.core.registration.doubts import DOCTOR, MAILBOX, NAME, doubts_about
+from hp_portal.core.registration.drafts import Draft, DraftGone, LinkDead
+from hp_portal.core.registration.forms import (
+    ConfirmForm,
+    PersonForm,
+    StartForm,
+)
+from hp_portal.core.web.render import db_session, page, redirect_to, settings
+from hp_portal.core.web.where_from import counted_address
+from hp_portal.database import PortalSession
+
+blueprint = Blueprint("registration", __name__)
+TOKEN, MAIL_TOKEN, STATUS = "registration", "registration_mail", "registration_status"
+BEFORE = "nobody is known before registering"
+
+
+def begun_draft(db: PortalSession) -> Draft:
+    """This browser's draft. Raises DraftGone."""
+    token = session.get(TOKEN, "")
+    if not token:
+        raise DraftGone
+    with scopes.whole(db, BEFORE):
+        return drafts.find(db, token)
+
+
+def _begun(db: PortalSession) -> Draft | None:
+    try:
+        return begun_draft(db)
+    except DraftGone:
+        return None
+
+
+def to_step(step: str) -> Response:
+    return redirect_to(url_for(f"registration.{step}"))
+
+
+@blueprint.errorhandler(DraftGone)
+def gone(_error: DraftGone) -> ResponseReturnValue:
+    """Begun elsewhere, finished, or too old: begin anew."""
+    db_session().rollback()
+    session.pop(TOKEN, None)
+    flash("There is no registration under way in this browser, or it is older than a day. Please begin anew.", "info")
+    return to_step(steps.START)
+
+
+@blueprint.get("/register")
+@access.public
+def start() -> ResponseReturnValue:
+    if current_actor() is not None:
+        return page("registration/signed_in.html")
+    draft = _begun(db_session())
+    return _start_page(StartForm(path=draft.typed.path if draft else None), 200)
+
+
+def _start_page(form: StartForm, status: int) -> Response:
+    return page("registration/start.html", form=form, days=settings().proof_days, status=status)
+
+
+@blueprint.post("/register")
+@access.public
+def start_post() -> ResponseReturnValue:
+    form, db = StartForm(), db_session()
+    if not form.validate_on_submit():
+        return _start_page(form, 422)
+    draft = _begun(db)
+    with scopes.whole(db, BEFORE):
+        if draft is None:
+            try:
+                session[TOKEN], draft = drafts.begin(db, counted_address())
+            except TooManyAttempts as error:
+                db.rollback()
+                return too_many(form, error, _start_page, "Too many registrations were begun here. Wait {wait}.")
+        if draft.typed.path != form.path.data:
+            draft.typed.forget_proof()
+            draft.typed.path = form.path.data
+        drafts.keep(db, draft)
+    db.commit()
+    return to_step(steps.YOU)
+
+
+@blueprint.get("/register/you")
+@access.public
+def you() -> ResponseReturnValue:
+    draft = begun_draft(db_session())
+    typed = draft.typed
+    if not steps.is_open(settings(), draft, steps.YOU):
+        return to_step(steps.START)
+    form = PersonForm(
+        data={
+            **{name: getattr(typed, name) for name in ("name", "email", "telephone", "job")},
+            "sure_name": NAME in typed.sure,
+            "sure_mailbox": MAILBOX in typed.sure,
+        }
+    )
+    return _you_page(form, 200)
+
+
+def _you_page(form: PersonForm, status: int, doubts: Any = ()) -> Response:
+    return page("registration/you.html", form=form, doubts=doubts, status=status)
+
+
+@blueprint.post("/register/you")
+@access.public
+def you_post() -> ResponseReturnValue:
+    form, db = PersonForm(), db_session()
+    draft = begun_draft(db)
+    if not form.validate_on_submit():
+        return _you_page(form, 422, [*form.sure])
+    with scopes.whole(db, BEFORE):
+        draft = drafts.hold(db, draft)
+        typed = draft.typed
+        asked_before = draft.row.mail_hash is not None and typed.email == form.email.data.lower()
+        typed.name, typed.telephone, typed.job = form.name.data, form.telephone.data, form.job.data
+        typed.sure = [doubt for doubt in typed.sure if doubt == DOCTOR] + form.sure
+        drafts.change_email(draft, form.email.data.lower())
+        drafts.keep(db, draft)
+        if doubts := [doubt for doubt in doubts_about(typed) if doubt != DOCTOR]:
+            db.commit()
+            for doubt, field, words in (
+                (
+                    NAME,
+                    form.name,
+                    "This does not look like a person’s own name. Enter your own, or tick the box below.",
+                ),
+                (
+                    MAILBOX,
+                    form.email,
+                    "This looks like a mailbox that several people read. Use your own, or tick the box below.",
+                ),
+            ):
+                if doubt in doubts:
+                    field.errors = [words]
+            return _you_page(form, 422, [*doubts, *form.sure])
+        if not draft.confirmed and not asked_before and not steps.may_prove_first(settings(), typed.path):
+            try:
+                drafts.send_link(db, draft, counted_address())
+            except TooManyAttempts as error:
+                db.rollback()
+                return too_many(
+                    form, error, _you_page, "Too many messages were asked for. Wait {wait}, then try again."
+                )
+    db.commit()
+    return to_step(steps.next_step(settings(), draft))
+
+
+@blueprint.get("/register/mail")
+@access.public
+def mail() -> ResponseReturnValue:
+    """Look into your mailbox."""
+    draft = begun_draft(db_session())
+    if (step := steps.next_step(settings(), draft)) != steps.MAIL:
+        return to_step(step)
+    return _mail_page(ConfirmForm(), 200, draft)
+
+
+def _mail_page(form: ConfirmForm, status: int, draft: Draft) -> Response:
+    return page("registration/mail.html", form=form, typed=draft.typed, status=status)
+
+
+@blueprint.post("/register/mail")
+@access.public
+def mail_post() -> ResponseReturnValue:
+    """Send the e-mail again."""
+    form, db = ConfirmForm(), db_session()
+    draft = begun_draft(db)
+    if (step := steps.next_step(settings(), draft)) != steps.MAIL:
+        return to_step(step)
+    with scopes.whole(db, BEFORE):
+        draft = drafts.hold(db, draft)
+        try:
+            drafts.send_link(db, draft, counted_address())
+        except TooManyAttempts as error:
+            db.rollback()
+            draft = begun_draft(db)
+            words = "We have sent several messages already. Wait {wait}, and look among unwanted mail meanwhile."
+            return too_many(form, error, lambda form, status: _mail_page(form, status, draft), words)
+    db.commit()
+    flash("We have sent another message. Links in earlier ones do not work any more.", "good")
+    return to_step(steps.MAIL)
+
+
+@blueprint.get("/register/confirm/<token>")
+@access.public
+def follow_link(token: str) -> ResponseReturnValue:
+    """Take the token out of the address. Mail scanners come here, too: nothing is confirmed yet."""
+    session[MAIL_TOKEN] = token[:200]
+    return redirect_to(url_for("registration.confirm"))
+
+
+@blueprint.get("/register/confirm")
+@access.public
+def confirm() -> ResponseReturnValue:
+    db = db_session()
+    try:
+        with scopes.whole(db, BEFORE):
+            draft = drafts.link_draft(db, session.get(MAIL_TOKEN, ""))
+    except LinkDead:
+        return page("registration/link_dead.html", status=410)
+    return page("registration/confirm.html", form=ConfirmForm(), typed=draft.typed)
+
+
+@blueprint.post("/register/confirm")
+@access.public
+def confirm_post() -> ResponseReturnValue:
+    db = db_session()
+    try:
+        with scopes.whole(db, BEFORE):
+            session[TOKEN] = drafts.confirm(db, session.get(MAIL_TOKEN, ""), session.get(TOKEN, ""))
+    except LinkDead:
+        db.rollback()
+        return page("registration/link_dead.html", status=410)
+    db.commit()
+    return to_step(steps.next_step(settings(), begun_draft(db)))
+
+
+@blueprint.post("/register/not-me")
+@access.public
+def not_me() -> ResponseReturnValue:
+    """Whoever got the e-mail had not asked for it."""
+    db = db_session()
+    try:
+        with scopes.whole(db, BEFORE):
+            drafts.disown(db, session.pop(MAIL_TOKEN, ""))
+    except LinkDead:
+        db.rollback()
+        return page("registration/link_dead.html", status=410)
+    db.commit()
+    session.pop(TOKEN, None)
+    flash("Thank you. Nobody can register with your address by that message any more.", "good")
+    return redirect_to(url_for("pages.home"))
