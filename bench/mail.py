@@ -17,6 +17,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import SMTP
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -30,6 +33,7 @@ from hp_portal.core.delivery import sending
 from hp_portal.core.delivery.mail import compose
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import EMAIL, SENT, Outgoing, add_message, values_of
+from hp_portal.core.delivery.sender import MOST_UNMARKED
 from hp_portal.core.delivery.smtp import Smtp
 from hp_portal.core.delivery.transports import ComposedMail
 from hp_portal.database import Database
@@ -103,17 +107,30 @@ def write(app: Flask, count: int) -> None:
         session.commit()
 
 
-def bare(app: Flask, settings: Settings, port: int) -> float:
-    """Messages a second that smtplib sends over one connection, composed before."""
+def usual(composed: ComposedMail) -> EmailMessage:
+    """The same e-mail as the standard library's `EmailMessage`, which is what smtplib is given mostly."""
+    mail, made = BytesParser(policy=SMTP).parsebytes(composed.raw), EmailMessage(policy=SMTP)
+    for name in ("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"):
+        made[name] = str(mail[name])
+    text, html = mail.iter_parts()
+    made.set_content(text.get_content())
+    made.add_alternative(html.get_content(), subtype="html")
+    return made
+
+
+def bare(app: Flask, settings: Settings, port: int, *, written: bool) -> float:
+    """Messages a second that smtplib sends over one connection, composed before; `written`: as bytes already."""
     database: Database = app.extensions["hp_portal.database"]
-    composed: list[ComposedMail] = []
     with app.app_context(), database.new_session(WholeScope("bench")) as session:
-        for message in session.scalars(sa.select(Message).limit(MESSAGES)):
-            composed.append(compose(settings, message, values_of(session, message)))
+        messages = session.scalars(sa.select(Message).limit(MESSAGES)).all()
+        composed = [compose(settings, message, values_of(session, message)) for message in messages]
+    mails = [] if written else [(one, usual(one)) for one in composed]
     began = time.perf_counter()
     with smtplib.SMTP("127.0.0.1", port) as smtp:
-        for one in composed:
-            smtp.send_message(one.text, one.sender, [one.recipient])
+        for one, mail in mails:
+            smtp.send_message(mail, one.sender, [one.recipient])
+        for one in composed if written else ():
+            smtp.sendmail(one.sender, [one.recipient], one.raw)
     return len(composed) / (time.perf_counter() - began)
 
 
@@ -134,17 +151,23 @@ def rate(engine: str, url: str, folder: Path) -> list[Figure]:
         settings = mailing(runtime_url(url), folder, port)
         app = create_app(settings)
         through_outbox(app, settings)
-        both = [(through_outbox(app, settings), bare(app, settings, port)) for _ in range(ROUNDS)]
-    ratio = statistics.median(ours / theirs for ours, theirs in both)
+        rounds = [
+            (through_outbox(app, settings), *(bare(app, settings, port, written=written) for written in (False, True)))
+            for _ in range(ROUNDS)
+        ]
+    ratio = statistics.median(ours / theirs for ours, theirs, _ in rounds)
+    of_bytes = statistics.median(ours / theirs for ours, _, theirs in rounds)
     return [
         Figure(f"mail through the outbox, of bare smtplib, {engine}", ratio, target=BOUND),
-        Figure(f"  messages a second, {engine}", statistics.median(ours for ours, _ in both), "/s"),
+        Figure(f"  of smtplib with mails that are bytes already, {engine}", of_bytes),
+        Figure(f"  messages a second, {engine}", statistics.median(ours for ours, *_ in rounds), "/s"),
     ]
 
 
 def killed(engine: str, url: str, folder: Path, messages: int, kills: int) -> list[Figure]:
     """Two processes send side by side and are killed again and again: how many messages were lost, and how often one was sent
-    twice. Twice is right only where the kill fell between the server's answer and our mark."""
+    twice. Twice is right only where the kill fell between the server's answer and our mark: a kill doubles at most so many as a
+    process sends before they are marked."""
     fill(url, folder, 100)
     noted = folder / "noted.txt"
     with mail_server(noted) as port:
@@ -178,7 +201,7 @@ def killed(engine: str, url: str, folder: Path, messages: int, kills: int) -> li
     taken = collections.Counter(noted.read_text().split())
     return [
         Figure(f"of {messages:,} messages lost, {done} times killed, {engine}", messages - len(taken), target="≤ 0"),
-        Figure(f"  sent twice, {engine}", sum(taken.values()) - len(taken), target=f"≤ {done}"),
+        Figure(f"  sent twice, {engine}", sum(taken.values()) - len(taken), target=f"≤ {done * MOST_UNMARKED}"),
     ]
 
 

@@ -8,14 +8,13 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from email.headerregistry import Address
-from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
 
 from hp_portal import clock
+from hp_portal.core.delivery.attaching import PDF, Attachment
 from hp_portal.core.delivery.faxes import ten_digits
-from hp_portal.core.delivery.mail import POLICY, bounce_address, message_id
+from hp_portal.core.delivery.mail import bounce_address, message_id, sender_of, write_mail
 from hp_portal.core.delivery.transports import ComposedFax, ComposedMail, Connection, NotSent, Transport
 from hp_portal.settings import Settings
 
@@ -52,16 +51,17 @@ class _ByMail:
         settings = self._settings
         number, digits = composed.recipient, ten_digits(composed.recipient)
         address = settings.fax_address.replace("{number}", digits).replace("{e164}", number)
-        mail = EmailMessage(policy=POLICY)
-        mail["From"] = Address(settings.payer.name, addr_spec=settings.mail_from)
-        mail["To"] = Address(addr_spec=address)
-        mail["Subject"] = composed.subject
-        mail["Date"] = format_datetime(clock.now())
-        mail["Message-ID"] = message_id(settings, composed.key)
-        mail["Auto-Submitted"] = "auto-generated"
-        mail.set_content("The fax is attached.\n")
-        mail.add_attachment(composed.pdf, "application", "pdf", filename="fax.pdf")
-        said = self._connection.send(ComposedMail(bounce_address(settings, composed.key), address, composed.key, mail))
+        heads = {
+            "From": sender_of(settings),
+            "To": address,
+            "Subject": composed.subject,
+            "Date": format_datetime(clock.now()),
+            "Message-ID": message_id(settings, composed.key),
+            "Auto-Submitted": "auto-generated",
+        }
+        raw = write_mail(heads, "The fax is attached.\n", attachments=[Attachment("fax.pdf", PDF, composed.pdf)])
+        sender = bounce_address(settings, composed.key)
+        said = self._connection.send(ComposedMail(sender, address, composed.key, raw))
         return f"{said} It is faxed by {address.rpartition('@')[2]}."
 
 

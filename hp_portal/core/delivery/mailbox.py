@@ -13,8 +13,8 @@ from email.utils import format_datetime
 from pathlib import Path
 
 from hp_portal import clock
-from hp_portal.core.delivery.attaching import Attachment
-from hp_portal.core.delivery.mail import POLICY
+from hp_portal.core.delivery.attaching import PDF, Attachment
+from hp_portal.core.delivery.mail import write_mail
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.transports import ComposedMail
 from hp_portal.private_files import make_private_folder
@@ -52,23 +52,20 @@ class Mailbox:
         yield self
 
     def send(self, composed: ComposedMail) -> str:
-        self._put(composed.key, composed.text)
+        self._put(composed.key, composed.raw)
         return "It is in the demo's mailbox."
 
     def put_paper(self, way: str, message: Message, to: str, pdf: bytes) -> None:
         """A letter that was posted or a fax that was sent: what arrives is the PDF."""
+        heads = {"To": to, "Subject": message.subject, _WAY: way, "Date": format_datetime(clock.now())}
+        file = Attachment(f"{way.lower()}.pdf", PDF, pdf)
         with self.open():
-            mail = EmailMessage(policy=POLICY)
-            mail["To"], mail["Subject"], mail[_WAY] = to, message.subject, way
-            mail["Date"] = format_datetime(clock.now())
-            mail.set_content("It arrives on paper: see the PDF.\n")
-            mail.add_attachment(pdf, "application", "pdf", filename=f"{way.lower()}.pdf")
-            self._put(message.token, mail)
+            self._put(message.token, write_mail(heads, "It arrives on paper: see the PDF.\n", attachments=[file]))
 
-    def _put(self, name: str, mail: EmailMessage) -> None:
+    def _put(self, name: str, raw: bytes) -> None:
         path = self.folder / f"{name}.eml"
         part = path.with_suffix(".part")
-        part.write_bytes(bytes(mail))
+        part.write_bytes(raw)
         part.replace(path)
 
     def messages(self) -> list[InMailbox]:

@@ -192,15 +192,29 @@ def send_again(session: PortalSession, message_id: int) -> bool:
 
 def note_attempt(session: PortalSession, message_id: int, outcome: str, said: str) -> None:
     """Note an attempt to send a message, or what came back for it: see `MessageAttempt`."""
-    values = {"message_id": message_id, "at": clock.now(), "outcome": outcome, "said": said[:300]}
-    session.execute(sa.insert(MessageAttempt), values)
+    note_attempts(session, [(message_id, clock.now(), outcome, said)])
+
+
+def note_attempts(session: PortalSession, attempts: Sequence[tuple[int, dt.datetime, str, str]]) -> None:
+    """The same for several: message, moment, outcome, and what was said."""
+    rows = [
+        {"message_id": message_id, "at": at, "outcome": outcome, "said": said[:300]}
+        for message_id, at, outcome, said in attempts
+    ]
+    session.execute(sa.insert(MessageAttempt), rows)
 
 
 def note_address(session: PortalSession, address: str, returned_at: dt.datetime | None) -> None:
     """Note with the person whose address it is that a message came back, or that one arrived."""
+    note_addresses(session, [address], returned_at)
+
+
+def note_addresses(session: PortalSession, addresses: Sequence[str], returned_at: dt.datetime | None) -> None:
+    """The same for several."""
+    of_them = Person.email.in_({address.lower() for address in addresses})
     session.execute(
         sa.update(Person)
-        .where(Person.email == address.lower(), Person.email_returned_at.is_distinct_from(returned_at))
+        .where(of_them, Person.email_returned_at.is_distinct_from(returned_at))
         .values(email_returned_at=returned_at)
         .execution_options(synchronize_session=False)
     )

@@ -51,16 +51,16 @@ class _Connected:
 
     def send(self, composed: ComposedMail) -> str:
         try:
-            self.smtp.send_message(composed.text, composed.sender, [composed.recipient])
+            self.smtp.sendmail(composed.sender, [composed.recipient], composed.raw)
         except smtplib.SMTPRecipientsRefused as error:
             code, text = next(iter(error.recipients.values()))
             self._refused(code, text)
         except smtplib.SMTPResponseException as error:
             self._refused(error.smtp_code, error.smtp_error)
         except smtplib.SMTPServerDisconnected as error:
-            raise NotSent("The mail server ended the connection.", everything=True) from error
-        except TimeoutError as error:
-            raise NotSent("The mail server did not answer in time.", everything=True) from error
+            late = isinstance(error.__context__, TimeoutError)  # smtplib closes the connection then
+            said = "The mail server did not answer in time." if late else "The mail server ended the connection."
+            raise NotSent(said, everything=True) from error
         except (OSError, smtplib.SMTPException) as error:
             raise NotSent(f"The mail server could not be used: {error}"[:_LONGEST], everything=True) from error
         return "The mail server has taken it."

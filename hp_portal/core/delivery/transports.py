@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from email.message import EmailMessage
 from typing import Any, Protocol
 
 
@@ -22,12 +21,12 @@ class NotSent(Exception):
 
 @dataclass(frozen=True)
 class ComposedMail:
-    """An e-mail as it leaves: the envelope and the text. `key` is the same in every attempt."""
+    """An e-mail as it leaves: the envelope, and in `raw` headers and text (RFC 5322). `key` is the same in every attempt."""
 
     sender: str
     recipient: str
     key: str
-    text: EmailMessage
+    raw: bytes
 
 
 @dataclass(frozen=True)
