@@ -18,6 +18,7 @@ from hp_portal.core.account import views as account_views
 from hp_portal.core.activity import views as activity_views
 from hp_portal.core.activity.events import CORE_EVENTS
 from hp_portal.core.applications import menu, mounting
+from hp_portal.core.delegates import views as delegate_views
 from hp_portal.core.downloads import views as download_views
 from hp_portal.core.identity.actor import Limits
 from hp_portal.core.jobs import failures
@@ -131,6 +132,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         activity_views.blueprint,
         people_views.blueprint,
         registration_views.blueprint,
+        delegate_views.blueprint,
         download_views.blueprint,
         digest_views.blueprint,
         staff_views.blueprint,

@@ -33,6 +33,18 @@ TO_TRY = (
         "/staff/agreements",
         "write the next version of the terms of use, preview it, publish it from today: everybody is asked again",
     ),
+    (
+        "nobody",
+        "/find-my-delegate",
+        "without signing in: Tax ID 00-0000011 with ZIP code 55000, then ask the delegates to contact you; another Tax ID is not "
+        "registered",
+    ),
+    (
+        "demo.delegate",
+        "/contact-requests",
+        "somebody asks to be contacted: answer, close or report it, then look into /demo/mailbox/",
+    ),
+    ("demo.staff", "/staff/contact-requests", "a request that a delegate reported as suspicious"),
     ("demo.staff", "/staff/tax-id-alerts", "decide on an objection to a linked Tax ID"),
     ("demo.dental", "/", "told that somebody was linked to one's Tax ID: object, or dismiss the notice"),
     (

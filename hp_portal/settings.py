@@ -159,6 +159,11 @@ class Settings(BaseSettings):
     reasons: Annotated[tuple[str, ...], NoDecode, Field(description="The reasons to choose from, with commas.")] = (
         REASONS
     )
+    delegates_found_per_hour: int = Field(
+        60,
+        ge=1,
+        description="Organizations that *Find my delegate* tells of in an hour, and five times as many in a day.",
+    )
     refusals_warned: int = Field(5, ge=1, description="Refusals of a person, within the hours below, that warn staff.")
     refusals_hours: float = Field(24, gt=0)
     audit_heads: str = Field(

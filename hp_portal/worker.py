@@ -26,6 +26,7 @@ from hp_portal.core.activity import heads, sealing, verifying
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit import reports
 from hp_portal.core.audit.refusals import close_windows
+from hp_portal.core.delegates import finding
 from hp_portal.core.delivery import returns, sending
 from hp_portal.core.downloads import making, queue
 from hp_portal.core.files import sweeping
@@ -110,6 +111,12 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("refusals.judge", "Look up whose rows were asked for", dt.timedelta(seconds=30), judging.judge),
         Job("refusals.forget", "Forget old refusals", dt.timedelta(hours=6), judging.forget_old),
         Job("registration.tidy", "End what is overdue among registrations", dt.timedelta(minutes=5), deciding.tidy),
+        Job(
+            "delegates.forget-lookups",
+            "Forget old look-ups of delegates",
+            dt.timedelta(hours=1),
+            finding.forget_lookups,
+        ),
         Job("people.forget-links", "Forget old password links", dt.timedelta(hours=1), password_links.forget_dead),
     ]
 

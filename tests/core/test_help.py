@@ -22,6 +22,7 @@ QUESTIONS = [
     ("why am I locked out", "faq"),
     ("can I share my login with a coworker?", "faq"),
     ("what is a delegate", "accounts-and-sharing"),
+    ("is my organization registered", "find-my-delegate"),
     ("why is my applications menu empty", "applications"),
     ("I can't find a payment", "faq"),
     ("how do I add a TIN", "tax-id-npi-access"),

@@ -42,7 +42,7 @@ from tests.conftest import MakeApp
 from tests.plugins.remittance.import_files import CLINIC, file_of, import_835, many_payments
 from tests.support.databases import DATA_KEY, data_key, database_of
 from tests.support.identifiers import make_npi, make_tin
-from tests.support.messages import attachment, posted_letter, returned_mail
+from tests.support.messages import answered_request, attachment, posted_letter, returned_mail
 from tests.support.registering import asked_to_join
 from tests.support.world import World
 
@@ -136,6 +136,7 @@ def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
     asked_to_join(world, organization)
     with world.session() as session:
         begin(session, "192.0.2.1")
+    answered_request(world, organization)
     made = Filled(world, person, token, organization.id, stored.id)
     made.read(world)
     return made

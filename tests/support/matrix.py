@@ -20,6 +20,8 @@ from werkzeug.test import TestResponse
 from hp_portal import clock
 from hp_portal.core.access.rules import Rule, rule_of
 from hp_portal.core.agreements.models import AgreementVersion
+from hp_portal.core.delegates.models import REPORTED, DelegateRequest
+from hp_portal.core.delegates.requests import Asker, add_request
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.identity.actor import TERMS_OF_USE
 from hp_portal.core.identity.models import Person, SignIn
@@ -140,6 +142,20 @@ def _warning(scene: Scene) -> int:
         return session.scalars(sa.select(sa.func.max(ProofWarning.id))).one()
 
 
+def _contact_request(scene: Scene, *, reported: bool) -> int:
+    """Somebody asks the own organization's delegates to contact them, and they have reported it, or not yet."""
+    with scene.world.session() as session:
+        asker = Asker("Alex Sample", "alex@office.example", "555-010-0100", "An account, please.")
+        number = add_request(session, scene.own.organization.id, asker, "192.0.2.1")
+        if reported:
+            session.execute(
+                sa.update(DelegateRequest)
+                .where(DelegateRequest.id == number)
+                .values(state=REPORTED, reason="Unknown.", ended_at=clock.now())
+            )
+        return number
+
+
 def _published(scene: Scene) -> int:
     """A version of the terms of use that applies in some years."""
     day = dt.date(2999, 1, 1)
@@ -197,6 +213,7 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "registration_id": lambda scene, person: asked_to_join(scene.world, scene.own.organization),
     "mail_id": lambda scene, person: returned_mail(scene.world),
     "run_id": lambda scene, person: print_run(scene.world),
+    "request_id": lambda scene, person: _contact_request(scene, reported=person is not None and person.is_staff),
     "agreement": lambda scene, person: TERMS_OF_USE,
     "version_id": lambda scene, person: _published(scene),
     "sign_in_id": lambda scene, person: _another_sign_in(scene, (person or scene.own.person).id),

@@ -1,4 +1,4 @@
-"""Messages to look at: a letter in a print run that was posted, and mail that came back and fits no message."""
+"""To look at: a letter in a print run that was posted, mail that came back and fits no message, a request that was answered."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import sqlalchemy as sa
 
 from hp_portal.core.delivery.attaching import Attachment
 from hp_portal.core.delivery.faxes import Fax, add_fax
+from hp_portal.core.delegates.models import ANSWERED, DelegateRequest
+from hp_portal.core.delegates.requests import ANSWER, Asker, add_request
 from hp_portal.core.delivery.letters import Letter, add_letter, make_print_run, mark_posted
 from hp_portal.core.delivery.models import Message, PrintRun, ReturnedMail
 from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.delivery.returns import take_return
+from hp_portal.core.organizations.models import Organization
 
 from .world import World
 
@@ -61,3 +64,13 @@ def returned_mail(world: World) -> int:
         take_return(session, b"From: a.clerk@clinic.example\nSubject: Re: Hello\n\nWho are you?\n")
         session.flush()
         return session.scalars(sa.select(ReturnedMail.id).order_by(ReturnedMail.id.desc())).first() or 0
+
+
+def answered_request(world: World, organization: Organization) -> int:
+    """Somebody asked this organization's delegates to contact them, and they answered: the request's id."""
+    with world.session() as session:
+        asker = Asker("Alex Sample", "alex@office.example", "555-010-0100", "An account, please.")
+        number = add_request(session, organization.id, asker, "192.0.2.1")
+        row = session.get_one(DelegateRequest, number)
+        row.state, row.answer_sealed = ANSWERED, session.vault.seal_text("We call you.", ANSWER(row.token))
+        return number

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from hp_portal import clock
+from hp_portal.core.delegates.models import WAITING, DelegateRequest
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.models import Person
@@ -41,6 +42,14 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
         state="failed",
         requested_at=now,
         expires_at=now + dt.timedelta(hours=1),
+    )
+    yield DelegateRequest(
+        organization_id=organization.id,
+        token=f"token-{organization.id}",
+        asked_sealed=b"",
+        asked_at=now,
+        address="",
+        state=WAITING,
     )
     own = sa.select(Grant.payee_id).where(Grant.organization_id == organization.id).limit(1)
     yield LinkNotice(organization_id=organization.id, kind=GUESSED, payee_id=session.scalars(own).one(), at=now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hp_portal.audience import Audience
 from hp_portal.core.activity import about
 from hp_portal.core.agreements.events import AGREEMENT_EVENTS
+from hp_portal.core.delegates.events import DELEGATE_EVENTS
 from hp_portal.core.delivery.events import DELIVERY_EVENTS
 from hp_portal.core.downloads.events import DOCUMENT_EVENTS
 from hp_portal.core.people.named import counted, organizations, people, worded
@@ -254,4 +255,14 @@ _RECORDS = (
         "Loaded the payees’ record: {added} added, {changed} changed, {unchanged} unchanged",
     ),
 )
-CORE_EVENTS = (*_OWN, *_REFUSED, *_PEOPLE, *_STAFF, *_RECORDS, *DOCUMENT_EVENTS, *DELIVERY_EVENTS, *AGREEMENT_EVENTS)
+CORE_EVENTS = (
+    *_OWN,
+    *_REFUSED,
+    *_PEOPLE,
+    *_STAFF,
+    *_RECORDS,
+    *DOCUMENT_EVENTS,
+    *DELIVERY_EVENTS,
+    *AGREEMENT_EVENTS,
+    *DELEGATE_EVENTS,
+)

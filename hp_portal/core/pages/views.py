@@ -18,6 +18,7 @@ from hp_portal.core.account.views import how_ended
 from hp_portal.core.applications.blank_menu import delegate_names, why_blank
 from hp_portal.core.applications.home import home_of
 from hp_portal.core.applications.menu import applications_menu, plugins
+from hp_portal.core.delegates.requests import waiting_requests
 from hp_portal.core.delivery.returns import own_address_returned
 from hp_portal.core.downloads.queue import unseen
 from hp_portal.core.identity.actor import Actor
@@ -61,6 +62,7 @@ def home() -> ResponseReturnValue:
             documents=ended,
             returned=returned,
             **_registrations(actor),
+            asked=waiting_requests(db_session(), actor),
         )
     return _blank_home(actor)
 
@@ -74,6 +76,7 @@ def _blank_home(actor: Actor) -> Response:
         documents=[],
         returned=own_address_returned(db_session(), actor.person_id),
         **_registrations(actor),
+        asked=waiting_requests(db_session(), actor),
         blank=why_blank(actor),
         delegates=delegate_names(db_session(), actor),
         audience_label=Audience(actor.audience).label.lower(),

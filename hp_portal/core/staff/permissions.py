@@ -25,6 +25,7 @@ CORE_STAFF_PERMISSIONS = {
     "staff:deliveries:manage": "Send test messages, cancel messages and have them sent again",
     "staff:faxes:send": "Send faxes by hand, and mark those that were sent",
     "staff:letters:print": "Print and post letters, and mark those that come back",
+    "staff:contact-requests:manage": "Look into requests for contact that delegates reported",
     "staff:agreements:manage": "Write and publish terms of use and agreements",
 }
 
@@ -42,6 +43,13 @@ CORE_STAFF_LINKS = (
     ),
     StaffLink("Faxes", "staff.faxes", "staff:faxes:send", "Faxes to send by hand", group="Oversight"),
     StaffLink("Letters", "staff.letters", "staff:letters:print", "Letters to print and post", group="Oversight"),
+    StaffLink(
+        "Reported requests",
+        "staff.contact_requests",
+        "staff:contact-requests:manage",
+        "Requests for contact that delegates reported",
+        group="Oversight",
+    ),
     StaffLink("Applications", "staff.applications", "staff:applications:manage", group="Setup"),
     StaffLink(
         "Agreements",

@@ -14,6 +14,7 @@ from hp_portal import migrations
 from hp_portal.core.access.enforce import can, directory
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.audit.reports import count_problems
+from hp_portal.core.delegates.requests import count_reported
 from hp_portal.core.delivery import faxes, letters, returns
 from hp_portal.core.delivery import overview as deliveries
 from hp_portal.core.delivery.outbox import FAX
@@ -114,6 +115,14 @@ CORE_QUEUES = (
         "staff.tax_id_alerts",
         "staff:tax-ids:manage",
         count_warnings,
+        "warn",
+    ),
+    StaffQueue(
+        "request for contact was reported",
+        "requests for contact were reported",
+        "staff.contact_requests",
+        "staff:contact-requests:manage",
+        count_reported,
         "warn",
     ),
     StaffQueue(

@@ -22,6 +22,7 @@ from hp_portal.core.jobs.reports import reports
 from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.staff import agreement_views as agreement_views
 from hp_portal.core.staff import alert_views as alert_views
+from hp_portal.core.staff import contact_request_views as contact_request_views
 from hp_portal.core.staff import delivery_views as delivery_views
 from hp_portal.core.staff import document_views as document_views
 from hp_portal.core.staff import fax_views as fax_views

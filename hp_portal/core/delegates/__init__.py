@@ -1,0 +1,1 @@
+"""Finding the delegates of an organization, and asking them to contact somebody."""

@@ -1,0 +1,28 @@
+"""The audit events of looking for delegates and asking them. Who asked stands with the request, not in the record."""
+
+from __future__ import annotations
+
+from hp_portal.events import EventSpec
+
+DELEGATE_EVENTS = (
+    EventSpec(
+        "delegates.lookup.made",
+        "Looked for an organization’s delegates",
+        ("tin", "by", "registered"),
+        "Looked for the delegates of Tax ID {tin} by its {by}",
+    ),
+    EventSpec("delegates.lookup.blocked", "Looked for delegates too often", ("what",), refusal=True),
+    EventSpec(
+        "delegates.request.made",
+        "Somebody asked your delegates to contact them",
+        ("request",),
+        told=True,
+    ),
+    EventSpec("delegates.request.listed", "Looked at requests for contact", ("shown",)),
+    EventSpec("delegates.request.viewed", "Opened a request for contact", ("request",)),
+    EventSpec("delegates.request.answered", "Answered a request for contact", ("request",)),
+    EventSpec("delegates.request.closed", "Closed a request for contact", ("request",)),
+    EventSpec("delegates.request.reported", "Reported a request for contact as suspicious", ("request",)),
+    EventSpec("delegates.reports.viewed", "Looked at reported requests for contact", ("shown",), staff_only=True),
+    EventSpec("delegates.report.settled", "Settled a reported request for contact", ("request",), staff_only=True),
+)

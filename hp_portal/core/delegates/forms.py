@@ -1,0 +1,115 @@
+"""Forms of *Find my delegate*, and of what delegates do with requests."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, StringField, TextAreaField
+from wtforms.validators import DataRequired, Length, ValidationError
+
+from hp_portal.core.delegates.finding import Wanted
+from hp_portal.core.delivery.mail import is_email
+from hp_portal.core.identifiers.numbers import BadIdentifier, parse_npi
+from hp_portal.core.web.cleaning import one_line, several_lines
+from hp_portal.core.web.fields import ParsedField, TinField
+
+_ZIP = re.compile(r"(\d{5})(?:-?\d{4})?")
+
+
+class NpiOrZipField(ParsedField):
+    """Ten digits are an NPI, five (or nine) a ZIP code; `data` is a pair of both, one of them empty."""
+
+    def read(self, text: str) -> tuple[str, str]:
+        digits = re.sub(r"[\s.]", "", text)
+        if found := _ZIP.fullmatch(digits):
+            return "", found.group(1)
+        try:
+            return parse_npi(text), ""
+        except BadIdentifier as error:
+            raise ValueError(f"Enter an NPI of 10 digits or a ZIP code of 5 digits. {error}") from error
+
+
+class FindForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    tin = TinField("Tax ID (TIN)", required="Enter the Tax ID of your organization.")
+    npi_or_zip = NpiOrZipField(
+        "NPI or ZIP code",
+        required="Enter an NPI of your organization, or the ZIP code of its mailing address.",
+        render_kw={"autocomplete": "off", "inputmode": "numeric"},
+    )
+
+    def wanted(self) -> Wanted:
+        npi, zip_code = self.npi_or_zip.data
+        return Wanted(self.tin.data, npi, zip_code)
+
+
+def _no_links(_form: Any, field: Any) -> None:
+    if re.search(r"://|\bwww\.", field.data or "", re.IGNORECASE):
+        raise ValidationError(
+            "Leave out addresses of websites: nobody should follow a link of somebody they do not know."
+        )
+
+
+def _an_email(_form: Any, field: Any) -> None:
+    if not is_email(field.data or ""):
+        raise ValidationError("Enter an e-mail address such as name@office.example.")
+
+
+def _a_name(_form: Any, field: Any) -> None:
+    if re.search(r"[\d@:/]", field.data or ""):
+        raise ValidationError("Enter your first and last name, without digits or addresses.")
+
+
+def _a_phone(_form: Any, field: Any) -> None:
+    text = field.data or ""
+    if not re.fullmatch(r"[0-9 +().\-]*(?:\s*(?:x|ext\.?)\s*\d{1,6})?", text) or len(re.findall(r"\d", text)) < 10:
+        raise ValidationError("Enter a telephone number with its area code, such as 555-010-0100.")
+
+
+class AskForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Who asks to be contacted."""
+
+    name = StringField(
+        "Your name",
+        [DataRequired("Enter your first and last name."), Length(2, 80, "Use 2 to 80 characters."), _a_name],
+        filters=[one_line],
+        render_kw={"autocomplete": "name"},
+    )
+    email = StringField(
+        "Your work e-mail",
+        [DataRequired("Enter your work e-mail address."), Length(max=254), _an_email],
+        filters=[one_line],
+        render_kw={"autocomplete": "email", "type": "email", "spellcheck": "false", "autocapitalize": "none"},
+    )
+    phone = StringField(
+        "Your telephone number",
+        [DataRequired("Enter a telephone number."), Length(max=40), _a_phone],
+        filters=[one_line],
+        render_kw={"autocomplete": "tel", "type": "tel"},
+    )
+    about = TextAreaField(
+        "What it is about",
+        [DataRequired("Say what you need."), Length(10, 500, "Use 10 to 500 characters."), _no_links],
+        filters=[several_lines],
+        render_kw={"rows": 4},
+    )
+    lookup = HiddenField()
+
+
+class AnswerForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    answer = TextAreaField(
+        "Your answer",
+        [DataRequired("Write what the person should read."), Length(5, 2000, "Use 5 to 2,000 characters.")],
+        filters=[several_lines],
+        render_kw={"rows": 5},
+    )
+
+
+class ReportForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    reason = TextAreaField(
+        "What is suspicious",
+        [DataRequired("Say what is suspicious: we look into it."), Length(5, 500, "Use 5 to 500 characters.")],
+        filters=[several_lines],
+        render_kw={"rows": 3},
+    )

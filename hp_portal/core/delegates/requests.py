@@ -1,0 +1,273 @@
+"""Asking delegates to contact somebody, and what they do with it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import secrets
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from hp_portal import clock, scopes
+from hp_portal.core.audit.record import Who, get_who, record
+from hp_portal.core.delegates import limits
+from hp_portal.core.delegates.finding import KEPT, delegates_of
+from hp_portal.core.delegates.models import (
+    ANSWERED,
+    DONE,
+    REPORTED,
+    WAITING,
+    DelegateLookup,
+    DelegateRequest,
+)
+from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_messages
+from hp_portal.core.delivery.states import MessageState, messages_about
+from hp_portal.core.identity.actor import Actor, hash_token
+from hp_portal.core.identity.models import Person
+from hp_portal.core.organizations.models import Organization
+from hp_portal.core.web.links import absolute_url
+from hp_portal.database import PortalSession, lock
+from hp_portal.scopes import in_whole
+from hp_portal.seals import seat
+
+ASKED, ANSWER = seat(DelegateRequest.asked_sealed), seat(DelegateRequest.answer_sealed)
+LISTED = 100
+
+
+class LookupGone(Exception):
+    """The look-up is too old, or there was none."""
+
+
+class EndedAlready(Exception):
+    """Somebody has answered, closed or reported the request already."""
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks to be contacted, and what for."""
+
+    name: str
+    email: str
+    phone: str
+    about: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as a delegate or staff read it. `ended_by` is the delegate's name."""
+
+    id: int
+    organization: str
+    asker: Asker
+    asked_at: dt.datetime
+    address: str
+    state: str
+    ended_at: dt.datetime | None
+    ended_by: str
+    answer: str
+    reason: str
+    settled_at: dt.datetime | None
+    settlement: str
+
+
+def about_request(request_id: int) -> str:
+    """What the messages about a request are about."""
+    return f"contact-request:{request_id}"
+
+
+@in_whole("a stranger asks the delegates of an organization that they found")
+def ask(session: PortalSession, token: str, asker: Asker, address: str, from_address: str) -> None:
+    """Ask the delegates whom a look-up found to contact somebody. `address` is counted, `from_address` kept with the request.
+
+    Raises LookupGone, and TooManyAttempts. A look-up asks once: again changes nothing. The caller commits.
+    """
+    found = session.scalars(
+        sa.select(DelegateLookup).where(
+            DelegateLookup.token_hash == hash_token(token), DelegateLookup.at > clock.now() - KEPT
+        )
+    ).one_or_none()
+    if found is None or not found.organizations:
+        raise LookupGone
+    lock(session, f"delegate-lookup:{found.id}")
+    session.refresh(found)
+    if found.used_at is not None:
+        return
+    organizations = [int(one) for one in found.organizations.split(",")]
+    by = limits.ask_limits(address, asker.email, organizations)
+    limits.check(session, limits.ASK, by)
+    limits.count(session, limits.ASK, by)
+    found.used_at = clock.now()
+    for organization_id in organizations:
+        add_request(session, organization_id, asker, from_address)
+
+
+def add_request(session: PortalSession, organization_id: int, asker: Asker, address: str) -> int:
+    """Keep a request to one organization's delegates and tell them; its id. Needs a whole scope."""
+    token = secrets.token_hex(16)
+    request = DelegateRequest(
+        organization_id=organization_id,
+        token=token,
+        asked_sealed=session.vault.seal_text(json.dumps(asdict(asker)), ASKED(token)),
+        asked_at=clock.now(),
+        address=address,
+        state=WAITING,
+    )
+    session.add(request)
+    session.flush()
+    organization = session.get_one(Organization, organization_id)
+    for delegate in delegates_of(session, [organization_id]):
+        values = {
+            "delegate": delegate.name,
+            "organization": organization.name,
+            "asker": asker.name,
+            "link": absolute_url("delegates.request_one", request_id=request.id),
+        }
+        subject = "Somebody asks you to contact them"
+        add_message(session, Outgoing(delegate.email, "delegate_asked", subject, about_request(request.id), values))
+    who = Who(organization_id=organization_id, request_id=get_who(session).request_id, address=address)
+    record(session, "delegates.request.made", who=who, request=request.id)
+    return request.id
+
+
+def _read(session: PortalSession, rows: Iterable[Any]) -> list[Request]:
+    return [
+        Request(
+            row.id,
+            organization,
+            Asker(**json.loads(session.vault.open_text(row.asked_sealed, ASKED(row.token)))),
+            row.asked_at,
+            row.address,
+            row.state,
+            row.ended_at,
+            ended_by or "",
+            session.vault.open_text(row.answer_sealed, ANSWER(row.token)) if row.answer_sealed else "",
+            row.reason,
+            row.settled_at,
+            row.settlement,
+        )
+        for row, organization, ended_by in rows
+    ]
+
+
+def _select(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    found: sa.Select[Any] = (
+        sa.select(DelegateRequest, Organization.name, Person.name)
+        .join(Organization, Organization.id == DelegateRequest.organization_id)
+        .outerjoin(Person, Person.id == DelegateRequest.ended_by_id)
+        .where(*where)
+    )
+    return found
+
+
+def waiting_requests(session: PortalSession, actor: Actor) -> int:
+    """How many requests wait for the delegates of the actor's organization; none for somebody who is no delegate."""
+    if not actor.is_delegate or actor.organization_id is None:
+        return 0
+    waits = sa.select(sa.func.count(DelegateRequest.id)).where(
+        DelegateRequest.organization_id == actor.organization_id, DelegateRequest.state == WAITING
+    )
+    with scopes.whole(session, "requests to the actor's own organization, on a public page as well"):
+        return session.scalar(waits) or 0
+
+
+def own_requests(session: PortalSession) -> list[Request]:
+    """The newest requests to the session's organization, those that wait first; recorded as looked at. The caller commits."""
+    order = (DelegateRequest.state != WAITING, DelegateRequest.id.desc())
+    found = _read(session, session.execute(_select().order_by(*order).limit(LISTED)))
+    record(session, "delegates.request.listed", shown=len(found))
+    return found
+
+
+def own_request(session: PortalSession, request_id: int) -> Request | None:
+    """One request to the session's organization, or None."""
+    return next(iter(_read(session, session.execute(_select(DelegateRequest.id == request_id)))), None)
+
+
+def view_request(session: PortalSession, request: Request) -> None:
+    """Record that a delegate has opened a request. The caller commits."""
+    record(session, "delegates.request.viewed", request=request.id)
+
+
+def sent_about(session: PortalSession, request: Request) -> MessageState | None:
+    """What became of the answer's e-mail."""
+    return next(iter(messages_about(session, f"{about_request(request.id)}:answer")), None)
+
+
+def _end(session: PortalSession, actor: Actor, request: Request, state: str, reason: str = "") -> str:
+    """End a request to the actor's organization, and tell nobody of it any more; its token. Needs a whole scope."""
+    open_states = (WAITING, ANSWERED, DONE) if state == REPORTED else (WAITING,)
+    token = session.scalars(
+        sa.update(DelegateRequest)
+        .where(
+            DelegateRequest.id == request.id,
+            DelegateRequest.organization_id == actor.organization_id,
+            DelegateRequest.state.in_(open_states),
+        )
+        .values(state=state, ended_at=clock.now(), ended_by_id=actor.person_id, reason=reason)
+        .returning(DelegateRequest.token)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    if token is None:
+        raise EndedAlready
+    cancel_messages(session, about_request(request.id))
+    return token
+
+
+@in_whole("an answer to a stranger is kept and sent")
+def answer(session: PortalSession, actor: Actor, request: Request, text: str) -> None:
+    """Send an answer to whoever asked. Raises EndedAlready."""
+    token = _end(session, actor, request, ANSWERED)
+    kept = session.vault.seal_text(text, ANSWER(token))
+    session.execute(sa.update(DelegateRequest).where(DelegateRequest.id == request.id).values(answer_sealed=kept))
+    values = {"delegate": actor.display_name, "organization": actor.organization_name, "answer": text}
+    about, subject = f"{about_request(request.id)}:answer", "Answer to your request"
+    add_message(session, Outgoing(request.asker.email, "delegate_answered", subject, about, values))
+    record(session, "delegates.request.answered", request=request.id)
+
+
+@in_whole("a request to the actor's own organization ends")
+def close(session: PortalSession, actor: Actor, request: Request) -> None:
+    """The person was contacted some other way, or need not be. Raises EndedAlready."""
+    _end(session, actor, request, DONE)
+    record(session, "delegates.request.closed", request=request.id)
+
+
+@in_whole("a request to the actor's own organization ends")
+def report(session: PortalSession, actor: Actor, request: Request, reason: str) -> None:
+    """Report a request as suspicious: staff look into it. Raises EndedAlready."""
+    _end(session, actor, request, REPORTED, reason)
+    record(session, "delegates.request.reported", reason=reason, request=request.id)
+
+
+def _reported() -> sa.ColumnElement[bool]:
+    return sa.and_(DelegateRequest.state == REPORTED, DelegateRequest.settled_at.is_(None))
+
+
+def count_reported(session: PortalSession) -> int:
+    """How many reports wait for staff. Needs a whole scope."""
+    return session.scalar(sa.select(sa.func.count(DelegateRequest.id)).where(_reported())) or 0
+
+
+def view_reported(session: PortalSession) -> list[Request]:
+    """The reports that wait, the oldest first, recorded as looked at. Needs a whole scope; the caller commits."""
+    found = _read(session, session.execute(_select(_reported()).order_by(DelegateRequest.id).limit(LISTED)))
+    record(session, "delegates.reports.viewed", shown=len(found))
+    return found
+
+
+def settle(session: PortalSession, actor: Actor, request_id: int, settlement: str) -> bool:
+    """Staff have looked into a report; False when somebody had before. The organization reads what they say."""
+    done = session.scalars(
+        sa.update(DelegateRequest)
+        .where(DelegateRequest.id == request_id, _reported())
+        .values(settled_at=clock.now(), settled_by_id=actor.person_id, settlement=settlement)
+        .returning(DelegateRequest.id)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    if done is None:
+        return False
+    record(session, "delegates.report.settled", reason=settlement, request=request_id)
+    return True
