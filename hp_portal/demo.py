@@ -24,8 +24,7 @@ from hp_portal.core.applications.giving import give_application
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit.record import Who
 from hp_portal.core.audit.refusals import record_refusal
-from hp_portal.core.delegates.models import REPORTED, DelegateRequest
-from hp_portal.core.delegates.requests import Asker, add_request
+from hp_portal.core.delegates.demo import add_demo_requests
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Person, SignIn
@@ -142,17 +141,6 @@ STAFF = (
 DEMO_NOTICES = (
     (PHYSICIANS, "V100001", "Nobody at our office knows this clinic."),
     (DENTAL, "V100004", ""),
-)
-DEMO_ASKERS = (
-    Asker(
-        "Demo Newcomer",
-        "newcomer@office.example",
-        "555-010-0142",
-        "I started in the billing office and need an account.",
-    ),
-    Asker(
-        "Demo Stranger", "stranger@elsewhere.example", "555-010-0199", "Please send me a user name and password today."
-    ),
 )
 DAYS_SINCE_VISIT = dt.timedelta(days=10)
 SUPPORT_PERMISSIONS = ("staff:console:open", "staff:people:search")
@@ -285,7 +273,7 @@ def _load_core(app: Flask, session: PortalSession) -> None:
     for owner, vendor_number, objection in DEMO_NOTICES:
         _add_notice(session, organizations[owner], organizations[PENDING], vendor_number, objection)
     _add_refusals(session)
-    _add_contact_requests(session, organizations[PHYSICIANS])
+    add_demo_requests(session, organizations[PHYSICIANS])
 
 
 def _add_visits(session: PortalSession) -> None:
@@ -317,23 +305,6 @@ def _add_refusals(session: PortalSession) -> None:
     judge(session)
     note_refusal(session, PAGE, who, page="staff.console")
     record_refusal(session, "access.page.refused", who=who, page="staff.console", why="not allowed")
-
-
-def _add_contact_requests(session: PortalSession, organization: Organization) -> None:
-    """Two people looked for the delegates of an organization: one waits, the other was reported."""
-    for asker in DEMO_ASKERS:
-        number = add_request(session, organization.id, asker, "192.0.2.9")
-    delegate = sa.select(Person.id).where(Person.organization_id == organization.id, Person.is_delegate).limit(1)
-    session.execute(
-        sa.update(DelegateRequest)
-        .where(DelegateRequest.id == number)
-        .values(
-            state=REPORTED,
-            ended_at=clock.now(),
-            ended_by_id=session.scalar(delegate),
-            reason="Nobody here knows this person, who asks for a password.",
-        )
-    )
 
 
 def _add_payee(session: PortalSession, entry: DemoPayee, organizations: dict[str, Organization]) -> None:

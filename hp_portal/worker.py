@@ -89,6 +89,7 @@ def core_jobs(settings: Settings) -> list[Job]:
     def forget_attempts(session: PortalSession) -> None:
         attempts.clean(session, dt.timedelta(days=1))
         sign_ins.clean(session)
+        finding.forget_lookups(session)
 
     return [
         Job("audit.seal", "Seal the audit record", dt.timedelta(seconds=5), seal),
@@ -111,12 +112,6 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("refusals.judge", "Look up whose rows were asked for", dt.timedelta(seconds=30), judging.judge),
         Job("refusals.forget", "Forget old refusals", dt.timedelta(hours=6), judging.forget_old),
         Job("registration.tidy", "End what is overdue among registrations", dt.timedelta(minutes=5), deciding.tidy),
-        Job(
-            "delegates.forget-lookups",
-            "Forget old look-ups of delegates",
-            dt.timedelta(hours=1),
-            finding.forget_lookups,
-        ),
         Job("people.forget-links", "Forget old password links", dt.timedelta(hours=1), password_links.forget_dead),
     ]
 

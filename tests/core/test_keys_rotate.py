@@ -247,7 +247,7 @@ def test_a_value_that_does_not_open_keeps_the_old_key_in_force(
     filled.read(World(make_app(database_url, data_key=NEW)))
 
 
-LATER = ("message", "message_attachment", "registration", "registration_draft", "returned_mail")
+LATER = ("delegate_request", "message", "message_attachment", "registration", "registration_draft", "returned_mail")
 
 
 def seal_as_before(session: PortalSession) -> None:

@@ -144,7 +144,7 @@ def _warning(scene: Scene) -> int:
 
 def _contact_request(scene: Scene, *, reported: bool) -> int:
     """Somebody asks the own organization's delegates to contact them, and they have reported it, or not yet."""
-    with scene.world.session() as session:
+    with scene.world.app.app_context(), scene.world.session() as session:
         asker = Asker("Alex Sample", "alex@office.example", "555-010-0100", "An account, please.")
         number = add_request(session, scene.own.organization.id, asker, "192.0.2.1")
         if reported:

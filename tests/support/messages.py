@@ -68,7 +68,7 @@ def returned_mail(world: World) -> int:
 
 def answered_request(world: World, organization: Organization) -> int:
     """Somebody asked this organization's delegates to contact them, and they answered: the request's id."""
-    with world.session() as session:
+    with world.app.app_context(), world.session() as session:
         asker = Asker("Alex Sample", "alex@office.example", "555-010-0100", "An account, please.")
         number = add_request(session, organization.id, asker, "192.0.2.1")
         row = session.get_one(DelegateRequest, number)

@@ -152,14 +152,13 @@ def _read(session: PortalSession, rows: Iterable[Any]) -> list[Request]:
     ]
 
 
-def _select(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    found: sa.Select[Any] = (
+def _select(*where: sa.ColumnElement[bool]) -> sa.Select[DelegateRequest, str, str]:
+    return (
         sa.select(DelegateRequest, Organization.name, Person.name)
         .join(Organization, Organization.id == DelegateRequest.organization_id)
         .outerjoin(Person, Person.id == DelegateRequest.ended_by_id)
         .where(*where)
     )
-    return found
 
 
 def waiting_requests(session: PortalSession, actor: Actor) -> int:
