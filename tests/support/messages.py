@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from hp_portal.core.delivery.attaching import Attachment
-from hp_portal.core.delivery.faxes import Fax, add_fax
 from hp_portal.core.delegates.models import ANSWERED, DelegateRequest
 from hp_portal.core.delegates.requests import ANSWER, Asker, add_request
+from hp_portal.core.delivery.attaching import Attachment
+from hp_portal.core.delivery.faxes import Fax, add_fax
 from hp_portal.core.delivery.letters import Letter, add_letter, make_print_run, mark_posted
 from hp_portal.core.delivery.models import Message, PrintRun, ReturnedMail
 from hp_portal.core.delivery.outbox import Outgoing, add_message
