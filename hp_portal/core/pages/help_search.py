@@ -58,6 +58,7 @@ _SAME = {
     "coworker": "colleague",
     "audit": "activity",
     "empty": "blank",
+    "delegates": "delegate",
 }
 
 
