@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from flask import Flask
 from stdnum import luhn
 
-from hp_portal import clock, migrations
+from hp_portal import clock, demo_registrations, migrations
 from hp_portal.core.agreements.accepting import accept, current_agreements
 from hp_portal.core.applications.giving import give_application
 from hp_portal.core.applications.menu import start_settings
@@ -91,6 +91,7 @@ DEMO_PAYEES = (
     DemoPayee("V100006", SPECIALTY, "specialty", "000000055", demo_npi(6), (SPECIALTY, BILLING)),
     DemoPayee("V100007", f"{PHYSICIANS} – Not linked yet", "physician", "000000011", demo_npi(7), ()),
     DemoPayee("V100008", PENDING, "physician", "000000066", demo_npi(8), ()),
+    DemoPayee("V100010", demo_registrations.WAITS, "physician", "000000088", demo_npi(10), ()),
     DemoPayee("V100009", "Wayside Demo Therapy", "physician", "000000077", "", ()),
 )
 
@@ -102,8 +103,10 @@ ORGANIZATIONS = {
     SPECIALTY: "specialty",
     BILLING: "billing",
     PENDING: "physician",
+    demo_registrations.WAITS: "physician",
+    demo_registrations.ON_TRIAL: "physician",
 }
-UNVALIDATED = {PENDING}
+UNVALIDATED = {PENDING, demo_registrations.WAITS}
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,20 @@ PEOPLE = (
     DemoPerson("specialty delegate", "demo.specialty", "Demo Specialty", SPECIALTY, delegate=True),
     DemoPerson("billing delegate", "demo.billing", "Demo Billing", BILLING, delegate=True),
     DemoPerson("delegate of an account not validated yet", "demo.pending", "Demo Pending", PENDING, delegate=True),
+    DemoPerson(
+        "waits for a PIN by mail",
+        demo_registrations.WAITS_USERNAME,
+        "Demo Pin",
+        demo_registrations.WAITS,
+        delegate=True,
+    ),
+    DemoPerson(
+        "on trial, objected to",
+        demo_registrations.TRIAL_USERNAME,
+        "Demo Trial",
+        demo_registrations.ON_TRIAL,
+        delegate=True,
+    ),
 )
 STAFF = (
     ("staff administrator", "demo.staff", "Demo Staff"),
@@ -274,6 +291,7 @@ def _load_core(app: Flask, session: PortalSession) -> None:
         _add_notice(session, organizations[owner], organizations[PENDING], vendor_number, objection)
     _add_refusals(session)
     add_demo_requests(session, organizations[PHYSICIANS])
+    demo_registrations.add_registrations(session, settings, organizations)
 
 
 def _add_visits(session: PortalSession) -> None:

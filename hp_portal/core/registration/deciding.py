@@ -5,6 +5,8 @@ A verb that comes second, because somebody else or a double click was first, rai
 
 from __future__ import annotations
 
+import datetime as dt
+
 import sqlalchemy as sa
 
 from hp_portal import clock
@@ -19,12 +21,13 @@ from hp_portal.core.people.password_links import make_link
 from hp_portal.core.registration import telling
 from hp_portal.core.registration.drafts import forget_old
 from hp_portal.core.registration.facts import move
-from hp_portal.core.registration.finishing import open_access, write_letter
+from hp_portal.core.registration.finishing import open_access
 from hp_portal.core.registration.models import (
     ASKED,
     CHALLENGED,
     DECLINED,
     EXPIRED,
+    LEFT,
     OBJECTED,
     OPEN,
     PIN,
@@ -32,7 +35,7 @@ from hp_portal.core.registration.models import (
     WITHDRAWN,
     Registration,
 )
-from hp_portal.core.registration.pins import end_pins
+from hp_portal.core.registration.pins import end_pins, send_pin
 from hp_portal.core.registration.proving import holders
 from hp_portal.core.tax_ids.by_payer import link_payee
 from hp_portal.core.web.links import absolute_url
@@ -61,9 +64,15 @@ def _hold(session: PortalSession, registration: Registration, *states: str) -> N
         raise DecidedAlready
 
 
-def _decided(actor: Actor, registration: Registration, answer: str) -> str:
+def _decided(
+    session: PortalSession, actor: Actor, registration: Registration, decision: str, answer: str, reason: str
+) -> str:
+    """Keep who decides and what the person is told; a decision of staff is recorded with its reason."""
     registration.decided_by_id, registration.answer = actor.person_id, answer
-    return "staff" if actor.is_staff else "delegate"
+    if not actor.is_staff:
+        return "delegate"
+    record(session, "registration.case.decided", reason=reason, registration=registration.id, decision=decision)
+    return "staff"
 
 
 def add_member(
@@ -74,6 +83,7 @@ def add_member(
     registration: Registration,
     *,
     answer: str = "",
+    reason: str = "",
     delegate: bool = False,
 ) -> Person:
     """Let somebody who asked to join in: an account in that organization, with a link to set its password.
@@ -81,9 +91,9 @@ def add_member(
     Raises DecidedAlready, or NameTaken when the address has an account by now.
     """
     _hold(session, registration, ASKED, STAFF)
-    by = _decided(actor, registration, answer)
-    if registration.organization_id is None:
+    if registration.organization_id is None or registration.person_id is not None:
         raise DecidedAlready
+    by = _decided(session, actor, registration, "delegate" if delegate else "member", answer, reason)
     return _add(session, settings, plugins, actor, registration, registration.organization_id, by, delegate=delegate)
 
 
@@ -114,10 +124,13 @@ def _add(
     return person
 
 
-def decline(session: PortalSession, actor: Actor, registration: Registration, answer: str) -> None:
-    """Say no, with words for the person: to joining, to an unlisted provider, to a PIN that cannot arrive."""
+def decline(session: PortalSession, actor: Actor, registration: Registration, answer: str, *, reason: str = "") -> None:
+    """Say no, with words for the person: to joining, to an unlisted provider, to a PIN that cannot arrive.
+
+    An account that has been made for it stays, and sees nothing.
+    """
     _hold(session, registration, ASKED, STAFF, PIN)
-    by = _decided(actor, registration, answer)
+    by = _decided(session, actor, registration, "decline", answer, reason)
     end_pins(session, registration)
     move(session, registration, DECLINED, by=by)
     telling.tell_outcome(session, registration)
@@ -138,10 +151,10 @@ def object_to(session: PortalSession, actor: Actor, registration: Registration, 
     telling.tell_outcome(session, registration)
 
 
-def uphold(session: PortalSession, actor: Actor, registration: Registration, answer: str) -> None:
+def uphold(session: PortalSession, actor: Actor, registration: Registration, answer: str, *, reason: str = "") -> None:
     """The objection is right: the access ends, and the account is closed."""
     _hold(session, registration, OBJECTED, CHALLENGED)
-    by = _decided(actor, registration, answer)
+    by = _decided(session, actor, registration, "uphold", answer, reason)
     _end_grants(session, registration, actor.person_id)
     person = session.get(Person, registration.person_id) if registration.person_id else None
     if person is not None:
@@ -150,10 +163,10 @@ def uphold(session: PortalSession, actor: Actor, registration: Registration, ans
     telling.tell_outcome(session, registration)
 
 
-def dismiss(session: PortalSession, actor: Actor, registration: Registration, answer: str) -> None:
+def dismiss(session: PortalSession, actor: Actor, registration: Registration, answer: str, *, reason: str = "") -> None:
     """The objection does not hold: the person becomes a delegate of the registered organization at once."""
     _hold(session, registration, OBJECTED, CHALLENGED)
-    _take_over(session, registration, _decided(actor, registration, answer))
+    _take_over(session, registration, _decided(session, actor, registration, "dismiss", answer, reason))
 
 
 def _end_grants(session: PortalSession, registration: Registration, by_id: int | None) -> list[int]:
@@ -207,10 +220,12 @@ def add_unlisted(
     Raises HeldBy, DecidedAlready, NameTaken.
     """
     _hold(session, registration, STAFF)
+    if registration.person_id is not None or registration.organization_id is not None:
+        raise DecidedAlready
     lock(session, f"registration of:{payee.whole_tin(session)}")
     if held := holders(session, sa.select(Payee.id).where(Payee.id == payee.id)):
         raise HeldBy(held[0])
-    by = _decided(actor, registration, answer)
+    by = _decided(session, actor, registration, "new", answer, reason)
     organization = Organization(
         name=payee.name, audience=payee.provider_type, validated_at=clock.now(), created_at=clock.now()
     )
@@ -224,33 +239,66 @@ def add_unlisted(
 
 
 def add_to(session: PortalSession, registration: Registration, organization: Organization) -> None:
-    """Staff say which organization somebody belongs to, who is not listed: the rest is as with everybody who wants to join."""
+    """Staff say which organization somebody belongs to, who is not listed: the rest is as with everybody who wants to join.
+
+    Raises DecidedAlready, also for somebody who has named an organization or has an account.
+    """
     _hold(session, registration, STAFF)
+    if registration.person_id is not None or registration.organization_id is not None:
+        raise DecidedAlready
     registration.organization_id = organization.id
     session.flush()
 
 
-def open_without_pin(session: PortalSession, actor: Actor, registration: Registration, answer: str) -> None:
-    """Staff know in another way that the person belongs to the payee: access without a PIN."""
+def open_without_pin(
+    session: PortalSession,
+    settings: Settings,
+    actor: Actor,
+    registration: Registration,
+    answer: str,
+    *,
+    reason: str = "",
+) -> None:
+    """Staff know in another way that the person belongs to the payee: access without a PIN.
+
+    In place of somebody who has left, it is on trial as after a PIN: the delegates are told, and may object.
+    """
     _hold(session, registration, PIN, STAFF)
     if registration.person_id is None or registration.payee_id is None:
         raise DecidedAlready
-    by = _decided(actor, registration, answer)
+    payee = session.get_one(Payee, registration.payee_id)
+    lock(session, f"registration of:{payee.whole_tin(session)}")
+    by = _decided(session, actor, registration, "open", answer, reason)
     person = session.get_one(Person, registration.person_id)
     organization = session.get_one(Organization, person.organization_id)
-    open_access(session, organization, session.get_one(Payee, registration.payee_id), "payer", person)
+    open_access(session, organization, payee, "payer", person)
     end_pins(session, registration)
-    registration.proved_at, registration.address_wrong_at = clock.now(), None
-    move(session, registration, OPEN, by=by)
-    telling.tell_outcome(session, registration)
+    now = clock.now()
+    registration.proved_at, registration.address_wrong_at = now, None
+    if registration.route == LEFT:
+        due = now + dt.timedelta(days=settings.registration_challenge_days)
+        move(session, registration, CHALLENGED, due_at=due, by=by)
+        telling.tell_of_challenge(session, settings, registration)
+    else:
+        move(session, registration, OPEN, by=by)
+    telling.tell_outcome(session, registration, link=absolute_url("registration.own"))
 
 
-def write_again(session: PortalSession, settings: Settings, actor: Actor, registration: Registration) -> None:
-    """The address on record is right now: another letter with a new PIN."""
+def write_again(
+    session: PortalSession,
+    settings: Settings,
+    actor: Actor,
+    registration: Registration,
+    answer: str = "",
+    *,
+    reason: str = "",
+) -> None:
+    """The address on record is right now: another letter with a new PIN. Raises NoAddress when it still fits no envelope."""
     _hold(session, registration, PIN)
-    registration.decided_by_id, registration.address_wrong_at = actor.person_id, None
-    session.flush()
-    write_letter(session, settings, registration, session.get_one(Payee, registration.payee_id))
+    _decided(session, actor, registration, "letter", answer, reason)
+    registration.address_wrong_at = None
+    send_pin(session, settings, registration, session.get_one(Payee, registration.payee_id))
+    telling.tell_outcome(session, registration, link=absolute_url("registration.own"))
 
 
 def pass_on_overdue(session: PortalSession) -> None:

@@ -6,6 +6,17 @@ from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.people.named import organizations, payees, people, worded
 from hp_portal.events import EventSpec
 
+# What staff decide, as the record says it.
+DECISIONS = {
+    "member": "into the organization",
+    "delegate": "into the organization, as a delegate",
+    "new": "a new organization for a payee on record",
+    "decline": "declined",
+    "uphold": "the objection is right",
+    "dismiss": "the objection does not hold",
+    "open": "access without a PIN",
+    "letter": "another letter",
+}
 _OF_BOTH = {"organization": organizations, "payee": payees}
 
 REGISTRATION_EVENTS = (
@@ -65,5 +76,13 @@ REGISTRATION_EVENTS = (
     EventSpec("registration.joins.listed", "Listed requests to join", ("shown",)),
     EventSpec("registration.queue.viewed", "Listed registrations", ("shown",), staff_only=True),
     EventSpec("registration.case.viewed", "Looked at a registration", ("registration",), staff_only=True),
+    EventSpec(
+        "registration.case.decided",
+        "Decided on a registration",
+        ("registration", "decision"),
+        "Decided on a registration: {decision}",
+        {"decision": worded("decision", DECISIONS)},
+        staff_only=True,
+    ),
     EventSpec("registration.proof.tried", "Tried what a proof would answer", ("path", "outcome"), staff_only=True),
 )

@@ -26,11 +26,28 @@ CORE_STAFF_PERMISSIONS = {
     "staff:faxes:send": "Send faxes by hand, and mark those that were sent",
     "staff:letters:print": "Print and post letters, and mark those that come back",
     "staff:contact-requests:manage": "Look into requests for contact that delegates reported",
+    "staff:registrations:read": "See registrations, what was given, and what is on record",
+    "staff:registrations:decide": "Decide on registrations that wait for staff",
+    "staff:registrations:try": "Try what a proof would answer",
     "staff:agreements:manage": "Write and publish terms of use and agreements",
 }
 
 CORE_STAFF_LINKS = (
     StaffLink("Organizations and people", "staff.organizations", "staff:people:search", group="Providers"),
+    StaffLink(
+        "Registrations",
+        "staff.registrations",
+        "staff:registrations:read",
+        "Who wants an account and waits for an answer",
+        group="Providers",
+    ),
+    StaffLink(
+        "Try a proof",
+        "staff.registrations_try",
+        "staff:registrations:try",
+        "What a payment would answer to somebody who registers",
+        group="Providers",
+    ),
     StaffLink("Activity", "staff.activity", "staff:activity:search", group="Oversight"),
     StaffLink(
         "Refusals", "staff.refusals", "staff:refusals:read", "Who asked for what they may not have", group="Oversight"

@@ -25,6 +25,7 @@ from hp_portal.core.jobs.failures import failures
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.accounts import locked_people
 from hp_portal.core.refusals.reading import count_warned
+from hp_portal.core.staff import registrations
 from hp_portal.core.staff.roles import MANAGE, nobodys, roles
 from hp_portal.core.tax_ids.objections import count_objections, count_warnings
 from hp_portal.core.web.render import settings
@@ -124,6 +125,24 @@ CORE_QUEUES = (
         "staff:contact-requests:manage",
         count_reported,
         "warn",
+    ),
+    StaffQueue(
+        "registration waits for a decision",
+        "registrations wait for a decision",
+        "staff.registrations",
+        "staff:registrations:read",
+        registrations.count_for_decision,
+        "warn",
+        arguments={"show": registrations.FOR_STAFF},
+    ),
+    StaffQueue(
+        "address for a PIN is said to be wrong",
+        "addresses for a PIN are said to be wrong",
+        "staff.registrations",
+        "staff:registrations:read",
+        registrations.count_wrong_addresses,
+        "warn",
+        arguments={"show": registrations.ADDRESS},
     ),
     StaffQueue(
         "person is locked out", "people are locked out", "staff.people_locked", "staff:people:unlock", _locked, "warn"

@@ -32,7 +32,9 @@ from hp_portal.core.staff import organization_views as organization_views
 from hp_portal.core.staff import payee_views as payee_views
 from hp_portal.core.staff import people_views as people_views
 from hp_portal.core.staff import refusal_views as refusal_views
+from hp_portal.core.staff import registration_views as registration_views
 from hp_portal.core.staff import role_views as role_views
+from hp_portal.core.staff import trying_views as trying_views
 from hp_portal.core.staff.blueprint import blueprint as blueprint
 from hp_portal.core.staff.forms import ActivityForm, LookupForm
 from hp_portal.core.staff.giving_views import application_or_404, wanted_or_400
