@@ -14,9 +14,8 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration.models import Registration
-from hp_portal.core.tax_ids.models import ProofWarning
 from tests.conftest import MakeApp
-from tests.support.client import PortalClient, heading_of, tree_of
+from tests.support.client import PortalClient, tree_of
 from tests.support.clock import Clock
 from tests.support.html import text_of
 from tests.support.identifiers import make_npi, make_tin
@@ -28,25 +27,24 @@ DAY = dt.date(2026, 2, 20)
 TIN, NPI, NUMBER, NOTICE = make_tin(4711), make_npi(4711), "PROOF-0042", "NP-0042"
 OTHER_TIN, OTHER_NPI = make_tin(4712), make_npi(4712)
 LIST = "/staff/registrations"
-TRY = "/staff/registrations/try"
 READ, DECIDE, TRYING = "staff:registrations:read", "staff:registrations:decide", "staff:registrations:try"
 REASON, WORDS = "Called the office on March 2.", "We have looked into it."
 
 
-@pytest.fixture
-def payments() -> Payments:
-    return Payments()
-
-
-@pytest.fixture
-def portal(database_url: str, make_app: MakeApp, payments: Payments, clock: Clock) -> World:
-    clock.set(NOW)
-    world = World(make_app(database_url, extra_plugins={"payments-of-the-test": payments}))
+def with_payments(world: World, payments: Payments) -> World:
+    """A payee with a check and a notice, and somebody of the staff."""
     payee = world.payee(TIN, NPI, "Harbor Payee", vendor_number="V4711", address=ADDRESS)
     payments.add(world, NUMBER, payee, TIN, day=DAY)
     payments.add(world, NOTICE, payee, TIN, day=DAY)
     world.staff("a.staff", permissions=("staff:console:open", READ, DECIDE, TRYING, "staff:payees:manage"))
     return world
+
+
+@pytest.fixture
+def portal(database_url: str, make_app: MakeApp, clock: Clock) -> World:
+    clock.set(NOW)
+    payments = Payments()
+    return with_payments(World(make_app(database_url, extra_plugins={"payments-of-the-test": payments})), payments)
 
 
 @pytest.fixture
@@ -404,64 +402,6 @@ def test_somebody_else_was_linked_before_the_pin_came(portal: World, staff: Port
     assert sees(portal, account(portal)) == ["Harbor Payee"]
 
 
-# ---- what a proof would answer
-
-
-def outcome(client: PortalClient, **fields: str) -> str:
-    answer = client.post(TRY, fields)
-    main = next(tree_of(answer).iter("main"))
-    notices = [text_of(one) for one in main.iter() if one.get("role") == "status" and one.tag != "p"]
-    return next((words for words in notices if words), f"{answer.status_code} {answer.text}")
-
-
-def test_what_a_proof_would_answer(portal: World, staff: PortalClient) -> None:
-    given = {"path": "check", "number": NUMBER, "tin": TIN, "vendor_number": "V4711"}
-    assert outcome(staff, **given).startswith("It is rightIt proves Harbor Payee.")
-    assert "Not on record" in outcome(staff, **{**given, "tin": OTHER_TIN})
-    assert "It is right" in outcome(staff, path="notice", number=NOTICE, tin=TIN, npi=NPI)
-    assert "It is right" in outcome(staff, path="mail", tin=TIN, npi=NPI)
-    assert "Enter the NPI that the notice names" in outcome(staff, path="notice", number=NOTICE, tin=TIN)
-    assert "Choose how the person registers" in outcome(staff, number=NUMBER)
-    registered(portal)
-    assert "Linked to it: Harbor Office." in outcome(staff, **given)
-    assert "an organization is registered already" in outcome(staff, path="mail", tin=TIN, npi=NPI)
-    tried = events(portal, "registration.proof.tried")
-    assert [one["outcome"] for one in tried] == ["right", "refused", "right", "right", "held", "held"]
-    assert TIN not in str(tried)
-
-
-def test_a_used_payment_is_said_to_be_used(portal: World, staff: PortalClient) -> None:
-    visitor = Visitor(portal)
-    check(visitor)
-    visitor.finish()
-    given = {"path": "check", "number": NUMBER, "tin": TIN, "vendor_number": "V4711"}
-    assert outcome(staff, **given).startswith("The payment has been used")
-
-
-def test_trying_counts_as_nobodys_try(portal: World, staff: PortalClient) -> None:
-    for _ in range(12):
-        assert "Not on record" in outcome(staff, path="notice", number="NP-0043", tin=TIN, npi=NPI)
-    with portal.session() as session:
-        assert session.scalars(sa.select(ProofWarning)).all() == []
-    visitor = Visitor(portal)
-    check(visitor)
-    assert visitor.finish().status_code == 303
-
-
-def test_guessing_by_somebody_who_registers_is_shown_to_staff(portal: World) -> None:
-    portal.staff("b.staff", permissions=("staff:console:open", "staff:tax-ids:manage"))
-    client = portal.sign_in("b.staff")
-    visitor = Visitor(portal)
-    visitor.begin("notice")
-    for number in range(portal.settings.proof_attempts_per_tin + 1):
-        visitor.prove(number=f"NP-9{number}", tin=TIN, npi=NPI)
-    assert "1 Tax ID is being tried with wrong payments" in client.get("/staff/").text
-    page = client.get("/staff/tax-id-alerts")
-    assert heading_of(page) == "Objections and warnings about Tax IDs"
-    assert "Somebody who was registering" in page.text
-    assert TIN not in page.text
-
-
 # ---- who may
 
 
@@ -471,5 +411,5 @@ def test_reading_is_not_deciding(portal: World) -> None:
     client = portal.sign_in("c.staff")
     assert offered(client, case) == []
     assert decide(client, case, "decline").status_code == 403
-    assert client.get(TRY).status_code == 403
+    assert client.get("/staff/registrations/try").status_code == 403
     assert newest(portal).state == "staff"
