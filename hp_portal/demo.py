@@ -38,6 +38,7 @@ from hp_portal.core.staff.accounts import create_staff, ensure_role
 from hp_portal.core.tax_ids.models import LinkNotice
 from hp_portal.core.tax_ids.notices import tell_of_link
 from hp_portal.database import Database, PortalSession
+from hp_portal.demo_messages import add_messages
 from hp_portal.hookspecs import DemoCheck
 from hp_portal.plugins import Plugins
 from hp_portal.private_files import make_private_folder
@@ -292,6 +293,7 @@ def _load_core(app: Flask, session: PortalSession) -> None:
     _add_refusals(session)
     add_demo_requests(session, organizations[PHYSICIANS])
     demo_registrations.add_registrations(session, settings, organizations)
+    add_messages(session, settings.payer.short_name)
 
 
 def _add_visits(session: PortalSession) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -79,3 +80,15 @@ def test_a_database_of_something_else_is_left_as_it_is(make_app: MakeApp, tmp_pa
         demo.seed(make_app(f"sqlite:///{file}"))
     with closing(sqlite3.connect(file)) as other:
         assert other.execute("select name from sqlite_schema").fetchall() == [("customer",)]
+
+
+def test_the_demo_has_messages_of_every_end_and_paper_that_waits(instance: Path) -> None:
+    app = create_app(settings_for(f"sqlite:///{instance / 'portal.sqlite'}", instance))
+    demo.seed(app)
+    staff = World(app).sign_in("demo.staff")
+    page = staff.get("/staff/deliveries").text
+    assert re.search(r"\d+ waiting, \d+ sent, 1 not sent, 1 came back", page)
+    assert 'id="by-day"' in page
+    assert re.search(r"letters? waits? to be printed", staff.get("/staff/letters").text)
+    assert "952-555-0100: A fax from" in staff.get("/staff/faxes").text
+    database_of(app).engine.dispose()

@@ -63,7 +63,7 @@ def test_a_letter_arrives_when_it_is_posted_with_its_code(demo: World, staff: Po
     assert "The mailbox is empty" in demo.client().get("/demo/mailbox/").text
     staff.post("/staff/letters/print-runs/1/posted")
     page, address = only_message(demo)
-    assert ("Letter" in page, "A Clinic" in page) == (True, True)
+    assert ("Letter" in page, "<dd>A Clinic</dd>" in page, "From" in page) == (True, True, False)
     assert "7KQM4XPD" in TaggedPdf(demo.client().get(f"{address}/files/0").data).tree.whole_text
     assert demo.client().get(f"{address}/html").status_code == 404
 

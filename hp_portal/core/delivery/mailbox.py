@@ -21,7 +21,7 @@ from hp_portal.private_files import make_private_folder
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 NEWEST = 200
-_WAY = "X-Way"
+_WAY, _TO = "X-Way", "X-To"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Mailbox:
 
     def put_paper(self, way: str, message: Message, to: str, pdf: bytes) -> None:
         """A letter that was posted or a fax that was sent: what arrives is the PDF."""
-        heads = {"To": to, "Subject": message.subject, _WAY: way, "Date": format_datetime(clock.now())}
+        heads = {_TO: to, "Subject": message.subject, _WAY: way, "Date": format_datetime(clock.now())}
         file = Attachment(f"{way.lower()}.pdf", PDF, pdf)
         with self.open():
             self._put(message.token, write_mail(heads, "It arrives on paper: see the PDF.\n", attachments=[file]))
@@ -89,7 +89,7 @@ def _read(path: Path) -> InMailbox:
     heads = {name: str(mail[name] or "") for name in ("To", "From", "Subject", "Date")}
     return InMailbox(
         path.stem,
-        heads["To"],
+        str(mail[_TO] or heads["To"]),
         heads["From"],
         heads["Subject"],
         heads["Date"],
