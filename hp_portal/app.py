@@ -19,6 +19,7 @@ from hp_portal.core.activity import views as activity_views
 from hp_portal.core.activity.events import CORE_EVENTS
 from hp_portal.core.applications import menu, mounting
 from hp_portal.core.delegates import views as delegate_views
+from hp_portal.core.delegates.events import DELEGATE_EVENTS
 from hp_portal.core.downloads import views as download_views
 from hp_portal.core.identity.actor import Limits
 from hp_portal.core.jobs import failures
@@ -107,7 +108,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
 
 
 # What the core's audit events and jobs are called after: a plugin of such a key could stand for them.
-OWN_EVENTS = (*CORE_EVENTS, *REGISTRATION_EVENTS)
+OWN_EVENTS = (*CORE_EVENTS, *REGISTRATION_EVENTS, *DELEGATE_EVENTS)
 RESERVED = {event.key.partition(".")[0] for event in OWN_EVENTS} | {"core", "kept", "portal", "refusals"}
 
 

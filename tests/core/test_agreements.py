@@ -71,6 +71,7 @@ def test_delegates_accept_their_agreement_as_well(world: World) -> None:
     asked = client.get("/", follow_redirects=True).text
     for words in ("Confidential terms of use", "Site delegate agreement", "Terms of use and agreements"):
         assert words in asked
+    assert asked.count('<div class="choice"><input') == 2
     half = client.post("/terms", {"terms_of_use": "2026-01"})
     assert half.status_code == 422
     assert "Tick the box to accept: Site delegate agreement" in half.text
@@ -126,6 +127,7 @@ def test_accepting_without_being_signed_in(world: World) -> None:
 def test_a_draft_is_saved_previewed_and_discarded(world: World, staff: PortalClient) -> None:
     page = staff.get(f"{TERMS}/draft").text
     assert "Your account is yours alone" in page, "it begins with what applies now"
+    assert "payment data of {payer}" in page, "as it is written"
     assert "Publish" not in page, "nothing to publish yet"
     assert staff.post(f"{TERMS}/draft", {"text": "short", "revision": "0"}).status_code == 422
     assert staff.post(f"{TERMS}/draft", {"text": NEW, "revision": "0"}).status_code == 303

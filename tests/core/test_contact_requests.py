@@ -95,8 +95,9 @@ def test_another_organization_s_request_is_not_there(world: World, clinic: Organ
     world.person("other", delegate=True)
     other = world.sign_in("other")
     assert "Robin" not in other.get("/contact-requests").text
-    for path, method in (("", other.get), ("/answer", other.post), ("/close", other.post), ("/report", other.post)):
-        assert method(f"/contact-requests/1{path}", check=False).status_code == 404
+    assert other.get("/contact-requests/1", check=False).status_code == 404
+    for deed in ("answer", "close", "invite", "report"):
+        assert other.post(f"/contact-requests/1/{deed}", check=False).status_code == 404
     with world.session() as session:
         assert session.scalar(sa.select(DelegateRequest.state)) == "waiting"
 
@@ -119,6 +120,22 @@ def test_a_report_goes_to_the_staff_and_back(world: World, clinic: Organization)
         assert said in done.text
     assert "A known trick." in delegate.get("/contact-requests/1").text
     assert "No report waits" in staff.get("/staff/contact-requests").text
+
+
+def test_an_invitation_leads_to_registering(world: World, clinic: Organization) -> None:
+    ask(world)
+    delegate = world.sign_in("sam")
+    done = delegate.post("/contact-requests/1/invite", follow_redirects=True).text
+    assert "Your invitation is on its way." in done
+    assert "Invited to register and to ask to join." in done
+    assert "dealt with this request already" in delegate.post("/contact-requests/1/invite", follow_redirects=True).text
+    with world.session() as session, world.app.test_request_context():
+        mail = session.scalars(sa.select(Message).where(Message.recipient == ASKER["email"])).one()
+        values = values_of(session, mail)
+        for text in (render_text(mail, values), render_html(mail, values)):
+            assert values["link"] in text
+            assert clinic.name in text
+    assert world.client().get(values["link"].partition("localhost")[2]).status_code == 200
 
 
 def test_a_request_can_be_closed(world: World, clinic: Organization) -> None:

@@ -18,6 +18,7 @@ from hp_portal.core.delegates.models import DelegateLookup
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.models import Attempt
 from hp_portal.core.organizations.models import Organization
+from hp_portal.core.registration.models import Registration
 from tests.conftest import MakeApp
 from tests.support.client import heading_of
 from tests.support.clock import Clock
@@ -52,12 +53,19 @@ def test_not_registered_unknown_and_wrong_are_one_answer(world: World, clinic: O
     world.end_grant(ended)
     world.grant(world.organization("Ledger Service", audience="billing"), world.payee(make_tin(4), make_npi(4)))
     world.grant(world.organization(validated=False), world.payee(make_tin(5), make_npi(5)))
+    provisional = world.organization()
+    world.grant(provisional, world.payee(make_tin(6), make_npi(6)))
+    left = {"path": "check", "route": "left", "state": "challenged", "name": "A", "email": "a@office.example"}
+    sealed = {"seal": "x", "facts_sealed": b"", "status_hash": b"x"}
+    with world.session() as session:
+        session.add(Registration(**left, **sealed, own_id=provisional.id, created_at=NOON))
     asked = {
         "registered": (TIN, NPI),
         "not claimed": (make_tin(2), make_npi(2)),
         "ended": (make_tin(3), make_npi(3)),
         "billing": (make_tin(4), make_npi(4)),
         "not validated": (make_tin(5), make_npi(5)),
+        "provisional": (make_tin(6), make_npi(6)),
         "nobody's": (make_tin(9), make_npi(9)),
         "another's NPI": (TIN, make_npi(2)),
         "another ZIP": (TIN, "55001"),

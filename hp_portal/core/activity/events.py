@@ -5,7 +5,6 @@ from __future__ import annotations
 from hp_portal.audience import Audience
 from hp_portal.core.activity import about
 from hp_portal.core.agreements.events import AGREEMENT_EVENTS
-from hp_portal.core.delegates.events import DELEGATE_EVENTS
 from hp_portal.core.delivery.events import DELIVERY_EVENTS
 from hp_portal.core.downloads.events import DOCUMENT_EVENTS
 from hp_portal.core.people.named import counted, organizations, people, worded
@@ -264,5 +263,4 @@ CORE_EVENTS = (
     *DOCUMENT_EVENTS,
     *DELIVERY_EVENTS,
     *AGREEMENT_EVENTS,
-    *DELEGATE_EVENTS,
 )

@@ -22,6 +22,7 @@ class VersionTick(BooleanField):  # type: ignore[misc] # WTForms has no types
         super().__init__(agreement.label, **options)
         self.agreement = agreement
         self.sent = ""
+        self.type = "BooleanField"  # templates draw it as one
 
     def process_formdata(self, valuelist: list[str]) -> None:
         self.sent = valuelist[0] if valuelist else ""

@@ -55,10 +55,15 @@ def first_version(settings: Settings, key: str) -> str:
 
 
 def first_text(settings: Settings, key: str) -> str:
-    """Its text: the payer's own file where one is set, else the one that the portal brings. `{payer}` is filled in."""
+    """Its text, with `{payer}` filled in."""
+    return filled_in(settings, first_source(settings, key))
+
+
+def first_source(settings: Settings, key: str) -> str:
+    """Its text as it is written: the payer's own file where one is set, else the one that the portal brings."""
     own = settings.terms_path if key == TERMS_OF_USE else None
     path = own or Path(__file__).parent / "texts" / f"{key}.md"
-    return filled_in(settings, path.read_text(encoding="utf-8"))
+    return path.read_text(encoding="utf-8")
 
 
 def filled_in(settings: Settings, text: str) -> str:

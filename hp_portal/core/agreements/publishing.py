@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.agreements.accepting import Agreement, current_agreements
-from hp_portal.core.agreements.kinds import KINDS, filled_in, first_text, first_version
+from hp_portal.core.agreements.kinds import KINDS, filled_in, first_source, first_text, first_version
 from hp_portal.core.agreements.models import AgreementDraft, AgreementVersion
 from hp_portal.core.audit.record import get_who, record
 from hp_portal.core.identity.actor import TERMS_OF_USE
@@ -115,12 +115,13 @@ def first_agreement(settings: Settings, key: str) -> Agreement:
 
 
 def start_of(session: PortalSession, settings: Settings, key: str) -> tuple[str, int]:
-    """What the draft page begins with: the draft with its revision or, with 0, the text that applies now."""
+    """What the draft page begins with: the draft with its revision or, with 0, the text that applies now, as it is written."""
     draft = session.get(AgreementDraft, key)
     if draft is not None:
         return draft.text, draft.revision
     (current,) = (one for one in current_agreements(session, settings, delegate=True) if one.key == key)
-    return current.markdown, 0
+    first = current.version == first_version(settings, key)
+    return first_source(settings, key) if first else current.markdown, 0
 
 
 def _hold(session: PortalSession, key: str, revision: int) -> AgreementDraft | None:

@@ -21,6 +21,7 @@ DELEGATE_EVENTS = (
     EventSpec("delegates.request.listed", "Looked at requests for contact", ("shown",)),
     EventSpec("delegates.request.viewed", "Opened a request for contact", ("request",)),
     EventSpec("delegates.request.answered", "Answered a request for contact", ("request",)),
+    EventSpec("delegates.request.invited", "Invited whoever asked for contact to register", ("request",)),
     EventSpec("delegates.request.closed", "Closed a request for contact", ("request",)),
     EventSpec("delegates.request.reported", "Reported a request for contact as suspicious", ("request",)),
     EventSpec("delegates.reports.viewed", "Looked at reported requests for contact", ("shown",), staff_only=True),

@@ -21,6 +21,7 @@ from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.registration.proving import provisional
 from hp_portal.database import PortalSession
 from hp_portal.scopes import in_whole
 from hp_portal.settings import Settings
@@ -93,7 +94,8 @@ def look_up(session: PortalSession, settings: Settings, wanted: Wanted, address:
 
 
 def _organizations(session: PortalSession, wanted: Wanted) -> list[int]:
-    """Provider organizations whose account is validated and that hold an open grant to such a payee."""
+    """Provider organizations whose account is validated and that hold an open grant to such a payee; not what somebody holds for
+    the time being who says that the person registered before has left."""
     fits = (
         Payee.npi == wanted.npi
         if wanted.npi
@@ -112,6 +114,7 @@ def _organizations(session: PortalSession, wanted: Wanted) -> list[int]:
             Grant.ended_at.is_(None),
             Organization.audience != Audience.BILLING,
             Organization.validated_at.is_not(None),
+            ~provisional(),
         )
         .distinct()
         .order_by(Grant.organization_id)

@@ -35,6 +35,7 @@ from hp_portal.seals import seat
 
 ASKED, ANSWER = seat(DelegateRequest.asked_sealed), seat(DelegateRequest.answer_sealed)
 LISTED = 100
+INVITED = "Invited to register and to ask to join."
 
 
 class LookupGone(Exception):
@@ -215,16 +216,33 @@ def _end(session: PortalSession, actor: Actor, request: Request, state: str, rea
     return token
 
 
+def _answered(session: PortalSession, token: str, request: Request, text: str) -> None:
+    kept = session.vault.seal_text(text, ANSWER(token))
+    session.execute(sa.update(DelegateRequest).where(DelegateRequest.id == request.id).values(answer_sealed=kept))
+
+
 @in_whole("an answer to a stranger is kept and sent")
 def answer(session: PortalSession, actor: Actor, request: Request, text: str) -> None:
     """Send an answer to whoever asked. Raises EndedAlready."""
-    token = _end(session, actor, request, ANSWERED)
-    kept = session.vault.seal_text(text, ANSWER(token))
-    session.execute(sa.update(DelegateRequest).where(DelegateRequest.id == request.id).values(answer_sealed=kept))
+    _answered(session, _end(session, actor, request, ANSWERED), request, text)
     values = {"delegate": actor.display_name, "organization": actor.organization_name, "answer": text}
     about, subject = f"{about_request(request.id)}:answer", "Answer to your request"
     add_message(session, Outgoing(request.asker.email, "delegate_answered", subject, about, values))
     record(session, "delegates.request.answered", request=request.id)
+
+
+@in_whole("an invitation to a stranger is sent")
+def invite(session: PortalSession, actor: Actor, request: Request) -> None:
+    """Send whoever asked the way to register and to ask to join. Raises EndedAlready."""
+    _answered(session, _end(session, actor, request, ANSWERED), request, INVITED)
+    values = {
+        "delegate": actor.display_name,
+        "organization": actor.organization_name,
+        "link": absolute_url("registration.start"),
+    }
+    about, subject = f"{about_request(request.id)}:answer", "Register for the provider portal"
+    add_message(session, Outgoing(request.asker.email, "delegate_invited", subject, about, values))
+    record(session, "delegates.request.invited", request=request.id)
 
 
 @in_whole("a request to the actor's own organization ends")

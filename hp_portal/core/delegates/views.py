@@ -177,6 +177,19 @@ def request_answer(request_id: int) -> ResponseReturnValue:
     return redirect_to(url_for("delegates.request_one", request_id=request_id))
 
 
+@blueprint.post("/contact-requests/<id:request_id>/invite")
+@access.delegate
+def request_invite(request_id: int) -> ResponseReturnValue:
+    db, one = db_session(), _request_or_404(request_id)
+    try:
+        requests.invite(db, the_actor(), one)
+    except requests.EndedAlready:
+        return _ended_already(request_id)
+    db.commit()
+    flash("Your invitation is on its way.", "good")
+    return redirect_to(url_for("delegates.request_one", request_id=request_id))
+
+
 @blueprint.post("/contact-requests/<id:request_id>/close")
 @access.delegate
 def request_close(request_id: int) -> ResponseReturnValue:
