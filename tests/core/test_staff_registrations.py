@@ -411,5 +411,5 @@ def test_reading_is_not_deciding(portal: World) -> None:
     client = portal.sign_in("c.staff")
     assert offered(client, case) == []
     assert decide(client, case, "decline").status_code == 403
-    assert client.get("/staff/registrations/try").status_code == 403
+    assert client.get("/staff/try-proof").status_code == 403
     assert newest(portal).state == "staff"

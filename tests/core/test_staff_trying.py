@@ -26,7 +26,7 @@ from .test_staff_registrations import (
     with_payments,
 )
 
-TRY = "/staff/registrations/try"
+TRY = "/staff/try-proof"
 
 
 @pytest.fixture

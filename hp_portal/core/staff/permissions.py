@@ -43,7 +43,7 @@ CORE_STAFF_LINKS = (
     ),
     StaffLink(
         "Try a proof",
-        "staff.registrations_try",
+        "staff.try_proof",
         "staff:registrations:try",
         "What a payment would answer to somebody who registers",
         group="Providers",

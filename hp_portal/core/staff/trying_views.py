@@ -19,15 +19,15 @@ from hp_portal.core.web.render import db_session, page, settings
 TRY = "staff:registrations:try"
 
 
-@blueprint.get("/registrations/try")
+@blueprint.get("/try-proof")
 @access.staff(TRY)
-def registrations_try() -> ResponseReturnValue:
+def try_proof() -> ResponseReturnValue:
     return _page(TryForm(formdata=None), None, 200)
 
 
-@blueprint.post("/registrations/try")
+@blueprint.post("/try-proof")
 @access.staff(TRY)
-def registrations_tried() -> ResponseReturnValue:
+def try_proof_answer() -> ResponseReturnValue:
     form, db = TryForm(), db_session()
     if not form.validate_on_submit():
         return _page(form, None, 422)
