@@ -8,18 +8,20 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from wtforms import SelectChoice
 
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration.models import Registration
+from hp_portal.core.staff import registration_views
 from tests.conftest import MakeApp
 from tests.support.client import PortalClient, tree_of
 from tests.support.clock import Clock
 from tests.support.html import text_of
 from tests.support.identifiers import make_npi, make_tin
-from tests.support.registering import ADDRESS, Payments, Visitor, mailed_pin, mails, registrations, tidy
+from tests.support.registering import ADDRESS, Payments, Visitor, mails, registrations, tidy
 from tests.support.world import World
 
 NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
@@ -277,6 +279,24 @@ def test_a_payee_that_was_linked_meanwhile_gets_no_second_owner(portal: World, s
     assert newest(portal).state == "staff"
 
 
+def test_what_is_decided_at_the_same_moment_is_decided_once(
+    portal: World, staff: PortalClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page had offered it before: the verbs look once more."""
+    case = unlisted(portal)
+    payee = portal.payee(OTHER_TIN, OTHER_NPI)
+    stale = [SelectChoice(f"new:{payee.id}", ""), SelectChoice("decline", "")]
+    monkeypatch.setattr(registration_views, "choices", lambda case: stale)
+    grant = portal.grant(portal.organization("Faraway Office"), payee)
+    assert "has been linked to this payee meanwhile" in decide(staff, case, f"new:{payee.id}").text
+    portal.end_grant(grant)
+    assert decide(staff, case, f"new:{payee.id}").status_code == 303
+    for decision in ("decline", f"new:{payee.id}"):
+        assert "Nothing was changed" in after(staff, decide(staff, case, decision))
+    assert newest(portal).state == "open"
+    assert len(events(portal, "registration.case.decided")) == 1
+
+
 def test_an_address_that_has_an_account_gets_no_second_one(portal: World, staff: PortalClient) -> None:
     case = unlisted(portal)
     payee = portal.payee(OTHER_TIN, OTHER_NPI)
@@ -338,68 +358,6 @@ def test_an_objection_is_dismissed(portal: World, staff: PortalClient) -> None:
     person = account(portal)
     assert (person.organization_id, person.is_delegate) == (organization.id, True)
     assert WORDS in str([values for _, values in mails(portal, person.email)])
-
-
-# ---- PINs
-
-
-def test_access_without_a_pin(portal: World, staff: PortalClient) -> None:
-    visitor, case = by_mail(portal)
-    visitor.client.post("/registration/address")
-    pin = mailed_pin(portal)
-    assert "The letter cannot arrive" in staff.get(f"{LIST}/{case}").text
-    assert offered(staff, case) == ["open", "letter", "decline"]
-    decide(staff, case, "open")
-    assert sees(portal, account(portal)) == ["Harbor Payee"]
-    assert newest(portal).state == "open"
-    assert newest(portal).proved_at == NOW
-    assert names(staff) == []
-    visitor.client.post("/registration/pin", {"pin": pin})
-    assert sees(portal, account(portal)) == ["Harbor Payee"]
-
-
-def test_in_place_of_somebody_access_without_a_pin_is_on_trial(portal: World, staff: PortalClient) -> None:
-    registered(portal)
-    visitor = Visitor(portal)
-    visitor.begin("mail")
-    visitor.prove(tin=TIN, npi=NPI)
-    visitor.go_on("left", "unknown")
-    visitor.finish()
-    decide(staff, newest(portal).id, "open")
-    assert newest(portal).state == "challenged"
-    assert newest(portal).due_at == NOW + dt.timedelta(days=portal.settings.registration_challenge_days)
-    assert any(one.template == "registration_challenge" for one, _ in mails(portal, "harbor.delegate@office.example"))
-    assert offered(staff, newest(portal).id) == ["uphold"]
-
-
-def test_another_letter_after_the_address_was_corrected(portal: World, staff: PortalClient) -> None:
-    visitor, case = by_mail(portal)
-    visitor.client.post("/registration/address")
-    first = mailed_pin(portal)
-    with portal.session() as session:
-        session.execute(sa.update(Payee).values(address="nowhere"))
-    answer = decide(staff, case, "letter")
-    assert answer.status_code == 422
-    assert "fits no envelope" in answer.text
-    assert newest(portal).address_wrong_at is not None
-    with portal.session() as session:
-        session.execute(sa.update(Payee).values(address="77 Right Street\nDuluth MN 55802"))
-    assert decide(staff, case, "letter").status_code == 303
-    assert newest(portal).address_wrong_at is None
-    assert visitor.client.post("/registration/pin", {"pin": first}).status_code == 422
-    assert visitor.client.post("/registration/pin", {"pin": mailed_pin(portal)}).location == "/"
-    assert events(portal, "registration.case.decided")[0]["reason"] == REASON
-
-
-def test_somebody_else_was_linked_before_the_pin_came(portal: World, staff: PortalClient) -> None:
-    visitor, case = by_mail(portal)
-    registered(portal)
-    visitor.client.post("/registration/pin", {"pin": mailed_pin(portal)})
-    assert newest(portal).state == "staff"
-    assert sees(portal, account(portal)) == []
-    assert offered(staff, case) == ["open", "decline"]
-    decide(staff, case, "open")
-    assert sees(portal, account(portal)) == ["Harbor Payee"]
 
 
 # ---- who may

@@ -271,9 +271,12 @@ def open_without_pin(
     by = _decided(session, actor, registration, "open", answer, reason)
     person = session.get_one(Person, registration.person_id)
     organization = session.get_one(Organization, person.organization_id)
-    open_access(session, organization, payee, "payer", person)
-    end_pins(session, registration)
     now = clock.now()
+    if not _sees(session, organization, payee):
+        open_access(session, organization, payee, "payer", person)
+    elif organization.validated_at is None:
+        organization.validated_at = now
+    end_pins(session, registration)
     registration.proved_at, registration.address_wrong_at = now, None
     if registration.route == LEFT:
         due = now + dt.timedelta(days=settings.registration_challenge_days)
@@ -282,6 +285,14 @@ def open_without_pin(
     else:
         move(session, registration, OPEN, by=by)
     telling.tell_outcome(session, registration, link=absolute_url("registration.own"))
+
+
+def _sees(session: PortalSession, organization: Organization, payee: Payee) -> bool:
+    """Has somebody linked the organization to the payee by hand meanwhile?"""
+    wanted = sa.select(Grant.id).where(
+        Grant.organization_id == organization.id, Grant.payee_id == payee.id, Grant.ended_at.is_(None)
+    )
+    return session.scalar(wanted) is not None
 
 
 def write_again(

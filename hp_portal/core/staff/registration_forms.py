@@ -9,7 +9,6 @@ from wtforms import Form, HiddenField, RadioField, SelectChoice, SelectField, St
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from hp_portal.core.registration.models import CHECK, MAIL, NOTICE
-from hp_portal.core.staff.forms import ReasonForm
 from hp_portal.core.staff.lookup import may_be_tin
 from hp_portal.core.staff.registrations import SHOWN
 from hp_portal.core.web.cleaning import one_line
@@ -55,12 +54,18 @@ class FindPayeeForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     )
 
 
-class DecideForm(ReasonForm):
+class DecideForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """What staff decide on a registration. The choices are those that fit it; the first part of each is the decision, the
     second what it is about, such as `new:12`."""
 
     decision = RadioField(
         "What do you decide?", choices=[], validate_choice=False, filters=[lambda value: value or None]
+    )
+    reason = StringField(
+        "Reason",
+        [DataRequired("Say why: it is kept with the record."), Length(3, 200, "Use 3 to 200 characters.")],
+        filters=[one_line],
+        render_kw=OFF,
     )
     # The vendor number of a payee that staff have looked for.
     looked_for = HiddenField(validators=[Optional(), Length(max=40)], filters=[one_line])
