@@ -1,7 +1,7 @@
 """Mail: messages a second through the outbox against bare smtplib over one connection, and what is lost and doubled when the
-processes that send are killed.
+processes that send are killed, and how long a message waits while the same worker imports a large file.
 
-`python -m bench.mail [--messages 10000] [--kills 10]`
+`python -m bench.mail [--messages 10000] [--kills 10] [--mb 200]`
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import SMTP
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
 
 from bench.data import fill, settings_for
 from bench.figures import Figure, show
+from bench.importing import make_file
 from bench.requests import databases, environment
 from hp_portal.app import create_app
 from hp_portal.core.delivery import sending
@@ -36,9 +39,12 @@ from hp_portal.core.delivery.outbox import EMAIL, SENT, Outgoing, add_message, v
 from hp_portal.core.delivery.sender import MOST_UNMARKED
 from hp_portal.core.delivery.smtp import Smtp
 from hp_portal.core.delivery.transports import ComposedMail
+from hp_portal.core.identity.models import Person
 from hp_portal.database import Database
 from hp_portal.scopes import WholeScope
 from hp_portal.settings import Settings
+from hp_portal_plugins.remittance.intake.uploads import receive
+from hp_portal_plugins.remittance.models import Upload
 from tests.support.databases import runtime_url
 
 MESSAGES = 500
@@ -175,11 +181,7 @@ def killed(engine: str, url: str, folder: Path, messages: int, kills: int) -> li
         app = create_app(wanted)
         write(app, messages)
         database: Database = app.extensions["hp_portal.database"]
-        variables = environment(wanted.database_url, folder) | {
-            "HP_PORTAL_SMTP_URL": f"smtp://127.0.0.1:{port}",
-            "HP_PORTAL_MAIL_FROM": "portal@plan.example",
-            "HP_PORTAL_LOG_FORMAT": "json",
-        }
+        variables = _variables(wanted, folder, port)
         senders = [_sender(variables) for _ in range(2)]
         done, left = 0, messages
         try:
@@ -205,20 +207,84 @@ def killed(engine: str, url: str, folder: Path, messages: int, kills: int) -> li
     ]
 
 
+def during_import(engine: str, url: str, folder: Path, megabytes: int) -> list[Figure]:
+    """How long messages wait, one after the other, while one worker imports a file as well: from the commit that adds one until
+    it is marked as sent."""
+    fill(url, folder, 100)
+    make_file(folder / "large.835", megabytes)
+    waits: list[float] = []
+    with mail_server(folder / "noted.txt") as port:
+        wanted = mailing(runtime_url(url), folder, port)
+        app = create_app(wanted)
+        database: Database = app.extensions["hp_portal.database"]
+        with database.new_session(WholeScope("bench")) as session, (folder / "large.835").open("rb") as stream:
+            owner = SimpleNamespace(organization_id=None, person_id=session.scalars(sa.select(Person.id)).first())
+            upload = receive(session, stream, "large.835", owner).id
+            session.commit()
+        command = [sys.executable, "-m", "hp_portal", "worker"]
+        worker = subprocess.Popen(
+            command, env=_variables(wanted, folder, port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            while _state_of(database, Upload, upload) == "waiting":
+                time.sleep(0.1)
+            while _state_of(database, Upload, upload) == "saving":
+                before = time.perf_counter()
+                with database.new_session(WholeScope("bench")) as session:
+                    outgoing = Outgoing("clerk@clinic.example", "test", "A message", "bench", {"asked_at": "March 2"})
+                    message = add_message(session, outgoing)
+                    session.commit()
+                began = time.perf_counter()
+                while _state_of(database, Message, message) != SENT:
+                    time.sleep(0.05)
+                waits.append(time.perf_counter() - began)
+                time.sleep(max(0.0, 1 - (time.perf_counter() - before)))
+            ended = _state_of(database, Upload, upload)
+        finally:
+            worker.terminate()
+            worker.wait()
+    assert ended == "done", f"the import is {ended}"
+    return [
+        Figure(
+            f"longest of {len(waits)} messages during an import of {megabytes} MB, {engine}", max(waits), "s", "≤ 5"
+        ),
+        Figure(f"  median, {engine}", statistics.median(waits), "s"),
+    ]
+
+
+def _state_of(database: Database, model: Any, row_id: int) -> str:
+    with database.new_session(WholeScope("bench")) as session:
+        return str(session.scalars(sa.select(model.state).where(model.id == row_id)).one())
+
+
+def _variables(settings: Settings, folder: Path, port: int) -> dict[str, str]:
+    return environment(settings.database_url, folder) | {
+        "HP_PORTAL_SMTP_URL": f"smtp://127.0.0.1:{port}",
+        "HP_PORTAL_MAIL_FROM": "portal@plan.example",
+        "HP_PORTAL_LOG_FORMAT": "json",
+    }
+
+
 def _sender(variables: dict[str, str]) -> subprocess.Popen[bytes]:
     quiet = subprocess.DEVNULL
     return subprocess.Popen([sys.executable, "-c", SENDER], env=variables, stdout=quiet, stderr=quiet)
 
 
-def run(messages: int = 2000, kills: int = 4) -> list[Figure]:
-    """The figures of this bench; see docs/figures.md."""
+def run(messages: int = 2000, kills: int = 4, megabytes: int = 0) -> list[Figure]:
+    """The figures of this bench; see docs/figures.md. Without megabytes nothing is imported, which takes minutes."""
     figures: list[Figure] = []
-    for drill in (False, True):
+    parts: list[Callable[[str, str, Path], list[Figure]]] = [
+        rate,
+        lambda engine, url, folder: killed(engine, url, folder, messages, kills),
+    ]
+    if megabytes:
+        parts.append(lambda engine, url, folder: during_import(engine, url, folder, megabytes))
+    for part in parts:
         with tempfile.TemporaryDirectory(prefix="hp-portal-bench-") as name, databases(Path(name)) as urls:
             for engine, url in urls.items():
                 folder = Path(name) / "instance" / engine
                 folder.mkdir(parents=True)
-                figures += killed(engine, url, folder, messages, kills) if drill else rate(engine, url, folder)
+                figures += part(engine, url, folder)
     return figures
 
 
@@ -226,8 +292,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--mb", type=int, default=200, help="the file that is imported while messages are sent")
     chosen = parser.parse_args()
-    show(run(chosen.messages, chosen.kills))
+    show(run(chosen.messages, chosen.kills, chosen.mb))
 
 
 if __name__ == "__main__":

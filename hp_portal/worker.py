@@ -45,7 +45,7 @@ from hp_portal.scopes import WholeScope
 from hp_portal.settings import ConfigurationError, Settings
 
 log = structlog.get_logger(__name__)
-AT_A_TIME = {"short": 2, "long": 2, "render": 1, "mail": 1}  # jobs of a lane that one worker runs at a time
+AT_A_TIME = {"short": 2, "long": 2, "render": 1, "mail": 2}  # jobs of a lane that one worker runs at a time
 FILES_SWEPT = "files.sweep"
 LOOK_EVERY = 0.5  # seconds between looks at what is due
 
@@ -104,7 +104,8 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("identity.end-sign-ins", "End sessions that ran out", dt.timedelta(minutes=1), end_sign_ins),
         Job("identity.forget-attempts", "Forget old failed attempts", dt.timedelta(hours=1), forget_attempts),
         Job("delivery.returns", "Take mail that came back", dt.timedelta(minutes=1), returns.collect_due, lane="mail"),
-        Job("delivery.send", "Send messages", dt.timedelta(seconds=1), sending.send_due, lane="mail"),
+        Job("delivery.send", "Send e-mails", dt.timedelta(seconds=1), sending.send_due, lane="mail"),
+        Job("delivery.send-paper", "Send faxes", dt.timedelta(seconds=1), sending.send_paper_due, lane="mail"),
         Job("documents.make", "Make documents", dt.timedelta(seconds=1), making.make_documents, lane="render"),
         Job("documents.forget", "Forget old documents", dt.timedelta(minutes=30), queue.forget_expired),
         Job(FILES_SWEPT, "Remove stored files that nothing refers to", dt.timedelta(days=1), sweep_files, lane="long"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import stat
+import threading
 from pathlib import Path
 
 import pikepdf
@@ -18,13 +19,16 @@ from hp_portal.core.delivery.sending import send_all
 from hp_portal.core.delivery.states import messages_about
 from hp_portal.core.delivery.ways import ways_out
 from hp_portal.core.jobs.failures import write_outcomes
+from hp_portal.worker import Worker
 from tests.conftest import MakeApp
 from tests.core.test_delivery import NOW, message, said, server
+from tests.core.test_delivery import write as write_mail
 from tests.sample_plugin import faxing
 from tests.support.client import PortalClient
 from tests.support.clock import Clock
 from tests.support.mail_server import MailServer
 from tests.support.pdf import TaggedPdf
+from tests.support.processes import PATIENCE
 from tests.support.world import World
 
 __all__ = ["server"]
@@ -241,3 +245,32 @@ def test_what_a_fax_goes_along_with_is_a_pdf_that_can_be_read(world: World) -> N
     for document in (Attachment("a.txt", "text/plain", b"text"), Attachment("a.pdf", "application/pdf", b"%PDF-x")):
         with pytest.raises(ValueError, match="PDF"):
             write(world, document)
+
+
+def test_a_fax_that_takes_long_keeps_no_e_mail_waiting(
+    database_url: str, make_app: MakeApp, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smtp = {"smtp_url": f"smtp://127.0.0.1:{server.port}", "mail_from": "portal@plan.example"}
+    world = World(make_app(database_url, extra_plugins={"sample": sample}, **smtp))
+    faxing_now, arrived, done, stop = (threading.Event() for _ in range(4))
+
+    def send(_line: object, _fax: object) -> str:
+        faxing_now.set()
+        assert done.wait(PATIENCE)
+        return "Faxed at last."
+
+    monkeypatch.setattr(faxing.Line, "send", send)
+    fax = write(world)
+    running = threading.Thread(target=Worker(world.app, {"mail"}).run, args=[stop])
+    running.start()
+    try:
+        assert faxing_now.wait(PATIENCE)
+        server.answer = arrived.set
+        write_mail(world)
+        assert arrived.wait(PATIENCE)
+        assert message(world, fax).state == "waiting"
+    finally:
+        done.set()
+        stop.set()
+        running.join()
+    assert message(world, fax).state == "sent"

@@ -65,8 +65,13 @@ def pause_after(failures: int) -> dt.timedelta:
 
 
 def send_due(session: PortalSession) -> None:
-    """The job: send what is due until nothing is. Commits as it goes."""
-    send_all(session, portal_settings(), ways_out())
+    """The job: send the e-mails that are due until none is. Commits as it goes."""
+    send_all(session, portal_settings(), {EMAIL: ways_out()[EMAIL]})
+
+
+def send_paper_due(session: PortalSession) -> None:
+    """The job: the same with faxes, and with letters that a plugin sends. Each is typeset first, and no e-mail waits for that."""
+    send_all(session, portal_settings(), {channel: way for channel, way in ways_out().items() if channel != EMAIL})
 
 
 def send_all(session: PortalSession, settings: Settings, transports: Mapping[str, Transport]) -> int:
