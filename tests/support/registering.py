@@ -114,7 +114,7 @@ def mailed_pin(world: World) -> str:
     """The PIN in the newest letter."""
     with world.session() as session:
         wanted = sa.select(Message).where(Message.channel == "letter").order_by(Message.id.desc()).limit(1)
-        return str(values_of(session, session.scalars(wanted).one())["code"])
+        return str(values_of(session, session.scalars(wanted).one()).get("code", ""))
 
 
 def asking(organization: Organization, **values: Any) -> Registration:
@@ -153,7 +153,8 @@ def registrations(world: World) -> list[Registration]:
 def tidy(world: World) -> None:
     """The worker's turn."""
     job = next(job for job in all_jobs(world.app) if job.key == "registration.tidy")
-    assert run_job(world.app, job)
+    with world.app.app_context():
+        assert run_job(world.app, job)
 
 
 def texts(values: Any) -> Iterator[str]:

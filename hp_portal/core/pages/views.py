@@ -23,7 +23,7 @@ from hp_portal.core.delivery.returns import own_address_returned
 from hp_portal.core.downloads.queue import unseen
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.pages.help_topics import find_topic, search_topics, topics
-from hp_portal.core.registration.own import count_requests, waiting_registration
+from hp_portal.core.registration.own import count_requests, has_links, waiting_registration
 from hp_portal.core.tax_ids.notices import notices
 from hp_portal.core.tax_ids.views import READ
 from hp_portal.core.web.cleaning import one_line
@@ -87,7 +87,8 @@ def _registrations(actor: Actor) -> dict[str, Any]:
     """Who asks a delegate to join, and how far one's own registration is while it is not done."""
     db = db_session()
     asking = count_requests(db, actor) if actor.is_delegate else 0
-    return {"asking": asking, "registering": waiting_registration(db, actor)}
+    alone = actor.audience == Audience.BILLING and not has_links(db, actor)
+    return {"asking": asking, "registering": waiting_registration(db, actor), "no_provider": alone}
 
 
 @blueprint.get("/go")

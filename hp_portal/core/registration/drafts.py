@@ -133,6 +133,15 @@ def find(session: PortalSession, token: str) -> Draft:
     return _open(session, sa.or_(RegistrationDraft.token_hash == hashed, RegistrationDraft.other_hash == hashed))
 
 
+def is_finished(session: PortalSession, token: str) -> bool:
+    """Has the draft of this browser become a registration: was the last button pressed twice?"""
+    hashed = hash_token(token)
+    mine = sa.or_(RegistrationDraft.token_hash == hashed, RegistrationDraft.other_hash == hashed)
+    return (
+        session.scalar(sa.select(RegistrationDraft.id).where(mine, RegistrationDraft.ended_at.is_not(None))) is not None
+    )
+
+
 def hold(session: PortalSession, draft: Draft) -> Draft:
     """Lock the draft until the transaction ends, and read it anew: a double click comes second. Raises DraftGone."""
     lock(session, f"registration draft:{draft.row.id}")

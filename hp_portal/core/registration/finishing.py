@@ -264,10 +264,11 @@ def _new_person(
 
 
 def _ask_to_join(session: PortalSession, settings: Settings, draft: Draft, proved: dt.datetime | None) -> Registered:
-    due = clock.now() + dt.timedelta(days=settings.registration_join_days)
-    registration, token = add_registration(
-        session, draft, ASKED, organization_id=draft.typed.target_id, proved_at=proved, due_at=due
-    )
+    target = draft.typed.target_id or 0
+    # Nobody there could answer: staff do.
+    state = ASKED if telling.delegates_of(session, target) else STAFF
+    due = clock.now() + dt.timedelta(days=settings.registration_join_days) if state == ASKED else None
+    registration, token = add_registration(session, draft, state, organization_id=target, proved_at=proved, due_at=due)
     telling.tell_of_join(session, settings, registration)
     return Registered(registration, None, token)
 

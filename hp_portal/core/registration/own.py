@@ -96,6 +96,13 @@ def waiting_registration(session: PortalSession, actor: Actor) -> str:
     return "" if row.email_confirmed_at is not None or row.state != OPEN or row.route == JOIN else "email"
 
 
+def has_links(session: PortalSession, actor: Actor) -> bool:
+    """Can the actor's organization see payments to anybody?"""
+    with scopes.whole(session, "the links of the person's own organization"):
+        wanted = sa.select(Grant.id).where(Grant.organization_id == actor.organization_id, Grant.ended_at.is_(None))
+        return session.scalar(wanted.limit(1)) is not None
+
+
 def view_status(session: PortalSession, token: str) -> Registration | None:
     """The registration whose status page a link opens, recorded as looked at, or None."""
     registration = by_status_token(session, token)
@@ -111,6 +118,8 @@ def by_status_token(session: PortalSession, token: str) -> Registration | None:
 
 def use_pin(session: PortalSession, settings: Settings, registration: Registration, typed: str) -> None:
     """The PIN opens what it was sent for. Raises WrongPin (counted: the caller commits), PinDead, DecidedAlready."""
+    lock(session, f"registration:{registration.id}")
+    session.refresh(registration)
     if registration.state != PIN or registration.payee_id is None:
         raise DecidedAlready
     enter_pin(session, registration, typed)

@@ -75,12 +75,14 @@ def enter_pin() -> ResponseReturnValue:
             mine.use_pin(db, settings(), registration, form.pin.data)
         except pins.WrongPin as error:
             db.commit()
-            left = "No try is left: ask for another letter." if not error.left else f"Tries left: {error.left}."
-            form.pin.errors = [f"This is not the PIN of your letter. {left}"]
+            if error.left:
+                form.pin.errors = [f"This is not the PIN of your letter. Tries left: {error.left}."]
+            else:
+                form.form_errors = ["This is not the PIN of your letter, and no try is left: ask for another letter."]
             return _own_page(form, 422)
         except pins.PinDead:
             db.rollback()
-            form.pin.errors = ["This PIN does not work any more. Ask for another letter below."]
+            form.form_errors = ["This PIN does not work any more. Ask for another letter."]
             return _own_page(form, 422)
         except DecidedAlready:
             db.rollback()

@@ -194,9 +194,7 @@ def send_another(session: PortalSession, settings: Settings, registration: Regis
 
 
 def enter_pin(session: PortalSession, registration: Registration, typed: str) -> None:
-    """Use the PIN up. Raises WrongPin (counted: the caller commits) or PinDead."""
-    lock(session, f"registration:{registration.id}")
-    session.refresh(registration)
+    """Use the PIN up. Raises WrongPin (counted: the caller commits) or PinDead. The caller holds the registration."""
     pin = _newest(session, registration.id)
     if pin is not None:
         session.refresh(pin)

@@ -17,7 +17,7 @@ from hp_portal.audience import Audience
 from hp_portal.core.audit.record import record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.identifiers.numbers import mask_tin
-from hp_portal.core.limits.attempts import TooManyAttempts
+from hp_portal.core.limits.attempts import TooManyAttempts, check_attempts, count_failure
 from hp_portal.core.limits.proofs import StrangersTry, check_stranger, count_stranger
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.finding import find_payees
@@ -32,6 +32,8 @@ from hp_portal.plugins import Plugins
 from hp_portal.settings import Settings
 
 NOTICE_PREFIX = "NP"
+LOOKS = 10
+"""How many Tax IDs somebody may have letters offered for within the window, and everybody at one address."""
 
 
 class ProofRefused(Exception):
@@ -69,6 +71,8 @@ def try_proof(session: PortalSession, settings: Settings, plugins: Plugins, type
     check_complete(settings, typed)
     tried = _try_of(typed, address)
     check_stranger(session, settings, tried)
+    if typed.path == MAIL:
+        _count_looks(session, settings, tried)
     answer = look_up(session, settings, plugins, typed)
     if answer is None or (answer.used and not answer.held_by):
         failed = count_stranger(session, settings, tried)
@@ -76,6 +80,14 @@ def try_proof(session: PortalSession, settings: Settings, plugins: Plugins, type
         record_refusal(session, "registration.proof.refused", **_told(typed))
         raise ProofRefused
     return answer
+
+
+def _count_looks(session: PortalSession, settings: Settings, tried: StrangersTry) -> None:
+    """Tax ID and NPI alone prove nothing, and still tell whether somebody is registered: right ones are counted, too."""
+    window = dt.timedelta(minutes=settings.attempts_window_minutes)
+    for subject in (f"looks from:{tried.address}", f"looks of:{tried.email}"):
+        check_attempts(session, "registration", subject, limit=LOOKS, window=window)
+        count_failure(session, "registration", subject)
 
 
 def note_blocked(session: PortalSession, typed: Typed) -> None:

@@ -67,8 +67,11 @@ def tell_of_challenge(session: PortalSession, settings: Settings, registration: 
 def welcome(session: PortalSession, registration: Registration, token: str) -> None:
     """Tell the person what becomes of the registration, and where to look."""
     account = registration.person_id is not None
-    link = absolute_url("registration.own") if account else absolute_url("registration.follow_status", token=token)
-    values = {"name": registration.name, "link": link, "state": registration.state, "account": account}
+    confirmed = registration.email_confirmed_at is not None
+    # Who proved a payment first confirms the address by following this link.
+    signed_in = account and confirmed
+    link = absolute_url("registration.own") if signed_in else absolute_url("registration.follow_status", token=token)
+    values = {"name": registration.name, "link": link, "state": registration.state, "confirmed": confirmed}
     subject = "Your registration"
     outgoing = Outgoing(
         registration.email, "registration_made", subject, about(registration), values, secrets=("link",)

@@ -52,8 +52,13 @@ def to_step(step: str) -> Response:
 @blueprint.errorhandler(DraftGone)
 def gone(_error: DraftGone) -> ResponseReturnValue:
     """Begun elsewhere, finished, or too old: begin anew."""
-    db_session().rollback()
-    session.pop(TOKEN, None)
+    db = db_session()
+    db.rollback()
+    with scopes.whole(db, BEFORE):
+        finished = drafts.is_finished(db, session.pop(TOKEN, ""))
+    if finished:
+        flash("Your registration has been sent already. Sign in, or look into your mailbox.", "info")
+        return redirect_to(url_for("pages.home" if current_actor() else "account.sign_in"))
     flash("There is no registration under way in this browser, or it is older than a day. Please begin anew.", "info")
     return to_step(steps.START)
 

@@ -1,0 +1,164 @@
+"""PINs by mail: posted to the address on record, entered once, with five tries and thirty days."""
+
+from __future__ import annotations
+
+import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+
+from hp_portal.core.delivery.letters import make_print_run, mark_posted
+from hp_portal.core.identity.models import Person
+from hp_portal.core.organizations.models import Grant
+from hp_portal.core.payees.models import Payee
+from hp_portal.core.registration.addresses import envelope_lines, masked_lines
+from hp_portal.core.registration.models import RegistrationPin
+from hp_portal.core.registration.pins import ALPHABET
+from tests.conftest import MakeApp
+from tests.support.clock import Clock
+from tests.support.identifiers import make_npi, make_tin
+from tests.support.registering import ADDRESS, Payments, Visitor, mailed_pin, registrations
+from tests.support.world import World
+
+NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
+TIN, NPI = make_tin(4711), make_npi(4711)
+
+
+@pytest.fixture
+def payments() -> Payments:
+    return Payments()
+
+
+@pytest.fixture
+def portal(database_url: str, make_app: MakeApp, payments: Payments, clock: Clock) -> World:
+    clock.set(NOW)
+    world = World(make_app(database_url, extra_plugins={"payments-of-the-test": payments}))
+    payee = world.payee(TIN, NPI, "Harbor Payee", address=ADDRESS)
+    payments.add(world, "PROOF-0042", payee, TIN, day=NOW.date())
+    return world
+
+
+@pytest.fixture
+def waiting(portal: World) -> Visitor:
+    """Somebody with an account who waits for the PIN."""
+    visitor = Visitor(portal)
+    visitor.begin("mail")
+    visitor.prove(tin=TIN, npi=NPI)
+    visitor.finish()
+    return visitor
+
+
+def enter(visitor: Visitor, pin: str) -> tuple[int, str]:
+    answer = visitor.client.post("/registration/pin", {"pin": pin})
+    return answer.status_code, answer.text
+
+
+def again(portal: World, clock: Clock, visitor: Visitor, *, days: int) -> None:
+    """Later; whoever was signed in signs in again."""
+    clock.advance(days=days)
+    visitor.client = portal.sign_in("mina.keeper")
+
+
+def test_five_wrong_tries_end_a_pin(portal: World, waiting: Visitor) -> None:
+    pin = mailed_pin(portal)
+    for left in (4, 3, 2, 1):
+        status, text = enter(waiting, "WRONG-234")
+        assert (status, f"Tries left: {left}" in text) == (422, True)
+    assert "ask for another letter" in enter(waiting, "WRONG-234")[1]
+    assert "does not work any more" in enter(waiting, pin)[1]
+    assert waiting.client.post("/registration/letter").status_code == 303
+    assert mailed_pin(portal) != pin
+    assert enter(waiting, pin)[0] == 422
+    assert enter(waiting, mailed_pin(portal))[0] == 303
+
+
+def test_a_pin_works_for_thirty_days(portal: World, waiting: Visitor, clock: Clock) -> None:
+    pin = mailed_pin(portal)
+    again(portal, clock, waiting, days=30)
+    assert "does not work any more" in enter(waiting, pin)[1]
+
+
+def test_only_a_hash_of_the_pin_is_kept_once_the_letter_is_posted(portal: World, waiting: Visitor) -> None:
+    pin = mailed_pin(portal)
+    assert len(pin.replace(" ", "")) == 8
+    assert set(pin.replace(" ", "")) <= set(ALPHABET)
+    assert not set("01258BILOSUVZ") & set(ALPHABET)
+    with portal.session() as session:
+        mark_posted(session, make_print_run(session) or 0)
+        assert pin.replace(" ", "") not in session.scalars(sa.select(RegistrationPin.pin_hash)).one()
+    assert not mailed_pin(portal)
+    page = waiting.client.get("/registration").text
+    assert "Posted" in page
+    assert "Mar 7, 2026" in page, "five days by mail"
+    assert "Apr 1, 2026" in page, "thirty days"
+    assert enter(waiting, pin)[0] == 303
+
+
+def test_letters_are_limited(portal: World, waiting: Visitor, clock: Clock) -> None:
+    assert "Send another letter" not in waiting.client.get("/registration").text
+    first = mailed_pin(portal)
+    waiting.client.post("/registration/letter")
+    assert mailed_pin(portal) == first, "not yet"
+    for _ in range(2):
+        again(portal, clock, waiting, days=7)
+        waiting.client.post("/registration/letter")
+    again(portal, clock, waiting, days=7)
+    third = mailed_pin(portal)
+    waiting.client.post("/registration/letter")
+    assert mailed_pin(portal) == third
+    assert "as many letters as we do" in waiting.client.get("/registration").text
+
+
+def test_a_wrong_address_is_said_once(portal: World, waiting: Visitor) -> None:
+    assert "The address is wrong" in waiting.client.get("/registration").text
+    waiting.client.post("/registration/address")
+    assert registrations(portal)[0].address_wrong_at == NOW
+    assert "look at the address" in waiting.client.get("/registration").text
+    assert "told us already" in waiting.client.post("/registration/address", follow_redirects=True).text
+
+
+def test_a_check_that_comes_first_opens_at_once(portal: World, waiting: Visitor) -> None:
+    wrong = waiting.client.post("/registration/payment", {"number": "NO-SUCH", "npi": NPI, "amount": "1.00"})
+    assert wrong.status_code == 422
+    given = {"number": "PROOF-0042", "npi": NPI, "amount": "100.00"}
+    assert waiting.client.post("/registration/payment", given).status_code == 303
+    assert registrations(portal)[0].state == "open"
+    assert waiting.client.post("/registration/pin", {"pin": "ANY34679"}).location == "/registration"
+
+
+def test_a_pin_entered_twice_at_once_opens_once(portal: World, waiting: Visitor) -> None:
+    pin = mailed_pin(portal)
+    clients = [portal.sign_in("mina.keeper") for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda client: client.post("/registration/pin", {"pin": pin}).location, clients))
+    assert sorted(answers) == ["/", "/registration"]
+    with portal.session() as session:
+        assert session.scalar(sa.select(sa.func.count(Grant.id))) == 1
+
+
+def test_a_payee_whose_address_fits_no_letter_is_put_before_the_staff(portal: World) -> None:
+    with portal.session() as session:
+        session.execute(sa.update(Payee).values(address="Only a street"))
+    visitor = Visitor(portal)
+    visitor.begin("mail")
+    visitor.prove(tin=TIN, npi=NPI)
+    assert "no address on record" in visitor.client.get("/register/finish").text
+    visitor.finish()
+    assert registrations(portal)[0].address_wrong_at == NOW
+    with portal.session() as session:
+        assert session.scalar(sa.select(sa.func.count(Person.id))) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "masked"),
+    [
+        ("12 Lantern Street\nDuluth MN 55802", ["•• Lantern Street", "Duluth MN 558••"]),
+        ("100A 5th Ave, Suite 210\nSaint Paul, MN 55101-1234", ["•••• •th Ave, Suite •••", "Saint Paul, MN 551••"]),
+        ("", []),
+    ],
+)
+def test_addresses_are_masked(address: str, masked: list[str]) -> None:
+    payee = Payee(name="Harbor Payee", address=address)
+    assert masked_lines(payee) == masked
+    assert (envelope_lines(payee) is None) == (not address)
