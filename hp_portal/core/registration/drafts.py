@@ -199,7 +199,7 @@ def send_link(session: PortalSession, draft: Draft, address: str) -> None:
     link = absolute_url("account.sign_in") if known else absolute_url("registration.follow_link", token=token)
     template = "register_known" if known else "register_confirm"
     subject_line = "You have an account already" if known else "Confirm your e-mail address"
-    values = {"name": draft.typed.name, "link": link, "contact": absolute_url("pages.contact")}
+    values = {"name": draft.typed.name, "link": link, "find": absolute_url("delegates.find")}
     about = f"registration-draft:{draft.row.id}"
     add_message(session, Outgoing(email, template, subject_line, about, values, secrets=("link",)))
     record(session, "registration.link.sent", draft=draft.row.id)
