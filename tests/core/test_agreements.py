@@ -169,6 +169,17 @@ def test_what_is_not_published(world: World, staff: PortalClient, clock: Clock) 
     assert terms.version == "2026-03-02, 2", "of two for a day the later one counts"
 
 
+def test_the_latest_day_counts_whenever_it_was_published(world: World, staff: PortalClient, clock: Clock) -> None:
+    clock.set(NIGHT)
+    staff, person = world.sign_in("a.staff"), world.person("a.clerk", terms=False)
+    publish(staff, TERMS, "2026-03-05")
+    publish(staff, TERMS, "2026-03-03", NEW + " Before that.")
+    clock.set(NIGHT + dt.timedelta(days=5))
+    assert world.sign_in("a.clerk").post("/terms", {"terms_of_use": "2026-03-05"}).status_code == 303
+    assert world.sign_in("a.clerk").get("/").status_code == 200
+    assert kept(world, person.id) == [("terms-of-use", "2026-03-05")]
+
+
 def test_a_published_version_cannot_be_changed(world: World, staff: PortalClient) -> None:
     """On PostgreSQL the portal's role may not; on SQLite there is no page that would."""
     publish(staff, TERMS, "2999-01-01")

@@ -18,6 +18,7 @@ from hp_portal.core.delegates.models import DelegateLookup
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.models import Attempt
 from hp_portal.core.organizations.models import Organization
+from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration.models import Registration
 from tests.conftest import MakeApp
 from tests.support.client import heading_of
@@ -111,6 +112,12 @@ class _noted:
 
     def __exit__(self, *_error: object) -> None:
         event.remove(self.engine, "before_cursor_execute", self._note)
+
+
+def test_a_zip_code_is_no_part_of_a_longer_number(world: World, clinic: Organization) -> None:
+    with world.session() as session:
+        session.execute(sa.update(Payee).values(address="Box 155000"))
+    assert heading_of(look(world.client(), also="55000")) == "No registered organization"
 
 
 def test_a_form_that_cannot_be_read(world: World) -> None:
