@@ -179,6 +179,7 @@ def test_what_waits_is_listed_and_counted(portal: World, staff: PortalClient, cl
     for query, found in (
         ("?show=address", ["Mina"]),
         ("?show=staff", ["Una"]),
+        ("?show=decision", ["Una"]),
         ("?show=waiting&sort=name", ["Mina", "Una"]),
         ("?show=waiting&name=UNA", ["Una"]),
         ("?show=waiting&name=keeper%40", ["Mina"]),

@@ -133,7 +133,7 @@ CORE_QUEUES = (
         "staff:registrations:read",
         registrations.count_for_decision,
         "warn",
-        arguments={"show": registrations.FOR_STAFF},
+        arguments={"show": registrations.DECISION},
     ),
     StaffQueue(
         "address for a PIN is said to be wrong",

@@ -40,9 +40,10 @@ from hp_portal.plugins import Plugins
 from hp_portal.settings import Settings
 
 # What the list can show, by its name in the address. The first is what waits for the staff.
-FOR_STAFF, ADDRESS, WAITING, ENDED = "for-staff", "address", "waiting", "ended"
+FOR_STAFF, DECISION, ADDRESS, WAITING, ENDED = "for-staff", "decision", "address", "waiting", "ended"
 SHOWN = {
     FOR_STAFF: "Waits for us",
+    DECISION: "Waits for our decision",
     ADDRESS: "Address said to be wrong",
     WAITING: "Waits for anybody",
     ENDED: "Ended",
@@ -143,8 +144,8 @@ def count_wrong_addresses(session: PortalSession) -> int:
 
 
 def _shown(show: str) -> sa.ColumnElement[bool]:
-    if show == ADDRESS:
-        return _wrong_address
+    if show in (DECISION, ADDRESS):
+        return _decision if show == DECISION else _wrong_address
     if show == WAITING:
         return Registration.state.in_(WAITING_STATES)
     if show == ENDED:
