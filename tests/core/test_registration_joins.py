@@ -224,3 +224,18 @@ def test_a_pin_that_comes_after_somebody_else_goes_to_the_staff(scene: Scene) ->
     assert visitor.client.post("/registration/pin", {"pin": mailed_pin(scene.world)}).location == "/registration"
     assert "Our staff look into it" in visitor.client.get("/registration").text
     assert scene.grants(scene.newcomer().organization_id) == set()
+
+
+def test_a_pin_that_comes_after_staff_have_linked_by_hand_opens_all_the_same(scene: Scene) -> None:
+    with scene.world.session() as session:
+        session.execute(sa.update(Grant).values(ended_at=NOW))
+    visitor = Visitor(scene.world)
+    visitor.begin("mail")
+    visitor.prove(tin=TIN, npi=NPI)
+    visitor.finish()
+    own = scene.newcomer().organization_id
+    with scene.world.session() as session:
+        session.add(Grant(organization_id=own, payee_id=scene.payee.id, proof="payer", granted_at=NOW))
+    assert visitor.client.post("/registration/pin", {"pin": mailed_pin(scene.world)}).location == "/"
+    assert scene.case().state == "open"
+    assert scene.grants(own) == {scene.payee.id}

@@ -56,7 +56,8 @@ def test_each_part_of_the_console_needs_its_permission(world: World) -> None:
     for number, link in enumerate(CORE_STAFF_LINKS):
         world.staff(f"staff{number}", permissions=["staff:console:open", link.permission])
         client = world.sign_in(f"staff{number}")
-        urls = {other.label: f"/staff/{other.endpoint.rpartition('.')[2]}" for other in CORE_STAFF_LINKS}
+        names = {other.label: other.endpoint.rpartition(".")[2].replace("_", "-") for other in CORE_STAFF_LINKS}
+        urls = {label: f"/staff/{name}" for label, name in names.items()}
         opened = [label for label, url in urls.items() if client.get(url).status_code == 200]
         listed = [label for label, url in urls.items() if f'href="{url}"' in client.get("/staff/").text]
         assert opened == listed == [link.label]

@@ -21,7 +21,7 @@ from hp_portal.core.people.password_links import make_link
 from hp_portal.core.registration import telling
 from hp_portal.core.registration.drafts import forget_old
 from hp_portal.core.registration.facts import move
-from hp_portal.core.registration.finishing import open_access
+from hp_portal.core.registration.finishing import find_link, open_access
 from hp_portal.core.registration.models import (
     ASKED,
     CHALLENGED,
@@ -272,7 +272,7 @@ def open_without_pin(
     person = session.get_one(Person, registration.person_id)
     organization = session.get_one(Organization, person.organization_id)
     now = clock.now()
-    if not _sees(session, organization, payee):
+    if find_link(session, organization, payee) is None:
         open_access(session, organization, payee, "payer", person)
     elif organization.validated_at is None:
         organization.validated_at = now
@@ -285,14 +285,6 @@ def open_without_pin(
     else:
         move(session, registration, OPEN, by=by)
     telling.tell_outcome(session, registration, link=absolute_url("registration.own"))
-
-
-def _sees(session: PortalSession, organization: Organization, payee: Payee) -> bool:
-    """Has somebody linked the organization to the payee by hand meanwhile?"""
-    wanted = sa.select(Grant.id).where(
-        Grant.organization_id == organization.id, Grant.payee_id == payee.id, Grant.ended_at.is_(None)
-    )
-    return session.scalar(wanted) is not None
 
 
 def write_again(

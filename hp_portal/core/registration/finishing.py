@@ -191,6 +191,14 @@ def _provider(
     return Registered(registration, person, token)
 
 
+def find_link(session: PortalSession, organization: Organization, payee: Payee) -> Grant | None:
+    """The organization's open link to a payee, or None."""
+    wanted = sa.select(Grant).where(
+        Grant.organization_id == organization.id, Grant.payee_id == payee.id, Grant.ended_at.is_(None)
+    )
+    return session.scalars(wanted).one_or_none()
+
+
 def open_access(session: PortalSession, organization: Organization, payee: Payee, proof: str, person: Person) -> Grant:
     """Let an organization see what is paid to a payee, as its person has proved."""
     grant = Grant(

@@ -18,7 +18,7 @@ from hp_portal.core.registration.addresses import masked_lines
 from hp_portal.core.registration.deciding import DecidedAlready
 from hp_portal.core.registration.drafts import Typed
 from hp_portal.core.registration.facts import facts_of, move
-from hp_portal.core.registration.finishing import open_access
+from hp_portal.core.registration.finishing import find_link, open_access
 from hp_portal.core.registration.models import (
     ASKED,
     CHALLENGED,
@@ -136,11 +136,14 @@ def _open(
     organization = session.get_one(Organization, person.organization_id)
     now = clock.now()
     registration.proved_at, registration.payee_id = now, payee.id
-    if registration.route != LEFT and holders(session, sa.select(Payee.id).where(Payee.id == payee.id)):
+    others = set(holders(session, sa.select(Payee.id).where(Payee.id == payee.id))) - {organization.id}
+    if registration.route != LEFT and others:
         move(session, registration, STAFF, by="person")
         telling.tell_outcome(session, registration)
         return None
-    grant = open_access(session, organization, payee, proof, person)
+    # Staff may have linked the organization by hand meanwhile.
+    grant = find_link(session, organization, payee) or open_access(session, organization, payee, proof, person)
+    organization.validated_at = organization.validated_at or now
     if registration.route == LEFT:
         due = now + dt.timedelta(days=settings.registration_challenge_days)
         move(session, registration, CHALLENGED, due_at=due, by="person")
