@@ -35,6 +35,13 @@ TO_TRY = (
     ),
     (
         "nobody",
+        "/register",
+        "get an account: check 0000060001 with Tax ID 00-0000077 and vendor number V100009; with 0000057001, Tax ID 00-0000011 "
+        "and V100007 the organization is registered already. The message with the link is in /demo/mailbox/",
+    ),
+    ("demo.delegate", "/joins", "who asks to join, or has registered because somebody has left"),
+    (
+        "nobody",
         "/find-my-delegate",
         "without signing in: Tax ID 00-0000011 with ZIP code 55000, then ask the delegates to contact you; another Tax ID is not "
         "registered",

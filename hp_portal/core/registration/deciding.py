@@ -169,18 +169,18 @@ def dismiss(session: PortalSession, actor: Actor, registration: Registration, an
     _take_over(session, registration, _decided(session, actor, registration, "dismiss", answer, reason))
 
 
-def _end_grants(session: PortalSession, registration: Registration, by_id: int | None) -> list[int]:
+def _end_grants(session: PortalSession, registration: Registration, by_id: int | None) -> list[tuple[int, str]]:
     ended = session.execute(
         sa.update(Grant)
         .where(Grant.organization_id == registration.own_id, Grant.ended_at.is_(None))
         .values(ended_at=clock.now(), ended_by_id=by_id)
-        .returning(Grant.payee_id)
+        .returning(Grant.payee_id, Grant.proof)
         .execution_options(synchronize_session=False)
     ).all()
-    for (payee_id,) in ended:
+    for payee_id, _ in ended:
         record(session, "registration.access.ended", organization=registration.own_id, payee=payee_id)
         session.announce(PortalEvent("grant.ended", {"organization": registration.own_id or 0, "payee": payee_id}))
-    return [payee_id for (payee_id,) in ended]
+    return [(payee_id, proof) for payee_id, proof in ended]
 
 
 def _take_over(session: PortalSession, registration: Registration, by: str) -> None:
@@ -197,9 +197,9 @@ def _take_over(session: PortalSession, registration: Registration, by: str) -> N
             sa.select(Grant.payee_id).where(Grant.organization_id == organization.id, Grant.ended_at.is_(None))
         )
     )
-    for payee_id in proved:
+    for payee_id, proof in proved:
         if payee_id not in held:
-            open_access(session, organization, session.get_one(Payee, payee_id), "check", person)
+            open_access(session, organization, session.get_one(Payee, payee_id), proof, person)
     move(session, registration, OPEN, by=by)
     telling.tell_outcome(session, registration)
 
