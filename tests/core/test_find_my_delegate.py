@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from hp_portal.core.delegates import limits
 from hp_portal.core.delegates.finding import zip_of
 from hp_portal.core.delegates.masking import masked_email, short_name
 from hp_portal.core.delegates.models import DelegateLookup
+from hp_portal.core.limits import lookups as limits
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.models import Attempt
 from hp_portal.core.organizations.models import Organization

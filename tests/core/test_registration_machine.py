@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
+from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.people.accounts import NameTaken
@@ -34,6 +35,7 @@ HAPPENS = (
     finishing.NotProved,
     finishing.RegisteredMeanwhile,
     NameTaken,
+    TooManyAttempts,
     pins.PinDead,
     pins.TooSoon,
     pins.WrongPin,

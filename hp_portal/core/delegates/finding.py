@@ -13,12 +13,12 @@ from hp_portal import clock
 from hp_portal.audience import Audience
 from hp_portal.core.audit.record import get_who, record
 from hp_portal.core.audit.refusals import record_refusal
-from hp_portal.core.delegates import limits
 from hp_portal.core.delegates.masking import masked_email, short_name
 from hp_portal.core.delegates.models import DelegateLookup
 from hp_portal.core.identifiers.numbers import mask_tin
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.models import Person
+from hp_portal.core.limits import lookups as limits
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration.proving import provisional

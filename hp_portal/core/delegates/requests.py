@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from hp_portal import clock, scopes
 from hp_portal.core.audit.record import Who, get_who, record
-from hp_portal.core.delegates import limits
 from hp_portal.core.delegates.finding import KEPT, delegates_of
 from hp_portal.core.delegates.models import (
     ANSWERED,
@@ -27,6 +26,7 @@ from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_message
 from hp_portal.core.delivery.states import MessageState, messages_about
 from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.models import Person
+from hp_portal.core.limits import lookups as limits
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession, lock

@@ -151,12 +151,12 @@ def count_stranger(session: PortalSession, settings: Settings, tried: StrangersT
     counts = [count_total(session, "proof", aim) for aim in tried.aims]
     in_all = [count_total(session, "proof", f"all {aim}") for aim in tried.aims]
     alarming = own >= settings.proof_attempts or max(counts, default=0) >= settings.proof_attempts_per_tin
-    return FailedProof(alarming, max([own, *counts, *in_all]))
+    # The warning is about the first aim: the Tax ID, or the NPI where no Tax ID was given.
+    return FailedProof(alarming, max([*counts[:1], *in_all[:1]], default=0))
 
 
 def forget_stranger(session: PortalSession, tried: StrangersTry) -> None:
-    """A success starts the counts of this person and address anew; those of the Tax ID and NPI stay."""
-    forget_failures(session, "proof", f"from:{tried.address}")
+    """A success starts the count of this person anew; those of the address, the Tax ID and the NPI stay."""
     if tried.email:
         forget_total(session, "proof", f"email:{tried.email}")
 

@@ -24,6 +24,7 @@ from hp_portal.core.registration.facts import move
 from hp_portal.core.registration.finishing import find_link, open_access
 from hp_portal.core.registration.models import (
     ASKED,
+    BILLING,
     CHALLENGED,
     DECLINED,
     EXPIRED,
@@ -120,7 +121,7 @@ def _add(
     registration.person_id, registration.organization_id = person.id, organization_id
     link = make_link(session, settings, actor, person)
     move(session, registration, OPEN, by=by)
-    telling.tell_outcome(session, registration, link=absolute_url("people.follow_link", token=link.token))
+    telling.tell_outcome(session, registration, password=absolute_url("people.follow_link", token=link.token))
     return person
 
 
@@ -188,6 +189,9 @@ def _take_over(session: PortalSession, registration: Registration, by: str) -> N
     person = session.get_one(Person, registration.person_id)
     organization = session.get_one(Organization, registration.organization_id)
     proved = _end_grants(session, registration, None)
+    if person.deactivated_at is not None:  # closed by staff during the trial
+        move(session, registration, DECLINED, by=by)
+        return
     person.organization_id = organization.id
     person.is_delegate = True
     session.flush()
@@ -284,7 +288,7 @@ def open_without_pin(
         telling.tell_of_challenge(session, settings, registration)
     else:
         move(session, registration, OPEN, by=by)
-    telling.tell_outcome(session, registration, link=absolute_url("registration.own"))
+    telling.tell_outcome(session, registration)
 
 
 def write_again(
@@ -301,7 +305,7 @@ def write_again(
     _decided(session, actor, registration, "letter", answer, reason)
     registration.address_wrong_at = None
     send_pin(session, settings, registration, session.get_one(Payee, registration.payee_id))
-    telling.tell_outcome(session, registration, link=absolute_url("registration.own"))
+    telling.tell_outcome(session, registration)
 
 
 def pass_on_overdue(session: PortalSession) -> None:
@@ -320,7 +324,7 @@ def pass_on_overdue(session: PortalSession) -> None:
             continue
         if registration.state == CHALLENGED:
             _take_over(session, registration, "time")
-        elif registration.proved_at is not None:
+        elif registration.proved_at is not None or registration.path == BILLING:
             move(session, registration, STAFF, by="time")
             telling.tell_outcome(session, registration)
         else:

@@ -29,6 +29,7 @@ VALUES = seat(RegistrationDraft.values_sealed)
 # E-mails of one draft, of drafts from one address, and to one mailbox, within the window of an hour.
 MAILS_OF_DRAFT, MAILS_FROM_ADDRESS, MAILS_TO_MAILBOX = 5, 20, 5
 DRAFTS_FROM_ADDRESS = 60
+NAMES_FROM_ADDRESS = 10
 WINDOW = dt.timedelta(hours=1)
 
 
@@ -171,6 +172,16 @@ def end(session: PortalSession, draft: Draft) -> None:
     session.flush()
 
 
+def check_names(session: PortalSession, address: str) -> None:
+    """Raise TooManyAttempts when many names that are taken were tried at an address: nobody finds out who has an account."""
+    check_attempts(session, "registration", f"names from:{address}", limit=NAMES_FROM_ADDRESS, window=WINDOW)
+
+
+def count_name(session: PortalSession, address: str) -> None:
+    """A user name or e-mail address was taken."""
+    count_failure(session, "registration", f"names from:{address}")
+
+
 def has_account(session: PortalSession, email: str) -> bool:
     """Is this the address of an account?"""
     return session.scalar(sa.select(Person.id).where(Person.email == email)) is not None
@@ -214,14 +225,20 @@ def link_draft(session: PortalSession, token: str) -> Draft:
         raise LinkDead from None
 
 
+def _held_by_link(session: PortalSession, draft: Draft, token: str) -> Draft:
+    """The draft, locked: its address may have been changed, or it may have ended, while this request waited. Raises LinkDead."""
+    lock(session, f"registration draft:{draft.row.id}")
+    session.expire(draft.row)
+    return link_draft(session, token)
+
+
 def confirm(session: PortalSession, token: str, browser: str) -> str:
     """Confirm the e-mail address by its link's button; the token with which this browser goes on with the draft.
 
     `browser` is the token this browser holds, empty for none: another browser gets one of its own, once. Raises LinkDead.
     """
     draft = link_draft(session, token)
-    lock(session, f"registration draft:{draft.row.id}")
-    session.refresh(draft.row)
+    draft = _held_by_link(session, draft, token)
     if draft.row.confirmed_at is None:
         draft.row.confirmed_at = clock.now()
         record(session, "registration.email.confirmed", draft=draft.row.id)
@@ -236,7 +253,7 @@ def confirm(session: PortalSession, token: str, browser: str) -> str:
 
 def disown(session: PortalSession, token: str) -> None:
     """Whoever got the e-mail did not ask for it: the draft ends. Raises LinkDead."""
-    draft = link_draft(session, token)
+    draft = _held_by_link(session, link_draft(session, token), token)
     end(session, draft)
     record(session, "registration.email.disowned", draft=draft.row.id)
 

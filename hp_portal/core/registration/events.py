@@ -22,6 +22,7 @@ _OF_BOTH = {"organization": organizations, "payee": payees}
 REGISTRATION_EVENTS = (
     EventSpec("registration.link.sent", "Asked to confirm an e-mail address", ("draft",), staff_only=True),
     EventSpec("registration.email.confirmed", "Confirmed an e-mail address", ("draft",), staff_only=True),
+    EventSpec("registration.email.confirmed-later", "Confirmed an e-mail address", ("registration",), staff_only=True),
     EventSpec("registration.email.disowned", "Had not asked for an account", ("draft",), staff_only=True),
     EventSpec(
         "registration.proof.refused",

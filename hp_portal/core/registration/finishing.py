@@ -26,6 +26,7 @@ from hp_portal.core.registration.models import (
     BILLING,
     CHALLENGED,
     CHECK,
+    DECLINED,
     JOIN,
     LEFT,
     MAIL,
@@ -44,6 +45,9 @@ from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import PortalEvent
 from hp_portal.plugins import Plugins
 from hp_portal.settings import Settings
+
+MOST_JOINS_A_DAY = 5
+"""How many people the delegates of an organization are asked about in a day; staff decide on the others."""
 
 
 class RegisteredMeanwhile(Exception):
@@ -162,13 +166,20 @@ def _provider(
     proved = now if typed.path != MAIL else None
     if account is None:
         return _ask_to_join(session, settings, draft, proved)
-    organization = _new_organization(session, payee.name, payee.provider_type, validated=proved)
+    # What is on record is shown to whoever has proved something.
+    name = payee.name if proved else f"Office of {typed.name}"
+    organization = _new_organization(session, name[:200], payee.provider_type, validated=proved)
     person = _new_person(session, plugins, organization, typed, account)
     due: dt.datetime | None = None
     if typed.route == LEFT:
-        due = now + dt.timedelta(days=settings.registration_challenge_days) if proved else None
         values = {"organization_id": typed.target_id, "own_id": organization.id}
-        state = CHALLENGED if proved else PIN
+        if not telling.delegates_of(session, typed.target_id or 0) or was_upheld(session, settings, typed.target_id):
+            # Nobody there could object, or somebody has, with reason: staff decide before anything opens.
+            state, organization.validated_at = STAFF, None
+        elif proved:
+            state, due = CHALLENGED, now + dt.timedelta(days=settings.registration_challenge_days)
+        else:
+            state = PIN
     else:
         values, state = {"organization_id": organization.id}, OPEN if proved else PIN
     registration, token = add_registration(
@@ -181,7 +192,9 @@ def _provider(
         ended_at=now if state == OPEN else None,
         **values,
     )
-    if proved:
+    if state == STAFF:
+        pass
+    elif proved:
         open_access(session, organization, payee, "check" if typed.path == CHECK else "non_payment", person)
         _use(session, answer, organization)
     else:
@@ -199,6 +212,19 @@ def find_link(session: PortalSession, organization: Organization, payee: Payee) 
     return session.scalars(wanted).one_or_none()
 
 
+def was_upheld(session: PortalSession, settings: Settings, organization_id: int | None) -> bool:
+    """Was an objection of this organization upheld, in the days for which a payment proves something?"""
+    since = clock.now() - dt.timedelta(days=settings.proof_days)
+    wanted = sa.select(Registration.id).where(
+        Registration.organization_id == organization_id,
+        Registration.route == LEFT,
+        Registration.state == DECLINED,
+        Registration.objected_by_id.is_not(None),
+        Registration.ended_at > since,
+    )
+    return session.scalar(wanted.limit(1)) is not None
+
+
 def open_access(session: PortalSession, organization: Organization, payee: Payee, proof: str, person: Person) -> Grant:
     """Let an organization see what is paid to a payee, as its person has proved."""
     grant = Grant(
@@ -210,6 +236,7 @@ def open_access(session: PortalSession, organization: Organization, payee: Payee
     )
     session.add(grant)
     if organization.validated_at is None:
+        organization.name, organization.audience = payee.name, payee.provider_type
         organization.validated_at = clock.now()
     session.flush()
     who = Who(person.id, organization.id, None, get_who(session).request_id, get_who(session).address)
@@ -274,10 +301,18 @@ def _new_person(
 def _ask_to_join(session: PortalSession, settings: Settings, draft: Draft, proved: dt.datetime | None) -> Registered:
     target = draft.typed.target_id or 0
     # Nobody there could answer: staff do.
-    state = ASKED if telling.delegates_of(session, target) else STAFF
+    asked = sa.select(sa.func.count(Registration.id)).where(
+        Registration.organization_id == target,
+        Registration.route == JOIN,
+        Registration.created_at > clock.now() - dt.timedelta(days=1),
+    )
+    # Delegates are not asked without end.
+    busy = (session.scalar(asked) or 0) >= MOST_JOINS_A_DAY
+    state = ASKED if telling.delegates_of(session, target) and not busy else STAFF
     due = clock.now() + dt.timedelta(days=settings.registration_join_days) if state == ASKED else None
     registration, token = add_registration(session, draft, state, organization_id=target, proved_at=proved, due_at=due)
-    telling.tell_of_join(session, settings, registration)
+    if state == ASKED:
+        telling.tell_of_join(session, settings, registration)
     return Registered(registration, None, token)
 
 

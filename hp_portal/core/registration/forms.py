@@ -9,6 +9,7 @@ from wtforms import BooleanField, PasswordField, RadioField, SelectChoice, Selec
 from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, Optional, Regexp, ValidationError
 
 from hp_portal.audience import PROVIDER_TYPES
+from hp_portal.core.delivery.mail import is_email
 from hp_portal.core.people.accounts import USERNAME
 from hp_portal.core.registration.doubts import DOCTOR, MAILBOX, NAME
 from hp_portal.core.registration.drafts import Typed
@@ -41,10 +42,19 @@ class StartForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
             raise ValidationError("Choose what fits best.")
 
 
+def _an_email(_form: Any, field: Any) -> None:
+    if not is_email(field.data or ""):
+        raise ValidationError("Enter an e-mail address such as name@office.example.")
+
+
 class PersonForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     name = StringField(
         "Your first and last name",
-        [DataRequired("Enter your own first and last name."), Length(max=200)],
+        [
+            DataRequired("Enter your own first and last name."),
+            Length(2, 80, "Use 2 to 80 characters."),
+            Regexp(r"[^\d@:/<>]*\Z", message="Enter your first and last name, without digits or addresses."),
+        ],
         filters=[one_line],
         render_kw={"autocomplete": "name"},
     )
@@ -54,7 +64,7 @@ class PersonForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
         [
             DataRequired("Enter your own work e-mail address."),
             Length(max=254),
-            Regexp(r"[^@\s]+@[^@\s]+\.[^@\s.]+\Z", message="Enter an e-mail address such as name@office.example."),
+            _an_email,
         ],
         filters=[one_line],
         render_kw={"autocomplete": "email", "inputmode": "email", "autocapitalize": "none", "spellcheck": "false"},

@@ -73,6 +73,8 @@ def view_own(session: PortalSession, registration: Registration) -> OwnView:
 
 def ask_for_letter(session: PortalSession, settings: Settings, registration: Registration) -> None:
     """Another letter with a new PIN. Raises TooSoon, NoAddress, or DecidedAlready when no PIN is needed any more."""
+    lock(session, f"registration:{registration.id}")
+    session.refresh(registration)
     if registration.state != PIN:
         raise DecidedAlready
     send_another(session, settings, registration, session.get_one(Payee, registration.payee_id))
@@ -167,10 +169,14 @@ def prove_by_payment(
     """
     lock(session, f"registration:{registration.id}")
     session.refresh(registration)
-    if registration.state != PIN:
+    if registration.state != PIN or registration.payee_id is None:
         raise DecidedAlready
+    asked = session.get_one(Payee, registration.payee_id).whole_tin(session)
+    # In the order in which the last step of registering locks the same two.
+    lock(session, f"registration of:{asked}")
     answer: Answer = try_proof(session, settings, plugins, typed, address)
-    if answer.used:
+    # It proves what the registration is about, not somebody else's Tax ID.
+    if answer.used or session.get_one(Payee, answer.payee_id).whole_tin(session) != asked:
         raise ProofRefused
     grant = _open(session, settings, registration, answer.payee_id, "check")
     end_pins(session, registration)
@@ -184,7 +190,7 @@ def confirm_email(session: PortalSession, registration: Registration) -> None:
     if registration.email_confirmed_at is None:
         registration.email_confirmed_at = clock.now()
         session.flush()
-        record(session, "registration.email.confirmed", draft=registration.id)
+        record(session, "registration.email.confirmed-later", registration=registration.id)
 
 
 def requests_of(session: PortalSession, actor: Actor) -> list[Registration]:

@@ -38,6 +38,14 @@ REFUSED = (
 )
 
 
+NOT_FOUND = (
+    "We have no payee with this Tax ID and NPI on record. Check both, leave the NPI empty if the office has none, or go back and "
+    "say that your provider was never paid by us."
+)
+OF_BILLING = (
+    "This is the Tax ID of a billing organization. Go back to the first page and choose that you bill for providers, "
+    "or enter the provider’s own Tax ID."
+)
 HEADINGS = {
     CHECK: "The check or EFT",
     NOTICE: "The non-payment notice",
@@ -94,6 +102,9 @@ def proof_post() -> ResponseReturnValue:
         return again(form, 422)
     with scopes.whole(db, "a proof is looked up among all payments"):
         draft = drafts.hold(db, draft)
+        if draft.typed.path != path or not steps.is_open(settings(), draft, steps.PROOF):
+            db.rollback()
+            return to_step(steps.next_step(settings(), begun_draft(db)))
         draft.typed.forget_proof()
         form.fill(draft.typed)
         drafts.keep(db, draft)
@@ -105,7 +116,11 @@ def proof_post() -> ResponseReturnValue:
             return again(form, 422)
         except proving.ProofRefused:
             db.commit()
-            form.form_errors = [REFUSED.format(days=settings().proof_days)]
+            form.form_errors = [NOT_FOUND if path == MAIL else REFUSED.format(days=settings().proof_days)]
+            return again(form, 422)
+        except proving.BillingsTin:
+            db.commit()
+            form.form_errors = [OF_BILLING]
             return again(form, 422)
         except TooManyAttempts as error:
             db.rollback()
@@ -124,11 +139,6 @@ def proof_post() -> ResponseReturnValue:
 def _provider(db: PortalSession, typed: Typed) -> str:
     if typed.path == UNLISTED:
         return ""
-    if typed.tin and finishing.find_billing(db, typed.tin) is not None:
-        return (
-            "This is the Tax ID of a billing organization. Go back to the first page and choose that you bill for providers, "
-            "or enter the provider’s own Tax ID."
-        )
     answer = proving.try_proof(db, settings(), plugins(), typed, counted_address())
     typed.payee_id, typed.proved, typed.used = answer.payee_id, typed.path in (CHECK, NOTICE), answer.used
     if answer.tin_held_by:
@@ -138,12 +148,14 @@ def _provider(db: PortalSession, typed: Typed) -> str:
 
 
 def _billing(db: PortalSession, typed: Typed) -> str:
+    proving.check_looks(db, settings(), typed, counted_address())
     if finishing.is_providers_tin(db, typed.tin):
         return (
             "This is the Tax ID of a provider that we pay. Enter the billing organization’s own Tax ID. If you work for the "
             "provider itself, go back to the first page and choose what you have at hand."
         )
     known = finishing.find_billing(db, typed.tin)
+    proving.count_found(db, settings(), found=known is not None)
     if known is not None:
         typed.held, typed.target_id = True, known.id
     return ""
@@ -188,6 +200,9 @@ def organization_post() -> ResponseReturnValue:
         return _organization_page(form, 422, draft)
     with scopes.whole(db, BEFORE):
         draft = drafts.hold(db, draft)
+        if not draft.typed.held or not steps.is_open(settings(), draft, steps.ORGANIZATION):
+            db.rollback()
+            return to_step(steps.next_step(settings(), begun_draft(db)))
         draft.typed.route, draft.typed.chosen = form.route.data, True
         draft.typed.left_reason = form.left_reason.data if form.route.data == LEFT else ""
         drafts.keep(db, draft)
@@ -254,6 +269,12 @@ def finish_post() -> ResponseReturnValue:
         return _finish_page(form, 422, draft)
     with scopes.whole(db, BEFORE):
         draft = drafts.hold(db, draft)
+        # Another window may have changed the address, the proof or the way meanwhile.
+        if (step := steps.next_step(settings(), draft)) != steps.FINISH or finishing.needs_account(
+            draft.typed
+        ) != wants_account:
+            db.rollback()
+            return to_step(step)
         draft.typed.sure = sorted({*draft.typed.sure, *form.sure})
         if DOCTOR in doubts_about(draft.typed, summary(db, settings(), draft).payee):
             form.sure_doctor.errors = [
@@ -264,6 +285,7 @@ def finish_post() -> ResponseReturnValue:
         number = draft.typed.number
         account = finishing.Account(form.username.data or "", form.new.data) if wants_account else None
         try:
+            drafts.check_names(db, counted_address())
             done = finishing.register(db, settings(), plugins(), draft, account)
         except WeakPassword as error:
             db.rollback()
@@ -271,7 +293,15 @@ def finish_post() -> ResponseReturnValue:
             return _finish_page(form, 422, begun_draft(db))
         except NameTaken as error:
             db.rollback()
+            drafts.count_name(db, counted_address())
+            db.commit()
             return _name_taken(form, error, begun_draft(db))
+        except TooManyAttempts as error:
+            db.rollback()
+            words = (
+                "Too many user names and e-mail addresses that are taken were tried here. Wait {wait}, or contact us."
+            )
+            return too_many(form, error, lambda form, status: _finish_page(form, status, begun_draft(db)), words)
         except finishing.RegisteredMeanwhile:
             db.rollback()
             return _prove_anew(db, "Somebody has just registered this organization. See below how to go on.")

@@ -17,8 +17,9 @@ from hp_portal.audience import Audience
 from hp_portal.core.audit.record import record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.identifiers.numbers import mask_tin
-from hp_portal.core.limits.attempts import TooManyAttempts, check_attempts, count_failure
-from hp_portal.core.limits.proofs import StrangersTry, check_stranger, count_stranger
+from hp_portal.core.limits import lookups
+from hp_portal.core.limits.attempts import TooManyAttempts
+from hp_portal.core.limits.proofs import StrangersTry, check_stranger, count_stranger, forget_stranger
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.finding import find_payees
 from hp_portal.core.payees.models import Payee
@@ -32,8 +33,10 @@ from hp_portal.plugins import Plugins
 from hp_portal.settings import Settings
 
 NOTICE_PREFIX = "NP"
-LOOKS = 10
-"""How many Tax IDs somebody may have letters offered for within the window, and everybody at one address."""
+
+
+class BillingsTin(Exception):
+    """The Tax ID is that of a billing organization, not of a provider."""
 
 
 class ProofRefused(Exception):
@@ -72,22 +75,45 @@ def try_proof(session: PortalSession, settings: Settings, plugins: Plugins, type
     tried = _try_of(typed, address)
     check_stranger(session, settings, tried)
     if typed.path == MAIL:
-        _count_looks(session, settings, tried)
+        check_looks(session, settings, typed, address)
+    if typed.tin and is_billings_tin(session, typed.tin):
+        count_stranger(session, settings, tried)
+        record_refusal(session, "registration.proof.refused", **_told(typed))
+        raise BillingsTin
     answer = look_up(session, settings, plugins, typed)
     if answer is None or (answer.used and not answer.held_by):
         failed = count_stranger(session, settings, tried)
         warn_of_stranger(session, typed.tin or typed.npi, is_tin=bool(typed.tin), failed=failed)
         record_refusal(session, "registration.proof.refused", **_told(typed))
         raise ProofRefused
+    if typed.path == MAIL:
+        count_found(session, settings, found=bool(answer.tin_held_by))
+    else:
+        forget_stranger(session, tried)
     return answer
 
 
-def _count_looks(session: PortalSession, settings: Settings, tried: StrangersTry) -> None:
-    """Tax ID and NPI alone prove nothing, and still tell whether somebody is registered: right ones are counted, too."""
-    window = dt.timedelta(minutes=settings.attempts_window_minutes)
-    for subject in (f"looks from:{tried.address}", f"looks of:{tried.email}"):
-        check_attempts(session, "registration", subject, limit=LOOKS, window=window)
-        count_failure(session, "registration", subject)
+def check_looks(session: PortalSession, settings: Settings, typed: Typed, address: str) -> None:
+    """A Tax ID alone proves nothing, and still tells whether somebody is registered: right ones are counted as well, as those of
+    *Find my delegate* are. Raises TooManyAttempts."""
+    by_look = [*lookups.look_limits(address, typed.tin), lookups.Limit(f"email:{typed.email}", 10, lookups.DAY)]
+    lookups.check(session, lookups.LOOK, [*by_look, *lookups.found_limits(settings)])
+    lookups.count(session, lookups.LOOK, by_look)
+
+
+def count_found(session: PortalSession, settings: Settings, *, found: bool) -> None:
+    """Count that a look has found somebody registered; the same is written when it has not."""
+    del settings
+    subject = lookups.FOUND if found else lookups.MISSED
+    lookups.count(session, lookups.LOOK, [lookups.Limit(subject, 0, lookups.DAY)])
+
+
+def is_billings_tin(session: PortalSession, tin: str) -> bool:
+    """Is this the Tax ID of a registered billing organization?"""
+    wanted = sa.select(Organization.id).where(
+        Organization.audience == Audience.BILLING, Organization.tin_is(session, tin)
+    )
+    return session.scalar(wanted.limit(1)) is not None
 
 
 def note_blocked(session: PortalSession, typed: Typed) -> None:
@@ -168,8 +194,9 @@ def _answer(session: PortalSession, payee: Payee, number: str, *, used: bool) ->
 
 
 def record_proved(session: PortalSession, typed: Typed, answer: Answer) -> None:
-    """Record that a payment proved a payee to somebody without an account."""
-    record(session, "registration.proof.accepted", path=typed.path, payee=answer.payee_id)
+    """Record that a payment proved a payee to somebody without an account. A Tax ID and NPI alone prove nothing."""
+    if typed.path != MAIL:
+        record(session, "registration.proof.accepted", path=typed.path, payee=answer.payee_id)
 
 
 __all__ = ["Answer", "MoreAsked", "ProofRefused", "TooManyAttempts", "look_up", "note_blocked", "try_proof"]

@@ -68,7 +68,7 @@ def target(session: PortalSession, typed: Typed) -> Target:
         organization.name,
         tuple((short_name(one.name), mask_email(one.email)) for one in delegates_of(session, organization.id)),
         session.scalar(holds) is not None,
-        session.scalar(same.limit(1)) is not None,
+        typed.proved and session.scalar(same.limit(1)) is not None,
     )
 
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
-from hp_portal.core.registration.models import Registration
+from hp_portal.core.registration.models import DECLINED, EXPIRED, OPEN, Registration
 from hp_portal.core.web.formats import show_day
 from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession
@@ -79,16 +79,19 @@ def welcome(session: PortalSession, registration: Registration, token: str) -> N
     add_message(session, outgoing)
 
 
-def tell_outcome(session: PortalSession, registration: Registration, *, link: str = "") -> None:
-    """Tell the person what was decided; `link` sets a password, or leads to the next step."""
+def tell_outcome(session: PortalSession, registration: Registration, *, password: str = "") -> None:
+    """Tell the person what was decided, or how it goes on; `password` is a link with which they set their password."""
+    account = registration.person_id is not None
+    person = session.get(Person, registration.person_id) if account else None
     values = {
         "name": registration.name,
         "state": registration.state,
         "answer": registration.answer,
-        "link": link or absolute_url("registration.start"),
-        "account": registration.person_id is not None,
+        "link": password or absolute_url("registration.own" if account else "registration.start"),
+        "username": person.username if person and password else "",
     }
-    subject = "Your registration: what was decided"
+    over = registration.state in (OPEN, DECLINED, EXPIRED)
+    subject = "Your registration: what was decided" if over else "Your registration: how it goes on"
     outgoing = Outgoing(
         registration.email, "registration_decided", subject, about(registration), values, secrets=("link",)
     )

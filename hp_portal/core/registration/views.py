@@ -90,6 +90,7 @@ def start_post() -> ResponseReturnValue:
             except TooManyAttempts as error:
                 db.rollback()
                 return too_many(form, error, _start_page, "Too many registrations were begun here. Wait {wait}.")
+        draft = drafts.hold(db, draft)
         if draft.typed.path != form.path.data:
             draft.typed.forget_proof()
             draft.typed.path = form.path.data
@@ -112,7 +113,7 @@ def you() -> ResponseReturnValue:
             "sure_mailbox": MAILBOX in typed.sure,
         }
     )
-    return _you_page(form, 200)
+    return _you_page(form, 200, typed.sure)
 
 
 def _you_page(form: PersonForm, status: int, doubts: Any = ()) -> Response:

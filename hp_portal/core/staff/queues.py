@@ -25,6 +25,7 @@ from hp_portal.core.jobs.failures import failures
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.accounts import locked_people
 from hp_portal.core.refusals.reading import count_warned
+from hp_portal.core.registration.models import CHALLENGED
 from hp_portal.core.staff import registrations
 from hp_portal.core.staff.roles import MANAGE, nobodys, roles
 from hp_portal.core.tax_ids.objections import count_objections, count_warnings
@@ -134,6 +135,14 @@ CORE_QUEUES = (
         registrations.count_for_decision,
         "warn",
         arguments={"show": registrations.DECISION},
+    ),
+    StaffQueue(
+        "person has registered in place of somebody who left",
+        "people have registered in place of somebody who left",
+        "staff.registrations",
+        "staff:registrations:read",
+        registrations.count_on_trial,
+        arguments={"show": CHALLENGED},
     ),
     StaffQueue(
         "address for a PIN is said to be wrong",

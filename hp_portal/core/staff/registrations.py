@@ -59,6 +59,7 @@ SHOWN = {
 }
 _wrong_address = sa.and_(Registration.state == PIN, Registration.address_wrong_at.is_not(None))
 _decision = Registration.state.in_((STAFF, OBJECTED))
+_on_trial = Registration.state == CHALLENGED
 REGISTRATIONS = Sorting(
     (
         Column("since", "Registered", Registration.created_at, "date"),
@@ -136,6 +137,11 @@ class Tried:
 def count_for_decision(session: PortalSession) -> int:
     """How many registrations wait for the staff's decision."""
     return session.scalar(sa.select(sa.func.count(Registration.id)).where(_decision)) or 0
+
+
+def count_on_trial(session: PortalSession) -> int:
+    """How many have registered in place of somebody who is said to have left, and can be objected to."""
+    return session.scalar(sa.select(sa.func.count(Registration.id)).where(_on_trial)) or 0
 
 
 def count_wrong_addresses(session: PortalSession) -> int:

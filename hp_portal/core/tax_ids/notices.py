@@ -127,7 +127,9 @@ def _warn(
     is_it = ProofWarning.tin_digest.in_(session.vault.digests(aim, "proof warning"))
     known = session.scalars(sa.select(ProofWarning).where(is_it, ProofWarning.settled_at.is_(None))).first()
     if known is not None:
-        known.failed, known.last_at, known.organization_id = max(known.failed + 1, failed.in_all), now, organization_id
+        known.failed, known.last_at = max(known.failed + 1, failed.in_all), now
+        # A stranger's try does not wipe out the name of an organization that guesses.
+        known.organization_id = organization_id or known.organization_id
         session.flush()
         return
     if not failed.alarming:
