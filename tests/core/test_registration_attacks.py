@@ -16,6 +16,7 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.registration import deciding, drafts
 from hp_portal.core.registration.models import Registration, RegistrationDraft
+from hp_portal.database import lock
 from tests.conftest import MakeApp
 from tests.core.test_registration_joins import FRESH, NOW, NPI, TIN, Scene, follow
 from tests.support.clock import Clock
@@ -96,7 +97,7 @@ def at_the_lock(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, change: Callable[[Any, RegistrationDraft], None]
 ) -> None:
     """Another window changes the draft just before this request gets its lock."""
-    lock, done = drafts.lock, []
+    done: list[str] = []
 
     def first(session: Any, name: str) -> None:
         if not done:

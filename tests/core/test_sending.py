@@ -31,6 +31,9 @@ from tests.support.world import World
 
 __all__ = ["mailing", "server"]
 
+# Seconds: a server that never answers makes every wait of the sender the same to the test.
+SOON = 0.2
+
 
 def write_many(world: World, count: int) -> list[int]:
     return [write(world, f"clerk{number}@clinic.example") for number in range(count)]
@@ -129,7 +132,7 @@ def test_a_server_that_says_nothing_is_not_waited_for_without_end(
     mailing: World, server: MailServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = write_many(mailing, 2)
-    monkeypatch.setattr(smtp, "connect", functools.partial(smtp.connect, timeout=0.2))
+    monkeypatch.setattr(smtp, "connect", functools.partial(smtp.connect, timeout=SOON))
     silent = threading.Event()
     server.answer = lambda: None if silent.wait(PATIENCE) else "451 the test hangs"
     try:

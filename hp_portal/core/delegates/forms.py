@@ -100,7 +100,7 @@ class AskForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 class AnswerForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     answer = TextAreaField(
         "Your answer",
-        [DataRequired("Write what the person should read."), Length(5, 2000, "Use 5 to 2,000 characters.")],
+        [DataRequired("Write what the person should read."), Length(5, 1000, "Use 5 to 1,000 characters.")],
         filters=[several_lines],
         render_kw={"rows": 5},
     )
