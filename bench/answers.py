@@ -14,6 +14,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from flask import Flask
@@ -126,16 +127,12 @@ def of(engine: str, url: str, folder: Path, times: int) -> list[Figure]:
     asking = {address: Stranger(app) for address in (KNOWN, UNKNOWN)}
     for one in asking.values():
         one.send("/register/you", **PERSON, email="first@office.example")
-    mails = measure(
-        {
-            address: lambda one=one, address=address: [  # type: ignore[misc]
-                one.post("/register/you", **PERSON, email="first@office.example"),
-                one.post("/register/you", **PERSON, email=address),
-            ]
-            for address, one in asking.items()
-        },
-        times,
-    )
+
+    def ask(address: str) -> None:
+        for email in ("first@office.example", address):
+            asking[address].post("/register/you", **PERSON, email=email)
+
+    mails = measure({address: partial(ask, address) for address in asking}, times)
     return [
         *told(engine, "wrong number and wrong Tax ID", found, "number", "tin"),
         *told(engine, "wrong number and wrong vendor number", found, "number", "vendor"),

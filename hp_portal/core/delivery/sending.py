@@ -92,7 +92,8 @@ class _Channel:
     def send(self) -> int:
         """Send what is due until nothing is, or the way does not work."""
         while self._take():
-            with Sender(current_app._get_current_object(), self._transport) as sender:  # type: ignore[attr-defined]
+            app = current_app._get_current_object()  # type: ignore[attr-defined] # the thread needs the app; the proxy has no type
+            with Sender(app, self._transport) as sender:
                 self._send_over(sender)
             if sender.closed is not None:
                 log.warning("delivery.closed", said=str(sender.closed))
