@@ -17,25 +17,12 @@ from hp_portal.core.organizations.models import Organization
 from hp_portal.core.registration import deciding, drafts
 from hp_portal.core.registration.models import Registration, RegistrationDraft
 from hp_portal.database import lock
-from tests.conftest import MakeApp
-from tests.core.test_registration_joins import FRESH, NOW, NPI, TIN, Scene, follow
-from tests.support.clock import Clock
+from tests.core.test_registration_joins import FRESH, NOW, NPI, TIN, Scene, follow, payments, scene
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.registering import ADDRESS, PERSON, Payments, Visitor, mails, registrations, tidy
-from tests.support.world import World
 
+__all__ = ["payments", "scene"]
 OWN = "PROOF-0009"
-
-
-@pytest.fixture
-def payments() -> Payments:
-    return Payments()
-
-
-@pytest.fixture
-def scene(database_url: str, make_app: MakeApp, clock: Clock, payments: Payments) -> Scene:
-    clock.set(NOW)
-    return Scene(World(make_app(database_url, extra_plugins={"payments-of-the-test": payments})), payments, clock)
 
 
 def staff_of(scene: Scene) -> Actor:

@@ -67,9 +67,13 @@ class Scene:
 
 
 @pytest.fixture
-def scene(database_url: str, make_app: MakeApp, clock: Clock) -> Scene:
+def payments() -> Payments:
+    return Payments()
+
+
+@pytest.fixture
+def scene(database_url: str, make_app: MakeApp, clock: Clock, payments: Payments) -> Scene:
     clock.set(NOW)
-    payments = Payments()
     return Scene(World(make_app(database_url, extra_plugins={"payments-of-the-test": payments})), payments, clock)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,28 +14,12 @@ from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration.addresses import envelope_lines, masked_lines
 from hp_portal.core.registration.models import RegistrationPin
 from hp_portal.core.registration.pins import ALPHABET
-from tests.conftest import MakeApp
+from tests.core.test_registration import NOW, NPI, TIN, payments, portal
 from tests.support.clock import Clock
-from tests.support.identifiers import make_npi, make_tin
-from tests.support.registering import ADDRESS, Payments, Visitor, mailed_pin, registrations
+from tests.support.registering import Visitor, mailed_pin, registrations
 from tests.support.world import World
 
-NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
-TIN, NPI = make_tin(4711), make_npi(4711)
-
-
-@pytest.fixture
-def payments() -> Payments:
-    return Payments()
-
-
-@pytest.fixture
-def portal(database_url: str, make_app: MakeApp, payments: Payments, clock: Clock) -> World:
-    clock.set(NOW)
-    world = World(make_app(database_url, extra_plugins={"payments-of-the-test": payments}))
-    payee = world.payee(TIN, NPI, "Harbor Payee", address=ADDRESS)
-    payments.add(world, "PROOF-0042", payee, TIN, day=NOW.date())
-    return world
+__all__ = ["payments", "portal"]
 
 
 @pytest.fixture

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 
-import pytest
 import sqlalchemy as sa
 
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.payees.models import Payee
-from tests.conftest import MakeApp
 from tests.support.client import PortalClient
-from tests.support.clock import Clock
-from tests.support.registering import Payments, Visitor, mailed_pin, mails
+from tests.support.registering import Visitor, mailed_pin, mails
 from tests.support.world import World
 
 from .test_staff_registrations import (
@@ -29,22 +26,13 @@ from .test_staff_registrations import (
     names,
     newest,
     offered,
+    portal,
     registered,
     sees,
-    with_payments,
+    staff,
 )
 
-
-@pytest.fixture
-def portal(database_url: str, make_app: MakeApp, clock: Clock) -> World:
-    clock.set(NOW)
-    payments = Payments()
-    return with_payments(World(make_app(database_url, extra_plugins={"payments-of-the-test": payments})), payments)
-
-
-@pytest.fixture
-def staff(portal: World) -> PortalClient:
-    return portal.sign_in("a.staff")
+__all__ = ["portal", "staff"]
 
 
 def test_access_without_a_pin(portal: World, staff: PortalClient) -> None:
