@@ -10,8 +10,8 @@ from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, ValidationError
 
 from hp_portal.core.delegates.finding import Wanted
-from hp_portal.core.delivery.mail import is_email
 from hp_portal.core.identifiers.numbers import BadIdentifier, parse_npi
+from hp_portal.core.people.forms import a_name, an_email
 from hp_portal.core.web.cleaning import one_line, several_lines
 from hp_portal.core.web.fields import ParsedField, TinField
 
@@ -51,16 +51,6 @@ def _no_links(_form: Any, field: Any) -> None:
         )
 
 
-def _an_email(_form: Any, field: Any) -> None:
-    if not is_email(field.data or ""):
-        raise ValidationError("Enter an e-mail address such as name@office.example.")
-
-
-def _a_name(_form: Any, field: Any) -> None:
-    if re.search(r"[\d@:/]", field.data or ""):
-        raise ValidationError("Enter your first and last name, without digits or addresses.")
-
-
 def _a_phone(_form: Any, field: Any) -> None:
     text = field.data or ""
     if not re.fullmatch(r"[0-9 +().\-]*(?:\s*(?:x|ext\.?)\s*\d{1,6})?", text) or len(re.findall(r"\d", text)) < 10:
@@ -72,13 +62,13 @@ class AskForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 
     name = StringField(
         "Your name",
-        [DataRequired("Enter your first and last name."), Length(2, 80, "Use 2 to 80 characters."), _a_name],
+        [DataRequired("Enter your first and last name."), Length(2, 80, "Use 2 to 80 characters."), a_name],
         filters=[one_line],
         render_kw={"autocomplete": "name"},
     )
     email = StringField(
         "Your work e-mail",
-        [DataRequired("Enter your work e-mail address."), Length(max=254), _an_email],
+        [DataRequired("Enter your work e-mail address."), Length(max=254), an_email],
         filters=[one_line],
         render_kw={"autocomplete": "email", "type": "email", "spellcheck": "false", "autocapitalize": "none"},
     )

@@ -61,3 +61,8 @@ class Grant(Base, scopes.OwnedByOrganization):
     granted_at: Mapped[dt.datetime]
     ended_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
     ended_at: Mapped[dt.datetime | None]
+
+    @classmethod
+    def links(cls, organization_id: int | None, payee_id: int | None) -> sa.ColumnElement[bool]:
+        """A condition: the grant is open, and lets this organization see what is paid to this payee."""
+        return sa.and_(cls.organization_id == organization_id, cls.payee_id == payee_id, cls.ended_at.is_(None))

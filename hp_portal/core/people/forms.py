@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, PasswordField, StringField
 from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, Optional, Regexp, ValidationError
 
+from hp_portal.core.delivery.mail import is_email
 from hp_portal.core.people.accounts import USERNAME
 from hp_portal.core.web.cleaning import one_line
 
 TYPED = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+
+
+def a_name(_form: Any, field: Any) -> None:
+    """A validator: a person's name, which stands in messages, is no advertisement."""
+    if re.search(r"[\d@:/<>]", field.data or ""):
+        raise ValidationError("Enter your first and last name, without digits or addresses.")
+
+
+def an_email(_form: Any, field: Any) -> None:
+    """A validator: what may be an e-mail address."""
+    if not is_email(field.data or ""):
+        raise ValidationError("Enter an e-mail address such as name@office.example.")
 
 
 class CreatePersonForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types

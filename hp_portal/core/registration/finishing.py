@@ -38,7 +38,7 @@ from hp_portal.core.registration.models import (
     Registration,
 )
 from hp_portal.core.registration.pins import NoAddress, send_pin
-from hp_portal.core.registration.proving import Answer, look_up, provisional
+from hp_portal.core.registration.proving import Answer, find_billing, look_up, provisional
 from hp_portal.core.tax_ids.notices import tell_of_link
 from hp_portal.core.tax_ids.proving import use_payment
 from hp_portal.database import PortalSession, lock
@@ -78,16 +78,6 @@ class Registered:
 def needs_account(typed: Typed) -> bool:
     """Does the last step make an account? Not while delegates or staff have to say yes first."""
     return typed.path != UNLISTED and typed.route != JOIN
-
-
-def find_billing(session: PortalSession, tin: str) -> Organization | None:
-    """The billing organization registered with this TIN, or None."""
-    return session.scalars(
-        sa.select(Organization)
-        .where(Organization.audience == Audience.BILLING, Organization.tin_is(session, tin))
-        .order_by(Organization.id)
-        .limit(1)
-    ).one_or_none()
 
 
 def is_providers_tin(session: PortalSession, tin: str) -> bool:
@@ -206,10 +196,7 @@ def _provider(
 
 def find_link(session: PortalSession, organization: Organization, payee: Payee) -> Grant | None:
     """The organization's open link to a payee, or None."""
-    wanted = sa.select(Grant).where(
-        Grant.organization_id == organization.id, Grant.payee_id == payee.id, Grant.ended_at.is_(None)
-    )
-    return session.scalars(wanted).one_or_none()
+    return session.scalars(sa.select(Grant).where(Grant.links(organization.id, payee.id))).one_or_none()
 
 
 def was_upheld(session: PortalSession, settings: Settings, organization_id: int | None) -> bool:

@@ -9,8 +9,8 @@ from wtforms import BooleanField, PasswordField, RadioField, SelectChoice, Selec
 from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, Optional, Regexp, ValidationError
 
 from hp_portal.audience import PROVIDER_TYPES
-from hp_portal.core.delivery.mail import is_email
 from hp_portal.core.people.accounts import USERNAME
+from hp_portal.core.people.forms import a_name, an_email
 from hp_portal.core.registration.doubts import DOCTOR, MAILBOX, NAME
 from hp_portal.core.registration.drafts import Typed
 from hp_portal.core.registration.models import BILLING, CHECK, JOIN, LEFT, MAIL, NEW, NOTICE, UNLISTED
@@ -42,18 +42,13 @@ class StartForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
             raise ValidationError("Choose what fits best.")
 
 
-def _an_email(_form: Any, field: Any) -> None:
-    if not is_email(field.data or ""):
-        raise ValidationError("Enter an e-mail address such as name@office.example.")
-
-
 class PersonForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     name = StringField(
         "Your first and last name",
         [
             DataRequired("Enter your own first and last name."),
             Length(2, 80, "Use 2 to 80 characters."),
-            Regexp(r"[^\d@:/<>]*\Z", message="Enter your first and last name, without digits or addresses."),
+            a_name,
         ],
         filters=[one_line],
         render_kw={"autocomplete": "name"},
@@ -64,7 +59,7 @@ class PersonForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
         [
             DataRequired("Enter your own work e-mail address."),
             Length(max=254),
-            _an_email,
+            an_email,
         ],
         filters=[one_line],
         render_kw={"autocomplete": "email", "inputmode": "email", "autocapitalize": "none", "spellcheck": "false"},
@@ -161,13 +156,26 @@ class MailForm(_ProofForm):
     npi = NpiField("NPI")
 
 
-class UnlistedForm(_ProofForm):
-    organization = StringField(
-        "Name of the provider, as on its letterhead",
-        [DataRequired("Enter the name of the provider."), Length(max=200)],
+def _letterhead(of: str) -> StringField:
+    return StringField(
+        f"Name of the {of}, as on its letterhead",
+        [DataRequired(f"Enter the name of the {of}."), Length(max=200)],
         filters=[one_line],
         render_kw={"autocomplete": "organization"},
     )
+
+
+def _mailing_address(of: str) -> TextAreaField:
+    return TextAreaField(
+        "Mailing address",
+        [DataRequired(f"Enter the address of the {of}."), Length(max=400)],
+        filters=[several_lines],
+        render_kw={"rows": 3, "autocomplete": "street-address"},
+    )
+
+
+class UnlistedForm(_ProofForm):
+    organization = _letterhead("provider")
     audience = SelectField(
         "Kind of provider",
         choices=[SelectChoice("", "Choose …"), *(SelectChoice(str(one), one.label) for one in PROVIDER_TYPES)],
@@ -176,12 +184,7 @@ class UnlistedForm(_ProofForm):
     )
     tin = TinField("Tax ID (TIN)", required="Enter the Tax ID of the provider.")
     npi = NpiField("NPI")
-    address = TextAreaField(
-        "Mailing address",
-        [DataRequired("Enter the address of the provider."), Length(max=400)],
-        filters=[several_lines],
-        render_kw={"rows": 3, "autocomplete": "street-address"},
-    )
+    address = _mailing_address("provider")
     note = TextAreaField(
         "Anything else that we should know",
         [Optional(), Length(max=1000)],
@@ -191,19 +194,9 @@ class UnlistedForm(_ProofForm):
 
 
 class BillingForm(_ProofForm):
-    organization = StringField(
-        "Name of the billing organization, as on its letterhead",
-        [DataRequired("Enter the name of the billing organization."), Length(max=200)],
-        filters=[one_line],
-        render_kw={"autocomplete": "organization"},
-    )
+    organization = _letterhead("billing organization")
     tin = TinField("Tax ID (TIN) of the billing organization", required="Enter the billing organization's own Tax ID.")
-    address = TextAreaField(
-        "Mailing address",
-        [DataRequired("Enter the address of the billing organization."), Length(max=400)],
-        filters=[several_lines],
-        render_kw={"rows": 3, "autocomplete": "street-address"},
-    )
+    address = _mailing_address("billing organization")
     answers = StringField(
         "Who answers for the billing organization",
         [DataRequired("Enter the name of the owner or manager who answers for it."), Length(max=200)],

@@ -154,7 +154,7 @@ def _billing(db: PortalSession, typed: Typed) -> str:
             "This is the Tax ID of a provider that we pay. Enter the billing organization’s own Tax ID. If you work for the "
             "provider itself, go back to the first page and choose what you have at hand."
         )
-    known = finishing.find_billing(db, typed.tin)
+    known = proving.find_billing(db, typed.tin)
     proving.count_found(db, settings(), found=known is not None)
     if known is not None:
         typed.held, typed.target_id = True, known.id

@@ -76,7 +76,7 @@ def try_proof(session: PortalSession, settings: Settings, plugins: Plugins, type
     check_stranger(session, settings, tried)
     if typed.path == MAIL:
         check_looks(session, settings, typed, address)
-    if typed.tin and is_billings_tin(session, typed.tin):
+    if typed.tin and find_billing(session, typed.tin) is not None:
         count_stranger(session, settings, tried)
         record_refusal(session, "registration.proof.refused", **_told(typed))
         raise BillingsTin
@@ -108,12 +108,14 @@ def count_found(session: PortalSession, settings: Settings, *, found: bool) -> N
     lookups.count(session, lookups.LOOK, [lookups.Limit(subject, 0, lookups.DAY)])
 
 
-def is_billings_tin(session: PortalSession, tin: str) -> bool:
-    """Is this the Tax ID of a registered billing organization?"""
-    wanted = sa.select(Organization.id).where(
-        Organization.audience == Audience.BILLING, Organization.tin_is(session, tin)
-    )
-    return session.scalar(wanted.limit(1)) is not None
+def find_billing(session: PortalSession, tin: str) -> Organization | None:
+    """The billing organization registered with this TIN, or None."""
+    return session.scalars(
+        sa.select(Organization)
+        .where(Organization.audience == Audience.BILLING, Organization.tin_is(session, tin))
+        .order_by(Organization.id)
+        .limit(1)
+    ).one_or_none()
 
 
 def note_blocked(session: PortalSession, typed: Typed) -> None:

@@ -58,9 +58,7 @@ def mask_email(email: str) -> str:
 def target(session: PortalSession, typed: Typed) -> Target:
     """Who is registered for what the draft is about."""
     organization = session.get_one(Organization, typed.target_id)
-    holds = sa.select(Grant.id).where(
-        Grant.organization_id == organization.id, Grant.payee_id == typed.payee_id, Grant.ended_at.is_(None)
-    )
+    holds = sa.select(Grant.id).where(Grant.links(organization.id, typed.payee_id))
     same = sa.select(Person.id).where(
         Person.organization_id == organization.id, sa.func.lower(Person.name) == typed.name.lower()
     )

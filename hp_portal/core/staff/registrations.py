@@ -19,7 +19,6 @@ from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration import pins, telling
 from hp_portal.core.registration.drafts import Typed
 from hp_portal.core.registration.facts import facts_of
-from hp_portal.core.registration.finishing import find_billing
 from hp_portal.core.registration.models import (
     ASKED,
     CHALLENGED,
@@ -33,7 +32,7 @@ from hp_portal.core.registration.models import (
     WITHDRAWN,
     Registration,
 )
-from hp_portal.core.registration.proving import check_complete, holders, look_up
+from hp_portal.core.registration.proving import check_complete, find_billing, holders, look_up
 from hp_portal.core.web.listing import Column, Listing, Order, Sorting, page_of
 from hp_portal.database import PortalSession
 from hp_portal.plugins import Plugins

@@ -34,9 +34,7 @@ class OpenGrant:
 def link_payee(session: PortalSession, actor: Actor, organization: Organization, payee: Payee, reason: str) -> Grant:
     """Let an organization see what is paid to a payee, on the payer's own word. Raises AlreadyLinked."""
     lock(session, f"grant:{organization.id}:{payee.id}")
-    open_already = sa.select(Grant.id).where(
-        Grant.organization_id == organization.id, Grant.payee_id == payee.id, Grant.ended_at.is_(None)
-    )
+    open_already = sa.select(Grant.id).where(Grant.links(organization.id, payee.id))
     if session.scalar(open_already) is not None:
         raise AlreadyLinked
     grant = Grant(

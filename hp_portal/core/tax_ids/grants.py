@@ -130,10 +130,7 @@ def _is_linked(session: PortalSession, organization_id: int, tin: str) -> bool:
 
 def _has(session: PortalSession, organization_id: int, payee_id: int) -> bool:
     lock(session, f"grant:{organization_id}:{payee_id}")
-    already = sa.select(Grant.id).where(
-        Grant.organization_id == organization_id, Grant.payee_id == payee_id, Grant.ended_at.is_(None)
-    )
-    return session.scalar(already) is not None
+    return session.scalar(sa.select(Grant.id).where(Grant.links(organization_id, payee_id))) is not None
 
 
 def _grant(session: PortalSession, actor: Actor, organization_id: int, payee: PayeeRef) -> Grant:
