@@ -27,6 +27,7 @@ from tests.sample_plugin import faxing
 from tests.support.client import PortalClient
 from tests.support.clock import Clock
 from tests.support.mail_server import MailServer
+from tests.support.paper import codes_on, faxed, page_picture
 from tests.support.pdf import TaggedPdf
 from tests.support.processes import PATIENCE
 from tests.support.world import World
@@ -129,6 +130,15 @@ def test_a_cover_sheet_alone_is_tagged_and_has_its_code_twice(by_hand: World, st
         str(one.Alt) for one in pdf.file.objects if isinstance(one, pikepdf.Dictionary) and one.get("/S") == "/Figure"
     }
     assert found == {f"QR code of the reference {reference}", "The same code once more"}
+
+
+@pytest.mark.parametrize("skew", [0.0, 3.0, -4.0])
+def test_the_code_is_read_from_a_page_that_was_faxed(by_hand: World, staff: PortalClient, skew: float) -> None:
+    number = write(by_hand, two_pages())
+    page = page_picture(staff.get(f"/staff/faxes/{number}/pdf").data)
+    reference = message(by_hand, number).reference
+    assert codes_on(page) == [reference] * 2
+    assert set(codes_on(faxed(page, skew=skew, noise=0.01))) == {reference}
 
 
 @pytest.mark.parametrize(

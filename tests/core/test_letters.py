@@ -20,6 +20,7 @@ from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.files.models import StoredFile
 from hp_portal.core.staff import letter_views
 from tests.support.client import PortalClient
+from tests.support.paper import codes_on, page_picture
 from tests.support.pdf import TaggedPdf, spots
 from tests.support.processes import PATIENCE
 from tests.support.world import World
@@ -94,6 +95,12 @@ def test_a_print_run_is_printed_listed_and_posted(world: World, staff: PortalCli
     assert (state(world, first), state(world, second)) == ("sent", "sent")
     with world.session() as session:
         assert session.scalars(sa.select(MessageAttempt.said)).all() == ["The letter was posted."] * 2
+
+
+def test_a_telephone_reads_where_to_go_from_the_letter(world: World, staff: PortalClient) -> None:
+    number = write(world)
+    page = page_picture(staff.get(f"/staff/letters/{number}/pdf").data, dots=150)
+    assert codes_on(page) == ["https://portal.example/pin"]
 
 
 def test_a_letter_is_in_one_print_run_and_none_when_canceled(world: World, staff: PortalClient) -> None:
