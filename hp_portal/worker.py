@@ -26,7 +26,7 @@ from hp_portal.core.activity import heads, sealing, verifying
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit import reports
 from hp_portal.core.audit.refusals import close_windows
-from hp_portal.core.delegates import finding
+from hp_portal.core.delegates import finding, requests
 from hp_portal.core.delivery import returns, sending
 from hp_portal.core.downloads import making, queue
 from hp_portal.core.files import sweeping
@@ -90,6 +90,7 @@ def core_jobs(settings: Settings) -> list[Job]:
         attempts.clean(session, dt.timedelta(days=1))
         sign_ins.clean(session)
         finding.forget_lookups(session)
+        requests.forget_unconfirmed(session)
 
     return [
         Job("audit.seal", "Seal the audit record", dt.timedelta(seconds=5), seal),

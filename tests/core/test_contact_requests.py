@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import sqlalchemy as sa
 
@@ -15,7 +17,19 @@ from hp_portal.core.organizations.models import Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.worker import core_jobs, run_job
 from tests.support.clock import Clock
-from tests.support.delegates import ASKER, NOON, NPI, TIN, ask, build_clinic, events, look, token_of
+from tests.support.delegates import (
+    ASKER,
+    NOON,
+    NPI,
+    TIN,
+    ask,
+    ask_only,
+    build_clinic,
+    events,
+    follow,
+    look,
+    token_of,
+)
 from tests.support.world import World
 
 
@@ -30,7 +44,21 @@ def test_the_delegates_are_asked_and_one_answers(world: World, clinic: Organizat
     for _ in range(2):  # a double click
         sent = client.post("/find-my-delegate/ask", {**ASKER, "lookup": lookup})
         assert sent.location == "/find-my-delegate/asked"
-    assert "Your request is on its way" in client.get("/find-my-delegate/asked").text
+    assert "Look into your mailbox" in client.get("/find-my-delegate/asked").text
+    with world.session() as session:
+        [mail] = session.scalars(sa.select(Message)).all()
+        assert mail.recipient == ASKER["email"], "nobody is told by an address that may be somebody else's"
+        session.delete(mail)
+        kept = values_of(session, mail)["link"]
+    other = world.client()
+    for _ in range(2):  # a mail scanner's GET changes nothing
+        shown = other.get(kept.partition("localhost")[2], follow_redirects=True).text
+        assert ASKER["about"] in shown
+    with world.session() as session:
+        assert session.scalar(sa.select(sa.func.count(Message.id))) == 0
+    for _ in range(2):
+        assert other.post("/find-my-delegate/confirm").location == "/find-my-delegate/confirmed"
+    assert "Your request is on its way" in other.get("/find-my-delegate/confirmed").text
     with world.session() as session:
         mails = session.scalars(sa.select(Message).order_by(Message.id)).all()
         assert [mail.recipient for mail in mails] == ["maria@office.example", "sam@office.example"]
@@ -69,12 +97,54 @@ def test_the_delegates_are_asked_and_one_answers(world: World, clinic: Organizat
             **answer,
         }
     assert [name for name, _ in events(world, "delegates.request.%")] == [
+        "delegates.request.written",
         "delegates.request.made",
         "delegates.request.listed",
         "delegates.request.viewed",
         "delegates.request.answered",
         "delegates.request.viewed",
     ]
+
+
+def test_a_request_that_is_not_confirmed_is_read_by_nobody(world: World, clinic: Organization, clock: Clock) -> None:
+    clock.set(NOON)
+    client, delegate = ask_only(world), world.sign_in("maria")
+    assert "asks you to contact them" not in delegate.get("/").text
+    assert "Robin" not in delegate.get("/contact-requests").text
+    assert delegate.get("/contact-requests/1", check=False).status_code == 404
+    assert client.post("/find-my-delegate/confirm").status_code == 410, "the link was not opened"
+    clock.advance(days=1)
+    assert follow(world, client).status_code == 410
+    assert client.post("/find-my-delegate/confirm").status_code == 410
+    (job,) = (job for job in core_jobs(world.settings) if job.key == "identity.forget-attempts")
+    assert run_job(world.app, job)
+    with world.session() as session:
+        assert session.scalar(sa.select(sa.func.count(DelegateRequest.id))) == 0
+
+
+def test_whoever_did_not_ask_throws_the_request_away(world: World, clinic: Organization) -> None:
+    client = ask_only(world)
+    assert "It was not me" in follow(world, client).text
+    assert "nobody was told" in client.post("/find-my-delegate/not-me", follow_redirects=True).text
+    assert follow(world, client).status_code == 410
+    assert client.post("/find-my-delegate/not-me").status_code == 410
+    assert ("delegates.request.disowned", {"requests": 1}) in events(world, "delegates.request.%")
+    ask(world)
+    follow(world, client)
+    client.post("/find-my-delegate/not-me")
+    assert "Robin" in world.sign_in("maria").get("/contact-requests").text, "confirmed is confirmed"
+
+
+def test_a_request_is_confirmed_twice_at_once(world: World, clinic: Organization) -> None:
+    clients = [ask_only(world), world.client()]
+    for client in clients:
+        follow(world, client)
+    with ThreadPoolExecutor(2) as pool:
+        told = pool.map(lambda client: client.post("/find-my-delegate/confirm").status_code, clients)
+        assert list(told) == [303, 303]
+    with world.session() as session:
+        about = sa.select(Message.recipient).where(Message.about == "contact-request:1")
+        assert sorted(session.scalars(about)) == ["maria@office.example", "sam@office.example"]
 
 
 def test_the_messages_can_be_read(world: World, clinic: Organization) -> None:
@@ -84,8 +154,7 @@ def test_the_messages_can_be_read(world: World, clinic: Organization) -> None:
         for mail in session.scalars(sa.select(Message)):
             values = values_of(session, mail)
             text, html = render_text(mail, values), render_html(mail, values)
-            assert clinic.name in text
-            assert clinic.name in html
+            assert (clinic.name in text, clinic.name in html) == (mail.template != "delegate_confirm",) * 2
             assert TIN not in text + html
             assert "Yes &amp; no." in html or "O’Neil &amp; Sons" in html
 
@@ -130,7 +199,8 @@ def test_an_invitation_leads_to_registering(world: World, clinic: Organization) 
     assert "Invited to register and to ask to join." in done
     assert "dealt with this request already" in delegate.post("/contact-requests/1/invite", follow_redirects=True).text
     with world.session() as session, world.app.test_request_context():
-        mail = session.scalars(sa.select(Message).where(Message.recipient == ASKER["email"])).one()
+        wanted = sa.select(Message).where(Message.recipient == ASKER["email"]).order_by(Message.id.desc())
+        mail = session.scalars(wanted.limit(1)).one()
         values = values_of(session, mail)
         for text in (render_text(mail, values), render_html(mail, values)):
             assert values["link"] in text

@@ -13,6 +13,7 @@ from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.organizations.models import Organization
 from tests.support.client import PortalClient
 from tests.support.identifiers import make_npi, make_tin
+from tests.support.registering import mailed_link
 from tests.support.world import World
 
 TIN, NPI, ZIP = make_tin(1), make_npi(1), "55000"
@@ -58,7 +59,22 @@ def events(world: World, pattern: str) -> list[tuple[str, dict[str, object]]]:
 
 
 def ask(world: World, **changes: str) -> PortalClient:
+    """Somebody asks the clinic's delegates and confirms it by the link in the e-mail."""
+    client = ask_only(world, **changes)
+    follow(world, client, changes.get("email", ASKER["email"]))
+    assert client.post("/find-my-delegate/confirm").location == "/find-my-delegate/confirmed"
+    return client
+
+
+def ask_only(world: World, **changes: str) -> PortalClient:
+    """Somebody asks, and has confirmed nothing yet."""
     client = world.client()
     lookup = token_of(look(client).text)
-    assert client.post("/find-my-delegate/ask", {**ASKER, "lookup": lookup, **changes}).status_code == 303
+    sent = client.post("/find-my-delegate/ask", {**ASKER, "lookup": lookup, **changes})
+    assert sent.location == "/find-my-delegate/asked"
     return client
+
+
+def follow(world: World, client: PortalClient, email: str = ASKER["email"]) -> TestResponse:
+    """Open the newest link to confirm a request, in any browser."""
+    return client.get(mailed_link(world, email, "/find-my-delegate/confirm/"), follow_redirects=True)

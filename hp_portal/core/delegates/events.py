@@ -12,6 +12,10 @@ DELEGATE_EVENTS = (
         "Looked for the delegates of Tax ID {tin} by its {by}",
     ),
     EventSpec("delegates.lookup.blocked", "Looked for delegates too often", ("what",), refusal=True),
+    EventSpec("delegates.request.written", "Asked delegates for contact, not confirmed yet"),
+    EventSpec(
+        "delegates.request.disowned", "Said that a request for contact in their name was not theirs", ("requests",)
+    ),
     EventSpec(
         "delegates.request.made",
         "Somebody asked your delegates to contact them",

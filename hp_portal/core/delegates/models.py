@@ -11,7 +11,7 @@ from hp_portal import scopes
 from hp_portal.database import Base, key
 from hp_portal.seals import sealed_column
 
-WAITING, ANSWERED, DONE, REPORTED = "waiting", "answered", "done", "reported"
+UNCONFIRMED, WAITING, ANSWERED, DONE, REPORTED = "asked", "waiting", "answered", "done", "reported"
 
 
 class DelegateLookup(Base, scopes.PayersOwn):
@@ -32,14 +32,17 @@ class DelegateLookup(Base, scopes.PayersOwn):
 class DelegateRequest(Base, scopes.OwnedByOrganization):
     """Somebody who is not signed in asks an organization's delegates to contact them.
 
-    `asked_sealed` is what they said of themselves, `answer_sealed` what a delegate wrote back: sealed for `token`. `ended_at`:
-    when somebody answered, closed or reported it; a report, with its `reason`, waits for staff until `settled_at`.
+    Until they have confirmed their e-mail address, by the link whose hash is `confirm_hash`, no delegate reads it; it is
+    forgotten after a day. `asked_sealed` is what they said of themselves, `answer_sealed` what a delegate wrote back: both are
+    sealed for `token`. `ended_at`: when somebody answered, closed or reported it; a report, with its `reason`, waits for staff
+    until `settled_at`.
     """
 
     __tablename__ = "delegate_request"
 
     id: Mapped[key]
     token: Mapped[str] = mapped_column(sa.String(32), unique=True)
+    confirm_hash: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32), index=True)
     asked_sealed: Mapped[bytes] = mapped_column(info=sealed_column("token"))
     answer_sealed: Mapped[bytes | None] = mapped_column(info=sealed_column("token"))
     asked_at: Mapped[dt.datetime]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from hp_portal.core.delegates.models import (
     ANSWERED,
     DONE,
     REPORTED,
+    UNCONFIRMED,
     WAITING,
     DelegateLookup,
     DelegateRequest,
@@ -40,6 +41,10 @@ INVITED = "Invited to register and to ask to join."
 
 class LookupGone(Exception):
     """The look-up is too old, or there was none."""
+
+
+class LinkDead(Exception):
+    """The link to confirm an address is unknown, too old, or its request was thrown away."""
 
 
 class EndedAlready(Exception):
@@ -81,7 +86,8 @@ def about_request(request_id: int) -> str:
 
 @in_whole("a stranger asks the delegates of an organization that they found")
 def ask(session: PortalSession, token: str, asker: Asker, address: str, from_address: str) -> None:
-    """Ask the delegates whom a look-up found to contact somebody. `address` is counted, `from_address` kept with the request.
+    """Ask the delegates whom a look-up found to contact somebody: they are told once the asker has confirmed their e-mail
+    address by the link that is sent there. `address` is counted, `from_address` kept with the request.
 
     Raises LookupGone, and TooManyAttempts. A look-up asks once: again changes nothing. The caller commits.
     """
@@ -101,25 +107,99 @@ def ask(session: PortalSession, token: str, asker: Asker, address: str, from_add
     limits.check(session, limits.ASK, by)
     limits.count(session, limits.ASK, by)
     found.used_at = clock.now()
+    confirming = secrets.token_urlsafe(24)
     for organization_id in organizations:
-        add_request(session, organization_id, asker, from_address)
+        _keep(session, organization_id, asker, from_address, hash_token(confirming))
+    values = {"name": asker.name, "link": absolute_url("delegates.follow_link", token=confirming)}
+    about, subject = _about_confirming(hash_token(confirming)), "Confirm your request to be contacted"
+    add_message(session, Outgoing(asker.email, "delegate_confirm", subject, about, values, secrets=("link",)))
+    record(session, "delegates.request.written")
 
 
-def add_request(session: PortalSession, organization_id: int, asker: Asker, address: str) -> int:
-    """Keep a request to one organization's delegates and tell them; its id. Needs a whole scope."""
+def _about_confirming(hashed: bytes) -> str:
+    return f"contact-confirmation:{hashed.hex()[:16]}"
+
+
+def _keep(
+    session: PortalSession, organization_id: int, asker: Asker, address: str, confirm_hash: bytes | None
+) -> DelegateRequest:
     token = secrets.token_hex(16)
     request = DelegateRequest(
         organization_id=organization_id,
         token=token,
+        confirm_hash=confirm_hash,
         asked_sealed=session.vault.seal_text(json.dumps(asdict(asker)), ASKED(token)),
         asked_at=clock.now(),
         address=address,
-        state=WAITING,
+        state=UNCONFIRMED,
     )
     session.add(request)
     session.flush()
-    organization = session.get_one(Organization, organization_id)
-    for delegate in delegates_of(session, [organization_id]):
+    return request
+
+
+def _asked_by(session: PortalSession, token: str) -> Sequence[DelegateRequest]:
+    """What the holder of a link has asked, of one organization or of several. Raises LinkDead."""
+    wanted = sa.select(DelegateRequest).where(
+        DelegateRequest.confirm_hash == hash_token(token), DelegateRequest.asked_at > clock.now() - KEPT
+    )
+    if not (asked := session.scalars(wanted.order_by(DelegateRequest.id)).all()):
+        raise LinkDead
+    return asked
+
+
+def _asker(session: PortalSession, request: DelegateRequest) -> Asker:
+    return Asker(**json.loads(session.vault.open_text(request.asked_sealed, ASKED(request.token))))
+
+
+@in_whole("a stranger reads what they asked themselves")
+def asked_with(session: PortalSession, token: str) -> Asker:
+    """What the holder of a link wrote. Raises LinkDead."""
+    return _asker(session, _asked_by(session, token)[0])
+
+
+@in_whole("a stranger confirms what they asked")
+def confirm(session: PortalSession, token: str) -> None:
+    """The address is its asker's: the delegates are told now. Again changes nothing. Raises LinkDead. The caller commits."""
+    lock(session, _about_confirming(hash_token(token)))
+    for request in _asked_by(session, token):
+        session.refresh(request)
+        if request.state == UNCONFIRMED:
+            _tell(session, request, _asker(session, request))
+
+
+@in_whole("somebody got a link that they had not asked for")
+def disown(session: PortalSession, token: str) -> None:
+    """Whoever got the link had not asked: what was not confirmed is thrown away. Raises LinkDead. The caller commits."""
+    lock(session, _about_confirming(hash_token(token)))
+    thrown_away = 0
+    for request in _asked_by(session, token):
+        session.refresh(request)
+        if request.state == UNCONFIRMED:
+            session.delete(request)
+            thrown_away += 1
+    if thrown_away:
+        record(session, "delegates.request.disowned", requests=thrown_away)
+
+
+def forget_unconfirmed(session: PortalSession) -> None:
+    """Remove requests that nobody confirmed in time. For the worker."""
+    old = DelegateRequest.asked_at <= clock.now() - KEPT
+    session.execute(sa.delete(DelegateRequest).where(DelegateRequest.state == UNCONFIRMED, old))
+
+
+def add_request(session: PortalSession, organization_id: int, asker: Asker, address: str) -> int:
+    """Keep a request to one organization's delegates, confirmed already, and tell them; its id. Needs a whole scope."""
+    request = _keep(session, organization_id, asker, address, None)
+    _tell(session, request, asker)
+    return request.id
+
+
+def _tell(session: PortalSession, request: DelegateRequest, asker: Asker) -> None:
+    request.state = WAITING
+    session.flush()
+    organization = session.get_one(Organization, request.organization_id)
+    for delegate in delegates_of(session, [organization.id]):
         values = {
             "delegate": delegate.name,
             "organization": organization.name,
@@ -128,9 +208,8 @@ def add_request(session: PortalSession, organization_id: int, asker: Asker, addr
         }
         subject = "Somebody asks you to contact them"
         add_message(session, Outgoing(delegate.email, "delegate_asked", subject, about_request(request.id), values))
-    who = Who(organization_id=organization_id, request_id=get_who(session).request_id, address=address)
+    who = Who(organization_id=organization.id, request_id=get_who(session).request_id, address=request.address)
     record(session, "delegates.request.made", who=who, request=request.id)
-    return request.id
 
 
 def _read(session: PortalSession, rows: Iterable[Any]) -> list[Request]:
@@ -138,7 +217,7 @@ def _read(session: PortalSession, rows: Iterable[Any]) -> list[Request]:
         Request(
             row.id,
             organization,
-            Asker(**json.loads(session.vault.open_text(row.asked_sealed, ASKED(row.token)))),
+            _asker(session, row),
             row.asked_at,
             row.address,
             row.state,
@@ -158,7 +237,7 @@ def _select(*where: sa.ColumnElement[bool]) -> sa.Select[DelegateRequest, str, s
         sa.select(DelegateRequest, Organization.name, Person.name)
         .join(Organization, Organization.id == DelegateRequest.organization_id)
         .outerjoin(Person, Person.id == DelegateRequest.ended_by_id)
-        .where(*where)
+        .where(DelegateRequest.state != UNCONFIRMED, *where)
     )
 
 

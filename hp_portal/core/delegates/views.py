@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, flash, request, url_for
+from flask import Blueprint, Response, abort, current_app, flash, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
@@ -21,6 +21,8 @@ blueprint = Blueprint("delegates", __name__)
 REGISTER = "/register"
 """Where somebody registers an organization."""
 ASKED = ("name", "email", "phone", "about")
+CONFIRMING = "delegates.confirming"
+"""Where a visitor's session keeps the token of the link that they followed."""
 FULL = 16_384
 """Answers to look-ups are this long, or a multiple of it: how long one is does not tell whoever watches the line what it says."""
 
@@ -121,6 +123,61 @@ def ask() -> ResponseReturnValue:
 @access.public
 def asked() -> ResponseReturnValue:
     return page("delegates/asked.html")
+
+
+@blueprint.get("/find-my-delegate/confirm/<token>")
+@access.public
+def follow_link(token: str) -> ResponseReturnValue:
+    """Take the token out of the address. Mail scanners come here, too: nothing is confirmed yet."""
+    session[CONFIRMING] = token[:200]
+    return redirect_to(url_for("delegates.confirm"))
+
+
+def _link_dead() -> Response:
+    db_session().rollback()
+    return page("delegates/link_dead.html", status=410)
+
+
+@blueprint.get("/find-my-delegate/confirm")
+@access.public
+def confirm() -> ResponseReturnValue:
+    try:
+        asker = requests.asked_with(db_session(), session.get(CONFIRMING, ""))
+    except requests.LinkDead:
+        return _link_dead()
+    return page("delegates/confirm.html", asker=asker)
+
+
+@blueprint.post("/find-my-delegate/confirm")
+@access.public
+def confirm_post() -> ResponseReturnValue:
+    db = db_session()
+    try:
+        requests.confirm(db, session.get(CONFIRMING, ""))
+    except requests.LinkDead:
+        return _link_dead()
+    db.commit()
+    return redirect_to(url_for("delegates.confirmed"))
+
+
+@blueprint.get("/find-my-delegate/confirmed")
+@access.public
+def confirmed() -> ResponseReturnValue:
+    return page("delegates/confirmed.html")
+
+
+@blueprint.post("/find-my-delegate/not-me")
+@access.public
+def not_me() -> ResponseReturnValue:
+    """Whoever got the e-mail had not asked for it."""
+    db = db_session()
+    try:
+        requests.disown(db, session.pop(CONFIRMING, ""))
+    except requests.LinkDead:
+        return _link_dead()
+    db.commit()
+    flash("Thank you. The request was thrown away, and nobody was told.", "good")
+    return redirect_to(url_for("pages.home"))
 
 
 @blueprint.get("/contact-requests", endpoint="requests")
