@@ -19,7 +19,7 @@ from hp_portal.core.registration.models import Registration, RegistrationDraft
 from hp_portal.database import lock
 from tests.core.test_registration_joins import FRESH, NOW, NPI, TIN, Scene, follow, payments, scene
 from tests.support.identifiers import make_npi, make_tin
-from tests.support.registering import ADDRESS, PERSON, Payments, Visitor, mails, registrations, tidy
+from tests.support.registering import ADDRESS, PERSON, Payments, Visitor, mails, mails_leave, registrations, tidy
 
 __all__ = ["payments", "scene"]
 OWN = "PROOF-0009"
@@ -161,6 +161,7 @@ def test_a_letter_tells_nothing_before_its_pin(scene: Scene) -> None:
 
 def test_an_account_closed_during_the_trial_takes_nothing_over(scene: Scene) -> None:
     follow(scene)
+    mails_leave(scene.world)
     with scene.world.session() as session:
         session.get_one(Person, scene.newcomer().id).deactivated_at = portal_clock.now()
     scene.clock.advance(days=10)

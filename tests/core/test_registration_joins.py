@@ -19,7 +19,16 @@ from tests.conftest import MakeApp
 from tests.support.client import PortalClient
 from tests.support.clock import Clock
 from tests.support.identifiers import make_npi, make_tin
-from tests.support.registering import Payments, Visitor, mailed_link, mailed_pin, mails, registrations, tidy
+from tests.support.registering import (
+    Payments,
+    Visitor,
+    mailed_link,
+    mailed_pin,
+    mails,
+    mails_leave,
+    registrations,
+    tidy,
+)
 from tests.support.world import World
 
 NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
@@ -158,6 +167,7 @@ def test_in_place_of_somebody_who_has_left(scene: Scene) -> None:
     assert scene.grants(case.own_id) == {scene.payee.id}, "what the proof alone shows"
     told = mails(scene.world, "a.delegate@office.example")[0][1]
     assert told["reason"] == "They no longer work there"
+    mails_leave(scene.world)
     scene.clock.advance(days=10)
     tidy(scene.world)
     person = scene.newcomer()

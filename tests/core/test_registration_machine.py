@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from hp_portal.core.delivery.models import Message
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.limits.attempts import TooManyAttempts
@@ -26,7 +27,7 @@ from hp_portal.database import PortalSession
 from tests.conftest import MakeApp
 from tests.support.clock import Clock
 from tests.support.identifiers import make_npi, make_tin
-from tests.support.registering import ADDRESS, PASSWORD, Payments, mailed_pin
+from tests.support.registering import ADDRESS, PASSWORD, Payments, mailed_pin, mails_leave
 from tests.support.world import World
 
 NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
@@ -172,6 +173,22 @@ class Office(RuleBasedStateMachine):
     def days_pass(self, days: int) -> None:
         self.clock.advance(days=days)
         self.work(lambda session, _: deciding.tidy(session))
+
+    @rule()
+    def mails_leave(self) -> None:
+        mails_leave(self.world)
+
+    @invariant()
+    def time_makes_nobody_a_delegate_whom_no_delegate_was_told_of(self) -> None:
+        with self.world.session() as session:
+            for case in self.cases("open"):
+                if case.route == "left" and case.decided_by_id is None:
+                    told = sa.select(Message.id).where(
+                        Message.template == telling.CHALLENGE,
+                        Message.state == "sent",
+                        Message.about == telling.about(case),
+                    )
+                    assert session.scalars(told).first() is not None
 
     @invariant()
     def nobody_is_in_whom_nobody_proved_or_approved(self) -> None:

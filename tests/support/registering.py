@@ -145,6 +145,13 @@ def asked_to_join(world: World, organization: Organization) -> int:
         return row.id
 
 
+def mails_leave(world: World) -> None:
+    """Every e-mail that waits has been taken by the mail server."""
+    with world.session() as session:
+        waiting = sa.update(Message).where(Message.channel == "email", Message.state == "waiting")
+        session.execute(waiting.values(state="sent", ended_at=clock.now()))
+
+
 def registrations(world: World) -> list[Registration]:
     with world.session() as session:
         return list(session.scalars(sa.select(Registration).order_by(Registration.id)))

@@ -18,7 +18,7 @@ from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.people.accounts import create_person, deactivate
 from hp_portal.core.people.password_links import make_link
-from hp_portal.core.registration import telling
+from hp_portal.core.registration import challenges, telling
 from hp_portal.core.registration.drafts import forget_old
 from hp_portal.core.registration.facts import move
 from hp_portal.core.registration.finishing import find_link, open_access
@@ -29,10 +29,12 @@ from hp_portal.core.registration.models import (
     DECLINED,
     EXPIRED,
     LEFT,
+    NO_DELEGATE,
     OBJECTED,
     OPEN,
     PIN,
     STAFF,
+    UNTOLD,
     WITHDRAWN,
     Registration,
 )
@@ -40,6 +42,7 @@ from hp_portal.core.registration.pins import end_pins, send_pin
 from hp_portal.core.registration.proving import holders
 from hp_portal.core.tax_ids.by_payer import link_payee
 from hp_portal.core.web.links import absolute_url
+from hp_portal.core.web.render import settings as portal_settings
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import PortalEvent
 from hp_portal.plugins import Plugins
@@ -132,6 +135,8 @@ def decline(session: PortalSession, actor: Actor, registration: Registration, an
     """
     _hold(session, registration, ASKED, STAFF, PIN)
     by = _decided(session, actor, registration, "decline", answer, reason)
+    if registration.own_id is not None:
+        _end_grants(session, registration, actor.person_id)
     end_pins(session, registration)
     move(session, registration, DECLINED, by=by)
     telling.tell_outcome(session, registration)
@@ -153,8 +158,8 @@ def object_to(session: PortalSession, actor: Actor, registration: Registration, 
 
 
 def uphold(session: PortalSession, actor: Actor, registration: Registration, answer: str, *, reason: str = "") -> None:
-    """The objection is right: the access ends, and the account is closed."""
-    _hold(session, registration, OBJECTED, CHALLENGED)
+    """The objection is right, or staff found it so: the access ends, and the account is closed."""
+    _hold_trial(session, registration)
     by = _decided(session, actor, registration, "uphold", answer, reason)
     _end_grants(session, registration, actor.person_id)
     person = session.get(Person, registration.person_id) if registration.person_id else None
@@ -165,9 +170,36 @@ def uphold(session: PortalSession, actor: Actor, registration: Registration, ans
 
 
 def dismiss(session: PortalSession, actor: Actor, registration: Registration, answer: str, *, reason: str = "") -> None:
-    """The objection does not hold: the person becomes a delegate of the registered organization at once."""
-    _hold(session, registration, OBJECTED, CHALLENGED)
+    """The objection does not hold, or staff know that nobody has one: the person becomes a delegate of the registered
+    organization at once."""
+    _hold_trial(session, registration)
     _take_over(session, registration, _decided(session, actor, registration, "dismiss", answer, reason))
+
+
+def _hold_trial(session: PortalSession, registration: Registration) -> None:
+    _hold(session, registration, OBJECTED, CHALLENGED, STAFF)
+    if registration.own_id is None:
+        raise DecidedAlready
+
+
+def tell_again(
+    session: PortalSession,
+    settings: Settings,
+    actor: Actor,
+    registration: Registration,
+    answer: str,
+    *,
+    reason: str = "",
+) -> None:
+    """No delegate had been told, and now they can be: the days in which they can object begin anew."""
+    _hold(session, registration, STAFF)
+    if registration.why not in (UNTOLD, NO_DELEGATE):
+        raise DecidedAlready
+    by = _decided(session, actor, registration, "again", answer, reason)
+    due = clock.now() + dt.timedelta(days=settings.registration_challenge_days)
+    move(session, registration, CHALLENGED, due_at=due, by=by)
+    telling.tell_of_challenge(session, settings, registration)
+    telling.tell_outcome(session, registration)
 
 
 def _end_grants(session: PortalSession, registration: Registration, by_id: int | None) -> list[tuple[int, str]]:
@@ -189,6 +221,8 @@ def _take_over(session: PortalSession, registration: Registration, by: str) -> N
     person = session.get_one(Person, registration.person_id)
     organization = session.get_one(Organization, registration.organization_id)
     proved = _end_grants(session, registration, None)
+    if registration.state == STAFF and not registration.why and registration.payee_id is not None:
+        proved = [(registration.payee_id, "payer")]  # nothing was opened before staff had looked
     if person.deactivated_at is not None:  # closed by staff during the trial
         move(session, registration, DECLINED, by=by)
         return
@@ -308,6 +342,17 @@ def write_again(
     telling.tell_outcome(session, registration)
 
 
+def _end_trial(session: PortalSession, registration: Registration) -> None:
+    """The days are over: to nobody who could not have been objected to does time give an organization."""
+    problem = challenges.problem(session, registration)
+    if not problem:
+        _take_over(session, registration, "time")
+        return
+    cancel_messages(session, telling.about(registration))
+    move(session, registration, STAFF, by="time", why=problem)
+    telling.tell_outcome(session, registration)
+
+
 def pass_on_overdue(session: PortalSession) -> None:
     """What ends by itself: joins that nobody answered, and challenges to which nobody objected. The worker does it."""
     now = clock.now()
@@ -323,7 +368,7 @@ def pass_on_overdue(session: PortalSession) -> None:
         except DecidedAlready:
             continue
         if registration.state == CHALLENGED:
-            _take_over(session, registration, "time")
+            _end_trial(session, registration)
         elif registration.proved_at is not None or registration.path == BILLING:
             move(session, registration, STAFF, by="time")
             telling.tell_outcome(session, registration)
@@ -334,6 +379,7 @@ def pass_on_overdue(session: PortalSession) -> None:
 
 
 def tidy(session: PortalSession) -> None:
-    """The worker's turn: what is overdue, and old drafts."""
+    """The worker's turn: what is overdue, and old drafts. Needs an app context."""
+    challenges.start_days(session, portal_settings())
     pass_on_overdue(session)
     forget_old(session)

@@ -13,7 +13,8 @@ DECISIONS = {
     "new": "a new organization for a payee on record",
     "decline": "declined",
     "uphold": "the objection is right",
-    "dismiss": "the objection does not hold",
+    "dismiss": "a delegate at once",
+    "again": "the delegates are told anew",
     "open": "access without a PIN",
     "letter": "another letter",
 }

@@ -53,10 +53,17 @@ def facts_of(session: PortalSession, registration: Registration) -> Typed:
 
 
 def move(
-    session: PortalSession, registration: Registration, state: str, *, due_at: dt.datetime | None = None, by: str = ""
+    session: PortalSession,
+    registration: Registration,
+    state: str,
+    *,
+    due_at: dt.datetime | None = None,
+    by: str = "",
+    why: str = "",
 ) -> None:
-    """Put a registration into another state, recorded; `by` says who moved it: the person, a delegate, staff, or time."""
-    registration.state = state
+    """Put a registration into another state, recorded; `by` says who moved it: the person, a delegate, staff, or time; `why`
+    staff have to look."""
+    registration.state, registration.why = state, why
     registration.due_at = due_at
     registration.ended_at = None if due_at is not None or state in WAITING_STATES else clock.now()
     session.flush()

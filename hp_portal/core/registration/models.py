@@ -21,6 +21,8 @@ NEW, JOIN, LEFT = "new", "join", "left"
 PIN, ASKED, STAFF, CHALLENGED, OBJECTED = "pin", "asked", "staff", "challenged", "objected"
 OPEN, DECLINED, EXPIRED, WITHDRAWN = "open", "declined", "expired", "withdrawn"
 WAITING_STATES = (PIN, ASKED, STAFF, CHALLENGED, OBJECTED)
+# Why staff look at one, where it has been on trial: no delegate was told of it, or none is left who could object.
+UNTOLD, NO_DELEGATE = "untold", "no-delegate"
 
 
 class RegistrationDraft(Base, scopes.PayersOwn):
@@ -52,6 +54,7 @@ class Registration(Base, scopes.OwnedByOrganizationOrPayer):
     `organization_id` is the organization it is about: the new one, or the one that somebody wants to join; none while the
     provider is not on record. `person_id` is the account, once there is one. `payee_id` is what was proved, or is to be proved by
     a PIN; `proved_at` when. `own_id` is the organization that holds provisional access of somebody whose predecessor has left.
+    `why` is why staff have to look, where that is told.
     `facts_sealed`: what was given, as JSON, sealed for `seal`. `due_at`: when the state ends by itself. The person without an
     account follows a link whose token has the hash `status_hash`.
     """
@@ -63,6 +66,7 @@ class Registration(Base, scopes.OwnedByOrganizationOrPayer):
     path: Mapped[str] = mapped_column(sa.String(10))
     route: Mapped[str] = mapped_column(sa.String(10))
     state: Mapped[str] = mapped_column(sa.String(12))
+    why: Mapped[str] = mapped_column(sa.String(20), default="", server_default="")
     seal: Mapped[str] = mapped_column(sa.String(32), unique=True)
     facts_sealed: Mapped[bytes] = mapped_column(info=sealed_column("seal"))
     status_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)

@@ -13,7 +13,7 @@ from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
-from hp_portal.core.registration import telling
+from hp_portal.core.registration import challenges, telling
 from hp_portal.core.registration.addresses import masked_lines
 from hp_portal.core.registration.deciding import DecidedAlready
 from hp_portal.core.registration.drafts import Typed
@@ -24,9 +24,11 @@ from hp_portal.core.registration.models import (
     CHALLENGED,
     JOIN,
     LEFT,
+    NO_DELEGATE,
     OPEN,
     PIN,
     STAFF,
+    UNTOLD,
     WAITING_STATES,
     Registration,
 )
@@ -48,13 +50,16 @@ from hp_portal.settings import Settings
 
 @dataclass(frozen=True)
 class OwnView:
-    """One's own registration as its page shows it. `again_at`: from when on another letter may be asked for."""
+    """One's own registration as its page shows it. `again_at`: from when on another letter may be asked for; `told_at`: when the
+    delegates were told of somebody on trial; `sees`: payments can be seen meanwhile."""
 
     registration: Registration
     letter: PinState | None
     again_at: dt.datetime | None
     may_ask: bool
     address: list[str]
+    told_at: dt.datetime | None
+    sees: bool
 
 
 def view_own(session: PortalSession, registration: Registration) -> OwnView:
@@ -68,6 +73,8 @@ def view_own(session: PortalSession, registration: Registration) -> OwnView:
         again_at,
         again_at is not None and may_ask(letter, again_at),
         masked_lines(payee) if payee else [],
+        challenges.told_at(session, registration) if registration.state == CHALLENGED else None,
+        registration.why in (UNTOLD, NO_DELEGATE),
     )
 
 

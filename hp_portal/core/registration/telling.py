@@ -13,6 +13,7 @@ from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
 
+CHALLENGE = "registration_challenge"
 LEFT_REASONS = {
     "left": "They no longer work there",
     "leave": "They are on leave",
@@ -61,7 +62,7 @@ def tell_of_join(session: PortalSession, settings: Settings, registration: Regis
 def tell_of_challenge(session: PortalSession, settings: Settings, registration: Registration) -> None:
     """Tell the delegates that somebody has registered in place of one who is said to have left."""
     subject = f"{registration.name} has registered for your organization"
-    _tell_delegates(session, settings, registration, "registration_challenge", subject)
+    _tell_delegates(session, settings, registration, CHALLENGE, subject)
 
 
 def welcome(session: PortalSession, registration: Registration, token: str) -> None:

@@ -17,7 +17,16 @@ from hp_portal.core.people.accounts import NameTaken
 from hp_portal.core.registration import deciding
 from hp_portal.core.registration.deciding import DecidedAlready, HeldBy
 from hp_portal.core.registration.forms import PATHS
-from hp_portal.core.registration.models import ASKED, CHALLENGED, OBJECTED, PIN, STAFF, Registration
+from hp_portal.core.registration.models import (
+    ASKED,
+    CHALLENGED,
+    NO_DELEGATE,
+    OBJECTED,
+    PIN,
+    STAFF,
+    UNTOLD,
+    Registration,
+)
 from hp_portal.core.registration.pins import NoAddress
 from hp_portal.core.registration.telling import LEFT_REASONS
 from hp_portal.core.staff import registrations as reading
@@ -112,16 +121,23 @@ def choices(case: Case) -> Iterator[SelectChoice]:
         yield from _into(case.target)
     elif _is_unlisted(row):
         yield from _linked(case)
-    if row.state in (STAFF, PIN) and row.person_id is not None and row.payee_id is not None:
+    trial = row.state == STAFF and row.why in (UNTOLD, NO_DELEGATE)
+    if trial and case.target and case.target.delegates:
+        yield SelectChoice(
+            "again", f"Tell the delegates of {case.target.name} anew: the days to object begin once more"
+        )
+    if row.state in (STAFF, PIN) and row.person_id is not None and row.payee_id is not None and not trial:
         name = next((payee.name for payee in case.payees if payee.id == row.payee_id), "")
         yield SelectChoice("open", f"Give access to the payments to {name} without a PIN")
     if row.state == PIN:
         yield SelectChoice("letter", "Write another letter with a new PIN: the address on record is right now")
     if row.state == OBJECTED:
         yield SelectChoice("dismiss", f"The objection does not hold: {row.name} becomes a delegate at once")
-    if row.state in (OBJECTED, CHALLENGED):
+    if row.state == STAFF and row.own_id is not None and case.target:
+        yield SelectChoice("dismiss", f"{row.name} belongs there: a delegate of {case.target.name} at once")
+    if row.state in (OBJECTED, CHALLENGED) or trial:
         yield SelectChoice("uphold", f"{row.name} does not belong there: end the access and close the account")
-    if row.state in (STAFF, ASKED, PIN):
+    if row.state in (STAFF, ASKED, PIN) and not trial:
         yield SelectChoice("decline", "Decline")
 
 
@@ -223,6 +239,11 @@ def _dismiss(registration: Registration, _about: int, form: DecideForm) -> str:
     return f"{registration.name} is a delegate now."
 
 
+def _again(registration: Registration, _about: int, form: DecideForm) -> str:
+    deciding.tell_again(db_session(), settings(), the_actor(), registration, **_words(form))
+    return "The delegates are told anew, and can object."
+
+
 def _open(registration: Registration, _about: int, form: DecideForm) -> str:
     deciding.open_without_pin(db_session(), settings(), the_actor(), registration, **_words(form))
     if registration.state == CHALLENGED:
@@ -242,6 +263,7 @@ _DECIDE: dict[str, Callable[[Registration, int, DecideForm], str]] = {
     "decline": _decline,
     "uphold": _uphold,
     "dismiss": _dismiss,
+    "again": _again,
     "open": _open,
     "letter": _letter,
 }

@@ -24,10 +24,12 @@ from hp_portal.core.registration.models import (
     CHALLENGED,
     DECLINED,
     EXPIRED,
+    NO_DELEGATE,
     OBJECTED,
     OPEN,
     PIN,
     STAFF,
+    UNTOLD,
     WAITING_STATES,
     WITHDRAWN,
     Registration,
@@ -55,6 +57,19 @@ SHOWN = {
     DECLINED: "Declined",
     EXPIRED: "Nobody answered",
     WITHDRAWN: "Withdrawn",
+}
+# Why staff have to look, where it is not plain from how somebody registers.
+WHY = {
+    UNTOLD: (
+        "No delegate was told",
+        "Nobody has objected, but no message to a delegate has left, or all came back: nobody was asked. Look under Letters and "
+        "messages, call the office, and have the delegates told anew once their addresses are right.",
+    ),
+    NO_DELEGATE: (
+        "No delegate is left",
+        "The organization has no delegate who can sign in, so nobody could object. Call the office at a number you have from "
+        "elsewhere.",
+    ),
 }
 _wrong_address = sa.and_(Registration.state == PIN, Registration.address_wrong_at.is_not(None))
 _decision = Registration.state.in_((STAFF, OBJECTED))
@@ -107,7 +122,8 @@ class RecordedPayee:
 
 @dataclass(frozen=True)
 class Case:
-    """One registration as staff decide on it. `tin` is what was given, masked; `target` the organization it is about."""
+    """One registration as staff decide on it. `tin` is what was given, masked; `target` the organization it is about; `why`
+    staff have to look, as a title and a sentence."""
 
     registration: Registration
     facts: Typed
@@ -117,6 +133,7 @@ class Case:
     payees: tuple[RecordedPayee, ...]
     objected_by: str
     decided_by: str
+    why: tuple[str, str] | None
     letter: pins.PinState | None
     messages: tuple[MessageState, ...]
     days: int
@@ -206,6 +223,7 @@ def view_case(session: PortalSession, registration: Registration, vendor_number:
         payees=tuple(_recorded(session, one) for one in _payees(session, registration, facts, vendor_number)),
         objected_by=_name(session, registration.objected_by_id),
         decided_by=_name(session, registration.decided_by_id),
+        why=WHY.get(registration.why),
         letter=pins.state_of(session, registration),
         messages=tuple(sorted(messages, key=lambda one: one.at, reverse=True)),
         days=_age(registration),
