@@ -13,7 +13,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 from hp_portal import addresses, migrations
 from hp_portal.core.access import enforce, reasons
 from hp_portal.core.access.gate import Directory
-from hp_portal.core.account import reason_views
+from hp_portal.core.account import factor_views, reason_views, second_step_views
 from hp_portal.core.account import views as account_views
 from hp_portal.core.activity import views as activity_views
 from hp_portal.core.activity.events import CORE_EVENTS
@@ -24,7 +24,7 @@ from hp_portal.core.downloads import views as download_views
 from hp_portal.core.identity.actor import Limits
 from hp_portal.core.jobs import failures
 from hp_portal.core.keys import checking
-from hp_portal.core.pages import digest_views, errors, help_topics, mailbox_views
+from hp_portal.core.pages import demo_code_views, digest_views, errors, help_topics, mailbox_views
 from hp_portal.core.pages import views as pages_views
 from hp_portal.core.people import views as people_views
 from hp_portal.core.refusals import noting
@@ -129,6 +129,8 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
     return [
         pages_views.blueprint,
         account_views.blueprint,
+        second_step_views.blueprint,
+        factor_views.blueprint,
         reason_views.blueprint,
         activity_views.blueprint,
         people_views.blueprint,
@@ -137,7 +139,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         download_views.blueprint,
         digest_views.blueprint,
         staff_views.blueprint,
-        *([mailbox_views.blueprint] if settings.demo else []),
+        *([mailbox_views.blueprint, demo_code_views.blueprint] if settings.demo else []),
     ]
 
 

@@ -25,6 +25,7 @@ from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit.record import Who
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.delegates.demo import add_demo_requests
+from hp_portal.core.factors.demo import WITH_APP, add_demo_app
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Person, SignIn
@@ -127,6 +128,7 @@ class DemoPerson:
 PEOPLE = (
     DemoPerson("delegate", "demo.delegate", "Demo Delegate", PHYSICIANS, delegate=True),
     DemoPerson("user", "demo.office", "Demo Office", PHYSICIANS),
+    DemoPerson("user with an authenticator app", WITH_APP, "Demo Secure", PHYSICIANS),
     DemoPerson("user without applications", "demo.noapps", "Demo Noapps", PHYSICIANS, applications=False),
     DemoPerson("user at the first sign-in (terms of use)", "demo.first", "Demo First", PHYSICIANS, terms=False),
     DemoPerson("user who has left and can no longer sign in", "demo.left", "Demo Left", PHYSICIANS, left=True),
@@ -287,6 +289,7 @@ def _load_core(app: Flask, session: PortalSession) -> None:
     for person in PEOPLE:
         _add_person(session, person, organizations[person.organization].id, keys, settings)
     _add_visits(session)
+    add_demo_app(session)
     _add_staff(app, session, settings)
     for owner, vendor_number, objection in DEMO_NOTICES:
         _add_notice(session, organizations[owner], organizations[PENDING], vendor_number, objection)

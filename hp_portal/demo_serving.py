@@ -17,6 +17,7 @@ import click
 from flask import Flask
 
 from hp_portal import serving
+from hp_portal.core.factors.demo import KEY, WITH_APP
 from hp_portal.demo import HOST, PASSWORD, PAYER, PEOPLE, STAFF, seed
 from hp_portal.demo_to_try import TO_TRY
 from hp_portal.hookspecs import DemoCheck
@@ -25,7 +26,13 @@ from hp_portal.hookspecs import DemoCheck
 def describe(url: str, checks: list[DemoCheck]) -> dict[str, Any]:
     """Address, who can sign in, payments worth trying and what else to try, for scripts."""
     people = [
-        {"role": person.role, "username": person.username, "password": PASSWORD, "organization": person.organization}
+        {
+            "role": person.role,
+            "username": person.username,
+            "password": PASSWORD,
+            "organization": person.organization,
+            **({"authenticator_key": KEY} if person.username == WITH_APP else {}),
+        }
         for person in PEOPLE
     ]
     people += [

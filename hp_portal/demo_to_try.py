@@ -34,6 +34,12 @@ TO_TRY = (
         "write the next version of the terms of use, preview it, publish it from today: everybody is asked again",
     ),
     (
+        "demo.secure",
+        "/sign-in-security",
+        "sign in with a second factor: /demo/codes shows what the authenticator app shows now; make recovery codes, add an app "
+        "of your own",
+    ),
+    (
         "nobody",
         "/register",
         "get an account: check 0000060001 with Tax ID 00-0000077 and vendor number V100009; with 0000057001, Tax ID 00-0000011 "

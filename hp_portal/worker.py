@@ -22,6 +22,7 @@ import structlog
 from flask import Flask
 
 from hp_portal import clock
+from hp_portal.core.account import second_step
 from hp_portal.core.activity import heads, sealing, verifying
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit import reports
@@ -91,6 +92,7 @@ def core_jobs(settings: Settings) -> list[Job]:
         sign_ins.clean(session)
         finding.forget_lookups(session)
         requests.forget_unconfirmed(session)
+        second_step.forget_halves(session)
 
     return [
         Job("audit.seal", "Seal the audit record", dt.timedelta(seconds=5), seal),

@@ -87,6 +87,7 @@
     input.type = shown ? "password" : "text";
     button.setAttribute("aria-pressed", String(!shown));
   });
+  on("click", "[data-print]", () => window.print());
   // A switch sends its form: in HTML it may not be the form's submit button.
   on("click", "[data-sends]", (button) => button.form.requestSubmit());
   const closeMenus = (except) => {

@@ -18,8 +18,10 @@ from flask import Flask
 
 from hp_portal import cli, vault
 from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.factors.apps import use_code
 from hp_portal.core.files.models import StoredFile, StoredPiece
 from hp_portal.core.files.storing import open_stored, receive_file
+from hp_portal.core.identity.models import Person
 from hp_portal.core.kept.keeping import find_kept, keep_values
 from hp_portal.core.kept.models import KeptValues
 from hp_portal.core.keys import rotating
@@ -41,6 +43,7 @@ from hp_portal_plugins.remittance.models import PAYEE_TIN, Claim, Payment, Payme
 from tests.conftest import MakeApp
 from tests.plugins.remittance.import_files import CLINIC, file_of, import_835, many_payments
 from tests.support.databases import DATA_KEY, data_key, database_of
+from tests.support.factors import add_app, code
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.messages import answered_request, attachment, posted_letter, returned_mail
 from tests.support.registering import asked_to_join
@@ -99,6 +102,9 @@ class Filled:
             assert all(text and b"TESTPATIENT" in text for text in texts)
             assert open_stored(session, session.get_one(StoredFile, self.file)).read() == LETTER
             assert facts_of(session, session.scalars(sa.select(Registration)).one()).job == "Biller"
+            clerk = session.get_one(Person, self.person.person_id)
+            assert use_code(session, clerk, code()).name == "Sample telephone"
+            session.rollback()
             assert find_kept(session, self.person, "sample", self.token) == {"last_name": "SAMPLE"}
 
 
@@ -137,6 +143,7 @@ def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
     with world.session() as session:
         begin(session, "192.0.2.1")
     answered_request(world, organization)
+    add_app(world, clerk)
     made = Filled(world, person, token, organization.id, stored.id)
     made.read(world)
     return made
@@ -247,7 +254,15 @@ def test_a_value_that_does_not_open_keeps_the_old_key_in_force(
     filled.read(World(make_app(database_url, data_key=NEW)))
 
 
-LATER = ("delegate_request", "message", "message_attachment", "registration", "registration_draft", "returned_mail")
+LATER = (
+    "authenticator_app",
+    "delegate_request",
+    "message",
+    "message_attachment",
+    "registration",
+    "registration_draft",
+    "returned_mail",
+)
 
 
 def seal_as_before(session: PortalSession) -> None:

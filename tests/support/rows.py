@@ -11,6 +11,7 @@ from hp_portal import clock
 from hp_portal.core.delegates.models import WAITING, DelegateRequest
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.identity.actor import hash_token
+from hp_portal.core.identity.factors import AuthenticatorApp, HalfSignIn, RecoveryCode
 from hp_portal.core.identity.models import Person
 from hp_portal.core.kept.models import KeptValues
 from hp_portal.core.organizations.models import Grant, Organization
@@ -33,6 +34,12 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
         expires_at=now,
     )
     yield PasswordLink(person_id=person.id, token_hash=hash_token(f"link-{person.id}"), made_at=now, expires_at=now)
+    yield AuthenticatorApp(
+        person_id=person.id, name="Sample", seal=f"{person.id}", secret_sealed=b"", last_step=0, created_at=now
+    )
+    yield RecoveryCode(person_id=person.id, salt=b"", code_hash=b"", made_at=now)
+    half = hash_token(f"half-{person.id}")
+    yield HalfSignIn(person_id=person.id, token_hash=half, password_changed_at=now, created_at=now)
     yield DocumentRequest(
         organization_id=organization.id,
         person_id=person.id,

@@ -14,6 +14,7 @@ from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.identity import passwords
 from hp_portal.core.identity.accounts import hold_account, known_about
 from hp_portal.core.identity.actor import Actor, hash_token
+from hp_portal.core.identity.factors import HalfSignIn, has_factor
 from hp_portal.core.identity.known_browsers import KnownBrowser
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.limits.sign_ins import (
@@ -42,6 +43,14 @@ class NewSignIn:
 
     token: str
     person: Person
+    who: Who
+
+
+@dataclass(frozen=True)
+class Half:
+    """The password was right, and a second factor is asked for: the token for the browser."""
+
+    token: str
 
 
 @dataclass(frozen=True)
@@ -74,8 +83,10 @@ def reserve_try(
     return reserved
 
 
-def sign_in(session: PortalSession, reserved: Reserved, *, password: str, address: str, user_agent: str) -> NewSignIn:
-    """Check the password of a reserved try, and start a sign-in.
+def sign_in(
+    session: PortalSession, reserved: Reserved, *, password: str, address: str, user_agent: str
+) -> NewSignIn | Half:
+    """Check the password of a reserved try, and start a sign-in: half of one for somebody who has a second factor.
 
     Raises WrongCredentials; the caller commits all the same, for the audit.
     """
@@ -90,7 +101,26 @@ def sign_in(session: PortalSession, reserved: Reserved, *, password: str, addres
         forget_try(session, reserved.counted)
         if rehashed:
             person.password_hash = rehashed
+        if has_factor(session, person):
+            return _begin_half(session, person)
         return start_sign_in(session, person, address, user_agent)
+
+
+def _begin_half(session: PortalSession, person: Person) -> Half:
+    token = secrets.token_urlsafe(32)
+    session.add(
+        HalfSignIn(
+            token_hash=hash_token(token),
+            person_id=person.id,
+            password_changed_at=person.password_changed_at,
+            created_at=clock.now(),
+        )
+    )
+    session.flush()
+    here = get_who(session)
+    who = Who(person.id, person.organization_id, None, here.request_id, here.address)
+    record(session, "identity.second-step.asked", who=who)
+    return Half(token)
 
 
 def record_blocked(session: PortalSession, name: str) -> None:
@@ -123,13 +153,9 @@ def start_sign_in(session: PortalSession, person: Person, address: str, user_age
     )
     session.add(row)
     session.flush()
-    request_id = get_who(session).request_id
-    record(
-        session,
-        "identity.sign-in.succeeded",
-        who=Who(person.id, person.organization_id, row.id, request_id, address),
-    )
-    return NewSignIn(token, person)
+    who = Who(person.id, person.organization_id, row.id, get_who(session).request_id, address)
+    record(session, "identity.sign-in.succeeded", who=who)
+    return NewSignIn(token, person, who)
 
 
 @in_whole("one's own sign-ins")

@@ -6,15 +6,16 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, flash, make_response, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_user, logout_user
+from flask_login import logout_user
 
 from hp_portal.core.access import rules as access
-from hp_portal.core.access.enforce import current_actor, limits, load_actor, safe_next, the_actor
+from hp_portal.core.access.enforce import current_actor, limits, safe_next, the_actor
 from hp_portal.core.access.known_browsers import known_browser, remember_browser
 from hp_portal.core.access.unsent import find_unsent, take_unsent
 from hp_portal.core.access.who_is import touch
 from hp_portal.core.account import signing_in
 from hp_portal.core.account.forms import AcceptForm, ChangePasswordForm, SignInForm
+from hp_portal.core.account.second_step_views import begin_step, enter, leave_old_session
 from hp_portal.core.account.user_agents import describe_user_agent
 from hp_portal.core.agreements.accepting import Agreement, accept, accepted_versions, current_agreements
 from hp_portal.core.agreements.forms import agreements_form
@@ -24,7 +25,6 @@ from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.web.where_from import client_address, counted_address
-from hp_portal.database import PortalSession
 
 blueprint = Blueprint("account", __name__)
 WRONG = "This user name and password do not go together. Check both, or contact us."
@@ -81,19 +81,11 @@ def sign_in_post() -> ResponseReturnValue:
         db.commit()
         form.form_errors = [WRONG]
         return _sign_in_page(form, 422)
-    _leave_old_session(db)
-    db.commit()
-    # A new session and CSRF token: what was fixed before signing in is worth nothing after it.
-    session.clear()
-    login_user(load_actor(started.token))
-    return remember_browser(redirect_to(safe_next(form.next.data)), db, started.person)
-
-
-def _leave_old_session(db: PortalSession) -> None:
-    """Whoever was signed in here is no longer: their cookie is replaced, so nobody could end that session from here."""
-    before = current_actor()
-    if before is not None:
-        signing_in.end_sign_in(db, before, before.sign_in_id, signing_in.SIGNED_IN_AGAIN)
+    if isinstance(started, signing_in.Half):
+        leave_old_session(db)
+        db.commit()
+        return begin_step(started, form.next.data or "")
+    return enter(db, started, form.next.data)
 
 
 @blueprint.get("/sign-in/unsent/<token>")

@@ -7,6 +7,7 @@ from hp_portal.core.activity import about
 from hp_portal.core.agreements.events import AGREEMENT_EVENTS
 from hp_portal.core.delivery.events import DELIVERY_EVENTS
 from hp_portal.core.downloads.events import DOCUMENT_EVENTS
+from hp_portal.core.factors.events import FACTOR_EVENTS
 from hp_portal.core.people.named import counted, organizations, people, worded
 from hp_portal.core.people.named import payees as payees_named
 from hp_portal.events import EventSpec
@@ -256,6 +257,7 @@ _RECORDS = (
 )
 CORE_EVENTS = (
     *_OWN,
+    *FACTOR_EVENTS,
     *_REFUSED,
     *_PEOPLE,
     *_STAFF,

@@ -74,6 +74,14 @@ def own_password_try(settings: Settings, sign_in_id: int) -> Try:
     return Try("own-password", subject, subject, limit, _window(settings), subject, slower(settings))
 
 
+def second_step_try(settings: Settings, *, person_id: int, address: str, browser: str | None) -> Try:
+    """A try at the second step, by somebody who has given the right password; `browser` is the word of a known one."""
+    of, limit, window = f"person:{person_id}", settings.attempts_per_account, _window(settings)
+    if browser is not None:
+        return Try("second-step", f"browser:{browser} {of}", of, limit, window, "", slower(settings))
+    return Try("second-step", f"{of} at:{address}", of, limit, window, of, slower(settings))
+
+
 def check_and_count(session: PortalSession, tried: Try) -> None:
     """Count a try before it is made. Raises TooManyAttempts, with the longest wait, when there is none left.
 
@@ -130,6 +138,12 @@ def forget_names(session: PortalSession, *names: str) -> None:
         forget_total(session, "sign-in", f"name:{name}")
 
 
+def forget_second_steps(session: PortalSession, person_id: int) -> None:
+    """Nothing counts any more that was tried at this person's second step, wherever it was."""
+    forget_parts(session, "second-step", f"person:{person_id}")
+    forget_total(session, "second-step", f"person:{person_id}")
+
+
 def longest_waits(session: PortalSession, settings: Settings, names: list[str]) -> dict[str, dt.timedelta]:
     """How long each of these names has to wait at most, at some address or everywhere; the others are left out."""
     wholes = {f"name:{name}": name for name in names}
@@ -141,5 +155,5 @@ def longest_waits(session: PortalSession, settings: Settings, names: list[str]) 
 
 def clean(session: PortalSession) -> None:
     """Forget totals that nobody has added to for long."""
-    for kind in ("sign-in", "own-password"):
+    for kind in ("sign-in", "second-step", "own-password"):
         clean_totals(session, kind, KEPT)

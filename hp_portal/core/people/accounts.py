@@ -132,6 +132,7 @@ def locked_people(session: PortalSession, settings: Settings) -> dict[int, dt.ti
 def unlock(session: PortalSession, person: Person) -> None:
     """Forget the failed tries that are counted against somebody's account."""
     sign_ins.forget_names(session, person.username, person.email)
+    sign_ins.forget_second_steps(session, person.id)
     record(session, "people.person.unlocked", person=person.id)
 
 

@@ -1,0 +1,54 @@
+"""Forms of the second step, and of what one signs in with."""
+
+from __future__ import annotations
+
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, StringField
+from wtforms.validators import DataRequired, Length
+
+from hp_portal.core.identity.factors import LONGEST_NAME
+from hp_portal.core.web.cleaning import one_line
+
+_CODE = {"autocomplete": "one-time-code", "inputmode": "numeric", "autocapitalize": "none", "spellcheck": "false"}
+
+
+class AppCodeForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    code = StringField(
+        "Code from your app",
+        [DataRequired("Enter the six digits that your app shows now."), Length(max=40)],
+        filters=[one_line],
+        render_kw=_CODE,
+    )
+    next = HiddenField()
+
+
+class RecoveryCodeForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    code = StringField(
+        "Recovery code",
+        [DataRequired("Enter one of your recovery codes."), Length(max=40)],
+        filters=[one_line],
+        render_kw={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"},
+    )
+    next = HiddenField()
+
+
+class _Named(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    name = StringField(
+        "Name",
+        [DataRequired("Give it a name, such as “Office telephone”."), Length(max=LONGEST_NAME)],
+        filters=[one_line],
+        render_kw={"autocomplete": "off"},
+    )
+
+
+class NewAppForm(_Named):
+    code = StringField(
+        "Code that the app shows now",
+        [DataRequired("Enter the six digits that your app shows now."), Length(max=40)],
+        filters=[one_line],
+        render_kw=_CODE,
+    )
+
+
+class RenameForm(_Named):
+    """What somebody calls an app or a passkey of theirs."""

@@ -1,0 +1,167 @@
+"""Sign-in security: what one signs in with besides the password."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from flask import Blueprint, Response, abort, flash, url_for
+from flask.typing import ResponseReturnValue
+
+from hp_portal.core.access import rules as access
+from hp_portal.core.access.enforce import the_actor
+from hp_portal.core.account import own_factors
+from hp_portal.core.account.factor_forms import NewAppForm, RenameForm
+from hp_portal.core.factors import apps
+from hp_portal.core.kept.keeping import KeptGone
+from hp_portal.core.web.render import db_session, page, redirect_to, settings
+
+blueprint = Blueprint("factors", __name__)
+
+
+def _index() -> Response:
+    return redirect_to(url_for("factors.index"))
+
+
+@blueprint.get("/sign-in-security")
+@access.before_terms
+def index() -> ResponseReturnValue:
+    return page("account/sign_in_security.html", own=own_factors.look(db_session(), the_actor()))
+
+
+@blueprint.post("/sign-in-security/apps")
+@access.before_terms
+def begin_app() -> ResponseReturnValue:
+    """Make a key for a new app; it counts once a code has been entered."""
+    db, actor = db_session(), the_actor()
+    if len(own_factors.look(db, actor).apps) >= apps.MOST:
+        flash(
+            f"You have {apps.MOST} authenticator apps, as many as one can have. Remove one that you do not use.", "warn"
+        )
+        return _index()
+    token = own_factors.begin_app(db, actor)
+    db.commit()
+    return redirect_to(url_for("factors.new_app", token=token))
+
+
+def _new_app_page(form: NewAppForm, token: str, secret: str, status: int) -> Response:
+    address = apps.address_for_apps(settings(), the_actor().username, secret)
+    groups = " ".join(secret[start : start + 4] for start in range(0, len(secret), 4))
+    return page(
+        "account/new_app.html",
+        form=form,
+        token=token,
+        qr=apps.qr_code(address),
+        secret=groups,
+        address=address,
+        status=status,
+    )
+
+
+def _app_gone() -> Response:
+    flash("Setting up an app has to be finished within an hour. Please begin again.", "warn")
+    return _index()
+
+
+@blueprint.get("/sign-in-security/apps/new/<token>")
+@access.before_terms
+def new_app(token: str) -> ResponseReturnValue:
+    try:
+        secret = own_factors.secret_of(db_session(), the_actor(), token)
+    except KeptGone:
+        return _app_gone()
+    return _new_app_page(NewAppForm(formdata=None), token, secret, 200)
+
+
+@blueprint.post("/sign-in-security/apps/new/<token>")
+@access.before_terms
+def add_app(token: str) -> ResponseReturnValue:
+    db, actor, form = db_session(), the_actor(), NewAppForm()
+    try:
+        secret = own_factors.secret_of(db, actor, token)
+        if not form.validate_on_submit():
+            return _new_app_page(form, token, secret, 422)
+        first = own_factors.add_app(db, actor, token, name=form.name.data, code=form.code.data)
+    except KeptGone:
+        db.rollback()
+        return _app_gone()
+    except apps.WrongCode:
+        db.rollback()
+        form.code.errors = [
+            "This is not the code that belongs to this key. Enter the six digits that the app shows now. If it goes on, check "
+            "that the clock of your telephone is set automatically."
+        ]
+        return _new_app_page(form, token, secret, 422)
+    except apps.TooMany:
+        db.rollback()
+        flash(
+            f"You have {apps.MOST} authenticator apps, as many as one can have. Remove one that you do not use.", "warn"
+        )
+        return _index()
+    db.commit()
+    said = (
+        "From now on, a code from it is asked for after your password." if first else "You can sign in with it as well."
+    )
+    flash(f"“{form.name.data}” is set up. {said}", "good")
+    return _index()
+
+
+def _found(app_id: int) -> Any:
+    app = own_factors.find_app(db_session(), the_actor(), app_id)
+    return app if app is not None else abort(404)
+
+
+def _app_page(form: RenameForm, app_id: int, status: int) -> Response:
+    own = own_factors.look(db_session(), the_actor())
+    return page("account/one_app.html", form=form, app=_found(app_id), last=own.count == 1, own=own, status=status)
+
+
+@blueprint.get("/sign-in-security/apps/<id:app_id>")
+@access.before_terms
+def one_app(app_id: int) -> ResponseReturnValue:
+    return _app_page(RenameForm(formdata=None, name=_found(app_id).name), app_id, 200)
+
+
+@blueprint.post("/sign-in-security/apps/<id:app_id>")
+@access.before_terms
+def rename_app(app_id: int) -> ResponseReturnValue:
+    form, db = RenameForm(), db_session()
+    _found(app_id)
+    if not form.validate_on_submit():
+        return _app_page(form, app_id, 422)
+    own_factors.rename_app(db, the_actor(), app_id, form.name.data)
+    db.commit()
+    flash(f"It is called “{form.name.data}” now.", "good")
+    return _index()
+
+
+@blueprint.post("/sign-in-security/apps/<id:app_id>/remove")
+@access.before_terms
+def remove_app(app_id: int) -> ResponseReturnValue:
+    db = db_session()
+    name = own_factors.remove_app(db, the_actor(), app_id)
+    if name is None:
+        abort(404)
+    db.commit()
+    flash(f"“{name}” is removed: its codes open nothing any more.", "good")
+    return _index()
+
+
+@blueprint.post("/sign-in-security/recovery-codes")
+@access.before_terms
+def make_codes() -> ResponseReturnValue:
+    """The answer is the page with the codes: they are shown this once, and kept nowhere."""
+    db, actor = db_session(), the_actor()
+    codes = own_factors.make_codes(db, actor)
+    if codes is None:
+        flash("Set up an authenticator app first: recovery codes are for when you do not have it with you.", "warn")
+        return _index()
+    db.commit()
+    return page("account/recovery_codes.html", codes=codes, download=_as_download(codes))
+
+
+def _as_download(codes: list[str]) -> str:
+    """The codes as a text file within a link: they pass through no other request."""
+    lines = [f"Recovery codes for the provider portal of {settings().payer.name}", f"User name: {the_actor().username}"]
+    text = "\r\n".join([*lines, "Each works once, in place of your second factor.", "", *codes, ""])
+    return f"data:text/plain;charset=utf-8,{quote(text)}"

@@ -1,0 +1,103 @@
+"""One's own second factors: looked at, set up, renamed, removed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from hp_portal import scopes
+from hp_portal.core.factors import apps, recovery
+from hp_portal.core.identity.actor import Actor
+from hp_portal.core.identity.factors import AuthenticatorApp, has_factor
+from hp_portal.core.identity.models import Person
+from hp_portal.core.kept.keeping import find_kept, keep_values, take_kept
+from hp_portal.database import PortalSession, lock
+
+KIND = "portal authenticator app"
+TTL = dt.timedelta(hours=1)
+_WHY = "one's own second factors"
+
+
+@dataclass(frozen=True)
+class Own:
+    """What somebody signs in with besides the password."""
+
+    apps: list[AuthenticatorApp]
+    codes_made_at: dt.datetime | None
+    codes_left: int
+
+    @property
+    def count(self) -> int:
+        """Second factors; recovery codes are for when these are lost."""
+        return len(self.apps)
+
+
+def look(session: PortalSession, actor: Actor) -> Own:
+    """The actor's second factors."""
+    with scopes.whole(session, _WHY):
+        codes = recovery.codes_of(session, actor.person_id)
+        return Own(
+            apps.apps_of(session, actor.person_id),
+            codes[0].made_at if codes else None,
+            sum(1 for code in codes if code.used_at is None),
+        )
+
+
+def begin_app(session: PortalSession, actor: Actor) -> str:
+    """Make the key of a new app, sealed for an hour; the word for it. It opens nothing before `add_app`."""
+    with scopes.whole(session, _WHY):
+        return keep_values(session, actor, KIND, {"secret": apps.new_secret()}, TTL)
+
+
+def secret_of(session: PortalSession, actor: Actor, token: str) -> str:
+    """The key of an app that is being set up. Raises KeptGone."""
+    with scopes.whole(session, _WHY):
+        return str(find_kept(session, actor, KIND, token)["secret"])
+
+
+def add_app(session: PortalSession, actor: Actor, token: str, *, name: str, code: str) -> bool:
+    """Finish setting up an app, once; True when it is the person's first factor.
+
+    Raises KeptGone, apps.WrongCode or apps.TooMany, after which the caller rolls back.
+    """
+    with scopes.whole(session, _WHY):
+        person = session.get_one(Person, actor.person_id)
+        first = not has_factor(session, person)
+        secret = str(take_kept(session, actor, KIND, token)["secret"])
+        apps.add_app(session, person, name=name, secret=secret, code=code)
+        return first
+
+
+def find_app(session: PortalSession, actor: Actor, app_id: int) -> AuthenticatorApp | None:
+    """One of the actor's apps."""
+    with scopes.whole(session, _WHY):
+        return apps.find_app(session, actor.person_id, app_id)
+
+
+def rename_app(session: PortalSession, actor: Actor, app_id: int, name: str) -> None:
+    """Call one of the actor's apps otherwise; nothing happens when it is gone."""
+    with scopes.whole(session, _WHY):
+        if app := apps.find_app(session, actor.person_id, app_id):
+            apps.rename_app(session, app, name)
+            session.flush()
+
+
+def remove_app(session: PortalSession, actor: Actor, app_id: int) -> str | None:
+    """Remove one of the actor's apps; its name, or None when it is gone. Without any factor there are no recovery codes."""
+    with scopes.whole(session, _WHY):
+        lock(session, f"account:{actor.person_id}")
+        app = apps.find_app(session, actor.person_id, app_id)
+        if app is None:
+            return None
+        name = app.name
+        apps.remove_app(session, app)
+        if not has_factor(session, session.get_one(Person, actor.person_id)):
+            recovery.forget_codes(session, actor.person_id)
+        return name
+
+
+def make_codes(session: PortalSession, actor: Actor) -> list[str] | None:
+    """A new set of recovery codes, to be shown once; None for somebody without a second factor."""
+    with scopes.whole(session, _WHY):
+        person = session.get_one(Person, actor.person_id)
+        return recovery.make_codes(session, person) if has_factor(session, person) else None

@@ -1,0 +1,136 @@
+"""One more step: the second factor, asked for after the right password."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, flash, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import login_user
+
+from hp_portal.core.access import rules as access
+from hp_portal.core.access.enforce import current_actor, load_actor, safe_next
+from hp_portal.core.access.known_browsers import known_browser, remember_browser
+from hp_portal.core.account import second_step, signing_in
+from hp_portal.core.account.factor_forms import AppCodeForm, RecoveryCodeForm
+from hp_portal.core.account.second_step import HalfGone, Waiting
+from hp_portal.core.factors import apps, recovery
+from hp_portal.core.factors.apps import CodeUsed, WrongCode
+from hp_portal.core.limits.attempts import TooManyAttempts
+from hp_portal.core.limits.waiting import too_many
+from hp_portal.core.web.render import db_session, page, redirect_to, settings
+from hp_portal.core.web.where_from import client_address, counted_address
+from hp_portal.database import PortalSession
+
+blueprint = Blueprint("second_step", __name__)
+KEPT = "half_sign_in"
+WRONG = {
+    apps.KIND: "This is not the code that your app shows now. Codes change every half minute: enter the next one.",
+    recovery.KIND: "This is none of your recovery codes. Check each letter and digit.",
+}
+USED = {
+    apps.KIND: "This code was used already. Wait until your app shows the next one, and enter that.",
+    recovery.KIND: "This recovery code was used already. Each works once; enter another one.",
+}
+
+
+def begin_step(half: signing_in.Half, following: str) -> Response:
+    """Lead somebody whose password was right to the second step, in a new session."""
+    session.clear()
+    session[KEPT] = half.token
+    return redirect_to(url_for("second_step.ask", next=following or None))
+
+
+def leave_old_session(db: PortalSession) -> None:
+    """Whoever was signed in here is no longer: their cookie is replaced, so nobody could end that session from here."""
+    before = current_actor()
+    if before is not None:
+        signing_in.end_sign_in(db, before, before.sign_in_id, signing_in.SIGNED_IN_AGAIN)
+
+
+def enter(db: PortalSession, started: signing_in.NewSignIn, following: str | None) -> Response:
+    """Commit the new sign-in and go where the person wanted to: the rest of every way to sign in."""
+    leave_old_session(db)
+    db.commit()
+    # A new session and CSRF token: what was fixed before signing in is worth nothing after it.
+    session.clear()
+    login_user(load_actor(started.token))
+    return remember_browser(redirect_to(safe_next(following)), db, started.person)
+
+
+def _way(waiting: Waiting) -> str:
+    """What the page asks for: a code of an app, unless the person chose a recovery code or has no app."""
+    chosen = request.args.get("way") == recovery.KIND or not waiting.apps
+    return recovery.KIND if chosen and waiting.recovery_codes else apps.KIND
+
+
+def _gone() -> Response:
+    session.pop(KEPT, None)
+    flash("Please sign in again: the second step has to follow within ten minutes.", "warn")
+    return redirect_to(url_for("account.sign_in", next=request.values.get("next") or None))
+
+
+def _page(form: AppCodeForm | RecoveryCodeForm, waiting: Waiting, kind: str, status: int) -> Response:
+    return page("account/second_step.html", form=form, waiting=waiting, way=kind, status=status)
+
+
+def _form(kind: str, **values: str) -> AppCodeForm | RecoveryCodeForm:
+    return RecoveryCodeForm(**values) if kind == recovery.KIND else AppCodeForm(**values)
+
+
+@blueprint.get("/sign-in/second-step")
+@access.public
+def ask() -> ResponseReturnValue:
+    try:
+        waiting = second_step.look_at_half(db_session(), session.get(KEPT, ""))
+    except HalfGone:
+        return _gone()
+    kind = _way(waiting)
+    return _page(_form(kind, next=request.args.get("next", "")), waiting, kind, 200)
+
+
+@blueprint.post("/sign-in/second-step")
+@access.public
+def take() -> ResponseReturnValue:
+    db, token = db_session(), session.get(KEPT, "")
+    try:
+        waiting = second_step.look_at_half(db, token)
+    except HalfGone:
+        return _gone()
+    kind = _way(waiting)
+    form = _form(kind)
+    if not form.validate_on_submit():
+        return _page(form, waiting, kind, 422)
+    try:
+        counted = second_step.reserve_step(
+            db, settings(), token, kind=kind, address=counted_address(), browser=known_browser()
+        )
+        db.commit()
+        started = second_step.take_step(
+            db,
+            token,
+            counted,
+            kind=kind,
+            code=form.code.data,
+            address=client_address(),
+            user_agent=request.user_agent.string,
+        )
+    except TooManyAttempts as error:
+        db.commit()
+        return too_many(form, error, lambda again, status: _page(again, waiting, kind, status))
+    except HalfGone:  # another window was faster
+        db.rollback()
+        return _gone()
+    except WrongCode as error:
+        db.commit()
+        form.code.errors = [(USED if isinstance(error, CodeUsed) else WRONG)[kind]]
+        return _page(form, waiting, kind, 422)
+    if kind == recovery.KIND:
+        answer = enter(db, started, form.next.data)
+        _tell_left(waiting.recovery_codes - 1)
+        return answer
+    return enter(db, started, form.next.data)
+
+
+def _tell_left(left: int) -> None:
+    words = {0: "You have no recovery codes left.", 1: "You have one recovery code left."}
+    said = words.get(left, f"You have {left} recovery codes left.")
+    flash(f"{said} If you have lost your telephone, remove it under “Sign-in security” and add the new one.", "warn")

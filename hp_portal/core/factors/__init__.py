@@ -1,0 +1,1 @@
+"""Second factors: what somebody signs in with besides the password."""

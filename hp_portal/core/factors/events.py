@@ -1,0 +1,65 @@
+"""The audit events of second factors. What is named is what the person called it; no code and no key is ever in them."""
+
+from __future__ import annotations
+
+from hp_portal.core.people.named import counted, worded
+from hp_portal.events import EventSpec
+
+_KINDS = {"app": "an authenticator app", "passkey": "a passkey", "recovery": "a recovery code"}
+_KIND = {"kind": worded("kind", _KINDS)}
+
+FACTOR_EVENTS = (
+    EventSpec("identity.second-step.asked", "Gave the right password and was asked for the second step"),
+    EventSpec(
+        "identity.factor.used",
+        "Signed in with a second factor",
+        ("kind", "name"),
+        "Took the second step with {kind} ({name})",
+        _KIND,
+    ),
+    EventSpec(
+        "identity.recovery-code.used",
+        "Signed in with a recovery code",
+        ("left",),
+        "Took the second step with a recovery code; {codes} left",
+        {"codes": counted("left", "code is", "codes are")},
+    ),
+    EventSpec(
+        "identity.factor.failed",
+        "Second step failed",
+        ("account", "kind"),
+        "Second step failed: {kind} was not right",
+        {"kind": worded("kind", {"app": "the code", "passkey": "the passkey", "recovery": "the recovery code"})},
+        refusal=True,
+    ),
+    EventSpec(
+        "identity.factor.blocked", "Second step blocked after too many attempts", ("account", "kind"), refusal=True
+    ),
+    EventSpec(
+        "identity.factor.added",
+        "Added a second factor",
+        ("kind", "name"),
+        "Added {kind} for signing in: {name}",
+        _KIND,
+    ),
+    EventSpec(
+        "identity.factor.renamed",
+        "Renamed a second factor",
+        ("kind", "name", "before"),
+        "Called {kind} {name}; before it was {before}",
+        _KIND,
+    ),
+    EventSpec(
+        "identity.factor.removed",
+        "Removed a second factor",
+        ("kind", "name"),
+        "Removed {kind} for signing in: {name}",
+        _KIND,
+    ),
+    EventSpec(
+        "identity.recovery-codes.made",
+        "Made recovery codes",
+        ("codes",),
+        "Made {codes} recovery codes, which ended those before",
+    ),
+)

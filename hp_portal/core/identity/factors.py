@@ -1,0 +1,67 @@
+"""What somebody signs in with besides the password: authenticator apps and recovery codes, and sign-ins that wait for one."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hp_portal import scopes
+from hp_portal.core.identity.models import Person
+from hp_portal.database import Base, PortalSession, key
+from hp_portal.seals import sealed_column
+
+LONGEST_NAME = 60
+
+
+class AuthenticatorApp(Base, scopes.OfPerson):
+    """An app that shows a new code every half minute (RFC 6238). `secret_sealed` is its key, in base32, sealed for `seal`.
+
+    `last_step` is the half minute of the newest code that was used: it and those before it open nothing any more.
+    """
+
+    __tablename__ = "authenticator_app"
+
+    id: Mapped[key]
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    name: Mapped[str] = mapped_column(sa.String(LONGEST_NAME))
+    seal: Mapped[str] = mapped_column(sa.String(32), unique=True)
+    secret_sealed: Mapped[bytes] = mapped_column(info=sealed_column("seal"))
+    last_step: Mapped[int] = mapped_column(sa.BigInteger)
+    created_at: Mapped[dt.datetime]
+    last_used_at: Mapped[dt.datetime | None]
+
+
+class RecoveryCode(Base, scopes.OfPerson):
+    """One of the codes of a person's set, which has one salt: a hash alone, and when it was used."""
+
+    __tablename__ = "recovery_code"
+
+    id: Mapped[key]
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    salt: Mapped[bytes] = mapped_column(sa.LargeBinary(16))
+    code_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    made_at: Mapped[dt.datetime]
+    used_at: Mapped[dt.datetime | None]
+
+
+class HalfSignIn(Base, scopes.OfPerson):
+    """Somebody has given the right password and not yet the second factor. The browser holds a token, the row its hash.
+
+    `password_changed_at` is that of the password which was right: with another one the half is worth nothing.
+    """
+
+    __tablename__ = "half_sign_in"
+
+    id: Mapped[key]
+    token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    password_changed_at: Mapped[dt.datetime]
+    created_at: Mapped[dt.datetime] = mapped_column(index=True)
+
+
+def has_factor(session: PortalSession, person: Person) -> bool:
+    """Does this person sign in with a second factor? Recovery codes alone are none. Needs a scope that sees the person."""
+    wanted = sa.select(AuthenticatorApp.id).where(AuthenticatorApp.person_id == person.id).limit(1)
+    return session.scalar(wanted) is not None
