@@ -57,6 +57,15 @@ def sweep_files(session: PortalSession) -> None:
     job_reports.report(session, FILES_SWEPT, swept.said, swept.problems)
 
 
+def forget_attempts(session: PortalSession) -> None:
+    """Remove what is of no use any more: counts of failed tries and look-ups, requests nobody confirmed, halves of sign-ins."""
+    attempts.clean(session, dt.timedelta(days=1))
+    sign_ins.clean(session)
+    finding.forget_lookups(session)
+    requests.forget_unconfirmed(session)
+    second_step.forget_halves(session)
+
+
 def core_jobs(settings: Settings) -> list[Job]:
     """Sealing the audit, ending sign-ins that ran out, forgetting old counts, kept values and password links."""
 
@@ -86,13 +95,6 @@ def core_jobs(settings: Settings) -> list[Job]:
         session.execute(
             sa.update(SignIn).where(SignIn.ended_at.is_(None), over).values(ended_at=now, end_reason="timed out")
         )
-
-    def forget_attempts(session: PortalSession) -> None:
-        attempts.clean(session, dt.timedelta(days=1))
-        sign_ins.clean(session)
-        finding.forget_lookups(session)
-        requests.forget_unconfirmed(session)
-        second_step.forget_halves(session)
 
     return [
         Job("audit.seal", "Seal the audit record", dt.timedelta(seconds=5), seal),
