@@ -36,7 +36,7 @@ def test_sign_in_applications_go(live: Live, new_context: Any, javascript: bool)
     page.get_by_label("Password", exact=True).fill("seven-quiet-harbors-59")
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     page.get_by_label("I have read").check()
-    page.get_by_role("button", name="Accept and go on").click()
+    page.get_by_role("button", name="Accept and continue").click()
     expect(page).to_have_url(f"{live.url}{ADD}")
     page.goto(f"{live.url}/")
     expect(page.get_by_label("Open an application").locator("option:checked")).to_have_text("Remittance Inquiry")
@@ -53,9 +53,9 @@ def test_sign_in_applications_go(live: Live, new_context: Any, javascript: bool)
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
 
-def press_to(page: Page, name: str, limit: int = 60) -> None:
-    """Tab until the focused element has this name, as somebody without a mouse does; its outline must show."""
-    for _ in range(limit):
+def press_to(page: Page, name: str, limit: int = 60) -> int:
+    """Tab until the focused element has this name, as somebody without a mouse does; its outline must show. How often it took."""
+    for pressed in range(1, limit + 1):
         page.keyboard.press("Tab")
         focused = page.evaluate(
             """() => {
@@ -68,7 +68,7 @@ def press_to(page: Page, name: str, limit: int = 60) -> None:
         )
         if focused[0].strip().startswith(name):
             assert focused[1], f"nothing shows that {name!r} has the focus"
-            return
+            return pressed
     raise AssertionError(f"the keyboard does not reach {name!r}")
 
 

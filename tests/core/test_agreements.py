@@ -139,9 +139,9 @@ def test_a_draft_is_saved_previewed_and_discarded(world: World, staff: PortalCli
     assert 'name="revision" type="hidden" value="1"' in other.text
     assert staff.post(f"{TERMS}/publish", {"applies_on": "2999-01-01", "revision": "0"}).status_code == 409
     assert staff.post(f"{TERMS}/discard", {"revision": "0"}).status_code == 303
-    assert "Go on with the draft" in staff.get("/staff/agreements").text, "a changed draft is not discarded"
+    assert "Continue the draft" in staff.get("/staff/agreements").text, "a changed draft is not discarded"
     assert staff.post(f"{TERMS}/discard", {"revision": "1"}).status_code == 303
-    assert "Go on with the draft" not in staff.get("/staff/agreements").text
+    assert "Continue the draft" not in staff.get("/staff/agreements").text
     assert staff.get("/staff/agreements/no-such/draft", check=False).status_code == 404
 
 

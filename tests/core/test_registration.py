@@ -132,7 +132,7 @@ def test_a_wrong_proof_has_one_answer_whatever_was_wrong(portal: World) -> None:
     answers = [visitor.prove(**given) for given in wrong]
     assert {answer.status_code for answer in answers} == {422}
     assert len({answer_of(answer.text) for answer in answers}) == 1
-    assert "What you entered does not go together" in answers[0].text
+    assert "These entries do not match our records" in answers[0].text
     assert 'value="V999999"' in visitor.client.get("/register/proof").text
     with portal.session() as session:
         refused = sa.select(AuditEvent.fields).where(AuditEvent.event == "registration.proof.refused")
@@ -294,7 +294,7 @@ def test_a_provider_that_is_not_on_record_is_put_before_the_staff(portal: World)
     assert (case.state, case.person_id) == ("staff", None)
     with portal.session() as session:
         assert facts_of(session, case).organization == "New Shore Clinic"
-    assert "Our staff look into it" in visitor.client.get("/register/status").text
+    assert "Our staff are reviewing it" in visitor.client.get("/register/status").text
 
 
 def test_a_proof_may_come_before_the_e_mail_is_confirmed(

@@ -94,7 +94,7 @@ def test_a_delegate_lets_somebody_in(scene: Scene) -> None:
     assert "a.delegate@" not in page
     visitor.go_on("join")
     assert visitor.finish().location == "/register/status"
-    assert "delegates are asked" in visitor.client.get("/register/status").text
+    assert "Waiting for the delegates" in visitor.client.get("/register/status").text
     with scene.world.session() as session:
         assert session.scalar(sa.select(sa.func.count(Person.id))) == 1, "no account before somebody says yes"
     delegate = scene.client()
@@ -107,7 +107,7 @@ def test_a_delegate_lets_somebody_in(scene: Scene) -> None:
     assert scene.case().state == "open"
     assert mailed_link(scene.world, person.email, "/set-password/")
     again = delegate.post(f"{link}/approve", follow_redirects=True).text
-    assert "Somebody has decided on this already" in again
+    assert "Somebody has already decided on this" in again
     assert "asks to join" not in delegate.get("/").text
 
 
@@ -148,7 +148,7 @@ def test_one_withdraws(scene: Scene) -> None:
     visitor.client.post("/register/withdraw")
     assert scene.case().state == "withdrawn"
     assert mails(scene.world, "a.delegate@office.example")[0][0].state == "canceled", "nobody is asked any more"
-    assert "decided already" in visitor.client.post("/register/withdraw", follow_redirects=True).text
+    assert "already been decided" in visitor.client.post("/register/withdraw", follow_redirects=True).text
 
 
 def follow(scene: Scene, number: str = FRESH) -> Visitor:
@@ -236,7 +236,7 @@ def test_a_pin_that_comes_after_somebody_else_goes_to_the_staff(scene: Scene) ->
         payee = session.scalars(sa.select(Payee).where(Payee.npi == NPI)).one()
         session.add(Grant(organization_id=scene.harbor.id, payee_id=payee.id, proof="payer", granted_at=NOW))
     assert visitor.client.post("/registration/pin", {"pin": mailed_pin(scene.world)}).location == "/registration"
-    assert "Our staff look into it" in visitor.client.get("/registration").text
+    assert "We are reviewing your registration" in visitor.client.get("/registration").text
     assert scene.grants(scene.newcomer().organization_id) == set()
 
 

@@ -48,8 +48,8 @@ def test_five_wrong_tries_end_a_pin(portal: World, waiting: Visitor) -> None:
     for left in (4, 3, 2, 1):
         status, text = enter(waiting, "WRONG-234")
         assert (status, f"Tries left: {left}" in text) == (422, True)
-    assert "ask for another letter" in enter(waiting, "WRONG-234")[1]
-    assert "does not work any more" in enter(waiting, pin)[1]
+    assert "no tries are left" in enter(waiting, "WRONG-234")[1]
+    assert "no longer works" in enter(waiting, pin)[1]
     assert waiting.client.post("/registration/letter").status_code == 303
     assert mailed_pin(portal) != pin
     assert enter(waiting, pin)[0] == 422
@@ -59,7 +59,7 @@ def test_five_wrong_tries_end_a_pin(portal: World, waiting: Visitor) -> None:
 def test_a_pin_works_for_thirty_days(portal: World, waiting: Visitor, clock: Clock) -> None:
     pin = mailed_pin(portal)
     again(portal, clock, waiting, days=30)
-    assert "does not work any more" in enter(waiting, pin)[1]
+    assert "no longer works" in enter(waiting, pin)[1]
 
 
 def test_only_a_hash_of_the_pin_is_kept_once_the_letter_is_posted(portal: World, waiting: Visitor) -> None:
@@ -72,7 +72,7 @@ def test_only_a_hash_of_the_pin_is_kept_once_the_letter_is_posted(portal: World,
         assert pin.replace(" ", "") not in session.scalars(sa.select(RegistrationPin.pin_hash)).one()
     assert not mailed_pin(portal)
     page = waiting.client.get("/registration").text
-    assert "Posted" in page
+    assert "Mailed" in page
     assert "Mar 7, 2026" in page, "five days by mail"
     assert "Apr 1, 2026" in page, "thirty days"
     assert enter(waiting, pin)[0] == 303
@@ -90,15 +90,15 @@ def test_letters_are_limited(portal: World, waiting: Visitor, clock: Clock) -> N
     third = mailed_pin(portal)
     waiting.client.post("/registration/letter")
     assert mailed_pin(portal) == third
-    assert "as many letters as we do" in waiting.client.get("/registration").text
+    assert "as many letters as we can" in waiting.client.get("/registration").text
 
 
 def test_a_wrong_address_is_said_once(portal: World, waiting: Visitor) -> None:
     assert "The address is wrong" in waiting.client.get("/registration").text
     waiting.client.post("/registration/address")
     assert registrations(portal)[0].address_wrong_at == NOW
-    assert "look at the address" in waiting.client.get("/registration").text
-    assert "told us already" in waiting.client.post("/registration/address", follow_redirects=True).text
+    assert "check the address" in waiting.client.get("/registration").text
+    assert "already told us" in waiting.client.post("/registration/address", follow_redirects=True).text
 
 
 def test_a_check_that_comes_first_opens_at_once(portal: World, waiting: Visitor) -> None:
@@ -126,7 +126,7 @@ def test_a_payee_whose_address_fits_no_letter_is_put_before_the_staff(portal: Wo
     visitor = Visitor(portal)
     visitor.begin("mail")
     visitor.prove(tin=TIN, npi=NPI)
-    assert "no address on record" in visitor.client.get("/register/finish").text
+    assert "no complete address on record" in visitor.client.get("/register/finish").text
     visitor.finish()
     assert registrations(portal)[0].address_wrong_at == NOW
     with portal.session() as session:

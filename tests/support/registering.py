@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
 from hp_portal import clock
+from hp_portal.core.delivery.mail import render_text
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.organizations.models import Organization
@@ -108,6 +109,13 @@ def mailed_link(world: World, email: str, start: str) -> str:
         if path.startswith(start):
             return path
     raise AssertionError(f"nothing was mailed to {email} with a link to {start}")
+
+
+def mailed_text(world: World, email: str) -> str:
+    """The newest e-mail to somebody, as plain text."""
+    message, values = mails(world, email)[0]
+    with world.app.app_context():
+        return render_text(message, values)
 
 
 def mailed_pin(world: World) -> str:

@@ -21,17 +21,17 @@ from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField
 
 OFF = {"autocomplete": "off"}
 PATHS = {
-    CHECK: "I have a check or an EFT from this health plan",
+    CHECK: "I have a check or EFT from this health plan",
     NOTICE: "I have a non-payment notice: its number starts with NP",
-    MAIL: "I have neither, or I am not sure which of our Tax IDs it belongs to",
-    UNLISTED: "Our provider has never been paid by this health plan",
-    BILLING: "We bill for providers and have a Tax ID of our own",
+    MAIL: "I have neither, or am not sure which of our Tax IDs it belongs to",
+    UNLISTED: "This health plan has never paid our provider",
+    BILLING: "We bill for providers and have our own Tax ID",
 }
 
 
 class StartForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     path = RadioField(
-        "What do you have at hand?",
+        "What do you have?",
         choices=[SelectChoice(*one) for one in PATHS.items()],
         validate_choice=False,
         filters=[lambda value: value or None],
@@ -68,7 +68,7 @@ class PersonForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     telephone = StringField(
         "Your telephone at work",
         [
-            DataRequired("Enter a telephone number at which we can reach you."),
+            DataRequired("Enter a telephone number where we can reach you."),
             Length(max=40),
             Regexp(r"(?:.*\d){10}", message="Enter the number with its area code, such as 218-555-0142."),
         ],
@@ -186,7 +186,7 @@ class UnlistedForm(_ProofForm):
     npi = NpiField("NPI")
     address = _mailing_address("provider")
     note = TextAreaField(
-        "Anything else that we should know",
+        "Anything else we should know",
         [Optional(), Length(max=1000)],
         filters=[several_lines],
         render_kw={"rows": 3},
@@ -215,7 +215,7 @@ PROOF_FORMS: dict[str, type[_ProofForm]] = {
 
 
 class OrganizationForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
-    route = RadioField("How do you want to go on?", choices=[], validate_choice=False)
+    route = RadioField("How do you want to continue?", choices=[], validate_choice=False)
     left_reason = RadioField(
         "Why can nobody who is registered help you?",
         choices=[SelectChoice(*one) for one in LEFT_REASONS.items()],
@@ -226,14 +226,14 @@ class OrganizationForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no type
         """The ways that are open."""
         ways = {JOIN: "Ask the delegates to let me in"}
         if left:
-            ways[LEFT] = "The person who registered cannot help: register me all the same"
+            ways[LEFT] = "The person who registered cannot help: register me anyway"
         if new:
-            ways[NEW] = "We are another office with the same Tax ID: register us on our own"
+            ways[NEW] = "We are another office with the same Tax ID: register us separately"
         self.route.choices = [SelectChoice(*one) for one in ways.items()]
 
     def validate_route(self, field: Any) -> None:
         if field.data not in {choice.value for choice in self.route.choices}:
-            raise ValidationError("Choose how you want to go on.")
+            raise ValidationError("Choose how you want to continue.")
 
     def validate_left_reason(self, field: Any) -> None:
         if self.route.data == LEFT and field.data not in LEFT_REASONS:
@@ -270,7 +270,7 @@ class FinishForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 class PinForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     pin = StringField(
         "PIN from the letter",
-        [DataRequired("Enter the 8 signs of the PIN."), Length(max=40)],
+        [DataRequired("Enter the 8 letters and digits of the PIN."), Length(max=40)],
         filters=[one_line],
         render_kw={"autocomplete": "one-time-code", "autocapitalize": "characters", "spellcheck": "false"},
     )

@@ -76,13 +76,13 @@ def enter_pin() -> ResponseReturnValue:
         except pins.WrongPin as error:
             db.commit()
             if error.left:
-                form.pin.errors = [f"This is not the PIN of your letter. Tries left: {error.left}."]
+                form.pin.errors = [f"This is not the PIN in your letter. Tries left: {error.left}."]
             else:
-                form.form_errors = ["This is not the PIN of your letter, and no try is left: ask for another letter."]
+                form.form_errors = ["This is not the PIN in your letter, and no tries are left. Ask for another letter."]
             return _own_page(form, 422)
         except pins.PinDead:
             db.rollback()
-            form.form_errors = ["This PIN does not work any more. Ask for another letter."]
+            form.form_errors = ["This PIN no longer works. Ask for another letter."]
             return _own_page(form, 422)
         except DecidedAlready:
             db.rollback()
@@ -90,7 +90,7 @@ def enter_pin() -> ResponseReturnValue:
         opened = registration.state in (OPEN, CHALLENGED)
     db.commit()
     if opened:
-        flash("The PIN is right. You can see the payments from now on.", "good")
+        flash("The PIN is correct. You can see the payments now.", "good")
         return redirect_to(url_for("pages.home"))
     return redirect_to(url_for("registration.own"))
 
@@ -106,14 +106,14 @@ def another_letter() -> ResponseReturnValue:
             db.rollback()
         except pins.TooSoon:
             db.rollback()
-            flash("Another letter cannot be asked for yet. See below from when on.", "warn")
+            flash("You cannot ask for another letter yet. See below when you can.", "warn")
         except pins.NoAddress:
             db.rollback()
-            flash("The address on record fits no letter. Tell us below that it is wrong.", "warn")
+            flash("We cannot mail a letter to the address on record. Tell us below that it is wrong.", "warn")
         else:
             db.commit()
             flash(
-                "Another letter with a new PIN is on its way. The PIN of the one before does not work any more.", "good"
+                "Another letter with a new PIN is on its way. The earlier PIN no longer works.", "good"
             )
     return redirect_to(url_for("registration.own"))
 
@@ -125,7 +125,7 @@ def wrong_address() -> ResponseReturnValue:
     with scopes.whole(db, MINE):
         told = mine.say_address_is_wrong(db, _own(db))
     db.commit()
-    words = "Thank you. We look at the address on record and write to you." if told else "You have told us already."
+    words = "Thank you. We will check the address on record and write to you." if told else "You have already told us."
     flash(words, "good" if told else "info")
     return redirect_to(url_for("registration.own"))
 
@@ -171,7 +171,7 @@ def payment_instead() -> ResponseReturnValue:
     db.commit()
     if not opened:
         return redirect_to(url_for("registration.own"))
-    flash("The payment proves it. You can see the payments from now on, and need no PIN.", "good")
+    flash("The payment is proof enough. You can see the payments now and do not need the PIN.", "good")
     return redirect_to(after_registering(CHECK, typed.number))
 
 
@@ -211,10 +211,10 @@ def withdraw() -> ResponseReturnValue:
             deciding.withdraw(db, registration)
         except DecidedAlready:
             db.rollback()
-            flash("It had been decided already: see below.", "info")
+            flash("It had already been decided: see below.", "info")
         else:
             db.commit()
-            flash("Your request is withdrawn.", "good")
+            flash("You have withdrawn your request.", "good")
     return redirect_to(url_for("registration.status"))
 
 
@@ -288,7 +288,7 @@ def approve_join(registration_id: int) -> ResponseReturnValue:
             return redirect_to(url_for("registration.join", registration_id=registration_id))
         name = person.name
     db.commit()
-    flash(f"{name} has an account now and gets a message with a link to set a password.", "good")
+    flash(f"{name} has an account now. We have e-mailed them a link to set a password.", "good")
     return redirect_to(url_for("registration.joins"))
 
 
@@ -324,10 +324,10 @@ def object_to_join(registration_id: int) -> ResponseReturnValue:
             db.rollback()
             return _decided_already(registration_id)
     db.commit()
-    flash("Your objection has been sent. We decide, and you see here what comes of it.", "good")
+    flash("Your objection has been sent. Our staff will decide; the result appears here.", "good")
     return redirect_to(url_for("registration.joins"))
 
 
 def _decided_already(registration_id: int) -> Response:
-    flash("Somebody has decided on this already: see below.", "info")
+    flash("Somebody has already decided on this: see below.", "info")
     return redirect_to(url_for("registration.join", registration_id=registration_id))

@@ -33,23 +33,23 @@ from hp_portal.core.web.where_from import client_address, counted_address
 from hp_portal.database import PortalSession
 
 REFUSED = (
-    "What you entered does not go together, or is not on record with us. Check every entry: all of them stand on the same "
-    "remittance advice. The payment must be of the last {days} days, and one that has opened an account before opens no other."
+    "These entries do not match our records. Compare each one with the same remittance advice. The payment must be from the last "
+    "{days} days, and a payment that has already opened an account cannot be used again."
 )
 
 
 NOT_FOUND = (
-    "We have no payee with this Tax ID and NPI on record. Check both, leave the NPI empty if the office has none, or go back and "
-    "say that your provider was never paid by us."
+    "We have no payee with this Tax ID and NPI on record. Check both, leave the NPI empty if the office has none, or choose "
+    "another way and say that this health plan has never paid your provider."
 )
 OF_BILLING = (
     "This is the Tax ID of a billing organization. Go back to the first page and choose that you bill for providers, "
     "or enter the provider’s own Tax ID."
 )
 HEADINGS = {
-    CHECK: "The check or EFT",
-    NOTICE: "The non-payment notice",
-    MAIL: "Where should the letter go?",
+    CHECK: "Your check or EFT",
+    NOTICE: "Your non-payment notice",
+    MAIL: "A PIN by mail",
     UNLISTED: "Your provider",
     BILLING: "Your billing organization",
 }
@@ -307,7 +307,7 @@ def finish_post() -> ResponseReturnValue:
             return _prove_anew(db, "Somebody has just registered this organization. See below how to go on.")
         except finishing.NotProved:
             db.rollback()
-            return _prove_anew(db, "What you proved has changed meanwhile. Please enter it once more.")
+            return _prove_anew(db, "Something about your proof has changed in the meantime. Please enter it again.")
         person = done.person
         if person is not None:
             accept(db, person.id, [one for one, _ in form.agreements], client_address())

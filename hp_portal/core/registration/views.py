@@ -57,9 +57,9 @@ def gone(_error: DraftGone) -> ResponseReturnValue:
     with scopes.whole(db, BEFORE):
         finished = drafts.is_finished(db, session.pop(TOKEN, ""))
     if finished:
-        flash("Your registration has been sent already. Sign in, or look into your mailbox.", "info")
+        flash("You have already sent your registration. Sign in, or check your e-mail.", "info")
         return redirect_to(url_for("pages.home" if current_actor() else "account.sign_in"))
-    flash("There is no registration under way in this browser, or it is older than a day. Please begin anew.", "info")
+    flash("There is no registration in progress in this browser, or it is older than a day. Please start over.", "info")
     return to_step(steps.START)
 
 
@@ -89,7 +89,7 @@ def start_post() -> ResponseReturnValue:
                 session[TOKEN], draft = drafts.begin(db, counted_address())
             except TooManyAttempts as error:
                 db.rollback()
-                return too_many(form, error, _start_page, "Too many registrations were begun here. Wait {wait}.")
+                return too_many(form, error, _start_page, "Too many registrations were started here. Wait {wait}.")
         draft = drafts.hold(db, draft)
         if draft.typed.path != form.path.data:
             draft.typed.forget_proof()
@@ -193,10 +193,10 @@ def mail_post() -> ResponseReturnValue:
         except TooManyAttempts as error:
             db.rollback()
             draft = begun_draft(db)
-            words = "We have sent several messages already. Wait {wait}, and look among unwanted mail meanwhile."
+            words = "We have already sent several messages. Wait {wait}, and look in your spam folder in the meantime."
             return too_many(form, error, lambda form, status: _mail_page(form, status, draft), words)
     db.commit()
-    flash("We have sent another message. Links in earlier ones do not work any more.", "good")
+    flash("We have sent another message. Links in earlier ones no longer work.", "good")
     return to_step(steps.MAIL)
 
 
@@ -247,5 +247,5 @@ def not_me() -> ResponseReturnValue:
         return page("registration/link_dead.html", status=410)
     db.commit()
     session.pop(TOKEN, None)
-    flash("Thank you. Nobody can register with your address by that message any more.", "good")
+    flash("Thank you. Nobody can use that message to register with your address now.", "good")
     return redirect_to(url_for("pages.home"))
