@@ -74,8 +74,8 @@ def test_nobody_takes_over_whom_no_delegate_was_told_of(scene: Scene, happens: o
     assert scene.newcomer().organization_id == case.own_id
     assert scene.grants(case.own_id) == {scene.payee.id}, "what the proof alone shows stays"
     page = own_page(scene)
-    assert "our staff decide" in page
-    assert "you can see the payments that you have proved" in page
+    assert "our staff will decide" in page
+    assert "you can see the payments to the Tax ID and NPI you have proved" in page
     console = staff(scene).get(f"{LIST}/{case.id}").text
     assert "No delegate was told" in console
     assert "1 registration waits for a decision" in staff(scene).get("/staff/").text
@@ -119,7 +119,7 @@ def test_the_days_begin_when_the_message_has_left(scene: Scene) -> None:
     mails_leave(scene.world)
     tidy(scene.world)
     page = own_page(scene)
-    assert "were told on Mar 9, 2026" in page
+    assert "delegates on Mar 9, 2026" in page
     assert "objects by Mar 19, 2026" in page
     scene.clock.advance(days=9)
     tidy(scene.world)

@@ -78,7 +78,9 @@ def enter_pin() -> ResponseReturnValue:
             if error.left:
                 form.pin.errors = [f"This is not the PIN in your letter. Tries left: {error.left}."]
             else:
-                form.form_errors = ["This is not the PIN in your letter, and no tries are left. Ask for another letter."]
+                form.form_errors = [
+                    "This is not the PIN in your letter, and no tries are left. Ask for another letter."
+                ]
             return _own_page(form, 422)
         except pins.PinDead:
             db.rollback()
@@ -112,9 +114,7 @@ def another_letter() -> ResponseReturnValue:
             flash("We cannot mail a letter to the address on record. Tell us below that it is wrong.", "warn")
         else:
             db.commit()
-            flash(
-                "Another letter with a new PIN is on its way. The earlier PIN no longer works.", "good"
-            )
+            flash("Another letter with a new PIN is on its way. The earlier PIN no longer works.", "good")
     return redirect_to(url_for("registration.own"))
 
 
