@@ -97,7 +97,7 @@ def at_the_lock(
 
 
 def other_address(session: Any, row: RegistrationDraft) -> None:
-    draft = drafts.Draft(row, drafts._open(session, RegistrationDraft.id == row.id).typed)
+    draft = drafts.Draft(row, drafts.find_open(session, RegistrationDraft.id == row.id).typed)
     drafts.change_email(draft, "a.colleague@office.example")
     drafts.keep(session, draft)
 
@@ -121,6 +121,19 @@ def test_nobody_registers_with_an_address_changed_at_the_last_moment(
     visitor.go_on("join")
     at_the_lock(scene, monkeypatch, other_address)
     assert visitor.finish().location == "/register/mail"
+    assert not registrations(scene.world)
+
+
+def test_a_browser_that_loses_the_draft_at_the_last_moment_goes_no_further(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken_over(_session: Any, row: RegistrationDraft) -> None:
+        row.other_hash, row.token_hash = row.token_hash, b"another browser's token as a hash"
+
+    visitor = scene.visitor()
+    visitor.go_on("join")
+    at_the_lock(scene, monkeypatch, taken_over)
+    assert visitor.finish().location == "/register/elsewhere"
     assert not registrations(scene.world)
 
 

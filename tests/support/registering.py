@@ -74,8 +74,12 @@ class Visitor:
     def confirm(self, client: PortalClient | None = None) -> TestResponse:
         """Follow the newest link in the mailbox, and press its button."""
         browser = client or self.client
-        browser.get(mailed_link(self.world, self.person["email"], "/register/confirm/"))
+        self.open_link(browser)
         return browser.post("/register/confirm")
+
+    def open_link(self, browser: PortalClient) -> None:
+        """Follow the newest link in the mailbox, and press nothing."""
+        browser.get(mailed_link(self.world, self.person["email"], "/register/confirm/"))
 
     def begin(self, path: str) -> None:
         """Up to the proof."""
@@ -91,7 +95,13 @@ class Visitor:
 
     def finish(self, **fields: str) -> TestResponse:
         agreed = {"terms_of_use": "2026-01", "site_delegate_agreement": "2026-11"}
-        account = {"username": "", "new": PASSWORD, "again": PASSWORD, **agreed, **fields}
+        account = {
+            "username": self.person["email"].partition("@")[0],
+            "new": PASSWORD,
+            "again": PASSWORD,
+            **agreed,
+            **fields,
+        }
         return self.client.post("/register/finish", account)
 
 

@@ -48,11 +48,23 @@ def _plain(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", decomposed.encode("ascii", "ignore").decode())
 
 
-def suggest_username(session: PortalSession, name: str) -> str:
-    """A free user name made of somebody's name: `Mina Lee Keeper` is `mina.keeper`, then `mina.keeper2`."""
+def _base_of(name: str) -> str:
     words = [word for part in name.split() if (word := _plain(part))]
     base = ".".join([words[0], words[-1]] if len(words) > 1 else words)[:60]
-    base = base if len(base) >= 3 else f"user.{base}".rstrip(".")
+    return base if len(base) >= 3 else f"user.{base}".rstrip(".")
+
+
+def propose_username(name: str, number: int) -> str:
+    """A user name for somebody who is not known yet: `mina.keeper482`. It tells nothing of the names that are taken."""
+    return f"{_base_of(name)}{100 + number % 900}"
+
+
+def suggest_username(session: PortalSession, name: str) -> str:
+    """A free user name made of somebody's name: `Mina Lee Keeper` is `mina.keeper`, then `mina.keeper2`.
+
+    It tells which names are taken, so it is for those alone who may know.
+    """
+    base = _base_of(name)
     taken = set(session.scalars(sa.select(Person.username).where(Person.username.startswith(base, autoescape=True))))
     return next(
         name for number in range(1, len(taken) + 2) if (name := base if number == 1 else f"{base}{number}") not in taken

@@ -1,6 +1,7 @@
 """What somebody types on the way to an account: kept from step to step, and given up after a day.
 
-Nobody is signed in here. The browser holds a token in its session cookie; whoever has it may go on with the draft.
+Nobody is signed in here. One browser holds the draft: the one that began it, or the one in which the e-mail address was confirmed
+(`confirming.py`). It has a token in its session cookie.
 Every verb needs a whole scope. The caller commits.
 """
 
@@ -20,6 +21,7 @@ from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_message
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.models import Person
 from hp_portal.core.limits.attempts import check_attempts, count_failure
+from hp_portal.core.people.accounts import propose_username
 from hp_portal.core.registration.models import KEPT, NEW, RegistrationDraft
 from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession, lock
@@ -29,16 +31,12 @@ VALUES = seat(RegistrationDraft.values_sealed)
 # E-mails of one draft, of drafts from one address, and to one mailbox, within the window of an hour.
 MAILS_OF_DRAFT, MAILS_FROM_ADDRESS, MAILS_TO_MAILBOX = 5, 20, 5
 DRAFTS_FROM_ADDRESS = 60
-NAMES_FROM_ADDRESS = 10
+NAMES_TRIED = 10
 WINDOW = dt.timedelta(hours=1)
 
 
 class DraftGone(Exception):
     """There is no such draft: never begun in this browser, finished, given up, or older than a day."""
-
-
-class LinkDead(Exception):
-    """Nobody was sent this link, or it was replaced or has expired: the answer does not tell which."""
 
 
 @dataclass
@@ -47,7 +45,8 @@ class Typed:
 
     `payee_id` is what the proof leads to, `proved` says that a payment proved it; `used`: that payment has opened a link before,
     so it opens no other one. `held`: an organization (`target_id`) is registered for it already, so a `route` has to be `chosen`.
-    `sure`: doubts that the person has answered.
+    `sure`: doubts that the person has answered. `code` hands the draft to the browser that began it, until `code_until` (ISO) and
+    for `code_tries` more tries.
     """
 
     path: str = ""
@@ -75,6 +74,9 @@ class Typed:
     route: str = NEW
     target_id: int | None = None
     left_reason: str = ""
+    code: str = ""
+    code_until: str = ""
+    code_tries: int = 0
 
     def forget_proof(self) -> None:
         """Another proof is to be given: what the last one led to counts no longer."""
@@ -118,7 +120,8 @@ def _sealed(session: PortalSession, seal: str, typed: Typed) -> bytes:
     return session.vault.seal_text(json.dumps(dataclasses.asdict(typed)), VALUES(seal))
 
 
-def _open(session: PortalSession, which: sa.ColumnElement[bool]) -> Draft:
+def find_open(session: PortalSession, which: sa.ColumnElement[bool]) -> Draft:
+    """The one draft of which this is true. Raises DraftGone."""
     wanted = sa.select(RegistrationDraft).where(
         which, RegistrationDraft.ended_at.is_(None), RegistrationDraft.touched_at > clock.now() - KEPT
     )
@@ -129,9 +132,8 @@ def _open(session: PortalSession, which: sa.ColumnElement[bool]) -> Draft:
 
 
 def find(session: PortalSession, token: str) -> Draft:
-    """The draft of a browser. Raises DraftGone."""
-    hashed = hash_token(token)
-    return _open(session, sa.or_(RegistrationDraft.token_hash == hashed, RegistrationDraft.other_hash == hashed))
+    """The draft that this browser holds. Raises DraftGone."""
+    return find_open(session, RegistrationDraft.token_hash == hash_token(token))
 
 
 def is_finished(session: PortalSession, token: str) -> bool:
@@ -143,11 +145,20 @@ def is_finished(session: PortalSession, token: str) -> bool:
     )
 
 
-def hold(session: PortalSession, draft: Draft) -> Draft:
-    """Lock the draft until the transaction ends, and read it anew: a double click comes second. Raises DraftGone."""
+def lock_row(session: PortalSession, draft: Draft) -> None:
+    """Lock the draft until the transaction ends; what it was when it was found counts no longer."""
     lock(session, f"registration draft:{draft.row.id}")
     session.expire(draft.row)
-    return _open(session, RegistrationDraft.id == draft.row.id)
+
+
+def hold(session: PortalSession, draft: Draft) -> Draft:
+    """Lock the draft until the transaction ends, and read it anew: a double click comes second.
+
+    Raises DraftGone, also when another browser has taken it over meanwhile.
+    """
+    mine = draft.row.token_hash
+    lock_row(session, draft)
+    return find_open(session, sa.and_(RegistrationDraft.id == draft.row.id, RegistrationDraft.token_hash == mine))
 
 
 def keep(session: PortalSession, draft: Draft) -> None:
@@ -172,14 +183,28 @@ def end(session: PortalSession, draft: Draft) -> None:
     session.flush()
 
 
-def check_names(session: PortalSession, address: str) -> None:
-    """Raise TooManyAttempts when many names that are taken were tried at an address: nobody finds out who has an account."""
-    check_attempts(session, "registration", f"names from:{address}", limit=NAMES_FROM_ADDRESS, window=WINDOW)
+def proposed_username(draft: Draft) -> str:
+    """A user name for the person: the same one whenever the draft is asked, whatever names are taken."""
+    return propose_username(draft.typed.name, int(draft.row.seal, 16))
 
 
-def count_name(session: PortalSession, address: str) -> None:
+def _name_limits(address: str, email: str) -> tuple[str, str]:
+    return f"names from:{address}", f"names of:{email}"
+
+
+def check_names(session: PortalSession, address: str, email: str) -> None:
+    """Raise TooManyAttempts when many names that are taken were tried at an address or for a mailbox.
+
+    Nobody finds out who has an account, from however many addresses.
+    """
+    for subject in _name_limits(address, email):
+        check_attempts(session, "registration", subject, limit=NAMES_TRIED, window=WINDOW)
+
+
+def count_name(session: PortalSession, address: str, email: str) -> None:
     """A user name or e-mail address was taken."""
-    count_failure(session, "registration", f"names from:{address}")
+    for subject in _name_limits(address, email):
+        count_failure(session, "registration", subject)
 
 
 def has_account(session: PortalSession, email: str) -> bool:
@@ -214,48 +239,6 @@ def send_link(session: PortalSession, draft: Draft, address: str) -> None:
     about = f"registration-draft:{draft.row.id}"
     add_message(session, Outgoing(email, template, subject_line, about, values, secrets=("link",)))
     record(session, "registration.link.sent", draft=draft.row.id)
-
-
-def link_draft(session: PortalSession, token: str) -> Draft:
-    """The draft whose e-mail address a link confirms. Raises LinkDead."""
-    hashed, now = hash_token(token), clock.now()
-    try:
-        return _open(session, sa.and_(RegistrationDraft.mail_hash == hashed, RegistrationDraft.mail_expires_at > now))
-    except DraftGone:
-        raise LinkDead from None
-
-
-def _held_by_link(session: PortalSession, draft: Draft, token: str) -> Draft:
-    """The draft, locked: its address may have been changed, or it may have ended, while this request waited. Raises LinkDead."""
-    lock(session, f"registration draft:{draft.row.id}")
-    session.expire(draft.row)
-    return link_draft(session, token)
-
-
-def confirm(session: PortalSession, token: str, browser: str) -> str:
-    """Confirm the e-mail address by its link's button; the token with which this browser goes on with the draft.
-
-    `browser` is the token this browser holds, empty for none: another browser gets one of its own, once. Raises LinkDead.
-    """
-    draft = link_draft(session, token)
-    draft = _held_by_link(session, draft, token)
-    if draft.row.confirmed_at is None:
-        draft.row.confirmed_at = clock.now()
-        record(session, "registration.email.confirmed", draft=draft.row.id)
-    known = hash_token(browser) if browser else b""
-    if known not in (draft.row.token_hash, draft.row.other_hash):
-        browser = secrets.token_urlsafe(32)
-        draft.row.other_hash = hash_token(browser)
-    draft.row.touched_at = clock.now()
-    session.flush()
-    return browser
-
-
-def disown(session: PortalSession, token: str) -> None:
-    """Whoever got the e-mail did not ask for it: the draft ends. Raises LinkDead."""
-    draft = _held_by_link(session, link_draft(session, token), token)
-    end(session, draft)
-    record(session, "registration.email.disowned", draft=draft.row.id)
 
 
 def forget_old(session: PortalSession) -> None:

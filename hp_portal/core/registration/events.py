@@ -26,6 +26,16 @@ REGISTRATION_EVENTS = (
     EventSpec("registration.email.confirmed-later", "Confirmed an e-mail address", ("registration",), staff_only=True),
     EventSpec("registration.email.disowned", "Had not asked for an account", ("draft",), staff_only=True),
     EventSpec(
+        "registration.browser.changed", "Went on with a registration in another browser", ("draft",), staff_only=True
+    ),
+    EventSpec(
+        "registration.code.refused",
+        "Entered a wrong code of the other browser",
+        ("draft",),
+        refusal=True,
+        staff_only=True,
+    ),
+    EventSpec(
         "registration.proof.refused",
         "Could not register",
         ("path", "tin", "npi"),

@@ -92,6 +92,15 @@ class ConfirmForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """A button alone."""
 
 
+class CodeForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    code = StringField(
+        "Code from the other browser",
+        [DataRequired("Enter the code that the other browser shows."), Length(max=40)],
+        filters=[one_line],
+        render_kw={"autocomplete": "one-time-code", "autocapitalize": "characters", "spellcheck": "false"},
+    )
+
+
 class _ProofForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     def fill(self, typed: Typed) -> None:
         """Put what was typed into the draft; what belongs to another path is emptied."""

@@ -28,9 +28,10 @@ UNTOLD, NO_DELEGATE = "untold", "no-delegate"
 class RegistrationDraft(Base, scopes.PayersOwn):
     """What somebody who is not signed in has typed so far, on the way to an account.
 
-    The browser that began holds a token, and so does another one in which the e-mail's link was followed; the row has only their
-    hashes. `values_sealed` is what was typed, as JSON: it names a Tax ID and a payment. `confirmed_at` is when the
-    e-mail address was confirmed by its link, whose token has the hash `mail_hash`. `ended_at`: registered, or given up.
+    The browser that goes on holds a token, of which the row has only the hash; `other_hash` is that of the browser from which
+    another one has taken the draft over by the e-mail's link: its page says so. `values_sealed` is what was typed, as JSON: it
+    names a Tax ID and a payment. `confirmed_at` is when the e-mail address was confirmed by its link, whose token has the hash
+    `mail_hash`. `ended_at`: registered, or given up.
     """
 
     __tablename__ = "registration_draft"

@@ -20,7 +20,7 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.identity.passwords import WeakPassword
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
-from hp_portal.core.people.accounts import NameTaken, suggest_username
+from hp_portal.core.people.accounts import NameTaken
 from hp_portal.core.registration import drafts, finishing, proving, steps
 from hp_portal.core.registration.doubts import DOCTOR, doubts_about
 from hp_portal.core.registration.drafts import Draft, Typed
@@ -224,9 +224,7 @@ def finish() -> ResponseReturnValue:
     draft = begun_draft(db)
     if (step := steps.next_step(settings(), draft)) != steps.FINISH:
         return to_step(step)
-    with scopes.whole(db, BEFORE):
-        username = suggest_username(db, draft.typed.name)
-    return _finish_page(_finish_form(db, draft, username=username), 200, draft)
+    return _finish_page(_finish_form(db, draft, username=drafts.proposed_username(draft)), 200, draft)
 
 
 def _finish_form(db: PortalSession, draft: Draft, **given: Any) -> Any:
@@ -282,10 +280,10 @@ def finish_post() -> ResponseReturnValue:
                 "own name, or tick this box."
             ]
             return _finish_page(form, 422, draft)
-        number = draft.typed.number
-        account = finishing.Account(form.username.data or "", form.new.data) if wants_account else None
+        number, email = draft.typed.number, draft.typed.email
+        account = _account(form, draft) if wants_account else None
         try:
-            drafts.check_names(db, counted_address())
+            drafts.check_names(db, counted_address(), draft.typed.email)
             done = finishing.register(db, settings(), plugins(), draft, account)
         except WeakPassword as error:
             db.rollback()
@@ -293,7 +291,7 @@ def finish_post() -> ResponseReturnValue:
             return _finish_page(form, 422, begun_draft(db))
         except NameTaken as error:
             db.rollback()
-            drafts.count_name(db, counted_address())
+            drafts.count_name(db, counted_address(), email)
             db.commit()
             return _name_taken(form, error, begun_draft(db))
         except TooManyAttempts as error:
@@ -317,6 +315,10 @@ def finish_post() -> ResponseReturnValue:
         session[STATUS] = done.token
         return redirect_to(url_for("registration.status"))
     return _signed_in(db, done, number)
+
+
+def _account(form: Any, draft: Draft) -> finishing.Account:
+    return finishing.Account(form.username.data or drafts.proposed_username(draft), form.new.data)
 
 
 def _name_taken(form: Any, error: NameTaken, draft: Draft) -> Response:

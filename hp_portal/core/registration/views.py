@@ -13,8 +13,9 @@ from hp_portal.core.access.enforce import current_actor
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.registration import drafts, steps
+from hp_portal.core.registration.confirming import taken_over
 from hp_portal.core.registration.doubts import DOCTOR, MAILBOX, NAME, doubts_about
-from hp_portal.core.registration.drafts import Draft, DraftGone, LinkDead
+from hp_portal.core.registration.drafts import Draft, DraftGone
 from hp_portal.core.registration.forms import (
     ConfirmForm,
     PersonForm,
@@ -25,7 +26,7 @@ from hp_portal.core.web.where_from import counted_address
 from hp_portal.database import PortalSession
 
 blueprint = Blueprint("registration", __name__)
-TOKEN, MAIL_TOKEN, STATUS = "registration", "registration_mail", "registration_status"
+TOKEN, STATUS = "registration", "registration_status"
 BEFORE = "nobody is known before registering"
 
 
@@ -45,6 +46,15 @@ def _begun(db: PortalSession) -> Draft | None:
         return None
 
 
+def is_taken_over(db: PortalSession) -> bool:
+    """Has another browser taken over this one's draft? In a whole scope."""
+    try:
+        taken_over(db, session.get(TOKEN, ""))
+    except DraftGone:
+        return False
+    return True
+
+
 def to_step(step: str) -> Response:
     return redirect_to(url_for(f"registration.{step}"))
 
@@ -55,6 +65,8 @@ def gone(_error: DraftGone) -> ResponseReturnValue:
     db = db_session()
     db.rollback()
     with scopes.whole(db, BEFORE):
+        if is_taken_over(db):
+            return redirect_to(url_for("registration.elsewhere"))
         finished = drafts.is_finished(db, session.pop(TOKEN, ""))
     if finished:
         flash("You have already sent your registration. Sign in, or check your e-mail.", "info")
@@ -198,54 +210,3 @@ def mail_post() -> ResponseReturnValue:
     db.commit()
     flash("We have sent another message. Links in earlier ones no longer work.", "good")
     return to_step(steps.MAIL)
-
-
-@blueprint.get("/register/confirm/<token>")
-@access.public
-def follow_link(token: str) -> ResponseReturnValue:
-    """Take the token out of the address. Mail scanners come here, too: nothing is confirmed yet."""
-    session[MAIL_TOKEN] = token[:200]
-    return redirect_to(url_for("registration.confirm"))
-
-
-@blueprint.get("/register/confirm")
-@access.public
-def confirm() -> ResponseReturnValue:
-    db = db_session()
-    try:
-        with scopes.whole(db, BEFORE):
-            draft = drafts.link_draft(db, session.get(MAIL_TOKEN, ""))
-    except LinkDead:
-        return page("registration/link_dead.html", status=410)
-    return page("registration/confirm.html", form=ConfirmForm(), typed=draft.typed)
-
-
-@blueprint.post("/register/confirm")
-@access.public
-def confirm_post() -> ResponseReturnValue:
-    db = db_session()
-    try:
-        with scopes.whole(db, BEFORE):
-            session[TOKEN] = drafts.confirm(db, session.get(MAIL_TOKEN, ""), session.get(TOKEN, ""))
-    except LinkDead:
-        db.rollback()
-        return page("registration/link_dead.html", status=410)
-    db.commit()
-    return to_step(steps.next_step(settings(), begun_draft(db)))
-
-
-@blueprint.post("/register/not-me")
-@access.public
-def not_me() -> ResponseReturnValue:
-    """Whoever got the e-mail had not asked for it."""
-    db = db_session()
-    try:
-        with scopes.whole(db, BEFORE):
-            drafts.disown(db, session.pop(MAIL_TOKEN, ""))
-    except LinkDead:
-        db.rollback()
-        return page("registration/link_dead.html", status=410)
-    db.commit()
-    session.pop(TOKEN, None)
-    flash("Thank you. Nobody can use that message to register with your address now.", "good")
-    return redirect_to(url_for("pages.home"))
