@@ -10,6 +10,7 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.registration import confirming, steps
 from hp_portal.core.registration.confirming import LinkDead, WrongCode
 from hp_portal.core.registration.forms import CodeForm, ConfirmForm
+from hp_portal.core.registration.telling import WAYS
 from hp_portal.core.registration.views import BEFORE, TOKEN, begun_draft, blueprint, to_step
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
@@ -43,6 +44,7 @@ def confirm() -> ResponseReturnValue:
         "registration/confirm.html",
         form=ConfirmForm(),
         typed=draft.typed,
+        way=WAYS[draft.typed.path],
         begun_at=draft.row.created_at,
         same_browser=confirming.is_held_by(draft, session.get(TOKEN, "")),
     )

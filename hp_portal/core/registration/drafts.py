@@ -46,7 +46,7 @@ class Typed:
     `payee_id` is what the proof leads to, `proved` says that a payment proved it; `used`: that payment has opened a link before,
     so it opens no other one. `held`: an organization (`target_id`) is registered for it already, so a `route` has to be `chosen`.
     `sure`: doubts that the person has answered. `code` hands the draft to the browser that began it, until `code_until` (ISO) and
-    for `code_tries` more tries.
+    for `code_tries` more tries. `as_typed`: the fields of each form as they were typed, right or wrong.
     """
 
     path: str = ""
@@ -77,11 +77,23 @@ class Typed:
     code: str = ""
     code_until: str = ""
     code_tries: int = 0
+    as_typed: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
 
     def forget_proof(self) -> None:
         """Another proof is to be given: what the last one led to counts no longer."""
+        self._forget("payee_id", "proved", "used", "held", "chosen", "route", "target_id", "left_reason")
+
+    def choose(self, path: str) -> None:
+        """Another path: what was answered on the one before counts no longer. Its form keeps what was typed."""
+        if path != self.path:
+            self.path = path
+            self.forget_proof()
+            self._forget("tin", "npi", "number", "vendor_number", "amount", "paid_on")
+            self._forget("organization", "audience", "address", "answers", "note")
+
+    def _forget(self, *names: str) -> None:
         fresh = Typed()
-        for name in ("payee_id", "proved", "used", "held", "chosen", "route", "target_id", "left_reason"):
+        for name in names:
             setattr(self, name, getattr(fresh, name))
 
 
@@ -212,6 +224,11 @@ def has_account(session: PortalSession, email: str) -> bool:
     return session.scalar(sa.select(Person.id).where(Person.email == email)) is not None
 
 
+def about_draft(draft: Draft) -> str:
+    """What messages of a draft are found by."""
+    return f"registration-draft:{draft.row.id}"
+
+
 def send_link(session: PortalSession, draft: Draft, address: str) -> None:
     """Send the link that confirms the e-mail address, or tell whoever has an account already that they do.
 
@@ -231,13 +248,12 @@ def send_link(session: PortalSession, draft: Draft, address: str) -> None:
     token, now = secrets.token_urlsafe(32), clock.now()
     # Made in both cases, so that both do the same work; nobody is told the token of the one who has an account.
     draft.row.mail_hash, draft.row.mail_expires_at = hash_token(token), now + KEPT
-    cancel_messages(session, f"registration-draft:{draft.row.id}")
+    cancel_messages(session, about_draft(draft))
     link = absolute_url("account.sign_in") if known else absolute_url("registration.follow_link", token=token)
     template = "register_known" if known else "register_confirm"
     subject_line = "You have an account already" if known else "Confirm your e-mail address"
     values = {"name": draft.typed.name, "link": link, "find": absolute_url("delegates.find")}
-    about = f"registration-draft:{draft.row.id}"
-    add_message(session, Outgoing(email, template, subject_line, about, values, secrets=("link",)))
+    add_message(session, Outgoing(email, template, subject_line, about_draft(draft), values, secrets=("link",)))
     record(session, "registration.link.sent", draft=draft.row.id)
 
 

@@ -15,7 +15,7 @@ from hp_portal.core.registration.doubts import DOCTOR, MAILBOX, NAME
 from hp_portal.core.registration.drafts import Typed
 from hp_portal.core.registration.models import BILLING, CHECK, JOIN, LEFT, MAIL, NEW, NOTICE, UNLISTED
 from hp_portal.core.registration.proving import NOTICE_PREFIX
-from hp_portal.core.registration.telling import LEFT_REASONS
+from hp_portal.core.registration.telling import LEFT_REASONS, ROUTES
 from hp_portal.core.web.cleaning import one_line, several_lines
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField
 
@@ -233,12 +233,8 @@ class OrganizationForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no type
 
     def offer(self, *, left: bool, new: bool) -> None:
         """The ways that are open."""
-        ways = {JOIN: "Ask the delegates to let me in"}
-        if left:
-            ways[LEFT] = "The person who registered cannot help: register me anyway"
-        if new:
-            ways[NEW] = "We are another office with the same Tax ID: register us separately"
-        self.route.choices = [SelectChoice(*one) for one in ways.items()]
+        ways = [JOIN, *[LEFT] * left, *[NEW] * new]
+        self.route.choices = [SelectChoice(way, ROUTES[way]) for way in ways]
 
     def validate_route(self, field: Any) -> None:
         if field.data not in {choice.value for choice in self.route.choices}:

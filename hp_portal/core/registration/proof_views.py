@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 from flask import Response, flash, request, session, url_for
@@ -22,12 +21,13 @@ from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.people.accounts import NameTaken
 from hp_portal.core.registration import drafts, finishing, proving, steps
+from hp_portal.core.registration.as_typed import fill_in
 from hp_portal.core.registration.doubts import DOCTOR, doubts_about
 from hp_portal.core.registration.drafts import Draft, Typed
 from hp_portal.core.registration.forms import PROOF_FORMS, FinishForm, OrganizationForm
 from hp_portal.core.registration.models import BILLING, CHECK, LEFT, MAIL, NOTICE, UNLISTED
-from hp_portal.core.registration.showing import Summary, summary, target
-from hp_portal.core.registration.views import BEFORE, STATUS, TOKEN, begun_draft, blueprint, to_step
+from hp_portal.core.registration.showing import summary, target
+from hp_portal.core.registration.views import BEFORE, STATUS, TOKEN, begun_draft, blueprint, to_step, went_back
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.web.where_from import client_address, counted_address
 from hp_portal.database import PortalSession
@@ -62,15 +62,12 @@ def proof() -> ResponseReturnValue:
     if not steps.is_open(settings(), draft, steps.PROOF):
         return to_step(steps.next_step(settings(), draft))
     typed = draft.typed
-    form = PROOF_FORMS[typed.path](data=_typed_proof(typed))
+    form = PROOF_FORMS[typed.path](**fill_in(typed, _proof_key(typed.path)))
     return _proof_page(form, 200, typed.path)
 
 
-def _typed_proof(typed: Typed) -> dict[str, Any]:
-    return {
-        **{name: getattr(typed, name) for name in vars(typed)},
-        "paid_on": dt.date.fromisoformat(typed.paid_on) if typed.paid_on else None,
-    }
+def _proof_key(path: str) -> str:
+    return f"{steps.PROOF}:{path}"
 
 
 def _proof_page(form: Any, status: int, path: str) -> Response:
@@ -98,6 +95,8 @@ def proof_post() -> ResponseReturnValue:
     def again(form: Any, status: int) -> Response:
         return _proof_page(form, status, path)
 
+    if back := went_back(db, draft, _proof_key(path), form):
+        return back
     if not form.validate_on_submit():
         return again(form, 422)
     with scopes.whole(db, "a proof is looked up among all payments"):
@@ -169,7 +168,7 @@ def organization() -> ResponseReturnValue:
     if not draft.typed.held or not steps.is_open(settings(), draft, steps.ORGANIZATION):
         return to_step(steps.next_step(settings(), draft))
     typed = draft.typed
-    form = OrganizationForm(data={"route": typed.route if typed.chosen else None, "left_reason": typed.left_reason})
+    form = OrganizationForm(**fill_in(typed, steps.ORGANIZATION))
     return _organization_page(form, 200, draft)
 
 
@@ -196,6 +195,8 @@ def organization_post() -> ResponseReturnValue:
     if not draft.typed.held or not steps.is_open(settings(), draft, steps.ORGANIZATION):
         return to_step(steps.next_step(settings(), draft))
     _offer(form, draft)
+    if back := went_back(db, draft, steps.ORGANIZATION, form):
+        return back
     if not form.validate_on_submit():
         return _organization_page(form, 422, draft)
     with scopes.whole(db, BEFORE):
@@ -224,7 +225,8 @@ def finish() -> ResponseReturnValue:
     draft = begun_draft(db)
     if (step := steps.next_step(settings(), draft)) != steps.FINISH:
         return to_step(step)
-    return _finish_page(_finish_form(db, draft, username=drafts.proposed_username(draft)), 200, draft)
+    form = _finish_form(db, draft, **fill_in(draft.typed, steps.FINISH, username=drafts.proposed_username(draft)))
+    return _finish_page(form, 200, draft)
 
 
 def _finish_form(db: PortalSession, draft: Draft, **given: Any) -> Any:
@@ -245,14 +247,10 @@ def _finish_page(form: Any, status: int, draft: Draft) -> Response:
         shown=shown,
         typed=draft.typed,
         account=finishing.needs_account(draft.typed),
-        doubtful=_doubtful(shown, draft),
+        doubtful=DOCTOR in doubts_about(draft.typed, shown.payee) or DOCTOR in draft.typed.sure,
         min_length=settings().password_min_length,
         status=status,
     )
-
-
-def _doubtful(shown: Summary, draft: Draft) -> bool:
-    return DOCTOR in doubts_about(draft.typed, shown.payee) or DOCTOR in draft.typed.sure
 
 
 @blueprint.post("/register/finish")
@@ -263,6 +261,8 @@ def finish_post() -> ResponseReturnValue:
     if (step := steps.next_step(settings(), draft)) != steps.FINISH:
         return to_step(step)
     form, wants_account = _finish_form(db, draft), finishing.needs_account(draft.typed)
+    if back := went_back(db, draft, steps.FINISH, form):
+        return back
     if not form.validate_on_submit():
         return _finish_page(form, 422, draft)
     with scopes.whole(db, BEFORE):

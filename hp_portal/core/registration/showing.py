@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from hp_portal.audience import Audience
 from hp_portal.core.identifiers.numbers import mask_tin
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
@@ -13,16 +15,25 @@ from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration.addresses import envelope_lines, masked_lines
 from hp_portal.core.registration.drafts import Draft, Typed
 from hp_portal.core.registration.models import MAIL
-from hp_portal.core.registration.telling import delegates_of
+from hp_portal.core.registration.telling import LEFT_REASONS, ROUTES, WAYS, delegates_of
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A draft for the last check. `tin` is masked; `payee` is the name on record, shown once a payment has proved it."""
+    """A draft for the last check, in words.
 
+    `way`: the path; `tin` is masked; `kind`: of provider; `route`: what was chosen where somebody is registered already, and
+    `left_reason` why; `payee` is the name on record, shown once a payment has proved it.
+    """
+
+    way: str
     tin: str
+    paid_on: dt.date | None
+    kind: str
+    route: str
+    left_reason: str
     payee: str
     address: tuple[str, ...]
     address_fits: bool
@@ -78,7 +89,12 @@ def summary(session: PortalSession, settings: Settings, draft: Draft) -> Summary
     organization = session.get(Organization, typed.target_id) if typed.target_id and typed.chosen else None
     by_mail = payee is not None and typed.path == MAIL
     return Summary(
+        way=WAYS[typed.path],
         tin=mask_tin(typed.tin) if typed.tin else "",
+        paid_on=dt.date.fromisoformat(typed.paid_on) if typed.paid_on else None,
+        kind=Audience(typed.audience).label if typed.audience else "",
+        route=ROUTES[typed.route] if typed.held and typed.chosen else "",
+        left_reason=LEFT_REASONS[typed.left_reason] if typed.left_reason else "",
         payee=payee.name if payee and typed.proved else "",
         address=tuple(masked_lines(payee)) if payee and by_mail else (),
         address_fits=bool(payee and envelope_lines(payee)),

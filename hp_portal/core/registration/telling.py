@@ -7,13 +7,38 @@ import sqlalchemy as sa
 from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
-from hp_portal.core.registration.models import DECLINED, EXPIRED, OPEN, Registration
+from hp_portal.core.registration.models import (
+    BILLING,
+    CHECK,
+    DECLINED,
+    EXPIRED,
+    JOIN,
+    LEFT,
+    MAIL,
+    NEW,
+    NOTICE,
+    OPEN,
+    UNLISTED,
+    Registration,
+)
 from hp_portal.core.web.formats import show_day
 from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
 
 CHALLENGE = "registration_challenge"
+WAYS = {
+    CHECK: "With a check or an EFT",
+    NOTICE: "With a non-payment notice",
+    MAIL: "With a PIN by mail",
+    UNLISTED: "For a provider that is not listed",
+    BILLING: "As a billing organization",
+}
+ROUTES = {
+    JOIN: "Ask the delegates to let me in",
+    LEFT: "The person who registered cannot help: register me anyway",
+    NEW: "We are another office with the same Tax ID: register us separately",
+}
 LEFT_REASONS = {
     "left": "They no longer work there",
     "leave": "They are on leave",

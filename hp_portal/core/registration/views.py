@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, flash, session, url_for
+from flask import Blueprint, Response, flash, request, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
 
 from hp_portal import scopes
 from hp_portal.core.access import rules as access
@@ -13,6 +14,7 @@ from hp_portal.core.access.enforce import current_actor
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.registration import drafts, steps
+from hp_portal.core.registration.as_typed import fill_in, keep_as_typed
 from hp_portal.core.registration.confirming import taken_over
 from hp_portal.core.registration.doubts import DOCTOR, MAILBOX, NAME, doubts_about
 from hp_portal.core.registration.drafts import Draft, DraftGone
@@ -59,6 +61,20 @@ def to_step(step: str) -> Response:
     return redirect_to(url_for(f"registration.{step}"))
 
 
+def went_back(db: PortalSession, draft: Draft, key: str, form: FlaskForm) -> Response | None:
+    """Keep what was typed, whatever becomes of it; where to go when *Back* was pressed, None when the form was sent.
+
+    Commits. Raises DraftGone.
+    """
+    with scopes.whole(db, BEFORE):
+        held = drafts.hold(db, draft)
+        keep_as_typed(held.typed, key, form)
+        drafts.keep(db, held)
+    db.commit()
+    wanted = request.form.get("back", "")
+    return to_step(wanted) if wanted in steps.ORDER else None
+
+
 @blueprint.errorhandler(DraftGone)
 def gone(_error: DraftGone) -> ResponseReturnValue:
     """Begun elsewhere, finished, or too old: begin anew."""
@@ -103,9 +119,7 @@ def start_post() -> ResponseReturnValue:
                 db.rollback()
                 return too_many(form, error, _start_page, "Too many registrations were started here. Wait {wait}.")
         draft = drafts.hold(db, draft)
-        if draft.typed.path != form.path.data:
-            draft.typed.forget_proof()
-            draft.typed.path = form.path.data
+        draft.typed.choose(form.path.data)
         drafts.keep(db, draft)
     db.commit()
     return to_step(steps.YOU)
@@ -118,14 +132,10 @@ def you() -> ResponseReturnValue:
     typed = draft.typed
     if not steps.is_open(settings(), draft, steps.YOU):
         return to_step(steps.START)
-    form = PersonForm(
-        data={
-            **{name: getattr(typed, name) for name in ("name", "email", "telephone", "job")},
-            "sure_name": NAME in typed.sure,
-            "sure_mailbox": MAILBOX in typed.sure,
-        }
-    )
-    return _you_page(form, 200, typed.sure)
+    answers = {name: getattr(typed, name) for name in ("name", "email", "telephone", "job")}
+    sure = {"sure_name": NAME in typed.sure, "sure_mailbox": MAILBOX in typed.sure}
+    form = PersonForm(**fill_in(typed, steps.YOU, **answers, **sure))
+    return _you_page(form, 200, [*typed.sure, *form.sure])
 
 
 def _you_page(form: PersonForm, status: int, doubts: Any = ()) -> Response:
@@ -137,6 +147,8 @@ def _you_page(form: PersonForm, status: int, doubts: Any = ()) -> Response:
 def you_post() -> ResponseReturnValue:
     form, db = PersonForm(), db_session()
     draft = begun_draft(db)
+    if back := went_back(db, draft, steps.YOU, form):
+        return back
     if not form.validate_on_submit():
         return _you_page(form, 422, [*form.sure])
     with scopes.whole(db, BEFORE):
