@@ -47,6 +47,12 @@ def state_in_words(message: Message) -> str:
     return f"The {name} {what}."
 
 
+def state_of_message(message: Message) -> MessageState:
+    """What became of one message. Needs an app context."""
+    at = message.ended_at or message.created_at
+    return MessageState(message.channel, message.subject, message.state, state_in_words(message), at)
+
+
 def messages_about(session: PortalSession, about: str) -> list[MessageState]:
     """What became of the messages about something, such as `registration:12`, the newest first.
 
@@ -54,7 +60,4 @@ def messages_about(session: PortalSession, about: str) -> list[MessageState]:
     """
     with scopes.whole(session, "what became of messages about a thing that is shown"):
         found = session.scalars(sa.select(Message).where(Message.about == about).order_by(Message.id.desc())).all()
-        return [
-            MessageState(one.channel, one.subject, one.state, state_in_words(one), one.ended_at or one.created_at)
-            for one in found
-        ]
+        return [state_of_message(one) for one in found]

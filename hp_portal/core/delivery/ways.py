@@ -55,6 +55,13 @@ def leaves_by_itself(channel: str) -> bool:
     return channel in ways_out()
 
 
+def takes_mail() -> bool:
+    """Is there anything that takes e-mails: a mail server, a plugin, or the demo's mailbox? Needs an app context."""
+    settings, plugins = portal_settings(), current_app.extensions["hp_portal.plugins"]
+    server = bool(settings.smtp_url.get_secret_value() and settings.mail_from)
+    return settings.demo or server or EMAIL in _of_plugins(plugins)
+
+
 def _of_plugins(plugins: Plugins) -> dict[str, Transport]:
     ways: dict[str, Transport] = {}
     for name, found in plugins.collect("portal_transports"):

@@ -14,7 +14,7 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.people.accounts import NameTaken
-from hp_portal.core.registration import deciding, pins, proving
+from hp_portal.core.registration import deciding, pins, proving, told
 from hp_portal.core.registration import own as mine
 from hp_portal.core.registration.deciding import DecidedAlready
 from hp_portal.core.registration.drafts import Typed
@@ -58,7 +58,9 @@ def own() -> ResponseReturnValue:
 def _own_page(form: PinForm, status: int) -> Response:
     db = db_session()
     with scopes.whole(db, MINE):
-        answer = page("registration/own.html", form=form, view=mine.view_own(db, _own(db)), status=status)
+        registration = _own(db)
+        view, sent = mine.view_own(db, registration), told.to_person(db, registration)
+        answer = page("registration/own.html", form=form, view=view, sent=sent, late=told.is_late(sent), status=status)
     db.commit()
     return answer
 
@@ -194,7 +196,15 @@ def status() -> ResponseReturnValue:
         registration = mine.view_status(db, session.get(STATUS, ""))
         if registration is None:
             return page("registration/link_dead.html", status=410)
-        answer = page("registration/status.html", form=ConfirmForm(), registration=registration)
+        sent = told.to_person(db, registration)
+        answer = page(
+            "registration/status.html",
+            form=ConfirmForm(),
+            registration=registration,
+            sent=sent,
+            late=told.is_late(sent),
+            asked=told.to_delegates(db, registration),
+        )
     db.commit()
     return answer
 
@@ -242,8 +252,10 @@ def joins() -> ResponseReturnValue:
     """Who asks to join, or has registered in place of somebody."""
     db, actor = db_session(), the_actor()
     rows = mine.requests_of(db, actor)
+    with scopes.whole(db, "messages to those who ask to join"):
+        sent = told.to_people(db, rows)
     db.commit()
-    return page("registration/joins.html", rows=rows)
+    return page("registration/joins.html", rows=rows, sent=sent)
 
 
 @blueprint.get("/joins/<id:registration_id>")
@@ -259,8 +271,12 @@ def _find(db: PortalSession, registration_id: int) -> Registration:
 def _join_page(form: WordsForm, status: int, registration_id: int) -> Response:
     db = db_session()
     registration = _find(db, registration_id)
+    with scopes.whole(db, "messages to somebody who asks to join"):
+        sent = told.to_person(db, registration)
     answer = page(
         "registration/join.html",
+        sent=sent,
+        late=told.is_late(sent),
         form=form,
         registration=registration,
         facts=mine.view_request(db, registration),

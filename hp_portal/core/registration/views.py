@@ -11,9 +11,10 @@ from flask_wtf import FlaskForm
 from hp_portal import scopes
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import current_actor
+from hp_portal.core.delivery.ways import takes_mail
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
-from hp_portal.core.registration import drafts, steps
+from hp_portal.core.registration import drafts, steps, told
 from hp_portal.core.registration.as_typed import fill_in, keep_as_typed
 from hp_portal.core.registration.confirming import taken_over
 from hp_portal.core.registration.doubts import DOCTOR, MAILBOX, NAME, doubts_about
@@ -199,7 +200,17 @@ def mail() -> ResponseReturnValue:
 
 
 def _mail_page(form: ConfirmForm, status: int, draft: Draft) -> Response:
-    return page("registration/mail.html", form=form, typed=draft.typed, status=status)
+    with scopes.whole(db_session(), BEFORE):
+        sent = told.of_draft(db_session(), draft)
+    return page(
+        "registration/mail.html",
+        form=form,
+        typed=draft.typed,
+        sent=sent,
+        late=told.is_late(sent),
+        takes_mail=takes_mail(),
+        status=status,
+    )
 
 
 @blueprint.post("/register/mail")
