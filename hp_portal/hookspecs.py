@@ -273,6 +273,11 @@ def portal_verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeR
 
 
 @hookspec
+def portal_practitioners(session: PortalSession, payee_id: int, number: str) -> Sequence[str]:  # type: ignore[empty-body]
+    """Names of the practitioners who rendered what a payment to this payee pays, as the payment says them."""
+
+
+@hookspec
 def portal_jobs() -> Sequence[Job]:  # type: ignore[empty-body]
     """What the worker does periodically."""
 

@@ -188,6 +188,8 @@ def check_answer(hook: str, state: PluginState, answer: Any) -> Any:
         return _check_jobs(state.key, answer)
     if hook == "portal_transports":
         return _check_transports(answer)
+    if hook == "portal_practitioners":
+        return _all_of(str, answer)
     if hook == "portal_demo":
         return _all_of(DemoCheck, answer)
     if hook == "portal_verify_payment" and not (answer is None or isinstance(answer, PayeeRef)):

@@ -152,6 +152,11 @@ def portal_verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeR
 
 
 @hookimpl
+def portal_practitioners(session: PortalSession, payee_id: int, number: str) -> Sequence[str]:
+    return proofs.practitioners(session, payee_id, number)
+
+
+@hookimpl
 def portal_demo(session: PortalSession) -> Sequence[DemoCheck]:
     # Only the demo needs it: a production process never imports it.
     from .demo.loading import load_demo

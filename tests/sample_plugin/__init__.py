@@ -54,6 +54,11 @@ def portal_verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeR
 
 
 @hookimpl
+def portal_practitioners(number: str) -> Sequence[str]:
+    return ["SAMPLE, PAT"] if number == "SAMPLE-1" else []
+
+
+@hookimpl
 def portal_jobs() -> Sequence[Job]:
     return [Job("sample.tidy", "Remove empty notes", dt.timedelta(hours=1), notes.remove_empty)]
 

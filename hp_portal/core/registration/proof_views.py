@@ -241,13 +241,14 @@ def _finish_form(db: PortalSession, draft: Draft, **given: Any) -> Any:
 def _finish_page(form: Any, status: int, draft: Draft) -> Response:
     with scopes.whole(db_session(), BEFORE):
         shown = summary(db_session(), settings(), draft)
+        practitioners = proving.practitioners(db_session(), plugins(), draft.typed)
     return page(
         "registration/finish.html",
         form=form,
         shown=shown,
         typed=draft.typed,
         account=finishing.needs_account(draft.typed),
-        doubtful=DOCTOR in doubts_about(draft.typed, shown.payee) or DOCTOR in draft.typed.sure,
+        doubtful=DOCTOR in doubts_about(draft.typed, practitioners) or DOCTOR in draft.typed.sure,
         min_length=settings().password_min_length,
         status=status,
     )
@@ -274,7 +275,7 @@ def finish_post() -> ResponseReturnValue:
             db.rollback()
             return to_step(step)
         draft.typed.sure = sorted({*draft.typed.sure, *form.sure})
-        if DOCTOR in doubts_about(draft.typed, summary(db, settings(), draft).payee):
+        if DOCTOR in doubts_about(draft.typed, proving.practitioners(db, plugins(), draft.typed)):
             form.sure_doctor.errors = [
                 "An account is for the person who uses it, not for the doctor on whose behalf it is made. Go back and enter your "
                 "own name, or tick this box."

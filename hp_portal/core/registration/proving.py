@@ -164,6 +164,15 @@ def _payment(session: PortalSession, settings: Settings, plugins: Plugins, typed
     return None if found.is_non_payment and not settings.registration_notices_count else found
 
 
+def practitioners(session: PortalSession, plugins: Plugins, typed: Typed) -> list[str]:
+    """After whom the payee is called, and who rendered what the payment pays, once it has proved something."""
+    payee = session.get(Payee, typed.payee_id) if typed.payee_id and typed.proved else None
+    if payee is None:
+        return []
+    asked = plugins.collect("portal_practitioners", session=session, payee_id=payee.id, number=typed.number)
+    return [payee.name, *(name for _, names in asked for name in names)]
+
+
 def holders(session: PortalSession, payees: sa.Select[int]) -> tuple[int, ...]:
     """Provider organizations with an open link to one of these payees, those linked first before others."""
     rows = session.execute(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from hp_portal import api
 from hp_portal.api import Payee, PayeeRef, PaymentProof, PortalSession
 
 from ..keys import number_key
-from ..models import Payment
+from ..models import Claim, Payment
 
 NON_PAYMENT = "NP"
+MOST_PRACTITIONERS = 1000
 
 
 def verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeRef | None:
@@ -46,3 +49,13 @@ def verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeRef | No
         return None
     payee_id, amount, day = found[0]
     return PayeeRef(payee_id, key.startswith(NON_PAYMENT), key, amount, day)
+
+
+def practitioners(session: PortalSession, payee_id: int, number: str) -> Sequence[str]:
+    """Who rendered what a payment to this payee pays: the names in its claims, each once."""
+    of_payment = sa.select(Claim.rendering_name).join(Payment, Payment.id == Claim.payment_id)
+    wanted = of_payment.where(
+        Payment.number_key == number_key(number), Payment.payee_id == payee_id, Claim.rendering_name.is_not(None)
+    )
+    with api.whole(session, "who rendered what a proof pays"):
+        return [name for name in session.scalars(wanted.distinct().limit(MOST_PRACTITIONERS)) if name]
