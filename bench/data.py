@@ -20,7 +20,7 @@ from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
-from hp_portal.database import Database, PortalSession
+from hp_portal.database import Base, Database, PortalSession
 from hp_portal.scopes import WholeScope
 from hp_portal.settings import Settings
 from tests.support.databases import runtime_url
@@ -67,9 +67,20 @@ def fill(url: str, folder: Path, payments: int) -> Flask:
         _payments(session, payments)
         session.commit()
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if connection.dialect.name == "postgresql":
+            _go_on_behind(connection)
         connection.exec_driver_sql("ANALYZE")
     database.engine.dispose()
     return create_app(settings_for(runtime_url(url), folder))
+
+
+def _go_on_behind(connection: sa.Connection) -> None:
+    """Have PostgreSQL count on behind the ids that were given here: it does not look at them by itself."""
+    for table in Base.metadata.sorted_tables:
+        named = sa.func.pg_get_serial_sequence(table.name, "id").select()
+        if "id" in table.c and (sequence := connection.scalar(named)):
+            newest = sa.select(sa.func.coalesce(sa.func.max(table.c.id), 1)).scalar_subquery()
+            connection.execute(sa.select(sa.func.setval(sequence, newest)))
 
 
 def _people(session: PortalSession, settings: Settings) -> None:
