@@ -160,6 +160,28 @@ def test_an_unknown_address_is_given_up_at_once_and_can_be_sent_again(mailing: W
     assert work(mailing) == 1
 
 
+@pytest.mark.parametrize(
+    ("answer", "states"),
+    [
+        ("550 sender not authorized", ["waiting", "waiting"]),
+        ("530 sign in first", ["waiting", "waiting"]),
+        ("552 too large", ["failed", "sent"]),
+    ],
+)
+def test_a_server_that_will_have_nothing_from_us_keeps_everything_waiting(
+    mailing: World, server: MailServer, clock: Clock, answer: str, states: list[str]
+) -> None:
+    numbers = [write(mailing), write(mailing)]
+    answers = iter([answer])
+    server.at_sender = lambda: next(answers, None)
+    work(mailing)
+    assert [message(mailing, number).state for number in numbers] == states
+    assert said(mailing, numbers[0])[0][1].endswith(answer)
+    clock.advance(minutes=2)
+    work(mailing)
+    assert message(mailing, numbers[1]).state == "sent"
+
+
 def test_a_server_that_is_away_keeps_everything_waiting_and_sends_it_when_it_is_back(
     mailing: World, server: MailServer, clock: Clock
 ) -> None:

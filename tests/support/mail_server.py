@@ -27,12 +27,14 @@ class Taken:
 @dataclass
 class MailServer:
     """What the server has taken, and what it answers: `answer` is asked for each message, `at_recipient` before it for each
-    recipient. None: taken; a text is said as it is; "cut" ends the connection after the message, without an answer."""
+    recipient, and `at_sender` for the sender. None: taken; a text is said as it is; "cut" ends the connection after the message,
+    without an answer."""
 
     port: int = 0
     taken: list[Taken] = field(default_factory=list)
     answer: Callable[[], str | None] = lambda: None
     at_recipient: Callable[[], str | None] = lambda: None
+    at_sender: Callable[[], str | None] = lambda: None
     connections: int = 0
 
     async def handle_EHLO(
@@ -41,6 +43,15 @@ class MailServer:
         self.connections += 1
         session.host_name = hostname
         return responses
+
+    async def handle_MAIL(
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if refused := self.at_sender():
+            return refused
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 fine"
 
     async def handle_RCPT(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]

@@ -13,6 +13,9 @@ from hp_portal.settings import Settings
 
 TIMEOUT = 20  # seconds for each answer of the server
 _LONGEST = 200
+TOO_LARGE = 552
+NOT_FROM_US = (421, 530, 534, 535, 538)
+"""The server goes away, or wants another sign-in first (RFC 4954): whatever the message."""
 
 
 def _said(code: int, text: bytes | str) -> str:
@@ -55,6 +58,9 @@ class _Connected:
         except smtplib.SMTPRecipientsRefused as error:
             code, text = next(iter(error.recipients.values()))
             self._refused(code, text)
+        except smtplib.SMTPSenderRefused as error:
+            # Not the message but we are refused, as every other would be; unless it is too large (552).
+            self._refused(error.smtp_code, error.smtp_error, of_us=error.smtp_code != TOO_LARGE)
         except smtplib.SMTPResponseException as error:
             self._refused(error.smtp_code, error.smtp_error)
         except smtplib.SMTPServerDisconnected as error:
@@ -65,11 +71,14 @@ class _Connected:
             raise NotSent(f"The mail server could not be used: {error}"[:_LONGEST], everything=True) from error
         return "The mail server has taken it."
 
-    def _refused(self, code: int, text: bytes | str) -> None:
-        # 421: the server is going away, whatever the message.
+    def _refused(self, code: int, text: bytes | str, *, of_us: bool = False) -> None:
+        """Raise NotSent for what the server said: for all messages where it will not have any from us, and not for good then."""
         with suppress(smtplib.SMTPException, OSError):
             self.smtp.rset()
-        raise NotSent(f"The mail server said: {_said(code, text)}", final=code >= 500, everything=code == 421)
+        everything = of_us or code in NOT_FROM_US
+        raise NotSent(
+            f"The mail server said: {_said(code, text)}", final=code >= 500 and not everything, everything=everything
+        )
 
 
 class Smtp:
