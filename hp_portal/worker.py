@@ -109,6 +109,7 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("identity.end-sign-ins", "End sessions that ran out", dt.timedelta(minutes=1), end_sign_ins),
         Job("identity.forget-attempts", "Forget old failed attempts", dt.timedelta(hours=1), forget_attempts),
         Job("delivery.returns", "Take mail that came back", dt.timedelta(minutes=1), returns.collect_due, lane="mail"),
+        Job("delivery.forget-returns", "Believe in addresses again", dt.timedelta(hours=1), returns.forget_returns),
         Job("delivery.send", "Send e-mails", dt.timedelta(seconds=1), sending.send_due, lane="mail"),
         Job("delivery.send-paper", "Send faxes", dt.timedelta(seconds=1), sending.send_paper_due, lane="mail"),
         Job("documents.make", "Make documents", dt.timedelta(seconds=1), making.make_documents, lane="render"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mailbox
+import re
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hp_portal import cli
+from hp_portal.core.delivery import returns
 from hp_portal.core.delivery.bounces import AUTOMATIC, DELAYED, FAILED, OTHER, read_return
 from hp_portal.core.delivery.mailbox import Mailbox
 from hp_portal.core.delivery.models import Message, MessageAttempt, ReturnedMail
 from hp_portal.core.delivery.outbox import SENT, Outgoing, add_message, note_attempt, send_again
 from hp_portal.core.delivery.returns import collect_returns, take_return
 from hp_portal.core.delivery.sending import send_all
+from hp_portal.worker import core_jobs, run_job
 from tests.conftest import MakeApp
+from tests.support.clock import Clock
+from tests.support.delegates import NOON
 from tests.support.world import World
 
 TOKEN = "0123456789abcdef" * 2
@@ -161,21 +166,25 @@ def test_what_comes_back_a_second_time_after_it_was_sent_again_is_marked_again(w
     assert state(world, number)[0] == "returned"
 
 
-def test_an_address_is_not_told_about_any_more_once_a_message_arrived(
-    database_url: str, make_app: MakeApp, tmp_path: Path
+def test_an_address_is_told_about_until_a_message_has_stayed_away(
+    database_url: str, make_app: MakeApp, tmp_path: Path, clock: Clock
 ) -> None:
+    clock.set(NOON)
     world = World(make_app(database_url))
     clerk = world.person("a.clerk")
     _, token = written(world, clerk.email)
     assert take(world, report(token)) == "marked"
-    client = world.sign_in(clerk.username)
-    assert "We could not reach" in client.get("/").text
+    clock.advance(minutes=1)
     with world.session() as session:
         add_message(session, Outgoing(clerk.email, "test", "Hello again", "test:1", {"asked_at": "March 3"}))
     mailed = make_app(database_url, mail_from="portal@plan.example")
     with mailed.app_context(), world.session() as session:
         assert send_all(session, World(mailed).settings, {"email": Mailbox(tmp_path / "box")}) == 1
-    assert "We could not reach" not in client.get("/").text
+    (job,) = (job for job in core_jobs(world.settings) if job.key == "delivery.forget-returns")
+    for days, told in ((1, True), (4, False)):
+        clock.advance(days=days)
+        assert run_job(world.app, job)
+        assert ("We could not reach" in world.sign_in(clerk.username).get("/").text) is told
 
 
 def test_a_delay_and_an_absence_are_noted_and_change_nothing(world: World) -> None:
@@ -192,11 +201,68 @@ def test_a_delay_and_an_absence_are_noted_and_change_nothing(world: World) -> No
         ]
 
 
-def test_without_a_token_the_address_tells(world: World) -> None:
+def test_without_a_token_staff_decide(world: World) -> None:
+    """Anybody can write that an address does not work."""
     other, _ = written(world, "b.clerk@clinic.example")
     number, _ = written(world, "a.clerk@clinic.example")
-    assert take(world, report(to="A.Clerk@clinic.example")) == "marked"
+    assert take(world, report(to="A.Clerk@clinic.example")) == "kept"
+    assert (state(world, number)[0], state(world, other)[0]) == ("sent", "sent")
+    world.staff("a.staff", permissions={"staff:console:open", "staff:deliveries:read", "staff:deliveries:manage"})
+    staff = world.sign_in("a.staff")
+    page = staff.get("/staff/deliveries/returned").text
+    assert ("the message to a.clerk@clinic.example" in page, f"/staff/deliveries/{number}" in page) == (True, True)
+    mark = re.search(r"/staff/deliveries/returned/\d+/message", page)
+    assert mark
+    for words in ("The message is marked as returned.", "It was settled before"):
+        assert words.lower() in staff.post(mark[0], follow_redirects=True).text.lower()
     assert (state(world, number)[0], state(world, other)[0]) == ("returned", "sent")
+    assert "Nothing waits" in staff.get("/staff/deliveries/returned").text
+
+
+def nested(kind: str, depth: int) -> bytes:
+    head = b"From: a@b.example\nSubject: Deep\n"
+    if kind == "message":
+        return head + b"Content-Type: message/rfc822\n\n" * depth + b"Subject: x\n\nhi\n"
+    parts = (b'Content-Type: multipart/mixed; boundary="b%d"\n\n--b%d\n' % (n, n) for n in range(depth))
+    return head + b"".join(parts) + b"\nhi\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        nested("message", 1_000),
+        nested("multipart", 1_000),
+        b"Subject: " + b"=?utf-8?q?a?= " * 20_000 + b"\n\nhi\n",
+        b"Subject: Many\nTo: " + b"<a@b.example>, " * 20_000 + b"\n\nhi\n",
+    ],
+    ids=["messages", "parts", "words", "addresses"],
+)
+def test_what_takes_its_reader_apart_keeps_nothing_behind_it_waiting(world: World, tmp_path: Path, raw: bytes) -> None:
+    number, token = written(world)
+    box = mailbox.mbox(tmp_path / "returns")
+    for mail in (raw, report(token)):
+        box.add(mail)
+    box.close()
+    with world.session() as session:
+        assert collect_returns(session, tmp_path / "returns") == {"kept": 1, "marked": 1}
+    assert state(world, number)[0] == "returned"
+
+
+def test_a_mail_that_cannot_be_dealt_with_is_kept(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("odd")
+
+    number, token = written(world)
+    monkeypatch.setattr(returns, "read_return", fail)
+    box = mailbox.mbox(tmp_path / "returns")
+    box.add(report(token))
+    box.close()
+    with world.session() as session:
+        assert collect_returns(session, tmp_path / "returns") == {"kept": 1}
+    monkeypatch.undo()
+    assert state(world, number)[0] == "sent"
 
 
 def test_what_fits_no_message_is_read_by_somebody(world: World) -> None:

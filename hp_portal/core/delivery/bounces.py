@@ -11,8 +11,8 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.message import EmailMessage, Message
-from email.parser import BytesParser
+from email.message import Message
+from email.parser import BytesHeaderParser
 
 import structlog
 from flufl.bounce import all_failures
@@ -24,6 +24,7 @@ FAILED, DELAYED, AUTOMATIC, OTHER = "failed", "delayed", "automatic", "other"
 _IN_ADDRESS = re.compile(r"\+([0-9a-f]{32})@")
 _IN_MESSAGE_ID = re.compile(rb"^Message-ID:\s*<([0-9a-f]{32})@", re.IGNORECASE | re.MULTILINE)
 _SENT_TO = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "To")
+LONGEST, LONGEST_HEADER = 256 * 1024, 1_000
 _MACHINES = ("mailer-daemon", "postmaster", "mail-daemon")
 
 
@@ -45,20 +46,27 @@ class Returned:
 
 
 def read_return(raw: bytes, to: str = "") -> Returned:
-    """Read what came back. `to` is the address it came back to, where the mail server tells it apart from the headers."""
-    mail = BytesParser(policy=email.policy.default).parsebytes(raw)
-    reports = list(_reports(mail))
-    if reports:
-        kind, said, addresses = _of_reports(reports)
-    else:
-        kind, said, addresses = _of_text(mail, raw)
+    """Read what came back. `to` is the address it came back to, where the mail server tells it apart from the headers.
+
+    Whatever somebody sends is read in a moment: of a mail the first 256 KB, of a header the first 1,000 letters. What is nested
+    too deeply to be read is `other`.
+    """
+    raw = raw[:LONGEST]
+    try:
+        # As the standard library made messages before policies: it interprets no header, however much is in it.
+        mail = email.message_from_bytes(raw)
+        kind, said, addresses = _of_reports(reports) if (reports := list(_reports(mail))) else _of_text(mail)
+    except RecursionError:
+        mail = BytesHeaderParser().parsebytes(raw)
+        kind, said, addresses = OTHER, "", ()
     return Returned(_token(mail, raw, to), kind, said, addresses, _head(mail, "Subject"), _head(mail, "From"))
 
 
 def _head(mail: Message, name: str) -> str:
     """A header on one line. What cannot be read of it stays out: it is the other side's, and may hold anything."""
     try:
-        return _plain(str(mail.get(name, "")))
+        text = next((str(text) for key, text in mail.raw_items() if key.lower() == name.lower()), "")
+        return _plain(str(email.policy.default.header_factory(name, "".join(text[:LONGEST_HEADER].splitlines()))))
     except Exception:  # the standard library's parser of headers fails in many ways
         return ""
 
@@ -81,7 +89,7 @@ def _reports(mail: Message) -> Iterator[Message]:
     for part in mail.walk():
         if part.get_content_type() == "message/delivery-status":
             for block in part.get_payload() if isinstance(part.get_payload(), list) else ():
-                if isinstance(block, Message) and block.get("Action"):
+                if isinstance(block, Message) and "Action" in block:
                     yield block
 
 
@@ -94,17 +102,16 @@ def _of_reports(reports: list[Message]) -> tuple[str, str, tuple[str, ...]]:
     return FAILED if failed else DELAYED if late else OTHER, words.removeprefix("smtp;").strip(), addresses
 
 
-def _of_text(mail: EmailMessage, raw: bytes) -> tuple[str, str, tuple[str, ...]]:
+def _of_text(mail: Message) -> tuple[str, str, tuple[str, ...]]:
     try:
-        # It reads messages as the standard library made them before policies.
-        for_now, for_good = all_failures(email.message_from_bytes(raw))
+        for_now, for_good = all_failures(mail)
     except Exception:  # its readers of single servers' words do not expect everything
         log.info("delivery.unreadable-return")
         for_now = for_good = frozenset()
     if for_good or for_now:
         addresses = tuple(sorted(_plain(address.decode("ascii", "replace")) for address in for_good))
         return FAILED if for_good else DELAYED, _head(mail, "Subject"), addresses
-    if _head(mail, "Auto-Submitted").lower() not in ("", "no") or mail.get("X-Autoreply") is not None:
+    if _head(mail, "Auto-Submitted").lower() not in ("", "no") or "X-Autoreply" in mail:
         return AUTOMATIC, _head(mail, "Subject"), ()
     sender = _head(mail, "From").lower()
     from_machine = _head(mail, "Return-Path") == "<>" or any(name in sender for name in _MACHINES)

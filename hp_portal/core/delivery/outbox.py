@@ -19,7 +19,6 @@ from hp_portal import clock, scopes
 from hp_portal.core.audit.record import record
 from hp_portal.core.delivery.attaching import Attachment, attach, check_attachments
 from hp_portal.core.delivery.models import DigestRefusal, Message, MessageAttempt
-from hp_portal.core.identity.models import Person
 from hp_portal.database import PortalSession
 from hp_portal.seals import seat
 
@@ -202,19 +201,3 @@ def note_attempts(session: PortalSession, attempts: Sequence[tuple[int, dt.datet
         for message_id, at, outcome, said in attempts
     ]
     session.execute(sa.insert(MessageAttempt), rows)
-
-
-def note_address(session: PortalSession, address: str, returned_at: dt.datetime | None) -> None:
-    """Note with the person whose address it is that a message came back, or that one arrived."""
-    note_addresses(session, [address], returned_at)
-
-
-def note_addresses(session: PortalSession, addresses: Sequence[str], returned_at: dt.datetime | None) -> None:
-    """The same for several."""
-    of_them = Person.email.in_({address.lower() for address in addresses})
-    session.execute(
-        sa.update(Person)
-        .where(of_them, Person.email_returned_at.is_distinct_from(returned_at))
-        .values(email_returned_at=returned_at)
-        .execution_options(synchronize_session=False)
-    )

@@ -16,7 +16,7 @@ from hp_portal import clock, scopes
 from hp_portal.core.audit.record import record
 from hp_portal.core.delivery.bounces import FAILED, OTHER, Returned, read_return
 from hp_portal.core.delivery.models import Message, MessageAttempt, ReturnedMail
-from hp_portal.core.delivery.outbox import RETURNED, SENT, WAITING, note_address, note_attempt
+from hp_portal.core.delivery.outbox import EMAIL, RETURNED, SENT, WAITING, note_attempt
 from hp_portal.core.identity.models import Person
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession
@@ -26,7 +26,8 @@ log = structlog.get_logger(__name__)
 RAW = seat(ReturnedMail.raw_sealed)
 LONGEST = 200_000
 BY_ADDRESS = dt.timedelta(days=14)
-"""Mail that names no message belongs to the last one that went to the address, when that is not older."""
+"""Mail that names no message may belong to the last one that went to the address, when that is not older: staff decide."""
+STAYED_AWAY = dt.timedelta(days=3)
 MARKED, KNOWN, NOTED, KEPT = "marked", "known", "noted", "kept"
 OUTCOMES = {
     MARKED: "message marked as returned",
@@ -37,11 +38,20 @@ OUTCOMES = {
 
 
 def take_return(session: PortalSession, raw: bytes, to: str = "") -> str:
-    """Take mail that came back; one of OUTCOMES says what was done. The same mail again changes nothing. Does not commit."""
+    """Take mail that came back; one of OUTCOMES says what was done. The same mail again changes nothing. Does not commit.
+
+    Only what has the message's token is believed: without it anybody could write that an address does not work any more.
+    """
     returned = read_return(raw, to)
-    message = None if returned.kind == OTHER else _message_of(session, returned)
+    message = None
+    if returned.kind != OTHER and returned.token:
+        message = session.scalars(sa.select(Message).where(Message.token == returned.token)).one_or_none()
     if message is None:
         return _keep(session, returned, raw)
+    return _note(session, message, returned)
+
+
+def _note(session: PortalSession, message: Message, returned: Returned) -> str:
     said = returned.said or "It came back without a reason."
     if _is_known(session, message.id, returned.kind, said):
         return KNOWN
@@ -50,25 +60,28 @@ def take_return(session: PortalSession, raw: bytes, to: str = "") -> str:
         return NOTED
     message.state, message.problem, message.ended_at = RETURNED, said[:300], clock.now()
     message.lease_token = message.leased_until = None
-    note_address(session, message.recipient, clock.now())
+    session.execute(
+        sa.update(Person)
+        .where(Person.email == message.recipient.lower())
+        .values(email_returned_at=clock.now())
+        .execution_options(synchronize_session=False)
+    )
     record(session, "delivery.message.returned", message=message.id)
     return MARKED
 
 
-def _message_of(session: PortalSession, returned: Returned) -> Message | None:
-    if returned.token:
-        return session.scalars(sa.select(Message).where(Message.token == returned.token)).one_or_none()
-    for address in returned.addresses:
-        found = session.scalars(
-            sa.select(Message)
-            .where(sa.func.lower(Message.recipient) == address.lower(), Message.state == SENT)
-            .where(Message.ended_at > clock.now() - BY_ADDRESS)
-            .order_by(Message.id.desc())
-            .limit(1)
-        ).one_or_none()
-        if found is not None:
-            return found
-    return None
+def _likely_message(session: PortalSession, returned: Returned, at: dt.datetime) -> Message | None:
+    """The last message that had gone to one of the addresses that a mail without a token says were not reached."""
+    if returned.kind != FAILED or not returned.addresses:
+        return None
+    wanted = (
+        sa.select(Message)
+        .where(sa.func.lower(Message.recipient).in_({address.lower() for address in returned.addresses}))
+        .where(Message.channel == EMAIL, Message.state == SENT, Message.ended_at.between(at - BY_ADDRESS, at))
+        .order_by(Message.id.desc())
+        .limit(1)
+    )
+    return session.scalars(wanted).one_or_none()
 
 
 def _is_known(session: PortalSession, message_id: int, outcome: str, said: str) -> bool:
@@ -114,13 +127,25 @@ def collect_returns(session: PortalSession, path: Path) -> Counter[str]:
     box.lock()
     try:
         for name in list(box.keys()):
-            done[take_return(session, box.get_bytes(name))] += 1
-            session.commit()
+            done[_take_whatever(session, box.get_bytes(name))] += 1
             box.remove(name)
     finally:
         box.flush()
         box.unlock()
         box.close()
+    return done
+
+
+def _take_whatever(session: PortalSession, raw: bytes) -> str:
+    """Take a mail and commit. One that cannot be dealt with is kept for the staff, and keeps nothing behind it waiting."""
+    try:
+        done = take_return(session, raw)
+        session.commit()
+    except Exception as error:  # the other side's mail may hold anything
+        log.error("delivery.return-not-taken", exc_info=error)
+        session.rollback()
+        done = _keep(session, Returned("", OTHER, "", (), "", ""), raw)
+        session.commit()
     return done
 
 
@@ -135,10 +160,11 @@ def collect_due(session: PortalSession) -> None:
 
 @dataclass(frozen=True)
 class KeptMail:
-    """Mail that fits no message, and its text as it came."""
+    """Mail that fits no message, and its text as it came. `likely`: the message it may be about, by an address in it."""
 
     mail: ReturnedMail
     text: str
+    likely: Message | None
 
 
 def _shown(raw: bytes) -> str:
@@ -150,10 +176,10 @@ def _shown(raw: bytes) -> str:
 def view_kept_mail(session: PortalSession) -> list[KeptMail]:
     """Mail that waits for somebody to read it, the oldest first, at most 50, recorded."""
     waiting = sa.select(ReturnedMail).where(ReturnedMail.settled_at.is_(None)).order_by(ReturnedMail.id).limit(50)
-    found = [
-        KeptMail(mail, _shown(session.vault.open(mail.raw_sealed, RAW(mail.token))))
-        for mail in session.scalars(waiting)
-    ]
+    found = []
+    for mail in session.scalars(waiting):
+        raw = session.vault.open(mail.raw_sealed, RAW(mail.token))
+        found.append(KeptMail(mail, _shown(raw), _likely_message(session, read_return(raw), mail.at)))
     record(session, "delivery.returns-viewed", shown=len(found))
     return found
 
@@ -175,6 +201,33 @@ def settle(session: PortalSession, mail_id: int) -> bool:
     if done is not None:
         record(session, "delivery.return.settled", mail=mail_id)
     return done is not None
+
+
+def settle_as_returned(session: PortalSession, mail_id: int) -> bool:
+    """Staff say that a mail is about the likely message, which came back; False when it was settled before, or there is none."""
+    mail = session.get(ReturnedMail, mail_id)
+    if mail is None or not settle(session, mail_id):
+        return False
+    returned = read_return(session.vault.open(mail.raw_sealed, RAW(mail.token)))
+    message = _likely_message(session, returned, mail.at)
+    return message is not None and _note(session, message, returned) == MARKED
+
+
+def forget_returns(session: PortalSession) -> None:
+    """The job: an address counts as working again once a message to it, sent after the last return, has stayed away for some
+    days. That the mail server took one says little: most mail comes back later. Commits nothing."""
+    arrived = (
+        sa.select(Message.id)
+        .where(Message.recipient == Person.email, Message.channel == EMAIL, Message.state == SENT)
+        .where(Message.ended_at > Person.email_returned_at, Message.ended_at < clock.now() - STAYED_AWAY)
+        .exists()
+    )
+    session.execute(
+        sa.update(Person)
+        .where(Person.email_returned_at.is_not(None), arrived)
+        .values(email_returned_at=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def own_address_returned(session: PortalSession, person_id: int) -> str:

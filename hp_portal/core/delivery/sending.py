@@ -27,7 +27,6 @@ from hp_portal.core.delivery.outbox import (
     FAILED,
     SENT,
     WAITING,
-    note_addresses,
     note_attempts,
     remove_secrets,
 )
@@ -215,8 +214,6 @@ class _Channel:
         ]:
             remove_secrets(session, secret)
         note_attempts(session, [(result.job.lease.id, result.at, "sent", result.said or "") for result in results])
-        if self._channel == EMAIL:
-            note_addresses(session, [result.job.recipient for result in results], None)
 
     def _give_back(self, leases: list[Lease], problem: str) -> None:
         """What was not tried waits, with the reason, and without counting as an attempt."""

@@ -33,7 +33,7 @@ from hp_portal.core.delivery.overview import (
     view_message,
     view_messages,
 )
-from hp_portal.core.delivery.returns import settle, view_kept_mail
+from hp_portal.core.delivery.returns import settle, settle_as_returned, view_kept_mail
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import DeliveriesForm, ReturnedLetterForm, TestMailForm
 from hp_portal.core.web.charts import BarChart, Point, bar_chart
@@ -125,6 +125,18 @@ def deliveries_settle(mail_id: int) -> ResponseReturnValue:
     done = settle(db, mail_id)
     db.commit()
     flash("It is settled." if done else "It was settled before.", "good" if done else "warn")
+    return redirect_to(url_for("staff.deliveries_returned"))
+
+
+@blueprint.post("/deliveries/returned/<id:mail_id>/message")
+@access.staff("staff:deliveries:manage")
+def deliveries_returned_message(mail_id: int) -> ResponseReturnValue:
+    """The mail is about the message that the page named."""
+    db = db_session()
+    done = settle_as_returned(db, mail_id)
+    db.commit()
+    told = "The message is marked as returned." if done else "Nothing was changed: it was settled before."
+    flash(told, "good" if done else "warn")
     return redirect_to(url_for("staff.deliveries_returned"))
 
 
