@@ -61,6 +61,7 @@ def test_a_letter_arrives_when_it_is_posted_with_its_code(demo: World, staff: Po
         add_letter(session, letter)
         make_print_run(session)
     assert "The mailbox is empty" in demo.client().get("/demo/mailbox/").text
+    assert staff.get("/staff/letters/print-runs/1/pdf").status_code == 200
     staff.post("/staff/letters/print-runs/1/posted")
     page, address = only_message(demo)
     assert ("Letter" in page, "<dd>A Clinic</dd>" in page, "From" in page) == (True, True, False)

@@ -76,11 +76,21 @@ def print_run(staff: PortalClient) -> None:
     assert staff.post("/staff/letters/print-runs").status_code == 303
 
 
+def print_and_post(staff: PortalClient) -> None:
+    print_run(staff)
+    assert staff.get("/staff/letters/print-runs/1/pdf").status_code == 200
+    assert staff.post("/staff/letters/print-runs/1/posted").status_code == 303
+
+
 def test_a_print_run_is_printed_listed_and_posted(world: World, staff: PortalClient) -> None:
     first, second = write(world), write(world, "Second Clinic")
     assert "2 letters to print or to post" in staff.get("/staff/").text
     print_run(staff)
     assert (state(world, first), state(world, second)) == ("printed", "printed")
+    assert "Mark as posted" not in staff.get("/staff/letters").text
+    early = staff.post("/staff/letters/print-runs/1/posted", follow_redirects=True).text
+    assert "download the letters and print them first" in early
+    assert (state(world, first), kept_code(world, first)) == ("printed", CODE), "what nobody printed is not in the mail"
     answer = staff.get("/staff/letters/print-runs/1/pdf")
     assert answer.status_code == 200, answer.text
     pdf = TaggedPdf(answer.data)
@@ -137,8 +147,7 @@ def test_what_comes_back_is_marked_and_can_be_printed_again(world: World, staff:
     assert "Nothing was changed" in staff.post(back, {"reason": "Vacant"}, follow_redirects=True).text, (
         "it is not posted"
     )
-    print_run(staff)
-    staff.post("/staff/letters/print-runs/1/posted")
+    print_and_post(staff)
     assert "Nothing was changed" in staff.post(back, {"reason": "no such reason"}, follow_redirects=True).text
     page = staff.post(back, {"reason": "Vacant"}, follow_redirects=True).text
     assert "The mail brought it back: Vacant" in page
@@ -242,6 +251,7 @@ def test_whom_a_letter_concerns_reads_what_became_of_it(world: World, staff: Por
     assert told() == ["The letter waits to be printed."]
     print_run(staff)
     assert told() == ["The letter is printed and will be posted soon."]
+    staff.get("/staff/letters/print-runs/1/pdf")
     staff.post("/staff/letters/print-runs/1/posted")
     assert re.fullmatch(r"The letter was posted on \w+ \d+, \d{4}\.", told()[0])
     staff.post(f"/staff/letters/{number}/returned", {"reason": "Vacant"})

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from hp_portal.core.delivery.letters import make_print_run, mark_posted
+from hp_portal.core.delivery.letters import make_print_run, mark_posted, note_downloaded
+from hp_portal.core.delivery.models import Message
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant
 from hp_portal.core.payees.models import Payee
@@ -68,7 +69,9 @@ def test_only_a_hash_of_the_pin_is_kept_once_the_letter_is_posted(portal: World,
     assert set(pin.replace(" ", "")) <= set(ALPHABET)
     assert not set("01258BILOSUVZ") & set(ALPHABET)
     with portal.session() as session:
-        mark_posted(session, make_print_run(session) or 0)
+        run = make_print_run(session) or 0
+        note_downloaded(session, run, 1)
+        mark_posted(session, run)
         assert pin.replace(" ", "") not in session.scalars(sa.select(RegistrationPin.pin_hash)).one()
     assert not mailed_pin(portal)
     page = waiting.client.get("/registration").text
@@ -76,6 +79,48 @@ def test_only_a_hash_of_the_pin_is_kept_once_the_letter_is_posted(portal: World,
     assert "Mar 7, 2026" in page, "five days by mail"
     assert "Apr 1, 2026" in page, "thirty days"
     assert enter(waiting, pin)[0] == 303
+
+
+@pytest.mark.parametrize("printed", [False, True])
+@pytest.mark.parametrize("state", ["canceled", "failed"])
+def test_a_letter_that_does_not_come_says_so_and_another_may_be_asked_for(
+    portal: World, waiting: Visitor, printed: bool, state: str
+) -> None:
+    pin = mailed_pin(portal)
+    with portal.session() as session:
+        if printed:
+            run = make_print_run(session) or 0
+            note_downloaded(session, run, 1)
+            mark_posted(session, run)
+        session.scalars(sa.select(Message).where(Message.channel == "letter")).one().state = state
+    page = waiting.client.get("/registration").text
+    assert ("This letter will not come" in page, "Send another letter" in page) == (True, True)
+    assert not {"Not printed yet", "Mailed"} & set(page.replace("<", ">").split(">"))
+    assert "no longer works" in enter(waiting, pin)[1]
+    waiting.client.post("/registration/letter")
+    assert enter(waiting, mailed_pin(portal))[0] == 303
+
+
+def test_a_letter_that_a_plugin_has_sent_is_posted(portal: World, waiting: Visitor, clock: Clock) -> None:
+    with portal.session() as session:
+        letter = session.scalars(sa.select(Message).where(Message.channel == "letter")).one()
+        letter.state, letter.ended_at = "sent", clock.now()
+    page = waiting.client.get("/registration").text
+    assert ("Mailed" in page, "Mar 7, 2026" in page) == (True, True)
+
+
+def test_a_letter_that_came_back_puts_the_address_before_the_staff(portal: World, waiting: Visitor) -> None:
+    with portal.session() as session:
+        run = make_print_run(session) or 0
+        note_downloaded(session, run, 1)
+        mark_posted(session, run)
+        letter = session.scalars(sa.select(Message.id).where(Message.channel == "letter")).one()
+    portal.staff("a.staff", permissions={"staff:console:open", "staff:letters:print", "staff:registrations:read"})
+    staff = portal.sign_in("a.staff")
+    assert "Address wrong" not in staff.get("/staff/registrations").text
+    staff.post(f"/staff/letters/{letter}/returned", {"reason": "Vacant"})
+    assert "Address wrong" in staff.get("/staff/registrations").text
+    assert "Our staff will check the address" in waiting.client.get("/registration").text
 
 
 def test_letters_are_limited(portal: World, waiting: Visitor, clock: Clock) -> None:

@@ -8,7 +8,7 @@ from hp_portal.core.delegates.models import ANSWERED, DelegateRequest
 from hp_portal.core.delegates.requests import ANSWER, Asker, add_request
 from hp_portal.core.delivery.attaching import Attachment
 from hp_portal.core.delivery.faxes import Fax, add_fax
-from hp_portal.core.delivery.letters import Letter, add_letter, make_print_run, mark_posted
+from hp_portal.core.delivery.letters import Letter, add_letter, make_print_run, mark_posted, note_downloaded
 from hp_portal.core.delivery.models import Message, PrintRun, ReturnedMail
 from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.delivery.returns import take_return
@@ -22,7 +22,9 @@ def posted_letter(world: World) -> int:
     with world.session() as session:
         letter = Letter(["A Clinic", "100 Main Street"], "A letter", "test:1", ["It has one sentence."])
         number = add_letter(session, letter)
-        mark_posted(session, make_print_run(session) or 0)
+        run = make_print_run(session) or 0
+        note_downloaded(session, run, 1)
+        mark_posted(session, run)
         return number
 
 

@@ -150,8 +150,23 @@ def find_letter(session: PortalSession, message_id: int) -> Message | None:
     return session.scalars(wanted).one_or_none()
 
 
+class NotDownloaded(Exception):
+    """Nobody has got the letters of the run yet: they cannot be in the mail."""
+
+
 def note_downloaded(session: PortalSession, run_id: int, letters: int) -> None:
-    """Somebody got the letters of a run, or the list of their addresses."""
+    """Somebody got the letters of a run."""
+    session.execute(
+        sa.update(PrintRun)
+        .where(PrintRun.id == run_id, PrintRun.downloaded_at.is_(None))
+        .values(downloaded_at=clock.now())
+        .execution_options(synchronize_session="fetch")
+    )
+    note_list_downloaded(session, run_id, letters)
+
+
+def note_list_downloaded(session: PortalSession, run_id: int, letters: int) -> None:
+    """Somebody got the list of a run's addresses."""
     record(session, "delivery.print-run.downloaded", run=run_id, letters=letters)
 
 
@@ -161,8 +176,14 @@ def note_letter_downloaded(session: PortalSession, message_id: int) -> None:
 
 
 def mark_posted(session: PortalSession, run_id: int) -> int:
-    """A run's letters are in the mail; how many that were printed now count as sent, none the second time."""
+    """A run's letters are in the mail; how many that were printed now count as sent, none the second time.
+
+    Their codes are gone then, for good. Raises NotDownloaded.
+    """
     now = clock.now()
+    run = find_run(session, run_id)
+    if run is not None and run.downloaded_at is None:
+        raise NotDownloaded
     session.execute(
         sa.update(PrintRun)
         .where(PrintRun.id == run_id, PrintRun.posted_at.is_(None))

@@ -73,13 +73,15 @@ class DigestRefusal(Base, scopes.PayersOwn):
 
 
 class PrintRun(Base, scopes.PayersOwn):
-    """Letters that are printed together. `letters` is how many they were when it was made."""
+    """Letters that are printed together. `letters` is how many they were when it was made; `downloaded_at` is when somebody got
+    their PDF first."""
 
     __tablename__ = "print_run"
 
     id: Mapped[key]
     made_at: Mapped[dt.datetime]
     letters: Mapped[int]
+    downloaded_at: Mapped[dt.datetime | None]
     posted_at: Mapped[dt.datetime | None]
 
 

@@ -16,11 +16,11 @@ from hp_portal.core.audit.record import record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.delivery.letters import Letter, add_letter
 from hp_portal.core.delivery.models import Message, PrintRun
-from hp_portal.core.delivery.outbox import RETURNED, cancel_messages
+from hp_portal.core.delivery.outbox import CANCELED, FAILED, PRINTED, RETURNED, SENT, cancel_messages
 from hp_portal.core.identity.passwords import hash_password, verify_password
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration.addresses import envelope_lines
-from hp_portal.core.registration.models import Registration, RegistrationPin
+from hp_portal.core.registration.models import PIN, Registration, RegistrationPin
 from hp_portal.core.web.formats import show_day
 from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession, lock
@@ -34,6 +34,8 @@ MOST_LETTERS = 3
 LETTER_EVERY = dt.timedelta(days=7)
 # How long the mail takes, from the posting on.
 DAYS_BY_MAIL = 5
+LOST = (CANCELED, FAILED)
+"""The states of a letter that does not come."""
 
 
 class NoAddress(Exception):
@@ -62,13 +64,17 @@ class TooSoon(Exception):
 
 @dataclass(frozen=True)
 class PinState:
-    """How far the letter is, as its person sees it. `expected_by` once it is posted; `tries_left` is 0 for a dead PIN."""
+    """How far the letter is, as its person sees it. `expected_by` once it is posted; `tries_left` is 0 for a dead PIN.
+
+    `lost`: the letter was canceled, or could not be sent: it does not come, and its PIN is dead.
+    """
 
     made_at: dt.datetime
     printed: bool
     posted_at: dt.datetime | None
     expected_by: dt.date | None
     returned: bool
+    lost: bool
     expires_at: dt.datetime
     tries_left: int
     open: bool
@@ -155,14 +161,17 @@ def state_of(session: PortalSession, registration: Registration) -> PinState | N
         return None
     message = session.get_one(Message, pin.message_id)
     run = session.get(PrintRun, message.print_run_id) if message.print_run_id else None
-    posted = run.posted_at if run else None
-    alive = pin.ended_at is None and pin.expires_at > clock.now() and pin.tries_left > 0
+    # A plugin's way sends letters without a print run.
+    posted = run.posted_at if run else message.ended_at if message.state == SENT else None
+    lost = message.state in LOST
+    alive = pin.ended_at is None and pin.expires_at > clock.now() and pin.tries_left > 0 and not lost
     return PinState(
         made_at=pin.made_at,
-        printed=run is not None,
+        printed=message.state in (PRINTED, SENT, RETURNED),
         posted_at=posted,
         expected_by=(posted + dt.timedelta(days=DAYS_BY_MAIL)).date() if posted else None,
         returned=message.state == RETURNED,
+        lost=lost,
         expires_at=pin.expires_at,
         tries_left=pin.tries_left if alive else 0,
         open=alive,
@@ -198,7 +207,8 @@ def enter_pin(session: PortalSession, registration: Registration, typed: str) ->
     pin = _newest(session, registration.id)
     if pin is not None:
         session.refresh(pin)
-    if pin is None or pin.ended_at is not None or pin.expires_at <= clock.now() or pin.tries_left <= 0:
+    state = state_of(session, registration)
+    if pin is None or state is None or not state.open:
         raise PinDead
     if not verify_password(pin.pin_hash, read_pin(typed)):
         pin.tries_left -= 1
@@ -210,6 +220,18 @@ def enter_pin(session: PortalSession, registration: Registration, typed: str) ->
     pin.ended_at = clock.now()
     session.flush()
     record(session, "registration.pin.accepted", registration=registration.id)
+
+
+def letter_came_back(session: PortalSession, message_id: int) -> None:
+    """The mail brought a letter back: whose PIN it had, is as if its person had said that the address is wrong. Any letter may be
+    told."""
+    waits = sa.select(Registration).join(RegistrationPin, RegistrationPin.registration_id == Registration.id)
+    registration = session.scalars(waits.where(RegistrationPin.message_id == message_id)).one_or_none()
+    if registration is None or registration.state != PIN or registration.address_wrong_at is not None:
+        return
+    registration.address_wrong_at = clock.now()
+    session.flush()
+    record(session, "registration.address.disputed", registration=registration.id)
 
 
 def end_pins(session: PortalSession, registration: Registration) -> None:

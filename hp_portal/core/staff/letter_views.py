@@ -17,6 +17,7 @@ from hp_portal.core.documents.limited import AT_ONCE, BY_THE_WORKER
 from hp_portal.core.documents.sheets import CSV_TYPE
 from hp_portal.core.downloads.handing import hand_over
 from hp_portal.core.downloads.queue import forget_documents
+from hp_portal.core.registration.pins import letter_came_back
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import ReturnedLetterForm, TestLetterForm
 from hp_portal.core.web.attachments import attachment
@@ -137,22 +138,31 @@ def letters_csv(run_id: int) -> ResponseReturnValue:
     db = db_session()
     found = queue.letters_of(db, run_id) or abort(404)
     body = queue.manifest(db, settings().payer, found)
-    queue.note_downloaded(db, run_id, len(found))
+    queue.note_list_downloaded(db, run_id, len(found))
     db.commit()
     return attachment(body, f"letters-{run_id}.csv", CSV_TYPE)
+
+
+def _for_the_demo(session: PortalSession, run_id: int) -> list[tuple[Message, bytes]]:
+    """The letters of a run with what is printed on them, codes included, before these are removed: for the demo's mailbox."""
+    found = queue.letters_of(session, run_id)
+    return [(one, queue.print_pdf(session, settings().payer, [one], limits=AT_ONCE, secrets=True)) for one in found]
 
 
 @blueprint.post("/letters/print-runs/<id:run_id>/posted")
 @access.staff(PRINT)
 def letters_posted(run_id: int) -> ResponseReturnValue:
     db = db_session()
-    if settings().demo:
-        for letter in queue.letters_of(db, run_id):
-            pdf = queue.print_pdf(db, settings().payer, [letter], limits=AT_ONCE, secrets=True)
-            demo_mailbox().put_paper("Letter", letter, letter.recipient, pdf)
-    posted = queue.mark_posted(db, run_id)
+    mailed = _for_the_demo(db, run_id) if settings().demo else []
+    try:
+        posted = queue.mark_posted(db, run_id)
+    except queue.NotDownloaded:
+        flash("Nothing was changed: download the letters and print them first.", "warn")
+        return redirect_to(url_for("staff.letters"))
     forget_documents(db, RUN, run=run_id)
     db.commit()
+    for letter, pdf in mailed:
+        demo_mailbox().put_paper("Letter", letter, letter.recipient, pdf)
     told = f"{show_count(posted, 'letter')} marked as posted." if posted else "The letters were posted before."
     flash(told, "good" if posted else "warn")
     return redirect_to(url_for("staff.letters"))
@@ -170,6 +180,8 @@ def letters_returned(message_id: int) -> ResponseReturnValue:
     form, db = ReturnedLetterForm(), db_session()
     reason = form.reason.data if form.validate_on_submit() else ""
     done = bool(reason) and queue.mark_returned(db, message_id, f"The mail brought it back: {reason}")
+    if done:
+        letter_came_back(db, message_id)
     db.commit()
     told = "The letter is marked as returned." if done else "Nothing was changed: choose why the letter came back."
     flash(told, "good" if done else "warn")
