@@ -235,6 +235,8 @@ class Settings(BaseSettings):
         server = urlsplit(value.get_secret_value())
         if value.get_secret_value() and not (server.scheme in ("smtp", "smtps") and server.hostname):
             raise ValueError("use smtp://host:25 or smtps://user:password@host:465")
+        if server.query not in ("", "encryption=none"):
+            raise ValueError("nothing but ?encryption=none may follow the host and port")
         return value
 
     @field_validator("fax_address")

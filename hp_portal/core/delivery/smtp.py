@@ -1,7 +1,8 @@
-"""E-mail by SMTP: one connection for many messages, encrypted where the server can."""
+"""E-mail by SMTP: one connection for many messages, encrypted, unless the settings say that it need not be."""
 
 from __future__ import annotations
 
+import ipaddress
 import smtplib
 import ssl
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from hp_portal.settings import Settings
 
 TIMEOUT = 20  # seconds for each answer of the server
 _LONGEST = 200
+PLAIN = "encryption=none"
+"""The end of a mail server's address where messages may leave without encryption."""
 TOO_LARGE = 552
 NOT_FROM_US = (421, 530, 534, 535, 538)
 """The server goes away, or wants another sign-in first (RFC 4954): whatever the message."""
@@ -22,6 +25,14 @@ def _said(code: int, text: bytes | str) -> str:
     """What a server said, on one line."""
     words = text.decode(errors="replace") if isinstance(text, bytes) else text
     return f"{code} {' '.join(words.split())}"[:_LONGEST].strip()
+
+
+def _is_here(host: str) -> bool:
+    """Is it this machine, whose mail nobody overhears?"""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def connect(settings: Settings, timeout: float = TIMEOUT) -> smtplib.SMTP:
@@ -38,6 +49,11 @@ def connect(settings: Settings, timeout: float = TIMEOUT) -> smtplib.SMTP:
             smtp.starttls(context=context)
             smtp.ehlo()
         encrypted = isinstance(smtp.sock, ssl.SSLSocket)
+        if not (encrypted or server.query == PLAIN or _is_here(server.hostname or "")):
+            # Whoever stands between could take the offer out, and read the links in the messages.
+            raise smtplib.SMTPNotSupportedError(
+                f"it offers no encryption, and HP_PORTAL_SMTP_URL does not end in ?{PLAIN}"
+            )
         if server.username and not encrypted:
             raise smtplib.SMTPNotSupportedError("it offers no encryption, and the password does not leave without it")
         if server.username:
