@@ -78,6 +78,9 @@ def test_the_delegates_are_asked_and_one_answers(world: World, clinic: Organizat
     for words in ASKER.values():
         assert words in shown
     assert delegate.post("/contact-requests/1/answer", {"answer": ""}).status_code == 422
+    for tax_id in (TIN, f"{TIN[:2]}-{TIN[2:]}", f"{TIN[:3]}-{TIN[3:5]}-{TIN[5:]}"):
+        refused = delegate.post("/contact-requests/1/answer", {"answer": f"Our number is {tax_id}."})
+        assert (refused.status_code, "e-mail is not secure" in refused.text) == (422, True)
     answer = {"answer": "Come to room 4.\nWe make you an account."}
     assert delegate.post("/contact-requests/1/answer", answer).status_code == 303
     again = world.sign_in("sam").post("/contact-requests/1/answer", answer, follow_redirects=True)

@@ -13,7 +13,7 @@ from hp_portal.core.delegates.finding import Wanted
 from hp_portal.core.identifiers.numbers import BadIdentifier, parse_npi
 from hp_portal.core.people.forms import a_name, an_email
 from hp_portal.core.web.cleaning import one_line, several_lines
-from hp_portal.core.web.fields import ParsedField, TinField
+from hp_portal.core.web.fields import ParsedField, TinField, without_tax_ids
 
 _ZIP = re.compile(r"(\d{5})(?:-?\d{4})?")
 
@@ -90,7 +90,11 @@ class AskForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 class AnswerForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     answer = TextAreaField(
         "Your answer",
-        [DataRequired("Write what the person should read."), Length(5, 1000, "Use 5 to 1,000 characters.")],
+        [
+            DataRequired("Write what the person should read."),
+            Length(5, 1000, "Use 5 to 1,000 characters."),
+            without_tax_ids,
+        ],
         filters=[several_lines],
         render_kw={"rows": 5},
     )

@@ -17,7 +17,7 @@ from hp_portal.core.registration.models import BILLING, CHECK, JOIN, LEFT, MAIL,
 from hp_portal.core.registration.proving import NOTICE_PREFIX
 from hp_portal.core.registration.telling import LEFT_REASONS, ROUTES
 from hp_portal.core.web.cleaning import one_line, several_lines
-from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField
+from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField, without_tax_ids
 
 OFF = {"autocomplete": "off"}
 PATHS = {
@@ -286,7 +286,11 @@ class WordsForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 
     answer = StringField(
         "What should the person be told?",
-        [DataRequired("Write a sentence for the person."), Length(3, 300, "Use 3 to 300 characters.")],
+        [
+            DataRequired("Write a sentence for the person."),
+            Length(3, 300, "Use 3 to 300 characters."),
+            without_tax_ids,
+        ],
         filters=[one_line],
         render_kw=OFF,
     )

@@ -12,7 +12,7 @@ from hp_portal.core.registration.models import CHECK, MAIL, NOTICE
 from hp_portal.core.staff.lookup import may_be_tin
 from hp_portal.core.staff.registrations import SHOWN
 from hp_portal.core.web.cleaning import one_line
-from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField
+from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField, without_tax_ids
 
 OFF = {"autocomplete": "off"}
 TRIED = {
@@ -71,7 +71,11 @@ class DecideForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     looked_for = HiddenField(validators=[Optional(), Length(max=40)], filters=[one_line])
     answer = StringField(
         "What should the person be told?",
-        [DataRequired("Write a sentence for the person."), Length(3, 300, "Use 3 to 300 characters.")],
+        [
+            DataRequired("Write a sentence for the person."),
+            Length(3, 300, "Use 3 to 300 characters."),
+            without_tax_ids,
+        ],
         filters=[one_line],
         render_kw=OFF,
     )
