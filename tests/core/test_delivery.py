@@ -341,12 +341,58 @@ def test_deliveries_counts_what_became_of_messages_day_by_day(mailing: World, se
     assert [" ".join(row) for row in cells[:3]] == ["Mar 2, 2026 0 1 0", "Mar 1, 2026 3 0 1", "Feb 28, 2026 0 0 0"]
 
 
+def test_staff_find_messages_and_send_all_again_that_a_reason_kept(
+    mailing: World, server: MailServer, clock: Clock
+) -> None:
+    clock.set(NOW - dt.timedelta(days=3))
+    write(mailing)
+    server.at_recipient = lambda: "550 no such user"
+    assert work(mailing) == 0
+    clock.set(NOW)
+    for answer in ("554 relay broken", "554 relay broken", "550 no such user"):
+        server.at_recipient = lambda answer=answer: answer  # type: ignore[misc] # the default binds it
+        write(mailing)
+        assert work(mailing) == 0
+    mailing.staff("a.staff", permissions={"staff:console:open", "staff:deliveries:read", "staff:deliveries:manage"})
+    staff = mailing.sign_in("a.staff")
+
+    def found(**wanted: str) -> set[int]:
+        page = staff.get("/staff/deliveries", query_string=wanted).text
+        return {int(number) for number in re.findall(r'/staff/deliveries/(\d+)"', page)}
+
+    assert found(words="RELAY broken") == {2, 3}
+    assert found(channel="letter") == set()
+    assert found(channel="email", state="failed") == {1, 2, 3, 4}
+    assert found(since="2026-03-01") == {2, 3, 4}
+    assert found(until="3/1/2026") == {1}
+    wrong = staff.get("/staff/deliveries", query_string={"since": "2026-03-02", "until": "2026-03-01"})
+    assert (wrong.status_code, "last day is before" in wrong.text) == (422, True)
+    assert "Send 2 messages that were not sent again" in staff.get("/staff/deliveries?words=relay").text
+    server.at_recipient = lambda: None
+    for told in ("2 messages will be sent again", "none was given up"):
+        assert told in staff.post("/staff/deliveries/again", {"words": "relay"}, follow_redirects=True).text
+    assert work(mailing) == 2
+    assert [message(mailing, number).state for number in (1, 2, 3, 4)] == ["failed", "sent", "sent", "failed"]
+
+
 def test_a_test_message_needs_an_address(mailing: World) -> None:
     mailing.staff("a.staff", permissions={"staff:console:open", "staff:deliveries:read", "staff:deliveries:manage"})
     answer = mailing.sign_in("a.staff").post("/staff/deliveries", {"address": "front desk"})
     assert answer.status_code == 422
     assert 'value="front desk"' in answer.text
     assert "This is not an e-mail address" in answer.text
+
+
+@pytest.mark.parametrize(("host", "goes"), [("127.1", False), ("127.1:{}?encryption=none", True), ("localhost", True)])
+def test_messages_leave_this_machine_encrypted_unless_the_settings_say_otherwise(
+    database_url: str, make_app: MakeApp, server: MailServer, host: str, goes: bool
+) -> None:
+    """127.1 is another name of this machine that does not look like it."""
+    where = host.format(server.port) if "{}" in host else f"{host}:{server.port}"
+    world = World(make_app(database_url, smtp_url=f"smtp://{where}", mail_from="portal@plan.example"))
+    number = write(world)
+    assert work(world) == goes
+    assert goes or "it offers no encryption" in message(world, number).problem
 
 
 def test_a_password_does_not_leave_without_encryption(

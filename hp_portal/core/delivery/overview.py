@@ -6,6 +6,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -27,6 +28,7 @@ from hp_portal.core.delivery.outbox import (
     SENT,
     WAITING,
     names_of_secrets,
+    send_again,
     values_for_staff,
 )
 from hp_portal.core.web.listing import Column, Listing, Order, Sorting, page_of
@@ -35,6 +37,7 @@ from hp_portal.database import PortalSession, is_postgresql
 LATE = dt.timedelta(minutes=15)
 """So long no message should wait for its first attempt."""
 RECENT = dt.timedelta(days=30)
+MOST_AGAIN = 500
 _COUNTED = ("sent", "refused", "failed")
 STATES = {
     WAITING: "Waiting",
@@ -67,18 +70,56 @@ class Delivery:
     attached: Sequence[MessageAttachment]
 
 
-def view_messages(session: PortalSession, order: Order, *, state: str = "", recipient: str = "") -> Listing[Message]:
-    """Messages in that state, to addresses with these letters in them, or the fax of that reference; recorded. Raises
-    PastTheEnd."""
-    rows = sa.select(Message)
+def _wanted(
+    zone: ZoneInfo,
+    *,
+    state: str = "",
+    recipient: str = "",
+    channel: str = "",
+    words: str = "",
+    since: dt.date | None = None,
+    until: dt.date | None = None,
+) -> list[sa.ColumnElement[bool]]:
+    where: list[sa.ColumnElement[bool]] = []
     if state:
-        rows = rows.where(Message.state == state)
+        where.append(Message.state == state)
+    if channel:
+        where.append(Message.channel == channel)
     if recipient:
         in_address = sa.func.lower(Message.recipient).contains(recipient.lower(), autoescape=True)
-        rows = rows.where(sa.or_(in_address, Message.reference == recipient.upper()))
-    listing: Listing[Message] = page_of(session, rows, order)
+        where.append(sa.or_(in_address, Message.reference == recipient.upper()))
+    if words:
+        told = (Message.subject, Message.problem, Message.about)
+        where.append(sa.or_(*(sa.func.lower(one).contains(words.lower(), autoescape=True) for one in told)))
+    if since:
+        where.append(Message.created_at >= dt.datetime.combine(since, dt.time(), zone))
+    if until:
+        where.append(Message.created_at < dt.datetime.combine(until + dt.timedelta(days=1), dt.time(), zone))
+    return where
+
+
+def view_messages(session: PortalSession, order: Order, zone: ZoneInfo, **wanted: Any) -> Listing[Message]:
+    """Messages of a `state` and a `channel`, to addresses with the letters of `recipient` in them, or the fax of that reference,
+    with `words` in the subject, the reason why one was not sent, or what it is about, written on the days `since` to `until` as
+    the wall clock of `zone` has them; recorded. Raises PastTheEnd."""
+    listing: Listing[Message] = page_of(session, sa.select(Message).where(*_wanted(zone, **wanted)), order)
     record(session, "delivery.queue-viewed", shown=len(listing.rows))
     return listing
+
+
+def count_to_send_again(session: PortalSession, zone: ZoneInfo, **wanted: Any) -> int:
+    """How many messages of such a list were given up, and could be sent again."""
+    return session.scalar(sa.select(sa.func.count()).select_from(_given_up(zone, **wanted).subquery())) or 0
+
+
+def send_all_again(session: PortalSession, zone: ZoneInfo, **wanted: Any) -> int:
+    """Have the messages of such a list that were given up sent again; how many: at most 500, the oldest first."""
+    return sum(send_again(session, number) for number in session.scalars(_given_up(zone, **wanted)).all())
+
+
+def _given_up(zone: ZoneInfo, **wanted: Any) -> sa.Select[int]:
+    given_up = sa.select(Message.id).where(*_wanted(zone, **wanted), Message.state == FAILED)
+    return given_up.order_by(Message.id).limit(MOST_AGAIN)
 
 
 def find_message(session: PortalSession, message_id: int) -> Message | None:

@@ -29,7 +29,9 @@ from hp_portal.core.delivery.overview import (
     DayCount,
     count_by_day,
     count_by_state,
+    count_to_send_again,
     find_message,
+    send_all_again,
     view_message,
     view_messages,
 )
@@ -37,7 +39,7 @@ from hp_portal.core.delivery.returns import settle, settle_as_returned, view_kep
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import DeliveriesForm, ReturnedLetterForm, TestMailForm
 from hp_portal.core.web.charts import BarChart, Point, bar_chart
-from hp_portal.core.web.formats import show_datetime
+from hp_portal.core.web.formats import show_count, show_datetime
 from hp_portal.core.web.render import db_session, form_status, page, redirect_to, settings
 
 SECRETS_GONE = (
@@ -70,11 +72,12 @@ def _chart(days: Sequence[DayCount]) -> BarChart | None:
 
 
 def _deliveries_page(form: DeliveriesForm, mail_form: TestMailForm | None = None, status: int = 200) -> Response:
-    db, listing = db_session(), None
+    db, listing, again, zone = db_session(), None, 0, settings().payer.zone
     if status == 200 or mail_form is not None:
-        wanted = {"state": form.state.data or "", "recipient": form.recipient.data or ""}
-        listing = view_messages(db, MESSAGES.read(request.args), **wanted).at("staff.deliveries", **wanted)
-    counts, days = count_by_state(db), count_by_day(db, settings().payer.zone)
+        wanted = form.wanted()
+        again = count_to_send_again(db, zone, **wanted)
+        listing = view_messages(db, MESSAGES.read(request.args), zone, **wanted).at("staff.deliveries", **wanted)
+    counts, days = count_by_state(db), count_by_day(db, zone)
     db.commit()
     return page(
         "staff/deliveries.html",
@@ -82,6 +85,7 @@ def _deliveries_page(form: DeliveriesForm, mail_form: TestMailForm | None = None
         form=form,
         mail_form=mail_form or TestMailForm(formdata=None),
         listing=listing,
+        again=again,
         counts=counts,
         days=days,
         chart=_chart(days),
@@ -107,6 +111,21 @@ def deliveries_test() -> ResponseReturnValue:
     db.commit()
     flash(f"The message to {to} waits for the worker.", "good")
     return redirect_to(url_for("staff.deliveries_one", message_id=message))
+
+
+@blueprint.post("/deliveries/again")
+@access.staff("staff:deliveries:manage")
+def deliveries_all_again() -> ResponseReturnValue:
+    """Send all again that were given up, of those that the list showed."""
+    form = DeliveriesForm(request.form)
+    if not form.validate():
+        return _deliveries_page(form, status=422)
+    db = db_session()
+    sent = send_all_again(db, settings().payer.zone, **form.wanted())
+    db.commit()
+    told = f"{show_count(sent, 'message')} will be sent again." if sent else "Nothing was changed: none was given up."
+    flash(told, "good" if sent else "warn")
+    return redirect_to(url_for("staff.deliveries"))
 
 
 @blueprint.get("/deliveries/returned")

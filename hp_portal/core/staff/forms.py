@@ -12,7 +12,7 @@ from hp_portal.audience import Audience
 from hp_portal.core.delivery.faxes import parse_fax_number
 from hp_portal.core.delivery.letters import LONGEST_LINE, MOST_LINES
 from hp_portal.core.delivery.mail import is_email
-from hp_portal.core.delivery.overview import STATES
+from hp_portal.core.delivery.overview import CHANNELS, STATES
 from hp_portal.core.staff.lookup import may_be_tin
 from hp_portal.core.web.cleaning import one_line, several_lines
 from hp_portal.core.web.fields import DayField, later_than
@@ -115,6 +115,21 @@ class DeliveriesForm(Form):  # type: ignore[misc] # WTForms has no types
         coerce=str.strip,
         choices=[SelectChoice("", "Any"), *(SelectChoice(state, label) for state, label in STATES.items())],
     )
+    channel = SelectField(
+        "Kind",
+        [Optional()],
+        coerce=str.strip,
+        choices=[SelectChoice("", "Any"), *(SelectChoice(channel, label) for channel, label in CHANNELS.items())],
+    )
+    words = StringField(
+        "Subject or reason", [Optional(), Length(max=200)], filters=[one_line], render_kw={"autocomplete": "off"}
+    )
+    since = DayField("Written from")
+    until = DayField("To", [later_than("since", "The last day is before the first.")])
+
+    def wanted(self) -> dict[str, Any]:
+        """What `view_messages` is asked for."""
+        return {name: field.data for name, field in self._fields.items() if field.data}
 
 
 class TestMailForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
