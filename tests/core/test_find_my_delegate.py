@@ -91,7 +91,7 @@ def test_not_registered_unknown_and_wrong_are_one_answer(world: World, clinic: O
     assert len({tuple(found) for found in by_npi.values()}) == 1, by_npi
     with world.session() as session:
         assert session.scalar(sa.select(sa.func.count(DelegateLookup.id))) == len(asked) + 1
-        assert session.scalar(sa.select(sa.func.count(Attempt.id))) == 5 * (len(asked) + 1)
+        assert session.scalar(sa.select(sa.func.count(Attempt.id))) == 7 * (len(asked) + 1)
 
 
 def limits_of_page() -> int:
@@ -167,22 +167,58 @@ def test_an_address_its_network_and_a_tax_id_are_limited(world: World, clinic: O
     for number in range(9):
         assert look(client, make_tin(200 + number), address="192.0.2.200").status_code == 200
     assert look(client, make_tin(300), address="192.0.2.201").status_code == 429, "the network had twenty"
-    for number in range(9):
-        assert look(client, address=f"192.0.{number + 10}.1").status_code == 200
-    assert look(client, address="192.0.99.1").status_code == 429, "the Tax ID had ten"
-    assert look(client, make_tin(7), address="192.0.99.1").status_code == 200, "another Tax ID has its own"
     clock.advance(hours=1, seconds=1)
     assert look(client, make_tin(8)).status_code == 200
-    assert look(client, address="192.0.98.1").status_code == 429, "a Tax ID has ten in a day"
     blocked = events(world, "delegates.lookup.blocked")
     assert blocked, "staff see refusals"
     assert {tuple(fields) for _, fields in blocked} == {("what",)}
 
 
+def test_who_looks_up_a_tax_id_does_not_shut_its_office_out(world: World, clinic: Organization, clock: Clock) -> None:
+    clock.set(NOON)
+    client = world.client()
+    for _ in range(10):
+        assert look(client, also=make_npi(77), address="198.51.100.9").status_code == 200
+    assert look(client, address="198.51.100.10").status_code == 429, "the Tax ID had ten, all from there"
+    assert look(client, make_tin(7), address="198.51.100.10").status_code == 200, "another Tax ID has its own"
+    for number in range(3):
+        assert "Maria" in look(client, address=f"203.0.113.{number}").text, "the office, from elsewhere"
+    assert look(client, address="203.0.113.9").status_code == 429
+    clock.advance(hours=1, seconds=1)
+    assert look(client, address="203.0.113.9").status_code == 429, "a Tax ID has ten in a day, a network three"
+    assert look(client, address="2001:db8:1::1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("addresses", "most"), [("2001:db8:0:{:x}00::/64", 30), ("2001:db8:{:x}::/64", 40), ("10.1.{}.1", 40)]
+)
+def test_no_network_uses_up_what_is_there_for_all(
+    counted: None, world: World, clinic: Organization, clock: Clock, addresses: str, most: int
+) -> None:
+    """Not that of a company or of a provider, with countless addresses and a registered organization's numbers for each."""
+    clock.set(NOON)
+    by_found, let_in = limits.found_limits(world.settings), 0
+    with world.session() as session:
+        for number in range(1, 80):
+            by_look = limits.look_limits(world.settings, addresses.format(number), f"{number:09}")
+            try:
+                limits.check(session, limits.LOOK, [*by_look, *by_found])
+            except TooManyAttempts:
+                continue
+            limits.count(session, limits.LOOK, [*by_look, *by_found])
+            let_in += 1
+    assert let_in == most
+    assert "Maria" in look(world.client(), address="192.0.2.1").text
+
+
 def test_networks() -> None:
     assert limits.wide_network("192.0.2.77") == "192.0.2.0/24"
     assert limits.wide_network("2001:db8:1:23ff::/64") == "2001:db8:1:2300::/56"
-    assert limits.wide_network("") == ""
+    assert limits.wide_network("") == limits.site_network("") == limits.provider_network("") == ""
+    assert limits.site_network("192.0.2.77") == "192.0.2.0/24"
+    assert limits.provider_network("192.0.2.77") == "192.0.0.0/16"
+    assert limits.site_network("2001:db8:1:23ff::/64") == "2001:db8:1::/48"
+    assert limits.provider_network("2001:db8:1:23ff::/64") == "2001:db8::/32"
 
 
 def test_what_is_found_in_all_is_limited(
@@ -219,18 +255,22 @@ def counted(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     monkeypatch.setattr(limits, "count_failure", count)
 
 
-@pytest.mark.parametrize(("networks", "hours", "fewer_than"), [(100, 1, 61), (100, 24, 301), (1, 24, 61)])
+@pytest.mark.parametrize(
+    ("networks", "hours", "fewer_than"), [(100, 1, 61), (100, 24, 301), (1, 24, 61), (16, 1, 41), (16, 24, 201)]
+)
 def test_ten_thousand_tries_learn_of_few(
     counted: None, tmp_path: Path, clock: Clock, networks: int, hours: int, fewer_than: int
 ) -> None:
-    """From 100 addresses, each a registered organization's right numbers, evenly over the hours: what the limits let through."""
+    """From 100 addresses, in as many networks far apart, or in those of one provider, or in one; each try with a registered
+    organization's right numbers, evenly over the hours: what the limits let through."""
     clock.set(NOON)
     nowhere = cast(PortalSession, None)  # the counts are in memory
-    learned, by_found = 0, limits.found_limits(settings_for(sqlite_url(tmp_path), tmp_path))
+    settings = settings_for(sqlite_url(tmp_path), tmp_path)
+    learned, by_found = 0, limits.found_limits(settings)
+    where = {100: "10.{}.0.1", 16: "192.0.{}.1", 1: "192.0.2.{}"}[networks]
     for number in range(10_000):
         clock.advance(seconds=hours * 3600 / 10_000)
-        address = f"192.0.{number % 100}.1" if networks == 100 else f"192.0.2.{number % 100}"
-        by_look = limits.look_limits(address, f"{number:09}")
+        by_look = limits.look_limits(settings, where.format(number % 100), f"{number:09}")
         try:
             limits.check(nowhere, limits.LOOK, [*by_look, *by_found])
         except TooManyAttempts:

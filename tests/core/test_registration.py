@@ -274,7 +274,8 @@ def test_a_billing_organization(portal: World) -> None:
     assert "approve one by one" in visitor.client.get("/").text
     provider = Visitor(portal, email="other@office.example")
     provider.begin("check")
-    assert "of a billing organization" in provider.prove(number=NUMBER, tin=make_tin(9), vendor_number="V1").text
+    refused = provider.prove(number=NUMBER, tin=make_tin(9), vendor_number="V1").text
+    assert "A billing organization registers under its own Tax ID" in refused
     colleague = Visitor(portal, email="colleague@office.example")
     colleague.begin("billing")
     assert colleague.prove(tin=make_tin(9), **own).location == "/register/organization"

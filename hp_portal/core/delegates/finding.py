@@ -72,7 +72,7 @@ def look_up(session: PortalSession, settings: Settings, wanted: Wanted, address:
     The same statements are run and the same rows are written whether the organization is registered, is not, or the Tax ID is
     nobody's. The caller commits.
     """
-    by_look, by_found = limits.look_limits(address, wanted.tin), limits.found_limits(settings)
+    by_look, by_found = limits.look_limits(settings, address, wanted.tin), limits.found_limits(settings)
     limits.check(session, limits.LOOK, [*by_look, *by_found])
     limits.count(session, limits.LOOK, by_look)
     organizations = _organizations(session, wanted)

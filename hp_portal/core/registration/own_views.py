@@ -166,7 +166,8 @@ def payment_instead() -> ResponseReturnValue:
             db.rollback()
             proving.note_blocked(db, typed)
             db.commit()
-            return too_many(form, error, show, "Too many entries that did not match. Wait {wait}, or contact us.")
+            words = "Too many entries that did not match. Wait {wait}, use the PIN when it comes, or contact us."
+            return too_many(form, error, show, words)
         except DecidedAlready:
             db.rollback()
             return redirect_to(url_for("registration.own"))

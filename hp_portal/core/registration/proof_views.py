@@ -34,14 +34,16 @@ from hp_portal.database import PortalSession
 
 REFUSED = (
     "These entries do not match our records. Compare each one with the same remittance advice. The payment must be from the last "
-    "{days} days, and a payment that has already opened an account cannot be used again."
+    "{days} days, and a payment that has already opened an account cannot be used again. A billing organization registers under "
+    "its own Tax ID: go back to the first page and choose that you bill for providers."
 )
-
 
 NOT_FOUND = (
     "We have no payee with this Tax ID and NPI on record. Check both, leave the NPI empty if the office has none, or choose "
     "another way and say that this health plan has never paid your provider."
 )
+LOCKED = "Too many entries that did not match. Wait {wait}, or choose another way below."
+LOOKED_UP = "This Tax ID was entered too often, or too many were from your network. Wait {wait}, or contact us."
 OF_BILLING = (
     "This is the Tax ID of a billing organization. Go back to the first page and choose that you bill for providers, "
     "or enter the provider’s own Tax ID."
@@ -78,6 +80,7 @@ def _proof_page(form: Any, status: int, path: str) -> Response:
         heading=HEADINGS[path],
         asks=settings().proof_asks_more,
         days=settings().proof_days,
+        locked=status == 429,
         status=status,
     )
 
@@ -125,7 +128,7 @@ def proof_post() -> ResponseReturnValue:
             db.rollback()
             proving.note_blocked(db, draft.typed)
             db.commit()
-            return too_many(form, error, again, "Too many entries that did not match. Wait {wait}, or contact us.")
+            return too_many(form, error, again, LOOKED_UP if path in (MAIL, BILLING) else LOCKED)
         if problem:
             db.commit()
             form.form_errors = [problem]
@@ -148,13 +151,13 @@ def _provider(db: PortalSession, typed: Typed) -> str:
 
 def _billing(db: PortalSession, typed: Typed) -> str:
     proving.check_looks(db, settings(), typed, counted_address())
-    if finishing.is_providers_tin(db, typed.tin):
+    providers, known = finishing.is_providers_tin(db, typed.tin), proving.find_billing(db, typed.tin)
+    proving.count_found(db, found=providers or known is not None)
+    if providers:
         return (
             "This is the Tax ID of a provider that we pay. Enter the billing organization’s own Tax ID. If you work for the "
             "provider itself, go back to the first page and choose what you have at hand."
         )
-    known = proving.find_billing(db, typed.tin)
-    proving.count_found(db, settings(), found=known is not None)
     if known is not None:
         typed.held, typed.target_id = True, known.id
     return ""

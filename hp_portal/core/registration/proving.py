@@ -36,7 +36,7 @@ NOTICE_PREFIX = "NP"
 
 
 class BillingsTin(Exception):
-    """The Tax ID is that of a billing organization, not of a provider."""
+    """A PIN by mail was asked for with the Tax ID of a billing organization, not of a provider."""
 
 
 class ProofRefused(Exception):
@@ -72,12 +72,14 @@ def check_complete(settings: Settings, typed: Typed) -> None:
 def try_proof(session: PortalSession, settings: Settings, plugins: Plugins, typed: Typed, address: str) -> Answer:
     """What the proof leads to. Raises ProofRefused, MoreAsked, or TooManyAttempts (roll back, then call `note_blocked`)."""
     check_complete(settings, typed)
-    tried = _try_of(typed, address)
+    tried = _try_of(session, typed, address)
     check_stranger(session, settings, tried)
     if typed.path == MAIL:
         check_looks(session, settings, typed, address)
-    if typed.tin and find_billing(session, typed.tin) is not None:
+    # Only look-ups that are counted as such may tell whose Tax ID it is; to a check it is a wrong one.
+    if typed.path == MAIL and find_billing(session, typed.tin) is not None:
         count_stranger(session, settings, tried)
+        count_found(session, found=True)
         record_refusal(session, "registration.proof.refused", **_told(typed))
         raise BillingsTin
     answer = look_up(session, settings, plugins, typed)
@@ -87,7 +89,7 @@ def try_proof(session: PortalSession, settings: Settings, plugins: Plugins, type
         record_refusal(session, "registration.proof.refused", **_told(typed))
         raise ProofRefused
     if typed.path == MAIL:
-        count_found(session, settings, found=bool(answer.tin_held_by))
+        count_found(session, found=bool(answer.tin_held_by))
     else:
         forget_stranger(session, tried)
     return answer
@@ -96,15 +98,16 @@ def try_proof(session: PortalSession, settings: Settings, plugins: Plugins, type
 def check_looks(session: PortalSession, settings: Settings, typed: Typed, address: str) -> None:
     """A Tax ID alone proves nothing, and still tells whether somebody is registered: right ones are counted as well, as those of
     *Find my delegate* are. Raises TooManyAttempts."""
-    by_look = [*lookups.look_limits(address, typed.tin), lookups.Limit(f"email:{typed.email}", 10, lookups.DAY)]
-    lookups.check(session, lookups.LOOK, [*by_look, *lookups.found_limits(settings)])
+    by_email = lookups.Limit(f"email:{typed.email}", 10, lookups.DAY)
+    by_look = [*lookups.look_limits(settings, address, typed.tin), by_email]
+    by_found = lookups.found_limits(settings, lookups.FOUND_REGISTERING)
+    lookups.check(session, lookups.LOOK, [*by_look, *by_found])
     lookups.count(session, lookups.LOOK, by_look)
 
 
-def count_found(session: PortalSession, settings: Settings, *, found: bool) -> None:
-    """Count that a look has found somebody registered; the same is written when it has not."""
-    del settings
-    subject = lookups.FOUND if found else lookups.MISSED
+def count_found(session: PortalSession, *, found: bool) -> None:
+    """Count that a look has told something of a Tax ID; the same is written when it has not."""
+    subject = lookups.FOUND_REGISTERING if found else lookups.MISSED
     lookups.count(session, lookups.LOOK, [lookups.Limit(subject, 0, lookups.DAY)])
 
 
@@ -127,8 +130,12 @@ def _told(typed: Typed) -> dict[str, Any]:
     return {"path": typed.path, "tin": mask_tin(typed.tin) if typed.tin else "", "npi": typed.npi}
 
 
-def _try_of(typed: Typed, address: str) -> StrangersTry:
-    return StrangersTry(address=address, email=typed.email, tin=typed.tin, npi=typed.npi)
+def _try_of(session: PortalSession, typed: Typed, address: str) -> StrangersTry:
+    """With an NPI alone it is aimed at the Tax IDs of its payees as well: one payee has one count, by whatever it is named."""
+    found = find_payees(session, npi=typed.npi) if typed.npi and not typed.tin else []
+    tins = {payee.whole_tin(session) for payee in found} or {f"of nobody {typed.npi}"}
+    others = tuple(sorted(tins)) if not typed.tin else ()
+    return StrangersTry(address=address, email=typed.email, tin=typed.tin, npi=typed.npi, tins=others)
 
 
 def look_up(session: PortalSession, settings: Settings, plugins: Plugins, typed: Typed) -> Answer | None:

@@ -1,0 +1,170 @@
+"""Limits of proofs: who guesses is slowed down, tells nothing, and shuts nobody out who has hardly tried."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import pytest
+import sqlalchemy as sa
+
+from hp_portal.core.limits.lookups import FOUND_REGISTERING
+from hp_portal.core.limits.models import Attempt
+from hp_portal.core.limits.proofs import StrangersTry, count_stranger
+from tests.conftest import MakeApp
+from tests.support.client import PortalClient, tree_of
+from tests.support.clock import Clock
+from tests.support.html import text_of
+from tests.support.identifiers import make_npi, make_tin
+from tests.support.registering import ADDRESS, Payments, Visitor
+from tests.support.world import World
+
+NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
+TIN, NPI, NUMBER = make_tin(4711), make_npi(4711), "PROOF-0042"
+OURS = make_tin(9)
+BILLING = {"organization": "Ledger Billing", "address": ADDRESS, "answers": "Owen Ledger"}
+
+
+@pytest.fixture
+def portal(database_url: str, make_app: MakeApp, clock: Clock) -> World:
+    clock.set(NOW)
+    payments = Payments()
+    world = World(make_app(database_url, extra_plugins={"payments-of-the-test": payments}))
+    payments.add(world, NUMBER, world.payee(TIN, NPI, "Harbor Payee", address=ADDRESS), TIN, day=dt.date(2026, 2, 20))
+    return world
+
+
+def come_from(client: PortalClient, address: str) -> None:
+    client.flask.environ_base = {**client.flask.environ_base, "REMOTE_ADDR": address}
+
+
+def visitor(portal: World, number: int, address: str, path: str = "check") -> Visitor:
+    """Somebody with a mailbox of their own, up to the proof, from an address of their own."""
+    found = Visitor(portal, email=f"somebody{number}@office{number}.example")
+    come_from(found.client, address)
+    found.begin(path)
+    return found
+
+
+def guess(portal: World, times: int, *, first: int = 0, network: str = "198.51.100", **what: str) -> list[int]:
+    """Wrong payments, four by each of as many people as it takes."""
+    statuses: list[int] = []
+    for number in range(first, first + -(-times // 4)):
+        somebody = visitor(portal, number, f"{network}.{number + 1}")
+        statuses += [
+            somebody.prove(number="NO-SUCH", amount="1.00", **what).status_code
+            for _ in range(min(4, times - len(statuses)))
+        ]
+    return statuses
+
+
+def guessed(portal: World, address: str = "198.51.100.1", times: int = 20) -> None:
+    """The same in the database alone: as many wrong payments as there are tries, from one address."""
+    with portal.session() as session:
+        for number in range(times):
+            tried = StrangersTry(address, f"guesser{number}@elsewhere.example", npi=NPI, tins=(TIN,))
+            count_stranger(session, portal.settings, tried)
+
+
+def test_the_office_s_right_payment_is_taken_while_strangers_guess(portal: World) -> None:
+    guessed(portal)
+    assert visitor(portal, 50, "198.51.100.99").prove(number=NUMBER, npi=NPI, amount="100.00").status_code == 429
+    office = visitor(portal, 51, "203.0.113.5")
+    for _ in range(2):
+        assert office.prove(number="MISTYPED", npi=NPI, amount="100.00").status_code == 422
+    assert office.prove(number=NUMBER, npi=NPI, amount="100.00").status_code == 303
+
+
+def test_whoever_has_to_wait_is_told_what_else_there_is(portal: World) -> None:
+    guessed(portal)
+    page = tree_of(visitor(portal, 50, "198.51.100.99").prove(number=NUMBER, npi=NPI, amount="100.00"))
+    [main] = page.iter("main")
+    assert "we can mail you a PIN" in text_of(main)
+    assert {"/register", "/contact"} <= {one.get("href") for one in main.iter("a")}
+
+
+def test_many_networks_have_few_tries_together(portal: World) -> None:
+    """Twenty, then 24 a day, whoever has how many networks: the day's last one shuts everybody out, and the next day does not."""
+    guessed(portal)
+    for number in range(7):
+        guessed(portal, f"10.{number}.0.1", 3)
+    somebody = visitor(portal, 100, "10.100.0.1")
+    statuses = [somebody.prove(number="NO-SUCH", npi=NPI, amount="1.00").status_code for _ in range(3)]
+    assert statuses == [422] * 3
+    assert visitor(portal, 200, "203.0.113.5").prove(number=NUMBER, npi=NPI, amount="100.00").status_code == 429
+
+
+def test_a_provider_with_many_networks_has_six(portal: World) -> None:
+    guessed(portal)
+    guessed(portal, "10.1.0.1", 3)
+    guessed(portal, "10.1.1.1", 2)
+    somebody = visitor(portal, 100, "10.1.2.1")
+    statuses = [somebody.prove(number="NO-SUCH", npi=NPI, amount="1.00").status_code for _ in range(2)]
+    assert statuses == [422, 429]
+
+
+def test_a_payee_is_one_budget_by_whatever_it_is_named(portal: World) -> None:
+    guess(portal, 10, npi=NPI)
+    guess(portal, 10, first=10, tin=TIN, vendor_number="V1")
+    for number, what in enumerate(({"npi": NPI}, {"tin": TIN, "vendor_number": "V1"})):
+        somebody = visitor(portal, 60 + number, "198.51.100.99")
+        assert somebody.prove(number="NO-SUCH", amount="1.00", **what).status_code == 429
+
+
+# ---- what a billing organization's Tax ID answers
+
+
+def ledger(portal: World) -> None:
+    somebody = visitor(portal, 1, "192.0.2.1", "billing")
+    assert somebody.prove(tin=OURS, **BILLING).location == "/register/finish"
+    assert somebody.finish().status_code == 303
+
+
+@pytest.mark.parametrize("path", ["check", "notice"])
+def test_a_payment_tells_nothing_of_a_billing_organization(portal: World, path: str) -> None:
+    ledger(portal)
+    somebody = visitor(portal, 2, "203.0.113.1", path)
+    number = "NO-SUCH" if path == "check" else "NP-NONE"
+    given = {"number": number, "vendor_number": "V1", "npi": make_npi(9) if path == "notice" else ""}
+    told = []
+    for tin in (OURS, make_tin(10)):
+        answer = somebody.prove(tin=tin, **given)
+        told.append((answer.status_code, re.sub(r"[0-9a-f]{32}", "", text_of(tree_of(answer)).replace(tin, ""))))
+    assert told[0] == told[1]
+    assert "A billing organization registers under its own Tax ID" in told[0][1]
+
+
+def counted(portal: World) -> int:
+    with portal.session() as session:
+        found = session.vault.digests(FOUND_REGISTERING, "attempt")
+        return session.scalar(sa.select(sa.func.count(Attempt.id)).where(Attempt.subject.in_(found))) or 0
+
+
+def test_whatever_a_tax_id_alone_tells_is_counted(portal: World) -> None:
+    ledger(portal)
+    assert counted(portal) == 0
+    mail = visitor(portal, 2, "203.0.113.1", "mail")
+    assert "Tax ID of a billing organization" in mail.prove(tin=OURS, npi="").text
+    assert counted(portal) == 1
+    billing = visitor(portal, 3, "203.0.113.2", "billing")
+    assert "Tax ID of a provider that we pay" in billing.prove(tin=TIN, **BILLING).text
+    assert counted(portal) == 2
+    assert billing.prove(tin=OURS, **BILLING).location == "/register/organization"
+    assert counted(portal) == 3
+    assert billing.prove(tin=make_tin(11), **BILLING).status_code == 303
+    assert counted(portal) == 3
+
+
+def test_who_uses_up_find_my_delegate_shuts_nobody_out_of_registering(
+    database_url: str, make_app: MakeApp, portal: World
+) -> None:
+    app = make_app(database_url, delegates_found_per_hour=1)
+    world = World(app)
+    world.grant(world.organization(), world.payee(make_tin(5), make_npi(5)))
+    client = world.client()
+    form = {"tin": make_tin(5), "npi_or_zip": make_npi(5)}
+    come_from(client, "198.51.100.1")
+    assert client.post("/find-my-delegate", form).status_code == 200
+    come_from(client, "203.0.113.1")
+    assert client.post("/find-my-delegate", form).status_code == 429
+    assert visitor(world, 4, "203.0.113.1", "mail").prove(tin=TIN, npi=NPI).status_code == 303
