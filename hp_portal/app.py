@@ -13,7 +13,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 from hp_portal import addresses, migrations
 from hp_portal.core.access import enforce, reasons
 from hp_portal.core.access.gate import Directory
-from hp_portal.core.account import factor_views, reason_views, second_step_views
+from hp_portal.core.account import factor_views, passkey_views, reason_views, second_step_views
 from hp_portal.core.account import views as account_views
 from hp_portal.core.activity import views as activity_views
 from hp_portal.core.activity.events import CORE_EVENTS
@@ -132,6 +132,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         account_views.blueprint,
         second_step_views.blueprint,
         factor_views.blueprint,
+        passkey_views.blueprint,
         reason_views.blueprint,
         activity_views.blueprint,
         people_views.blueprint,

@@ -36,8 +36,8 @@ TO_TRY = (
     (
         "demo.secure",
         "/sign-in-security",
-        "sign in with a second factor: /demo/codes shows what the authenticator app shows now; make recovery codes, add an app "
-        "of your own",
+        "sign in with a second factor: /demo/codes shows what the authenticator app shows now; make recovery codes; add an "
+        "app of your own, or a passkey (open the demo by the name localhost for that)",
     ),
     (
         "nobody",

@@ -30,6 +30,7 @@ from hp_portal.core.audit.refusals import close_windows
 from hp_portal.core.delegates import finding, requests
 from hp_portal.core.delivery import returns, sending
 from hp_portal.core.downloads import making, queue
+from hp_portal.core.factors import passkeys
 from hp_portal.core.files import sweeping
 from hp_portal.core.identity.models import SignIn
 from hp_portal.core.jobs import failures, leases
@@ -64,6 +65,7 @@ def forget_attempts(session: PortalSession) -> None:
     finding.forget_lookups(session)
     requests.forget_unconfirmed(session)
     second_step.forget_halves(session)
+    passkeys.forget_challenges(session)
 
 
 def core_jobs(settings: Settings) -> list[Job]:

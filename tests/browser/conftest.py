@@ -115,7 +115,7 @@ def sign_in(page: Page, url: str, username: str, password: str = PASSWORD) -> No
     page.goto(f"{url}/sign-in")
     page.get_by_label("User name or e-mail").fill(username)
     page.get_by_label("Password", exact=True).fill(password)
-    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url(lambda address: "/sign-in" not in address)
 
 

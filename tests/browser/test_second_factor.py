@@ -38,7 +38,7 @@ def test_from_no_second_factor_to_signing_in_with_one(live: Live, new_context: A
     page.get_by_role("link", name="Sign-in security").click()
     if javascript:
         seen(page, "security-empty")
-    page.get_by_role("button", name="Set up an authenticator app").click()
+    page.get_by_role("button", name="Add an authenticator app").click()
     expect(page.get_by_role("img", name="QR code")).to_be_visible()
     if javascript:
         seen(page, "new-app")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import sqlalchemy as sa
 
+from hp_portal import clock
 from hp_portal.core.factors import apps, recovery
-from hp_portal.core.identity.factors import AuthenticatorApp
+from hp_portal.core.identity.factors import AuthenticatorApp, Passkey
 from hp_portal.core.identity.models import Person
 from tests.support.client import PortalClient
 from tests.support.world import PASSWORD, World
@@ -23,6 +25,24 @@ def add_app(world: World, person: Person, name: str = "Sample telephone", secret
         app.last_step -= 10
         session.flush()
         return app.id
+
+
+def add_passkey(world: World, person: Person, name: str = "Sample laptop") -> int:
+    """The id of a passkey that no device has."""
+    with world.session() as session:
+        row = Passkey(
+            person_id=person.id,
+            name=name,
+            credential_id=secrets.token_bytes(16),
+            public_key=b"",
+            sign_count=0,
+            synced=False,
+            user_handle=secrets.token_bytes(32),
+            created_at=clock.now(),
+        )
+        session.add(row)
+        session.flush()
+        return row.id
 
 
 def add_codes(world: World, person: Person) -> list[str]:

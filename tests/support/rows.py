@@ -11,7 +11,7 @@ from hp_portal import clock
 from hp_portal.core.delegates.models import WAITING, DelegateRequest
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.identity.actor import hash_token
-from hp_portal.core.identity.factors import AuthenticatorApp, HalfSignIn, RecoveryCode
+from hp_portal.core.identity.factors import AuthenticatorApp, HalfSignIn, Passkey, RecoveryCode
 from hp_portal.core.identity.models import Person
 from hp_portal.core.kept.models import KeptValues
 from hp_portal.core.organizations.models import Grant, Organization
@@ -38,6 +38,16 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
         person_id=person.id, name="Sample", seal=f"{person.id}", secret_sealed=b"", last_step=0, created_at=now
     )
     yield RecoveryCode(person_id=person.id, salt=b"", code_hash=b"", made_at=now)
+    yield Passkey(
+        person_id=person.id,
+        name="Sample",
+        credential_id=f"{person.id}".encode(),
+        public_key=b"",
+        sign_count=0,
+        synced=False,
+        user_handle=b"",
+        created_at=now,
+    )
     half = hash_token(f"half-{person.id}")
     yield HalfSignIn(person_id=person.id, token_hash=half, password_changed_at=now, created_at=now)
     yield DocumentRequest(

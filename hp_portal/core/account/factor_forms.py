@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from hp_portal.core.identity.factors import LONGEST_NAME
 from hp_portal.core.web.cleaning import one_line
@@ -32,6 +32,15 @@ class RecoveryCodeForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no type
     next = HiddenField()
 
 
+class PasskeyForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """What the page's script fills in: the word for the challenge, and the browser's answer as JSON."""
+
+    MISSING = "Your browser has given no passkey. It needs JavaScript for that; there are other ways to sign in."
+    token = HiddenField(validators=[InputRequired(), Length(max=100)])
+    credential = HiddenField(validators=[InputRequired(), Length(max=20_000)])
+    next = HiddenField()
+
+
 class _Named(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     name = StringField(
         "Name",
@@ -48,6 +57,11 @@ class NewAppForm(_Named):
         filters=[one_line],
         render_kw=_CODE,
     )
+
+
+class NewPasskeyForm(_Named):
+    token = HiddenField(validators=[InputRequired(), Length(max=100)])
+    credential = HiddenField(validators=[InputRequired(), Length(max=20_000)])
 
 
 class RenameForm(_Named):

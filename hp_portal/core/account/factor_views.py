@@ -113,7 +113,8 @@ def _found(app_id: int) -> Any:
 
 def _app_page(form: RenameForm, app_id: int, status: int) -> Response:
     own = own_factors.look(db_session(), the_actor())
-    return page("account/one_app.html", form=form, app=_found(app_id), last=own.count == 1, own=own, status=status)
+    urls = {name: url_for(f"factors.{name}_app", app_id=app_id) for name in ("rename", "remove")}
+    return page("account/one_factor.html", form=form, factor=_found(app_id), own=own, urls=urls, status=status)
 
 
 @blueprint.get("/sign-in-security/apps/<id:app_id>")
@@ -154,7 +155,7 @@ def make_codes() -> ResponseReturnValue:
     db, actor = db_session(), the_actor()
     codes = own_factors.make_codes(db, actor)
     if codes is None:
-        flash("Set up an authenticator app first: recovery codes are for when you do not have it with you.", "warn")
+        flash("Set up a second factor first: recovery codes are for when you do not have it with you.", "warn")
         return _index()
     db.commit()
     return page("account/recovery_codes.html", codes=codes, download=_as_download(codes))

@@ -14,7 +14,7 @@ class SignInForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
         "User name or e-mail",
         [DataRequired("Enter your user name or e-mail address."), Length(max=254)],
         filters=[one_line],
-        render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
+        render_kw={"autocomplete": "username webauthn", "autocapitalize": "none", "spellcheck": "false"},
     )
     password = PasswordField(
         "Password", [InputRequired("Enter your password.")], render_kw={"autocomplete": "current-password"}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 from hp_portal import scopes
-from hp_portal.core.factors import apps, recovery
+from hp_portal.core.factors import apps, passkeys, recovery
+from hp_portal.core.factors.passkeys import Party
 from hp_portal.core.identity.actor import Actor
-from hp_portal.core.identity.factors import AuthenticatorApp, has_factor
+from hp_portal.core.identity.factors import AuthenticatorApp, Passkey, has_factor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.kept.keeping import find_kept, keep_values, take_kept
 from hp_portal.database import PortalSession, lock
@@ -23,13 +25,14 @@ class Own:
     """What somebody signs in with besides the password."""
 
     apps: list[AuthenticatorApp]
+    passkeys: list[Passkey]
     codes_made_at: dt.datetime | None
     codes_left: int
 
     @property
     def count(self) -> int:
         """Second factors; recovery codes are for when these are lost."""
-        return len(self.apps)
+        return len(self.apps) + len(self.passkeys)
 
 
 def look(session: PortalSession, actor: Actor) -> Own:
@@ -38,6 +41,7 @@ def look(session: PortalSession, actor: Actor) -> Own:
         codes = recovery.codes_of(session, actor.person_id)
         return Own(
             apps.apps_of(session, actor.person_id),
+            passkeys.passkeys_of(session, actor.person_id),
             codes[0].made_at if codes else None,
             sum(1 for code in codes if code.used_at is None),
         )
@@ -91,8 +95,57 @@ def remove_app(session: PortalSession, actor: Actor, app_id: int) -> str | None:
             return None
         name = app.name
         apps.remove_app(session, app)
-        if not has_factor(session, session.get_one(Person, actor.person_id)):
-            recovery.forget_codes(session, actor.person_id)
+        _after_removing(session, actor)
+        return name
+
+
+def _after_removing(session: PortalSession, actor: Actor) -> None:
+    if not has_factor(session, session.get_one(Person, actor.person_id)):
+        recovery.forget_codes(session, actor.person_id)
+
+
+def begin_passkey(session: PortalSession, actor: Actor, party: Party) -> dict[str, Any]:
+    """What the browser makes a new passkey from."""
+    with scopes.whole(session, _WHY):
+        return passkeys.begin_adding(session, party, session.get_one(Person, actor.person_id))
+
+
+def add_passkey(session: PortalSession, actor: Actor, party: Party, token: str, name: str, credential: str) -> bool:
+    """Add the passkey that the browser has made; True when it is the person's first factor.
+
+    Raises what `passkeys.add_passkey` does, after which the caller commits: the challenge is used up.
+    """
+    with scopes.whole(session, _WHY):
+        person = session.get_one(Person, actor.person_id)
+        first = not has_factor(session, person)
+        passkeys.add_passkey(session, party, person, token, name=name, credential=credential)
+        return first
+
+
+def find_passkey(session: PortalSession, actor: Actor, passkey_id: int) -> Passkey | None:
+    """One of the actor's passkeys."""
+    with scopes.whole(session, _WHY):
+        return passkeys.find_passkey(session, actor.person_id, passkey_id)
+
+
+def rename_passkey(session: PortalSession, actor: Actor, passkey_id: int, name: str) -> None:
+    """Call one of the actor's passkeys otherwise; nothing happens when it is gone."""
+    with scopes.whole(session, _WHY):
+        if passkey := passkeys.find_passkey(session, actor.person_id, passkey_id):
+            passkeys.rename_passkey(session, passkey, name)
+            session.flush()
+
+
+def remove_passkey(session: PortalSession, actor: Actor, passkey_id: int) -> str | None:
+    """Remove one of the actor's passkeys; its name, or None when it is gone."""
+    with scopes.whole(session, _WHY):
+        lock(session, f"account:{actor.person_id}")
+        passkey = passkeys.find_passkey(session, actor.person_id, passkey_id)
+        if passkey is None:
+            return None
+        name = passkey.name
+        passkeys.remove_passkey(session, passkey)
+        _after_removing(session, actor)
         return name
 
 

@@ -1,9 +1,11 @@
-"""The second step of signing in: after the right password, a code of an app or a recovery code."""
+"""The second step of signing in: after the right password, a code of an app, a passkey, or a recovery code."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,8 +13,9 @@ from hp_portal import clock, scopes
 from hp_portal.core.account.signing_in import NewSignIn, start_sign_in
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.audit.refusals import record_refusal
-from hp_portal.core.factors import apps, recovery
+from hp_portal.core.factors import apps, passkeys, recovery
 from hp_portal.core.factors.apps import WrongCode
+from hp_portal.core.factors.passkeys import ChallengeGone, Party, RolledBack, WrongPasskey
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.factors import HalfSignIn
 from hp_portal.core.identity.known_browsers import KnownBrowser
@@ -36,6 +39,7 @@ class Waiting:
 
     person: Person
     apps: int
+    passkeys: int
     recovery_codes: int
 
 
@@ -43,7 +47,8 @@ def look_at_half(session: PortalSession, token: str) -> Waiting:
     """Who has given the right password in this browser. Raises HalfGone."""
     with scopes.whole(session, _WHY):
         person = _person_of(session, token)
-        return Waiting(person, len(apps.apps_of(session, person.id)), recovery.count_left(session, person.id))
+        mine = apps.apps_of(session, person.id), passkeys.passkeys_of(session, person.id)
+        return Waiting(person, len(mine[0]), len(mine[1]), recovery.count_left(session, person.id))
 
 
 def _person_of(session: PortalSession, token: str) -> Person:
@@ -84,17 +89,39 @@ def reserve_step(
     return counted
 
 
+def begin_passkey(session: PortalSession, party: Party, token: str) -> dict[str, Any]:
+    """What the browser asks for one of the person's passkeys with. Raises HalfGone. The caller commits."""
+    with scopes.whole(session, _WHY):
+        return passkeys.begin_using(session, party, _person_of(session, token))
+
+
 def _who(session: PortalSession, person: Person) -> Who:
     here = get_who(session)
     return Who(person.id, person.organization_id, None, here.request_id, here.address)
 
 
-def take_step(
-    session: PortalSession, token: str, counted: Try, *, kind: str, code: str, address: str, user_agent: str
-) -> NewSignIn:
-    """Finish signing in with a code of an app or a recovery code (`kind`), once for each half and each code.
+Proof = Callable[[PortalSession, Person], str | int]
+"""Shows that it is this person: the name of the app or passkey that was used, or how many recovery codes are left."""
 
-    Raises HalfGone, or WrongCode; the caller commits all the same, for the audit.
+
+def by_code(kind: str, code: str) -> Proof:
+    """A code of an app, or a recovery code."""
+    if kind == recovery.KIND:
+        return lambda session, person: recovery.use_code(session, person, code)
+    return lambda session, person: apps.use_code(session, person, code).name
+
+
+def by_passkey(party: Party, token: str, credential: str) -> Proof:
+    """What the browser has answered to a challenge for one of the person's passkeys."""
+    return lambda session, person: passkeys.use_passkey(session, party, token, credential, person).name
+
+
+def take_step(
+    session: PortalSession, token: str, counted: Try, *, kind: str, proof: Proof, address: str, user_agent: str
+) -> NewSignIn:
+    """Finish signing in with a second factor, once for each half and each code or challenge.
+
+    Raises HalfGone, WrongCode, WrongPasskey or ChallengeGone; but for the first the caller commits all the same, for the audit.
     """
     with scopes.whole(session, _WHY):
         person = _person_of(session, token)
@@ -102,14 +129,9 @@ def take_step(
         session.refresh(person)
         person = _person_of(session, token)
         try:
-            used = (
-                recovery.use_code(session, person, code)
-                if kind == recovery.KIND
-                else apps.use_code(session, person, code)
-            )
-        except WrongCode:
-            account = {"account": person.username, "kind": kind}
-            record_refusal(session, "identity.factor.failed", who=_who(session, person), **account)
+            used = proof(session, person)
+        except (WrongCode, WrongPasskey, ChallengeGone) as error:
+            note_failure(session, person, kind, error)
             raise
         _end_half(session, token)
         forget_try(session, counted)
@@ -117,8 +139,18 @@ def take_step(
         if isinstance(used, int):
             record(session, "identity.recovery-code.used", who=started.who, left=used)
         else:
-            record(session, "identity.factor.used", who=started.who, kind=kind, name=used.name)
+            record(session, "identity.factor.used", who=started.who, kind=kind, name=used)
         return started
+
+
+def note_failure(session: PortalSession, person: Person, kind: str, error: Exception) -> None:
+    """Record that somebody could not show that they are this person."""
+    account, who = person.username, _who(session, person)
+    if isinstance(error, RolledBack):
+        name = error.passkey.name
+        record_refusal(session, "identity.passkey.counted-back", who=who, account=account, name=name)
+    else:
+        record_refusal(session, "identity.factor.failed", who=who, account=account, kind=kind)
 
 
 def _end_half(session: PortalSession, token: str) -> None:

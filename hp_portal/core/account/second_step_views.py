@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, flash, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_user
+from flask_wtf import FlaskForm
 
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import current_actor, load_actor, safe_next
 from hp_portal.core.access.known_browsers import known_browser, remember_browser
 from hp_portal.core.account import second_step, signing_in
-from hp_portal.core.account.factor_forms import AppCodeForm, RecoveryCodeForm
+from hp_portal.core.account.factor_forms import AppCodeForm, PasskeyForm, RecoveryCodeForm
 from hp_portal.core.account.second_step import HalfGone, Waiting
-from hp_portal.core.factors import apps, recovery
+from hp_portal.core.factors import apps, passkeys, recovery
 from hp_portal.core.factors.apps import CodeUsed, WrongCode
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
@@ -57,23 +60,28 @@ def enter(db: PortalSession, started: signing_in.NewSignIn, following: str | Non
 
 
 def _way(waiting: Waiting) -> str:
-    """What the page asks for: a code of an app, unless the person chose a recovery code or has no app."""
-    chosen = request.args.get("way") == recovery.KIND or not waiting.apps
-    return recovery.KIND if chosen and waiting.recovery_codes else apps.KIND
+    """What the page asks for: what the person chose and has; else a code of an app, or a passkey."""
+    has = {
+        apps.KIND: waiting.apps,
+        passkeys.KIND: waiting.passkeys,
+        recovery.KIND: waiting.recovery_codes,
+    }
+    chosen = request.args.get("way", "")
+    return chosen if has.get(chosen) else next((kind for kind, number in has.items() if number), apps.KIND)
 
 
-def _gone() -> Response:
+def gone() -> Response:
     session.pop(KEPT, None)
     flash("Please sign in again: the second step has to follow within ten minutes.", "warn")
     return redirect_to(url_for("account.sign_in", next=request.values.get("next") or None))
 
 
-def _page(form: AppCodeForm | RecoveryCodeForm, waiting: Waiting, kind: str, status: int) -> Response:
+def step_page(form: FlaskForm, waiting: Waiting, kind: str, status: int) -> Response:
+    """The page of the second step, with the form of one of the ways to take it."""
     return page("account/second_step.html", form=form, waiting=waiting, way=kind, status=status)
 
 
-def _form(kind: str, **values: str) -> AppCodeForm | RecoveryCodeForm:
-    return RecoveryCodeForm(**values) if kind == recovery.KIND else AppCodeForm(**values)
+_FORMS: dict[str, type[Any]] = {apps.KIND: AppCodeForm, passkeys.KIND: PasskeyForm, recovery.KIND: RecoveryCodeForm}
 
 
 @blueprint.get("/sign-in/second-step")
@@ -82,9 +90,9 @@ def ask() -> ResponseReturnValue:
     try:
         waiting = second_step.look_at_half(db_session(), session.get(KEPT, ""))
     except HalfGone:
-        return _gone()
+        return gone()
     kind = _way(waiting)
-    return _page(_form(kind, next=request.args.get("next", "")), waiting, kind, 200)
+    return step_page(_FORMS[kind](formdata=None, next=request.args.get("next", "")), waiting, kind, 200)
 
 
 @blueprint.post("/sign-in/second-step")
@@ -94,11 +102,12 @@ def take() -> ResponseReturnValue:
     try:
         waiting = second_step.look_at_half(db, token)
     except HalfGone:
-        return _gone()
-    kind = _way(waiting)
-    form = _form(kind)
+        return gone()
+    # Passkeys are sent to an address of their own.
+    kind = recovery.KIND if _way(waiting) == recovery.KIND else apps.KIND
+    form = _FORMS[kind]()
     if not form.validate_on_submit():
-        return _page(form, waiting, kind, 422)
+        return step_page(form, waiting, kind, 422)
     try:
         counted = second_step.reserve_step(
             db, settings(), token, kind=kind, address=counted_address(), browser=known_browser()
@@ -109,20 +118,20 @@ def take() -> ResponseReturnValue:
             token,
             counted,
             kind=kind,
-            code=form.code.data,
+            proof=second_step.by_code(kind, form.code.data),
             address=client_address(),
             user_agent=request.user_agent.string,
         )
     except TooManyAttempts as error:
         db.commit()
-        return too_many(form, error, lambda again, status: _page(again, waiting, kind, status))
+        return too_many(form, error, lambda again, status: step_page(again, waiting, kind, status))
     except HalfGone:  # another window was faster
         db.rollback()
-        return _gone()
+        return gone()
     except WrongCode as error:
         db.commit()
         form.code.errors = [(USED if isinstance(error, CodeUsed) else WRONG)[kind]]
-        return _page(form, waiting, kind, 422)
+        return step_page(form, waiting, kind, 422)
     if kind == recovery.KIND:
         answer = enter(db, started, form.next.data)
         _tell_left(waiting.recovery_codes - 1)

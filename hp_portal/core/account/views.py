@@ -45,6 +45,13 @@ def _sign_in_page(form: SignInForm, status: int = 200) -> Response:
     return page("account/sign_in.html", form=form, ended=how_ended() if status == 200 else "", kept=kept, status=status)
 
 
+def sign_in_page(status: int, following: str | None, said: list[str]) -> Response:
+    """The page again, after a passkey was refused."""
+    form = SignInForm(formdata=None, next=following or "")
+    form.form_errors = said
+    return _sign_in_page(form, status)
+
+
 @blueprint.get("/sign-in")
 @access.public
 def sign_in() -> ResponseReturnValue:

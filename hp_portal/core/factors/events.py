@@ -18,6 +18,16 @@ FACTOR_EVENTS = (
         _KIND,
     ),
     EventSpec(
+        "identity.passkey.used", "Signed in with a passkey", ("name",), "Signed in with the passkey {name} alone"
+    ),
+    EventSpec(
+        "identity.passkey.counted-back",
+        "A passkey was refused, of which there may be a copy",
+        ("account", "name"),
+        "The passkey {name} was refused: it has counted back, so there may be a copy of it",
+        refusal=True,
+    ),
+    EventSpec(
         "identity.recovery-code.used",
         "Signed in with a recovery code",
         ("left",),

@@ -1,4 +1,4 @@
-"""What somebody signs in with besides the password: authenticator apps and recovery codes, and sign-ins that wait for one."""
+"""What somebody signs in with besides the password: apps, passkeys and recovery codes, and sign-ins that wait for one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from hp_portal.database import Base, PortalSession, key
 from hp_portal.seals import sealed_column
 
 LONGEST_NAME = 60
+# WebAuthn allows no longer ones.
+LONGEST_CREDENTIAL_ID = 1023
 
 
 class AuthenticatorApp(Base, scopes.OfPerson):
@@ -61,7 +63,46 @@ class HalfSignIn(Base, scopes.OfPerson):
     created_at: Mapped[dt.datetime] = mapped_column(index=True)
 
 
+class Passkey(Base, scopes.OfPerson):
+    """The public half of a key that a device or a password manager holds (WebAuthn).
+
+    `sign_count` is how often it says it was used: 0 always for those that are `synced` between devices. `user_handle` is
+    random, the same for all passkeys of a person, and comes back from the device.
+    """
+
+    __tablename__ = "passkey"
+
+    id: Mapped[key]
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    name: Mapped[str] = mapped_column(sa.String(LONGEST_NAME))
+    credential_id: Mapped[bytes] = mapped_column(sa.LargeBinary(LONGEST_CREDENTIAL_ID), unique=True)
+    public_key: Mapped[bytes]
+    sign_count: Mapped[int] = mapped_column(sa.BigInteger)
+    synced: Mapped[bool]
+    user_handle: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    created_at: Mapped[dt.datetime]
+    last_used_at: Mapped[dt.datetime | None]
+
+
+class PasskeyChallenge(Base, scopes.PayersOwn):
+    """What a passkey is to sign, once: for a new one (`new`), as the second step (`step`) or as the only one (`only`).
+
+    The page holds a token, the row its hash. `person_id` is None while nobody is known.
+    """
+
+    __tablename__ = "passkey_challenge"
+
+    id: Mapped[key]
+    token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
+    challenge: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    purpose: Mapped[str] = mapped_column(sa.String(10))
+    person_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    user_handle: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
+    created_at: Mapped[dt.datetime] = mapped_column(index=True)
+
+
 def has_factor(session: PortalSession, person: Person) -> bool:
     """Does this person sign in with a second factor? Recovery codes alone are none. Needs a scope that sees the person."""
-    wanted = sa.select(AuthenticatorApp.id).where(AuthenticatorApp.person_id == person.id).limit(1)
-    return session.scalar(wanted) is not None
+    app = sa.exists().where(AuthenticatorApp.person_id == person.id)
+    passkey = sa.exists().where(Passkey.person_id == person.id)
+    return bool(session.scalar(sa.select(sa.or_(app, passkey))))
