@@ -43,7 +43,7 @@ def test_the_public_home_says_what_this_is_and_lets_one_sign_in(portal: World, a
     assert "Remittance Inquiry" in home.text
     assert "Enter a check or EFT number" in home.text
     forms = [form.get("action") for form in tree_of(home).iter("form")]
-    assert forms == ["/sign-in"]
+    assert forms == ["/sign-in", "/sign-in/passkey"]
 
 
 @pytest.mark.parametrize(
