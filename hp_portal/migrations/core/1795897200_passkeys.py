@@ -1,7 +1,7 @@
 """passkeys, and the challenges they sign
 
 Revision ID: 1795897200
-Revises: 1795897100
+Revises: 1795896100
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 import hp_portal.database
 
 revision = "1795897200"
-down_revision = "1795897100"
+down_revision = "1795896100"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
