@@ -150,7 +150,8 @@ class Settings(BaseSettings):
     registration_challenge_days: int = Field(
         10, ge=1, description="How long delegates can object to somebody whose predecessor is said to have left."
     )
-    pin_days: int = Field(30, ge=1, description="How long a PIN that was sent by mail works.")
+    pin_days: int = Field(30, ge=1, description="How long a PIN that was sent by mail works, from the posting on.")
+    letter_days: int = Field(5, ge=1, description="How many days a letter is on its way, as its reader is told.")
     pin_attempts: int = Field(5, ge=1, description="Wrong PINs after which the PIN works no longer.")
     password_link_hours: float = Field(24, gt=0, description="How long a link to set a password works.")
     reason_asked: Literal["never", "session", "member-data"] = Field(

@@ -10,6 +10,7 @@ from tests.core.test_registration import NPI, NUMBER, TIN, payments, portal
 from tests.core.test_registration_joins import FRESH, Scene, scene
 from tests.support.client import PortalClient, tree_of
 from tests.support.html import text_of
+from tests.support.identifiers import make_tin
 from tests.support.registering import ADDRESS, Visitor
 from tests.support.world import World
 
@@ -53,6 +54,8 @@ def test_each_way_keeps_what_was_typed_on_it(visitor: Visitor) -> None:
     visitor.choose("mail")
     assert fields(visitor.client, "/register/proof")["tin"] == ""
     visitor.prove(tin=TIN, npi=NPI)
+    visitor.choose("billing")
+    visitor.prove(organization="Ledger Billing", tin=make_tin(9), address=ADDRESS, answers="Owen Ledger")
     visitor.choose("unlisted")
     assert visitor.client.get("/register/finish").location == "/register/proof", (
         "answers of another way are none of this"

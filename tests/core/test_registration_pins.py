@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,13 +10,16 @@ import sqlalchemy as sa
 
 from hp_portal.core.delivery.letters import make_print_run, mark_posted, note_downloaded
 from hp_portal.core.delivery.models import Message
+from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration.addresses import envelope_lines, masked_lines
 from hp_portal.core.registration.models import RegistrationPin
 from hp_portal.core.registration.pins import ALPHABET
+from tests.conftest import MakeApp
 from tests.core.test_registration import NOW, NPI, TIN, payments, portal
+from tests.support.client import tree_of
 from tests.support.clock import Clock
 from tests.support.registering import Visitor, mailed_pin, registrations
 from tests.support.world import World
@@ -57,10 +61,51 @@ def test_five_wrong_tries_end_a_pin(portal: World, waiting: Visitor) -> None:
     assert enter(waiting, mailed_pin(portal))[0] == 303
 
 
-def test_a_pin_works_for_thirty_days(portal: World, waiting: Visitor, clock: Clock) -> None:
+def said(visitor: Visitor) -> str:
+    return " ".join(" ".join(tree_of(visitor.client.get("/registration")).itertext()).split())
+
+
+def post_letter(portal: World) -> None:
+    with portal.session() as session:
+        run = make_print_run(session) or 0
+        note_downloaded(session, run, 1)
+        mark_posted(session, run)
+
+
+def test_a_pin_works_for_thirty_days_from_the_posting_on(portal: World, waiting: Visitor, clock: Clock) -> None:
     pin = mailed_pin(portal)
-    again(portal, clock, waiting, days=30)
+    with portal.session() as session:
+        letter = session.scalars(sa.select(Message).where(Message.channel == "letter")).one()
+        told = str(values_of(session, letter))
+    assert "within 30 days after this letter was mailed" in told
+    assert "30 days from the day on which the letter is mailed" in waiting.client.get("/registration").text
+    again(portal, clock, waiting, days=6)
+    post_letter(portal)
+    again(portal, clock, waiting, days=29)
+    assert "The PIN works until Apr 7, 2026" in said(waiting)
+    assert "Tries left: 4" in enter(waiting, "WRONG-234")[1]
+    again(portal, clock, waiting, days=1)
     assert "no longer works" in enter(waiting, pin)[1]
+
+
+def test_the_pin_of_a_letter_that_nobody_marks_as_posted_ends(portal: World, waiting: Visitor, clock: Clock) -> None:
+    pin = mailed_pin(portal)
+    again(portal, clock, waiting, days=59)
+    assert "Tries left: 4" in enter(waiting, "WRONG-234")[1]
+    again(portal, clock, waiting, days=1)
+    assert "no longer works" in enter(waiting, pin)[1]
+
+
+def test_a_letter_is_expected_by_the_payer_s_days(
+    database_url: str, make_app: MakeApp, portal: World, waiting: Visitor, clock: Clock
+) -> None:
+    """Posted at 8 p.m. in Chicago, which is the next day in UTC."""
+    clock.set(dt.datetime(2026, 3, 3, 2, 0, tzinfo=dt.UTC))
+    post_letter(portal)
+    again(portal, clock, waiting, days=0)
+    assert "It should arrive by Mar 7, 2026" in said(waiting)
+    waiting.client = World(make_app(database_url, letter_days=2)).sign_in("mina.keeper")
+    assert "It should arrive by Mar 4, 2026" in said(waiting)
 
 
 def test_only_a_hash_of_the_pin_is_kept_once_the_letter_is_posted(portal: World, waiting: Visitor) -> None:

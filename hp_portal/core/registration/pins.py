@@ -21,8 +21,8 @@ from hp_portal.core.identity.passwords import hash_password, verify_password
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration.addresses import envelope_lines
 from hp_portal.core.registration.models import PIN, Registration, RegistrationPin
-from hp_portal.core.web.formats import show_day
 from hp_portal.core.web.links import absolute_url
+from hp_portal.core.web.render import settings as portal_settings
 from hp_portal.database import PortalSession, lock
 from hp_portal.settings import Settings
 
@@ -32,8 +32,6 @@ LENGTH = 8
 # Letters of one registration at most, and how long after a letter the next may be asked for.
 MOST_LETTERS = 3
 LETTER_EVERY = dt.timedelta(days=7)
-# How long the mail takes, from the posting on.
-DAYS_BY_MAIL = 5
 LOST = (CANCELED, FAILED)
 """The states of a letter that does not come."""
 
@@ -65,6 +63,7 @@ class TooSoon(Exception):
 @dataclass(frozen=True)
 class PinState:
     """How far the letter is, as its person sees it. `expected_by` once it is posted; `tries_left` is 0 for a dead PIN.
+    The PIN works for `days` from the posting on: until `expires_at`, which before the posting is when one that nobody posts ends.
 
     `lost`: the letter was canceled, or could not be sent: it does not come, and its PIN is dead.
     """
@@ -75,6 +74,7 @@ class PinState:
     expected_by: dt.date | None
     returned: bool
     lost: bool
+    days: int
     expires_at: dt.datetime
     tries_left: int
     open: bool
@@ -104,7 +104,6 @@ def send_pin(session: PortalSession, settings: Settings, registration: Registrat
     cancel_messages(session, about(registration))
     now, pin = clock.now(), new_pin()
     expires = now + dt.timedelta(days=settings.pin_days)
-    until = show_day(expires, settings.payer.zone)
     letter = Letter(
         lines,
         "Your PIN for the provider portal",
@@ -117,7 +116,7 @@ def send_pin(session: PortalSession, settings: Settings, registration: Registrat
         ],
         [
             "Sign in at the address below with the user name and password chosen when registering.",
-            f"Enter the PIN by {until}. After that day it does not work any more.",
+            f"Enter the PIN within {settings.pin_days} days after this letter was mailed. The page says until which day.",
         ],
         f"{pin[:4]} {pin[4:]}",
         "PIN",
@@ -164,18 +163,27 @@ def state_of(session: PortalSession, registration: Registration) -> PinState | N
     # A plugin's way sends letters without a print run.
     posted = run.posted_at if run else message.ended_at if message.state == SENT else None
     lost = message.state in LOST
-    alive = pin.ended_at is None and pin.expires_at > clock.now() and pin.tries_left > 0 and not lost
+    works = pin.expires_at - pin.made_at
+    # The mail takes none of the days; a letter that nobody marks as posted does not keep its PIN for ever.
+    expires = posted + works if posted else pin.made_at + 2 * works
+    alive = pin.ended_at is None and expires > clock.now() and pin.tries_left > 0 and not lost
     return PinState(
         made_at=pin.made_at,
         printed=message.state in (PRINTED, SENT, RETURNED),
         posted_at=posted,
-        expected_by=(posted + dt.timedelta(days=DAYS_BY_MAIL)).date() if posted else None,
+        expected_by=_expected_by(posted) if posted else None,
         returned=message.state == RETURNED,
         lost=lost,
-        expires_at=pin.expires_at,
+        days=works.days,
+        expires_at=expires,
         tries_left=pin.tries_left if alive else 0,
         open=alive,
     )
+
+
+def _expected_by(posted: dt.datetime) -> dt.date:
+    settings = portal_settings()
+    return posted.astimezone(settings.payer.zone).date() + dt.timedelta(days=settings.letter_days)
 
 
 def next_letter_at(session: PortalSession, registration: Registration) -> dt.datetime | None:
