@@ -15,7 +15,9 @@ from hp_portal.core.registration.drafts import Draft, Typed
 from hp_portal.core.registration.facts import add_registration
 from hp_portal.core.registration.finishing import write_letter
 from hp_portal.core.registration.models import (
+    BILLING,
     CHECK,
+    DISPUTED,
     JOIN,
     LEFT,
     MAIL,
@@ -54,7 +56,7 @@ def _person(session: PortalSession, username: str) -> Person:
 
 
 def add_registrations(session: PortalSession, settings: Settings, organizations: dict[str, Organization]) -> None:
-    """One of a provider that is not on record, one whose address is wrong, one objected to, one that no delegate answered."""
+    """One of each: not on record, address wrong, objected to, no delegate answered, whose a billing organization is."""
     lakeshore = session.scalars(sa.select(Payee).where(Payee.vendor_number == "V100001")).one()
     hospital = session.scalars(sa.select(Payee).where(Payee.vendor_number == "V100003")).one()
     hillside = session.scalars(sa.select(Payee).where(Payee.vendor_number == "V100010")).one()
@@ -75,6 +77,10 @@ def add_registrations(session: PortalSession, settings: Settings, organizations:
     write_letter(session, settings, wrong, hillside)
     wrong.address_wrong_at = clock.now() - dt.timedelta(days=1)
     _on_trial(session, organizations["Lakeshore Demo Family Medicine"], lakeshore)
+    ours = _typed(BILLING, "Demo Disputing", organization="Ledger Demo Billing Service", answers="Demo Owner")
+    ours.route, ours.left_reason, ours.address = LEFT, "unknown", "7 Example Road\nExampleton MN 55000"
+    ledger = organizations["Ledger Demo Billing Service"].id
+    _registered(session, 1, ours, STAFF, organization_id=ledger, why=DISPUTED)
     joins = _typed(CHECK, "Demo Joining", tin=hospital.whole_tin(session), npi=hospital.npi or "", payee_id=hospital.id)
     joins.route = JOIN
     at = clock.now() - dt.timedelta(days=6)

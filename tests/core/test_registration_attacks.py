@@ -18,6 +18,7 @@ from hp_portal.core.registration import deciding, drafts
 from hp_portal.core.registration.models import Registration, RegistrationDraft
 from hp_portal.database import lock
 from tests.core.test_registration_joins import FRESH, NOW, NPI, TIN, Scene, follow, payments, scene
+from tests.support.client import tree_of
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.registering import ADDRESS, PERSON, Payments, Visitor, mails, mails_leave, registrations, tidy
 
@@ -186,11 +187,14 @@ def test_an_account_closed_during_the_trial_takes_nothing_over(scene: Scene) -> 
 
 
 def test_delegates_are_not_asked_without_end(scene: Scene) -> None:
-    for number in range(6):
+    """Five messages in a day, and one that says that there are more: all of them wait in the list."""
+    for number in range(7):
         visitor = Visitor(scene.world, email=f"keeper{number}@office.example")
         visitor.begin("check")
         visitor.prove(number=FRESH, npi=NPI, amount="100.00")
         visitor.go_on("join")
         visitor.finish()
-    assert [one.state for one in registrations(scene.world)] == ["asked"] * 5 + ["staff"]
-    assert len(mails(scene.world, "a.delegate@office.example")) == 5
+    assert [one.state for one in registrations(scene.world)] == ["asked"] * 7
+    told = [message.template for message, _ in mails(scene.world, "a.delegate@office.example")]
+    assert told == ["registration_joins", *["registration_join"] * 5]
+    assert len(list(tree_of(scene.client().get("/joins")).iter("tr"))) == 8

@@ -61,14 +61,15 @@ class HeldBy(Exception):
         self.organization_id = organization_id
 
 
-def _hold(session: PortalSession, registration: Registration, *states: str) -> None:
+def hold(session: PortalSession, registration: Registration, *states: str) -> None:
+    """Lock the registration and read it anew. Raises DecidedAlready when it is in none of these states any more."""
     lock(session, f"registration:{registration.id}")
     session.refresh(registration)
     if registration.state not in states:
         raise DecidedAlready
 
 
-def _decided(
+def decided(
     session: PortalSession, actor: Actor, registration: Registration, decision: str, answer: str, reason: str
 ) -> str:
     """Keep who decides and what the person is told; a decision of staff is recorded with its reason."""
@@ -94,10 +95,10 @@ def add_member(
 
     Raises DecidedAlready, or NameTaken when the address has an account by now.
     """
-    _hold(session, registration, ASKED, STAFF)
+    hold(session, registration, ASKED, STAFF)
     if registration.organization_id is None or registration.person_id is not None:
         raise DecidedAlready
-    by = _decided(session, actor, registration, "delegate" if delegate else "member", answer, reason)
+    by = decided(session, actor, registration, "delegate" if delegate else "member", answer, reason)
     return _add(session, settings, plugins, actor, registration, registration.organization_id, by, delegate=delegate)
 
 
@@ -133,8 +134,8 @@ def decline(session: PortalSession, actor: Actor, registration: Registration, an
 
     An account that has been made for it stays, and sees nothing.
     """
-    _hold(session, registration, ASKED, STAFF, PIN)
-    by = _decided(session, actor, registration, "decline", answer, reason)
+    hold(session, registration, ASKED, STAFF, PIN)
+    by = decided(session, actor, registration, "decline", answer, reason)
     if registration.own_id is not None:
         _end_grants(session, registration, actor.person_id)
     end_pins(session, registration)
@@ -144,14 +145,14 @@ def decline(session: PortalSession, actor: Actor, registration: Registration, an
 
 def withdraw(session: PortalSession, registration: Registration) -> None:
     """The person does not want it any more; what was not sent to others about it is not sent."""
-    _hold(session, registration, ASKED, STAFF)
+    hold(session, registration, ASKED, STAFF)
     cancel_messages(session, telling.about(registration))
     move(session, registration, WITHDRAWN, by="person")
 
 
 def object_to(session: PortalSession, actor: Actor, registration: Registration, objection: str) -> None:
     """A delegate says that the person does not belong to the organization: staff decide."""
-    _hold(session, registration, CHALLENGED)
+    hold(session, registration, CHALLENGED)
     registration.objected_by_id, registration.objection = actor.person_id, objection
     move(session, registration, OBJECTED, by="delegate")
     telling.tell_outcome(session, registration)
@@ -160,7 +161,7 @@ def object_to(session: PortalSession, actor: Actor, registration: Registration, 
 def uphold(session: PortalSession, actor: Actor, registration: Registration, answer: str, *, reason: str = "") -> None:
     """The objection is right, or staff found it so: the access ends, and the account is closed."""
     _hold_trial(session, registration)
-    by = _decided(session, actor, registration, "uphold", answer, reason)
+    by = decided(session, actor, registration, "uphold", answer, reason)
     _end_grants(session, registration, actor.person_id)
     person = session.get(Person, registration.person_id) if registration.person_id else None
     if person is not None:
@@ -173,11 +174,11 @@ def dismiss(session: PortalSession, actor: Actor, registration: Registration, an
     """The objection does not hold, or staff know that nobody has one: the person becomes a delegate of the registered
     organization at once."""
     _hold_trial(session, registration)
-    _take_over(session, registration, _decided(session, actor, registration, "dismiss", answer, reason))
+    _take_over(session, registration, decided(session, actor, registration, "dismiss", answer, reason))
 
 
 def _hold_trial(session: PortalSession, registration: Registration) -> None:
-    _hold(session, registration, OBJECTED, CHALLENGED, STAFF)
+    hold(session, registration, OBJECTED, CHALLENGED, STAFF)
     if registration.own_id is None:
         raise DecidedAlready
 
@@ -192,10 +193,10 @@ def tell_again(
     reason: str = "",
 ) -> None:
     """No delegate had been told, and now they can be: the days in which they can object begin anew."""
-    _hold(session, registration, STAFF)
+    hold(session, registration, STAFF)
     if registration.why not in (UNTOLD, NO_DELEGATE):
         raise DecidedAlready
-    by = _decided(session, actor, registration, "again", answer, reason)
+    by = decided(session, actor, registration, "again", answer, reason)
     due = clock.now() + dt.timedelta(days=settings.registration_challenge_days)
     move(session, registration, CHALLENGED, due_at=due, by=by)
     telling.tell_of_challenge(session, settings, registration)
@@ -257,13 +258,13 @@ def add_unlisted(
 
     Raises HeldBy, DecidedAlready, NameTaken.
     """
-    _hold(session, registration, STAFF)
+    hold(session, registration, STAFF)
     if registration.person_id is not None or registration.organization_id is not None:
         raise DecidedAlready
     lock(session, f"registration of:{payee.whole_tin(session)}")
     if held := holders(session, sa.select(Payee.id).where(Payee.id == payee.id)):
         raise HeldBy(held[0])
-    by = _decided(session, actor, registration, "new", answer, reason)
+    by = decided(session, actor, registration, "new", answer, reason)
     organization = Organization(
         name=payee.name, audience=payee.provider_type, validated_at=clock.now(), created_at=clock.now()
     )
@@ -281,7 +282,7 @@ def add_to(session: PortalSession, registration: Registration, organization: Org
 
     Raises DecidedAlready, also for somebody who has named an organization or has an account.
     """
-    _hold(session, registration, STAFF)
+    hold(session, registration, STAFF)
     if registration.person_id is not None or registration.organization_id is not None:
         raise DecidedAlready
     registration.organization_id = organization.id
@@ -301,12 +302,12 @@ def open_without_pin(
 
     In place of somebody who has left, it is on trial as after a PIN: the delegates are told, and may object.
     """
-    _hold(session, registration, PIN, STAFF)
+    hold(session, registration, PIN, STAFF)
     if registration.person_id is None or registration.payee_id is None:
         raise DecidedAlready
     payee = session.get_one(Payee, registration.payee_id)
     lock(session, f"registration of:{payee.whole_tin(session)}")
-    by = _decided(session, actor, registration, "open", answer, reason)
+    by = decided(session, actor, registration, "open", answer, reason)
     person = session.get_one(Person, registration.person_id)
     organization = session.get_one(Organization, person.organization_id)
     now = clock.now()
@@ -335,8 +336,8 @@ def write_again(
     reason: str = "",
 ) -> None:
     """The address on record is right now: another letter with a new PIN. Raises NoAddress when it still fits no envelope."""
-    _hold(session, registration, PIN)
-    _decided(session, actor, registration, "letter", answer, reason)
+    hold(session, registration, PIN)
+    decided(session, actor, registration, "letter", answer, reason)
     registration.address_wrong_at = None
     send_pin(session, settings, registration, session.get_one(Payee, registration.payee_id))
     telling.tell_outcome(session, registration)
@@ -364,7 +365,7 @@ def pass_on_overdue(session: PortalSession) -> None:
     ).all()
     for registration in due:
         try:
-            _hold(session, registration, ASKED, CHALLENGED)
+            hold(session, registration, ASKED, CHALLENGED)
         except DecidedAlready:
             continue
         if registration.state == CHALLENGED:

@@ -15,6 +15,8 @@ DECISIONS = {
     "uphold": "the objection is right",
     "dismiss": "a delegate at once",
     "again": "the delegates are told anew",
+    "confirm": "the new billing organization is what it says",
+    "end": "the new billing organization is ended",
     "open": "access without a PIN",
     "letter": "another letter",
 }

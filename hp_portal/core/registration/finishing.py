@@ -27,9 +27,11 @@ from hp_portal.core.registration.models import (
     CHALLENGED,
     CHECK,
     DECLINED,
+    DISPUTED,
     JOIN,
     LEFT,
     MAIL,
+    NEW_BILLING,
     NOTICE,
     OPEN,
     PIN,
@@ -47,7 +49,7 @@ from hp_portal.plugins import Plugins
 from hp_portal.settings import Settings
 
 MOST_JOINS_A_DAY = 5
-"""How many people the delegates of an organization are asked about in a day; staff decide on the others."""
+"""About how many people the delegates of an organization get a message in a day; one more says that others wait in the list."""
 
 
 class RegisteredMeanwhile(Exception):
@@ -77,7 +79,7 @@ class Registered:
 
 def needs_account(typed: Typed) -> bool:
     """Does the last step make an account? Not while delegates or staff have to say yes first."""
-    return typed.path != UNLISTED and typed.route != JOIN
+    return typed.path != UNLISTED and typed.route != JOIN and (typed.path, typed.route) != (BILLING, LEFT)
 
 
 def is_providers_tin(session: PortalSession, tin: str) -> bool:
@@ -293,13 +295,15 @@ def _ask_to_join(session: PortalSession, settings: Settings, draft: Draft, prove
         Registration.route == JOIN,
         Registration.created_at > clock.now() - dt.timedelta(days=1),
     )
-    # Delegates are not asked without end.
-    busy = (session.scalar(asked) or 0) >= MOST_JOINS_A_DAY
-    state = ASKED if telling.delegates_of(session, target) and not busy else STAFF
+    # Delegates are not asked without end: of those who come after, one message tells that there are more.
+    before = session.scalar(asked) or 0
+    state = ASKED if telling.delegates_of(session, target) else STAFF
     due = clock.now() + dt.timedelta(days=settings.registration_join_days) if state == ASKED else None
     registration, token = add_registration(session, draft, state, organization_id=target, proved_at=proved, due_at=due)
-    if state == ASKED:
+    if state == ASKED and before < MOST_JOINS_A_DAY:
         telling.tell_of_join(session, settings, registration)
+    elif state == ASKED and before == MOST_JOINS_A_DAY:
+        telling.tell_of_more(session, registration)
     return Registered(registration, None, token)
 
 
@@ -317,13 +321,20 @@ def _billing(
     if account is None:
         if known is None or known.id != typed.target_id:
             raise NotProved
-        return _ask_to_join(session, settings, draft, None)
+        return _dispute(session, draft) if typed.route == LEFT else _ask_to_join(session, settings, draft, None)
     if known is not None:
         raise RegisteredMeanwhile
     organization = _new_organization(session, typed.organization, Audience.BILLING, validated=now)
     organization.set_tin(session, typed.tin)
     person = _new_person(session, plugins, organization, typed, account)
     registration, token = add_registration(
-        session, draft, OPEN, organization_id=organization.id, person_id=person.id, ended_at=now
+        session, draft, OPEN, organization_id=organization.id, person_id=person.id, ended_at=now, why=NEW_BILLING
     )
     return Registered(registration, person, token)
+
+
+def _dispute(session: PortalSession, draft: Draft) -> Registered:
+    """Nothing proves whose a billing organization is, so staff decide; its delegates are told."""
+    registration, token = add_registration(session, draft, STAFF, organization_id=draft.typed.target_id, why=DISPUTED)
+    telling.tell_of_dispute(session, registration)
+    return Registered(registration, None, token)

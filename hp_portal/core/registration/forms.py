@@ -15,7 +15,7 @@ from hp_portal.core.registration.doubts import DOCTOR, MAILBOX, NAME
 from hp_portal.core.registration.drafts import Typed
 from hp_portal.core.registration.models import BILLING, CHECK, JOIN, LEFT, MAIL, NEW, NOTICE, UNLISTED
 from hp_portal.core.registration.proving import NOTICE_PREFIX
-from hp_portal.core.registration.telling import LEFT_REASONS, ROUTES
+from hp_portal.core.registration.telling import LEFT_REASONS, OURS, ROUTES
 from hp_portal.core.web.cleaning import one_line, several_lines
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField, without_tax_ids
 
@@ -231,10 +231,10 @@ class OrganizationForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no type
         validate_choice=False,
     )
 
-    def offer(self, *, left: bool, new: bool) -> None:
-        """The ways that are open."""
+    def offer(self, *, left: bool, new: bool, billing: bool = False) -> None:
+        """The ways that are open; to somebody of a billing organization in other words."""
         ways = [JOIN, *[LEFT] * left, *[NEW] * new]
-        self.route.choices = [SelectChoice(way, ROUTES[way]) for way in ways]
+        self.route.choices = [SelectChoice(way, OURS if billing and way == LEFT else ROUTES[way]) for way in ways]
 
     def validate_route(self, field: Any) -> None:
         if field.data not in {choice.value for choice in self.route.choices}:

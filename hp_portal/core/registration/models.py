@@ -23,6 +23,8 @@ OPEN, DECLINED, EXPIRED, WITHDRAWN = "open", "declined", "expired", "withdrawn"
 WAITING_STATES = (PIN, ASKED, STAFF, CHALLENGED, OBJECTED)
 # Why staff look at one, where it has been on trial: no delegate was told of it, or none is left who could object.
 UNTOLD, NO_DELEGATE = "untold", "no-delegate"
+# A billing organization is said not to be theirs who have registered it; or it is new, and works while nobody has looked at it.
+DISPUTED, NEW_BILLING = "disputed", "new-billing"
 
 
 class RegistrationDraft(Base, scopes.PayersOwn):

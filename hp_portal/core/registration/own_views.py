@@ -14,7 +14,7 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.people.accounts import NameTaken
-from hp_portal.core.registration import deciding, pins, proving, told
+from hp_portal.core.registration import deciding, disputes, pins, proving, told
 from hp_portal.core.registration import own as mine
 from hp_portal.core.registration.deciding import DecidedAlready
 from hp_portal.core.registration.drafts import Typed
@@ -205,6 +205,7 @@ def status() -> ResponseReturnValue:
             sent=sent,
             late=told.is_late(sent),
             asked=told.to_delegates(db, registration),
+            may_dispute=disputes.may_dispute(db, registration),
         )
     db.commit()
     return answer
@@ -226,6 +227,25 @@ def withdraw() -> ResponseReturnValue:
         else:
             db.commit()
             flash("You have withdrawn your request.", "good")
+    return redirect_to(url_for("registration.status"))
+
+
+@blueprint.post("/register/dispute")
+@access.public
+def dispute() -> ResponseReturnValue:
+    db = db_session()
+    with scopes.whole(db, MINE):
+        registration = mine.by_status_token(db, session.get(STATUS, ""))
+        if registration is None:
+            return page("registration/link_dead.html", status=410)
+        try:
+            disputes.dispute(db, registration)
+        except DecidedAlready:
+            db.rollback()
+            flash("It had already been decided: see below.", "info")
+        else:
+            db.commit()
+            flash("Our staff find out whose organization it is, and write to you.", "good")
     return redirect_to(url_for("registration.status"))
 
 

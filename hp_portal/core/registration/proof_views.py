@@ -187,7 +187,9 @@ def _offer(form: OrganizationForm, draft: Draft) -> None:
     with scopes.whole(db_session(), BEFORE):
         own_payee = target(db_session(), typed).holds_payee
     provider = typed.path in (CHECK, NOTICE, MAIL)
-    form.offer(left=provider and not typed.used, new=provider and not typed.used and not own_payee)
+    billing = typed.path == BILLING
+    fresh = provider and not typed.used
+    form.offer(left=fresh or billing, new=fresh and not own_payee, billing=billing)
 
 
 @blueprint.post("/register/organization")

@@ -14,8 +14,8 @@ from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration.addresses import envelope_lines, masked_lines
 from hp_portal.core.registration.drafts import Draft, Typed
-from hp_portal.core.registration.models import MAIL
-from hp_portal.core.registration.telling import LEFT_REASONS, ROUTES, WAYS, delegates_of
+from hp_portal.core.registration.models import BILLING, LEFT, MAIL
+from hp_portal.core.registration.telling import LEFT_REASONS, OURS, ROUTES, WAYS, delegates_of
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
 
@@ -81,6 +81,10 @@ def target(session: PortalSession, typed: Typed) -> Target:
     )
 
 
+def _route(typed: Typed) -> str:
+    return OURS if (typed.path, typed.route) == (BILLING, LEFT) else ROUTES[typed.route]
+
+
 def summary(session: PortalSession, settings: Settings, draft: Draft) -> Summary:
     """Everything, as the last page shows it."""
     del settings
@@ -93,7 +97,7 @@ def summary(session: PortalSession, settings: Settings, draft: Draft) -> Summary
         tin=mask_tin(typed.tin) if typed.tin else "",
         paid_on=dt.date.fromisoformat(typed.paid_on) if typed.paid_on else None,
         kind=Audience(typed.audience).label if typed.audience else "",
-        route=ROUTES[typed.route] if typed.held and typed.chosen else "",
+        route=_route(typed) if typed.held and typed.chosen else "",
         left_reason=LEFT_REASONS[typed.left_reason] if typed.left_reason else "",
         payee=payee.name if payee and typed.proved else "",
         address=tuple(masked_lines(payee)) if payee and by_mail else (),

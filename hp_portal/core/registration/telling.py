@@ -34,6 +34,7 @@ WAYS = {
     UNLISTED: "For a provider that is not listed",
     BILLING: "As a billing organization",
 }
+OURS = "This is our organization, and nobody who is registered can help: have your staff decide"
 ROUTES = {
     JOIN: "Ask the delegates to let me in",
     LEFT: "The person who registered cannot help: register me anyway",
@@ -82,6 +83,29 @@ def tell_of_join(session: PortalSession, settings: Settings, registration: Regis
     """Ask the delegates whether somebody may join."""
     subject = f"{registration.name} asks to join your organization"
     _tell_delegates(session, settings, registration, "registration_join", subject)
+
+
+def tell_of_more(session: PortalSession, registration: Registration) -> None:
+    """Tell the delegates, once, that more people ask than they get messages about."""
+    organization = session.get_one(Organization, registration.organization_id)
+    values = {"organization": organization.name, "link": absolute_url("registration.joins")}
+    for delegate in delegates_of(session, organization.id):
+        about, subject = f"registration-joins:{organization.id}", "More people ask to join your organization"
+        add_message(session, Outgoing(delegate.email, "registration_joins", subject, about, values))
+
+
+def tell_of_dispute(session: PortalSession, registration: Registration) -> None:
+    """Tell the delegates of a billing organization that somebody says it is theirs, and that staff decide."""
+    organization = session.get_one(Organization, registration.organization_id)
+    values = {
+        "name": registration.name,
+        "organization": organization.name,
+        "link": absolute_url("registration.join", registration_id=registration.id),
+        "reason": LEFT_REASONS.get(registration.left_reason, ""),
+    }
+    for delegate in delegates_of(session, organization.id):
+        subject = f"{registration.name} says that your organization is theirs"
+        add_message(session, Outgoing(delegate.email, "registration_disputed", subject, about(registration), values))
 
 
 def tell_of_challenge(session: PortalSession, settings: Settings, registration: Registration) -> None:

@@ -14,14 +14,17 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.payees.by_hand import PayeeExists, add_payee
 from hp_portal.core.payees.finding import payee_by_id
 from hp_portal.core.people.accounts import NameTaken
-from hp_portal.core.registration import deciding
+from hp_portal.core.registration import deciding, disputes
 from hp_portal.core.registration.deciding import DecidedAlready, HeldBy
 from hp_portal.core.registration.forms import PATHS
 from hp_portal.core.registration.models import (
     ASKED,
     CHALLENGED,
+    DISPUTED,
+    NEW_BILLING,
     NO_DELEGATE,
     OBJECTED,
+    OPEN,
     PIN,
     STAFF,
     UNTOLD,
@@ -121,6 +124,14 @@ def choices(case: Case) -> Iterator[SelectChoice]:
         yield from _into(case.target)
     elif _is_unlisted(row):
         yield from _linked(case)
+    if (row.state, row.why) == (STAFF, DISPUTED) and case.target:
+        yield SelectChoice(
+            "replace",
+            f"{case.target.name} is theirs: close the accounts of those who are registered, and make {row.name} its delegate",
+        )
+    if (row.state, row.why) == (OPEN, NEW_BILLING) and case.target:
+        yield SelectChoice("confirm", f"{case.target.name} is what it says")
+        yield SelectChoice("end", f"{case.target.name} is not theirs: close its accounts, and free the Tax ID")
     trial = row.state == STAFF and row.why in (UNTOLD, NO_DELEGATE)
     if trial and case.target and case.target.delegates:
         yield SelectChoice(
@@ -244,6 +255,21 @@ def _again(registration: Registration, _about: int, form: DecideForm) -> str:
     return "The delegates are told anew, and can object."
 
 
+def _replace(registration: Registration, _about: int, form: DecideForm) -> str:
+    person = disputes.replace_people(db_session(), settings(), plugins(), the_actor(), registration, **_words(form))
+    return f"The other accounts are closed. {person.name} gets a message with a link to set a password."
+
+
+def _confirm(registration: Registration, _about: int, form: DecideForm) -> str:
+    disputes.confirm_new(db_session(), the_actor(), registration, **_words(form))
+    return "The billing organization is confirmed."
+
+
+def _end(registration: Registration, _about: int, form: DecideForm) -> str:
+    disputes.end_new(db_session(), the_actor(), registration, **_words(form))
+    return "Its accounts are closed, and its Tax ID can be registered again."
+
+
 def _open(registration: Registration, _about: int, form: DecideForm) -> str:
     deciding.open_without_pin(db_session(), settings(), the_actor(), registration, **_words(form))
     if registration.state == CHALLENGED:
@@ -264,6 +290,9 @@ _DECIDE: dict[str, Callable[[Registration, int, DecideForm], str]] = {
     "uphold": _uphold,
     "dismiss": _dismiss,
     "again": _again,
+    "replace": _replace,
+    "confirm": _confirm,
+    "end": _end,
     "open": _open,
     "letter": _letter,
 }

@@ -23,7 +23,9 @@ from hp_portal.core.registration.models import (
     ASKED,
     CHALLENGED,
     DECLINED,
+    DISPUTED,
     EXPIRED,
+    NEW_BILLING,
     NO_DELEGATE,
     OBJECTED,
     OPEN,
@@ -70,9 +72,20 @@ WHY = {
         "The organization has no delegate who can sign in, so nobody could object. Call the office at a number you have from "
         "elsewhere.",
     ),
+    DISPUTED: (
+        "Whose organization is it?",
+        "Nothing proves whose a billing organization is. Compare name, address and who answers for it with what is registered; "
+        "call the organization at a number you have from elsewhere.",
+    ),
+    NEW_BILLING: (
+        "New billing organization",
+        "Its account works, and it sees nothing before a provider lets it. Look whether name, Tax ID and who answers for it "
+        "belong together: somebody may have registered an organization that is not theirs.",
+    ),
 }
 _wrong_address = sa.and_(Registration.state == PIN, Registration.address_wrong_at.is_not(None))
-_decision = Registration.state.in_((STAFF, OBJECTED))
+_new_billing = sa.and_(Registration.state == OPEN, Registration.why == NEW_BILLING)
+_decision = sa.or_(Registration.state.in_((STAFF, OBJECTED)), _new_billing)
 _on_trial = Registration.state == CHALLENGED
 REGISTRATIONS = Sorting(
     (
