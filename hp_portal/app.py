@@ -28,6 +28,7 @@ from hp_portal.core.pages import demo_code_views, digest_views, errors, help_top
 from hp_portal.core.pages import views as pages_views
 from hp_portal.core.people import views as people_views
 from hp_portal.core.refusals import noting
+from hp_portal.core.registration import again_views as again_views
 from hp_portal.core.registration import confirm_views as confirm_views
 from hp_portal.core.registration import own_views as own_views
 from hp_portal.core.registration import views as registration_views

@@ -107,8 +107,9 @@ ORGANIZATIONS = {
     PENDING: "physician",
     demo_registrations.WAITS: "physician",
     demo_registrations.ON_TRIAL: "physician",
+    demo_registrations.WAS_DECLINED: "hospital",
 }
-UNVALIDATED = {PENDING, demo_registrations.WAITS}
+UNVALIDATED = {PENDING, demo_registrations.WAITS, demo_registrations.WAS_DECLINED}
 
 
 @dataclass(frozen=True)
@@ -138,20 +139,7 @@ PEOPLE = (
     DemoPerson("specialty delegate", "demo.specialty", "Demo Specialty", SPECIALTY, delegate=True),
     DemoPerson("billing delegate", "demo.billing", "Demo Billing", BILLING, delegate=True),
     DemoPerson("delegate of an account not validated yet", "demo.pending", "Demo Pending", PENDING, delegate=True),
-    DemoPerson(
-        "waits for a PIN by mail",
-        demo_registrations.WAITS_USERNAME,
-        "Demo Pin",
-        demo_registrations.WAITS,
-        delegate=True,
-    ),
-    DemoPerson(
-        "on trial, objected to",
-        demo_registrations.TRIAL_USERNAME,
-        "Demo Trial",
-        demo_registrations.ON_TRIAL,
-        delegate=True,
-    ),
+    *(DemoPerson(*one, delegate=True) for one in demo_registrations.PEOPLE),
 )
 STAFF = (
     ("staff administrator", "demo.staff", "Demo Staff"),

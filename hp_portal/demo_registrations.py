@@ -1,4 +1,4 @@
-"""Registrations of the demo that wait for staff: one of each kind. Nobody of them exists."""
+"""Registrations of the demo that wait for staff, and one that they have declined: one of each kind. Nobody of them exists."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from hp_portal.core.registration.finishing import write_letter
 from hp_portal.core.registration.models import (
     BILLING,
     CHECK,
+    DECLINED,
     DISPUTED,
     JOIN,
     LEFT,
@@ -34,6 +35,14 @@ from hp_portal.settings import Settings
 # Somebody with an account who waits for a PIN, and somebody with access on trial: their people are among the demo's.
 WAITS, ON_TRIAL = "Hillside Demo Clinic", "Lakeshore Demo Family Medicine – Main Street"
 WAITS_USERNAME, TRIAL_USERNAME = "demo.pin", "demo.trial"
+# Somebody whose PIN by mail was declined: staff can move the account into the organization that holds the payee.
+WAS_DECLINED, DECLINED_USERNAME = "Office of Demo Declined", "demo.declined"
+# What each is, user name, name, organization.
+PEOPLE = (
+    ("waits for a PIN by mail", WAITS_USERNAME, "Demo Pin", WAITS),
+    ("on trial, objected to", TRIAL_USERNAME, "Demo Trial", ON_TRIAL),
+    ("whose PIN by mail was declined", DECLINED_USERNAME, "Demo Declined", WAS_DECLINED),
+)
 UNLISTED_TIN = "000000099"
 
 
@@ -84,11 +93,22 @@ def add_registrations(session: PortalSession, settings: Settings, organizations:
     joins = _typed(CHECK, "Demo Joining", tin=hospital.whole_tin(session), npi=hospital.npi or "", payee_id=hospital.id)
     joins.route = JOIN
     at = clock.now() - dt.timedelta(days=6)
+    _declined(session, hospital)
     _registered(session, 6, joins, STAFF, organization_id=organizations["Exampleton Demo Hospital"].id, proved_at=at)
+
+
+def _declined(session: PortalSession, payee: Payee) -> None:
+    person = _person(session, DECLINED_USERNAME)
+    typed = _typed(MAIL, person.name, tin=payee.whole_tin(session), npi=payee.npi or "", payee_id=payee.id)
+    typed.email = person.email
+    row = _registered(session, 9, typed, DECLINED, person_id=person.id, organization_id=person.organization_id)
+    row.ended_at = clock.now() - dt.timedelta(days=1)
+    row.answer = "Nobody at the hospital could tell us that you work there."
 
 
 def _on_trial(session: PortalSession, organization: Organization, payee: Payee) -> None:
     person, at = _person(session, TRIAL_USERNAME), clock.now() - dt.timedelta(days=2)
+    session.get_one(Organization, person.organization_id).provisional = True
     objector = sa.select(Person.id).where(Person.organization_id == organization.id, Person.is_delegate)
     session.add(
         Grant(

@@ -65,6 +65,12 @@ TO_TRY = (
         "who waits for an account: a provider not on record, a wrong address, an objection, a request that nobody answered",
     ),
     ("demo.staff", "/staff/try-proof", "what the number of a payment would answer to somebody who registers"),
+    ("demo.declined", "/registration", "a registration that was declined, and the ways on"),
+    (
+        "demo.staff",
+        "/staff/registrations?show=ended",
+        "the same: move the account into the hospital that holds the payee",
+    ),
     ("demo.pin", "/registration", "an account that waits for its PIN; the letter is under Letters"),
     ("demo.staff", "/staff/tax-id-alerts", "decide on an objection to a linked Tax ID"),
     ("demo.dental", "/", "told that somebody was linked to one's Tax ID: object, or dismiss the notice"),

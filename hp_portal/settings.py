@@ -152,6 +152,10 @@ class Settings(BaseSettings):
     )
     pin_days: int = Field(30, ge=1, description="How long a PIN that was sent by mail works, from the posting on.")
     letter_days: int = Field(5, ge=1, description="How many days a letter is on its way, as its reader is told.")
+    pin_letters_per_payee: int = Field(
+        3, ge=1, description="Letters with a PIN to one payee within the days below, before staff look."
+    )
+    pin_letters_days: int = Field(30, ge=1)
     pin_attempts: int = Field(5, ge=1, description="Wrong PINs after which the PIN works no longer.")
     password_link_hours: float = Field(24, gt=0, description="How long a link to set a password works.")
     reason_asked: Literal["never", "session", "member-data"] = Field(

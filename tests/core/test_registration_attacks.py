@@ -99,7 +99,7 @@ def at_the_lock(
 
 def other_address(session: Any, row: RegistrationDraft) -> None:
     draft = drafts.Draft(row, drafts.find_open(session, RegistrationDraft.id == row.id).typed)
-    drafts.change_email(draft, "a.colleague@office.example")
+    drafts.change_email(session, draft, "a.colleague@office.example")
     drafts.keep(session, draft)
 
 

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import re
 from types import SimpleNamespace
 from typing import Any, cast
 
 import sqlalchemy as sa
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.identity.actor import Actor
+from hp_portal.core.identity.delegates import delegates_of, has_delegate
 from hp_portal.core.identity.models import Person
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.people.accounts import NameTaken
-from hp_portal.core.registration import deciding, drafts, finishing, own, pins, proving, telling
-from hp_portal.core.registration.models import WAITING_STATES, Registration
-from hp_portal.core.registration.proving import provisional
+from hp_portal.core.registration import again, deciding, drafts, finishing, own, pins, proving, telling, transfers
+from hp_portal.core.registration.facts import asked_about
+from hp_portal.core.registration.models import WAITING_STATES, Registration, RegistrationPin
+from hp_portal.core.staff import registrations as reading
+from hp_portal.core.staff.registration_views import choices
+from hp_portal.core.tax_ids.by_payer import link_payee
+from hp_portal.core.tax_ids.grants import AlreadyLinked
 from hp_portal.core.tax_ids.models import LinkNotice
 from hp_portal.database import PortalSession
 from tests.conftest import MakeApp
@@ -39,10 +45,22 @@ HAPPENS = (
     TooManyAttempts,
     pins.PinDead,
     pins.TooSoon,
+    pins.TooManyLetters,
+    pins.NoAddress,
     pins.WrongPin,
     proving.ProofRefused,
+    again.SameTaxId,
+    AlreadyLinked,
 )
+COUNTED = (pins.WrongPin, pins.TooManyLetters, proving.ProofRefused)
+SAID = {"answer": "We have called.", "reason": "Called both"}
 numbers = itertools.count(1)
+
+
+def ways_on(text: str) -> list[str]:
+    """The addresses of links and buttons in the middle of a page, other than the way back."""
+    middle = text[text.index("<main") : text.index("</main>")]
+    return [one for one in re.findall(r'(?:href|action)="(/[^"]*)"', middle) if not one.startswith("/help")]
 
 
 class Office(RuleBasedStateMachine):
@@ -66,7 +84,11 @@ class Office(RuleBasedStateMachine):
             for place in range(2)
         ]
         self.pins: dict[int, str] = {}
+        self.tokens: dict[int, str] = {}
+        self.by_staff = 0
         self.known = {one.id for one in self.cases()}
+        self.neighbor = self.world.organization(f"Neighbor {number}")
+        self.world.person(f"neighbor{number}", organization=self.neighbor, delegate=True)
         self.register(0, "check", "new")
 
     def cases(self, *states: str) -> list[Registration]:
@@ -82,7 +104,7 @@ class Office(RuleBasedStateMachine):
             try:
                 done = what(session, plugins)
             except HAPPENS as error:
-                if isinstance(error, pins.WrongPin | proving.ProofRefused):
+                if isinstance(error, COUNTED):
                     session.commit()
                 return None
             session.commit()
@@ -95,15 +117,29 @@ class Office(RuleBasedStateMachine):
         return WholeScope("a test builds")
 
     @rule(
-        place=st.integers(0, 1), path=st.sampled_from(["check", "mail"]), route=st.sampled_from(["new", "join", "left"])
+        place=st.integers(0, 1),
+        path=st.sampled_from(["check", "mail"]),
+        route=st.sampled_from(["new", "join", "left", "left"]),
+        pick=st.integers(0, 3),
     )
-    def somebody_comes(self, place: int, path: str, route: str) -> None:
-        self.register(place, path, route)
+    def somebody_comes(self, place: int, path: str, route: str, pick: int) -> None:
+        self.register(place, path, route, pick)
 
-    def register(self, place: int, path: str, route: str) -> None:
-        number, payee = next(numbers), self.payees[place]
-        payment = f"PROOF-{number}"
+    @rule(place=st.integers(0, 1))
+    def staff_link_another_organization(self, place: int) -> None:
+        """So that several hold the payee."""
+        payee = self.payees[place]
+        self.work(lambda s, _: link_payee(s, self.staff, s.get_one(Organization, self.neighbor.id), payee, "Called"))
+
+    def pay(self, payee: Payee) -> str:
+        """The number of a payment to a payee that has proved nothing yet."""
+        payment = f"PROOF-{next(numbers)}"
         self.payments.add(self.world, payment, payee, self.tin, day=self.clock.now().date())
+        return payment
+
+    def register(self, place: int, path: str, route: str, pick: int = 0) -> None:
+        number, payee = next(numbers), self.payees[place]
+        payment = self.pay(payee)
 
         def finish(session: PortalSession, plugins: Any) -> Any:
             _, draft = drafts.begin(session, f"192.0.{number % 250}.1")
@@ -115,15 +151,23 @@ class Office(RuleBasedStateMachine):
             draft.row.confirmed_at = self.clock.now()
             answer = proving.try_proof(session, self.world.settings, plugins, typed, f"192.0.{number % 250}.1")
             typed.payee_id, typed.proved = answer.payee_id, path == "check"
-            if answer.tin_held_by:
-                typed.held, typed.target_id = True, (answer.held_by or answer.tin_held_by)[0]
+            typed.hold_by(answer.held_by or answer.tin_held_by)
+            if typed.held:
                 typed.route, typed.chosen = route, True
+                if typed.proved:
+                    typed.target_id = typed.holders[pick % len(typed.holders)]
                 typed.left_reason = "left" if route == "left" else ""
             account = finishing.Account(f"keeper{number}", PASSWORD) if finishing.needs_account(typed) else None
-            return finishing.register(session, self.world.settings, plugins, draft, account).registration
+            return finishing.register(session, self.world.settings, plugins, draft, account)
 
-        case = self.work(finish)
-        if case is not None and case.state == "pin":
+        done = self.work(finish)
+        if done is not None:
+            self.tokens[done.registration.id] = done.token
+            self.note_pin(done.registration)
+
+    def note_pin(self, case: Registration | None) -> None:
+        """The letter of a registration, when one has been written."""
+        if case is not None and case.state == "pin" and not case.why:
             self.pins[case.id] = mailed_pin(self.world)
 
     def one(self, which: int, *states: str) -> int | None:
@@ -145,7 +189,7 @@ class Office(RuleBasedStateMachine):
 
         def answer(session: PortalSession, plugins: Any) -> None:
             row = session.get_one(Registration, case)
-            delegates = telling.delegates_of(session, row.organization_id or 0)
+            delegates = delegates_of(session, [row.organization_id])
             if not delegates or row.route == "new":
                 return
             actor = cast(Actor, SimpleNamespace(person_id=delegates[0].id, is_staff=False))
@@ -158,16 +202,93 @@ class Office(RuleBasedStateMachine):
 
         self.work(answer)
 
-    @rule(which=st.integers(0, 9), verb=st.sampled_from(["uphold", "dismiss", "decline", "open_without_pin"]))
+    @rule(
+        which=st.integers(0, 9),
+        verb=st.sampled_from(
+            ["uphold", "dismiss", "decline", "decline", "open_without_pin", "tell_again", "write_again"]
+        ),
+    )
     def staff_decide(self, which: int, verb: str) -> None:
         case = self.one(which)
-        if case is not None:
-            decide = getattr(deciding, verb)
-            given: list[Any] = [self.staff]
-            if verb == "open_without_pin":
-                given.insert(0, self.world.settings)
-            said = {"answer": "We have called.", "reason": "Called both"}
-            self.work(lambda s, _: decide(s, *given, s.get_one(Registration, case), **said))
+        if case is None:
+            return
+        decide = getattr(deciding, verb)
+        given: list[Any] = [self.staff]
+        if verb in ("open_without_pin", "tell_again", "write_again"):
+            given.insert(0, self.world.settings)
+
+        def work(session: PortalSession, _plugins: Any) -> Registration:
+            row = session.get_one(Registration, case)
+            decide(session, *given, row, **SAID)
+            return row
+
+        row = self.work(work)
+        if row is not None and verb == "write_again":
+            self.by_staff += 1
+            self.note_pin(row)
+
+    @rule(which=st.integers(0, 9), pick=st.integers(0, 3), delegate=st.booleans())
+    def staff_move_an_account(self, which: int, pick: int, delegate: bool) -> None:
+        case = self.one(which, "pin", "staff", "declined")
+        if case is None:
+            return
+
+        def work(session: PortalSession, _plugins: Any) -> None:
+            row = session.get_one(Registration, case)
+            payee = session.get(Payee, row.payee_id)
+            found = proving.holders(session, sa.select(Payee.id).where(Payee.id == payee.id)) if payee else ()
+            if found:
+                to = session.get_one(Organization, found[pick % len(found)])
+                transfers.transfer(session, self.staff, row, to, delegate=delegate, **SAID)
+
+        self.work(work)
+
+    @rule(which=st.integers(0, 9), pick=st.integers(0, 3))
+    def somebody_says_which_organization(self, which: int, pick: int) -> None:
+        case = self.one(which, "staff")
+        if case is None:
+            return
+
+        def work(session: PortalSession, _plugins: Any) -> None:
+            row = session.get_one(Registration, case)
+            found = sorted(own.followable(session, row))
+            if found:
+                again.choose_organization(session, self.world.settings, row, found[pick % len(found)])
+
+        self.work(work)
+
+    @rule(
+        which=st.integers(0, 9), how=st.sampled_from(["payment", "moved", "other", "letter"]), place=st.integers(0, 1)
+    )
+    def somebody_goes_on(self, which: int, how: str, place: int) -> None:
+        """After a no, or while they wait for a letter."""
+        case = self.one(which, "declined", "pin")
+        if case is None:
+            return
+        payee, number = self.payees[place], next(numbers)
+        payment, from_address = self.pay(payee), f"192.0.{number % 250}.1"
+
+        def work(session: PortalSession, plugins: Any) -> Any:
+            row = session.get_one(Registration, case)
+            if row.person_id is None or own.newest_of(session, row.person_id) is not row:
+                return None
+            chosen = self.world.settings
+            if how == "payment":
+                typed = drafts.Typed(path="check", npi=payee.npi or "", number=payment, amount=10_000)
+                prove = own.prove_by_payment if row.state == "pin" else again.prove_again
+                prove(session, chosen, plugins, row, typed, from_address)
+            elif how == "letter" and row.state == "pin":
+                own.ask_for_letter(session, chosen, row)
+                return row
+            elif how == "moved":
+                session.get_one(Payee, row.payee_id).address = f"{number} Lantern Street\nDuluth MN 55802"
+                return again.mail_again(session, chosen, row)
+            elif how == "other":
+                typed = drafts.Typed(path="mail", tin=self.tin, npi=payee.npi or "")
+                return again.mail_other(session, chosen, plugins, row, typed, from_address)
+            return None
+
+        self.note_pin(self.work(work))
 
     @rule(days=st.sampled_from([1, 5, 10, 30]))
     def days_pass(self, days: int) -> None:
@@ -186,7 +307,7 @@ class Office(RuleBasedStateMachine):
                     told = sa.select(Message.id).where(
                         Message.template == telling.CHALLENGE,
                         Message.state == "sent",
-                        Message.about == telling.about(case),
+                        Message.about == asked_about(case),
                     )
                     assert session.scalars(told).first() is not None
 
@@ -215,24 +336,92 @@ class Office(RuleBasedStateMachine):
             return
         with self.world.session() as session:
             mine = sa.select(Payee.id).where(Payee.tin_is(session, self.tin))
-            open_grants = sa.select(Grant.organization_id, Grant.payee_id).where(
+            open_grants = sa.select(Grant.id, Grant.organization_id, Grant.payee_id).where(
                 Grant.payee_id.in_(mine),
                 Grant.ended_at.is_(None),
-                Grant.organization_id.not_in(sa.select(Organization.id).where(provisional())),
+                Grant.organization_id.not_in(sa.select(Organization.id).where(Organization.provisional)),
             )
             rows = session.execute(open_grants).all()
             for organization_id in {row.organization_id for row in rows}:
-                assert telling.delegates_of(session, organization_id)
+                assert has_delegate(session, organization_id)
             for payee_id in {row.payee_id for row in rows}:
-                holders = {row.organization_id for row in rows if row.payee_id == payee_id}
-                if len(holders) > 1:
-                    told = sa.select(sa.func.count(LinkNotice.id)).where(LinkNotice.payee_id == payee_id)
-                    assert session.scalar(told), "two owners, and nobody was told"
+                owners = sorted((row for row in rows if row.payee_id == payee_id), key=lambda row: row.id)
+                for earlier, later in itertools.combinations(owners, 2):
+                    told = sa.select(LinkNotice.id).where(
+                        LinkNotice.grant_id == later.id, LinkNotice.organization_id == earlier.organization_id
+                    )
+                    assert session.scalar(told) is not None, "two owners, and one was not told"
+
+    @invariant()
+    def no_organization_is_left_behind(self) -> None:
+        with self.world.session() as session:
+            people = sa.select(Person.organization_id).where(
+                Person.deactivated_at.is_(None), Person.organization_id.is_not(None)
+            )
+            links = sa.select(Grant.organization_id).where(Grant.ended_at.is_(None))
+            empty = sa.and_(Organization.id.not_in(people), Organization.id.not_in(links))
+            left_behind = sa.select(Organization.name).where(empty, Organization.ended_at.is_(None))
+            assert session.scalars(left_behind).all() == []
+            ended = sa.select(Organization.name).where(~empty, Organization.ended_at.is_not(None))
+            assert session.scalars(ended).all() == [], "somebody is in it still"
+
+    @invariant()
+    def no_payee_gets_letters_without_end(self) -> None:
+        if not hasattr(self, "payees"):
+            return
+        chosen = self.world.settings
+        since = self.clock.now() - dt.timedelta(days=chosen.pin_letters_days)
+        with self.world.session() as session:
+            for payee in self.payees:
+                written = sa.select(sa.func.count(RegistrationPin.id)).join(
+                    Registration, Registration.id == RegistrationPin.registration_id
+                )
+                mine = written.where(Registration.payee_id == payee.id, RegistrationPin.made_at > since)
+                assert (session.scalar(mine) or 0) <= chosen.pin_letters_per_payee + self.by_staff
+
+    @invariant()
+    def one_request_to_join_waits_for_an_address(self) -> None:
+        waiting = [(one.email, one.organization_id) for one in self.cases("asked", "staff") if one.route == "join"]
+        assert len(waiting) == len(set(waiting))
 
     @invariant()
     def whatever_waits_has_somebody_or_a_day_it_waits_for(self) -> None:
         for case in self.cases(*WAITING_STATES):
-            assert case.state in ("staff", "objected", "pin") or case.due_at is not None
+            assert case.due_at is not None or self.staff_may_decide(case), (case.state, case.why, case.route)
+
+    def staff_may_decide(self, case: Registration) -> bool:
+        """Is it in the list of what waits for staff, or the person's own, and can staff decide something?"""
+
+        def look(session: PortalSession, _plugins: Any) -> bool:
+            row = session.get_one(Registration, case.id)
+            held = row.state == "pin" and not row.why and not row.address_wrong_at
+            found = reading.list_registrations(session, reading.FOR_STAFF, row.email, reading.REGISTRATIONS.read({}))
+            listed = any(one.registration.id == row.id for one in found.rows)
+            return (listed or held) and bool(list(choices(reading.view_case(session, row))))
+
+        return bool(self.work(look))
+
+    def teardown(self) -> None:
+        """Every page about a registration says how it goes on."""
+        if not hasattr(self, "payees"):
+            return
+        cases = self.cases()
+        with self.world.session() as session:
+            mine = Person.id.in_([case.person_id for case in cases])
+            rows = session.scalars(sa.select(Person).where(mine, Person.deactivated_at.is_(None))).all()
+            people = {one.id: one.username for one in rows}
+            for one in rows:
+                self.world.accept_terms(session, one)
+        for case in cases:
+            if case.person_id is None:
+                client = self.world.client()
+                page = client.get(f"/register/status/{self.tokens[case.id]}", follow_redirects=True)
+            elif case.person_id in people:
+                page = self.world.sign_in(people[case.person_id]).get("/registration")
+            else:
+                continue
+            assert page.status_code == 200
+            assert ways_on(page.text), page.text
 
 
 def test_any_order(database_url: str, make_app: MakeApp, clock: Clock, database_kind: str) -> None:
@@ -244,6 +433,7 @@ def test_any_order(database_url: str, make_app: MakeApp, clock: Clock, database_
         max_examples=20 if database_kind == "sqlite" else 8,
         stateful_step_count=18,
         deadline=None,
+        phases=(Phase.explicit, Phase.generate),
         suppress_health_check=list(HealthCheck),
     )
     given = {"world": world, "payments": payments, "clock": clock, "staff": staff}

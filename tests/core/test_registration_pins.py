@@ -235,3 +235,73 @@ def test_addresses_are_masked(address: str, masked: list[str]) -> None:
     payee = Payee(name="Harbor Payee", address=address)
     assert masked_lines(payee) == masked
     assert (envelope_lines(payee) is None) == (not address)
+
+
+def ask(portal: World, number: int) -> Visitor:
+    """Somebody else who asks for a letter to the same payee, and is about to press the last button."""
+    visitor = Visitor(portal, name=f"Mina Keeper {'ABCDEFG'[number]}", email=f"keeper{number}@office.example")
+    visitor.begin("mail")
+    visitor.prove(tin=TIN, npi=NPI)
+    return visitor
+
+
+def letters(portal: World) -> int:
+    with portal.session() as session:
+        return session.scalar(sa.select(sa.func.count(Message.id)).where(Message.channel == "letter")) or 0
+
+
+def test_letters_to_one_payee_are_limited_and_none_is_dropped(portal: World, clock: Clock) -> None:
+    for number in range(3):
+        ask(portal, number).finish(username=f"keeper{number}")
+    fourth = ask(portal, 3)
+    assert fourth.finish(username="keeper3").location == "/registration"
+    case = registrations(portal)[-1]
+    assert (letters(portal), case.state, case.why) == (3, "pin", "letters")
+    page = fourth.client.get("/registration").text
+    assert "Our staff will look before we write another one" in page
+    assert "Use a payment instead" in page
+    rights = ("staff:console:open", "staff:registrations:read", "staff:registrations:decide")
+    portal.staff("a.staff", permissions=rights)
+    staff = portal.sign_in("a.staff")
+    assert "letter with a PIN is held" in staff.get("/staff/").text
+    assert case.name in staff.get("/staff/registrations?show=held").text
+    assert "Many letters have gone to this payee" in staff.get(f"/staff/registrations/{case.id}").text
+    words = {"decision": "letter", "reason": "Called the office.", "answer": "A letter is on its way."}
+    assert staff.post(f"/staff/registrations/{case.id}/decide", words).status_code == 303
+    assert (letters(portal), registrations(portal)[-1].why) == (4, "")
+    assert case.name not in staff.get("/staff/registrations?show=held").text
+    assert fourth.client.post("/registration/pin", {"pin": mailed_pin(portal)}).location == "/"
+
+
+def test_after_thirty_days_letters_are_written_again(portal: World, clock: Clock) -> None:
+    for number in range(3):
+        ask(portal, number).finish(username=f"keeper{number}")
+    clock.advance(days=30)
+    ask(portal, 3).finish(username="keeper3")
+    assert (letters(portal), registrations(portal)[-1].why) == (4, "")
+
+
+def test_another_letter_of_one_s_own_counts_for_the_payee(portal: World, clock: Clock) -> None:
+    visitor = ask(portal, 0)
+    visitor.finish(username="keeper0")
+    for number in (1, 2):
+        ask(portal, number).finish(username=f"keeper{number}")
+    clock.advance(days=8)
+    visitor.client = portal.sign_in("keeper0")
+    assert "Our staff will look" not in visitor.client.get("/registration").text
+    visitor.client.post("/registration/letter")
+    assert (letters(portal), registrations(portal)[0].why) == (3, "letters")
+    assert "Our staff will look" in visitor.client.get("/registration").text
+
+
+def test_two_ask_at_once_for_the_last_letter(portal: World) -> None:
+    for number in range(2):
+        ask(portal, number).finish(username=f"keeper{number}")
+    visitors = [ask(portal, number) for number in (2, 3)]
+    with ThreadPoolExecutor(2) as pool:
+        assert (
+            list(pool.map(lambda one: one.finish(username=one.person["email"].split("@")[0]).status_code, visitors))
+            == [303] * 2
+        )
+    assert sorted(one.why for one in registrations(portal)) == ["", "", "", "letters"]
+    assert letters(portal) == 3

@@ -101,6 +101,6 @@ def test_somebody_else_was_linked_before_the_pin_came(portal: World, staff: Port
     visitor.client.post("/registration/pin", {"pin": mailed_pin(portal)})
     assert newest(portal).state == "staff"
     assert sees(portal, account(portal)) == []
-    assert offered(staff, case) == ["open", "decline"]
+    assert offered(staff, case) == ["move", "move-delegate", "open", "decline"]
     decide(staff, case, "open")
     assert sees(portal, account(portal)) == ["Harbor Payee"]

@@ -102,7 +102,7 @@ class World:
             given = self.applications if applications is None else applications
             session.add_all(PersonApplication(person_id=row.id, application=key, given_at=now) for key in given)
             if terms:
-                self._accept_terms(session, row)
+                self.accept_terms(session, row)
         return row
 
     def staff(
@@ -119,10 +119,11 @@ class World:
                 role=ensure_role(session, f"Role of {username}", permissions),
             )
             if terms:
-                self._accept_terms(session, row)
+                self.accept_terms(session, row)
         return row
 
-    def _accept_terms(self, session: PortalSession, person: Person) -> None:
+    def accept_terms(self, session: PortalSession, person: Person) -> None:
+        """Somebody has accepted what they are asked to accept."""
         session.add_all(
             Acceptance(
                 person_id=person.id,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import enum
 
-import sqlalchemy as sa
-
 from hp_portal import scopes
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.identity.actor import Actor
-from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.database import PortalSession
 
 
@@ -35,14 +33,4 @@ def delegate_names(session: PortalSession, actor: Actor) -> list[str]:
     if actor.organization_id is None:
         return []
     with scopes.whole(session, "the delegates of the person's own organization"):
-        return list(
-            session.scalars(
-                sa.select(Person.name)
-                .where(
-                    Person.organization_id == actor.organization_id,
-                    Person.is_delegate,
-                    Person.deactivated_at.is_(None),
-                )
-                .order_by(Person.name)
-            )
-        )
+        return [one.name for one in delegates_of(session, [actor.organization_id])]

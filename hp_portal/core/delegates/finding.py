@@ -13,15 +13,14 @@ from hp_portal import clock
 from hp_portal.audience import Audience
 from hp_portal.core.audit.record import get_who, record
 from hp_portal.core.audit.refusals import record_refusal
-from hp_portal.core.delegates.masking import masked_email, short_name
 from hp_portal.core.delegates.models import DelegateLookup
 from hp_portal.core.identifiers.numbers import mask_tin
 from hp_portal.core.identity.actor import hash_token
-from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.delegates import delegates_of
+from hp_portal.core.identity.masking import mask_email, short_name
 from hp_portal.core.limits import lookups as limits
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
-from hp_portal.core.registration.proving import provisional
 from hp_portal.database import PortalSession
 from hp_portal.scopes import in_whole
 from hp_portal.settings import Settings
@@ -89,7 +88,7 @@ def look_up(session: PortalSession, settings: Settings, wanted: Wanted, address:
         by="NPI" if wanted.npi else "ZIP code",
         registered=bool(organizations),
     )
-    shown = [Delegate(short_name(one.name), masked_email(one.email, one.name)) for one in delegates[:MOST_DELEGATES]]
+    shown = [Delegate(short_name(one.name), mask_email(one.email)) for one in delegates[:MOST_DELEGATES]]
     return Found(bool(organizations), token, shown, max(0, len(delegates) - MOST_DELEGATES))
 
 
@@ -114,31 +113,13 @@ def _organizations(session: PortalSession, wanted: Wanted) -> list[int]:
             Grant.ended_at.is_(None),
             Organization.audience != Audience.BILLING,
             Organization.validated_at.is_not(None),
-            ~provisional(),
+            sa.not_(Organization.provisional),
         )
         .distinct()
         .order_by(Grant.organization_id)
     )
     right = [key for key, address in rows if wanted.npi or zip_of(address) == wanted.zip_code]
     return list(dict.fromkeys(right))[:MOST_ORGANIZATIONS]
-
-
-def delegates_of(session: PortalSession, organizations: list[int]) -> list[Person]:
-    """The active delegates of these organizations. Needs a whole scope."""
-    # None is an organization's id: where nothing was found the database looks all the same.
-    wanted = organizations or [0]
-    return list(
-        session.scalars(
-            sa.select(Person)
-            .where(
-                Person.organization_id.in_(wanted),
-                Person.is_delegate,
-                sa.not_(Person.is_staff),
-                Person.deactivated_at.is_(None),
-            )
-            .order_by(Person.organization_id, Person.name, Person.id)
-        )
-    )
 
 
 def note_blocked(session: PortalSession, what: str) -> None:

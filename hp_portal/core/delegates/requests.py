@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from hp_portal import clock, scopes
 from hp_portal.core.audit.record import Who, get_who, record
-from hp_portal.core.delegates.finding import KEPT, delegates_of
+from hp_portal.core.delegates.finding import KEPT
 from hp_portal.core.delegates.models import (
     ANSWERED,
     DONE,
@@ -26,7 +26,9 @@ from hp_portal.core.delegates.models import (
 from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_messages
 from hp_portal.core.delivery.states import MessageState, messages_about
 from hp_portal.core.identity.actor import Actor, hash_token
+from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.unconfirmed import reachable
 from hp_portal.core.limits import lookups as limits
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.web.links import absolute_url
@@ -199,7 +201,7 @@ def _tell(session: PortalSession, request: DelegateRequest, asker: Asker) -> Non
     request.state = WAITING
     session.flush()
     organization = session.get_one(Organization, request.organization_id)
-    for delegate in delegates_of(session, [organization.id]):
+    for delegate in reachable(delegates_of(session, [organization.id])):
         values = {
             "delegate": delegate.name,
             "organization": organization.name,

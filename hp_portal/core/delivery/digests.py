@@ -15,6 +15,7 @@ from hp_portal import clock, scopes
 from hp_portal.core.audit.record import record
 from hp_portal.core.delivery.models import DigestRefusal, Message
 from hp_portal.core.delivery.outbox import FAILED, WAITING, cancel_message
+from hp_portal.core.identity.masking import mask_email
 from hp_portal.database import PortalSession, start_writing
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
@@ -27,12 +28,6 @@ class Digests:
 
     masked: str
     stopped: bool
-
-
-def mask_email(address: str) -> str:
-    """An address of which the first letter and the domain are seen: `a•••@clinic.example`."""
-    name, _, domain = address.rpartition("@")
-    return f"{name[:1]}•••@{domain}"
 
 
 def digests_of(session: PortalSession, token: str) -> Digests | None:

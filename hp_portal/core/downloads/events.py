@@ -21,5 +21,12 @@ DOCUMENT_EVENTS = (
         "document.requested", "Asked for a document", ("document", "kind"), "Asked for a document: {what}", _KIND
     ),
     EventSpec("document.queue-viewed", "Looked at documents that wait or failed", ("shown",), staff_only=True),
+    EventSpec(
+        "document.moved",
+        "Took a document along to another organization",
+        ("document", "kind"),
+        "Took a document along to another organization: {what}",
+        _KIND,
+    ),
     EventSpec("document.removed", "Removed a document", ("document", "kind"), "Removed a document: {what}", _KIND),
 )

@@ -15,7 +15,7 @@ from hp_portal import clock, scopes
 from hp_portal.core.audit.record import record
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.files.storing import delete_stored
-from hp_portal.core.kept.keeping import KeptGone, Owner, find_kept, forget_kept, keep_values
+from hp_portal.core.kept.keeping import KeptGone, Owner, find_kept, forget_kept, keep_values, move_kept
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import DocumentKind
@@ -180,6 +180,27 @@ def remove(session: PortalSession, request: DocumentRequest) -> None:
     with scopes.whole(session, _OWN):
         record(session, "document.removed", document=request.id, kind=request.kind)
         _forget(session, request)
+
+
+def move_documents(session: PortalSession, person_id: int, organization_id: int) -> None:
+    """Somebody belongs to another organization now: what they had asked for is theirs there, and made anew of what that one sees.
+    Needs a whole scope."""
+    lock(session, "documents")
+    move_kept(session, person_id, organization_id)
+    rows = sa.select(DocumentRequest).where(
+        DocumentRequest.person_id == person_id, DocumentRequest.organization_id.is_distinct_from(organization_id)
+    )
+    for request in session.scalars(rows.execution_options(populate_existing=True)).all():
+        file_id, request.stored_file_id = request.stored_file_id, None
+        request.organization_id, request.size = organization_id, None
+        if request.state != FAILED:
+            request.state, request.done, request.of, request.attempts, request.seen_at = WAITING, 0, 0, 0, None
+            # A worker that is at it notices at its end.
+            request.lease_token = request.leased_until = None
+        session.flush()
+        if file_id is not None:
+            delete_stored(session, file_id)
+        record(session, "document.moved", document=request.id, kind=request.kind)
 
 
 def forget_expired(session: PortalSession) -> None:

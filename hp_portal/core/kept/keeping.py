@@ -101,6 +101,12 @@ def forget_kept(session: PortalSession, token: str) -> None:
     session.execute(sa.delete(KeptValues).where(KeptValues.token_hash == hash_token(token)))
 
 
+def move_kept(session: PortalSession, person_id: int, organization_id: int) -> None:
+    """Somebody belongs to another organization now: what was kept for them is found there. Needs a whole scope."""
+    moved = sa.update(KeptValues).where(KeptValues.person_id == person_id).values(organization_id=organization_id)
+    session.execute(moved.execution_options(synchronize_session=False))
+
+
 def forget_expired(session: PortalSession) -> None:
     """Remove what can no longer be found. Needs a whole scope; the worker does it."""
     session.execute(sa.delete(KeptValues).where(KeptValues.expires_at <= clock.now()))

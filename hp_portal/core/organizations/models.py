@@ -21,7 +21,11 @@ PROOFS = {
 
 
 class Organization(Base, OptionalTin, scopes.Scoped):
-    """A provider organization, or a billing organization under its own TIN."""
+    """A provider organization, or a billing organization under its own TIN.
+
+    `provisional`: it holds access on trial, of somebody whose predecessor is said to have left; it is nobody's office, and counts
+    nowhere as one that is registered. `ended_at`: nobody belongs to it any more, and it sees nothing.
+    """
 
     __tablename__ = "organization"
     __tin_row__ = ("id",)
@@ -31,6 +35,8 @@ class Organization(Base, OptionalTin, scopes.Scoped):
     audience: Mapped[str] = mapped_column(sa.String(20))
     validated_at: Mapped[dt.datetime | None]
     created_at: Mapped[dt.datetime]
+    provisional: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    ended_at: Mapped[dt.datetime | None]
 
     @classmethod
     def scope_criterion(cls) -> sa.ColumnElement[bool]:

@@ -127,7 +127,9 @@ def help(topic: str = "") -> ResponseReturnValue:
 @blueprint.get("/contact")
 @access.public
 def contact() -> ResponseReturnValue:
-    return page("pages/contact.html")
+    """`case` is the number of a registration that somebody calls about."""
+    case = request.args.get("case", "")
+    return page("pages/contact.html", case=case if case.isascii() and case.isdecimal() and len(case) <= 12 else "")
 
 
 @blueprint.get("/e-services")

@@ -212,11 +212,3 @@ def reactivate(session: PortalSession, person: Person) -> bool:
     session.flush()
     record(session, "people.person.reactivated", person=person.id)
     return True
-
-
-def has_delegate(session: PortalSession, organization_id: int) -> bool:
-    """Has the organization a delegate who can sign in?"""
-    wanted = sa.select(Person.id).where(
-        Person.organization_id == organization_id, Person.is_delegate, Person.deactivated_at.is_(None)
-    )
-    return session.scalar(wanted.limit(1)) is not None

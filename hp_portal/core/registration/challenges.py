@@ -12,7 +12,9 @@ import sqlalchemy as sa
 
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import SENT
+from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.registration import telling
+from hp_portal.core.registration.facts import asked_about
 from hp_portal.core.registration.models import CHALLENGED, NO_DELEGATE, UNTOLD, Registration
 from hp_portal.database import PortalSession, lock
 from hp_portal.settings import Settings
@@ -20,10 +22,10 @@ from hp_portal.settings import Settings
 
 def told_at(session: PortalSession, registration: Registration) -> dt.datetime | None:
     """When the first of the delegates was told who can still object; None: no message has left, or all have come back."""
-    delegates = {one.email.lower() for one in telling.delegates_of(session, registration.organization_id or 0)}
+    delegates = {one.email.lower() for one in delegates_of(session, [registration.organization_id])}
     left = session.execute(
         sa.select(Message.recipient, Message.ended_at).where(
-            Message.about == telling.about(registration),
+            Message.about == asked_about(registration),
             Message.template == telling.CHALLENGE,
             Message.state == SENT,
         )
@@ -33,7 +35,7 @@ def told_at(session: PortalSession, registration: Registration) -> dt.datetime |
 
 def problem(session: PortalSession, registration: Registration) -> str:
     """Why nobody could have objected, as `Registration.why` says it; empty: somebody could."""
-    if not telling.delegates_of(session, registration.organization_id or 0):
+    if not delegates_of(session, [registration.organization_id]):
         return NO_DELEGATE
     return UNTOLD if told_at(session, registration) is None else ""
 

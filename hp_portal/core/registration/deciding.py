@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.record import record
-from hp_portal.core.delivery.outbox import cancel_messages
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
@@ -21,13 +20,14 @@ from hp_portal.core.people.password_links import make_link
 from hp_portal.core.registration import challenges, telling
 from hp_portal.core.registration.drafts import forget_old
 from hp_portal.core.registration.facts import move
-from hp_portal.core.registration.finishing import find_link, open_access
+from hp_portal.core.registration.finishing import find_link, open_access, waiting_join
 from hp_portal.core.registration.models import (
     ASKED,
     BILLING,
     CHALLENGED,
     DECLINED,
     EXPIRED,
+    JOIN,
     LEFT,
     NO_DELEGATE,
     OBJECTED,
@@ -38,6 +38,7 @@ from hp_portal.core.registration.models import (
     WITHDRAWN,
     Registration,
 )
+from hp_portal.core.registration.moving import end_if_empty, move_person
 from hp_portal.core.registration.pins import end_pins, send_pin
 from hp_portal.core.registration.proving import holders
 from hp_portal.core.tax_ids.by_payer import link_payee
@@ -126,6 +127,8 @@ def _add(
     link = make_link(session, settings, actor, person)
     move(session, registration, OPEN, by=by)
     telling.tell_outcome(session, registration, password=absolute_url("people.follow_link", token=link.token))
+    if by == "staff":
+        telling.tell_of_newcomer(session, registration, person)
     return person
 
 
@@ -146,7 +149,6 @@ def decline(session: PortalSession, actor: Actor, registration: Registration, an
 def withdraw(session: PortalSession, registration: Registration) -> None:
     """The person does not want it any more; what was not sent to others about it is not sent."""
     hold(session, registration, ASKED, STAFF)
-    cancel_messages(session, telling.about(registration))
     move(session, registration, WITHDRAWN, by="person")
 
 
@@ -166,6 +168,8 @@ def uphold(session: PortalSession, actor: Actor, registration: Registration, ans
     person = session.get(Person, registration.person_id) if registration.person_id else None
     if person is not None:
         deactivate(session, person, "The objection to the registration was upheld")
+    if registration.own_id is not None:
+        end_if_empty(session, registration.own_id)
     move(session, registration, DECLINED, by=by)
     telling.tell_outcome(session, registration)
 
@@ -179,7 +183,7 @@ def dismiss(session: PortalSession, actor: Actor, registration: Registration, an
 
 def _hold_trial(session: PortalSession, registration: Registration) -> None:
     hold(session, registration, OBJECTED, CHALLENGED, STAFF)
-    if registration.own_id is None:
+    if registration.own_id is None or registration.organization_id is None:
         raise DecidedAlready
 
 
@@ -225,12 +229,10 @@ def _take_over(session: PortalSession, registration: Registration, by: str) -> N
     if registration.state == STAFF and not registration.why and registration.payee_id is not None:
         proved = [(registration.payee_id, "payer")]  # nothing was opened before staff had looked
     if person.deactivated_at is not None:  # closed by staff during the trial
+        end_if_empty(session, registration.own_id or 0)
         move(session, registration, DECLINED, by=by)
         return
-    person.organization_id = organization.id
-    person.is_delegate = True
-    session.flush()
-    record(session, "registration.delegate.added", person=person.id, organization=organization.id)
+    move_person(session, person, organization, delegate=True)
     held = set(
         session.scalars(
             sa.select(Grant.payee_id).where(Grant.organization_id == organization.id, Grant.ended_at.is_(None))
@@ -240,6 +242,7 @@ def _take_over(session: PortalSession, registration: Registration, by: str) -> N
         if payee_id not in held:
             open_access(session, organization, session.get_one(Payee, payee_id), proof, person)
     move(session, registration, OPEN, by=by)
+    telling.tell_of_newcomer(session, registration, person)
     telling.tell_outcome(session, registration)
 
 
@@ -285,6 +288,8 @@ def add_to(session: PortalSession, registration: Registration, organization: Org
     hold(session, registration, STAFF)
     if registration.person_id is not None or registration.organization_id is not None:
         raise DecidedAlready
+    if registration.route == JOIN and waiting_join(session, organization.id, registration.email) is not None:
+        raise DecidedAlready
     registration.organization_id = organization.id
     session.flush()
 
@@ -304,6 +309,8 @@ def open_without_pin(
     """
     hold(session, registration, PIN, STAFF)
     if registration.person_id is None or registration.payee_id is None:
+        raise DecidedAlready
+    if registration.route == LEFT and registration.organization_id is None:  # in place of whom is not known yet
         raise DecidedAlready
     payee = session.get_one(Payee, registration.payee_id)
     lock(session, f"registration of:{payee.whole_tin(session)}")
@@ -338,7 +345,7 @@ def write_again(
     """The address on record is right now: another letter with a new PIN. Raises NoAddress when it still fits no envelope."""
     hold(session, registration, PIN)
     decided(session, actor, registration, "letter", answer, reason)
-    registration.address_wrong_at = None
+    registration.address_wrong_at, registration.why = None, ""
     send_pin(session, settings, registration, session.get_one(Payee, registration.payee_id))
     telling.tell_outcome(session, registration)
 
@@ -349,7 +356,6 @@ def _end_trial(session: PortalSession, registration: Registration) -> None:
     if not problem:
         _take_over(session, registration, "time")
         return
-    cancel_messages(session, telling.about(registration))
     move(session, registration, STAFF, by="time", why=problem)
     telling.tell_outcome(session, registration)
 
@@ -374,7 +380,6 @@ def pass_on_overdue(session: PortalSession) -> None:
             move(session, registration, STAFF, by="time")
             telling.tell_outcome(session, registration)
         else:
-            cancel_messages(session, telling.about(registration))
             move(session, registration, EXPIRED, by="time")
             telling.tell_outcome(session, registration)
 

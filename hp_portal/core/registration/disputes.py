@@ -28,6 +28,7 @@ from hp_portal.core.registration.models import (
     STAFF,
     Registration,
 )
+from hp_portal.core.registration.moving import end_if_empty
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import PortalEvent
 from hp_portal.plugins import Plugins
@@ -126,5 +127,6 @@ def end_new(session: PortalSession, actor: Actor, registration: Registration, an
     organization = session.get_one(Organization, registration.organization_id)
     close_accounts(session, actor, organization, "The new billing organization was not confirmed")
     organization.tin_sealed = organization.tin_hash = None
+    end_if_empty(session, organization.id)
     move(session, registration, DECLINED, by=by)
     telling.tell_outcome(session, registration)

@@ -11,6 +11,7 @@ import dataclasses
 import datetime as dt
 import json
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -44,9 +45,10 @@ class Typed:
     """What was typed so far. TIN and NPI are digits only, `amount` integer cents, `paid_on` ISO; empty or None: not given.
 
     `payee_id` is what the proof leads to, `proved` says that a payment proved it; `used`: that payment has opened a link before,
-    so it opens no other one. `held`: an organization (`target_id`) is registered for it already, so a `route` has to be `chosen`.
-    `sure`: doubts that the person has answered. `code` hands the draft to the browser that began it, until `code_until` (ISO) and
-    for `code_tries` more tries. `as_typed`: the fields of each form as they were typed, right or wrong.
+    so it opens no other one. `held`: organizations (`holders`) are registered for it already, so a `route` has to be `chosen`,
+    and of several the one that it is about, `target_id`. `sure`: doubts that the person has answered. `code` hands the draft to
+    the browser that began it, until `code_until` (ISO) and for `code_tries` more tries. `as_typed`: the fields of each form as
+    they were typed, right or wrong.
     """
 
     path: str = ""
@@ -72,6 +74,7 @@ class Typed:
     held: bool = False
     chosen: bool = False
     route: str = NEW
+    holders: list[int] = dataclasses.field(default_factory=list)
     target_id: int | None = None
     left_reason: str = ""
     code: str = ""
@@ -79,9 +82,15 @@ class Typed:
     code_tries: int = 0
     as_typed: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
 
+    def hold_by(self, organizations: Iterable[int]) -> None:
+        """Note which organizations are registered for it. Of several one is chosen, once a payment has proved something."""
+        self.holders = list(organizations)
+        self.held = bool(self.holders)
+        self.target_id = self.holders[0] if len(self.holders) == 1 else None
+
     def forget_proof(self) -> None:
         """Another proof is to be given: what the last one led to counts no longer."""
-        self._forget("payee_id", "proved", "used", "held", "chosen", "route", "target_id", "left_reason")
+        self._forget("payee_id", "proved", "used", "held", "chosen", "route", "holders", "target_id", "left_reason")
 
     def choose(self, path: str) -> None:
         """Another path: what was answered on the one before counts no longer. Its form keeps what was typed."""
@@ -180,9 +189,10 @@ def keep(session: PortalSession, draft: Draft) -> None:
     session.flush()
 
 
-def change_email(draft: Draft, email: str) -> None:
-    """Another address has to be confirmed anew; links sent to the one before are dead."""
+def change_email(session: PortalSession, draft: Draft, email: str) -> None:
+    """Another address has to be confirmed anew; links sent to the one before are dead, and those not sent yet are not sent."""
     if email != draft.typed.email:
+        cancel_messages(session, about_draft(draft))
         draft.typed.email = email
         draft.row.confirmed_at = draft.row.mail_hash = draft.row.mail_expires_at = None
 
@@ -191,6 +201,7 @@ def end(session: PortalSession, draft: Draft) -> None:
     """The draft has become a registration, or is given up: nothing of it is kept."""
     draft.row.ended_at = clock.now()
     draft.row.mail_hash = None
+    cancel_messages(session, about_draft(draft))
     draft.row.values_sealed = _sealed(session, draft.row.seal, Typed())
     session.flush()
 
@@ -229,14 +240,10 @@ def about_draft(draft: Draft) -> str:
     return f"registration-draft:{draft.row.id}"
 
 
-def send_link(session: PortalSession, draft: Draft, address: str) -> None:
-    """Send the link that confirms the e-mail address, or tell whoever has an account already that they do.
-
-    The answer is the same for both, so that a stranger learns nothing. Raises TooManyAttempts.
-    """
-    email = draft.typed.email
+def check_mails(session: PortalSession, of: str, address: str, email: str) -> None:
+    """Count one e-mail more of a draft, of those from an address and to a mailbox. Raises TooManyAttempts."""
     limits = (
-        (f"mail of:{draft.row.id}", MAILS_OF_DRAFT),
+        (f"mail of:{of}", MAILS_OF_DRAFT),
         (f"mail from:{address}", MAILS_FROM_ADDRESS),
         (f"mail to:{email}", MAILS_TO_MAILBOX),
     )
@@ -244,6 +251,15 @@ def send_link(session: PortalSession, draft: Draft, address: str) -> None:
         check_attempts(session, "registration", subject, limit=limit, window=WINDOW)
     for subject, _ in limits:
         count_failure(session, "registration", subject)
+
+
+def send_link(session: PortalSession, draft: Draft, address: str) -> None:
+    """Send the link that confirms the e-mail address, or tell whoever has an account already that they do.
+
+    The answer is the same for both, so that a stranger learns nothing. Raises TooManyAttempts.
+    """
+    email = draft.typed.email
+    check_mails(session, str(draft.row.id), address, email)
     known = has_account(session, email)
     token, now = secrets.token_urlsafe(32), clock.now()
     # Made in both cases, so that both do the same work; nobody is told the token of the one who has an account.
@@ -258,6 +274,9 @@ def send_link(session: PortalSession, draft: Draft, address: str) -> None:
 
 
 def forget_old(session: PortalSession) -> None:
-    """Remove drafts that have ended, or that nobody went on with for a day. The worker does it."""
+    """Remove drafts that have ended, or that nobody went on with for a day, with links to them that were never sent. The worker
+    does it."""
     old = sa.or_(RegistrationDraft.ended_at.is_not(None), RegistrationDraft.touched_at <= clock.now() - KEPT)
-    session.execute(sa.delete(RegistrationDraft).where(old).execution_options(synchronize_session=False))
+    forgotten = sa.delete(RegistrationDraft).where(old).returning(RegistrationDraft.id)
+    for draft_id in session.scalars(forgotten.execution_options(synchronize_session=False)).all():
+        cancel_messages(session, f"registration-draft:{draft_id}")

@@ -19,6 +19,8 @@ DECISIONS = {
     "end": "the new billing organization is ended",
     "open": "access without a PIN",
     "letter": "another letter",
+    "moved": "the account into the organization that holds the payee",
+    "moved-delegate": "the account into the organization that holds the payee, as a delegate",
 }
 _OF_BOTH = {"organization": organizations, "payee": payees}
 
@@ -26,6 +28,7 @@ REGISTRATION_EVENTS = (
     EventSpec("registration.link.sent", "Asked to confirm an e-mail address", ("draft",), staff_only=True),
     EventSpec("registration.email.confirmed", "Confirmed an e-mail address", ("draft",), staff_only=True),
     EventSpec("registration.email.confirmed-later", "Confirmed an e-mail address", ("registration",), staff_only=True),
+    EventSpec("registration.address.changed", "Asked to confirm another e-mail address", ("registration",)),
     EventSpec("registration.email.disowned", "Had not asked for an account", ("draft",), staff_only=True),
     EventSpec(
         "registration.browser.changed", "Went on with a registration in another browser", ("draft",), staff_only=True
@@ -78,6 +81,22 @@ REGISTRATION_EVENTS = (
         "{person} became a delegate of {organization}",
         {"person": people, "organization": organizations},
     ),
+    EventSpec("registration.join.repeated", "Asked once more to join", ("registration", "proved"), staff_only=True),
+    EventSpec(
+        "registration.member.added",
+        "Came to an organization",
+        ("person", "organization"),
+        "{person} came to {organization}",
+        {"person": people, "organization": organizations},
+    ),
+    EventSpec(
+        "registration.organization.ended",
+        "Ended an organization",
+        ("organization",),
+        "Ended {organization}, in which nobody is left",
+        {"organization": organizations},
+        staff_only=True,
+    ),
     EventSpec("registration.pin.made", "Wrote a letter with a PIN", ("registration",)),
     EventSpec("registration.pin.accepted", "Entered the PIN", ("registration",)),
     EventSpec("registration.pin.refused", "Entered a wrong PIN", ("registration", "left"), refusal=True),
@@ -85,6 +104,7 @@ REGISTRATION_EVENTS = (
     EventSpec(
         "registration.address.unusable", "An address on record fits no letter", ("registration",), staff_only=True
     ),
+    EventSpec("registration.letter.held", "Had many letters written to one payee", ("registration",), staff_only=True),
     EventSpec("registration.status.viewed", "Looked at a registration", ("registration",)),
     EventSpec("registration.join.viewed", "Looked at a request to join", ("registration",)),
     EventSpec("registration.joins.listed", "Listed requests to join", ("shown",)),

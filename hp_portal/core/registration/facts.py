@@ -10,6 +10,7 @@ from typing import Any
 
 from hp_portal import clock
 from hp_portal.core.audit.record import record
+from hp_portal.core.delivery.outbox import cancel_messages
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.registration.drafts import Draft, Typed
 from hp_portal.core.registration.models import WAITING_STATES, Registration
@@ -18,6 +19,36 @@ from hp_portal.seals import seat
 
 FACTS = seat(Registration.facts_sealed)
 _KEPT = ("telephone", "job", "tin", "npi", "number", "organization", "audience", "address", "answers", "note")
+
+
+def about_registration(registration: Registration) -> str:
+    """What the first message to the person is found by: it has the link to the status page."""
+    return f"registration:{registration.id}"
+
+
+def asked_about(registration: Registration) -> str:
+    """What the messages to the delegates are found by."""
+    return f"registration:{registration.id}:asked"
+
+
+def news_about(registration: Registration) -> str:
+    """What later messages to the person are found by."""
+    return f"registration:{registration.id}:news"
+
+
+def address_about(registration: Registration) -> str:
+    """What messages with a link to confirm an account's address are found by."""
+    return f"registration:{registration.id}:address"
+
+
+def abouts_of(registration: Registration) -> tuple[str, ...]:
+    """What every message to the person is found by."""
+    return about_registration(registration), news_about(registration), address_about(registration)
+
+
+def newcomer_about(registration: Registration) -> str:
+    """What messages to delegates are found by, of somebody who has come without their having said so."""
+    return f"registration:{registration.id}:newcomer"
 
 
 def add_registration(session: PortalSession, draft: Draft, state: str, **values: Any) -> tuple[Registration, str]:
@@ -67,4 +98,8 @@ def move(
     registration.due_at = due_at
     registration.ended_at = None if due_at is not None or state in WAITING_STATES else clock.now()
     session.flush()
+    # What has not been sent yet tells how it stood before.
+    stale = (asked_about(registration), news_about(registration))
+    for about in stale if registration.ended_at is None else (*stale, about_registration(registration)):
+        cancel_messages(session, about)
     record(session, "registration.registration.moved", registration=registration.id, state=state, by=by)

@@ -6,6 +6,7 @@ Every verb needs a whole scope; the caller commits.
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -14,13 +15,17 @@ from hp_portal import clock
 from hp_portal.audience import Audience
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.identity import passwords
+from hp_portal.core.identity.actor import hash_token
+from hp_portal.core.identity.delegates import has_delegate
 from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.unconfirmed import unconfirmed_address
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.people.accounts import create_person
 from hp_portal.core.registration import telling
 from hp_portal.core.registration.drafts import Draft, Typed, end
 from hp_portal.core.registration.facts import add_registration
+from hp_portal.core.registration.later import ask_to_confirm, waits_for_address
 from hp_portal.core.registration.models import (
     ASKED,
     BILLING,
@@ -30,6 +35,7 @@ from hp_portal.core.registration.models import (
     DISPUTED,
     JOIN,
     LEFT,
+    LETTERS,
     MAIL,
     NEW_BILLING,
     NOTICE,
@@ -39,8 +45,8 @@ from hp_portal.core.registration.models import (
     UNLISTED,
     Registration,
 )
-from hp_portal.core.registration.pins import NoAddress, send_pin
-from hp_portal.core.registration.proving import Answer, find_billing, look_up, provisional
+from hp_portal.core.registration.pins import NoAddress, TooManyLetters, check_letters, send_pin
+from hp_portal.core.registration.proving import Answer, find_billing, look_up
 from hp_portal.core.tax_ids.notices import tell_of_link
 from hp_portal.core.tax_ids.proving import use_payment
 from hp_portal.database import PortalSession, lock
@@ -70,11 +76,13 @@ class Account:
 
 @dataclass(frozen=True)
 class Registered:
-    """What came of it. `person` is None where somebody has to answer first; `token` is that of the status page."""
+    """What came of it. `person` is None where somebody has to answer first; `token` is that of the status page. `again`: they
+    had asked before, and this is how that stands."""
 
     registration: Registration
     person: Person | None
     token: str
+    again: bool = False
 
 
 def needs_account(typed: Typed) -> bool:
@@ -109,7 +117,10 @@ def register(
     else:
         done = _provider(session, settings, plugins, draft, account, answer)
     end(session, draft)
-    telling.welcome(session, done.registration, done.token)
+    if waits_for_address(session, done.registration):
+        ask_to_confirm(session, done.registration, done.token)
+    elif not done.again:
+        telling.welcome(session, done.registration, done.token)
     return done
 
 
@@ -136,11 +147,18 @@ def _prove_again(session: PortalSession, settings: Settings, plugins: Plugins, t
         raise NotProved
     if typed.route == "new" and answer.held_by:
         raise RegisteredMeanwhile
-    if typed.route != "new" and typed.target_id not in answer.tin_held_by:
+    if typed.route != "new" and not _is_target(typed, answer):
         raise NotProved
     if answer.used and typed.route != JOIN:
         raise NotProved
     return answer
+
+
+def _is_target(typed: Typed, answer: Answer) -> bool:
+    """Is what the draft is about registered for it now? With a payment as proof one of several is chosen."""
+    if typed.target_id is None:
+        return not typed.proved and bool(answer.tin_held_by)
+    return typed.target_id in answer.tin_held_by
 
 
 def _provider(
@@ -161,12 +179,13 @@ def _provider(
     # What is on record is shown to whoever has proved something.
     name = payee.name if proved else f"Office of {typed.name}"
     organization = _new_organization(session, name[:200], payee.provider_type, validated=proved)
-    person = _new_person(session, plugins, organization, typed, account)
+    person = _new_person(session, plugins, organization, draft, account)
     due: dt.datetime | None = None
     if typed.route == LEFT:
+        organization.provisional = True
         values = {"organization_id": typed.target_id, "own_id": organization.id}
-        if not telling.delegates_of(session, typed.target_id or 0) or was_upheld(session, settings, typed.target_id):
-            # Nobody there could object, or somebody has, with reason: staff decide before anything opens.
+        # Before a PIN nobody has said which of several organizations it is about.
+        if typed.target_id is not None and must_look_first(session, settings, typed.target_id):
             state, organization.validated_at = STAFF, None
         elif proved:
             state, due = CHALLENGED, now + dt.timedelta(days=settings.registration_challenge_days)
@@ -201,6 +220,11 @@ def find_link(session: PortalSession, organization: Organization, payee: Payee) 
     return session.scalars(sa.select(Grant).where(Grant.links(organization.id, payee.id))).one_or_none()
 
 
+def must_look_first(session: PortalSession, settings: Settings, organization_id: int) -> bool:
+    """Nobody there could object, or somebody has, with reason: staff decide before anything opens."""
+    return not has_delegate(session, organization_id) or was_upheld(session, settings, organization_id)
+
+
 def was_upheld(session: PortalSession, settings: Settings, organization_id: int | None) -> bool:
     """Was an objection of this organization upheld, in the days for which a payment proves something?"""
     since = clock.now() - dt.timedelta(days=settings.proof_days)
@@ -231,15 +255,9 @@ def open_access(session: PortalSession, organization: Organization, payee: Payee
     who = Who(person.id, organization.id, None, get_who(session).request_id, get_who(session).address)
     record(session, "registration.access.opened", who=who, organization=organization.id, payee=payee.id, proof=proof)
     session.announce(PortalEvent("grant.added", {"organization": organization.id, "payee": payee.id}))
-    if not is_provisional(session, organization.id):
+    if not organization.provisional:
         tell_of_link(session, grant)
     return grant
-
-
-def is_provisional(session: PortalSession, organization_id: int) -> bool:
-    """Does the organization hold provisional access, until delegates of the registered one have had their say?"""
-    wanted = sa.select(Organization.id).where(Organization.id == organization_id, provisional())
-    return session.scalar(wanted) is not None
 
 
 def _use(session: PortalSession, answer: Answer, organization: Organization) -> None:
@@ -250,13 +268,24 @@ def _use(session: PortalSession, answer: Answer, organization: Organization) -> 
 
 
 def write_letter(session: PortalSession, settings: Settings, registration: Registration, payee: Payee) -> None:
-    """The letter with the PIN; an address on record that fits no envelope is put before the staff."""
+    """The letter with the PIN; an address on record that fits no envelope, and one letter too many to it, are put before the
+    staff."""
     try:
+        check_letters(session, settings, payee)
         send_pin(session, settings, registration, payee)
+    except TooManyLetters:
+        hold_letter(session, registration)
     except NoAddress:
         registration.address_wrong_at = clock.now()
         session.flush()
         record(session, "registration.address.unusable", registration=registration.id)
+
+
+def hold_letter(session: PortalSession, registration: Registration) -> None:
+    """Nothing is dropped: staff look at it before another letter is written."""
+    registration.why = LETTERS
+    session.flush()
+    record(session, "registration.letter.held", registration=registration.id)
 
 
 def _new_organization(
@@ -270,15 +299,16 @@ def _new_organization(
 
 
 def _new_person(
-    session: PortalSession, plugins: Plugins, organization: Organization, typed: Typed, account: Account
+    session: PortalSession, plugins: Plugins, organization: Organization, draft: Draft, account: Account
 ) -> Person:
     person = create_person(
         session,
         None,
         list(plugins.applications),
         organization_id=organization.id,
-        name=typed.name,
-        email=typed.email,
+        name=draft.typed.name,
+        # An address that nobody has confirmed is not the account's, so nobody learns whether it is another's.
+        email=draft.typed.email if draft.confirmed else unconfirmed_address(),
         username=account.username,
         delegate=True,
     )
@@ -288,7 +318,11 @@ def _new_person(
 
 
 def _ask_to_join(session: PortalSession, settings: Settings, draft: Draft, proved: dt.datetime | None) -> Registered:
-    target = draft.typed.target_id or 0
+    # None: several organizations are registered, and nothing is proved. Staff say which one it is about.
+    target = draft.typed.target_id
+    lock(session, f"join:{target or 0}:{draft.typed.email}")
+    if (waiting := waiting_join(session, target, draft.typed.email, draft.typed.payee_id)) is not None:
+        return _asked_again(session, waiting, draft.typed, proved)
     # Nobody there could answer: staff do.
     asked = sa.select(sa.func.count(Registration.id)).where(
         Registration.organization_id == target,
@@ -297,7 +331,7 @@ def _ask_to_join(session: PortalSession, settings: Settings, draft: Draft, prove
     )
     # Delegates are not asked without end: of those who come after, one message tells that there are more.
     before = session.scalar(asked) or 0
-    state = ASKED if telling.delegates_of(session, target) else STAFF
+    state = ASKED if has_delegate(session, target) else STAFF
     due = clock.now() + dt.timedelta(days=settings.registration_join_days) if state == ASKED else None
     registration, token = add_registration(session, draft, state, organization_id=target, proved_at=proved, due_at=due)
     if state == ASKED and before < MOST_JOINS_A_DAY:
@@ -305,6 +339,34 @@ def _ask_to_join(session: PortalSession, settings: Settings, draft: Draft, prove
     elif state == ASKED and before == MOST_JOINS_A_DAY:
         telling.tell_of_more(session, registration)
     return Registered(registration, None, token)
+
+
+def waiting_join(
+    session: PortalSession, organization_id: int | None, email: str, payee_id: int | None = None
+) -> Registration | None:
+    """The request to join an organization, or one of those that hold a payee, that waits for this e-mail address already."""
+    wanted = sa.select(Registration).where(
+        Registration.organization_id.is_not_distinct_from(organization_id),
+        Registration.email == email,
+        Registration.route == JOIN,
+        Registration.state.in_((ASKED, STAFF)),
+    )
+    if organization_id is None:
+        wanted = wanted.where(Registration.payee_id == payee_id)
+    return session.scalars(wanted.order_by(Registration.id).limit(1)).one_or_none()
+
+
+def _asked_again(
+    session: PortalSession, registration: Registration, typed: Typed, proved: dt.datetime | None
+) -> Registered:
+    """Nobody is asked twice: the one that waits goes on, with the proof when it had none."""
+    token = secrets.token_urlsafe(32)
+    registration.again_hash = hash_token(token)
+    if proved is not None and registration.proved_at is None:
+        registration.path, registration.payee_id, registration.proved_at = typed.path, typed.payee_id, proved
+    session.flush()
+    record(session, "registration.join.repeated", registration=registration.id, proved=proved is not None)
+    return Registered(registration, None, token, again=True)
 
 
 def _billing(
@@ -326,7 +388,7 @@ def _billing(
         raise RegisteredMeanwhile
     organization = _new_organization(session, typed.organization, Audience.BILLING, validated=now)
     organization.set_tin(session, typed.tin)
-    person = _new_person(session, plugins, organization, typed, account)
+    person = _new_person(session, plugins, organization, draft, account)
     registration, token = add_registration(
         session, draft, OPEN, organization_id=organization.id, person_id=person.id, ended_at=now, why=NEW_BILLING
     )

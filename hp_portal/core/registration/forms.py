@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from flask_wtf import FlaskForm
@@ -42,6 +43,21 @@ class StartForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
             raise ValidationError("Choose what fits best.")
 
 
+def _work_email() -> StringField:
+    return StringField(
+        "Your work e-mail",
+        [DataRequired("Enter your own work e-mail address."), Length(max=254), an_email],
+        filters=[one_line],
+        render_kw={"autocomplete": "email", "inputmode": "email", "autocapitalize": "none", "spellcheck": "false"},
+    )
+
+
+class AddressForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """The address of somebody who has an account and has not confirmed one."""
+
+    email = _work_email()
+
+
 class PersonForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     name = StringField(
         "Your first and last name",
@@ -54,16 +70,7 @@ class PersonForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
         render_kw={"autocomplete": "name"},
     )
     sure_name = BooleanField("Yes, this is my own name")
-    email = StringField(
-        "Your work e-mail",
-        [
-            DataRequired("Enter your own work e-mail address."),
-            Length(max=254),
-            an_email,
-        ],
-        filters=[one_line],
-        render_kw={"autocomplete": "email", "inputmode": "email", "autocapitalize": "none", "spellcheck": "false"},
-    )
+    email = _work_email()
     sure_mailbox = BooleanField("Yes, only I read this mailbox")
     telephone = StringField(
         "Your telephone at work",
@@ -225,6 +232,7 @@ PROOF_FORMS: dict[str, type[_ProofForm]] = {
 
 class OrganizationForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     route = RadioField("How do you want to continue?", choices=[], validate_choice=False)
+    organization = RadioField("Which organization is yours?", choices=[], validate_choice=False)
     left_reason = RadioField(
         "Why can nobody who is registered help you?",
         choices=[SelectChoice(*one) for one in LEFT_REASONS.items()],
@@ -236,13 +244,43 @@ class OrganizationForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no type
         ways = [JOIN, *[LEFT] * left, *[NEW] * new]
         self.route.choices = [SelectChoice(way, OURS if billing and way == LEFT else ROUTES[way]) for way in ways]
 
+    def choose_among(self, organizations: dict[int, str]) -> None:
+        """Of several organizations, by id and name, one is chosen; of one or none there is nothing to choose."""
+        several = organizations if len(organizations) > 1 else {}
+        self.organization.choices = [SelectChoice(str(key), name) for key, name in several.items()]
+
+    def chosen_among(self, organizations: Iterable[int]) -> int | None:
+        """Which one was chosen; None when the choice was not offered, or it is another office."""
+        if self.route.data == NEW or not self.organization.choices:
+            return None
+        return next((one for one in organizations if str(one) == self.organization.data), None)
+
     def validate_route(self, field: Any) -> None:
         if field.data not in {choice.value for choice in self.route.choices}:
             raise ValidationError("Choose how you want to continue.")
 
+    def validate_organization(self, field: Any) -> None:
+        offered = {choice.value for choice in field.choices}
+        if offered and self.route.data != NEW and field.data not in offered:
+            raise ValidationError("Choose the organization that is yours.")
+
     def validate_left_reason(self, field: Any) -> None:
         if self.route.data == LEFT and field.data not in LEFT_REASONS:
             raise ValidationError("Say why the person cannot help you.")
+
+
+class FollowForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """In which of several organizations somebody follows a person who has left."""
+
+    organization = RadioField("Which organization is yours?", choices=[], validate_choice=False)
+
+    def offer(self, organizations: dict[int, str]) -> None:
+        """The organizations, by id and name."""
+        self.organization.choices = [SelectChoice(str(key), name) for key, name in organizations.items()]
+
+    def validate_organization(self, field: Any) -> None:
+        if field.data not in {choice.value for choice in field.choices}:
+            raise ValidationError("Choose the organization that is yours.")
 
 
 class FinishForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types

@@ -25,6 +25,10 @@ WAITING_STATES = (PIN, ASKED, STAFF, CHALLENGED, OBJECTED)
 UNTOLD, NO_DELEGATE = "untold", "no-delegate"
 # A billing organization is said not to be theirs who have registered it; or it is new, and works while nobody has looked at it.
 DISPUTED, NEW_BILLING = "disputed", "new-billing"
+# Why else: so many letters have gone to the payee that another one is not written without a look; several organizations hold the
+# payee, and whoever follows somebody says which; somebody whom staff had declined has proved a payment.
+LETTERS, WHICH, PROVED_AGAIN = "letters", "which", "proved-again"
+_JOIN_WAITS = sa.and_(sa.column("route", sa.String()) == JOIN, sa.column("state", sa.String()).in_((ASKED, STAFF)))
 
 
 class RegistrationDraft(Base, scopes.PayersOwn):
@@ -59,11 +63,22 @@ class Registration(Base, scopes.OwnedByOrganizationOrPayer):
     a PIN; `proved_at` when. `own_id` is the organization that holds provisional access of somebody whose predecessor has left.
     `why` is why staff have to look, where that is told.
     `facts_sealed`: what was given, as JSON, sealed for `seal`. `due_at`: when the state ends by itself. The person without an
-    account follows a link whose token has the hash `status_hash`.
+    account follows a link whose token has the hash `status_hash`; whoever asked once more has another, `again_hash`.
     """
 
     __tablename__ = "registration"
-    __table_args__ = (sa.Index("ix_registration_state_due_at", "state", "due_at"),)
+    __table_args__ = (
+        sa.Index("ix_registration_state_due_at", "state", "due_at"),
+        # Of each e-mail address one request to join an organization waits at a time.
+        sa.Index(
+            "uq_registration_waiting_join",
+            "organization_id",
+            "email",
+            unique=True,
+            sqlite_where=_JOIN_WAITS,
+            postgresql_where=_JOIN_WAITS,
+        ),
+    )
 
     id: Mapped[key]
     path: Mapped[str] = mapped_column(sa.String(10))
@@ -73,6 +88,7 @@ class Registration(Base, scopes.OwnedByOrganizationOrPayer):
     seal: Mapped[str] = mapped_column(sa.String(32), unique=True)
     facts_sealed: Mapped[bytes] = mapped_column(info=sealed_column("seal"))
     status_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
+    again_hash: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32), unique=True, index=True)
     name: Mapped[str] = mapped_column(sa.String(200))
     email: Mapped[str] = mapped_column(sa.String(254), index=True)
     person_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"), index=True)

@@ -18,7 +18,7 @@ from hp_portal.core.registration.addresses import masked_lines
 from hp_portal.core.registration.deciding import DecidedAlready
 from hp_portal.core.registration.drafts import Typed
 from hp_portal.core.registration.facts import facts_of, move
-from hp_portal.core.registration.finishing import find_link, open_access
+from hp_portal.core.registration.finishing import find_link, hold_letter, open_access
 from hp_portal.core.registration.models import (
     ASKED,
     CHALLENGED,
@@ -30,10 +30,12 @@ from hp_portal.core.registration.models import (
     STAFF,
     UNTOLD,
     WAITING_STATES,
+    WHICH,
     Registration,
 )
 from hp_portal.core.registration.pins import (
     PinState,
+    TooManyLetters,
     end_pins,
     enter_pin,
     may_ask,
@@ -41,7 +43,7 @@ from hp_portal.core.registration.pins import (
     send_another,
     state_of,
 )
-from hp_portal.core.registration.proving import Answer, ProofRefused, holders, try_proof
+from hp_portal.core.registration.proving import Answer, ProofRefused, holders, holders_of, try_proof
 from hp_portal.core.tax_ids.proving import use_payment
 from hp_portal.database import PortalSession, lock
 from hp_portal.plugins import Plugins
@@ -78,18 +80,40 @@ def view_own(session: PortalSession, registration: Registration) -> OwnView:
     )
 
 
+def followable(session: PortalSession, registration: Registration) -> dict[int, str]:
+    """The organizations, by id and name, of which somebody has to say in which they follow a person who has left; none unless the
+    PIN has proved the payee, and several hold it."""
+    if registration.state != STAFF or registration.why != WHICH or registration.payee_id is None:
+        return {}
+    found = holders_of(session, session.get_one(Payee, registration.payee_id))
+    rows = session.execute(
+        sa.select(Organization.id, Organization.name).where(Organization.id.in_(found)).order_by(Organization.name)
+    )
+    return dict(rows.all())
+
+
 def ask_for_letter(session: PortalSession, settings: Settings, registration: Registration) -> None:
-    """Another letter with a new PIN. Raises TooSoon, NoAddress, or DecidedAlready when no PIN is needed any more."""
+    """Another letter with a new PIN. Raises TooSoon, NoAddress, TooManyLetters (staff look: the caller commits), or
+    DecidedAlready when no PIN is needed any more."""
     lock(session, f"registration:{registration.id}")
     session.refresh(registration)
     if registration.state != PIN:
         raise DecidedAlready
-    send_another(session, settings, registration, session.get_one(Payee, registration.payee_id))
+    try:
+        send_another(session, settings, registration, session.get_one(Payee, registration.payee_id))
+    except TooManyLetters:
+        hold_letter(session, registration)
+        raise
 
 
 def own_registration(session: PortalSession, actor: Actor) -> Registration | None:
     """The newest registration that led to the actor's account, or None."""
-    wanted = sa.select(Registration).where(Registration.person_id == actor.person_id)
+    return newest_of(session, actor.person_id)
+
+
+def newest_of(session: PortalSession, person_id: int) -> Registration | None:
+    """The newest registration of somebody with an account, or None."""
+    wanted = sa.select(Registration).where(Registration.person_id == person_id)
     return session.scalars(wanted.order_by(Registration.id.desc()).limit(1)).one_or_none()
 
 
@@ -122,7 +146,9 @@ def view_status(session: PortalSession, token: str) -> Registration | None:
 
 def by_status_token(session: PortalSession, token: str) -> Registration | None:
     """The registration whose status page a link opens, or None."""
-    return session.scalars(sa.select(Registration).where(Registration.status_hash == hash_token(token))).one_or_none()
+    hashed = hash_token(token)
+    its = sa.or_(Registration.status_hash == hashed, Registration.again_hash == hashed)
+    return session.scalars(sa.select(Registration).where(its)).one_or_none()
 
 
 def use_pin(session: PortalSession, settings: Settings, registration: Registration, typed: str) -> None:
@@ -132,10 +158,10 @@ def use_pin(session: PortalSession, settings: Settings, registration: Registrati
     if registration.state != PIN or registration.payee_id is None:
         raise DecidedAlready
     enter_pin(session, registration, typed)
-    _open(session, settings, registration, registration.payee_id, "pin")
+    open_proved(session, settings, registration, registration.payee_id, "pin")
 
 
-def _open(
+def open_proved(
     session: PortalSession, settings: Settings, registration: Registration, payee_id: int, proof: str
 ) -> Grant | None:
     """Open access; None when staff have to decide, as somebody else has been linked to the payee meanwhile."""
@@ -150,6 +176,12 @@ def _open(
         move(session, registration, STAFF, by="person")
         telling.tell_outcome(session, registration)
         return None
+    if registration.route == LEFT and registration.organization_id is None:
+        found = holders_of(session, payee)
+        if len(found) != 1:
+            move(session, registration, STAFF, by="person", why=WHICH)
+            return None
+        registration.organization_id = found[0]
     # Staff may have linked the organization by hand meanwhile.
     grant = find_link(session, organization, payee) or open_access(session, organization, payee, proof, person)
     organization.validated_at = organization.validated_at or now
@@ -185,19 +217,11 @@ def prove_by_payment(
     # It proves what the registration is about, not somebody else's Tax ID.
     if answer.used or session.get_one(Payee, answer.payee_id).whole_tin(session) != asked:
         raise ProofRefused
-    grant = _open(session, settings, registration, answer.payee_id, "check")
+    grant = open_proved(session, settings, registration, answer.payee_id, "check")
     end_pins(session, registration)
     if grant is not None:
         use_payment(session, answer.number, grant)
     return grant is not None
-
-
-def confirm_email(session: PortalSession, registration: Registration) -> None:
-    """Whoever reads the mailbox has followed the link in it."""
-    if registration.email_confirmed_at is None:
-        registration.email_confirmed_at = clock.now()
-        session.flush()
-        record(session, "registration.email.confirmed-later", registration=registration.id)
 
 
 def requests_of(session: PortalSession, actor: Actor) -> list[Registration]:

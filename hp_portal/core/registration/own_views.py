@@ -14,11 +14,11 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.people.accounts import NameTaken
-from hp_portal.core.registration import deciding, disputes, pins, proving, told
+from hp_portal.core.registration import again, deciding, disputes, later, pins, proving, told
 from hp_portal.core.registration import own as mine
 from hp_portal.core.registration.deciding import DecidedAlready
 from hp_portal.core.registration.drafts import Typed
-from hp_portal.core.registration.forms import CheckForm, ConfirmForm, PinForm, WordsForm
+from hp_portal.core.registration.forms import CheckForm, ConfirmForm, FollowForm, PinForm, WordsForm
 from hp_portal.core.registration.models import ASKED, CHALLENGED, CHECK, OPEN, PIN, Registration
 from hp_portal.core.registration.proof_views import REFUSED, after_registering
 from hp_portal.core.registration.telling import LEFT_REASONS
@@ -30,7 +30,8 @@ from hp_portal.database import PortalSession
 MINE = "one's own registration"
 
 
-def _own(db: PortalSession) -> Registration:
+def own_of(db: PortalSession) -> Registration:
+    """The newest registration of whoever is signed in. Raises NoneOfOnesOwn."""
     found = mine.own_registration(db, the_actor())
     if found is None:
         raise NoneOfOnesOwn
@@ -58,9 +59,22 @@ def own() -> ResponseReturnValue:
 def _own_page(form: PinForm, status: int) -> Response:
     db = db_session()
     with scopes.whole(db, MINE):
-        registration = _own(db)
+        registration = own_of(db)
         view, sent = mine.view_own(db, registration), told.to_person(db, registration)
-        answer = page("registration/own.html", form=form, view=view, sent=sent, late=told.is_late(sent), status=status)
+        follow = FollowForm(formdata=None)
+        follow.offer(mine.followable(db, registration))
+        answer = page(
+            "registration/own.html",
+            form=form,
+            follow=follow,
+            view=view,
+            sent=sent,
+            late=told.is_late(sent),
+            begin_again=again.may_begin_again(db, registration),
+            mail_again=again.may_mail_again(db, registration),
+            address_waits=later.waits_for_address(db, registration),
+            status=status,
+        )
     db.commit()
     return answer
 
@@ -72,7 +86,7 @@ def enter_pin() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _own_page(form, 422)
     with scopes.whole(db, MINE):
-        registration = _own(db)
+        registration = own_of(db)
         try:
             mine.use_pin(db, settings(), registration, form.pin.data)
         except pins.WrongPin as error:
@@ -105,12 +119,18 @@ def another_letter() -> ResponseReturnValue:
     db = db_session()
     with scopes.whole(db, MINE):
         try:
-            mine.ask_for_letter(db, settings(), _own(db))
+            mine.ask_for_letter(db, settings(), own_of(db))
         except DecidedAlready:
             db.rollback()
         except pins.TooSoon:
             db.rollback()
             flash("You cannot ask for another letter yet. See below when you can.", "warn")
+        except pins.TooManyLetters:
+            db.commit()
+            flash(
+                "Several letters went to this address recently. Our staff will look before we write another one.",
+                "info",
+            )
         except pins.NoAddress:
             db.rollback()
             flash("We cannot mail a letter to the address on record. Tell us below that it is wrong.", "warn")
@@ -125,7 +145,7 @@ def another_letter() -> ResponseReturnValue:
 def wrong_address() -> ResponseReturnValue:
     db = db_session()
     with scopes.whole(db, MINE):
-        told = mine.say_address_is_wrong(db, _own(db))
+        told = mine.say_address_is_wrong(db, own_of(db))
     db.commit()
     words = "Thank you. We will check the address on record and write to you." if told else "You have already told us."
     flash(words, "good" if told else "info")
@@ -145,15 +165,17 @@ def payment_instead() -> ResponseReturnValue:
         )
 
     with scopes.whole(db, MINE):
-        registration = _own(db)
-        if registration.state != PIN:
+        registration = own_of(db)
+        declined = again.may_begin_again(db, registration)
+        if registration.state != PIN and not declined:
             return redirect_to(url_for("registration.own"))
+        prove = again.prove_again if declined else mine.prove_by_payment
         if not form.validate_on_submit():
             return show(form, 422 if form.is_submitted() else 200)
         typed = Typed(path=CHECK, name=registration.name, email=registration.email)
         form.fill(typed)
         try:
-            opened = mine.prove_by_payment(db, settings(), plugins(), registration, typed, counted_address())
+            opened = prove(db, settings(), plugins(), registration, typed, counted_address())
         except proving.MoreAsked as error:
             db.rollback()
             form.form_errors = [str(error)]
@@ -258,7 +280,16 @@ def confirm_later() -> ResponseReturnValue:
         registration = mine.by_status_token(db, session.get(STATUS, ""))
         if registration is None:
             return page("registration/link_dead.html", status=410)
-        mine.confirm_email(db, registration)
+        try:
+            later.confirm_address(db, registration)
+        except NameTaken:
+            db.rollback()
+            flash(
+                "There is an account with this e-mail address already. Sign in with your user name, and enter another address "
+                "on the page Your registration.",
+                "warn",
+            )
+            return redirect_to(url_for("registration.status"))
     db.commit()
     flash("Your e-mail address is confirmed.", "good")
     return redirect_to(url_for("registration.status"))

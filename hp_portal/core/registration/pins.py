@@ -16,7 +16,7 @@ from hp_portal.core.audit.record import record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.delivery.letters import Letter, add_letter
 from hp_portal.core.delivery.models import Message, PrintRun
-from hp_portal.core.delivery.outbox import CANCELED, FAILED, PRINTED, RETURNED, SENT, cancel_messages
+from hp_portal.core.delivery.outbox import CANCELED, FAILED, PRINTED, RETURNED, SENT, cancel_messages, values_of
 from hp_portal.core.identity.passwords import hash_password, verify_password
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration.addresses import envelope_lines
@@ -58,6 +58,10 @@ class TooSoon(Exception):
     def __init__(self, at: dt.datetime | None) -> None:
         super().__init__("too soon for another letter")
         self.at = at
+
+
+class TooManyLetters(Exception):
+    """So many letters have gone to this payee lately that staff look before another one is written."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,27 @@ def send_pin(session: PortalSession, settings: Settings, registration: Registrat
     record(session, "registration.pin.made", registration=registration.id)
 
 
+def check_letters(session: PortalSession, settings: Settings, payee: Payee) -> None:
+    """Raise TooManyLetters when the payee has got as many letters as are written without a look, for whomever."""
+    lock(session, f"letters:{payee.id}")
+    since = clock.now() - dt.timedelta(days=settings.pin_letters_days)
+    written = (
+        sa.select(sa.func.count(RegistrationPin.id))
+        .join(Registration, Registration.id == RegistrationPin.registration_id)
+        .where(Registration.payee_id == payee.id, RegistrationPin.made_at > since)
+    )
+    if (session.scalar(written) or 0) >= settings.pin_letters_per_payee:
+        raise TooManyLetters
+
+
+def has_moved(session: PortalSession, registration: Registration, payee: Payee) -> bool:
+    """Does the record's address fit an envelope, and differ from that of the last letter?"""
+    lines, pin = envelope_lines(payee), _newest(session, registration.id)
+    if lines is None or pin is None:
+        return lines is not None
+    return bool(values_of(session, session.get_one(Message, pin.message_id)).get("address") != lines)
+
+
 def _end_pins(session: PortalSession, registration_id: int) -> None:
     session.execute(
         sa.update(RegistrationPin)
@@ -202,11 +227,12 @@ def may_ask(state: PinState | None, at: dt.datetime) -> bool:
 
 
 def send_another(session: PortalSession, settings: Settings, registration: Registration, payee: Payee) -> None:
-    """Another letter with a new PIN, as the person asks. Raises TooSoon or NoAddress."""
+    """Another letter with a new PIN, as the person asks. Raises TooSoon, TooManyLetters or NoAddress."""
     lock(session, f"registration:{registration.id}")
     state, at = state_of(session, registration), next_letter_at(session, registration)
     if at is None or not may_ask(state, at):
         raise TooSoon(at)
+    check_letters(session, settings, payee)
     send_pin(session, settings, registration, payee)
 
 

@@ -26,7 +26,7 @@ from hp_portal.core.registration.doubts import DOCTOR, doubts_about
 from hp_portal.core.registration.drafts import Draft, Typed
 from hp_portal.core.registration.forms import PROOF_FORMS, FinishForm, OrganizationForm
 from hp_portal.core.registration.models import BILLING, CHECK, LEFT, MAIL, NOTICE, UNLISTED
-from hp_portal.core.registration.showing import summary, target
+from hp_portal.core.registration.showing import summary, targets
 from hp_portal.core.registration.views import BEFORE, STATUS, TOKEN, begun_draft, blueprint, to_step, went_back
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.web.where_from import client_address, counted_address
@@ -143,8 +143,7 @@ def _provider(db: PortalSession, typed: Typed) -> str:
         return ""
     answer = proving.try_proof(db, settings(), plugins(), typed, counted_address())
     typed.payee_id, typed.proved, typed.used = answer.payee_id, typed.path in (CHECK, NOTICE), answer.used
-    if answer.tin_held_by:
-        typed.held, typed.target_id = True, (answer.held_by or answer.tin_held_by)[0]
+    typed.hold_by(answer.held_by or answer.tin_held_by)
     proving.record_proved(db, typed, answer)
     return ""
 
@@ -159,7 +158,7 @@ def _billing(db: PortalSession, typed: Typed) -> str:
             "provider itself, go back to the first page and choose what you have at hand."
         )
     if known is not None:
-        typed.held, typed.target_id = True, known.id
+        typed.hold_by([known.id])
     return ""
 
 
@@ -178,18 +177,29 @@ def organization() -> ResponseReturnValue:
 def _organization_page(form: OrganizationForm, status: int, draft: Draft) -> Response:
     _offer(form, draft)
     with scopes.whole(db_session(), BEFORE):
-        known = target(db_session(), draft.typed)
-    return page("registration/organization.html", form=form, known=known, typed=draft.typed, status=status)
+        known = targets(db_session(), draft.typed)
+    return page(
+        "registration/organization.html",
+        form=form,
+        known=known,
+        holds_payee=any(one.holds_payee for one in known),
+        same_name=any(one.same_name for one in known),
+        typed=draft.typed,
+        status=status,
+    )
 
 
 def _offer(form: OrganizationForm, draft: Draft) -> None:
     typed = draft.typed
     with scopes.whole(db_session(), BEFORE):
-        own_payee = target(db_session(), typed).holds_payee
+        known = targets(db_session(), typed)
+    own_payee = any(one.holds_payee for one in known)
     provider = typed.path in (CHECK, NOTICE, MAIL)
     billing = typed.path == BILLING
     fresh = provider and not typed.used
     form.offer(left=fresh or billing, new=fresh and not own_payee, billing=billing)
+    # Before a proof nobody is told who is registered, nor that there are several.
+    form.choose_among({one.id: one.name for one in known} if typed.proved else {})
 
 
 @blueprint.post("/register/organization")
@@ -210,6 +220,8 @@ def organization_post() -> ResponseReturnValue:
             db.rollback()
             return to_step(steps.next_step(settings(), begun_draft(db)))
         draft.typed.route, draft.typed.chosen = form.route.data, True
+        if len(draft.typed.holders) > 1:
+            draft.typed.target_id = form.chosen_among(draft.typed.holders)
         draft.typed.left_reason = form.left_reason.data if form.route.data == LEFT else ""
         drafts.keep(db, draft)
         step = steps.next_step(settings(), draft)
@@ -319,6 +331,8 @@ def finish_post() -> ResponseReturnValue:
         db.commit()
         session.pop(TOKEN, None)
         session[STATUS] = done.token
+        if done.again:
+            flash("You had asked already: this is how it stands. Nobody is asked twice.", "info")
         return redirect_to(url_for("registration.status"))
     return _signed_in(db, done, number)
 

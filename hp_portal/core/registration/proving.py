@@ -189,7 +189,7 @@ def holders(session: PortalSession, payees: sa.Select[int]) -> tuple[int, ...]:
             Grant.payee_id.in_(payees),
             Grant.ended_at.is_(None),
             Organization.audience != Audience.BILLING,
-            ~provisional(),
+            sa.not_(Organization.provisional),
         )
         .group_by(Grant.organization_id)
         .order_by(sa.func.min(Grant.granted_at), Grant.organization_id)
@@ -197,11 +197,10 @@ def holders(session: PortalSession, payees: sa.Select[int]) -> tuple[int, ...]:
     return tuple(organization_id for organization_id, _ in rows)
 
 
-def provisional() -> sa.ColumnElement[bool]:
-    """A condition: the organization holds provisional access of somebody whose predecessor has left, and is nobody's office."""
-    from hp_portal.core.registration.models import Registration
-
-    return Organization.id.in_(sa.select(Registration.own_id).where(Registration.own_id.is_not(None)))
+def holders_of(session: PortalSession, payee: Payee) -> tuple[int, ...]:
+    """The organizations that are registered for a payee; where none is, those of its Tax ID with another NPI."""
+    of_tin = sa.select(Payee.id).where(Payee.tin_is(session, payee.whole_tin(session)))
+    return holders(session, sa.select(Payee.id).where(Payee.id == payee.id)) or holders(session, of_tin)
 
 
 def _answer(session: PortalSession, payee: Payee, number: str, *, used: bool) -> Answer:

@@ -9,13 +9,15 @@ import sqlalchemy as sa
 
 from hp_portal.audience import Audience
 from hp_portal.core.identifiers.numbers import mask_tin
+from hp_portal.core.identity.delegates import delegates_of
+from hp_portal.core.identity.masking import mask_email, short_name
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration.addresses import envelope_lines, masked_lines
 from hp_portal.core.registration.drafts import Draft, Typed
 from hp_portal.core.registration.models import BILLING, LEFT, MAIL
-from hp_portal.core.registration.telling import LEFT_REASONS, OURS, ROUTES, WAYS, delegates_of
+from hp_portal.core.registration.telling import LEFT_REASONS, OURS, ROUTES, WAYS
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
 
@@ -42,40 +44,33 @@ class Summary:
 
 @dataclass(frozen=True)
 class Target:
-    """The organization that is registered already. `delegates`: first name and initial, with a masked address.
+    """An organization that is registered already. `delegates`: first name and initial, with a masked address.
 
     `holds_payee`: it sees payments to the very payee that was proved. `same_name`: somebody there is called the same.
     """
 
+    id: int
     name: str
     delegates: tuple[tuple[str, str], ...]
     holds_payee: bool
     same_name: bool
 
 
-def short_name(name: str) -> str:
-    """First name and the last name's initial: `Mina K.`."""
-    words = name.split()
-    return f"{words[0]} {words[-1][0]}." if len(words) > 1 else name
+def targets(session: PortalSession, typed: Typed) -> list[Target]:
+    """Who is registered for what the draft is about, by name."""
+    rows = session.scalars(sa.select(Organization).where(Organization.id.in_(typed.holders)))
+    return sorted((_target(session, typed, one) for one in rows), key=lambda one: (one.name.lower(), one.id))
 
 
-def mask_email(email: str) -> str:
-    """`m•••@o•••.example`: whoever knows the address knows it again."""
-    local, _, domain = email.partition("@")
-    first, _, rest = domain.rpartition(".")
-    return f"{local[:1]}•••@{first[:1]}•••.{rest}"
-
-
-def target(session: PortalSession, typed: Typed) -> Target:
-    """Who is registered for what the draft is about."""
-    organization = session.get_one(Organization, typed.target_id)
+def _target(session: PortalSession, typed: Typed, organization: Organization) -> Target:
     holds = sa.select(Grant.id).where(Grant.links(organization.id, typed.payee_id))
     same = sa.select(Person.id).where(
         Person.organization_id == organization.id, sa.func.lower(Person.name) == typed.name.lower()
     )
     return Target(
+        organization.id,
         organization.name,
-        tuple((short_name(one.name), mask_email(one.email)) for one in delegates_of(session, organization.id)),
+        tuple((short_name(one.name), mask_email(one.email)) for one in delegates_of(session, [organization.id])),
         session.scalar(holds) is not None,
         typed.proved and session.scalar(same.limit(1)) is not None,
     )

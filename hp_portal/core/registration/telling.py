@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-
 from hp_portal.core.delivery.outbox import Outgoing, add_message
+from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.unconfirmed import reachable
 from hp_portal.core.organizations.models import Organization
+from hp_portal.core.registration.facts import about_registration, asked_about, newcomer_about, news_about
 from hp_portal.core.registration.models import (
     BILLING,
     CHECK,
@@ -48,27 +49,11 @@ LEFT_REASONS = {
 }
 
 
-def about(registration: Registration) -> str:
-    """What messages about a registration are found by."""
-    return f"registration:{registration.id}"
-
-
-def delegates_of(session: PortalSession, organization_id: int) -> list[Person]:
-    """The delegates who can sign in, by name."""
-    return list(
-        session.scalars(
-            sa.select(Person)
-            .where(Person.organization_id == organization_id, Person.is_delegate, Person.deactivated_at.is_(None))
-            .order_by(Person.name, Person.id)
-        )
-    )
-
-
 def _tell_delegates(
     session: PortalSession, settings: Settings, registration: Registration, template: str, subject: str
 ) -> None:
     organization = session.get_one(Organization, registration.organization_id)
-    for delegate in delegates_of(session, organization.id):
+    for delegate in reachable(delegates_of(session, [organization.id])):
         values = {
             "name": registration.name,
             "organization": organization.name,
@@ -76,7 +61,7 @@ def _tell_delegates(
             "until": show_day(registration.due_at, settings.payer.zone),
             "reason": LEFT_REASONS.get(registration.left_reason, ""),
         }
-        add_message(session, Outgoing(delegate.email, template, subject, about(registration), values))
+        add_message(session, Outgoing(delegate.email, template, subject, asked_about(registration), values))
 
 
 def tell_of_join(session: PortalSession, settings: Settings, registration: Registration) -> None:
@@ -89,7 +74,7 @@ def tell_of_more(session: PortalSession, registration: Registration) -> None:
     """Tell the delegates, once, that more people ask than they get messages about."""
     organization = session.get_one(Organization, registration.organization_id)
     values = {"organization": organization.name, "link": absolute_url("registration.joins")}
-    for delegate in delegates_of(session, organization.id):
+    for delegate in reachable(delegates_of(session, [organization.id])):
         about, subject = f"registration-joins:{organization.id}", "More people ask to join your organization"
         add_message(session, Outgoing(delegate.email, "registration_joins", subject, about, values))
 
@@ -103,9 +88,11 @@ def tell_of_dispute(session: PortalSession, registration: Registration) -> None:
         "link": absolute_url("registration.join", registration_id=registration.id),
         "reason": LEFT_REASONS.get(registration.left_reason, ""),
     }
-    for delegate in delegates_of(session, organization.id):
+    for delegate in reachable(delegates_of(session, [organization.id])):
         subject = f"{registration.name} says that your organization is theirs"
-        add_message(session, Outgoing(delegate.email, "registration_disputed", subject, about(registration), values))
+        add_message(
+            session, Outgoing(delegate.email, "registration_disputed", subject, asked_about(registration), values)
+        )
 
 
 def tell_of_challenge(session: PortalSession, settings: Settings, registration: Registration) -> None:
@@ -114,17 +101,26 @@ def tell_of_challenge(session: PortalSession, settings: Settings, registration: 
     _tell_delegates(session, settings, registration, CHALLENGE, subject)
 
 
+def tell_of_newcomer(session: PortalSession, registration: Registration, person: Person) -> None:
+    """Tell the delegates of somebody who has come to their organization without their having said so."""
+    organization = session.get_one(Organization, person.organization_id)
+    values = {"name": person.name, "organization": organization.name, "delegate": person.is_delegate}
+    subject = f"{person.name} has an account in your organization"
+    about = newcomer_about(registration)
+    for delegate in reachable(delegates_of(session, [organization.id])):
+        if delegate.id != person.id:
+            outgoing = Outgoing(delegate.email, "registration_newcomer", subject, about, values)
+            add_message(session, outgoing)
+
+
 def welcome(session: PortalSession, registration: Registration, token: str) -> None:
     """Tell the person what becomes of the registration, and where to look."""
     account = registration.person_id is not None
-    confirmed = registration.email_confirmed_at is not None
-    # Who proved a payment first confirms the address by following this link.
-    signed_in = account and confirmed
-    link = absolute_url("registration.own") if signed_in else absolute_url("registration.follow_status", token=token)
-    values = {"name": registration.name, "link": link, "state": registration.state, "confirmed": confirmed}
+    link = absolute_url("registration.own") if account else absolute_url("registration.follow_status", token=token)
+    values = {"name": registration.name, "link": link, "state": registration.state, "confirmed": True}
     subject = "Your registration"
     outgoing = Outgoing(
-        registration.email, "registration_made", subject, about(registration), values, secrets=("link",)
+        registration.email, "registration_made", subject, about_registration(registration), values, secrets=("link",)
     )
     add_message(session, outgoing)
 
@@ -143,6 +139,6 @@ def tell_outcome(session: PortalSession, registration: Registration, *, password
     over = registration.state in (OPEN, DECLINED, EXPIRED)
     subject = "Your registration: what was decided" if over else "Your registration: how it goes on"
     outgoing = Outgoing(
-        registration.email, "registration_decided", subject, about(registration), values, secrets=("link",)
+        registration.email, "registration_decided", subject, news_about(registration), values, secrets=("link",)
     )
     add_message(session, outgoing)

@@ -11,8 +11,8 @@ from hp_portal import clock
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import CANCELED, SENT, WAITING
 from hp_portal.core.delivery.states import MessageState, state_of_message
-from hp_portal.core.registration import telling
 from hp_portal.core.registration.drafts import Draft, about_draft
+from hp_portal.core.registration.facts import abouts_of, asked_about
 from hp_portal.core.registration.models import Registration
 from hp_portal.database import PortalSession
 
@@ -33,7 +33,7 @@ def to_person(session: PortalSession, registration: Registration) -> MessageStat
 
 def to_people(session: PortalSession, registrations: Sequence[Registration]) -> dict[int, MessageState]:
     """The newest message to each of them, by the registration's id; those to whom none was written are left out."""
-    about = {telling.about(one): one for one in registrations}
+    about = {name: one for one in registrations for name in abouts_of(one)}
     found: dict[int, list[Message]] = {}
     for message in session.scalars(sa.select(Message).where(Message.about.in_(about)).order_by(Message.id.desc())):
         one = about[message.about]
@@ -45,9 +45,7 @@ def to_people(session: PortalSession, registrations: Sequence[Registration]) -> 
 def to_delegates(session: PortalSession, registration: Registration) -> MessageState | None:
     """What became of the messages to the delegates: one that was sent before one that waits, and those before the others."""
     messages = session.scalars(
-        sa.select(Message)
-        .where(Message.about == telling.about(registration), Message.recipient != registration.email)
-        .order_by(Message.id.desc())
+        sa.select(Message).where(Message.about == asked_about(registration)).order_by(Message.id.desc())
     ).all()
     first = sorted(messages, key=lambda one: (one.state != SENT, one.state != WAITING))
     return _newest(first)

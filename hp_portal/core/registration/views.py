@@ -158,7 +158,7 @@ def you_post() -> ResponseReturnValue:
         asked_before = draft.row.mail_hash is not None and typed.email == form.email.data.lower()
         typed.name, typed.telephone, typed.job = form.name.data, form.telephone.data, form.job.data
         typed.sure = [doubt for doubt in typed.sure if doubt == DOCTOR] + form.sure
-        drafts.change_email(draft, form.email.data.lower())
+        drafts.change_email(db, draft, form.email.data.lower())
         drafts.keep(db, draft)
         if doubts := [doubt for doubt in doubts_about(typed) if doubt != DOCTOR]:
             db.commit()

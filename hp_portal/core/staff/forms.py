@@ -66,6 +66,7 @@ class OrganizationsForm(Form):  # type: ignore[misc] # WTForms has no types
             SelectChoice("", "Any"),
             SelectChoice("validated", "Validated"),
             SelectChoice("waiting", "Not validated"),
+            SelectChoice("ended", "Ended"),
         ],
     )
 

@@ -34,6 +34,7 @@ class FoundOrganization:
     audience: Audience
     validated: bool
     people: int
+    ended: bool
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,14 @@ def _organizations(session: PortalSession, query: str, linked: set[int]) -> list
         .scalar_subquery()
     )
     rows = session.execute(
-        sa.select(Organization.id, Organization.name, Organization.audience, Organization.validated_at, people)
+        sa.select(
+            Organization.id,
+            Organization.name,
+            Organization.audience,
+            Organization.validated_at,
+            people,
+            Organization.ended_at,
+        )
         .where(
             sa.or_(
                 Organization.name.icontains(query, autoescape=True),
@@ -130,7 +138,10 @@ def _organizations(session: PortalSession, query: str, linked: set[int]) -> list
         .order_by(Organization.name)
         .limit(LIMIT)
     )
-    return [FoundOrganization(i, name, Audience(a), validated is not None, n) for i, name, a, validated, n in rows]
+    return [
+        FoundOrganization(i, name, Audience(a), validated is not None, n, ended is not None)
+        for i, name, a, validated, n, ended in rows
+    ]
 
 
 def _people(session: PortalSession, query: str) -> list[FoundPerson]:
@@ -288,6 +299,8 @@ class OrganizationPage:
     created_at: dt.datetime
     people: list[Member]
     links: list[Link]
+    provisional: bool
+    ended_at: dt.datetime | None
 
 
 def view_organization(session: PortalSession, organization_id: int) -> OrganizationPage | None:
@@ -305,6 +318,8 @@ def view_organization(session: PortalSession, organization_id: int) -> Organizat
         organization.created_at,
         _members(session, organization.id),
         _links(session, organization.id),
+        organization.provisional,
+        organization.ended_at,
     )
 
 

@@ -42,7 +42,7 @@ ORGANIZATIONS = Sorting(
 
 @dataclass(frozen=True)
 class OrganizationFilter:
-    """What the list is narrowed to; empty values do not filter. `account`: "validated" or "waiting"."""
+    """What the list is narrowed to; empty values do not filter. `account`: "validated", "waiting" or "ended"."""
 
     name: str = ""
     audience: str = ""
@@ -60,11 +60,13 @@ class ListedOrganization:
     people: int
     linked: int
     created_at: dt.datetime
+    ended_at: dt.datetime | None
 
 
 def find_organization(session: PortalSession, organization_id: int) -> Organization | None:
-    """One organization, or None."""
-    return session.get(Organization, organization_id)
+    """One organization, or None: also for one that has ended, to which nothing is added any more."""
+    found = session.get(Organization, organization_id)
+    return found if found is not None and found.ended_at is None else None
 
 
 def list_organizations(session: PortalSession, wanted: OrganizationFilter, order: Order) -> Listing[ListedOrganization]:
@@ -77,20 +79,27 @@ def list_organizations(session: PortalSession, wanted: OrganizationFilter, order
         _people,
         _linked,
         Organization.created_at,
+        Organization.ended_at,
     )
     if wanted.name:
         rows = rows.where(Organization.name.icontains(wanted.name, autoescape=True))
     if wanted.audience:
         rows = rows.where(Organization.audience == wanted.audience)
     if wanted.account:
-        waiting = Organization.validated_at.is_(None)
-        rows = rows.where(waiting if wanted.account == "waiting" else ~waiting)
+        rows = rows.where(_account(wanted.account))
     listing = page_of(session, rows, order, make=_listed)
     filters = {name: value for name, value in vars(wanted).items() if value}
     record(session, "staff.organization.listed", filters=filters, found=listing.total)
     return listing
 
 
-def _listed(row: sa.Row[int, str, str, dt.datetime | None, int, int, dt.datetime]) -> ListedOrganization:
-    key, name, audience, validated_at, people, linked, created_at = row
-    return ListedOrganization(key, name, Audience(audience), validated_at, people, linked, created_at)
+def _account(wanted: str) -> sa.ColumnElement[bool]:
+    goes_on, waiting = Organization.ended_at.is_(None), Organization.validated_at.is_(None)
+    return ~goes_on if wanted == "ended" else sa.and_(goes_on, waiting if wanted == "waiting" else ~waiting)
+
+
+def _listed(
+    row: sa.Row[int, str, str, dt.datetime | None, int, int, dt.datetime, dt.datetime | None],
+) -> ListedOrganization:
+    key, name, audience, validated_at, people, linked, created_at, ended_at = row
+    return ListedOrganization(key, name, Audience(audience), validated_at, people, linked, created_at, ended_at)

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.applications.menu import plugins
+from hp_portal.core.identity.delegates import has_delegate
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people import accounts, password_links
@@ -140,7 +141,7 @@ def people_deactivate(person_id: int) -> ResponseReturnValue:
     db.commit()
     if done:
         flash(f"{person.name}’s account is deactivated, and their sessions have been ended.", "good")
-    if not accounts.has_delegate(db, person.organization_id or 0):
+    if not has_delegate(db, person.organization_id):
         flash("This organization now has no delegate who can sign in.", "warn")
     return _back(person)
 

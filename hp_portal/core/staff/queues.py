@@ -59,7 +59,9 @@ def _database_warnings(_session: PortalSession) -> int:
 
 
 def _not_validated(session: PortalSession) -> int:
-    waiting = sa.select(sa.func.count(Organization.id)).where(Organization.validated_at.is_(None))
+    waiting = sa.select(sa.func.count(Organization.id)).where(
+        Organization.validated_at.is_(None), Organization.ended_at.is_(None)
+    )
     return session.scalar(waiting) or 0
 
 
@@ -152,6 +154,15 @@ CORE_QUEUES = (
         registrations.count_wrong_addresses,
         "warn",
         arguments={"show": registrations.ADDRESS},
+    ),
+    StaffQueue(
+        "letter with a PIN is held, as many have gone to the payee",
+        "letters with a PIN are held, as many have gone to the payees",
+        "staff.registrations",
+        "staff:registrations:read",
+        registrations.count_held_letters,
+        "warn",
+        arguments={"show": registrations.HELD},
     ),
     StaffQueue(
         "person is locked out", "people are locked out", "staff.people_locked", "staff:people:unlock", _locked, "warn"

@@ -14,13 +14,15 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.payees.by_hand import PayeeExists, add_payee
 from hp_portal.core.payees.finding import payee_by_id
 from hp_portal.core.people.accounts import NameTaken
-from hp_portal.core.registration import deciding, disputes
+from hp_portal.core.registration import deciding, disputes, transfers
 from hp_portal.core.registration.deciding import DecidedAlready, HeldBy
 from hp_portal.core.registration.forms import PATHS
 from hp_portal.core.registration.models import (
     ASKED,
     CHALLENGED,
     DISPUTED,
+    LEFT,
+    LETTERS,
     NEW_BILLING,
     NO_DELEGATE,
     OBJECTED,
@@ -120,6 +122,8 @@ def _is_unlisted(registration: Registration) -> bool:
 def choices(case: Case) -> Iterator[SelectChoice]:
     """What staff can decide on a registration as it stands."""
     row = case.registration
+    # In place of somebody of an organization that is not known yet.
+    nobody = row.route == LEFT and row.organization_id is None
     if row.state in (STAFF, ASKED) and row.person_id is None and case.target:
         yield from _into(case.target)
     elif _is_unlisted(row):
@@ -132,15 +136,25 @@ def choices(case: Case) -> Iterator[SelectChoice]:
     if (row.state, row.why) == (OPEN, NEW_BILLING) and case.target:
         yield SelectChoice("confirm", f"{case.target.name} is what it says")
         yield SelectChoice("end", f"{case.target.name} is not theirs: close its accounts, and free the Tax ID")
+    if case.movable and row.why not in (UNTOLD, NO_DELEGATE):
+        yield from _moved(case)
     trial = row.state == STAFF and row.why in (UNTOLD, NO_DELEGATE)
     if trial and case.target and case.target.delegates:
         yield SelectChoice(
             "again", f"Tell the delegates of {case.target.name} anew: the days to object begin once more"
         )
-    if row.state in (STAFF, PIN) and row.person_id is not None and row.payee_id is not None and not trial:
+    if (
+        row.state in (STAFF, PIN)
+        and row.person_id is not None
+        and row.payee_id is not None
+        and not trial
+        and not nobody
+    ):
         name = next((payee.name for payee in case.payees if payee.id == row.payee_id), "")
         yield SelectChoice("open", f"Give access to the payments to {name} without a PIN")
-    if row.state == PIN:
+    if row.state == PIN and row.why == LETTERS:
+        yield SelectChoice("letter", "Write another letter with a PIN all the same: it is no abuse")
+    elif row.state == PIN:
         yield SelectChoice("letter", "Write another letter with a new PIN: the address on record is right now")
     if row.state == OBJECTED:
         yield SelectChoice("dismiss", f"The objection does not hold: {row.name} becomes a delegate at once")
@@ -150,6 +164,15 @@ def choices(case: Case) -> Iterator[SelectChoice]:
         yield SelectChoice("uphold", f"{row.name} does not belong there: end the access and close the account")
     if row.state in (STAFF, ASKED, PIN) and not trial:
         yield SelectChoice("decline", "Decline")
+
+
+def _moved(case: Case) -> Iterator[SelectChoice]:
+    """The organizations that hold the payee: the account can be moved into each."""
+    payee = next((one for one in case.payees if one.id == case.registration.payee_id), None)
+    for one in payee.holders if payee else ():
+        if one.joinable:
+            yield SelectChoice(f"move:{one.id}", f"Move the account into {one.name}, which holds the payee")
+            yield SelectChoice(f"move-delegate:{one.id}", f"Move the account into {one.name}, as a delegate")
 
 
 def _into(target: Holder) -> Iterator[SelectChoice]:
@@ -228,6 +251,17 @@ def _delegate(registration: Registration, organization_id: int, form: DecideForm
     return _let_in(registration, organization_id, form, delegate=True)
 
 
+def _move(registration: Registration, organization_id: int, form: DecideForm, *, delegate: bool = False) -> str:
+    db = db_session()
+    organization = find_organization(db, organization_id) or abort(404)
+    person = transfers.transfer(db, the_actor(), registration, organization, delegate=delegate, **_words(form))
+    return f"{person.name} belongs to {organization.name} now. Its delegates are told."
+
+
+def _move_delegate(registration: Registration, organization_id: int, form: DecideForm) -> str:
+    return _move(registration, organization_id, form, delegate=True)
+
+
 def _new(registration: Registration, payee_id: int, form: DecideForm) -> str:
     db = db_session()
     payee = payee_by_id(db, payee_id) or abort(404)
@@ -285,6 +319,8 @@ def _letter(registration: Registration, _about: int, form: DecideForm) -> str:
 _DECIDE: dict[str, Callable[[Registration, int, DecideForm], str]] = {
     "member": _let_in,
     "delegate": _delegate,
+    "move": _move,
+    "move-delegate": _move_delegate,
     "new": _new,
     "decline": _decline,
     "uphold": _uphold,

@@ -12,42 +12,48 @@ from hp_portal import clock
 from hp_portal.core.audit.record import record
 from hp_portal.core.delivery.states import MessageState, messages_about
 from hp_portal.core.identifiers.numbers import mask_tin
+from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.finding import find_payees
 from hp_portal.core.payees.models import Payee
-from hp_portal.core.registration import pins, telling
+from hp_portal.core.registration import pins
 from hp_portal.core.registration.drafts import Typed
-from hp_portal.core.registration.facts import facts_of
+from hp_portal.core.registration.facts import abouts_of, asked_about, facts_of, newcomer_about
 from hp_portal.core.registration.models import (
     ASKED,
     CHALLENGED,
     DECLINED,
     DISPUTED,
     EXPIRED,
+    LETTERS,
     NEW_BILLING,
     NO_DELEGATE,
     OBJECTED,
     OPEN,
     PIN,
+    PROVED_AGAIN,
     STAFF,
     UNTOLD,
     WAITING_STATES,
+    WHICH,
     WITHDRAWN,
     Registration,
 )
 from hp_portal.core.registration.proving import check_complete, find_billing, holders, look_up
+from hp_portal.core.registration.transfers import may_be_moved
 from hp_portal.core.web.listing import Column, Listing, Order, Sorting, page_of
 from hp_portal.database import PortalSession
 from hp_portal.plugins import Plugins
 from hp_portal.settings import Settings
 
 # What the list can show, by its name in the address. The first is what waits for the staff.
-FOR_STAFF, DECISION, ADDRESS, WAITING, ENDED = "for-staff", "decision", "address", "waiting", "ended"
+FOR_STAFF, DECISION, ADDRESS, HELD, WAITING, ENDED = "for-staff", "decision", "address", "held", "waiting", "ended"
 SHOWN = {
     FOR_STAFF: "Waits for us",
     DECISION: "Waits for our decision",
     ADDRESS: "Address said to be wrong",
+    HELD: "Many letters to one payee",
     WAITING: "Waits for anybody",
     ENDED: "Ended",
     STAFF: "Waits for us, without objections",
@@ -82,8 +88,23 @@ WHY = {
         "Its account works, and it sees nothing before a provider lets it. Look whether name, Tax ID and who answers for it "
         "belong together: somebody may have registered an organization that is not theirs.",
     ),
+    LETTERS: (
+        "Many letters have gone to this payee",
+        "No other letter is written before you have looked: somebody may want to annoy the office, or several people there do "
+        "not know of each other. Call the office at a number you have from elsewhere.",
+    ),
+    WHICH: (
+        "Several organizations hold the payee",
+        "The PIN was right. The person is asked which organization is theirs, and the delegates of that one are told. You can "
+        "move the account into it yourself.",
+    ),
+    PROVED_AGAIN: (
+        "Declined before, and proved by a payment now",
+        "Staff had declined that the person follows somebody who has left. They have named a payment that is right since.",
+    ),
 }
 _wrong_address = sa.and_(Registration.state == PIN, Registration.address_wrong_at.is_not(None))
+_held = sa.and_(Registration.state == PIN, Registration.why == LETTERS)
 _new_billing = sa.and_(Registration.state == OPEN, Registration.why == NEW_BILLING)
 _decision = sa.or_(Registration.state.in_((STAFF, OBJECTED)), _new_billing)
 _on_trial = Registration.state == CHALLENGED
@@ -136,7 +157,8 @@ class RecordedPayee:
 @dataclass(frozen=True)
 class Case:
     """One registration as staff decide on it. `tin` is what was given, masked; `target` the organization it is about; `why`
-    staff have to look, as a title and a sentence."""
+    staff have to look, as a title and a sentence; `movable`: the account can be moved into an organization that holds
+    the payee."""
 
     registration: Registration
     facts: Typed
@@ -150,6 +172,7 @@ class Case:
     letter: pins.PinState | None
     messages: tuple[MessageState, ...]
     days: int
+    movable: bool
 
 
 @dataclass(frozen=True)
@@ -178,14 +201,21 @@ def count_wrong_addresses(session: PortalSession) -> int:
     return session.scalar(sa.select(sa.func.count(Registration.id)).where(_wrong_address)) or 0
 
 
+def count_held_letters(session: PortalSession) -> int:
+    """For how many people no other letter is written before staff have looked."""
+    return session.scalar(sa.select(sa.func.count(Registration.id)).where(_held)) or 0
+
+
 def _shown(show: str) -> sa.ColumnElement[bool]:
-    if show in (DECISION, ADDRESS):
-        return _decision if show == DECISION else _wrong_address
+    if show in (DECISION, ADDRESS, HELD):
+        return {DECISION: _decision, ADDRESS: _wrong_address, HELD: _held}[show]
     if show == WAITING:
         return Registration.state.in_(WAITING_STATES)
     if show == ENDED:
         return Registration.state.not_in(WAITING_STATES)
-    return Registration.state == show if show in SHOWN and show != FOR_STAFF else sa.or_(_decision, _wrong_address)
+    return (
+        Registration.state == show if show in SHOWN and show != FOR_STAFF else sa.or_(_decision, _wrong_address, _held)
+    )
 
 
 def _age(registration: Registration) -> int:
@@ -223,10 +253,13 @@ def find_registration(session: PortalSession, registration_id: int) -> Registrat
 def view_case(session: PortalSession, registration: Registration, vendor_number: str = "") -> Case:
     """One registration with what is on record about it, recorded. `vendor_number` is of a payee looked for besides."""
     facts = facts_of(session, registration)
-    messages = [
-        *messages_about(session, telling.about(registration)),
-        *messages_about(session, pins.about(registration)),
-    ]
+    abouts = (
+        *abouts_of(registration),
+        asked_about(registration),
+        newcomer_about(registration),
+        pins.about(registration),
+    )
+    messages = [message for about in abouts for message in messages_about(session, about)]
     case = Case(
         registration=registration,
         facts=facts,
@@ -240,6 +273,7 @@ def view_case(session: PortalSession, registration: Registration, vendor_number:
         letter=pins.state_of(session, registration),
         messages=tuple(sorted(messages, key=lambda one: one.at, reverse=True)),
         days=_age(registration),
+        movable=may_be_moved(session, registration),
     )
     record(session, "registration.case.viewed", registration=registration.id)
     return case
@@ -260,7 +294,7 @@ def _target(session: PortalSession, organization_id: int | None) -> Holder | Non
 
 
 def _holder(session: PortalSession, organization: Organization, *, joinable: bool) -> Holder:
-    delegates = tuple(telling.delegates_of(session, organization.id))
+    delegates = tuple(delegates_of(session, [organization.id]))
     return Holder(organization.id, organization.name, joinable, delegates)
 
 

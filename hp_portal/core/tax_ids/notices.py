@@ -64,6 +64,8 @@ def _holders(session: PortalSession, payees: sa.Select[Any], but: int) -> list[t
             Grant.payee_id.in_(payees),
             Grant.organization_id != but,
             Organization.audience != Audience.BILLING,
+            # Whoever has access on trial is told nothing before it has ended well.
+            sa.not_(Organization.provisional),
         )
         .group_by(Grant.organization_id)
         .order_by(Grant.organization_id)

@@ -1,0 +1,41 @@
+"""From one organization to another: a person, what they had asked for, and the organization that is left behind empty.
+
+Every verb needs a whole scope; the caller commits.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.core.audit.record import record
+from hp_portal.core.downloads.queue import move_documents
+from hp_portal.core.identity.models import Person
+from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.database import PortalSession
+
+
+def move_person(session: PortalSession, person: Person, organization: Organization, *, delegate: bool) -> None:
+    """Somebody belongs to another organization from the next page on, with the documents that they wait for; the one they come
+    from ends when nobody is left in it."""
+    before = person.organization_id
+    person.organization_id, person.is_delegate = organization.id, delegate
+    session.flush()
+    event = "registration.delegate.added" if delegate else "registration.member.added"
+    record(session, event, person=person.id, organization=organization.id)
+    move_documents(session, person.id, organization.id)
+    if before is not None:
+        end_if_empty(session, before)
+
+
+def end_if_empty(session: PortalSession, organization_id: int) -> bool:
+    """End an organization in which nobody has an account any more and that sees nobody's payments; False when it goes on."""
+    organization = session.get_one(Organization, organization_id)
+    people = sa.select(Person.id).where(Person.organization_id == organization_id, Person.deactivated_at.is_(None))
+    links = sa.select(Grant.id).where(Grant.organization_id == organization_id, Grant.ended_at.is_(None))
+    if organization.ended_at is not None or any(session.scalar(one.limit(1)) for one in (people, links)):
+        return False
+    organization.ended_at = clock.now()
+    session.flush()
+    record(session, "registration.organization.ended", organization=organization_id)
+    return True
