@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import re
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -17,50 +16,26 @@ from hp_portal.core.delivery.models import Message
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.delegates import delegates_of, has_delegate
 from hp_portal.core.identity.models import Person
-from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
-from hp_portal.core.people.accounts import NameTaken
-from hp_portal.core.registration import again, deciding, drafts, finishing, own, pins, proving, telling, transfers
+from hp_portal.core.registration import again, deciding, drafts, finishing, own, proving, telling, transfers
 from hp_portal.core.registration.facts import asked_about
 from hp_portal.core.registration.models import WAITING_STATES, Registration, RegistrationPin
 from hp_portal.core.staff import registrations as reading
 from hp_portal.core.staff.registration_views import choices
 from hp_portal.core.tax_ids.by_payer import link_payee
-from hp_portal.core.tax_ids.grants import AlreadyLinked
 from hp_portal.core.tax_ids.models import LinkNotice
 from hp_portal.database import PortalSession
 from tests.conftest import MakeApp
 from tests.support.clock import Clock
 from tests.support.identifiers import make_npi, make_tin
+from tests.support.refused import COUNTED, HAPPENS, ways_on
 from tests.support.registering import ADDRESS, PASSWORD, Payments, mailed_pin, mails_leave
 from tests.support.world import World
 
 NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
-HAPPENS = (
-    deciding.DecidedAlready,
-    finishing.NotProved,
-    finishing.RegisteredMeanwhile,
-    NameTaken,
-    TooManyAttempts,
-    pins.PinDead,
-    pins.TooSoon,
-    pins.TooManyLetters,
-    pins.NoAddress,
-    pins.WrongPin,
-    proving.ProofRefused,
-    again.SameTaxId,
-    AlreadyLinked,
-)
-COUNTED = (pins.WrongPin, pins.TooManyLetters, proving.ProofRefused)
 SAID = {"answer": "We have called.", "reason": "Called both"}
 numbers = itertools.count(1)
-
-
-def ways_on(text: str) -> list[str]:
-    """The addresses of links and buttons in the middle of a page, other than the way back."""
-    middle = text[text.index("<main") : text.index("</main>")]
-    return [one for one in re.findall(r'(?:href|action)="(/[^"]*)"', middle) if not one.startswith("/help")]
 
 
 class Office(RuleBasedStateMachine):

@@ -327,14 +327,17 @@ def finish_post() -> ResponseReturnValue:
         person = done.person
         if person is not None:
             accept(db, person.id, [one for one, _ in form.agreements], client_address())
-    if person is None:
-        db.commit()
-        session.pop(TOKEN, None)
-        session[STATUS] = done.token
-        if done.again:
-            flash("You had asked already: this is how it stands. Nobody is asked twice.", "info")
-        return redirect_to(url_for("registration.status"))
-    return _signed_in(db, done, number)
+    return _waits(db, done) if person is None else _signed_in(db, done, number)
+
+
+def _waits(db: PortalSession, done: finishing.Registered) -> Response:
+    """Somebody has to answer first."""
+    db.commit()
+    session.pop(TOKEN, None)
+    session[STATUS] = done.token
+    if done.again:
+        flash("You had asked already: this is how it stands. Nobody is asked twice.", "info")
+    return redirect_to(url_for("registration.status"))
 
 
 def _account(form: Any, draft: Draft) -> finishing.Account:

@@ -1,7 +1,7 @@
 """one request to join an organization waits for each e-mail address
 
 Revision ID: 1795894000
-Revises: 1795896100
+Revises: 1795897200
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "1795894000"
-down_revision = "1795896100"
+down_revision = "1795897200"
 
 INDEX, WAITS = "uq_registration_waiting_join", "route = 'join' AND state IN ('asked', 'staff')"
 
