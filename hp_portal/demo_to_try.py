@@ -44,7 +44,8 @@ TO_TRY = (
         "/register",
         "get an account: check 0000060001 with Tax ID 00-0000077 and vendor number V100009; with 0000057001, Tax ID 00-0000011 "
         "and V100007 the organization is registered already. The message with the link is in /demo/mailbox/: confirm it in a "
-        "private window, and this one goes on by the code shown there. Back and other ways lose nothing that was typed",
+        "private window, and this one goes on by the code shown there. Back and other ways lose nothing that was typed. "
+        "Under the name Demo Sample you are asked whether you are the practitioner",
     ),
     ("demo.delegate", "/joins", "who asks to join, or has registered because somebody has left"),
     (

@@ -342,7 +342,9 @@ def not_linked(story: Story, days: Days) -> None:
 
 
 def without_npi(story: Story, days: Days) -> None:
-    story.pay("0000060001", "CHK", days.back(13), [story.claim(_VISITS, days.back(13)) for _ in range(2)])
+    # Whoever registers under the practitioner's name is asked whether they are that person.
+    rendered = [replace(story.claim(_VISITS, days.back(13)), rendering=("SAMPLE", "1999900578")) for _ in range(2)]
+    story.pay("0000060001", "CHK", days.back(13), rendered)
 
 
 def not_validated(story: Story, days: Days) -> None:
