@@ -24,6 +24,7 @@ from tests.support.registering import PASSWORD, PERSON, mailed_link, mailed_pin,
 from tests.support.world import World
 
 CHECK, NOTICE = "0004512", "NP0004513"
+BECAUSE = "Posting payments"
 # Whoever wants to see a payment sees it on the eighth page at the latest.
 PAGES = 8
 SECONDS = 180
@@ -33,8 +34,9 @@ NewWalk = Callable[[], Walk]
 
 @pytest.fixture
 def live(databases: Databases, tmp_path: Path, make_app: MakeApp) -> Iterator[Live]:
-    """As a payer starts: without the vendor number, a proof needs the amount or the date as well."""
-    app = make_app(databases.new_sqlite(tmp_path / "portal.sqlite"), proof_asks_more="without-vendor-number")
+    """As a payer starts: what a proof needs besides the number, and why somebody looks at patient information, is asked."""
+    asked = {"proof_asks_more": "without-vendor-number", "reason_asked": "member-data"}
+    app = make_app(databases.new_sqlite(tmp_path / "portal.sqlite"), **asked)
     server = LiveServer(app)
     yield Live(server.url, app, World(app))
     server.stop()
@@ -91,11 +93,13 @@ def with_the_check(walk: Walk, harbor: Harbor) -> None:
     walk.press("Continue")
 
 
-def finish(walk: Walk) -> None:
-    """The one page after the proof."""
+def finish(walk: Walk, because: str = "") -> None:
+    """The one page after the proof. `because`: asked of whoever goes on to a payment."""
     walk.see("Review and finish")
     walk.enter("Password", PASSWORD)
     walk.enter("Password again", PASSWORD)
+    if because:
+        walk.select("Why you look at patient information", because)
     walk.tick("I have read the confidential terms")
     walk.tick("I have read the site delegate agreement")
     walk.press("Create my account")
@@ -123,7 +127,7 @@ def pages_to_the_payment(walk: Walk) -> None:
 def test_with_a_check(live: Live, walk: NewWalk) -> None:
     me = walk()
     with_the_check(me, Harbor(live.world))
-    finish(me)
+    finish(me, BECAUSE)
     sees_the_payment(me, CHECK)
     pages_to_the_payment(me)
 
@@ -135,7 +139,7 @@ def test_with_an_npi_and_a_check(live: Live, walk: NewWalk) -> None:
     me.enter("NPI", harbor.text.npi)
     me.enter("Amount of the payment", "150.00")
     me.press("Continue")
-    finish(me)
+    finish(me, BECAUSE)
     sees_the_payment(me, CHECK)
 
 
@@ -146,7 +150,7 @@ def test_with_a_non_payment_notice(live: Live, walk: NewWalk) -> None:
     me.enter("Tax ID (TIN)", harbor.text.tin)
     me.enter("NPI", harbor.text.npi)
     me.press("Continue")
-    finish(me)
+    finish(me, BECAUSE)
     sees_the_payment(me, NOTICE, "SAMPLE, BOB")
     pages_to_the_payment(me)
 
@@ -176,6 +180,8 @@ def test_with_a_pin_by_mail(live: Live, walk: NewWalk) -> None:
     me.press("Go")
     me.see("Remittance Inquiry")
     me.go(f"/apps/remittance/?number={CHECK}")
+    me.see("Why are you looking at patient information?")
+    me.press(BECAUSE)
     sees_the_payment(me, CHECK)
 
 
@@ -273,7 +279,7 @@ def test_after_somebody_has_left(live: Live, walk: NewWalk) -> None:
     me.pick("The person who registered cannot help")
     me.pick("They no longer work there")
     me.press("Continue")
-    finish(me)
+    finish(me, BECAUSE)
     sees_the_payment(me, CHECK)
     me.go("/registration")
     me.see("Your registration")

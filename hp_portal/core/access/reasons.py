@@ -19,6 +19,7 @@ from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import SignIn
 from hp_portal.core.web.render import page, redirect_to, settings
 from hp_portal.database import PortalSession
+from hp_portal.session import Who
 
 # What the form that asks calls its own fields: those of a form that waits for the answer stand beside them.
 PREFIX = "why-"
@@ -41,11 +42,11 @@ def reason_first() -> None:
         abort(_ask())
 
 
-def give_reason(session: PortalSession, actor: Actor, reason: str) -> None:
-    """Keep the reason for the actor's session, recorded. The caller commits."""
+def give_reason(session: PortalSession, sign_in_id: int | None, reason: str, *, who: Who | None = None) -> None:
+    """Keep the reason for somebody's session, recorded; `who`: where the sign-in has just begun. The caller commits."""
     with scopes.whole(session, "one's own sign-in"):
-        session.execute(sa.update(SignIn).where(SignIn.id == actor.sign_in_id).values(access_reason=reason))
-    record(session, "identity.reason.given", reason=reason)
+        session.execute(sa.update(SignIn).where(SignIn.id == sign_in_id).values(access_reason=reason))
+    record(session, "identity.reason.given", reason=reason, who=who)
 
 
 def _is_due(rule: Rule, actor: Actor) -> bool:

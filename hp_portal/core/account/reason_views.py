@@ -32,7 +32,7 @@ def give() -> ResponseReturnValue:
     if not SHORTEST <= len(words) <= LONGEST:
         return _again(other, waits)
     db, actor = db_session(), the_actor()
-    give_reason(db, actor, words)
+    give_reason(db, actor.sign_in_id, words)
     db.commit()
     if actor.reason and not waits:
         flash(f"Your reason is now: {words}.", "good")

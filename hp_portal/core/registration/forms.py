@@ -21,6 +21,7 @@ from hp_portal.core.web.cleaning import one_line, several_lines
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField, without_tax_ids
 
 OFF = {"autocomplete": "off"}
+ANOTHER = "another"
 PATHS = {
     CHECK: "I have a check or EFT from this health plan",
     NOTICE: "I have a non-payment notice: its number starts with NP",
@@ -300,10 +301,34 @@ class FinishForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
         render_kw={"autocomplete": "new-password"},
     )
 
+    reason = SelectField("Why you look at patient information", choices=[], validate_choice=False, coerce=str.strip)
+
     @property
     def sure(self) -> list[str]:
         """The doubts that the person has answered."""
         return [DOCTOR] * bool(self.sure_doctor.data)
+
+    def offer(self, reasons: tuple[str, ...]) -> None:
+        """The reasons to choose from; none: it is not asked here."""
+        if not reasons:
+            del self.reason
+            return
+        known = [SelectChoice(one, one) for one in reasons]
+        self.reason.choices = [
+            SelectChoice("", "Choose …"),
+            *known,
+            SelectChoice(ANOTHER, "Another reason: ask me next"),
+        ]
+
+    @property
+    def given_reason(self) -> str:
+        """The reason that was chosen; empty where it is asked later, or not at all."""
+        chosen = self.reason.data if self.reason else ""
+        return "" if chosen == ANOTHER else chosen
+
+    def validate_reason(self, field: Any) -> None:
+        if not field.data or field.data not in {choice.value for choice in field.choices}:
+            raise ValidationError("Choose why you look at patient information.")
 
     def validate_username(self, field: Any) -> None:
         if field.data and not USERNAME.fullmatch(field.data.lower()):

@@ -12,6 +12,7 @@ from hp_portal import scopes
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import load_actor
 from hp_portal.core.access.known_browsers import remember_browser
+from hp_portal.core.access.reasons import give_reason
 from hp_portal.core.account.signing_in import start_sign_in
 from hp_portal.core.agreements.accepting import accept, current_agreements
 from hp_portal.core.agreements.forms import agreements_form
@@ -250,9 +251,13 @@ def _finish_form(db: PortalSession, draft: Draft, **given: Any) -> Any:
     """The form with a box for each agreement that whoever gets an account here accepts: the first person is a delegate."""
     if not finishing.needs_account(draft.typed):
         form = agreements_form([], FinishForm, **given)
-        del form.new, form.again, form.username
+        del form.new, form.again, form.username, form.reason
         return form
-    return agreements_form(current_agreements(db, settings(), delegate=True), FinishForm, **given)
+    form = agreements_form(current_agreements(db, settings(), delegate=True), FinishForm, **given)
+    # Whoever goes on to a payment is not asked on a page of its own why they look at it.
+    asked = settings().reason_asked != "never" and draft.typed.path in (CHECK, NOTICE)
+    form.offer(settings().reasons if asked else ())
+    return form
 
 
 def _finish_page(form: Any, status: int, draft: Draft) -> Response:
@@ -327,7 +332,7 @@ def finish_post() -> ResponseReturnValue:
         person = done.person
         if person is not None:
             accept(db, person.id, [one for one, _ in form.agreements], client_address())
-    return _waits(db, done) if person is None else _signed_in(db, done, number)
+    return _waits(db, done) if person is None else _signed_in(db, done, number, form.given_reason)
 
 
 def _waits(db: PortalSession, done: finishing.Registered) -> Response:
@@ -366,12 +371,14 @@ def _prove_anew(db: PortalSession, words: str) -> Response:
     return to_step(steps.PROOF)
 
 
-def _signed_in(db: PortalSession, done: finishing.Registered, number: str) -> Response:
+def _signed_in(db: PortalSession, done: finishing.Registered, number: str, reason: str) -> Response:
     person = done.person
     if person is None:
         raise RuntimeError("nobody to sign in")
     with scopes.whole(db, "the account that was just made"):
         started = start_sign_in(db, person, client_address(), request.user_agent.string)
+        if reason:
+            give_reason(db, started.who.sign_in_id, reason, who=started.who)
     db.commit()
     session.clear()
     login_user(load_actor(started.token))
