@@ -166,7 +166,7 @@ def test_with_a_pin_by_mail(live: Live, walk: NewWalk) -> None:
     me.says("• Example Street, Exampleton MN 550••", "Not printed yet", "5 tries are left")
     me.go("/")
     me.see("Welcome, Mina Keeper")
-    me.says("You need the PIN that we mail")
+    me.says("You need the PIN from our letter")
     pin = mailed_pin(live.world)
     with live.world.session() as session:
         mark_posted(session, make_print_run(session) or 0)
@@ -213,7 +213,7 @@ def test_a_provider_that_is_not_listed(live: Live, walk: NewWalk) -> None:
     staff.see("Registrations")
     staff.press(PERSON["name"])
     staff.see(PERSON["name"])
-    staff.press("Add a payee from what was given")
+    staff.press("Add a payee from what was entered")
     staff.see("Add a payee")
     staff.enter("Vendor number", "V700001")
     staff.press("Add")

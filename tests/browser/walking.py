@@ -88,7 +88,8 @@ class Walk:
     def select(self, label: str, option: str) -> None:
         if self.keyboard:
             self._to(label)
-            self._type(option)
+            self._type(option[:3])
+            expect(self.page.locator(":focus").locator("option:checked")).to_have_text(option)
         else:
             self.page.get_by_label(label, exact=True).select_option(label=option)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import email.policy
 import re
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.parser import BytesParser
-from email.utils import format_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 
 from hp_portal import clock
@@ -33,7 +34,7 @@ class InMailbox:
     to: str
     sender: str
     subject: str
-    date: str
+    date: dt.datetime | None
     text: str
     html: str
     way: str
@@ -92,7 +93,7 @@ def _read(path: Path) -> InMailbox:
         str(mail[_TO] or heads["To"]),
         heads["From"],
         heads["Subject"],
-        heads["Date"],
+        parsedate_to_datetime(heads["Date"]) if heads["Date"] else None,
         forms.get("text/plain", ""),
         forms.get("text/html", ""),
         str(mail[_WAY] or "E-mail"),

@@ -313,7 +313,7 @@ def _open(registration: Registration, _about: int, form: DecideForm) -> str:
 
 def _letter(registration: Registration, _about: int, form: DecideForm) -> str:
     deciding.write_again(db_session(), settings(), the_actor(), registration, **_words(form))
-    return "Another letter with a new PIN waits to be printed. An earlier PIN does not work any more."
+    return "Another letter with a new PIN waits to be printed. An earlier PIN no longer works."
 
 
 _DECIDE: dict[str, Callable[[Registration, int, DecideForm], str]] = {

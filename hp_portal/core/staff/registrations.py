@@ -114,7 +114,7 @@ REGISTRATIONS = Sorting(
         Column("name", "Name", sa.func.lower(Registration.name)),
         Column("how", "How", Registration.path),
         Column("organization", "Organization", sa.func.lower(Organization.name)),
-        Column("state", "State", Registration.state),
+        Column("state", "Status", Registration.state),
     ),
     default="since",
     tie=Registration.id,
