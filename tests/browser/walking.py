@@ -62,8 +62,8 @@ class Walk:
         self.seen.append(Seen(heading, self._words(self.main) - agreements - beside, agreements))
 
     def reads(self, text: str) -> None:
-        """Something outside of the portal, such as an e-mail."""
-        self.seen_elsewhere += len(text.split())
+        """Something outside of the portal, such as an e-mail, up to its signature."""
+        self.seen_elsewhere += len(text.partition("\n--")[0].split())
 
     @staticmethod
     def _words(where: Locator) -> int:

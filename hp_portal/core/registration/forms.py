@@ -25,7 +25,7 @@ ANOTHER = "another"
 PATHS = {
     CHECK: "I have a check or EFT from this health plan",
     NOTICE: "I have a non-payment notice: its number starts with NP",
-    MAIL: "I have neither, or am not sure which of our Tax IDs it belongs to",
+    MAIL: "I have neither, or am not sure which Tax ID it belongs to",
     UNLISTED: "This health plan has never paid our provider",
     BILLING: "We bill for providers and have our own Tax ID",
 }
