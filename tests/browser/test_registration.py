@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from hp_portal import clock
-from hp_portal.core.delivery.letters import make_print_run, mark_posted
+from hp_portal.core.delivery.letters import make_print_run, mark_posted, note_downloaded
 from hp_portal.core.organizations.models import Grant
 from tests.browser.conftest import Live
 from tests.browser.walking import Walk
@@ -169,7 +169,9 @@ def test_with_a_pin_by_mail(live: Live, walk: NewWalk) -> None:
     me.says("You need the PIN from our letter")
     pin = mailed_pin(live.world)
     with live.world.session() as session:
-        mark_posted(session, make_print_run(session) or 0)
+        run = make_print_run(session) or 0
+        note_downloaded(session, run, 1)
+        mark_posted(session, run)
     me.press("Enter the PIN")
     me.see("Your registration")
     me.says("Mailed", "It should arrive by")
