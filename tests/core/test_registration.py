@@ -271,7 +271,7 @@ def test_a_billing_organization(portal: World) -> None:
         organization = session.scalars(sa.select(Organization)).one()
         assert (organization.name, organization.audience) == ("Ledger Billing", "billing")
         assert organization.whole_tin(session) == make_tin(9)
-    assert "approve one by one" in visitor.client.get("/").text
+    assert "approves you separately" in visitor.client.get("/").text
     provider = Visitor(portal, email="other@office.example")
     provider.begin("check")
     refused = provider.prove(number=NUMBER, tin=make_tin(9), vendor_number="V1").text
