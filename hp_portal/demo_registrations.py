@@ -29,6 +29,7 @@ from hp_portal.core.registration.models import (
     Registration,
     RegistrationDraft,
 )
+from hp_portal.core.registration.pins import end_pins
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
 
@@ -93,15 +94,17 @@ def add_registrations(session: PortalSession, settings: Settings, organizations:
     joins = _typed(CHECK, "Demo Joining", tin=hospital.whole_tin(session), npi=hospital.npi or "", payee_id=hospital.id)
     joins.route = JOIN
     at = clock.now() - dt.timedelta(days=6)
-    _declined(session, hospital)
+    _declined(session, settings, hospital)
     _registered(session, 6, joins, STAFF, organization_id=organizations["Exampleton Demo Hospital"].id, proved_at=at)
 
 
-def _declined(session: PortalSession, payee: Payee) -> None:
+def _declined(session: PortalSession, settings: Settings, payee: Payee) -> None:
     person = _person(session, DECLINED_USERNAME)
     typed = _typed(MAIL, person.name, tin=payee.whole_tin(session), npi=payee.npi or "", payee_id=payee.id)
     typed.email = person.email
     row = _registered(session, 9, typed, DECLINED, person_id=person.id, organization_id=person.organization_id)
+    write_letter(session, settings, row, payee)
+    end_pins(session, row)
     row.ended_at = clock.now() - dt.timedelta(days=1)
     row.answer = "Nobody at the hospital could tell us that you work there."
 

@@ -157,10 +157,10 @@ def check_letters(session: PortalSession, settings: Settings, payee: Payee) -> N
 
 
 def has_moved(session: PortalSession, registration: Registration, payee: Payee) -> bool:
-    """Does the record's address fit an envelope, and differ from that of the last letter?"""
+    """Does the record's address fit an envelope, and differ from the last letter's or from one that was said to be wrong?"""
     lines, pin = envelope_lines(payee), _newest(session, registration.id)
     if lines is None or pin is None:
-        return lines is not None
+        return lines is not None and registration.address_wrong_at is not None
     return bool(values_of(session, session.get_one(Message, pin.message_id)).get("address") != lines)
 
 
