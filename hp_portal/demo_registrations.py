@@ -26,6 +26,7 @@ from hp_portal.core.registration.models import (
     PIN,
     STAFF,
     UNLISTED,
+    ProofCluster,
     Registration,
     RegistrationDraft,
 )
@@ -87,6 +88,8 @@ def add_registrations(session: PortalSession, settings: Settings, organizations:
     write_letter(session, settings, wrong, hillside)
     wrong.address_wrong_at = clock.now() - dt.timedelta(days=1)
     _on_trial(session, organizations["Lakeshore Demo Family Medicine"], lakeshore)
+    at = clock.now() - dt.timedelta(hours=20)
+    session.add(ProofCluster(kind="address", source="203.0.113.77", aims=6, failed=9, first_at=at, last_at=at, note=""))
     ours = _typed(BILLING, "Demo Disputing", organization="Ledger Demo Billing Service", answers="Demo Owner")
     ours.route, ours.left_reason, ours.address = LEFT, "unknown", "7 Example Road\nExampleton MN 55000"
     ledger = organizations["Ledger Demo Billing Service"].id

@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from hp_portal.core.limits.lookups import FOUND_REGISTERING
 from hp_portal.core.limits.models import Attempt
 from hp_portal.core.limits.proofs import StrangersTry, count_stranger
+from hp_portal.core.registration import clusters
+from hp_portal.core.registration.models import ProofCluster
 from tests.conftest import MakeApp
 from tests.support.client import PortalClient, tree_of
 from tests.support.clock import Clock
@@ -168,3 +170,73 @@ def test_who_uses_up_find_my_delegate_shuts_nobody_out_of_registering(
     come_from(client, "203.0.113.1")
     assert client.post("/find-my-delegate", form).status_code == 429
     assert visitor(world, 4, "203.0.113.1", "mail").prove(tin=TIN, npi=NPI).status_code == 303
+
+
+# ---- wrong proofs from one place
+
+
+def spray(portal: World, addresses: list[str], domains: list[str], times: int) -> None:
+    """Wrong payments, each for another Tax ID, two by each person."""
+    somebody: Visitor | None = None
+    for number in range(times):
+        if number % 2 == 0 or somebody is None:
+            somebody = Visitor(portal, email=f"somebody{number}@{domains[number % len(domains)]}")
+            come_from(somebody.client, addresses[number % len(addresses)])
+            somebody.begin("check")
+        given = {"number": "NO-SUCH", "tin": make_tin(700 + number), "vendor_number": "V1"}
+        assert somebody.prove(**given).status_code == 422
+
+
+def clusters_of(portal: World) -> list[tuple[str, str, int, int]]:
+    with portal.session() as session:
+        rows = session.scalars(sa.select(ProofCluster).order_by(ProofCluster.id))
+        return [(one.kind, one.source, one.aims, one.failed) for one in rows]
+
+
+def test_staff_see_from_where_wrong_proofs_come_for_many_tax_ids(portal: World) -> None:
+    spray(portal, ["198.51.100.7"], [f"office{number}.example" for number in range(6)], 4)
+    assert clusters_of(portal) == []
+    portal.staff(
+        "a.staff", permissions=("staff:console:open", "staff:registrations:read", "staff:registrations:decide")
+    )
+    staff = portal.sign_in("a.staff")
+    assert "Wrong proofs from one place" not in staff.get("/staff/registrations").text
+    spray(portal, ["198.51.100.7"], [f"clinic{number}.example" for number in range(6)], 6)
+    assert clusters_of(portal) == [("address", "198.51.100.7", 6, 10)], "each Tax ID twice at most"
+    assert "1 place sends wrong proofs for many Tax IDs" in staff.get("/staff/").text
+    assert "198.51.100.7" in staff.get("/staff/registrations").text
+    with portal.session() as session:
+        one = session.scalars(sa.select(ProofCluster.id)).one()
+    url = f"/staff/registrations/clusters/{one}"
+    assert "198.51.100.7" in staff.get(url).text
+    assert staff.post(url, {"reason": ""}).status_code == 422
+    assert staff.post(url, {"reason": "A billing service mixed up its clients."}).status_code == 303
+    assert "198.51.100.7" not in staff.get("/staff/registrations").text
+    assert staff.get(url).status_code == 404
+    with portal.session() as session:
+        assert session.scalars(sa.select(ProofCluster.note)).one() == "A billing service mixed up its clients."
+
+
+@pytest.mark.parametrize("kind", ["network", "domain"])
+def test_many_addresses_of_a_network_or_mailboxes_of_a_domain_are_one_place(portal: World, kind: str) -> None:
+    addresses = [f"198.51.100.{number}" if kind == "network" else f"10.{number}.0.1" for number in range(8)]
+    domains = [f"office{number}.example" if kind == "network" else "spread.example" for number in range(8)]
+    spray(portal, addresses, domains, 7)
+    assert clusters_of(portal) == []
+    with portal.session() as session:
+        tried = StrangersTry(addresses[7], f"last@{domains[7]}", tin=make_tin(799))
+        clusters.note(session, tried)
+    source = "198.51.100.0/24" if kind == "network" else "spread.example"
+    assert clusters_of(portal) == [(kind, source, 8, 8)]
+
+
+def test_one_tax_id_mistyped_often_is_no_cluster(portal: World, clock: Clock) -> None:
+    for number in range(12):
+        with portal.session() as session:
+            clusters.note(session, StrangersTry("198.51.100.7", "mina@office.example", tin=make_tin(number % 3)))
+    assert clusters_of(portal) == []
+    for number in range(8):
+        clock.advance(hours=12)
+        with portal.session() as session:
+            clusters.note(session, StrangersTry("198.51.100.7", "mina@office.example", tin=make_tin(50 + number)))
+    assert clusters_of(portal) == [], "not within a day"

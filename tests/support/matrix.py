@@ -27,6 +27,7 @@ from hp_portal.core.identity.actor import TERMS_OF_USE
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.limits.proofs import FailedProof
 from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.registration.models import ProofCluster
 from hp_portal.core.staff.accounts import ensure_role
 from hp_portal.core.tax_ids.models import LINKED, LinkNotice, ProofWarning
 from hp_portal.core.tax_ids.notices import warn
@@ -192,6 +193,16 @@ def _document(scene: Scene, person: Person | None) -> int:
         return row.id
 
 
+def _cluster(scene: Scene) -> int:
+    """Wrong proofs from one place that nobody has looked into."""
+    with scene.world.session() as session:
+        now = clock.now()
+        row = ProofCluster(kind="address", source="192.0.2.7", aims=5, failed=6, first_at=now, last_at=now, note="")
+        session.add(row)
+        session.flush()
+        return row.id
+
+
 # What stands in the core's URLs for each name of a parameter, given the scene and the person who asks. A plugin's are in
 # its own scene.py.
 PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
@@ -206,6 +217,7 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "audience": lambda scene, person: "pharmacy",
     "notice_id": lambda scene, person: _notice(scene, objected=person is not None and person.is_staff),
     "warning_id": lambda scene, person: _warning(scene),
+    "cluster_id": lambda scene, person: _cluster(scene),
     "role_id": lambda scene, person: _spare_role(scene),
     "permission": lambda scene, person: "staff:console:open",
     "message_id": lambda scene, person: posted_letter(scene.world),

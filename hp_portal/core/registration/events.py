@@ -118,5 +118,10 @@ REGISTRATION_EVENTS = (
         {"decision": worded("decision", DECISIONS)},
         staff_only=True,
     ),
+    EventSpec(
+        "registration.cluster.found", "Wrong payments for many Tax IDs from one place", ("cluster",), staff_only=True
+    ),
+    EventSpec("registration.cluster.viewed", "Looked at wrong payments from one place", ("cluster",), staff_only=True),
+    EventSpec("registration.cluster.settled", "Settled wrong payments from one place", ("cluster",), staff_only=True),
     EventSpec("registration.proof.tried", "Tried what a proof would answer", ("path", "outcome"), staff_only=True),
 )

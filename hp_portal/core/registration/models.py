@@ -122,3 +122,22 @@ class RegistrationPin(Base, scopes.PayersOwn):
     expires_at: Mapped[dt.datetime]
     tries_left: Mapped[int]
     ended_at: Mapped[dt.datetime | None]
+
+
+class ProofCluster(Base, scopes.PayersOwn):
+    """Wrong proofs for many Tax IDs from one source, until staff have looked into it. `kind`: address, network, or domain of
+    e-mail addresses. `aims` is at how many Tax IDs or NPIs somebody has failed within a day, `failed` how often in all."""
+
+    __tablename__ = "proof_cluster"
+    __table_args__ = (sa.Index("ix_proof_cluster_kind_source", "kind", "source"),)
+
+    id: Mapped[key]
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    source: Mapped[str] = mapped_column(sa.String(254))
+    aims: Mapped[int]
+    failed: Mapped[int]
+    first_at: Mapped[dt.datetime]
+    last_at: Mapped[dt.datetime]
+    settled_at: Mapped[dt.datetime | None] = mapped_column(index=True)
+    settled_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    note: Mapped[str] = mapped_column(sa.String(200), default="")

@@ -23,6 +23,7 @@ from hp_portal.core.limits.proofs import StrangersTry, check_stranger, count_str
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.finding import find_payees
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.registration import clusters
 from hp_portal.core.registration.drafts import Typed
 from hp_portal.core.registration.models import CHECK, MAIL, NOTICE
 from hp_portal.core.tax_ids.notices import warn_of_stranger
@@ -79,12 +80,14 @@ def try_proof(session: PortalSession, settings: Settings, plugins: Plugins, type
     # Only look-ups that are counted as such may tell whose Tax ID it is; to a check it is a wrong one.
     if typed.path == MAIL and find_billing(session, typed.tin) is not None:
         count_stranger(session, settings, tried)
+        clusters.note(session, tried)
         count_found(session, found=True)
         record_refusal(session, "registration.proof.refused", **_told(typed))
         raise BillingsTin
     answer = look_up(session, settings, plugins, typed)
     if answer is None or (answer.used and not answer.held_by):
         failed = count_stranger(session, settings, tried)
+        clusters.note(session, tried)
         warn_of_stranger(session, typed.tin or typed.npi, is_tin=bool(typed.tin), failed=failed)
         record_refusal(session, "registration.proof.refused", **_told(typed))
         raise ProofRefused

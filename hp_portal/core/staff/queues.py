@@ -25,6 +25,7 @@ from hp_portal.core.jobs.failures import failures
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.accounts import locked_people
 from hp_portal.core.refusals.reading import count_warned
+from hp_portal.core.registration import clusters
 from hp_portal.core.registration.models import CHALLENGED
 from hp_portal.core.staff import registrations
 from hp_portal.core.staff.roles import MANAGE, nobodys, roles
@@ -137,6 +138,14 @@ CORE_QUEUES = (
         registrations.count_for_decision,
         "warn",
         arguments={"show": registrations.DECISION},
+    ),
+    StaffQueue(
+        "place sends wrong proofs for many Tax IDs",
+        "places send wrong proofs for many Tax IDs",
+        "staff.registrations",
+        "staff:registrations:read",
+        clusters.count_open,
+        "warn",
     ),
     StaffQueue(
         "person has registered in place of somebody who left",

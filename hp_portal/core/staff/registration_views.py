@@ -14,7 +14,7 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.payees.by_hand import PayeeExists, add_payee
 from hp_portal.core.payees.finding import payee_by_id
 from hp_portal.core.people.accounts import NameTaken
-from hp_portal.core.registration import deciding, disputes, transfers
+from hp_portal.core.registration import clusters, deciding, disputes, transfers
 from hp_portal.core.registration.deciding import DecidedAlready, HeldBy
 from hp_portal.core.registration.forms import PATHS
 from hp_portal.core.registration.models import (
@@ -64,12 +64,14 @@ def registrations() -> ResponseReturnValue:
         return page("staff/registrations.html", "results", form=form, listing=None, status=422)
     show, name = form.show.data or reading.FOR_STAFF, form.name.data or ""
     listing = reading.list_registrations(db, show, name, reading.REGISTRATIONS.read(request.args))
+    found = clusters.open_clusters(db)
     db.commit()
     return page(
         "staff/registrations.html",
         "results",
         form=form,
         listing=listing.at("staff.registrations", show=show, name=name),
+        clusters=found,
         paths=PATHS,
     )
 

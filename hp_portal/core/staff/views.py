@@ -32,6 +32,7 @@ from hp_portal.core.staff import organization_views as organization_views
 from hp_portal.core.staff import payee_views as payee_views
 from hp_portal.core.staff import people_views as people_views
 from hp_portal.core.staff import refusal_views as refusal_views
+from hp_portal.core.staff import registration_cluster_views as registration_cluster_views
 from hp_portal.core.staff import registration_views as registration_views
 from hp_portal.core.staff import role_views as role_views
 from hp_portal.core.staff import trying_views as trying_views
