@@ -25,7 +25,7 @@ from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit.record import Who
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.delegates.demo import add_demo_requests
-from hp_portal.core.factors.demo import WITH_APP, add_demo_app
+from hp_portal.core.factors.demo import DAYS_WITHOUT_FACTOR, MUST_HAVE, WITH_APP, add_demo_factors
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Person, SignIn
@@ -133,6 +133,7 @@ PEOPLE = (
     DemoPerson("user without applications", "demo.noapps", "Demo Noapps", PHYSICIANS, applications=False),
     DemoPerson("user at the first sign-in (terms of use)", "demo.first", "Demo First", PHYSICIANS, terms=False),
     DemoPerson("user who has left and can no longer sign in", "demo.left", "Demo Left", PHYSICIANS, left=True),
+    DemoPerson("delegate who must set up a second factor", MUST_HAVE, "Demo Required", HOSPITAL, delegate=True),
     DemoPerson("hospital delegate", "demo.hospital", "Demo Hospital", HOSPITAL, delegate=True),
     DemoPerson("dental delegate", "demo.dental", "Demo Dental", DENTAL, delegate=True),
     DemoPerson("pharmacy delegate", "demo.pharmacy", "Demo Pharmacy", PHARMACY, delegate=True),
@@ -172,6 +173,7 @@ def environment() -> dict[str, str]:
         "HP_PORTAL_PAYER": json.dumps(PAYER),
         "HP_PORTAL_HTTPS": "false",
         "HP_PORTAL_DEMO": "true",
+        "HP_PORTAL_SECOND_FACTOR_DAYS": str(DAYS_WITHOUT_FACTOR),
         "HP_PORTAL_MAIL_FROM": "portal@northstar.example",
         "HP_PORTAL_LOG_FORMAT": "text",
     }
@@ -277,7 +279,7 @@ def _load_core(app: Flask, session: PortalSession) -> None:
     for person in PEOPLE:
         _add_person(session, person, organizations[person.organization].id, keys, settings)
     _add_visits(session)
-    add_demo_app(session)
+    add_demo_factors(session)
     _add_staff(app, session, settings)
     for owner, vendor_number, objection in DEMO_NOTICES:
         _add_notice(session, organizations[owner], organizations[PENDING], vendor_number, objection)

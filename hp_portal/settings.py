@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import datetime as dt
 import os
 import re
 import secrets
@@ -157,6 +158,15 @@ class Settings(BaseSettings):
     )
     pin_letters_days: int = Field(30, ge=1)
     pin_attempts: int = Field(5, ge=1, description="Wrong PINs after which the PIN works no longer.")
+    second_factor_for: Annotated[
+        tuple[Literal["staff", "delegates", "everybody"], ...],
+        NoDecode,
+        Field(description="Who must have a second factor, with commas: staff, delegates, everybody. Empty: nobody."),
+    ] = ("staff", "delegates")
+    second_factor_from: dt.date | None = Field(None, description="Nobody must have one before this day: 2027-03-01.")
+    second_factor_days: float = Field(
+        14, ge=0, description="How many days after their account was made people have to set one up."
+    )
     password_link_hours: float = Field(24, gt=0, description="How long a link to set a password works.")
     reason_asked: Literal["never", "session", "member-data"] = Field(
         "member-data", description="When people of organizations say why they look at what belongs to patients."
@@ -206,10 +216,15 @@ class Settings(BaseSettings):
         2048, ge=1, description="Temporary files of answers being sent, over all web processes of a machine."
     )
 
-    @field_validator("plugins_left_out", "reasons", "hosts", mode="before")
+    @field_validator("plugins_left_out", "reasons", "hosts", "second_factor_for", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @field_validator("second_factor_from", mode="before")
+    @classmethod
+    def _no_day(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator("public_url")
     @classmethod

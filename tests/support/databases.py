@@ -48,6 +48,8 @@ def settings_for(database_url: str, instance: Path, **values: Any) -> Settings:
         "https": False,
         "log_format": "text",
         "reason_asked": "never",
+        # Who must have a second factor is a test of its own.
+        "second_factor_for": "",
         # What a proof needs besides the number is a test of its own.
         "proof_asks_more": "never",
         "proof_days": 36_500,

@@ -104,6 +104,15 @@ def _sign_in_first(rule: Rule) -> ResponseReturnValue:
     return redirect_to(target)
 
 
+AFTER_FACTOR = "after_factor"
+
+
+def to_factors(following: str) -> ResponseReturnValue:
+    """Lead somebody to the page where a second factor is set up, and remember where they wanted to go."""
+    kept[AFTER_FACTOR] = following
+    return redirect_to(url_for("factors.index"))
+
+
 def set_scope_for(session: PortalSession, rule: Rule, actor: Actor | None) -> None:
     """Whose rows the view may see: nobody's in public, an organization's, or all behind a staff permission."""
     if rule.kind == "public" or actor is None:
@@ -163,6 +172,8 @@ def _refuse(verdict: Verdict, rule: Rule) -> ResponseReturnValue:
         return _sign_in_first(rule)
     if verdict is Verdict.TERMS:
         return redirect_to(url_for("account.terms", next=page_asked_for()))
+    if verdict is Verdict.FACTOR:
+        return to_factors(page_asked_for())
     if verdict is Verdict.NOT_FOUND:
         abort(404)
     if verdict is Verdict.NOT_GIVEN:

@@ -16,6 +16,7 @@ class Verdict(enum.Enum):
     ALLOW = "allow"
     SIGN_IN = "sign in first"
     TERMS = "accept the terms of use first"
+    FACTOR = "set up a second factor first"
     NOT_FOUND = "not enabled for this organization"
     NOT_VALIDATED = "the organization's account is not validated"
     NOT_GIVEN = "not given to this person"
@@ -54,6 +55,8 @@ def decide(rule: Rule, actor: Actor | None, directory: Directory) -> Verdict:
         return Verdict.SIGN_IN
     if not actor.terms_accepted and not rule.before_terms:
         return Verdict.TERMS
+    if actor.factor_missing and not rule.before_terms:
+        return Verdict.FACTOR
     if rule.kind == "staff":
         # To people of organizations the payer's console does not exist.
         if not actor.is_staff:

@@ -15,7 +15,8 @@ class Rule:
     """Who may open a view.
 
     `permission` belongs to `requires` (a person of an organization, through an application) and `staff`. `before_terms` opens
-    the view to somebody who has not accepted the terms of use yet. `passive` views, such as a progress display that asks
+    the view to somebody who has not accepted the terms of use yet, or must set up a second factor.
+    `passive` views, such as a progress display that asks
     by itself, do not count as activity for the idle time-out. `member_data`: the page shows what belongs to patients, so
     the person says why first, once per session (see reasons.py).
     """
@@ -57,7 +58,7 @@ def signed_in_passive(view: View) -> View:
 
 
 def before_terms(view: View) -> View:
-    """Anybody who has signed in, the terms of use accepted or not."""
+    """Anybody who has signed in, the terms of use accepted and a second factor set up or not."""
     return _mark(Rule("signed_in", before_terms=True))(view)
 
 

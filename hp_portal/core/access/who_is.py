@@ -15,6 +15,7 @@ from hp_portal.core.agreements.kinds import first_version
 from hp_portal.core.agreements.models import AgreementVersion
 from hp_portal.core.identity.actor import DELEGATE_AGREEMENT, TERMS_OF_USE, Actor, Limits, hash_token
 from hp_portal.core.identity.applications import ApplicationSetting, PersonApplication
+from hp_portal.core.identity.factors import factor_by, owns_factor
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
 from hp_portal.core.identity.staff_roles import StaffRoleMember, StaffRolePermission
 from hp_portal.core.organizations.models import Organization
@@ -97,6 +98,8 @@ _who_is = (
         .scalar_subquery(),
         passes.entering(Person.organization_id),
         _accepted(DELEGATE_AGREEMENT, "delegate_version"),
+        Person.created_at,
+        owns_factor(),
     )
     .join(Person, Person.id == SignIn.person_id)
     .outerjoin(Organization, Organization.id == Person.organization_id)
@@ -132,6 +135,7 @@ def find_actor(session: PortalSession, token: str, limits: Limits, settings: Set
         return None
     passes.entered(connection, row[17])
     asked_as_delegate = row[8] and not row[7]
+    by = factor_by(settings, is_staff=row[7], is_delegate=row[8], since=row[19])
     return Actor(
         token,
         *row[:10],
@@ -142,6 +146,9 @@ def find_actor(session: PortalSession, token: str, limits: Limits, settings: Set
         given=_words(row[14]),
         enabled=_words(row[15]),
         permissions=_words(row[16]),
+        has_factor=row[20],
+        factor_missing=by is not None and by <= now and not row[20],
+        factor_by=by,
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint, Response, abort, flash, url_for
+from flask import Blueprint, Response, abort, flash, session, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
-from hp_portal.core.access.enforce import the_actor
+from hp_portal.core.access.enforce import AFTER_FACTOR, the_actor
 from hp_portal.core.account import own_factors
 from hp_portal.core.account.factor_forms import NewAppForm, RenameForm
 from hp_portal.core.factors import apps
@@ -26,7 +26,19 @@ def _index() -> Response:
 @blueprint.get("/sign-in-security")
 @access.before_terms
 def index() -> ResponseReturnValue:
-    return page("account/sign_in_security.html", own=own_factors.look(db_session(), the_actor()))
+    actor, own = the_actor(), own_factors.look(db_session(), the_actor())
+    following = session.pop(AFTER_FACTOR, None) if own.count else session.get(AFTER_FACTOR)
+    return page("account/sign_in_security.html", own=own, actor=actor, following=following)
+
+
+@blueprint.post("/sign-in-security/not-now")
+@access.signed_in
+def not_now() -> ResponseReturnValue:
+    db = db_session()
+    own_factors.decline_factor(db, the_actor())
+    db.commit()
+    flash("You find it under “Sign-in security” in the menu with your name whenever you want it.", "info")
+    return redirect_to(url_for("pages.home"))
 
 
 @blueprint.post("/sign-in-security/apps")

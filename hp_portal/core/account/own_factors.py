@@ -6,12 +6,14 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from hp_portal import scopes
+from hp_portal import clock, scopes
+from hp_portal.core.audit.record import record
 from hp_portal.core.factors import apps, passkeys, recovery
 from hp_portal.core.factors.passkeys import Party
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.factors import AuthenticatorApp, Passkey, has_factor
 from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.visits import last_visit
 from hp_portal.core.kept.keeping import find_kept, keep_values, take_kept
 from hp_portal.database import PortalSession, lock
 
@@ -45,6 +47,29 @@ def look(session: PortalSession, actor: Actor) -> Own:
             codes[0].made_at if codes else None,
             sum(1 for code in codes if code.used_at is None),
         )
+
+
+def factor_offer(session: PortalSession, actor: Actor) -> str:
+    """What the home page says of second factors: `needed` soon, `offered`, or nothing.
+
+    Offered to people who have been here before, until they say no.
+    """
+    if actor.has_factor:
+        return ""
+    if actor.factor_by is not None:
+        return "needed"
+    with scopes.whole(session, _WHY):
+        person = session.get_one(Person, actor.person_id)
+        new = last_visit(session, actor) is None
+        return "" if new or person.factor_declined_at is not None else "offered"
+
+
+def decline_factor(session: PortalSession, actor: Actor) -> None:
+    """The actor wants no second factor now, and is not asked again."""
+    with scopes.whole(session, _WHY):
+        session.get_one(Person, actor.person_id).factor_declined_at = clock.now()
+        session.flush()
+        record(session, "identity.factor.declined")
 
 
 def begin_app(session: PortalSession, actor: Actor) -> str:

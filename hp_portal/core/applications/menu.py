@@ -134,7 +134,9 @@ def install(app: Flask) -> None:
         if actor is None or g.get("is_fragment"):
             return {"menu": [], "staff_menu": [], "session_limits": None}
         return {
-            "menu": [] if actor.is_staff or not actor.terms_accepted else applications_menu(actor),
-            "staff_menu": staff_menu() if actor.is_staff and actor.terms_accepted else [],
+            "menu": []
+            if actor.is_staff or not actor.terms_accepted or actor.factor_missing
+            else applications_menu(actor),
+            "staff_menu": staff_menu() if actor.is_staff and actor.terms_accepted and not actor.factor_missing else [],
             "session_limits": int(limits().idle.total_seconds()),
         }

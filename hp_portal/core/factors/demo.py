@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from hp_portal import scopes
+from hp_portal import clock, scopes
 from hp_portal.core.factors.apps import PERIOD, SECRET, add_app, code_at, step_now
 from hp_portal.core.identity.factors import AuthenticatorApp
 from hp_portal.core.identity.models import Person
 from hp_portal.database import PortalSession
 
-WITH_APP = "demo.secure"
+WITH_APP, MUST_HAVE = "demo.secure", "demo.required"
+# So that nobody else in a demo has to set one up.
+DAYS_WITHOUT_FACTOR = 3650
 KEY = "MRSW23ZNNBQXEYTPOIWWYYLOORSXE3RN"
 
 
@@ -25,8 +28,10 @@ class Shown:
     code: str
 
 
-def add_demo_app(session: PortalSession) -> None:
-    """Set up an app with a key that everybody may know."""
+def add_demo_factors(session: PortalSession) -> None:
+    """Set up an app with a key that everybody may know; somebody else has had an account for so long that they must have one."""
+    long_ago = clock.now() - dt.timedelta(days=DAYS_WITHOUT_FACTOR + 1)
+    session.execute(sa.update(Person).where(Person.username == MUST_HAVE).values(created_at=long_ago))
     person = session.scalars(sa.select(Person).where(Person.username == WITH_APP)).one()
     app = add_app(session, person, name="Demo telephone", secret=KEY, code=code_at(KEY, step_now()))
     # Nobody has used the code that is shown now.

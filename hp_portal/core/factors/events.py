@@ -66,6 +66,7 @@ FACTOR_EVENTS = (
         "Removed {kind} for signing in: {name}",
         _KIND,
     ),
+    EventSpec("identity.factor.declined", "Wanted no second factor when it was offered"),
     EventSpec(
         "identity.recovery-codes.made",
         "Made recovery codes",

@@ -19,7 +19,8 @@ class Actor(UserMixin):  # type: ignore[misc]
     `reason` is why they look at member data in this session, empty while they have not said.
     `given` are applications given to the person, `enabled` those enabled for the organization's audience; both empty for
     staff, whose `permissions` come from their roles. `terms_accepted`: everything that the person is asked to accept now,
-    which for a delegate is the site delegate agreement as well.
+    which for a delegate is the site delegate agreement as well. `has_factor`: they have set up a second factor;
+    `factor_by` is since when they must have one, or will; None: they need not. `factor_missing`: they must, and have none.
     """
 
     token: str
@@ -40,6 +41,9 @@ class Actor(UserMixin):  # type: ignore[misc]
     given: frozenset[str]
     enabled: frozenset[str]
     permissions: frozenset[str]
+    has_factor: bool = True
+    factor_missing: bool = False
+    factor_by: dt.datetime | None = None
 
     @property
     def person_key(self) -> str:

@@ -11,6 +11,7 @@ from hp_portal import scopes
 from hp_portal.core.identity.models import Person
 from hp_portal.database import Base, PortalSession, key
 from hp_portal.seals import sealed_column
+from hp_portal.settings import Settings
 
 LONGEST_NAME = 60
 # WebAuthn allows no longer ones.
@@ -101,8 +102,25 @@ class PasskeyChallenge(Base, scopes.PayersOwn):
     created_at: Mapped[dt.datetime] = mapped_column(index=True)
 
 
+def owns_factor() -> sa.ColumnElement[bool]:
+    """A condition on Person: has set up a second factor."""
+    app = sa.exists().where(AuthenticatorApp.person_id == Person.id).correlate(Person)
+    passkey = sa.exists().where(Passkey.person_id == Person.id).correlate(Person)
+    return sa.or_(app, passkey)
+
+
+def factor_by(settings: Settings, *, is_staff: bool, is_delegate: bool, since: dt.datetime) -> dt.datetime | None:
+    """From when on somebody whose account was made at `since` must have a second factor; None: they need not."""
+    group = "staff" if is_staff else "delegates" if is_delegate else "everybody"
+    if not {group, "everybody"} & set(settings.second_factor_for):
+        return None
+    moment = since + dt.timedelta(days=settings.second_factor_days)
+    if settings.second_factor_from is None:
+        return moment
+    begins = dt.datetime.combine(settings.second_factor_from, dt.time(), settings.payer.zone)
+    return max(moment, begins.astimezone(dt.UTC))
+
+
 def has_factor(session: PortalSession, person: Person) -> bool:
     """Does this person sign in with a second factor? Recovery codes alone are none. Needs a scope that sees the person."""
-    app = sa.exists().where(AuthenticatorApp.person_id == person.id)
-    passkey = sa.exists().where(Passkey.person_id == person.id)
-    return bool(session.scalar(sa.select(sa.or_(app, passkey))))
+    return bool(session.scalar(sa.select(owns_factor()).where(Person.id == person.id)))

@@ -29,6 +29,8 @@ class Person(Base, scopes.OwnedByOrganizationOrPayer):
     created_at: Mapped[dt.datetime]
     # When a message to the address last came back; None when none did, or a later one was taken.
     email_returned_at: Mapped[dt.datetime | None]
+    # When they said that they want no second factor now: they are not asked again.
+    factor_declined_at: Mapped[dt.datetime | None]
 
 
 _OPEN = sa.column("ended_at").is_(None)

@@ -12,8 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from hp_portal import migrations
 from hp_portal.audience import Audience
 from hp_portal.core.access import rules as access
-from hp_portal.core.access.enforce import can, current_actor
+from hp_portal.core.access.enforce import can, current_actor, to_factors
 from hp_portal.core.account.forms import SignInForm
+from hp_portal.core.account.own_factors import factor_offer
 from hp_portal.core.account.views import how_ended
 from hp_portal.core.applications.blank_menu import delegate_names, why_blank
 from hp_portal.core.applications.home import home_of
@@ -44,6 +45,8 @@ def home() -> ResponseReturnValue:
         return page("pages/welcome.html", form=SignInForm(), applications=known, ended=how_ended())
     if not actor.terms_accepted:
         return redirect_to(url_for("account.terms"))
+    if actor.factor_missing:
+        return to_factors(url_for("pages.home"))
     if actor.is_staff:
         if can("staff:console:open"):
             return redirect_to(url_for("staff.console"))
@@ -57,6 +60,7 @@ def home() -> ResponseReturnValue:
             "pages/home.html",
             actor=actor,
             applications=menu,
+            offer=factor_offer(db_session(), actor),
             home=home,
             told=told,
             documents=ended,
