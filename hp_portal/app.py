@@ -13,7 +13,14 @@ from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 from hp_portal import addresses, migrations
 from hp_portal.core.access import enforce, reasons
 from hp_portal.core.access.gate import Directory
-from hp_portal.core.account import factor_views, passkey_views, reason_views, second_step_views
+from hp_portal.core.account import (
+    again_views,
+    email_views,
+    factor_views,
+    passkey_views,
+    reason_views,
+    second_step_views,
+)
 from hp_portal.core.account import views as account_views
 from hp_portal.core.activity import views as activity_views
 from hp_portal.core.activity.events import CORE_EVENTS
@@ -26,6 +33,7 @@ from hp_portal.core.jobs import failures
 from hp_portal.core.keys import checking
 from hp_portal.core.pages import demo_code_views, digest_views, errors, help_topics, mailbox_views
 from hp_portal.core.pages import views as pages_views
+from hp_portal.core.people import change_views
 from hp_portal.core.people import views as people_views
 from hp_portal.core.refusals import noting
 from hp_portal.core.registration import again_views as again_views
@@ -134,9 +142,12 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         second_step_views.blueprint,
         factor_views.blueprint,
         passkey_views.blueprint,
+        again_views.blueprint,
+        email_views.blueprint,
         reason_views.blueprint,
         activity_views.blueprint,
         people_views.blueprint,
+        change_views.blueprint,
         registration_views.blueprint,
         delegate_views.blueprint,
         download_views.blueprint,

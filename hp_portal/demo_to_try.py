@@ -39,6 +39,12 @@ TO_TRY = (
         "sign in with a second factor: /demo/codes shows what the authenticator app shows now; make recovery codes; add an "
         "app of your own, or a passkey (open the demo by the name localhost for that)",
     ),
+    (
+        "demo.office",
+        "/change-password",
+        "change the password, then look into /demo/mailbox/: “This was not me” locks the account; staff see it under People who "
+        "are locked out",
+    ),
     ("demo.required", "/", "a delegate who is led to set up a second factor before anything else"),
     (
         "nobody",

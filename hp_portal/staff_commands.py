@@ -9,7 +9,7 @@ from flask import Flask
 
 from hp_portal.core.identity.passwords import WeakPassword, check_acceptable
 from hp_portal.core.staff import roles
-from hp_portal.core.staff.accounts import NameTaken, create_staff, ensure_role
+from hp_portal.core.staff.accounts import NameTaken, NoSuchStaff, create_staff, ensure_role, restore_staff
 from hp_portal.database import PortalSession
 
 
@@ -66,6 +66,26 @@ def staff_commands(the_app: Callable[[], Flask], new_session: Callable[[str], Po
         except (WeakPassword, NameTaken) as error:
             raise click.ClickException(str(error)) from error
         click.echo(f"{username} can sign in as {role}.")
+
+    @staff.command("restore")
+    @click.argument("username")
+    @click.option("--reason", required=True, help="Why; kept with the record.")
+    @click.password_option(envvar="HP_PORTAL_NEW_PASSWORD")
+    def restore(username: str, reason: str, password: str) -> None:
+        """Let the member of staff USERNAME in again, who has locked the account or lost the second factor.
+
+        They get a new password and have to set up a second factor anew. Be sure that it is them.
+        """
+        settings = the_app().extensions["hp_portal.settings"]
+        about = (username, settings.payer.name, settings.payer.short_name)
+        try:
+            check_acceptable(password, min_length=settings.password_min_length, about=about)
+            with new_session("staff restore") as session:
+                restore_staff(session, username=username, password=password, reason=reason)
+                session.commit()
+        except (WeakPassword, NoSuchStaff) as error:
+            raise click.ClickException(str(error)) from error
+        click.echo(f"{username} can sign in with the new password.")
 
     @staff.command("role")
     @click.argument("name")

@@ -37,7 +37,7 @@ from hp_portal.core.jobs import failures, leases
 from hp_portal.core.jobs import reports as job_reports
 from hp_portal.core.kept import keeping
 from hp_portal.core.limits import attempts, sign_ins
-from hp_portal.core.people import password_links
+from hp_portal.core.people import email_changes, password_links
 from hp_portal.core.refusals import judging
 from hp_portal.core.registration import deciding
 from hp_portal.database import Database, PortalSession, lock
@@ -66,6 +66,7 @@ def forget_attempts(session: PortalSession) -> None:
     requests.forget_unconfirmed(session)
     second_step.forget_halves(session)
     passkeys.forget_challenges(session)
+    email_changes.forget_old(session)
 
 
 def core_jobs(settings: Settings) -> list[Job]:

@@ -10,6 +10,8 @@
 
   const ask = async (form) => {
     const answer = await fetch(form.dataset.options, { method: "POST", headers: { "X-CSRFToken": csrf } });
+    // Too long ago that it was shown who sits here: that comes first.
+    if (answer.status === 409) location.assign((await answer.json()).confirm);
     if (!answer.ok) throw new Error(`${answer.status}`);
     return answer.json();
   };

@@ -9,8 +9,10 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.factors import apps, recovery
+from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.factors import AuthenticatorApp, Passkey
 from hp_portal.core.identity.models import Person
+from hp_portal.core.people.models import ChangeNotice
 from tests.support.client import PortalClient
 from tests.support.world import PASSWORD, World
 
@@ -39,6 +41,25 @@ def add_passkey(world: World, person: Person, name: str = "Sample laptop") -> in
             synced=False,
             user_handle=secrets.token_bytes(32),
             created_at=clock.now(),
+        )
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def disowned_change(world: World, person: Person) -> int:
+    """A change that this person has said was not them; staff have not looked into it yet."""
+    now = clock.now()
+    with world.session() as session:
+        row = ChangeNotice(
+            person_id=person.id,
+            what="password",
+            detail="",
+            email_before="",
+            token_hash=hash_token(secrets.token_urlsafe()),
+            at=now,
+            expires_at=now,
+            disowned_at=now,
         )
         session.add(row)
         session.flush()

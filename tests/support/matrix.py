@@ -33,7 +33,7 @@ from hp_portal.core.tax_ids.models import LINKED, LinkNotice, ProofWarning
 from hp_portal.core.tax_ids.notices import warn
 
 from .client import PortalClient
-from .factors import add_app, add_passkey
+from .factors import add_app, add_passkey, disowned_change
 from .messages import digest_token, posted_letter, print_run, returned_mail, waiting_fax
 from .registering import asked_to_join
 from .scenes import Part, PluginScene, scene_of, scenes_of
@@ -229,6 +229,7 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "request_id": lambda scene, person: _contact_request(scene, reported=person is not None and person.is_staff),
     "agreement": lambda scene, person: TERMS_OF_USE,
     "version_id": lambda scene, person: _published(scene),
+    "change_id": lambda scene, person: disowned_change(scene.world, scene.own.person),
     "passkey_id": lambda scene, person: add_passkey(scene.world, person or scene.own.person),
     "app_id": lambda scene, person: add_app(scene.world, person or scene.own.person),
     "sign_in_id": lambda scene, person: _another_sign_in(scene, (person or scene.own.person).id),

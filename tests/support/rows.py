@@ -15,7 +15,7 @@ from hp_portal.core.identity.factors import AuthenticatorApp, HalfSignIn, Passke
 from hp_portal.core.identity.models import Person
 from hp_portal.core.kept.models import KeptValues
 from hp_portal.core.organizations.models import Grant, Organization
-from hp_portal.core.people.models import PasswordLink
+from hp_portal.core.people.models import ChangeNotice, EmailChange, PasswordLink
 from hp_portal.core.tax_ids.models import GUESSED, LinkNotice
 from hp_portal.database import Base, PortalSession
 
@@ -34,6 +34,18 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
         expires_at=now,
     )
     yield PasswordLink(person_id=person.id, token_hash=hash_token(f"link-{person.id}"), made_at=now, expires_at=now)
+    yield ChangeNotice(
+        person_id=person.id,
+        what="password",
+        detail="",
+        email_before="",
+        token_hash=hash_token(f"notice-{person.id}"),
+        at=now,
+        expires_at=now,
+    )
+    yield EmailChange(
+        person_id=person.id, email="a@b.example", token_hash=hash_token(f"email-{person.id}"), asked_at=now
+    )
     yield AuthenticatorApp(
         person_id=person.id, name="Sample", seal=f"{person.id}", secret_sealed=b"", last_step=0, created_at=now
     )

@@ -100,6 +100,7 @@ _who_is = (
         _accepted(DELEGATE_AGREEMENT, "delegate_version"),
         Person.created_at,
         owns_factor(),
+        SignIn.confirmed_at,
     )
     .join(Person, Person.id == SignIn.person_id)
     .outerjoin(Organization, Organization.id == Person.organization_id)
@@ -149,6 +150,7 @@ def find_actor(session: PortalSession, token: str, limits: Limits, settings: Set
         has_factor=row[20],
         factor_missing=by is not None and by <= now and not row[20],
         factor_by=by,
+        confirmed_at=row[21],
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, StringField
+from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from hp_portal.core.identity.factors import LONGEST_NAME
+from hp_portal.core.people.forms import an_email
 from hp_portal.core.web.cleaning import one_line
 
 _CODE = {"autocomplete": "one-time-code", "inputmode": "numeric", "autocapitalize": "none", "spellcheck": "false"}
@@ -30,6 +31,22 @@ class RecoveryCodeForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no type
         render_kw={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"},
     )
     next = HiddenField()
+
+
+class PasswordForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    code = PasswordField(
+        "Your password", [InputRequired("Enter your password.")], render_kw={"autocomplete": "current-password"}
+    )
+    next = HiddenField()
+
+
+class EmailForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    email = StringField(
+        "New e-mail address",
+        [DataRequired("Enter the new e-mail address."), Length(max=254), an_email],
+        filters=[one_line],
+        render_kw={"autocomplete": "email", "inputmode": "email", "autocapitalize": "none", "spellcheck": "false"},
+    )
 
 
 class PasskeyForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types

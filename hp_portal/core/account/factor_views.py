@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import AFTER_FACTOR, the_actor
 from hp_portal.core.account import own_factors
+from hp_portal.core.account.again_views import confirmed
 from hp_portal.core.account.factor_forms import NewAppForm, RenameForm
 from hp_portal.core.factors import apps
 from hp_portal.core.kept.keeping import KeptGone
@@ -43,6 +44,7 @@ def not_now() -> ResponseReturnValue:
 
 @blueprint.post("/sign-in-security/apps")
 @access.before_terms
+@confirmed
 def begin_app() -> ResponseReturnValue:
     """Make a key for a new app; it counts once a code has been entered."""
     db, actor = db_session(), the_actor()
@@ -77,6 +79,7 @@ def _app_gone() -> Response:
 
 @blueprint.get("/sign-in-security/apps/new/<token>")
 @access.before_terms
+@confirmed
 def new_app(token: str) -> ResponseReturnValue:
     try:
         secret = own_factors.secret_of(db_session(), the_actor(), token)
@@ -87,6 +90,7 @@ def new_app(token: str) -> ResponseReturnValue:
 
 @blueprint.post("/sign-in-security/apps/new/<token>")
 @access.before_terms
+@confirmed
 def add_app(token: str) -> ResponseReturnValue:
     db, actor, form = db_session(), the_actor(), NewAppForm()
     try:
@@ -131,12 +135,14 @@ def _app_page(form: RenameForm, app_id: int, status: int) -> Response:
 
 @blueprint.get("/sign-in-security/apps/<id:app_id>")
 @access.before_terms
+@confirmed
 def one_app(app_id: int) -> ResponseReturnValue:
     return _app_page(RenameForm(formdata=None, name=_found(app_id).name), app_id, 200)
 
 
 @blueprint.post("/sign-in-security/apps/<id:app_id>")
 @access.before_terms
+@confirmed
 def rename_app(app_id: int) -> ResponseReturnValue:
     form, db = RenameForm(), db_session()
     _found(app_id)
@@ -150,6 +156,7 @@ def rename_app(app_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/sign-in-security/apps/<id:app_id>/remove")
 @access.before_terms
+@confirmed
 def remove_app(app_id: int) -> ResponseReturnValue:
     db = db_session()
     name = own_factors.remove_app(db, the_actor(), app_id)
@@ -162,6 +169,7 @@ def remove_app(app_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/sign-in-security/recovery-codes")
 @access.before_terms
+@confirmed
 def make_codes() -> ResponseReturnValue:
     """The answer is the page with the codes: they are shown this once, and kept nowhere."""
     db, actor = db_session(), the_actor()

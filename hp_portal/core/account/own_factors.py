@@ -15,6 +15,7 @@ from hp_portal.core.identity.factors import AuthenticatorApp, Passkey, has_facto
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.visits import last_visit
 from hp_portal.core.kept.keeping import find_kept, keep_values, take_kept
+from hp_portal.core.people.changes import tell_change
 from hp_portal.database import PortalSession, lock
 
 KIND = "portal authenticator app"
@@ -94,6 +95,7 @@ def add_app(session: PortalSession, actor: Actor, token: str, *, name: str, code
         first = not has_factor(session, person)
         secret = str(take_kept(session, actor, KIND, token)["secret"])
         apps.add_app(session, person, name=name, secret=secret, code=code)
+        tell_change(session, person, "factor-added", name)
         return first
 
 
@@ -120,12 +122,14 @@ def remove_app(session: PortalSession, actor: Actor, app_id: int) -> str | None:
             return None
         name = app.name
         apps.remove_app(session, app)
-        _after_removing(session, actor)
+        _after_removing(session, actor, name)
         return name
 
 
-def _after_removing(session: PortalSession, actor: Actor) -> None:
-    if not has_factor(session, session.get_one(Person, actor.person_id)):
+def _after_removing(session: PortalSession, actor: Actor, name: str) -> None:
+    person = session.get_one(Person, actor.person_id)
+    tell_change(session, person, "factor-removed", name)
+    if not has_factor(session, person):
         recovery.forget_codes(session, actor.person_id)
 
 
@@ -144,6 +148,7 @@ def add_passkey(session: PortalSession, actor: Actor, party: Party, token: str, 
         person = session.get_one(Person, actor.person_id)
         first = not has_factor(session, person)
         passkeys.add_passkey(session, party, person, token, name=name, credential=credential)
+        tell_change(session, person, "factor-added", name)
         return first
 
 
@@ -170,7 +175,7 @@ def remove_passkey(session: PortalSession, actor: Actor, passkey_id: int) -> str
             return None
         name = passkey.name
         passkeys.remove_passkey(session, passkey)
-        _after_removing(session, actor)
+        _after_removing(session, actor, name)
         return name
 
 
@@ -178,4 +183,7 @@ def make_codes(session: PortalSession, actor: Actor) -> list[str] | None:
     """A new set of recovery codes, to be shown once; None for somebody without a second factor."""
     with scopes.whole(session, _WHY):
         person = session.get_one(Person, actor.person_id)
-        return recovery.make_codes(session, person) if has_factor(session, person) else None
+        if not has_factor(session, person):
+            return None
+        tell_change(session, person, "codes")
+        return recovery.make_codes(session, person)

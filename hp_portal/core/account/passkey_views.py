@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, flash, jsonify, request, session, url_for
+from flask import Blueprint, Response, abort, flash, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.access.known_browsers import known_browser
 from hp_portal.core.account import own_factors, passkey_sign_in, second_step
+from hp_portal.core.account.again_views import confirmed
+from hp_portal.core.account.confirming import is_recent
 from hp_portal.core.account.factor_forms import NewPasskeyForm, PasskeyForm, RenameForm
+from hp_portal.core.account.parties import find_party, json_answer
 from hp_portal.core.account.second_step import HalfGone
 from hp_portal.core.account.second_step_views import KEPT, enter, gone, step_page
 from hp_portal.core.account.user_agents import describe_user_agent
@@ -20,7 +23,6 @@ from hp_portal.core.factors import passkeys
 from hp_portal.core.factors.passkeys import ChallengeGone, Party, RolledBack, WrongPasskey
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many, wait_words, with_retry_after
-from hp_portal.core.web.links import public_address
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.web.where_from import client_address, counted_address
 
@@ -32,13 +34,7 @@ LATE = "That took too long, or was answered already. Please try again."
 MANY = f"You have {passkeys.MOST} passkeys, as many as one can have. Remove one that you do not use."
 
 
-@blueprint.app_template_global("passkey_party")
-def find_party() -> Party | None:
-    """Whom passkeys are for: this portal, by its public address; None at a bare IP address, where browsers know none."""
-    chosen, name = settings(), settings().payer.short_name
-    # On one's own machine it has several names; a browser takes the one it was opened by.
-    at = passkeys.party_at(public_address(), name)
-    return at or (None if chosen.https else passkeys.party_at(request.host_url.removesuffix("/"), name))
+blueprint.add_app_template_global(find_party, "passkey_party")
 
 
 def _party() -> Party:
@@ -53,15 +49,9 @@ def only_options() -> ResponseReturnValue:
         told = passkey_sign_in.begin(db, settings(), _party(), counted_address())
     except TooManyAttempts as error:
         db.rollback()
-        return with_retry_after(_json({"wait": wait_words(error)}, 429), error)
+        return with_retry_after(json_answer({"wait": wait_words(error)}, 429), error)
     db.commit()
-    return _json(told)
-
-
-def _json(told: dict[str, Any], status: int = 200) -> Response:
-    answer = jsonify(told)
-    answer.status_code = status
-    return answer
+    return json_answer(told)
 
 
 @blueprint.post("/sign-in/passkey")
@@ -104,9 +94,9 @@ def step_options() -> ResponseReturnValue:
     try:
         told = second_step.begin_passkey(db, _party(), session.get(KEPT, ""))
     except HalfGone:
-        return _json({"gone": True}, 410)
+        return json_answer({"gone": True}, 410)
     db.commit()
-    return _json(told)
+    return json_answer(told)
 
 
 @blueprint.post("/sign-in/second-step/passkey")
@@ -149,6 +139,7 @@ def step() -> ResponseReturnValue:
 
 @blueprint.get("/sign-in-security/passkeys/new")
 @access.before_terms
+@confirmed
 def new() -> ResponseReturnValue:
     _party()
     name = describe_user_agent(request.user_agent.string)
@@ -158,10 +149,12 @@ def new() -> ResponseReturnValue:
 @blueprint.post("/sign-in-security/passkeys/options")
 @access.before_terms
 def new_options() -> ResponseReturnValue:
+    if not is_recent(the_actor()):
+        return json_answer({"confirm": url_for("confirm.ask", next=url_for("passkeys.new"))}, 409)
     db = db_session()
     told = own_factors.begin_passkey(db, the_actor(), _party())
     db.commit()
-    return _json(told)
+    return json_answer(told)
 
 
 @blueprint.post("/sign-in-security/passkeys/new")
@@ -213,12 +206,14 @@ def _one_page(form: RenameForm, passkey_id: int, status: int) -> Response:
 
 @blueprint.get("/sign-in-security/passkeys/<id:passkey_id>")
 @access.before_terms
+@confirmed
 def one(passkey_id: int) -> ResponseReturnValue:
     return _one_page(RenameForm(formdata=None, name=_found(passkey_id).name), passkey_id, 200)
 
 
 @blueprint.post("/sign-in-security/passkeys/<id:passkey_id>")
 @access.before_terms
+@confirmed
 def rename(passkey_id: int) -> ResponseReturnValue:
     form, db = RenameForm(), db_session()
     _found(passkey_id)
@@ -232,6 +227,7 @@ def rename(passkey_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/sign-in-security/passkeys/<id:passkey_id>/remove")
 @access.before_terms
+@confirmed
 def remove(passkey_id: int) -> ResponseReturnValue:
     db = db_session()
     name = own_factors.remove_passkey(db, the_actor(), passkey_id)

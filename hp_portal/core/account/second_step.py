@@ -22,6 +22,7 @@ from hp_portal.core.identity.known_browsers import KnownBrowser
 from hp_portal.core.identity.models import Person
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.sign_ins import Try, check_and_count, forget_try, second_step_try
+from hp_portal.core.people.changes import tell_change
 from hp_portal.database import PortalSession, lock
 from hp_portal.settings import Settings
 
@@ -138,6 +139,7 @@ def take_step(
         started = start_sign_in(session, person, address, user_agent)
         if isinstance(used, int):
             record(session, "identity.recovery-code.used", who=started.who, left=used)
+            tell_change(session, person, "codes-used")
         else:
             record(session, "identity.factor.used", who=started.who, kind=kind, name=used)
         return started

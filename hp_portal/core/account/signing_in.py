@@ -25,6 +25,7 @@ from hp_portal.core.limits.sign_ins import (
     sign_in_try,
     take_back_try,
 )
+from hp_portal.core.people.changes import tell_change
 from hp_portal.database import PortalSession
 from hp_portal.scopes import in_whole
 from hp_portal.settings import Settings
@@ -192,6 +193,12 @@ def open_sign_ins(session: PortalSession, actor: Actor, settings: Settings) -> l
     )
 
 
+@in_whole("one's own account")
+def own_email(session: PortalSession, actor: Actor) -> str:
+    """The actor's e-mail address."""
+    return session.get_one(Person, actor.person_id).email
+
+
 def reserve_own_try(session: PortalSession, settings: Settings, actor: Actor) -> None:
     """Count a try at the actor's own password before it is made, against this session alone; raises TooManyAttempts.
 
@@ -228,4 +235,5 @@ def change_password(session: PortalSession, settings: Settings, actor: Actor, *,
         .returning(SignIn.id)
     ).all()
     record(session, "identity.password.changed", other_sign_ins_ended=len(others))
+    tell_change(session, person, "password")
     return person

@@ -14,6 +14,8 @@ from hp_portal.core.access.known_browsers import known_browser, remember_browser
 from hp_portal.core.access.unsent import find_unsent, take_unsent
 from hp_portal.core.access.who_is import touch
 from hp_portal.core.account import signing_in
+from hp_portal.core.account.again_views import to_confirm
+from hp_portal.core.account.confirming import is_recent
 from hp_portal.core.account.forms import AcceptForm, ChangePasswordForm, SignInForm
 from hp_portal.core.account.second_step_views import begin_step, enter, leave_old_session
 from hp_portal.core.account.user_agents import describe_user_agent
@@ -174,9 +176,16 @@ def end_sign_in(sign_in_id: int) -> ResponseReturnValue:
     return redirect_to(url_for("account.my_sign_ins"))
 
 
+def _asks_again() -> bool:
+    """The current password is asked for in any case; whoever has a second factor shows that as well."""
+    return the_actor().has_factor and not is_recent(the_actor())
+
+
 @blueprint.get("/change-password")
 @access.before_terms
 def change_password() -> ResponseReturnValue:
+    if _asks_again():
+        return to_confirm()
     return _password_page(ChangePasswordForm(), 200)
 
 
@@ -187,6 +196,8 @@ def _password_page(form: ChangePasswordForm, status: int) -> Response:
 @blueprint.post("/change-password")
 @access.before_terms
 def change_password_post() -> ResponseReturnValue:
+    if _asks_again():
+        return redirect_to(url_for("confirm.ask", next=url_for("account.change_password")))
     form, db = ChangePasswordForm(), db_session()
     if not form.validate_on_submit():
         return _password_page(form, 422)

@@ -111,6 +111,13 @@ _PEOPLE = (
         "Ended the sessions of {person}",
         _PERSON,
     ),
+    EventSpec(
+        "staff.change.settled",
+        "Looked into a change that somebody said was not theirs",
+        ("person",),
+        "Looked into a change that {person} said was not theirs",
+        _PERSON,
+    ),
     EventSpec("people.person.reactivated", "Reactivated an account", ("person",), "Reactivated {person}", _PERSON),
     EventSpec(
         "people.password-link.made",
@@ -140,6 +147,13 @@ _STAFF = (
         "Created a staff account",
         ("person", "role"),
         "Created a staff account for {person} with the role {role}",
+        _PERSON,
+    ),
+    EventSpec(
+        "staff.person.restored",
+        "Let a member of staff in again",
+        ("person",),
+        "Let {person} in again with a new password, without the second factors they had",
         _PERSON,
     ),
     EventSpec(

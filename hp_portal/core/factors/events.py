@@ -6,6 +6,12 @@ from hp_portal.core.people.named import counted, worded
 from hp_portal.events import EventSpec
 
 _KINDS = {"app": "an authenticator app", "passkey": "a passkey", "recovery": "a recovery code"}
+_SHOWN = {
+    "app": "the code",
+    "passkey": "the passkey",
+    "recovery": "the recovery code",
+    "password": "the password",
+}
 _KIND = {"kind": worded("kind", _KINDS)}
 
 FACTOR_EVENTS = (
@@ -39,7 +45,7 @@ FACTOR_EVENTS = (
         "Second step failed",
         ("account", "kind"),
         "Second step failed: {kind} was not right",
-        {"kind": worded("kind", {"app": "the code", "passkey": "the passkey", "recovery": "the recovery code"})},
+        {"kind": worded("kind", _SHOWN)},
         refusal=True,
     ),
     EventSpec(
@@ -66,6 +72,16 @@ FACTOR_EVENTS = (
         "Removed {kind} for signing in: {name}",
         _KIND,
     ),
+    EventSpec(
+        "identity.confirmed",
+        "Showed again who they are",
+        ("kind",),
+        "Showed again who they are, with {kind}",
+        {"kind": worded("kind", {**_KINDS, "password": "the password"})},
+    ),
+    EventSpec("identity.change.disowned", "Said that a change was not theirs, which locked the account", ("what",)),
+    EventSpec("identity.email.asked", "Asked for another e-mail address"),
+    EventSpec("identity.email.changed", "Changed the e-mail address"),
     EventSpec("identity.factor.declined", "Wanted no second factor when it was offered"),
     EventSpec(
         "identity.recovery-codes.made",

@@ -20,6 +20,7 @@ class Actor(UserMixin):  # type: ignore[misc]
     `given` are applications given to the person, `enabled` those enabled for the organization's audience; both empty for
     staff, whose `permissions` come from their roles. `terms_accepted`: everything that the person is asked to accept now,
     which for a delegate is the site delegate agreement as well. `has_factor`: they have set up a second factor;
+    `confirmed_at` is when they last showed in this session that it is still them, None: not since they signed in.
     `factor_by` is since when they must have one, or will; None: they need not. `factor_missing`: they must, and have none.
     """
 
@@ -44,6 +45,7 @@ class Actor(UserMixin):  # type: ignore[misc]
     has_factor: bool = True
     factor_missing: bool = False
     factor_by: dt.datetime | None = None
+    confirmed_at: dt.datetime | None = None
 
     @property
     def person_key(self) -> str:

@@ -124,3 +124,9 @@ def factor_by(settings: Settings, *, is_staff: bool, is_delegate: bool, since: d
 def has_factor(session: PortalSession, person: Person) -> bool:
     """Does this person sign in with a second factor? Recovery codes alone are none. Needs a scope that sees the person."""
     return bool(session.scalar(sa.select(owns_factor()).where(Person.id == person.id)))
+
+
+def forget_factors(session: PortalSession, person_id: int) -> None:
+    """Remove every app, passkey and recovery code of a person. Needs a whole scope."""
+    for model in (AuthenticatorApp, Passkey, RecoveryCode):
+        session.execute(sa.delete(model).where(model.person_id == person_id))

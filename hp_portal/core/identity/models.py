@@ -58,6 +58,8 @@ class SignIn(Base, scopes.OfPerson):
     end_reason: Mapped[str | None] = mapped_column(sa.String(20))
     address: Mapped[str] = mapped_column(sa.String(45))
     user_agent: Mapped[str] = mapped_column(sa.String(300))
+    # When they last showed in this session that it is still them.
+    confirmed_at: Mapped[dt.datetime | None]
     # Why member data is looked at in this session, as the person said; empty: not said yet.
     access_reason: Mapped[str] = mapped_column(sa.String(200), server_default="", default="")
 

@@ -1,4 +1,4 @@
-"""Links by which somebody sets a password without knowing the old one."""
+"""Links by which somebody sets a password, confirms another e-mail address, or says that a change was not theirs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,42 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hp_portal import scopes
 from hp_portal.database import Base, key
+
+
+class ChangeNotice(Base, scopes.OfPerson):
+    """A change of how somebody signs in, of which they were told by e-mail, with a link to say that it was not them.
+
+    The link holds a token, the row only its hash; it works once, until it expires. `what` is a key of `WHAT` (changes.py),
+    `detail` what it was called. `email_before` is where they were told as well when their address changed. Once it was
+    `disowned_at`, staff look into it until it is `settled_at`.
+    """
+
+    __tablename__ = "change_notice"
+
+    id: Mapped[key]
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    what: Mapped[str] = mapped_column(sa.String(30))
+    detail: Mapped[str] = mapped_column(sa.String(300))
+    email_before: Mapped[str] = mapped_column(sa.String(254))
+    token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
+    at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime]
+    disowned_at: Mapped[dt.datetime | None]
+    settled_at: Mapped[dt.datetime | None]
+    settled_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+
+
+class EmailChange(Base, scopes.OfPerson):
+    """An e-mail address that somebody wants to have, until it is confirmed by the link that was sent there. Works once."""
+
+    __tablename__ = "email_change"
+
+    id: Mapped[key]
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    email: Mapped[str] = mapped_column(sa.String(254))
+    token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
+    asked_at: Mapped[dt.datetime]
+    ended_at: Mapped[dt.datetime | None]
 
 
 class PasswordLink(Base, scopes.OfPerson):

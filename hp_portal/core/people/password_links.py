@@ -17,6 +17,7 @@ from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.limits import attempts, sign_ins
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.accounts import end_links
+from hp_portal.core.people.changes import tell_change
 from hp_portal.core.people.models import PasswordLink
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
@@ -128,6 +129,7 @@ def _after(session: PortalSession, person: Person) -> None:
     here = get_who(session)
     who = Who(person.id, person.organization_id, None, here.request_id, here.address)
     record(session, "identity.password.set", who=who, other_sign_ins_ended=len(others))
+    tell_change(session, person, "password-link")
 
 
 def forget_dead(session: PortalSession) -> None:

@@ -8,10 +8,12 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.record import record
+from hp_portal.core.identity.factors import forget_factors
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.identity.staff_roles import StaffRole, StaffRoleMember, StaffRolePermission
-from hp_portal.database import PortalSession
+from hp_portal.core.people.accounts import end_sessions
+from hp_portal.database import PortalSession, lock
 
 
 class NameTaken(Exception):
@@ -28,6 +30,30 @@ def ensure_role(session: PortalSession, name: str, permissions: Iterable[str]) -
     held = set(session.scalars(sa.select(StaffRolePermission.permission).where(StaffRolePermission.role_id == role.id)))
     session.add_all(StaffRolePermission(role_id=role.id, permission=key) for key in sorted(set(permissions) - held))
     return role
+
+
+class NoSuchStaff(Exception):
+    """No member of staff has this user name."""
+
+
+def restore_staff(session: PortalSession, *, username: str, password: str, reason: str) -> Person:
+    """Let a member of staff in again: with a new password, without the second factors they had. Raises NoSuchStaff.
+
+    For those who have locked their account, or lost what they sign in with. The password's strength is the caller's to check.
+    """
+    wanted = sa.select(Person).where(Person.username == username.strip().lower(), Person.is_staff)
+    person = session.scalars(wanted).one_or_none()
+    if person is None:
+        raise NoSuchStaff(f"no member of staff has the user name {username}")
+    lock(session, f"account:{person.id}")
+    session.refresh(person)
+    person.deactivated_at = None
+    person.password_hash, person.password_changed_at = hash_password(password), clock.now()
+    session.flush()
+    forget_factors(session, person.id)
+    end_sessions(session, person)
+    record(session, "staff.person.restored", reason=reason, person=person.id)
+    return person
 
 
 def create_staff(

@@ -11,7 +11,7 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.identity.delegates import has_delegate
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
-from hp_portal.core.people import accounts, password_links
+from hp_portal.core.people import accounts, changes, password_links
 from hp_portal.core.people.forms import CreatePersonForm
 from hp_portal.core.staff import lookup
 from hp_portal.core.staff.blueprint import blueprint
@@ -41,10 +41,28 @@ def people_one(person_id: int) -> ResponseReturnValue:
 @blueprint.get("/people/locked")
 @access.staff("staff:people:unlock")
 def people_locked() -> ResponseReturnValue:
+    return _locked_page(ReasonForm(formdata=None), 200)
+
+
+def _locked_page(form: ReasonForm, status: int, settling: int = 0) -> Response:
     db = db_session()
     rows = lookup.list_locked(db, settings())
     db.commit()
-    return page("staff/locked.html", rows=rows)
+    own = changes.disowned(db)
+    return page("staff/locked.html", rows=rows, own=own, form=form, settling=settling, status=status)
+
+
+@blueprint.post("/people/locked/<id:change_id>")
+@access.staff("staff:people:unlock")
+def people_settle(change_id: int) -> ResponseReturnValue:
+    """Staff have looked into an account that its owner has locked."""
+    form, db = ReasonForm(), db_session()
+    if not form.validate_on_submit():
+        return _locked_page(form, 422, change_id)
+    if changes.settle(db, the_actor(), change_id, form.reason.data):
+        db.commit()
+        flash("That is settled.", "good")
+    return redirect_to(url_for("staff.people_locked"))
 
 
 def _person_page(person: Person, form: ReasonForm, status: int) -> Response:

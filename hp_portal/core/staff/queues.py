@@ -24,6 +24,7 @@ from hp_portal.core.jobs import reports as job_reports
 from hp_portal.core.jobs.failures import failures
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.accounts import locked_people
+from hp_portal.core.people.changes import count_disowned
 from hp_portal.core.refusals.reading import count_warned
 from hp_portal.core.registration import clusters
 from hp_portal.core.registration.models import CHALLENGED
@@ -172,6 +173,14 @@ CORE_QUEUES = (
         registrations.count_held_letters,
         "warn",
         arguments={"show": registrations.HELD},
+    ),
+    StaffQueue(
+        "account was locked by its owner",
+        "accounts were locked by their owners",
+        "staff.people_locked",
+        "staff:people:unlock",
+        count_disowned,
+        "bad",
     ),
     StaffQueue(
         "person is locked out", "people are locked out", "staff.people_locked", "staff:people:unlock", _locked, "warn"

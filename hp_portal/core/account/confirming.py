@@ -1,0 +1,71 @@
+"""Showing again who one is, before something about signing in is changed: with a second factor, or else the password."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import sqlalchemy as sa
+
+from hp_portal import clock, scopes
+from hp_portal.core.account.second_step import Proof, note_failure
+from hp_portal.core.account.signing_in import WrongCredentials
+from hp_portal.core.audit.record import record
+from hp_portal.core.factors import passkeys
+from hp_portal.core.factors.apps import WrongCode
+from hp_portal.core.factors.passkeys import ChallengeGone, Party, WrongPasskey
+from hp_portal.core.identity import passwords
+from hp_portal.core.identity.actor import Actor
+from hp_portal.core.identity.models import Person, SignIn
+from hp_portal.core.limits.sign_ins import check_and_count, own_password_try, take_back_try
+from hp_portal.database import PortalSession
+from hp_portal.settings import Settings
+
+RECENT = dt.timedelta(minutes=10)
+PASSWORD = "password"
+_WHY = "one's own account"
+
+
+def is_recent(actor: Actor) -> bool:
+    """Has the actor signed in, or shown again who they are, within ten minutes?"""
+    return max(actor.signed_in_at, actor.confirmed_at or actor.signed_in_at) > clock.now() - RECENT
+
+
+def reserve(session: PortalSession, settings: Settings, actor: Actor) -> None:
+    """Count a try against this session before it is made. Raises TooManyAttempts. The caller commits at once."""
+    with scopes.whole(session, _WHY):
+        check_and_count(session, own_password_try(settings, actor.sign_in_id))
+
+
+def by_password(password: str) -> Proof:
+    """The password of somebody who has no second factor. Raises WrongCredentials."""
+
+    def proof(_session: PortalSession, person: Person) -> str:
+        if not passwords.verify_password(person.password_hash, password):
+            raise WrongCredentials
+        return PASSWORD
+
+    return proof
+
+
+def confirm(session: PortalSession, settings: Settings, actor: Actor, kind: str, proof: Proof) -> None:
+    """The actor shows again who they are, with a reserved try.
+
+    Raises WrongCredentials, WrongCode, WrongPasskey or ChallengeGone; the caller commits all the same, for the audit.
+    """
+    with scopes.whole(session, _WHY):
+        person = session.get_one(Person, actor.person_id)
+        try:
+            proof(session, person)
+        except (WrongCredentials, WrongCode, WrongPasskey, ChallengeGone) as error:
+            note_failure(session, person, kind, error)
+            raise
+        take_back_try(session, own_password_try(settings, actor.sign_in_id))
+        session.execute(sa.update(SignIn).where(SignIn.id == actor.sign_in_id).values(confirmed_at=clock.now()))
+        record(session, "identity.confirmed", kind=kind)
+
+
+def begin_passkey(session: PortalSession, actor: Actor, party: Party) -> dict[str, Any]:
+    """What the browser asks for one of the actor's passkeys with. The caller commits."""
+    with scopes.whole(session, _WHY):
+        return passkeys.begin_using(session, party, session.get_one(Person, actor.person_id))

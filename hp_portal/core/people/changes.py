@@ -1,0 +1,217 @@
+"""Changes of how somebody signs in: told by e-mail, with a link to say that it was not them. Every verb needs a whole scope."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from flask import current_app
+
+from hp_portal import clock
+from hp_portal.core.audit.record import Who, get_who, record
+from hp_portal.core.delivery.outbox import Outgoing, add_message
+from hp_portal.core.identity.actor import Actor, hash_token
+from hp_portal.core.identity.factors import forget_factors
+from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.passwords import hash_password
+from hp_portal.core.limits import attempts
+from hp_portal.core.people.accounts import deactivate
+from hp_portal.core.people.models import ChangeNotice
+from hp_portal.core.web.formats import show_datetime
+from hp_portal.core.web.links import absolute_url
+from hp_portal.database import PortalSession, lock
+from hp_portal.settings import Settings
+
+# Who reads an e-mail after their vacation can still say that it was not them.
+KEPT = dt.timedelta(days=30)
+REASON = "“This was not me”"
+WHAT = {
+    "password": "The password was changed.",
+    "password-link": "A password was set by a link.",
+    "factor-added": "A second factor was added: {}.",
+    "factor-removed": "A second factor was removed: {}.",
+    "codes": "New recovery codes were made.",
+    "codes-used": "Somebody signed in with a recovery code.",
+    "email": "The e-mail address was changed to {}.",
+}
+
+
+class NoticeDead(Exception):
+    """Nobody was sent this link, or it was used or has expired: the answer does not tell which."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """A change as its person reads it."""
+
+    name: str
+    username: str
+    what: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True)
+class Disowned:
+    """A change that its person has said was not them."""
+
+    id: int
+    person_id: int
+    name: str
+    in_organization: bool
+    what: str
+    disowned_at: dt.datetime
+
+
+def words(what: str, detail: str) -> str:
+    """A change as a sentence."""
+    return WHAT[what].format(detail)
+
+
+def tell_change(session: PortalSession, person: Person, what: str, detail: str = "", *, email_before: str = "") -> None:
+    """Tell somebody of a change, at the address they had before as well when it is another one."""
+    settings: Settings = current_app.extensions["hp_portal.settings"]
+    token, now = secrets.token_urlsafe(32), clock.now()
+    notice = ChangeNotice(
+        person_id=person.id,
+        what=what,
+        detail=detail,
+        email_before=email_before,
+        token_hash=hash_token(token),
+        at=now,
+        expires_at=now + KEPT,
+    )
+    session.add(notice)
+    session.flush()
+    values = {
+        "name": person.name,
+        "username": person.username,
+        "what": words(what, detail),
+        "at": show_datetime(now, settings.payer.zone),
+        "link": absolute_url("changes.follow_link", token=token),
+    }
+    about = f"change:{notice.id}"
+    for address in dict.fromkeys(filter(None, (person.email, email_before))):
+        outgoing = Outgoing(address, "account_changed", "Your account was changed", about, values, secrets=("link",))
+        add_message(session, outgoing)
+
+
+def _find(session: PortalSession, token: str) -> tuple[ChangeNotice, Person]:
+    found = session.execute(
+        sa.select(ChangeNotice, Person)
+        .join(Person, Person.id == ChangeNotice.person_id)
+        .where(
+            ChangeNotice.token_hash == hash_token(token),
+            ChangeNotice.disowned_at.is_(None),
+            ChangeNotice.expires_at > clock.now(),
+        )
+    ).one_or_none()
+    if found is None:
+        raise NoticeDead
+    return found[0], found[1]
+
+
+def look_at_notice(session: PortalSession, settings: Settings, token: str, address: str) -> Told:
+    """What the link is about. Raises NoticeDead, the try counted (the caller commits), or TooManyAttempts."""
+    window, subject = dt.timedelta(minutes=settings.attempts_window_minutes), f"at:{address}"
+    attempts.check_attempts(session, "not-me", subject, limit=settings.attempts_per_address, window=window)
+    try:
+        notice, person = _find(session, token)
+    except NoticeDead:
+        attempts.count_failure(session, "not-me", subject)
+        raise
+    return Told(person.name, person.username, words(notice.what, notice.detail), notice.at)
+
+
+def disown(session: PortalSession, token: str) -> None:
+    """It was not them: every sign-in and link ends, the account is locked, delegates and staff are told. Once.
+
+    The password, the second factors and another e-mail address of it end as well. Raises NoticeDead.
+    """
+    notice, person = _find(session, token)
+    if notice.email_before:
+        lock(session, "names of accounts")
+    lock(session, f"account:{person.id}")
+    ended = sa.update(ChangeNotice).where(ChangeNotice.id == notice.id, ChangeNotice.disowned_at.is_(None))
+    if session.execute(ended.values(disowned_at=clock.now()).returning(ChangeNotice.id)).first() is None:
+        raise NoticeDead
+    here = get_who(session)
+    who = Who(person.id, person.organization_id, None, here.request_id, here.address)
+    record(session, "identity.change.disowned", who=who, what=notice.what)
+    deactivate(session, person, REASON)
+    _take_back(session, notice, person)
+    _tell_delegates(session, person)
+
+
+def _take_back(session: PortalSession, notice: ChangeNotice, person: Person) -> None:
+    """Whoever it was may know the password and have added a factor: nothing of it opens the account once it is reactivated."""
+    person.password_hash, person.password_changed_at = hash_password(secrets.token_urlsafe(32)), clock.now()
+    forget_factors(session, person.id)
+    before = notice.email_before
+    if (
+        before
+        and session.scalar(sa.select(Person.id).where(sa.or_(Person.email == before, Person.username == before)))
+        is None
+    ):
+        person.email = before
+    session.flush()
+
+
+def _tell_delegates(session: PortalSession, person: Person) -> None:
+    if person.organization_id is None:
+        return
+    delegates = session.scalars(
+        sa.select(Person).where(
+            Person.organization_id == person.organization_id,
+            Person.is_delegate,
+            Person.deactivated_at.is_(None),
+            Person.id != person.id,
+        )
+    )
+    values = {"name": person.name, "username": person.username, "contact": absolute_url("pages.contact")}
+    for delegate in delegates:
+        subject = f"The account of {person.name} is locked"
+        add_message(session, Outgoing(delegate.email, "account_locked", subject, f"person:{person.id}", values))
+
+
+def disowned(session: PortalSession) -> list[Disowned]:
+    """What staff still have to look into, oldest first."""
+    rows = session.execute(
+        sa.select(ChangeNotice, Person)
+        .join(Person, Person.id == ChangeNotice.person_id)
+        .where(ChangeNotice.disowned_at.is_not(None), ChangeNotice.settled_at.is_(None))
+        .order_by(ChangeNotice.disowned_at, ChangeNotice.id)
+    )
+    return [
+        Disowned(
+            notice.id,
+            person.id,
+            person.name,
+            person.organization_id is not None,
+            words(notice.what, notice.detail),
+            notice.disowned_at,
+        )
+        for notice, person in rows
+        if notice.disowned_at is not None
+    ]
+
+
+def count_disowned(session: PortalSession) -> int:
+    """How many of them there are."""
+    wanted = ChangeNotice.disowned_at.is_not(None), ChangeNotice.settled_at.is_(None)
+    return session.scalar(sa.select(sa.func.count(ChangeNotice.id)).where(*wanted)) or 0
+
+
+def settle(session: PortalSession, actor: Actor, notice_id: int, reason: str) -> bool:
+    """Staff have looked into it; False when it is settled already."""
+    settled = session.execute(
+        sa.update(ChangeNotice)
+        .where(ChangeNotice.id == notice_id, ChangeNotice.disowned_at.is_not(None), ChangeNotice.settled_at.is_(None))
+        .values(settled_at=clock.now(), settled_by_id=actor.person_id)
+        .returning(ChangeNotice.person_id)
+    ).one_or_none()
+    if settled is None:
+        return False
+    record(session, "staff.change.settled", reason=reason, person=settled[0])
+    return True
