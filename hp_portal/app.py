@@ -31,7 +31,7 @@ from hp_portal.core.downloads import views as download_views
 from hp_portal.core.identity.actor import Limits
 from hp_portal.core.jobs import failures
 from hp_portal.core.keys import checking
-from hp_portal.core.pages import demo_code_views, digest_views, errors, help_topics, mailbox_views
+from hp_portal.core.pages import digest_views, errors, help_topics, mailbox_views, telephone_views
 from hp_portal.core.pages import views as pages_views
 from hp_portal.core.people import change_views
 from hp_portal.core.people import views as people_views
@@ -153,7 +153,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         download_views.blueprint,
         digest_views.blueprint,
         staff_views.blueprint,
-        *([mailbox_views.blueprint, demo_code_views.blueprint] if settings.demo else []),
+        *([mailbox_views.blueprint, telephone_views.blueprint] if settings.demo else []),
     ]
 
 

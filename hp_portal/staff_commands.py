@@ -67,6 +67,22 @@ def staff_commands(the_app: Callable[[], Flask], new_session: Callable[[str], Po
             raise click.ClickException(str(error)) from error
         click.echo(f"{username} can sign in as {role}.")
 
+    @staff.command("role")
+    @click.argument("name")
+    @click.option("--permission", "permissions", multiple=True, help="Give the role this permission.")
+    @click.option("--all", "everything", is_flag=True, help="Give the role every permission there is.")
+    def role(name: str, permissions: tuple[str, ...], everything: bool) -> None:
+        """Give the role NAME permissions, such as those that an update or a new plugin brought; made when it is new."""
+        known = _known(the_app(), permissions)
+        with new_session("staff role") as session:
+            given = _give(session, name, known if everything else permissions)
+        click.echo(f"{name} was given: {', '.join(given) or 'nothing new'}.")
+
+    _add_restore(staff, the_app, new_session)
+    return staff
+
+
+def _add_restore(staff: click.Group, the_app: Callable[[], Flask], new_session: Callable[[str], PortalSession]) -> None:
     @staff.command("restore")
     @click.argument("username")
     @click.option("--reason", required=True, help="Why; kept with the record.")
@@ -86,16 +102,3 @@ def staff_commands(the_app: Callable[[], Flask], new_session: Callable[[str], Po
         except (WeakPassword, NoSuchStaff) as error:
             raise click.ClickException(str(error)) from error
         click.echo(f"{username} can sign in with the new password.")
-
-    @staff.command("role")
-    @click.argument("name")
-    @click.option("--permission", "permissions", multiple=True, help="Give the role this permission.")
-    @click.option("--all", "everything", is_flag=True, help="Give the role every permission there is.")
-    def role(name: str, permissions: tuple[str, ...], everything: bool) -> None:
-        """Give the role NAME permissions, such as those that an update or a new plugin brought; made when it is new."""
-        known = _known(the_app(), permissions)
-        with new_session("staff role") as session:
-            given = _give(session, name, known if everything else permissions)
-        click.echo(f"{name} was given: {', '.join(given) or 'nothing new'}.")
-
-    return staff

@@ -28,13 +28,13 @@ from hp_portal.settings import Settings
 KEPT = dt.timedelta(days=30)
 REASON = "“This was not me”"
 WHAT = {
-    "password": "The password was changed.",
-    "password-link": "A password was set by a link.",
-    "factor-added": "A second factor was added: {}.",
-    "factor-removed": "A second factor was removed: {}.",
-    "codes": "New recovery codes were made.",
-    "codes-used": "Somebody signed in with a recovery code.",
-    "email": "The e-mail address was changed to {}.",
+    "password": "The password was changed",
+    "password-link": "A password was set by a link",
+    "factor-added": "A second factor was added",
+    "factor-removed": "A second factor was removed",
+    "codes": "New recovery codes were made",
+    "codes-used": "Somebody signed in with a recovery code",
+    "email": "The e-mail address was changed",
 }
 
 
@@ -66,7 +66,7 @@ class Disowned:
 
 def words(what: str, detail: str) -> str:
     """A change as a sentence."""
-    return WHAT[what].format(detail)
+    return f"{WHAT[what]}: {detail}." if detail else f"{WHAT[what]}."
 
 
 def tell_change(session: PortalSession, person: Person, what: str, detail: str = "", *, email_before: str = "") -> None:
