@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 
+from hp_portal import clock
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.identity.models import Person, SignIn
@@ -27,19 +28,19 @@ def test_a_change_is_asked_for_again_told_and_disowned(live: Live, new_context: 
     page: Page = new_context(size="phone", dark=True).new_page()
     sign_in(page, live.url, "a.clerk")
     with live.world.session() as session:
-        session.execute(sa.update(SignIn).values(created_at=SignIn.created_at - dt.timedelta(minutes=11)))
+        session.execute(sa.update(SignIn).values(created_at=clock.now() - dt.timedelta(minutes=11)))
     page.goto(f"{live.url}/sign-in-security")
     page.get_by_role("link", name="Change your e-mail address").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Is it still you?")
     seen(page, "confirm")
-    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_label("Your password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Change e-mail address")
     seen(page, "change-email")
     page.goto(f"{live.url}/change-password")
     for label, text in (("Current password", PASSWORD), ("New password", "purple-anchor-window-2031")):
         page.get_by_label(label, exact=True).fill(text)
-    page.get_by_label("New password again").fill("purple-anchor-window-2031")
+    page.get_by_label("New password again", exact=True).fill("purple-anchor-window-2031")
     page.get_by_role("main").get_by_role("button", name="Change password").click()
     expect(page.get_by_role("status").first).to_contain_text("Your password is changed")
     owner: Page = new_context(javascript=False).new_page()
@@ -60,7 +61,7 @@ def test_the_offer_on_the_home_page(live: Live, new_context: Any) -> None:
     live.world.person("a.clerk")
     live.world.sign_in("a.clerk")
     with live.world.session() as session:
-        session.execute(sa.update(SignIn).values(created_at=SignIn.created_at - dt.timedelta(days=1)))
+        session.execute(sa.update(SignIn).values(created_at=clock.now() - dt.timedelta(days=1)))
     page: Page = new_context(size="phone").new_page()
     sign_in(page, live.url, "a.clerk")
     expect(page.get_by_role("main")).to_contain_text("Keep your account yours")
