@@ -14,7 +14,7 @@ from hp_portal import addresses, migrations
 from hp_portal.core.access import enforce, reasons
 from hp_portal.core.access.gate import Directory
 from hp_portal.core.account import (
-    again_views,
+    confirming_views,
     email_views,
     factor_views,
     passkey_views,
@@ -142,7 +142,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         second_step_views.blueprint,
         factor_views.blueprint,
         passkey_views.blueprint,
-        again_views.blueprint,
+        confirming_views.blueprint,
         email_views.blueprint,
         reason_views.blueprint,
         activity_views.blueprint,

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from hp_portal import scopes
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import current_actor, the_actor
-from hp_portal.core.account.again_views import confirmed
+from hp_portal.core.account.confirming_views import confirmed
 from hp_portal.core.account.factor_forms import EmailForm
 from hp_portal.core.account.signing_in import own_email
 from hp_portal.core.limits.attempts import TooManyAttempts

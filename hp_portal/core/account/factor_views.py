@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import AFTER_FACTOR, the_actor
 from hp_portal.core.account import own_factors
-from hp_portal.core.account.again_views import confirmed
+from hp_portal.core.account.confirming_views import confirmed
 from hp_portal.core.account.factor_forms import NewAppForm, RenameForm
 from hp_portal.core.factors import apps
 from hp_portal.core.kept.keeping import KeptGone

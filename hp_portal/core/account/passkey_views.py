@@ -11,8 +11,8 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.access.known_browsers import known_browser
 from hp_portal.core.account import own_factors, passkey_sign_in, second_step
-from hp_portal.core.account.again_views import confirmed
 from hp_portal.core.account.confirming import is_recent
+from hp_portal.core.account.confirming_views import confirmed
 from hp_portal.core.account.factor_forms import NewPasskeyForm, PasskeyForm, RenameForm
 from hp_portal.core.account.parties import find_party, json_answer
 from hp_portal.core.account.second_step import HalfGone

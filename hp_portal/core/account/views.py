@@ -14,8 +14,8 @@ from hp_portal.core.access.known_browsers import known_browser, remember_browser
 from hp_portal.core.access.unsent import find_unsent, take_unsent
 from hp_portal.core.access.who_is import touch
 from hp_portal.core.account import signing_in
-from hp_portal.core.account.again_views import to_confirm
 from hp_portal.core.account.confirming import is_recent
+from hp_portal.core.account.confirming_views import to_confirm
 from hp_portal.core.account.forms import AcceptForm, ChangePasswordForm, SignInForm
 from hp_portal.core.account.second_step_views import begin_step, enter, leave_old_session
 from hp_portal.core.account.user_agents import describe_user_agent
