@@ -1,7 +1,7 @@
 """who wants no second factor is not asked again
 
-Revision ID: 1795897300
-Revises: 1795894100
+Revision ID: 1795897500
+Revises: 1795897300
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from alembic import op
 
 import hp_portal.database
 
-revision = "1795897300"
-down_revision = "1795894100"
+revision = "1795897500"
+down_revision = "1795897300"
 
 
 def upgrade() -> None:

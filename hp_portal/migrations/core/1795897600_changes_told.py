@@ -1,7 +1,7 @@
 """changes of accounts that people are told of, other e-mail addresses, and when somebody showed again who they are
 
-Revision ID: 1795897400
-Revises: 1795897300
+Revision ID: 1795897600
+Revises: 1795897500
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from alembic import op
 
 import hp_portal.database
 
-revision = "1795897400"
-down_revision = "1795897300"
+revision = "1795897600"
+down_revision = "1795897500"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
