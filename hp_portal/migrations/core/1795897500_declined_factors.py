@@ -1,7 +1,7 @@
 """who wants no second factor is not asked again
 
 Revision ID: 1795897500
-Revises: 1795894100
+Revises: 1795897300
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 import hp_portal.database
 
 revision = "1795897500"
-down_revision = "1795894100"
+down_revision = "1795897300"
 
 
 def upgrade() -> None:
