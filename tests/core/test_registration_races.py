@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hp_portal.core.registration.models import Registration
 from tests.core.test_registration_joins import FRESH, NPI, TIN, Scene, payments, scene
-from tests.support.registering import Visitor, asking, mails, registrations, tidy
+from tests.support.registering import PERSON, Visitor, asking, mails, registrations, tidy
 
 __all__ = ["payments", "scene"]
 
@@ -73,6 +73,7 @@ def test_the_database_takes_no_second_request_that_waits(scene: Scene) -> None:
     def add(state: str) -> None:
         with scene.world.session() as session:
             row: Registration = asking(scene.harbor)
+            row.email = PERSON["email"]
             row.state = state
             session.add(row)
 

@@ -136,7 +136,7 @@ def mailed_pin(world: World) -> str:
 
 
 def asking(organization: Organization, **values: Any) -> Registration:
-    """Somebody who asks to join an organization: a row, not yet added."""
+    """Somebody who asks to join an organization, another person each time: a row, not yet added."""
     return Registration(
         organization_id=organization.id,
         path="check",
@@ -146,7 +146,7 @@ def asking(organization: Organization, **values: Any) -> Registration:
         facts_sealed=b"",
         status_hash=secrets.token_bytes(32),
         name=PERSON["name"],
-        email=PERSON["email"],
+        email=f"{secrets.token_hex(4)}@office.example",
         created_at=clock.now(),
         due_at=clock.now() + dt.timedelta(days=5),
         **values,
