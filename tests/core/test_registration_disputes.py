@@ -6,10 +6,13 @@ import sqlalchemy as sa
 
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
+from hp_portal.core.registration.drafts import Typed
 from hp_portal.core.registration.models import Registration
-from tests.core.test_registration_limits import BILLING, OURS, portal
+from hp_portal.core.registration.unlisted import count_case
+from tests.core.test_registration_limits import BILLING, OURS, come_from, portal
 from tests.support.client import PortalClient
-from tests.support.registering import Visitor, mails, registrations
+from tests.support.identifiers import make_tin
+from tests.support.registering import ADDRESS, Visitor, mails, registrations
 from tests.support.world import World
 
 __all__ = ["portal"]
@@ -141,3 +144,43 @@ def test_no_payment_is_needed_and_none_helps(portal: World) -> None:
         row.decided_by_id = session.scalars(sa.select(Person.id).where(Person.username == "a.delegate")).one()
     real.client.post("/register/dispute")
     assert registrations(portal)[-1].state == "declined"
+
+
+# ---- providers that are not on record
+
+
+def unlisted(portal: World, number: int, *, email: str, address: str = "198.51.100.1") -> tuple[Visitor, int]:
+    """Somebody tells of a provider that is not on record."""
+    found = Visitor(portal, email=email)
+    come_from(found.client, address)
+    found.begin("unlisted")
+    given = {"organization": "New Shore Clinic", "audience": "physician", "address": ADDRESS}
+    assert found.prove(tin=make_tin(800 + number), **given).location == "/register/finish"
+    return found, found.finish().status_code
+
+
+def test_a_provider_that_waits_already_leads_to_its_status(portal: World) -> None:
+    unlisted(portal, 1, email="mina@office.example")
+    again, status = unlisted(portal, 1, email="mina@office.example")
+    assert status == 303
+    page = again.client.get("/register/status").text
+    assert "Nobody is asked twice" in page
+    assert "Our staff are reviewing it" in page
+    assert len(registrations(portal)) == 1
+    unlisted(portal, 2, email="mina@office.example")
+    unlisted(portal, 1, email="a.colleague@office.example")
+    assert len(registrations(portal)) == 3, "another Tax ID, another person"
+
+
+def test_the_queue_is_not_filled_by_one_person_or_from_one_address(portal: World) -> None:
+    with portal.session() as session:
+        for number in range(4):
+            count_case(session, Typed(email="mina@office.example", tin=make_tin(number)), "192.0.2.9")
+    assert unlisted(portal, 1, email="mina@office.example")[1] == 303
+    assert unlisted(portal, 2, email="mina@office.example")[1] == 429
+    assert unlisted(portal, 1, email="mina@office.example")[1] == 303, "to what waits already"
+    with portal.session() as session:
+        for number in range(9):
+            count_case(session, Typed(email=f"k{number}@office.example", tin=make_tin(number)), "198.51.100.1")
+    assert unlisted(portal, 3, email="other@office.example")[1] == 429
+    assert unlisted(portal, 3, email="other@office.example", address="203.0.113.1")[1] == 303

@@ -81,7 +81,7 @@ REGISTRATION_EVENTS = (
         "{person} became a delegate of {organization}",
         {"person": people, "organization": organizations},
     ),
-    EventSpec("registration.join.repeated", "Asked once more to join", ("registration", "proved"), staff_only=True),
+    EventSpec("registration.join.repeated", "Asked once more", ("registration", "proved"), staff_only=True),
     EventSpec(
         "registration.member.added",
         "Came to an organization",

@@ -47,6 +47,7 @@ from hp_portal.core.registration.models import (
 )
 from hp_portal.core.registration.pins import NoAddress, TooManyLetters, check_letters, send_pin
 from hp_portal.core.registration.proving import Answer, find_billing, look_up
+from hp_portal.core.registration.unlisted import waiting_case
 from hp_portal.core.tax_ids.notices import tell_of_link
 from hp_portal.core.tax_ids.proving import use_payment
 from hp_portal.database import PortalSession, lock
@@ -110,8 +111,7 @@ def register(
         about = (account.username, typed.email, typed.name, _name(session, typed), *_payer(settings))
         passwords.check_acceptable(account.password, min_length=settings.password_min_length, about=about)
     if typed.path == UNLISTED:
-        registration, token = add_registration(session, draft, STAFF)
-        done = Registered(registration, None, token)
+        done = _unlisted(session, draft)
     elif typed.path == BILLING:
         done = _billing(session, settings, plugins, draft, account)
     else:
@@ -122,6 +122,13 @@ def register(
     elif not done.again:
         telling.welcome(session, done.registration, done.token)
     return done
+
+
+def _unlisted(session: PortalSession, draft: Draft) -> Registered:
+    if (waiting := waiting_case(session, draft.typed)) is not None:
+        return _asked_again(session, waiting, draft.typed, None)
+    registration, token = add_registration(session, draft, STAFF)
+    return Registered(registration, None, token)
 
 
 def _payer(settings: Settings) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from hp_portal.core.identity.passwords import WeakPassword
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.people.accounts import NameTaken
-from hp_portal.core.registration import drafts, finishing, proving, steps
+from hp_portal.core.registration import drafts, finishing, proving, steps, unlisted
 from hp_portal.core.registration.as_typed import fill_in
 from hp_portal.core.registration.doubts import DOCTOR, doubts_about
 from hp_portal.core.registration.drafts import Draft, Typed
@@ -307,6 +307,8 @@ def finish_post() -> ResponseReturnValue:
         account = _account(form, draft) if wants_account else None
         try:
             drafts.check_names(db, counted_address(), draft.typed.email)
+            if draft.typed.path == UNLISTED:
+                unlisted.count_case(db, draft.typed, counted_address())
             done = finishing.register(db, settings(), plugins(), draft, account)
         except WeakPassword as error:
             db.rollback()
@@ -321,6 +323,8 @@ def finish_post() -> ResponseReturnValue:
             db.rollback()
             words = (
                 "Too many user names and e-mail addresses that are taken were tried here. Wait {wait}, or contact us."
+                if wants_account
+                else "Too many were sent today from here, or with your e-mail address. Wait {wait}, or contact us."
             )
             return too_many(form, error, lambda form, status: _finish_page(form, status, begun_draft(db)), words)
         except finishing.RegisteredMeanwhile:
