@@ -74,6 +74,7 @@ def home() -> ResponseReturnValue:
 def _blank_home(actor: Actor) -> Response:
     return page(
         "pages/home.html",
+        offer=factor_offer(db_session(), actor),
         actor=actor,
         applications=[],
         told=[],
