@@ -61,7 +61,7 @@ NO_LETTER = (
 def registrations() -> ResponseReturnValue:
     db, form = db_session(), RegistrationsForm(request.args)
     if not form.validate():
-        return page("staff/registrations.html", "results", form=form, listing=None, status=422)
+        return page("staff/registrations.html", "results", form=form, listing=None, clusters=[], status=422)
     show, name = form.show.data or reading.FOR_STAFF, form.name.data or ""
     listing = reading.list_registrations(db, show, name, reading.REGISTRATIONS.read(request.args))
     found = clusters.open_clusters(db)
