@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from hp_portal import cli
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import values_of
-from hp_portal.core.identity.factors import AuthenticatorApp
+from hp_portal.core.identity.factors import AuthenticatorApp, RecoveryCode
 from hp_portal.core.identity.models import Person
 from hp_portal.core.people.accounts import reactivate
 from hp_portal.core.people.models import EmailChange
@@ -221,6 +221,34 @@ def test_this_was_not_me(world: World, noon: Clock) -> None:
     assert staff.post("/staff/people/locked/1", {"reason": "Talked to them."}).location == "/staff/people/locked"
     assert "has locked their account" not in staff.get("/staff/people/locked").text
     assert recorded(world, "staff.change.settled")[0]["reason"] == "Talked to them."
+
+
+def test_staff_remove_what_somebody_has_lost(world: World, noon: Clock) -> None:
+    organization = world.organization("Aspen Clinic")
+    clerk = world.person("a.clerk", organization=organization)
+    world.person("a.delegate", organization=organization, delegate=True)
+    add_app(world, clerk)
+    add_codes(world, clerk)
+    signed_in = first_step(world, "a.clerk")
+    assert second_step(signed_in, code()).status_code == 303
+    permissions = ["staff:console:open", "staff:people:search", "staff:factors:remove"]
+    world.staff("staff.one", permissions=permissions)
+    staff, where = world.sign_in("staff.one"), f"/staff/people/{clerk.id}"
+    assert "Lost second factor" in staff.get(where).text
+    assert staff.post(f"{where}/remove-factors", {"lost-reason": ""}).status_code == 422
+    assert is_in(signed_in)
+    why = {"lost-reason": "Called back at the number on record."}
+    assert "signs in with the password alone" in staff.post(f"{where}/remove-factors", why, follow_redirects=True).text
+    assert "has no second factor" in staff.post(f"{where}/remove-factors", why, follow_redirects=True).text
+    assert "Lost second factor" not in staff.get(where).text
+    assert not is_in(signed_in)
+    assert is_in(world.sign_in("a.clerk"))
+    with world.session() as session:
+        for model in (AuthenticatorApp, RecoveryCode):
+            assert session.scalar(sa.select(sa.func.count(model.id))) == 0
+    assert [event["reason"] for event in recorded(world, "people.factors.removed")] == [why["lost-reason"]]
+    assert [to for to, _ in mails(world, "account_reset")] == ["a.delegate@office.example"]
+    assert "staff removed your second factors" in mails(world)[-1][1]["what"]
 
 
 def test_the_link_ends_and_guessing_is_limited(database_url: str, make_app: MakeApp, noon: Clock) -> None:

@@ -96,6 +96,13 @@ _PEOPLE = (
             "delegate": worded("delegate", {True: ", as a delegate", False: ""}),
         },
     ),
+    EventSpec(
+        "people.factors.removed",
+        "Removed the second factors of somebody who had lost them",
+        ("person",),
+        "Removed the second factors of {person}",
+        _PERSON,
+    ),
     EventSpec("people.person.unlocked", "Unlocked an account", ("person",), "Unlocked {person}", _PERSON),
     EventSpec(
         "people.person.deactivated",

@@ -13,11 +13,11 @@ from hp_portal import clock
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.identity.actor import Actor, hash_token
-from hp_portal.core.identity.factors import forget_factors
+from hp_portal.core.identity.factors import forget_factors, has_factor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.limits import attempts
-from hp_portal.core.people.accounts import deactivate
+from hp_portal.core.people.accounts import deactivate, end_sessions
 from hp_portal.core.people.models import ChangeNotice
 from hp_portal.core.web.formats import show_datetime
 from hp_portal.core.web.links import absolute_url
@@ -32,6 +32,7 @@ WHAT = {
     "password-link": "A password was set by a link",
     "factor-added": "A second factor was added",
     "factor-removed": "A second factor was removed",
+    "factors-lost": "Our staff removed your second factors, since you could not use them any more",
     "codes": "New recovery codes were made",
     "codes-used": "Somebody signed in with a recovery code",
     "email": "The e-mail address was changed",
@@ -141,7 +142,23 @@ def disown(session: PortalSession, token: str) -> None:
     record(session, "identity.change.disowned", who=who, what=notice.what)
     deactivate(session, person, REASON)
     _take_back(session, notice, person)
-    _tell_delegates(session, person)
+    _tell_delegates(session, person, "account_locked", f"The account of {person.name} is locked")
+
+
+def remove_factors(session: PortalSession, person: Person, reason: str) -> bool:
+    """Staff remove every app, passkey and recovery code of somebody who has lost them; False when there was none.
+
+    The password alone opens the account then, so every sign-in ends, and the person and the other delegates are told.
+    """
+    lock(session, f"account:{person.id}")
+    if not has_factor(session, person):
+        return False
+    forget_factors(session, person.id)
+    end_sessions(session, person)
+    record(session, "people.factors.removed", reason=reason, person=person.id)
+    tell_change(session, person, "factors-lost")
+    _tell_delegates(session, person, "account_reset", f"The second factors of {person.name} were removed")
+    return True
 
 
 def _take_back(session: PortalSession, notice: ChangeNotice, person: Person) -> None:
@@ -158,7 +175,7 @@ def _take_back(session: PortalSession, notice: ChangeNotice, person: Person) -> 
     session.flush()
 
 
-def _tell_delegates(session: PortalSession, person: Person) -> None:
+def _tell_delegates(session: PortalSession, person: Person, template: str, subject: str) -> None:
     if person.organization_id is None:
         return
     delegates = session.scalars(
@@ -171,8 +188,7 @@ def _tell_delegates(session: PortalSession, person: Person) -> None:
     )
     values = {"name": person.name, "username": person.username, "contact": absolute_url("pages.contact")}
     for delegate in delegates:
-        subject = f"The account of {person.name} is locked"
-        add_message(session, Outgoing(delegate.email, "account_locked", subject, f"person:{person.id}", values))
+        add_message(session, Outgoing(delegate.email, template, subject, f"person:{person.id}", values))
 
 
 def disowned(session: PortalSession) -> list[Disowned]:

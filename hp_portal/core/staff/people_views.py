@@ -22,6 +22,7 @@ from hp_portal.core.web.links import absolute_url
 from hp_portal.core.web.render import db_session, form_status, page, redirect_to, settings
 
 ID = "<id:person_id>"
+LOST = "lost-"
 TAKEN = {
     "username": "Somebody has this user name already. Choose another, or leave it empty.",
     "email": "An account with this e-mail address exists already. Everybody needs an address of their own.",
@@ -65,11 +66,12 @@ def people_settle(change_id: int) -> ResponseReturnValue:
     return redirect_to(url_for("staff.people_locked"))
 
 
-def _person_page(person: Person, form: ReasonForm, status: int) -> Response:
+def _person_page(person: Person, form: ReasonForm, status: int, lost: ReasonForm | None = None) -> Response:
     db = db_session()
     found = lookup.view_person(db, settings(), person)
     db.commit()
-    return page("staff/person.html", found=found, form=form, status=status)
+    lost = lost or ReasonForm(formdata=None, prefix=LOST)
+    return page("staff/person.html", found=found, form=form, lost=lost, status=status)
 
 
 def _back(person: Person) -> Response:
@@ -121,6 +123,19 @@ def people_unlock(person_id: int) -> ResponseReturnValue:
     accounts.unlock(db, person)
     db.commit()
     flash(f"{person.name} can try to sign in again.", "good")
+    return _back(person)
+
+
+@blueprint.post(f"/people/{ID}/remove-factors")
+@access.staff("staff:factors:remove")
+def people_remove_factors(person_id: int) -> ResponseReturnValue:
+    person, db, lost = _member(person_id), db_session(), ReasonForm(prefix=LOST)
+    if not lost.validate_on_submit():
+        return _person_page(person, ReasonForm(formdata=None), 422, lost)
+    done = changes.remove_factors(db, person, lost.reason.data)
+    db.commit()
+    told = f"{person.name} now signs in with the password alone, and is asked to set up a second factor again."
+    flash(told if done else f"{person.name} has no second factor.", "good" if done else "warn")
     return _back(person)
 
 

@@ -15,6 +15,7 @@ CORE_STAFF_PERMISSIONS = {
     "staff:people:create": "Create accounts of people in organizations",
     "staff:people:unlock": "Unlock people after too many failed attempts",
     "staff:people:deactivate": "Deactivate and reactivate people, and end their sessions",
+    "staff:factors:remove": "Remove second factors that people have lost",
     "staff:password-links:make": "Make links with which people set a password",
     "staff:payees:manage": "Add payees to the record and change them",
     "staff:tax-ids:manage": "Link Tax IDs and NPIs to organizations and end links",
