@@ -223,6 +223,42 @@ def test_this_was_not_me(world: World, noon: Clock) -> None:
     assert recorded(world, "staff.change.settled")[0]["reason"] == "Talked to them."
 
 
+def test_what_a_thief_has_begun_ends_with_it(world: World, noon: Clock) -> None:
+    """Another address that is not confirmed yet, and the links that only the thief's addresses got."""
+    clerk = world.person("a.clerk")
+    thief = world.sign_in("a.clerk")
+    assert ask(thief, "b@thief.example") == 303
+    confirming(world, mails(world, "email_confirm")[-1][1]["link"]).post("/confirm-email")
+    assert ask(thief, "c@thief.example") == 303
+    confirming(world, mails(world, "email_confirm")[-1][1]["link"]).post("/confirm-email")
+    assert ask(thief, "d@thief.example") == 303
+    waiting = mails(world, "email_confirm")[-1][1]["link"]
+    told = mails(world)
+    mine = next(values for to, values in told if to == clerk.email)
+    theirs = next(values for to, values in reversed(told) if to == "c@thief.example")
+    assert opened(world, mine["link"]).post("/not-me").status_code == 200
+    with world.session() as session:
+        person = session.get_one(Person, clerk.id)
+        assert person.email == clerk.email
+        reactivate(session, person)
+    assert opened(world, theirs["link"]).post("/not-me").status_code == 410
+    assert confirming(world, waiting).post("/confirm-email").status_code == 410
+    with world.session() as session:
+        assert session.get_one(Person, clerk.id).email == clerk.email
+
+
+def test_an_older_notice_takes_back_what_came_after_it(world: World, noon: Clock) -> None:
+    clerk = world.person("a.clerk")
+    thief = world.sign_in("a.clerk")
+    change(thief)
+    assert ask(world.sign_in("a.clerk"), "b@thief.example") == 303
+    confirming(world, mails(world, "email_confirm")[-1][1]["link"]).post("/confirm-email")
+    first = mails(world)[0][1]
+    assert opened(world, first["link"]).post("/not-me").status_code == 200
+    with world.session() as session:
+        assert session.get_one(Person, clerk.id).email == clerk.email
+
+
 def test_staff_remove_what_somebody_has_lost(world: World, noon: Clock) -> None:
     organization = world.organization("Aspen Clinic")
     clerk = world.person("a.clerk", organization=organization)

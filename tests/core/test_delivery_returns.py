@@ -234,8 +234,10 @@ def nested(kind: str, depth: int) -> bytes:
         nested("multipart", 1_000),
         b"Subject: " + b"=?utf-8?q?a?= " * 20_000 + b"\n\nhi\n",
         b"Subject: Many\nTo: " + b"<a@b.example>, " * 20_000 + b"\n\nhi\n",
+        b"Subject: Odd\nContent-Type: multipart/mixed; boundary*=idna'en'x%FFyz\n\nhi\n",
+        b"Subject: Odd\nContent-Type: multipart/mixed; boundary*=a\0b'en'xyz\n\nhi\n",
     ],
-    ids=["messages", "parts", "words", "addresses"],
+    ids=["messages", "parts", "words", "addresses", "idna", "nul"],
 )
 def test_what_takes_its_reader_apart_keeps_nothing_behind_it_waiting(world: World, tmp_path: Path, raw: bytes) -> None:
     number, token = written(world)
@@ -246,6 +248,8 @@ def test_what_takes_its_reader_apart_keeps_nothing_behind_it_waiting(world: Worl
     with world.session() as session:
         assert collect_returns(session, tmp_path / "returns") == {"kept": 1, "marked": 1}
     assert state(world, number)[0] == "returned"
+    world.staff("a.staff", permissions={"staff:console:open", "staff:deliveries:manage"})
+    assert world.sign_in("a.staff").get("/staff/deliveries/returned").status_code == 200
 
 
 def test_a_mail_that_cannot_be_dealt_with_is_kept(

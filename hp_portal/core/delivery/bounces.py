@@ -48,15 +48,15 @@ class Returned:
 def read_return(raw: bytes, to: str = "") -> Returned:
     """Read what came back. `to` is the address it came back to, where the mail server tells it apart from the headers.
 
-    Whatever somebody sends is read in a moment: of a mail the first 256 KB, of a header the first 1,000 letters. What is nested
-    too deeply to be read is `other`.
+    Whatever somebody sends is read in a moment: of a mail the first 256 KB, of a header the first 1,000 letters. What cannot be
+    read is `other`.
     """
     raw = raw[:LONGEST]
     try:
         # As the standard library made messages before policies: it interprets no header, however much is in it.
         mail = email.message_from_bytes(raw)
         kind, said, addresses = _of_reports(reports) if (reports := list(_reports(mail))) else _of_text(mail)
-    except RecursionError:
+    except Exception:  # the standard library's parser fails in many ways, not only on what is nested too deeply
         mail = BytesHeaderParser().parsebytes(raw)
         kind, said, addresses = OTHER, "", ()
     return Returned(_token(mail, raw, to), kind, said, addresses, _head(mail, "Subject"), _head(mail, "From"))

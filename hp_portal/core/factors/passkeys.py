@@ -40,6 +40,8 @@ from hp_portal.database import PortalSession, lock
 
 KIND = "passkey"
 MOST = 10
+UNREADABLE = (WebAuthnException, ValueError, KeyError, TypeError, RecursionError)
+"""What reading a browser's answer raises: it may hold anything."""
 TTL = dt.timedelta(minutes=10)
 NEW, STEP, ONLY = "new", "step", "only"
 
@@ -170,7 +172,7 @@ def add_passkey(
             expected_origin=party.origin,
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise WrongPasskey from error
     if len(made.credential_id) > LONGEST_CREDENTIAL_ID:
         raise WrongPasskey
@@ -217,7 +219,7 @@ def use_passkey(
     challenge, _ = _take(session, token, STEP if person else ONLY, person.id if person else None)
     try:
         shown = parse_authentication_credential_json(credential)
-    except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise WrongPasskey from error
     found = session.scalars(sa.select(Passkey).where(Passkey.credential_id == shown.raw_id)).one_or_none()
     handle = shown.response.user_handle
@@ -253,7 +255,7 @@ def _verify(party: Party, passkey: Passkey, challenge: bytes, shown: Authenticat
             credential_current_sign_count=0,
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise WrongPasskey from error
     return verified.new_sign_count
 

@@ -16,11 +16,12 @@ from hp_portal.core.applications.giving import give_starting_applications
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import record
 from hp_portal.core.audit.refusals import WINDOW
+from hp_portal.core.delivery.outbox import cancel_messages
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.limits import sign_ins
-from hp_portal.core.people.models import PasswordLink
+from hp_portal.core.people.models import EmailChange, PasswordLink
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import Application
 from hp_portal.settings import Settings
@@ -167,6 +168,21 @@ def _end_sign_ins(session: PortalSession, person_id: int, reason: str) -> int:
     return len(ended)
 
 
+def email_changes_about(person_id: int) -> str:
+    """What the messages about another e-mail address of somebody are about."""
+    return f"email-change:{person_id}"
+
+
+def end_email_changes(session: PortalSession, person_id: int) -> None:
+    """Another address that was asked for and is not confirmed yet counts no longer: somebody else may have asked."""
+    cancel_messages(session, email_changes_about(person_id))
+    session.execute(
+        sa.update(EmailChange)
+        .where(EmailChange.person_id == person_id, EmailChange.ended_at.is_(None))
+        .values(ended_at=clock.now())
+    )
+
+
 def end_sessions(session: PortalSession, person: Person) -> int:
     """Sign somebody out everywhere; returns how many sessions that ended. The password stays."""
     ended = _end_sign_ins(session, person.id, "by staff")
@@ -198,6 +214,7 @@ def deactivate(session: PortalSession, person: Person, reason: str) -> bool:
     session.flush()
     ended = _end_sign_ins(session, person.id, "deactivated")
     end_links(session, person.id)
+    end_email_changes(session, person.id)
     record(session, "people.person.deactivated", reason=reason, person=person.id, sign_ins_ended=ended)
     return True
 

@@ -131,8 +131,7 @@ def disown(session: PortalSession, token: str) -> None:
     The password, the second factors and another e-mail address of it end as well. Raises NoticeDead.
     """
     notice, person = _find(session, token)
-    if notice.email_before:
-        lock(session, "names of accounts")
+    lock(session, "names of accounts")
     lock(session, f"account:{person.id}")
     ended = sa.update(ChangeNotice).where(ChangeNotice.id == notice.id, ChangeNotice.disowned_at.is_(None))
     if session.execute(ended.values(disowned_at=clock.now()).returning(ChangeNotice.id)).first() is None:
@@ -165,7 +164,11 @@ def _take_back(session: PortalSession, notice: ChangeNotice, person: Person) -> 
     """Whoever it was may know the password and have added a factor: nothing of it opens the account once it is reactivated."""
     person.password_hash, person.password_changed_at = hash_password(secrets.token_urlsafe(32)), clock.now()
     forget_factors(session, person.id)
-    before = notice.email_before
+    later = (ChangeNotice.person_id == person.id, ChangeNotice.id > notice.id, ChangeNotice.disowned_at.is_(None))
+    changed = sa.select(ChangeNotice.email_before).where(*later, ChangeNotice.email_before != "")
+    before = notice.email_before or session.scalar(changed.order_by(ChangeNotice.id).limit(1))
+    # What was changed later may have been told to somebody else alone: their links say nothing any more.
+    session.execute(sa.update(ChangeNotice).where(*later).values(expires_at=clock.now()))
     if (
         before
         and session.scalar(sa.select(Person.id).where(sa.or_(Person.email == before, Person.username == before)))

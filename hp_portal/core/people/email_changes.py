@@ -9,10 +9,11 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.record import Who, get_who, record
-from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_messages
+from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.models import Person
 from hp_portal.core.limits.attempts import check_attempts, count_failure
+from hp_portal.core.people.accounts import email_changes_about, end_email_changes
 from hp_portal.core.people.changes import tell_change
 from hp_portal.core.people.models import EmailChange
 from hp_portal.core.web.links import absolute_url
@@ -29,10 +30,6 @@ class LinkDead(Exception):
 
 class SameAddress(Exception):
     """It is the address they have."""
-
-
-def _about(person_id: int) -> str:
-    return f"email-change:{person_id}"
 
 
 def _is_taken(session: PortalSession, email: str) -> bool:
@@ -53,7 +50,7 @@ def ask(session: PortalSession, person_id: int, email: str) -> None:
     subject = f"person:{person_id}"
     check_attempts(session, "email-change", subject, limit=MOST, window=WINDOW)
     count_failure(session, "email-change", subject)
-    _end_open(session, person_id)
+    end_email_changes(session, person_id)  # a newer request replaces those before
     known = _is_taken(session, email)
     token = secrets.token_urlsafe(32)
     session.add(EmailChange(person_id=person_id, email=email, token_hash=hash_token(token), asked_at=clock.now()))
@@ -62,18 +59,10 @@ def ask(session: PortalSession, person_id: int, email: str) -> None:
     link = absolute_url("pages.contact") if known else absolute_url("email.follow_link", token=token)
     values = {"name": "" if known else person.name, "link": link}
     subject_line = "An e-mail address for the provider portal"
-    add_message(session, Outgoing(email, template, subject_line, _about(person_id), values, secrets=("link",)))
-    record(session, "identity.email.asked")
-
-
-def _end_open(session: PortalSession, person_id: int) -> None:
-    """A newer request replaces those before."""
-    cancel_messages(session, _about(person_id))
-    session.execute(
-        sa.update(EmailChange)
-        .where(EmailChange.person_id == person_id, EmailChange.ended_at.is_(None))
-        .values(ended_at=clock.now())
+    add_message(
+        session, Outgoing(email, template, subject_line, email_changes_about(person_id), values, secrets=("link",))
     )
+    record(session, "identity.email.asked")
 
 
 def _find(session: PortalSession, token: str) -> tuple[EmailChange, Person]:

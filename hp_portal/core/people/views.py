@@ -5,8 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, Response, flash, session, url_for
 from flask.typing import ResponseReturnValue
 
+from hp_portal import scopes
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.known_browsers import remember_browser
+from hp_portal.core.identity.factors import has_factor
 from hp_portal.core.identity.passwords import WeakPassword
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import wait_words, with_retry_after
@@ -61,10 +63,14 @@ def set_password_post() -> ResponseReturnValue:
         db.rollback()
         form.new.errors = [str(error)]
         return _form_page(form, invited, 422)
+    with scopes.whole(db, "whoever has just set a password by a link"):
+        protected = has_factor(db, person)
     db.commit()
     session.pop(KEPT, None)
     flash(f"Your password is set. Sign in with it: your user name is {person.username}.", "good")
-    return remember_browser(redirect_to(url_for("account.sign_in")), db, person)
+    answer = redirect_to(url_for("account.sign_in"))
+    # A link alone does not make a browser known where a second step is asked for: known ones may try more often.
+    return answer if protected else remember_browser(answer, db, person)
 
 
 def _form_page(form: SetPasswordForm, invited: Invited, status: int) -> Response:

@@ -94,9 +94,10 @@ def add_member(
 ) -> Person:
     """Let somebody who asked to join in: an account in that organization, with a link to set its password.
 
-    Raises DecidedAlready, or NameTaken when the address has an account by now.
+    Delegates decide while they are asked; what is before the staff may be about the delegates. Raises DecidedAlready, or
+    NameTaken when the address has an account by now.
     """
-    hold(session, registration, ASKED, STAFF)
+    hold(session, registration, *((ASKED, STAFF) if actor.is_staff else (ASKED,)))
     if registration.organization_id is None or registration.person_id is not None:
         raise DecidedAlready
     by = decided(session, actor, registration, "delegate" if delegate else "member", answer, reason)

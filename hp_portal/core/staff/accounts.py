@@ -12,7 +12,7 @@ from hp_portal.core.identity.factors import forget_factors
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.identity.staff_roles import StaffRole, StaffRoleMember, StaffRolePermission
-from hp_portal.core.people.accounts import end_sessions
+from hp_portal.core.people.accounts import end_email_changes, end_sessions
 from hp_portal.database import PortalSession, lock
 
 
@@ -51,6 +51,7 @@ def restore_staff(session: PortalSession, *, username: str, password: str, reaso
     person.password_hash, person.password_changed_at = hash_password(password), clock.now()
     session.flush()
     forget_factors(session, person.id)
+    end_email_changes(session, person.id)
     end_sessions(session, person)
     record(session, "staff.person.restored", reason=reason, person=person.id)
     return person
