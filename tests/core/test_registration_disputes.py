@@ -101,6 +101,9 @@ def test_whoever_is_declined_says_that_it_is_theirs(portal: World) -> None:
     assert "find out whose" in real.client.post("/register/dispute", follow_redirects=True).text
     case = registrations(portal)[-1]
     assert (case.state, case.why) == ("staff", "disputed")
+    for deed in ("approve", "decline"):
+        first.client.post(f"/joins/{case.id}/{deed}", {"answer": "Never mind."})
+        assert registrations(portal)[-1].state == "staff", "those whom it is about do not decide it"
     page = staff(portal).get(f"{LIST}/{case.id}").text
     assert "Whose organization is it?" in page
     assert decide(portal, case, "replace") == 303
