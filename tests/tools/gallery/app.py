@@ -47,6 +47,7 @@ ENDPOINTS = {
     "account.keepalive": "/sign-in/keep-alive",
     "account.my_sign_ins": "/my-sign-ins",
     "account.change_password": "/change-password",
+    "factors.index": "/sign-in-security",
     "activity.my_activity": "/my-activity",
     "documents.own": "/documents",
     "reason.ask": "/reason",
