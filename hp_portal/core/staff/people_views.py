@@ -9,6 +9,7 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.identity.delegates import has_delegate
+from hp_portal.core.identity.factors import has_factor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people import accounts, changes, password_links
@@ -130,6 +131,9 @@ def people_unlock(person_id: int) -> ResponseReturnValue:
 @access.staff("staff:factors:remove")
 def people_remove_factors(person_id: int) -> ResponseReturnValue:
     person, db, lost = _member(person_id), db_session(), ReasonForm(prefix=LOST)
+    if not has_factor(db, person):
+        flash(f"{person.name} has no second factor.", "warn")
+        return _back(person)
     if not lost.validate_on_submit():
         return _person_page(person, ReasonForm(formdata=None), 422, lost)
     done = changes.remove_factors(db, person, lost.reason.data)
