@@ -65,9 +65,9 @@ def late(world: World, noon: Clock, username: str = "a.clerk") -> PortalClient:
     [
         "/sign-in-security/apps",
         "/sign-in-security/recovery-codes",
-        "/sign-in-security/apps/1",
+        "/sign-in-security/apps/1/name",
         "/sign-in-security/apps/1/remove",
-        "/sign-in-security/passkeys/1",
+        "/sign-in-security/passkeys/1/name",
         "/sign-in-security/passkeys/1/remove",
         "/change-email",
     ],

@@ -86,7 +86,7 @@ def test_the_key_is_sealed_and_gone_with_the_app(world: World, noon: Clock) -> N
     assert SECRET.encode() not in secret_kept(world, person)
     client = world.sign_in("a.clerk")
     assert SECRET not in client.get("/sign-in-security").text
-    client.post(f"/sign-in-security/apps/{app_id}", {"name": "Old telephone"})
+    client.post(f"/sign-in-security/apps/{app_id}/name", {"name": "Old telephone"})
     page = client.get(f"/sign-in-security/apps/{app_id}")
     assert "your only second factor" in page.text
     assert client.post(f"/sign-in-security/apps/{app_id}/remove").status_code == 303
@@ -110,7 +110,7 @@ def test_nobody_sees_or_changes_the_app_of_a_colleague(world: World, noon: Clock
     colleague = world.sign_in("b.clerk")
     assert "Sample telephone" not in colleague.get("/sign-in-security").text
     assert colleague.get(f"/sign-in-security/apps/{app_id}").status_code == 404
-    assert colleague.post(f"/sign-in-security/apps/{app_id}", {"name": "Mine"}).status_code == 404
+    assert colleague.post(f"/sign-in-security/apps/{app_id}/name", {"name": "Mine"}).status_code == 404
     assert colleague.post(f"/sign-in-security/apps/{app_id}/remove").status_code == 404
     url, secret = begin(world.sign_in("a.clerk"))
     assert colleague.post(url, {"name": "Mine", "code": code(secret=secret)}).location == "/sign-in-security"

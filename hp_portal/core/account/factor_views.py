@@ -140,7 +140,7 @@ def one_app(app_id: int) -> ResponseReturnValue:
     return _app_page(RenameForm(formdata=None, name=_found(app_id).name), app_id, 200)
 
 
-@blueprint.post("/sign-in-security/apps/<id:app_id>")
+@blueprint.post("/sign-in-security/apps/<id:app_id>/name")
 @access.before_terms
 @confirmed
 def rename_app(app_id: int) -> ResponseReturnValue:

@@ -211,7 +211,7 @@ def one(passkey_id: int) -> ResponseReturnValue:
     return _one_page(RenameForm(formdata=None, name=_found(passkey_id).name), passkey_id, 200)
 
 
-@blueprint.post("/sign-in-security/passkeys/<id:passkey_id>")
+@blueprint.post("/sign-in-security/passkeys/<id:passkey_id>/name")
 @access.before_terms
 @confirmed
 def rename(passkey_id: int) -> ResponseReturnValue:
