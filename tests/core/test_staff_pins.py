@@ -6,6 +6,7 @@ import datetime as dt
 
 import sqlalchemy as sa
 
+from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.payees.models import Payee
 from tests.support.client import PortalClient
@@ -62,6 +63,23 @@ def test_in_place_of_somebody_access_without_a_pin_is_on_trial(portal: World, st
     assert newest(portal).due_at == NOW + dt.timedelta(days=portal.settings.registration_challenge_days)
     assert any(one.template == "registration_challenge" for one, _ in mails(portal, "harbor.delegate@office.example"))
     assert offered(staff, newest(portal).id) == ["uphold"]
+
+
+def test_in_place_of_somebody_where_nobody_can_object_any_more_staff_look_first(
+    portal: World, staff: PortalClient
+) -> None:
+    registered(portal)
+    visitor = Visitor(portal)
+    visitor.begin("mail")
+    visitor.prove(tin=TIN, npi=NPI)
+    visitor.go_on("left", "unknown")
+    visitor.finish()
+    with portal.session() as session:
+        delegate = sa.update(Person).where(Person.email == "harbor.delegate@office.example")
+        session.execute(delegate.values(deactivated_at=NOW))
+    visitor.client.post("/registration/pin", {"pin": mailed_pin(portal)})
+    assert newest(portal).state == "staff"
+    assert sees(portal, account(portal)) == []
 
 
 def test_another_letter_after_the_address_was_corrected(portal: World, staff: PortalClient) -> None:

@@ -18,7 +18,7 @@ from hp_portal.core.registration.addresses import masked_lines
 from hp_portal.core.registration.deciding import DecidedAlready
 from hp_portal.core.registration.drafts import Typed
 from hp_portal.core.registration.facts import facts_of, move
-from hp_portal.core.registration.finishing import find_link, hold_letter, open_access
+from hp_portal.core.registration.finishing import find_link, hold_letter, must_look_first, open_access
 from hp_portal.core.registration.models import (
     ASKED,
     CHALLENGED,
@@ -182,6 +182,11 @@ def open_proved(
             move(session, registration, STAFF, by="person", why=WHICH)
             return None
         registration.organization_id = found[0]
+    follows = registration.organization_id if registration.route == LEFT else None
+    if follows is not None and must_look_first(session, settings, follows):
+        move(session, registration, STAFF, by="person")
+        telling.tell_outcome(session, registration)
+        return None
     # Staff may have linked the organization by hand meanwhile.
     grant = find_link(session, organization, payee) or open_access(session, organization, payee, proof, person)
     organization.validated_at = organization.validated_at or now
