@@ -200,7 +200,7 @@ def test_a_removed_passkey_opens_nothing(world: World, device: Device) -> None:
             .execution_options(synchronize_session=False)
         )
     assert world.sign_in("b.clerk").get(f"{NEW}/{passkey_id}").status_code == 404, "a colleague's"
-    client.post(f"{NEW}/{passkey_id}", {"name": "Old laptop"})
+    client.post(f"{NEW}/{passkey_id}/name", {"name": "Old laptop"})
     assert "your only second factor" in client.get(f"{NEW}/{passkey_id}").text
     with world.session() as session:
         add_codes(world, session.scalars(sa.select(Person).where(Person.username == "a.clerk")).one())
