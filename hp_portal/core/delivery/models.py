@@ -101,7 +101,10 @@ class MessageAttempt(Base, scopes.PayersOwn):
 
 
 class ReturnedMail(Base, scopes.PayersOwn):
-    """Mail that came back and fits no message, for the staff to read. `raw_sealed` is the mail: its first 200,000 bytes."""
+    """Mail that came back and fits no message, for the staff to read. `raw_sealed` is the mail: its first 200,000 bytes.
+
+    `likely_id` is the message that it may be about, by an address in it.
+    """
 
     __tablename__ = "returned_mail"
 
@@ -111,4 +114,5 @@ class ReturnedMail(Base, scopes.PayersOwn):
     sender: Mapped[str] = mapped_column(sa.String(200))
     subject: Mapped[str] = mapped_column(sa.String(200))
     raw_sealed: Mapped[bytes] = mapped_column(info=sealed_column("token"))
+    likely_id: Mapped[int | None] = mapped_column(sa.ForeignKey("message.id"))
     settled_at: Mapped[dt.datetime | None]

@@ -70,14 +70,14 @@ def _note(session: PortalSession, message: Message, returned: Returned) -> str:
     return MARKED
 
 
-def _likely_message(session: PortalSession, returned: Returned, at: dt.datetime) -> Message | None:
-    """The last message that had gone to one of the addresses that a mail without a token says were not reached."""
+def _likely_message(session: PortalSession, returned: Returned) -> int | None:
+    """The id of the last message that has gone to one of the addresses that a mail without a token says were not reached."""
     if returned.kind != FAILED or not returned.addresses:
         return None
     wanted = (
-        sa.select(Message)
+        sa.select(Message.id)
         .where(sa.func.lower(Message.recipient).in_({address.lower() for address in returned.addresses}))
-        .where(Message.channel == EMAIL, Message.state == SENT, Message.ended_at.between(at - BY_ADDRESS, at))
+        .where(Message.channel == EMAIL, Message.state == SENT, Message.ended_at > clock.now() - BY_ADDRESS)
         .order_by(Message.id.desc())
         .limit(1)
     )
@@ -110,6 +110,7 @@ def _keep(session: PortalSession, returned: Returned, raw: bytes) -> str:
             sender=returned.sender,
             subject=returned.subject,
             raw_sealed=session.vault.seal(raw[:LONGEST], RAW(token)),
+            likely_id=_likely_message(session, returned),
         )
     )
     return KEPT
@@ -175,11 +176,17 @@ def _shown(raw: bytes) -> str:
 
 def view_kept_mail(session: PortalSession) -> list[KeptMail]:
     """Mail that waits for somebody to read it, the oldest first, at most 50, recorded."""
-    waiting = sa.select(ReturnedMail).where(ReturnedMail.settled_at.is_(None)).order_by(ReturnedMail.id).limit(50)
-    found = []
-    for mail in session.scalars(waiting):
-        raw = session.vault.open(mail.raw_sealed, RAW(mail.token))
-        found.append(KeptMail(mail, _shown(raw), _likely_message(session, read_return(raw), mail.at)))
+    waiting = (
+        sa.select(ReturnedMail, Message)
+        .outerjoin(Message, sa.and_(Message.id == ReturnedMail.likely_id, Message.state == SENT))
+        .where(ReturnedMail.settled_at.is_(None))
+        .order_by(ReturnedMail.id)
+        .limit(50)
+    )
+    found = [
+        KeptMail(mail, _shown(session.vault.open(mail.raw_sealed, RAW(mail.token))), likely)
+        for mail, likely in session.execute(waiting)
+    ]
     record(session, "delivery.returns-viewed", shown=len(found))
     return found
 
@@ -206,11 +213,10 @@ def settle(session: PortalSession, mail_id: int) -> bool:
 def settle_as_returned(session: PortalSession, mail_id: int) -> bool:
     """Staff say that a mail is about the likely message, which came back; False when it was settled before, or there is none."""
     mail = session.get(ReturnedMail, mail_id)
-    if mail is None or not settle(session, mail_id):
+    if mail is None or not settle(session, mail_id) or mail.likely_id is None:
         return False
     returned = read_return(session.vault.open(mail.raw_sealed, RAW(mail.token)))
-    message = _likely_message(session, returned, mail.at)
-    return message is not None and _note(session, message, returned) == MARKED
+    return _note(session, session.get_one(Message, mail.likely_id), returned) == MARKED
 
 
 def forget_returns(session: PortalSession) -> None:
