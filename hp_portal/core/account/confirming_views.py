@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ParamSpec
 
 from flask import Blueprint, Response, abort, request, url_for
 from flask.typing import ResponseReturnValue
@@ -25,7 +25,7 @@ from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
 blueprint = Blueprint("confirm", __name__)
-View = TypeVar("View", bound=Callable[..., Any])
+Values = ParamSpec("Values")
 FORMS: dict[str, type[Any]] = {
     apps.KIND: AppCodeForm,
     passkeys.KIND: PasskeyForm,
@@ -40,14 +40,14 @@ WRONG = {
 }
 
 
-def confirmed(view: View) -> View:
+def confirmed(view: Callable[Values, ResponseReturnValue]) -> Callable[Values, ResponseReturnValue]:
     """Asks again who it is before the view, unless that was shown within ten minutes."""
 
     @functools.wraps(view)
-    def asking(*values: Any, **named: Any) -> Any:
+    def asking(*values: Values.args, **named: Values.kwargs) -> ResponseReturnValue:
         return to_confirm() if not confirming.is_recent(the_actor()) else view(*values, **named)
 
-    return asking  # type: ignore[return-value]
+    return asking
 
 
 def to_confirm() -> ResponseReturnValue:
