@@ -14,6 +14,7 @@ from hp_portal.core.account import own_factors
 from hp_portal.core.account.confirming_views import confirmed
 from hp_portal.core.account.factor_forms import NewAppForm, RenameForm
 from hp_portal.core.factors import apps
+from hp_portal.core.identity.factors import AuthenticatorApp
 from hp_portal.core.kept.keeping import KeptGone
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
@@ -123,7 +124,7 @@ def add_app(token: str) -> ResponseReturnValue:
 
 
 def _found(app_id: int) -> Any:
-    app = own_factors.find_app(db_session(), the_actor(), app_id)
+    app = own_factors.find_factor(db_session(), the_actor(), AuthenticatorApp, app_id)
     return app if app is not None else abort(404)
 
 
@@ -148,7 +149,7 @@ def rename_app(app_id: int) -> ResponseReturnValue:
     _found(app_id)
     if not form.validate_on_submit():
         return _app_page(form, app_id, 422)
-    own_factors.rename_app(db, the_actor(), app_id, form.name.data)
+    own_factors.rename_factor(db, the_actor(), AuthenticatorApp, app_id, form.name.data)
     db.commit()
     flash(f"It is called “{form.name.data}” now.", "good")
     return _index()
@@ -159,7 +160,7 @@ def rename_app(app_id: int) -> ResponseReturnValue:
 @confirmed
 def remove_app(app_id: int) -> ResponseReturnValue:
     db = db_session()
-    name = own_factors.remove_app(db, the_actor(), app_id)
+    name = own_factors.remove_factor(db, the_actor(), AuthenticatorApp, app_id)
     if name is None:
         abort(404)
     db.commit()

@@ -8,7 +8,8 @@ from typing import Any
 
 from hp_portal import clock, scopes
 from hp_portal.core.audit.record import record
-from hp_portal.core.factors import apps, passkeys, recovery
+from hp_portal.core.factors import apps, owned, passkeys, recovery
+from hp_portal.core.factors.owned import Factor
 from hp_portal.core.factors.passkeys import Party
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.factors import AuthenticatorApp, Passkey, has_factor
@@ -99,38 +100,35 @@ def add_app(session: PortalSession, actor: Actor, token: str, *, name: str, code
         return first
 
 
-def find_app(session: PortalSession, actor: Actor, app_id: int) -> AuthenticatorApp | None:
-    """One of the actor's apps."""
+def find_factor(session: PortalSession, actor: Actor, model: type[Factor], factor_id: int) -> Factor | None:
+    """One of the actor's apps, or passkeys."""
     with scopes.whole(session, _WHY):
-        return apps.find_app(session, actor.person_id, app_id)
+        return owned.find_factor(session, model, actor.person_id, factor_id)
 
 
-def rename_app(session: PortalSession, actor: Actor, app_id: int, name: str) -> None:
-    """Call one of the actor's apps otherwise; nothing happens when it is gone."""
+def rename_factor(session: PortalSession, actor: Actor, model: type[Factor], factor_id: int, name: str) -> None:
+    """Call one of the actor's apps or passkeys otherwise; nothing happens when it is gone."""
     with scopes.whole(session, _WHY):
-        if app := apps.find_app(session, actor.person_id, app_id):
-            apps.rename_app(session, app, name)
+        if (factor := owned.find_factor(session, model, actor.person_id, factor_id)) is not None:
+            owned.rename_factor(session, factor, name)
             session.flush()
 
 
-def remove_app(session: PortalSession, actor: Actor, app_id: int) -> str | None:
-    """Remove one of the actor's apps; its name, or None when it is gone. Without any factor there are no recovery codes."""
+def remove_factor(session: PortalSession, actor: Actor, model: type[Factor], factor_id: int) -> str | None:
+    """Remove one of the actor's apps or passkeys; its name, or None when it is gone. Without any factor there are no recovery
+    codes."""
     with scopes.whole(session, _WHY):
         lock(session, f"account:{actor.person_id}")
-        app = apps.find_app(session, actor.person_id, app_id)
-        if app is None:
+        factor = owned.find_factor(session, model, actor.person_id, factor_id)
+        if factor is None:
             return None
-        name = app.name
-        apps.remove_app(session, app)
-        _after_removing(session, actor, name)
+        name = factor.name
+        owned.remove_factor(session, factor)
+        person = session.get_one(Person, actor.person_id)
+        tell_change(session, person, "factor-removed", name)
+        if not has_factor(session, person):
+            recovery.forget_codes(session, actor.person_id)
         return name
-
-
-def _after_removing(session: PortalSession, actor: Actor, name: str) -> None:
-    person = session.get_one(Person, actor.person_id)
-    tell_change(session, person, "factor-removed", name)
-    if not has_factor(session, person):
-        recovery.forget_codes(session, actor.person_id)
 
 
 def begin_passkey(session: PortalSession, actor: Actor, party: Party) -> dict[str, Any]:
@@ -150,33 +148,6 @@ def add_passkey(session: PortalSession, actor: Actor, party: Party, token: str, 
         passkeys.add_passkey(session, party, person, token, name=name, credential=credential)
         tell_change(session, person, "factor-added", name)
         return first
-
-
-def find_passkey(session: PortalSession, actor: Actor, passkey_id: int) -> Passkey | None:
-    """One of the actor's passkeys."""
-    with scopes.whole(session, _WHY):
-        return passkeys.find_passkey(session, actor.person_id, passkey_id)
-
-
-def rename_passkey(session: PortalSession, actor: Actor, passkey_id: int, name: str) -> None:
-    """Call one of the actor's passkeys otherwise; nothing happens when it is gone."""
-    with scopes.whole(session, _WHY):
-        if passkey := passkeys.find_passkey(session, actor.person_id, passkey_id):
-            passkeys.rename_passkey(session, passkey, name)
-            session.flush()
-
-
-def remove_passkey(session: PortalSession, actor: Actor, passkey_id: int) -> str | None:
-    """Remove one of the actor's passkeys; its name, or None when it is gone."""
-    with scopes.whole(session, _WHY):
-        lock(session, f"account:{actor.person_id}")
-        passkey = passkeys.find_passkey(session, actor.person_id, passkey_id)
-        if passkey is None:
-            return None
-        name = passkey.name
-        passkeys.remove_passkey(session, passkey)
-        _after_removing(session, actor, name)
-        return name
 
 
 def make_codes(session: PortalSession, actor: Actor) -> list[str] | None:

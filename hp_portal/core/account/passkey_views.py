@@ -21,6 +21,7 @@ from hp_portal.core.account.user_agents import describe_user_agent
 from hp_portal.core.account.views import sign_in_page
 from hp_portal.core.factors import passkeys
 from hp_portal.core.factors.passkeys import ChallengeGone, Party, RolledBack, WrongPasskey
+from hp_portal.core.identity.factors import Passkey
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many, wait_words, with_retry_after
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
@@ -194,7 +195,7 @@ def _again(form: NewPasskeyForm, said: list[str]) -> Response:
 
 
 def _found(passkey_id: int) -> Any:
-    found = own_factors.find_passkey(db_session(), the_actor(), passkey_id)
+    found = own_factors.find_factor(db_session(), the_actor(), Passkey, passkey_id)
     return found if found is not None else abort(404)
 
 
@@ -219,7 +220,7 @@ def rename(passkey_id: int) -> ResponseReturnValue:
     _found(passkey_id)
     if not form.validate_on_submit():
         return _one_page(form, passkey_id, 422)
-    own_factors.rename_passkey(db, the_actor(), passkey_id, form.name.data)
+    own_factors.rename_factor(db, the_actor(), Passkey, passkey_id, form.name.data)
     db.commit()
     flash(f"It is called “{form.name.data}” now.", "good")
     return redirect_to(url_for("factors.index"))
@@ -230,7 +231,7 @@ def rename(passkey_id: int) -> ResponseReturnValue:
 @confirmed
 def remove(passkey_id: int) -> ResponseReturnValue:
     db = db_session()
-    name = own_factors.remove_passkey(db, the_actor(), passkey_id)
+    name = own_factors.remove_factor(db, the_actor(), Passkey, passkey_id)
     if name is None:
         abort(404)
     db.commit()

@@ -260,26 +260,6 @@ def _verify(party: Party, passkey: Passkey, challenge: bytes, shown: Authenticat
     return verified.new_sign_count
 
 
-def find_passkey(session: PortalSession, person_id: int, passkey_id: int) -> Passkey | None:
-    """One of the person's own passkeys."""
-    passkey = session.get(Passkey, passkey_id)
-    return passkey if passkey is not None and passkey.person_id == person_id else None
-
-
-def rename_passkey(session: PortalSession, passkey: Passkey, name: str) -> None:
-    """Call a passkey otherwise."""
-    if name != passkey.name:
-        record(session, "identity.factor.renamed", kind=KIND, name=name, before=passkey.name)
-        passkey.name = name
-
-
-def remove_passkey(session: PortalSession, passkey: Passkey) -> None:
-    """Remove a passkey: it opens nothing any more."""
-    record(session, "identity.factor.removed", kind=KIND, name=passkey.name)
-    session.delete(passkey)
-    session.flush()
-
-
 def forget_challenges(session: PortalSession) -> None:
     """Remove challenges that nobody has answered in time. The worker does it."""
     session.execute(sa.delete(PasskeyChallenge).where(PasskeyChallenge.created_at <= clock.now() - TTL))

@@ -1,0 +1,33 @@
+"""What is the same of a person's apps and passkeys once there are some: found, called otherwise, removed. Needs a whole scope."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from hp_portal.core.audit.record import record
+from hp_portal.core.factors import apps, passkeys
+from hp_portal.core.identity.factors import AuthenticatorApp, Passkey
+from hp_portal.database import PortalSession
+
+Factor = TypeVar("Factor", AuthenticatorApp, Passkey)
+_KINDS = {AuthenticatorApp: apps.KIND, Passkey: passkeys.KIND}
+
+
+def find_factor(session: PortalSession, model: type[Factor], person_id: int, factor_id: int) -> Factor | None:
+    """One of the person's own apps, or passkeys."""
+    factor = session.get(model, factor_id)
+    return factor if factor is not None and factor.person_id == person_id else None
+
+
+def rename_factor(session: PortalSession, factor: AuthenticatorApp | Passkey, name: str) -> None:
+    """Call it otherwise."""
+    if name != factor.name:
+        record(session, "identity.factor.renamed", kind=_KINDS[type(factor)], name=name, before=factor.name)
+        factor.name = name
+
+
+def remove_factor(session: PortalSession, factor: AuthenticatorApp | Passkey) -> None:
+    """It opens nothing any more, and the key of an app is gone."""
+    record(session, "identity.factor.removed", kind=_KINDS[type(factor)], name=factor.name)
+    session.delete(factor)
+    session.flush()
