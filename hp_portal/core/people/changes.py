@@ -13,6 +13,7 @@ from hp_portal import clock
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.identity.actor import Actor, hash_token
+from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.factors import forget_factors, has_factor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.passwords import hash_password
@@ -181,17 +182,10 @@ def _take_back(session: PortalSession, notice: ChangeNotice, person: Person) -> 
 def _tell_delegates(session: PortalSession, person: Person, template: str, subject: str) -> None:
     if person.organization_id is None:
         return
-    delegates = session.scalars(
-        sa.select(Person).where(
-            Person.organization_id == person.organization_id,
-            Person.is_delegate,
-            Person.deactivated_at.is_(None),
-            Person.id != person.id,
-        )
-    )
     values = {"name": person.name, "username": person.username, "contact": absolute_url("pages.contact")}
-    for delegate in delegates:
-        add_message(session, Outgoing(delegate.email, template, subject, f"person:{person.id}", values))
+    for delegate in delegates_of(session, [person.organization_id]):
+        if delegate.id != person.id:
+            add_message(session, Outgoing(delegate.email, template, subject, f"person:{person.id}", values))
 
 
 def disowned(session: PortalSession) -> list[Disowned]:
