@@ -32,10 +32,9 @@ from hp_portal.core.registration.models import (
     Registration,
     RegistrationDraft,
 )
-from hp_portal.core.registration.own import open_proved
+from hp_portal.core.registration.own import open_by_payment
 from hp_portal.core.registration.pins import has_moved
 from hp_portal.core.registration.proving import ProofRefused, holders_of, try_proof
-from hp_portal.core.tax_ids.proving import use_payment
 from hp_portal.database import PortalSession, lock
 from hp_portal.plugins import Plugins
 from hp_portal.settings import Settings
@@ -114,11 +113,7 @@ def prove_again(
         again.why = PROVED_AGAIN
         session.flush()
         return False
-    again = _begin(session, registration, typed, PIN)
-    grant = open_proved(session, settings, again, answer.payee_id, "check")
-    if grant is not None:
-        use_payment(session, answer.number, grant)
-    return grant is not None
+    return open_by_payment(session, settings, _begin(session, registration, typed, PIN), answer)
 
 
 def mail_again(session: PortalSession, settings: Settings, registration: Registration) -> Registration:

@@ -199,6 +199,14 @@ def open_proved(
     return grant
 
 
+def open_by_payment(session: PortalSession, settings: Settings, registration: Registration, answer: Answer) -> bool:
+    """Open access by a payment, which opens no other one then; False when staff have to decide."""
+    grant = open_proved(session, settings, registration, answer.payee_id, "check")
+    if grant is not None:
+        use_payment(session, answer.number, grant)
+    return grant is not None
+
+
 def prove_by_payment(
     session: PortalSession,
     settings: Settings,
@@ -222,11 +230,9 @@ def prove_by_payment(
     # It proves what the registration is about, not somebody else's Tax ID.
     if answer.used or session.get_one(Payee, answer.payee_id).whole_tin(session) != asked:
         raise ProofRefused
-    grant = open_proved(session, settings, registration, answer.payee_id, "check")
+    opened = open_by_payment(session, settings, registration, answer)
     end_pins(session, registration)
-    if grant is not None:
-        use_payment(session, answer.number, grant)
-    return grant is not None
+    return opened
 
 
 def requests_of(session: PortalSession, actor: Actor) -> list[Registration]:

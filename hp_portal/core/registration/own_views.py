@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, abort, flash, session, url_for
@@ -233,42 +234,34 @@ def status() -> ResponseReturnValue:
     return answer
 
 
-@blueprint.post("/register/withdraw")
-@access.public
-def withdraw() -> ResponseReturnValue:
+def _say(deed: Callable[[PortalSession, Registration], None], done: str) -> ResponseReturnValue:
+    """What whoever asked decides on their status page, and what is said of it once it is done."""
     db = db_session()
     with scopes.whole(db, MINE):
         registration = mine.by_status_token(db, session.get(STATUS, ""))
         if registration is None:
             return page("registration/link_dead.html", status=410)
         try:
-            deciding.withdraw(db, registration)
+            deed(db, registration)
         except DecidedAlready:
             db.rollback()
             flash("It had already been decided: see below.", "info")
         else:
             db.commit()
-            flash("You have withdrawn your request.", "good")
+            flash(done, "good")
     return redirect_to(url_for("registration.status"))
+
+
+@blueprint.post("/register/withdraw")
+@access.public
+def withdraw() -> ResponseReturnValue:
+    return _say(deciding.withdraw, "You have withdrawn your request.")
 
 
 @blueprint.post("/register/dispute")
 @access.public
 def dispute() -> ResponseReturnValue:
-    db = db_session()
-    with scopes.whole(db, MINE):
-        registration = mine.by_status_token(db, session.get(STATUS, ""))
-        if registration is None:
-            return page("registration/link_dead.html", status=410)
-        try:
-            disputes.dispute(db, registration)
-        except DecidedAlready:
-            db.rollback()
-            flash("It had already been decided: see below.", "info")
-        else:
-            db.commit()
-            flash("Our staff find out whose organization it is, and write to you.", "good")
-    return redirect_to(url_for("registration.status"))
+    return _say(disputes.dispute, "Our staff find out whose organization it is, and write to you.")
 
 
 @blueprint.post("/register/confirm-later")
