@@ -19,7 +19,8 @@ from hp_portal.core.identity import passwords
 from tests import sample_plugin
 from tests.support import thrift
 from tests.support.clock import Clock
-from tests.support.databases import Databases, database_of, know_keys, prepare_database, settings_for
+from tests.support.databases import Databases, know_keys, prepare_database, settings_for
+from tests.support.pool import Pool
 from tests.support.postgresql import CannotStart, remove_run_folder, run_folder
 from tests.support.processes import Started
 from tests.support.world import World
@@ -32,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     thrift.keep_files_in_memory()
     thrift.remember_builders()
     thrift.remember_chains()
+    thrift.remember_statements()
     given = getattr(config, "workerinput", {}).get("run_folder") or os.environ.get("PORTAL_TEST_FOLDER")
     config.stash[RUN_FOLDER] = Path(given) if given else run_folder()
 
@@ -140,13 +142,18 @@ def empty_database_url(database_kind: str, databases: Databases, tmp_path: Path)
     databases.drop(url)
 
 
+@pytest.fixture(scope="session")
+def pool() -> Pool:
+    return Pool(create_app)
+
+
 @pytest.fixture
-def make_app(databases: Databases) -> Iterator[MakeApp]:
+def make_app(databases: Databases, pool: Pool) -> Iterator[MakeApp]:
     """`make_app(database_url, extra_plugins=…, **settings)`: several apps of one test, as several workers."""
     made: list[Flask] = []
 
     def make(url: str, *, extra_plugins: dict[str, object] | None = None, **values: Any) -> Flask:
-        app = create_app(settings_for(url, databases.instance, **values), extra_plugins=extra_plugins)
+        app = pool.take(settings_for(url, databases.instance, **values), extra_plugins)
         if "data_key" in values:
             know_keys(app)
         app.testing = False  # errors are answered as in production
@@ -155,7 +162,7 @@ def make_app(databases: Databases) -> Iterator[MakeApp]:
 
     yield make
     for app in made:
-        database_of(app).engine.dispose()
+        pool.give_back(app)
 
 
 @pytest.fixture

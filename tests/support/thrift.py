@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import sqlalchemy as sa
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
 from hp_portal import migrations
@@ -67,3 +70,18 @@ def remember_chains() -> None:
 
     for module in (chains, migrations):
         patch.object(module, "read", remembered).start()
+
+
+def remember_statements() -> None:
+    """Compile each statement once for each kind of database, instead of once for every engine.
+
+    SQLAlchemy keeps what it compiled by the engine's dialect, and those of one class do not differ here.
+    """
+    known: dict[type[Any], Any] = {}
+
+    def kept(engine: sa.Engine) -> Any:
+        return known.setdefault(type(engine.dialect), LRUCache(5_000))
+
+    patch.object(sa.Engine, "_compiled_cache", property(kept, lambda _engine, _own: None), create=True).start()
+    patch.object(DefaultDialect, "__eq__", lambda ours, other: type(ours) is type(other)).start()
+    patch.object(DefaultDialect, "__hash__", lambda ours: hash(type(ours))).start()
