@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 
+from hp_portal.app import create_app
 from hp_portal.core.identity.models import Person
 from tests.support import html
+from tests.support.databases import Databases, database_of, settings_for
+from tests.support.pool import Pool
 from tests.support.world import World
 
 
@@ -27,6 +32,42 @@ def test_client_fills_in_the_token(world: World) -> None:
 def test_a_test_sees_nothing_of_another(world: World) -> None:
     with world.session() as session:
         assert session.scalar(sa.select(sa.func.count(Person.id))) == 0
+
+
+def test_an_app_serves_a_later_test_on_the_other_ones_database(databases: Databases, tmp_path: Path) -> None:
+    pool = Pool(create_app)
+    first, second = (settings_for(databases.new_sqlite(tmp_path / name), databases.instance) for name in ("1", "2"))
+    app = pool.take(first)
+    World(app).organization("Sample Clinic")
+    assert pool.take(first) is not app, "one in use is nobody else's"
+    pool.give_back(app)
+    again = pool.take(second)
+    assert again is app
+    assert str(database_of(again).engine.url) == second.database_url
+    world = World(again)
+    with world.session() as session:
+        assert session.scalar(sa.text("SELECT count(*) FROM organization")) == 0
+    pool.give_back(again)
+
+
+def test_an_app_that_a_test_changed_serves_no_other(databases: Databases, tmp_path: Path) -> None:
+    pool = Pool(create_app)
+    settings = settings_for(databases.new_sqlite(tmp_path / "1"), databases.instance)
+    for change in (
+        lambda app: app.add_url_rule("/more", "more", lambda: ""),
+        lambda app: app.before_request_funcs.setdefault(None, []).append(lambda: None),
+        lambda app: app.config.update(MORE=1),
+        lambda app: app.jinja_env.globals.update(more=1),
+        lambda app: setattr(database_of(app), "dispatch", None),
+        lambda app: app.extensions["hp_portal.plugins"].manager.register(object(), "more"),
+        lambda app: setattr(app.extensions["hp_portal.plugins"].states["remittance"], "error", "broken"),
+    ):
+        app = pool.take(settings)
+        change(app)
+        pool.give_back(app)
+        fresh = pool.take(settings)
+        assert fresh is not app
+        pool.give_back(fresh)
 
 
 HEAD = "<!doctype html><html lang=en><title>T</title><meta name=robots content=noindex>"
