@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from hp_portal.core.organizations.models import Organization
+from hp_portal import clock
+from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from tests.core.test_staff_registrations import (
     LIST,
@@ -107,6 +108,10 @@ def test_who_follows_somebody_and_was_declined_is_put_before_the_staff(portal: W
     assert (newest(portal).state, newest(portal).why) == ("staff", "proved-again")
     assert sees(portal, account(portal)) == [], "staff have said no"
     assert "Declined before" in staff.get(f"{LIST}/{newest(portal).id}").text
+    with portal.session() as session:  # the organization has let go of the Tax ID meanwhile
+        session.execute(sa.update(Grant).values(ended_at=clock.now()))
+    decide(staff, newest(portal).id, "dismiss")
+    assert (newest(portal).state, sees(portal, account(portal))) == ("open", ["Harbor Payee"])
 
 
 @pytest.mark.parametrize("state", ["pin", "declined", "staff"])

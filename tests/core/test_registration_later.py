@@ -9,7 +9,7 @@ from hp_portal.core.identity.models import Person
 from tests.conftest import MakeApp
 from tests.core.test_registration import NPI, NUMBER, payments, portal
 from tests.support.client import PortalClient
-from tests.support.registering import Payments, Visitor, mailed_link, mails, registrations
+from tests.support.registering import PASSWORD, Payments, Visitor, mailed_link, mails, registrations
 from tests.support.world import World
 
 __all__ = ["payments", "portal"]
@@ -80,6 +80,15 @@ def test_the_address_can_be_corrected(at_once: World) -> None:
     follow(at_once.client(), mailed_link(at_once, "mina.keeper@office.example", STATUS))
     assert email_of(at_once, "mina.keeper") == "mina.keeper@office.example"
     assert visitor.client.get("/registration/email").location == "/registration"
+
+
+def test_nothing_goes_to_an_address_that_only_stands_in_the_place_of_one(at_once: World) -> None:
+    visitor = comes(at_once, "mina.keeper@office.example")
+    visitor.finish(username="mina.keeper")
+    new = "four-slow-ferries-28"
+    changed = visitor.client.post("/change-password", {"current": PASSWORD, "new": new, "again": new})
+    assert changed.status_code == 303
+    assert mails(at_once, email_of(at_once, "mina.keeper")) == []
 
 
 def test_messages_are_limited_whoever_has_the_address(at_once: World) -> None:

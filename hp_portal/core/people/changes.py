@@ -17,6 +17,7 @@ from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.factors import forget_factors, has_factor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.passwords import hash_password
+from hp_portal.core.identity.unconfirmed import is_unconfirmed, reachable
 from hp_portal.core.limits import attempts
 from hp_portal.core.people.accounts import deactivate, end_sessions
 from hp_portal.core.people.models import ChangeNotice
@@ -72,7 +73,8 @@ def words(what: str, detail: str) -> str:
 
 
 def tell_change(session: PortalSession, person: Person, what: str, detail: str = "", *, email_before: str = "") -> None:
-    """Tell somebody of a change, at the address they had before as well when it is another one."""
+    """Tell somebody of a change, at the address they had before as well when it is another one; an address that nobody has
+    confirmed yet gets nothing."""
     settings: Settings = current_app.extensions["hp_portal.settings"]
     token, now = secrets.token_urlsafe(32), clock.now()
     notice = ChangeNotice(
@@ -94,7 +96,7 @@ def tell_change(session: PortalSession, person: Person, what: str, detail: str =
         "link": absolute_url("changes.follow_link", token=token),
     }
     about = f"change:{notice.id}"
-    for address in dict.fromkeys(filter(None, (person.email, email_before))):
+    for address in dict.fromkeys(one for one in (person.email, email_before) if one and not is_unconfirmed(one)):
         outgoing = Outgoing(address, "account_changed", "Your account was changed", about, values, secrets=("link",))
         add_message(session, outgoing)
 
@@ -183,7 +185,7 @@ def _tell_delegates(session: PortalSession, person: Person, template: str, subje
     if person.organization_id is None:
         return
     values = {"name": person.name, "username": person.username, "contact": absolute_url("pages.contact")}
-    for delegate in delegates_of(session, [person.organization_id]):
+    for delegate in reachable(delegates_of(session, [person.organization_id])):
         if delegate.id != person.id:
             add_message(session, Outgoing(delegate.email, template, subject, f"person:{person.id}", values))
 

@@ -33,6 +33,7 @@ from hp_portal.core.registration.models import (
     OBJECTED,
     OPEN,
     PIN,
+    PROVED_AGAIN,
     STAFF,
     UNTOLD,
     WITHDRAWN,
@@ -227,7 +228,7 @@ def _take_over(session: PortalSession, registration: Registration, by: str) -> N
     person = session.get_one(Person, registration.person_id)
     organization = session.get_one(Organization, registration.organization_id)
     proved = _end_grants(session, registration, None)
-    if registration.state == STAFF and not registration.why and registration.payee_id is not None:
+    if registration.state == STAFF and registration.why in ("", PROVED_AGAIN) and registration.payee_id is not None:
         proved = [(registration.payee_id, "payer")]  # nothing was opened before staff had looked
     if person.deactivated_at is not None:  # closed by staff during the trial
         end_if_empty(session, registration.own_id or 0)
