@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hp_portal.app import create_app
 from hp_portal.core.identity.models import Person
 from tests.support import html
-from tests.support.databases import Databases, database_of, settings_for
+from tests.support.databases import Databases, data_key, database_of, settings_for
 from tests.support.pool import Pool
 from tests.support.world import World
 
@@ -48,6 +48,8 @@ def test_an_app_serves_a_later_test_on_the_other_ones_database(databases: Databa
     with world.session() as session:
         assert session.scalar(sa.text("SELECT count(*) FROM organization")) == 0
     pool.give_back(again)
+    other_key = settings_for(second.database_url, databases.instance, data_key=data_key("another"))
+    assert pool.take(other_key) is not app
 
 
 def test_an_app_that_a_test_changed_serves_no_other(databases: Databases, tmp_path: Path) -> None:

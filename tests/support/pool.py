@@ -36,10 +36,7 @@ class Pool:
         extra = dict(extra_plugins or {})
         if not all(isinstance(plugin, ModuleType) for plugin in extra.values()):
             return self._make(settings, extra_plugins=extra)
-        key: tuple[object, ...] = (
-            settings.model_copy(update={"database_url": ""}).model_dump_json(),
-            settings.database_url[:6],
-        )
+        key: tuple[object, ...] = (_written(settings), settings.database_url[:6])
         key += tuple((name, id(plugin)) for name, plugin in extra.items())
         if not self._free.get(key):
             made = self._make(settings, extra_plugins=extra)
@@ -61,6 +58,14 @@ class Pool:
             free.append(app)
         else:
             del self._parts[id(app)]
+
+
+def _written(settings: Settings) -> str:
+    """All settings but where the database is; the secrets among them as they are."""
+    values = [(name, value) for name, value in settings if name != "database_url"]
+    return repr(
+        [(name, value.get_secret_value() if hasattr(value, "get_secret_value") else value) for name, value in values]
+    )
 
 
 def _start_anew(app: Flask, settings: Settings) -> None:
