@@ -124,26 +124,11 @@ def axe(page: Page) -> None:
 
     Needs JavaScript in the page.
     """
-    found = _violations(page) + layout_problems(page)
-    assert not found, "\n".join(found)
-
-
-def axe_in_the_dark(page: Page) -> None:
-    """Fail unless the colors that a page has in the dark, on a phone, are as axe wants them. The page is as before then."""
-    before = page.viewport_size
-    width, height = SIZES["phone"]
-    page.emulate_media(color_scheme="dark")
-    page.set_viewport_size({"width": width, "height": height})
-    found = _violations(page, runOnly=["color-contrast"])
-    page.emulate_media(color_scheme="light")
-    if before:
-        page.set_viewport_size(before)
-    assert not found, "\n".join(found)
-
-
-def _violations(page: Page, **options: Any) -> list[str]:
-    results = Axe().run(page, options={"resultTypes": ["violations"], **options})
-    return [
+    options = {"resultTypes": ["violations"]}
+    results = Axe().run(page, options=options)
+    found = [
         f"{violation['id']}: {violation['help']} – " + ", ".join(str(node["target"]) for node in violation["nodes"])
         for violation in results.response["violations"]
     ]
+    found += layout_problems(page)
+    assert not found, "\n".join(found)

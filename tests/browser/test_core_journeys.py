@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from playwright.sync_api import Error as PlaywrightError
 
-from tests.browser.conftest import Live, axe, axe_in_the_dark, sign_in
+from tests.browser.conftest import Live, axe, sign_in
 from tests.support.clock import Clock
 from tests.support.identifiers import make_npi
 from tests.support.matrix import routes
@@ -154,12 +154,15 @@ def test_a_pause_keeps_member_data_on_the_page_alone(live: Live, browser_page: P
     expect(page.get_by_role("alert")).to_contain_text("does not match")
 
 
-# Nothing but the colors depends on the scheme: in the dark they alone are looked at.
-def test_every_page_of_a_person_without_parameters_is_accessible(live: Live, new_context: Any) -> None:
+# Colors do not depend on the width, nor the layout on colors: two runs see all four.
+@pytest.mark.parametrize(("size", "dark"), [("desk", False), ("phone", True)], ids=["light desk", "dark phone"])
+def test_every_page_of_a_person_without_parameters_is_accessible(
+    live: Live, new_context: Any, size: str, dark: bool
+) -> None:
     """axe finds nothing, and nothing scrolls sideways, on every page that the menu of routes offers."""
     live.world.person("a.clerk")
     live.world.staff("a.keeper", permissions=sorted(live.app.extensions["hp_portal.directory"].staff_permissions))
-    context: BrowserContext = new_context()
+    context: BrowserContext = new_context(size=size, dark=dark)
     page = context.new_page()
     plain = {"pages.healthz", "pages.readyz", "pages.robots", "pages.favicon", "pages.go"}
     urls: dict[str, set[str]] = {"a.clerk": set(), "a.keeper": {"/"}}  # home is another page to staff
@@ -183,7 +186,6 @@ def test_every_page_of_a_person_without_parameters_is_accessible(live: Live, new
             seen += 1
             try:
                 axe(page)
-                axe_in_the_dark(page)
             except AssertionError as error:
                 wrong.append(f"{username} {url}: {error}")
             if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
