@@ -14,7 +14,6 @@ from argon2 import PasswordHasher
 from flask import Flask
 
 from hp_portal import clock as portal_clock
-from hp_portal.app import create_app
 from hp_portal.core.identity import passwords
 from tests import sample_plugin
 from tests.support import thrift
@@ -144,7 +143,8 @@ def empty_database_url(database_kind: str, databases: Databases, tmp_path: Path)
 
 @pytest.fixture(scope="session")
 def pool() -> Pool:
-    return Pool(create_app)
+    """Shared by the tests of one worker."""
+    return Pool()
 
 
 @pytest.fixture

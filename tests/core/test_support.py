@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from hp_portal.app import create_app
 from hp_portal.core.identity.models import Person
 from tests.support import html
 from tests.support.databases import Databases, data_key, database_of, settings_for
@@ -35,7 +34,7 @@ def test_a_test_sees_nothing_of_another(world: World) -> None:
 
 
 def test_an_app_serves_a_later_test_on_the_other_ones_database(databases: Databases, tmp_path: Path) -> None:
-    pool = Pool(create_app)
+    pool = Pool()
     first, second = (settings_for(databases.new_sqlite(tmp_path / name), databases.instance) for name in ("1", "2"))
     app = pool.take(first)
     World(app).organization("Sample Clinic")
@@ -53,7 +52,7 @@ def test_an_app_serves_a_later_test_on_the_other_ones_database(databases: Databa
 
 
 def test_an_app_that_a_test_changed_serves_no_other(databases: Databases, tmp_path: Path) -> None:
-    pool = Pool(create_app)
+    pool = Pool()
     settings = settings_for(databases.new_sqlite(tmp_path / "1"), databases.instance)
     for change in (
         lambda app: app.add_url_rule("/more", "more", lambda: ""),
