@@ -17,8 +17,11 @@ from hp_portal.settings import Settings
 _KEPT = 12
 _LEARNED = ("hp_portal.rules_for_files", "hp_portal.rows_of_addresses")
 """What an app finds out when it is first asked: it does no harm to find it out again."""
-_CHANGING = frozenset(("_got_first_request", "engine", "_keys_fit", "_outcomes", "cache", "bound_alone", "_retired"))
-"""What is set anew with the database, when an app is taken or first compares its keys; and the pages it has compiled."""
+_CHANGING = frozenset(
+    ("_got_first_request", "engine", "_keys_fit", "_outcomes", "cache", "bound_alone", "_retired", "_subkeys")
+)
+"""What is set anew with the database, when an app is taken or first compares its keys; the pages it has compiled; the keys
+that its vault has derived."""
 
 _Origin = tuple[Settings, str, dict[str, object]]
 """What an app was made with: the settings but for the database, the kind of database, the plugins beside the installed ones."""
@@ -98,7 +101,8 @@ def _parts(app: Flask) -> dict[str, Any]:
 def _copied(found: Any) -> Any:
     """Containers copied all the way down, without what is empty in them; anything else as it is."""
     if isinstance(found, dict):
-        return {key: _copied(one) for key, one in found.items() if one not in ({}, [])}
+        copies = {key: _copied(one) for key, one in found.items()}
+        return {key: one for key, one in copies.items() if one not in ({}, [])}
     if isinstance(found, list):
         return [_copied(one) for one in found]
     return found
