@@ -35,6 +35,7 @@ from hp_portal.core.pages import digest_views, errors, help_topics, mailbox_view
 from hp_portal.core.pages import views as pages_views
 from hp_portal.core.people import change_views
 from hp_portal.core.people import views as people_views
+from hp_portal.core.recovery import views as recovery_views
 from hp_portal.core.refusals import noting
 from hp_portal.core.registration import again_views as again_views
 from hp_portal.core.registration import confirm_views as confirm_views
@@ -119,7 +120,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
 
 # What the core's audit events and jobs are called after: a plugin of such a key could stand for them.
 OWN_EVENTS = (*CORE_EVENTS, *REGISTRATION_EVENTS, *DELEGATE_EVENTS)
-RESERVED = {event.key.partition(".")[0] for event in OWN_EVENTS} | {"core", "kept", "portal", "refusals"}
+RESERVED = {event.key.partition(".")[0] for event in OWN_EVENTS} | {"core", "kept", "portal", "recovery", "refusals"}
 
 
 def declare_events(plugins: Plugins) -> EventRegistry:
@@ -148,6 +149,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         activity_views.blueprint,
         people_views.blueprint,
         change_views.blueprint,
+        recovery_views.blueprint,
         registration_views.blueprint,
         delegate_views.blueprint,
         download_views.blueprint,

@@ -45,6 +45,12 @@ TO_TRY = (
         "change the password, then look into /demo/mailbox/: “This was not me” locks the account; staff see it under People who "
         "are locked out",
     ),
+    (
+        "nobody",
+        "/forgot-password",
+        "forget the password of demo.office: the message is in /demo/mailbox/; try nobody@office.example, too, and demo.staff, who "
+        "has no second factor",
+    ),
     ("demo.required", "/", "a delegate who is led to set up a second factor before anything else"),
     (
         "nobody",

@@ -21,8 +21,7 @@ import sqlalchemy as sa
 import structlog
 from flask import Flask
 
-from hp_portal import clock
-from hp_portal.core.account import second_step
+from hp_portal.core.account import second_step, signing_in
 from hp_portal.core.activity import heads, sealing, verifying
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit import reports
@@ -32,12 +31,12 @@ from hp_portal.core.delivery import returns, sending
 from hp_portal.core.downloads import making, queue
 from hp_portal.core.factors import passkeys
 from hp_portal.core.files import sweeping
-from hp_portal.core.identity.models import SignIn
 from hp_portal.core.jobs import failures, leases
 from hp_portal.core.jobs import reports as job_reports
 from hp_portal.core.kept import keeping
 from hp_portal.core.limits import attempts, sign_ins
 from hp_portal.core.people import email_changes, password_links
+from hp_portal.core.recovery import asking
 from hp_portal.core.refusals import judging
 from hp_portal.core.registration import deciding
 from hp_portal.database import Database, PortalSession, lock
@@ -67,6 +66,7 @@ def forget_attempts(session: PortalSession) -> None:
     second_step.forget_halves(session)
     passkeys.forget_challenges(session)
     email_changes.forget_old(session)
+    asking.forget_old(session)
 
 
 def core_jobs(settings: Settings) -> list[Job]:
@@ -89,16 +89,6 @@ def core_jobs(settings: Settings) -> list[Job]:
         if found.broken:
             raise sealing.RecordBroken(found.broken)
 
-    def end_sign_ins(session: PortalSession) -> None:
-        now = clock.now()
-        over = sa.or_(
-            SignIn.last_seen_at <= now - dt.timedelta(minutes=settings.idle_minutes),
-            SignIn.created_at <= now - dt.timedelta(hours=settings.absolute_hours),
-        )
-        session.execute(
-            sa.update(SignIn).where(SignIn.ended_at.is_(None), over).values(ended_at=now, end_reason="timed out")
-        )
-
     return [
         Job("audit.seal", "Seal the audit record", dt.timedelta(seconds=5), seal),
         Job(
@@ -109,7 +99,12 @@ def core_jobs(settings: Settings) -> list[Job]:
         ),
         Job("audit.verify", "Verify the audit record", dt.timedelta(days=1), verify, lane="long"),
         Job("audit.close-windows", "Record how often refusals were repeated", dt.timedelta(minutes=1), close_windows),
-        Job("identity.end-sign-ins", "End sessions that ran out", dt.timedelta(minutes=1), end_sign_ins),
+        Job(
+            "identity.end-sign-ins",
+            "End sessions that ran out",
+            dt.timedelta(minutes=1),
+            lambda session: signing_in.end_overdue(session, settings),
+        ),
         Job("identity.forget-attempts", "Forget old failed attempts", dt.timedelta(hours=1), forget_attempts),
         Job("delivery.returns", "Take mail that came back", dt.timedelta(minutes=1), returns.collect_due, lane="mail"),
         Job("delivery.forget-returns", "Believe in addresses again", dt.timedelta(hours=1), returns.forget_returns),
@@ -122,6 +117,12 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("refusals.judge", "Look up whose rows were asked for", dt.timedelta(seconds=30), judging.judge),
         Job("refusals.forget", "Forget old refusals", dt.timedelta(hours=6), judging.forget_old),
         Job("registration.tidy", "End what is overdue among registrations", dt.timedelta(minutes=5), deciding.tidy),
+        Job(
+            "recovery.answer",
+            "Write to people who forgot their password or user name",
+            dt.timedelta(seconds=2),
+            lambda session: asking.answer_all(session, settings),
+        ),
         Job("people.forget-links", "Forget old password links", dt.timedelta(hours=1), password_links.forget_dead),
     ]
 

@@ -259,6 +259,7 @@ LATER = (
     "delegate_request",
     "message",
     "message_attachment",
+    "recovery_ask",
     "registration",
     "registration_draft",
     "returned_mail",

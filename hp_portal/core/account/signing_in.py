@@ -25,6 +25,7 @@ from hp_portal.core.limits.sign_ins import (
     sign_in_try,
     take_back_try,
 )
+from hp_portal.core.people.accounts import end_links
 from hp_portal.core.people.changes import tell_change
 from hp_portal.database import PortalSession
 from hp_portal.scopes import in_whole
@@ -174,6 +175,18 @@ def end_sign_in(session: PortalSession, actor: Actor, sign_in_id: int, how: str)
     return True
 
 
+def end_overdue(session: PortalSession, settings: Settings) -> None:
+    """End the sign-ins of everybody that were idle, or lasted, for too long. For the worker."""
+    now = clock.now()
+    over = sa.or_(
+        SignIn.last_seen_at <= now - dt.timedelta(minutes=settings.idle_minutes),
+        SignIn.created_at <= now - dt.timedelta(hours=settings.absolute_hours),
+    )
+    session.execute(
+        sa.update(SignIn).where(SignIn.ended_at.is_(None), over).values(ended_at=now, end_reason="timed out")
+    )
+
+
 @in_whole("one's own sign-ins")
 def open_sign_ins(session: PortalSession, actor: Actor, settings: Settings) -> list[SignIn]:
     """The actor's sign-ins that would still be let in, newest first; one more than `MOST_LISTED` at most."""
@@ -210,7 +223,7 @@ def reserve_own_try(session: PortalSession, settings: Settings, actor: Actor) ->
 
 @in_whole("one's own account")
 def change_password(session: PortalSession, settings: Settings, actor: Actor, *, current: str, new: str) -> Person:
-    """Change the actor's own password, with a reserved try, and end their other sign-ins.
+    """Change the actor's own password, with a reserved try, and end their other sign-ins and every link to set it.
 
     Raises WrongCredentials for a wrong current password, or passwords.WeakPassword; the caller commits all the same.
     """
@@ -228,6 +241,7 @@ def change_password(session: PortalSession, settings: Settings, actor: Actor, *,
         now = clock.now()
         person.password_hash = hashed
         person.password_changed_at = now
+        end_links(session, person.id)
     others = session.execute(
         sa.update(SignIn)
         .where(SignIn.person_id == actor.person_id, SignIn.id != actor.sign_in_id, SignIn.ended_at.is_(None))

@@ -42,6 +42,30 @@ _OWN = (
         "Set the password by a link, which ended {sessions}",
         _SESSIONS,
     ),
+    EventSpec("identity.recovery.asked", "Asked for a message about a forgotten password or user name"),
+    EventSpec(
+        "identity.recovery.answered",
+        "Was written to about a forgotten password or user name",
+        ("how",),
+        "Was written to about a forgotten password or user name: {how}",
+        {
+            "how": worded(
+                "how",
+                {
+                    "link": "a link to set a password",
+                    "deactivated": "the account is deactivated",
+                    "staff": "staff without a second factor get no link",
+                    "unconfirmed": "nothing was sent, since no e-mail address is confirmed",
+                    "often": "nothing was sent, since it was asked for too often",
+                },
+            )
+        },
+    ),
+    EventSpec(
+        "identity.recovery.blocked",
+        "Asked too often for a message about a forgotten password or user name",
+        refusal=True,
+    ),
     EventSpec("identity.reason.given", "Said why member data is looked at"),
     EventSpec("audit.own.viewed", "Viewed my activity", ("page",), "Viewed page {page} of my activity"),
     EventSpec(

@@ -149,8 +149,14 @@ def unlock(session: PortalSession, person: Person) -> None:
     record(session, "people.person.unlocked", person=person.id)
 
 
+def password_links_about(person_id: int) -> str:
+    """What the messages with a link to set somebody's password are about."""
+    return f"password-link:{person_id}"
+
+
 def end_links(session: PortalSession, person_id: int) -> None:
-    """Open links to set this person's password work no longer."""
+    """Open links to set this person's password work no longer, and no message with one is sent anymore."""
+    cancel_messages(session, password_links_about(person_id))
     session.execute(
         sa.update(PasswordLink)
         .where(PasswordLink.person_id == person_id, PasswordLink.ended_at.is_(None))

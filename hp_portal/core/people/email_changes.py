@@ -13,7 +13,7 @@ from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.models import Person
 from hp_portal.core.limits.attempts import check_attempts, count_failure
-from hp_portal.core.people.accounts import email_changes_about, end_email_changes
+from hp_portal.core.people.accounts import email_changes_about, end_email_changes, end_links
 from hp_portal.core.people.changes import tell_change
 from hp_portal.core.people.models import EmailChange
 from hp_portal.core.web.links import absolute_url
@@ -98,6 +98,7 @@ def confirm(session: PortalSession, token: str) -> None:
         raise LinkDead
     before, person.email = person.email, change.email
     person.email_returned_at = None
+    end_links(session, person.id)  # they may lie in the mailbox of before
     session.flush()
     here = get_who(session)
     record(

@@ -47,19 +47,30 @@ class Invited:
 def make_link(session: PortalSession, settings: Settings, actor: Actor, person: Person) -> NewLink:
     """Make a link for somebody to set a password; earlier ones of theirs stop working. Needs a whole scope."""
     end_links(session, person.id)
-    token, now = secrets.token_urlsafe(32), clock.now()
-    expires = now + dt.timedelta(hours=settings.password_link_hours)
-    session.add(
-        PasswordLink(
-            person_id=person.id,
-            token_hash=hash_token(token),
-            made_by_id=actor.person_id,
-            made_at=now,
-            expires_at=expires,
-        )
-    )
+    link = _add_link(session, person, actor.person_id, dt.timedelta(hours=settings.password_link_hours))
     record(session, "people.password-link.made", person=person.id)
-    return NewLink(token, expires)
+    return link
+
+
+def make_own_link(session: PortalSession, settings: Settings, person: Person) -> NewLink:
+    """Make the link that somebody has asked for themselves. Needs a whole scope.
+
+    Those before it still work: whoever asks in somebody's name again and again does not end the link that they are following.
+    """
+    return _add_link(session, person, None, dt.timedelta(minutes=settings.recovery_link_minutes))
+
+
+def _add_link(session: PortalSession, person: Person, made_by_id: int | None, works: dt.timedelta) -> NewLink:
+    token, now = secrets.token_urlsafe(32), clock.now()
+    link = PasswordLink(
+        person_id=person.id,
+        token_hash=hash_token(token),
+        made_by_id=made_by_id,
+        made_at=now,
+        expires_at=now + works,
+    )
+    session.add(link)
+    return NewLink(token, link.expires_at)
 
 
 def _open_link(token: str) -> sa.Select[PasswordLink, Person]:
@@ -89,7 +100,7 @@ def look_at_link(session: PortalSession, settings: Settings, token: str, address
 
 
 def use_link(session: PortalSession, settings: Settings, token: str, address: str, *, password: str) -> Person:
-    """Set the password, end the link and every sign-in of the person, and forget failed tries at the old password.
+    """Set the password, end every link and sign-in of the person, and forget failed tries at the old password.
 
     Raises what `look_at_link` does, or passwords.WeakPassword, after which the link still works.
     """
@@ -111,6 +122,7 @@ def use_link(session: PortalSession, settings: Settings, token: str, address: st
         ended = sa.update(PasswordLink).where(PasswordLink.id == link.id, PasswordLink.ended_at.is_(None))
         if session.execute(ended.values(ended_at=now).returning(PasswordLink.id)).first() is None:
             raise LinkDead
+        end_links(session, person.id)  # the others of theirs
         person.password_hash = hashed
         person.password_changed_at = now
         session.flush()

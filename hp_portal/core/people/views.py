@@ -83,10 +83,20 @@ def _form_page(form: SetPasswordForm, invited: Invited, status: int) -> Response
     )
 
 
+def _dead_page(wait: str, status: int) -> Response:
+    chosen = settings()
+    return page(
+        "people/link_dead.html",
+        hours=chosen.password_link_hours,
+        minutes=chosen.recovery_link_minutes,
+        wait=wait,
+        status=status,
+    )
+
+
 def _dead() -> Response:
-    return page("people/link_dead.html", hours=settings().password_link_hours, wait="", status=410)
+    return _dead_page("", 410)
 
 
 def _too_many(error: TooManyAttempts) -> Response:
-    answer = page("people/link_dead.html", hours=settings().password_link_hours, wait=wait_words(error), status=429)
-    return with_retry_after(answer, error)
+    return with_retry_after(_dead_page(wait_words(error), 429), error)

@@ -268,7 +268,7 @@ def send_link(session: PortalSession, draft: Draft, address: str) -> None:
     link = absolute_url("account.sign_in") if known else absolute_url("registration.follow_link", token=token)
     template = "register_known" if known else "register_confirm"
     subject_line = "You have an account already" if known else "Confirm your e-mail address"
-    values = {"name": draft.typed.name, "link": link, "find": absolute_url("delegates.find")}
+    values = {"name": draft.typed.name, "link": link, "forgot": absolute_url("recovery.ask")}
     add_message(session, Outgoing(email, template, subject_line, about_draft(draft), values, secrets=("link",)))
     record(session, "registration.link.sent", draft=draft.row.id)
 

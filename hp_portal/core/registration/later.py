@@ -39,7 +39,7 @@ def ask_to_confirm(session: PortalSession, registration: Registration, token: st
     values = {
         "name": registration.name,
         "link": link,
-        "find": absolute_url("delegates.find"),
+        "forgot": absolute_url("recovery.ask"),
         "state": registration.state,
         "confirmed": False,
     }

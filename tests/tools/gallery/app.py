@@ -43,6 +43,7 @@ ENDPOINTS = {
     "pages.contact": "/contact",
     "pages.policies": "/policies",
     "account.sign_in": "/sign-in",
+    "recovery.ask": "/forgot-password",
     "account.sign_out": "/sign-out",
     "account.keepalive": "/sign-in/keep-alive",
     "account.my_sign_ins": "/my-sign-ins",

@@ -1,0 +1,1 @@
+"""The ways back in for somebody who has forgotten their password or user name."""
