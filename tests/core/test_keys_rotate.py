@@ -29,6 +29,7 @@ from hp_portal.core.keys.models import DataKey
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.payees.finding import find_payees
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.recovery.asking import ask
 from hp_portal.core.registration.drafts import begin
 from hp_portal.core.registration.facts import facts_of
 from hp_portal.core.registration.models import Registration
@@ -142,6 +143,7 @@ def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
     asked_to_join(world, organization)
     with world.session() as session:
         begin(session, "192.0.2.1")
+        ask(session, "sample.clerk", "192.0.2.1", "192.0.2.1")
     answered_request(world, organization)
     add_app(world, clerk)
     made = Filled(world, person, token, organization.id, stored.id)

@@ -122,7 +122,11 @@ def _answer(session: PortalSession, settings: Settings, typed: str, address: str
 
 def _write(session: PortalSession, settings: Settings, person: Person) -> str:
     """Write to somebody how they get in again; what was written, as the record says it."""
-    values: dict[str, Any] = {"name": person.name, "username": person.username, "contact": absolute_url("pages.contact")}
+    values: dict[str, Any] = {
+        "name": person.name,
+        "username": person.username,
+        "contact": absolute_url("pages.contact"),
+    }
     if is_unconfirmed(person.email):
         return "unconfirmed"
     if person.deactivated_at is not None:
