@@ -48,8 +48,8 @@ TO_TRY = (
     (
         "nobody",
         "/forgot-password",
-        "forget the password of demo.office: the message is in /demo/mailbox/; try nobody@office.example, too, and demo.staff, who "
-        "has no second factor",
+        "forget the password of demo.office: the message is in /demo/mailbox/; try nobody@office.example, too, and demo.staff, "
+        "who has no second factor",
     ),
     ("demo.required", "/", "a delegate who is led to set up a second factor before anything else"),
     (
