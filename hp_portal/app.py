@@ -25,6 +25,7 @@ from hp_portal.core.account import views as account_views
 from hp_portal.core.activity import views as activity_views
 from hp_portal.core.activity.events import CORE_EVENTS
 from hp_portal.core.applications import menu, mounting
+from hp_portal.core.delegates import account_views as delegates_accounts
 from hp_portal.core.delegates import views as delegate_views
 from hp_portal.core.delegates.events import DELEGATE_EVENTS
 from hp_portal.core.downloads import views as download_views
@@ -152,6 +153,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         recovery_views.blueprint,
         registration_views.blueprint,
         delegate_views.blueprint,
+        delegates_accounts.blueprint,
         download_views.blueprint,
         digest_views.blueprint,
         staff_views.blueprint,

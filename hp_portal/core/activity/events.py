@@ -127,6 +127,10 @@ _PEOPLE = (
         "Removed the second factors of {person}",
         _PERSON,
     ),
+    EventSpec("people.delegate.made", "Made somebody a delegate", ("person",), "Made {person} a delegate", _PERSON),
+    EventSpec(
+        "people.delegate.ended", "Ended somebody as a delegate", ("person",), "Ended {person} as a delegate", _PERSON
+    ),
     EventSpec("people.person.unlocked", "Unlocked an account", ("person",), "Unlocked {person}", _PERSON),
     EventSpec(
         "people.person.deactivated",

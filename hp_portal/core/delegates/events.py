@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hp_portal.core.people.named import counted, people
 from hp_portal.events import EventSpec
 
 DELEGATE_EVENTS = (
@@ -30,4 +31,25 @@ DELEGATE_EVENTS = (
     EventSpec("delegates.request.reported", "Reported a request for contact as suspicious", ("request",)),
     EventSpec("delegates.reports.viewed", "Looked at reported requests for contact", ("shown",), staff_only=True),
     EventSpec("delegates.report.settled", "Settled a reported request for contact", ("request",), staff_only=True),
+    EventSpec(
+        "delegates.account.listed",
+        "Looked at the accounts of the organization",
+        ("filters", "found"),
+        "Looked at the accounts of the organization: {accounts}",
+        {"accounts": counted("found", "account", "accounts")},
+    ),
+    EventSpec(
+        "delegates.account.downloaded",
+        "Downloaded the accounts of the organization",
+        ("found",),
+        "Downloaded the accounts of the organization: {accounts}",
+        {"accounts": counted("found", "account", "accounts")},
+    ),
+    EventSpec(
+        "delegates.account.viewed",
+        "Opened an account",
+        ("person",),
+        "Opened the account of {person}",
+        {"person": people},
+    ),
 )

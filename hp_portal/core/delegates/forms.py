@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, StringField, TextAreaField
-from wtforms.validators import DataRequired, Length, ValidationError
+from wtforms import Form, HiddenField, SelectChoice, SelectField, StringField, TextAreaField
+from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from hp_portal.core.delegates.finding import Wanted
 from hp_portal.core.identifiers.numbers import BadIdentifier, parse_npi
@@ -106,4 +106,45 @@ class ReportForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
         [DataRequired("Say what is suspicious: we look into it."), Length(5, 500, "Use 5 to 500 characters.")],
         filters=[several_lines],
         render_kw={"rows": 3},
+    )
+
+
+def _choices(**values: str) -> list[SelectChoice]:
+    return [SelectChoice("", "Any"), *(SelectChoice(value, label) for value, label in values.items())]
+
+
+class AccountsForm(Form):  # type: ignore[misc] # WTForms has no types
+    """What *View all accounts* is narrowed to, read from the address. The view fills in the applications."""
+
+    name = StringField(
+        "Name, user name or e-mail",
+        [Optional(), Length(max=200)],
+        filters=[one_line],
+        render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
+    )
+    state = SelectField(
+        "Status",
+        [Optional()],
+        choices=_choices(active="Active", locked="Locked", deactivated="Deactivated", delegate="Delegates"),
+    )
+    application = SelectField("Application", [Optional()], choices=_choices())
+    factor = SelectField("Second factor", [Optional()], choices=_choices(yes="Set up", no="None"))
+    seen = SelectField(
+        "Last sign-in",
+        [Optional()],
+        choices=[
+            SelectChoice("", "Any"),
+            SelectChoice("30", "More than 30 days ago"),
+            SelectChoice("90", "More than 90 days ago"),
+            SelectChoice("never", "Never"),
+        ],
+    )
+
+
+class DeactivateForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    reason = StringField(
+        "Reason",
+        [DataRequired("Say why: it is kept with the record."), Length(3, 200, "Use 3 to 200 characters.")],
+        filters=[one_line],
+        render_kw={"autocomplete": "off"},
     )

@@ -1,0 +1,239 @@
+"""*View all accounts*: the people of a delegate's own organization, and what the delegate does with their accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, abort, flash, request, url_for
+from flask.typing import ResponseReturnValue
+from wtforms import SelectChoice
+
+from hp_portal.core.access import rules as access
+from hp_portal.core.access.enforce import the_actor
+from hp_portal.core.applications.menu import plugins
+from hp_portal.core.delegates import accounts
+from hp_portal.core.delegates.accounts import (
+    ACCOUNTS,
+    AccountFilter,
+    ChangedMeanwhile,
+    LastDelegate,
+    NoAddress,
+    OwnAccount,
+)
+from hp_portal.core.delegates.forms import AccountsForm, DeactivateForm
+from hp_portal.core.documents.sheets import CSV_TYPE
+from hp_portal.core.identity.models import Person
+from hp_portal.core.web.attachments import attachment
+from hp_portal.core.web.formats import show_count
+from hp_portal.core.web.render import db_session, page, redirect_to, settings
+from hp_portal.hookspecs import Application
+
+blueprint = Blueprint("accounts", __name__)
+ID = "<id:person_id>"
+CHANGED = (
+    "This has changed in the meantime: another delegate was faster, or the account is in another state now. See below."
+)
+LAST = "This is the last delegate of your organization. Make somebody else a delegate first."
+
+
+def _applications() -> list[Application]:
+    return accounts.applications_to_give(db_session(), the_actor(), plugins().applications)
+
+
+def _form() -> AccountsForm:
+    form = AccountsForm(request.args)
+    form.application.choices = [SelectChoice("", "Any"), *(SelectChoice(one.key, one.label) for one in _applications())]
+    return form
+
+
+def _wanted(form: AccountsForm) -> AccountFilter:
+    return AccountFilter(
+        form.name.data or "",
+        form.state.data or "",
+        form.application.data or "",
+        form.factor.data or "",
+        form.seen.data or "",
+    )
+
+
+@blueprint.get("/accounts")
+@access.delegate
+def index() -> ResponseReturnValue:
+    db, form = db_session(), _form()
+    if not form.validate():
+        return page("delegates/accounts.html", "results", form=form, listing=None, labels={}, status=422)
+    wanted = _wanted(form)
+    listing = accounts.list_accounts(db, settings(), wanted, ACCOUNTS.read(request.args)).at(
+        "accounts.index", **vars(wanted)
+    )
+    db.commit()
+    labels = {one.key: one.label for one in _applications()}
+    return page("delegates/accounts.html", "results", form=form, listing=listing, wanted=vars(wanted), labels=labels)
+
+
+@blueprint.get("/accounts/csv")
+@access.delegate
+def download() -> ResponseReturnValue:
+    db, form = db_session(), _form()
+    if not form.validate():
+        return page("delegates/accounts.html", "results", form=form, listing=None, labels={}, status=422)
+    body = accounts.accounts_csv(db, settings(), _wanted(form), plugins().applications)
+    db.commit()
+    return attachment(body, "accounts.csv", CSV_TYPE)
+
+
+def _person(person_id: int) -> Person:
+    return accounts.find_account(db_session(), person_id) or abort(404)
+
+
+def _account_page(person: Person, form: DeactivateForm, status: int = 200) -> Response:
+    db, actor = db_session(), the_actor()
+    found = accounts.view_account(db, settings(), person)
+    db.commit()
+    return page(
+        "delegates/account.html",
+        found=found,
+        form=form,
+        own=person.id == actor.person_id,
+        applications=_applications(),
+        status=status,
+    )
+
+
+@blueprint.get(f"/accounts/{ID}")
+@access.delegate
+def one(person_id: int) -> ResponseReturnValue:
+    return _account_page(_person(person_id), DeactivateForm(formdata=None))
+
+
+def _back(person: Person) -> Response:
+    return redirect_to(url_for("accounts.one", person_id=person.id))
+
+
+def _do(person: Person, deed: Callable[[], object], said: Callable[[], str]) -> Response:
+    """Do something with an account, say so, and show it again; what stood in the way, in words."""
+    db = db_session()
+    try:
+        deed()
+    except ChangedMeanwhile:
+        db.rollback()
+        flash(CHANGED, "warn")
+    except LastDelegate:
+        db.rollback()
+        flash(LAST, "warn")
+    except OwnAccount:
+        db.rollback()
+        flash("You cannot deactivate your own account. Another delegate can.", "warn")
+    except NoAddress:
+        db.rollback()
+        flash(f"{person.name} has not confirmed an e-mail address yet, so nothing can be sent there.", "warn")
+    else:
+        db.commit()
+        flash(said(), "good")
+    return _back(person)
+
+
+@blueprint.post(f"/accounts/{ID}/unlock")
+@access.delegate
+def unlock(person_id: int) -> ResponseReturnValue:
+    person = _person(person_id)
+    return _do(
+        person,
+        lambda: accounts.unlock(db_session(), the_actor(), person),
+        lambda: f"{person.name} can try to sign in again.",
+    )
+
+
+@blueprint.post(f"/accounts/{ID}/password-link")
+@access.delegate
+def password_link(person_id: int) -> ResponseReturnValue:
+    person = _person(person_id)
+    return _do(
+        person,
+        lambda: accounts.send_password_link(db_session(), settings(), the_actor(), person),
+        lambda: f"A link to set a password is on its way to {person.email}.",
+    )
+
+
+@blueprint.post(f"/accounts/{ID}/end-sessions")
+@access.delegate
+def end_sessions(person_id: int) -> ResponseReturnValue:
+    person, ended = _person(person_id), [0]
+
+    def deed() -> None:
+        ended[0] = accounts.end_sessions(db_session(), the_actor(), person)
+
+    return _do(
+        person,
+        deed,
+        lambda: (
+            f"{person.name} was signed out of {show_count(ended[0], 'session')}."
+            if ended[0]
+            else f"{person.name} was not signed in."
+        ),
+    )
+
+
+@blueprint.post(f"/accounts/{ID}/deactivate")
+@access.delegate
+def deactivate(person_id: int) -> ResponseReturnValue:
+    person, form = _person(person_id), DeactivateForm()
+    if not form.validate_on_submit():
+        return _account_page(person, form, 422)
+    return _do(
+        person,
+        lambda: accounts.deactivate(db_session(), the_actor(), person, form.reason.data),
+        lambda: f"{person.name}’s account is deactivated, and their sessions have been ended.",
+    )
+
+
+@blueprint.post(f"/accounts/{ID}/reactivate")
+@access.delegate
+def reactivate(person_id: int) -> ResponseReturnValue:
+    person = _person(person_id)
+    return _do(
+        person,
+        lambda: accounts.reactivate(db_session(), the_actor(), person),
+        lambda: f"{person.name}’s account is active again.",
+    )
+
+
+@blueprint.post(f"/accounts/{ID}/make-delegate")
+@access.delegate
+def make_delegate(person_id: int) -> ResponseReturnValue:
+    person = _person(person_id)
+    return _do(
+        person,
+        lambda: accounts.make_delegate(db_session(), the_actor(), person),
+        lambda: (
+            f"{person.name} is a delegate now, and is asked to accept the site delegate agreement at the next page."
+        ),
+    )
+
+
+@blueprint.post(f"/accounts/{ID}/end-delegate")
+@access.delegate
+def end_delegate(person_id: int) -> ResponseReturnValue:
+    person, own = _person(person_id), person_id == the_actor().person_id
+    answer = _do(
+        person,
+        lambda: accounts.end_delegate(db_session(), the_actor(), person),
+        lambda: "You are not a delegate anymore." if own else f"{person.name} is not a delegate anymore.",
+    )
+    return answer if not own or person.is_delegate else redirect_to(url_for("pages.home"))
+
+
+@blueprint.post(f"/accounts/{ID}/applications/<application>")
+@access.delegate
+def application(person_id: int, application: str) -> ResponseReturnValue:
+    """Give one application or take it: `enabled` is 1 or 0."""
+    person, chosen = _person(person_id), request.form.get("enabled")
+    known = next((one for one in _applications() if one.key == application), None) or abort(404)
+    if chosen not in ("0", "1"):
+        abort(400)
+    wanted = chosen == "1"
+    return _do(
+        person,
+        lambda: accounts.give(db_session(), the_actor(), person, known, wanted=wanted),
+        lambda: f"{person.name} {'now has' if wanted else 'no longer has'} {known.label}.",
+    )

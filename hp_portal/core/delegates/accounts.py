@@ -1,0 +1,366 @@
+"""The accounts of a delegate's own organization: *View all accounts*, and what delegates do with them.
+
+Read in the scope of the organization, which shows nobody else's people. Verbs take a person that was found so.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from hp_portal import clock, scopes
+from hp_portal.audience import Audience
+from hp_portal.core.applications import giving
+from hp_portal.core.applications.matrix import audiences_of
+from hp_portal.core.audit.record import record
+from hp_portal.core.delivery.outbox import Outgoing, add_message
+from hp_portal.core.documents.sheets import csv_file
+from hp_portal.core.identity.actor import Actor
+from hp_portal.core.identity.applications import PersonApplication
+from hp_portal.core.identity.delegates import delegates_of
+from hp_portal.core.identity.factors import owns_factor
+from hp_portal.core.identity.models import Person, SignIn
+from hp_portal.core.identity.unconfirmed import is_unconfirmed
+from hp_portal.core.people import accounts, password_links
+from hp_portal.core.web.links import absolute_url
+from hp_portal.core.web.listing import AnySelect, Column, Listing, Order, Sorting, page_of
+from hp_portal.database import PortalSession, lock
+from hp_portal.hookspecs import Application
+from hp_portal.settings import Settings
+
+_WHY = "a delegate looks after an account of the own organization"
+_last = (
+    sa.select(sa.func.max(SignIn.created_at)).where(SignIn.person_id == Person.id).correlate(Person).scalar_subquery()
+)
+ACCOUNTS = Sorting(
+    (
+        Column("name", "Name", sa.func.lower(Person.name)),
+        Column("username", "User name", Person.username),
+        Column("", "Status"),
+        Column("", "Applications"),
+        Column("", "Second factor"),
+        Column("seen", "Last sign-in", _last, "date"),
+    ),
+    default="name",
+    tie=Person.id,
+)
+HEADINGS = (
+    "Name",
+    "User name",
+    "E-mail",
+    "Status",
+    "Delegate",
+    "Applications",
+    "Second factor",
+    "Last sign-in",
+    "Account since",
+)
+
+
+class LastDelegate(Exception):
+    """The organization would have no delegate who can sign in."""
+
+
+class OwnAccount(Exception):
+    """Somebody else has to do that: it is one's own account."""
+
+
+class NoAddress(Exception):
+    """The e-mail address of the account is not confirmed, so nothing can be sent to it."""
+
+
+class ChangedMeanwhile(Exception):
+    """It is so already, as another delegate has done it, or the account is in another state now."""
+
+
+@dataclass(frozen=True)
+class AccountFilter:
+    """What the list is narrowed to; empty values do not filter.
+
+    `name`: part of the name, user name, or e-mail address. `state`: "active", "deactivated", "locked", or "delegate".
+    `application`: its key. `factor`: "yes" or "no". `seen`: not signed in for so many days, as digits, or "never".
+    """
+
+    name: str = ""
+    state: str = ""
+    application: str = ""
+    factor: str = ""
+    seen: str = ""
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account as its delegates see it.
+
+    `applications`: keys of those that are given; `locked`: how long its sign-in is paused.
+    """
+
+    id: int
+    name: str
+    username: str
+    email: str
+    is_delegate: bool
+    deactivated_at: dt.datetime | None
+    created_at: dt.datetime
+    last_sign_in: dt.datetime | None
+    factor: bool
+    email_returned_at: dt.datetime | None
+    applications: list[str] = field(default_factory=list)
+    locked: dt.timedelta | None = None
+
+    @property
+    def reachable(self) -> bool:
+        """Has the account an e-mail address that somebody has confirmed?"""
+        return not is_unconfirmed(self.email)
+
+    @property
+    def state(self) -> str:
+        """In words."""
+        return "Deactivated" if self.deactivated_at else "Locked" if self.locked else "Active"
+
+
+def _rows() -> AnySelect:
+    return sa.select(
+        Person.id,
+        Person.name,
+        Person.username,
+        Person.email,
+        Person.is_delegate,
+        Person.deactivated_at,
+        Person.created_at,
+        _last,
+        owns_factor(),
+        Person.email_returned_at,
+    ).where(sa.not_(Person.is_staff))
+
+
+def _narrowed(session: PortalSession, settings: Settings, wanted: AccountFilter) -> AnySelect:
+    rows = _rows()
+    if wanted.name:
+        # `icontains` writes a literal into the statement, which the wall around an organization's scope lets nobody do.
+        pattern = "%" + re.sub("([/%_])", r"/\1", wanted.name) + "%"
+        columns = (Person.name, Person.username, Person.email)
+        rows = rows.where(sa.or_(*(column.ilike(pattern, escape="/") for column in columns)))
+    if wanted.state == "locked":
+        with scopes.whole(session, "counts of tries are nobody's own"):
+            locked = list(accounts.locked_people(session, settings))
+        rows = rows.where(Person.id.in_(locked), Person.deactivated_at.is_(None))
+    elif wanted.state == "delegate":
+        rows = rows.where(Person.is_delegate, Person.deactivated_at.is_(None))
+    elif wanted.state:
+        active = Person.deactivated_at.is_(None)
+        rows = rows.where(active if wanted.state == "active" else sa.not_(active))
+    if wanted.application:
+        has = sa.select(PersonApplication.person_id).where(PersonApplication.application == wanted.application)
+        rows = rows.where(Person.id.in_(has))
+    if wanted.factor:
+        rows = rows.where(owns_factor() if wanted.factor == "yes" else sa.not_(owns_factor()))
+    if wanted.seen == "never":
+        rows = rows.where(_last.is_(None))
+    elif wanted.seen:
+        since = clock.now() - dt.timedelta(days=int(wanted.seen))
+        rows = rows.where(sa.or_(_last < since, sa.and_(_last.is_(None), Person.created_at < since)))
+    return rows
+
+
+def _with_details(session: PortalSession, settings: Settings, found: list[Account]) -> list[Account]:
+    ids = [one.id for one in found]
+    given: dict[int, list[str]] = {}
+    rows = sa.select(PersonApplication.person_id, PersonApplication.application)
+    for person_id, application in session.execute(
+        rows.where(PersonApplication.person_id.in_(ids)).order_by(PersonApplication.id)
+    ):
+        given.setdefault(person_id, []).append(application)
+    with scopes.whole(session, "counts of tries are nobody's own"):
+        locked = accounts.locked_for(session, settings, ids)
+    return [
+        Account(**{**vars(one), "applications": given.get(one.id, []), "locked": locked.get(one.id)}) for one in found
+    ]
+
+
+def _account(row: Any) -> Account:
+    return Account(*row)
+
+
+def list_accounts(session: PortalSession, settings: Settings, wanted: AccountFilter, order: Order) -> Listing[Account]:
+    """One page of the organization's accounts, recorded. Raises PastTheEnd. The caller commits."""
+    listing = page_of(session, _narrowed(session, settings, wanted), order, make=_account)
+    filters = {name: value for name, value in vars(wanted).items() if value}
+    record(session, "delegates.account.listed", filters=filters, found=listing.total)
+    return listing.with_rows(_with_details(session, settings, listing.rows))
+
+
+def accounts_csv(
+    session: PortalSession, settings: Settings, wanted: AccountFilter, applications: list[Application]
+) -> bytes:
+    """The same as a CSV file, all of them by name, recorded. The caller commits."""
+    rows = session.execute(_narrowed(session, settings, wanted).order_by(sa.func.lower(Person.name), Person.id))
+    found = _with_details(session, settings, [_account(row) for row in rows])
+    labels = {one.key: one.label for one in applications}
+    record(session, "delegates.account.downloaded", found=len(found))
+    return csv_file(
+        HEADINGS,
+        [
+            (
+                one.name,
+                one.username,
+                one.email if one.reachable else "",
+                one.state,
+                one.is_delegate,
+                ", ".join(labels[key] for key in one.applications if key in labels),
+                one.factor,
+                one.last_sign_in,
+                one.created_at,
+            )
+            for one in found
+        ],
+        zone=settings.payer.zone,
+    )
+
+
+def find_account(session: PortalSession, person_id: int) -> Person | None:
+    """Somebody of the session's organization, or None."""
+    return session.scalars(sa.select(Person).where(Person.id == person_id, sa.not_(Person.is_staff))).one_or_none()
+
+
+def view_account(session: PortalSession, settings: Settings, person: Person) -> Account:
+    """One account, recorded. The caller commits."""
+    record(session, "delegates.account.viewed", person=person.id)
+    row = session.execute(_rows().where(Person.id == person.id)).one()
+    return _with_details(session, settings, [_account(row)])[0]
+
+
+def applications_to_give(session: PortalSession, actor: Actor, applications: list[Application]) -> list[Application]:
+    """Those of the installed applications that are enabled for the actor's kind of organization."""
+    return [one for one in applications if Audience(actor.audience) in audiences_of(session, one)]
+
+
+def give(session: PortalSession, actor: Actor, person: Person, application: Application, *, wanted: bool) -> None:
+    """Give an application to somebody of the own organization, or take it. Again changes nothing. Raises ChangedMeanwhile."""
+    deed = giving.give_application if wanted else giving.take_application
+    with _held(session, actor, person):
+        deed(session, actor, person, application)
+
+
+@contextmanager
+def _held(session: PortalSession, actor: Actor, person: Person) -> Iterator[None]:
+    """For the length of a block the account, read anew, is decided about by nobody else of the organization.
+
+    Raises ChangedMeanwhile when the actor is no delegate anymore, or the person is not in the actor's organization anymore.
+    """
+    with scopes.whole(session, _WHY):
+        lock(session, f"delegates of {actor.organization_id}")
+        session.refresh(person)
+        allowed = {one.id for one in delegates_of(session, [actor.organization_id])}
+        if actor.person_id not in allowed or person.organization_id != actor.organization_id:
+            raise ChangedMeanwhile
+        yield
+
+
+def _other_delegates(session: PortalSession, person: Person) -> list[Person]:
+    return [one for one in delegates_of(session, [person.organization_id]) if one.id != person.id]
+
+
+def _tell(session: PortalSession, actor: Actor, person: Person, what: str) -> None:
+    """Tell somebody by e-mail what a delegate has done with their account."""
+    if is_unconfirmed(person.email):
+        return
+    values = {
+        "name": person.name,
+        "username": person.username,
+        "delegate": actor.display_name,
+        "organization": actor.organization_name,
+        "what": what,
+        "link": absolute_url("account.sign_in"),
+        "contact": absolute_url("pages.contact"),
+    }
+    subject = "Your account for the provider portal"
+    add_message(session, Outgoing(person.email, "account_told", subject, f"person:{person.id}", values))
+
+
+def unlock(session: PortalSession, actor: Actor, person: Person) -> None:
+    """Forget the failed tries that pause somebody's sign-in. The caller commits, as for every verb here."""
+    with _held(session, actor, person):
+        accounts.unlock(session, person)
+
+
+def send_password_link(session: PortalSession, settings: Settings, actor: Actor, person: Person) -> None:
+    """Send somebody a link to set a password, to their own address: the delegate never sees it. Earlier ones end.
+
+    Raises ChangedMeanwhile for a deactivated account, and NoAddress.
+    """
+    with _held(session, actor, person):
+        if person.deactivated_at is not None:
+            raise ChangedMeanwhile
+        if is_unconfirmed(person.email):
+            raise NoAddress
+        made = password_links.make_link(session, settings, actor, person)
+        values = {
+            "name": person.name,
+            "username": person.username,
+            "delegate": actor.display_name,
+            "organization": actor.organization_name,
+            "link": absolute_url("people.follow_link", token=made.token),
+            "hours": settings.password_link_hours,
+        }
+        about, subject = accounts.password_links_about(person.id), "Set a password for the provider portal"
+        add_message(session, Outgoing(person.email, "password_link", subject, about, values, secrets=("link",)))
+
+
+def end_sessions(session: PortalSession, actor: Actor, person: Person) -> int:
+    """Sign somebody out everywhere; returns how many sessions that ended."""
+    with _held(session, actor, person):
+        return accounts.end_sessions(session, person)
+
+
+def deactivate(session: PortalSession, actor: Actor, person: Person, reason: str) -> None:
+    """Let somebody in no longer: their sessions and links end at once, and they are told.
+
+    Raises OwnAccount, LastDelegate, or ChangedMeanwhile.
+    """
+    if person.id == actor.person_id:
+        raise OwnAccount
+    with _held(session, actor, person):
+        if person.is_delegate and person.deactivated_at is None and not _other_delegates(session, person):
+            raise LastDelegate
+        if not accounts.deactivate(session, person, reason):
+            raise ChangedMeanwhile
+        _tell(session, actor, person, "deactivated")
+
+
+def reactivate(session: PortalSession, actor: Actor, person: Person) -> None:
+    """Let somebody in again, with the password and applications they had, and tell them. Raises ChangedMeanwhile."""
+    with _held(session, actor, person):
+        if not accounts.reactivate(session, person):
+            raise ChangedMeanwhile
+        _tell(session, actor, person, "reactivated")
+
+
+def make_delegate(session: PortalSession, actor: Actor, person: Person) -> None:
+    """Make somebody a delegate, and tell them; they are asked to accept the agreement. Raises ChangedMeanwhile."""
+    with _held(session, actor, person):
+        if person.is_delegate or person.deactivated_at is not None:
+            raise ChangedMeanwhile
+        person.is_delegate = True
+        session.flush()
+        record(session, "people.delegate.made", person=person.id)
+        _tell(session, actor, person, "delegate")
+
+
+def end_delegate(session: PortalSession, actor: Actor, person: Person) -> None:
+    """Make somebody, or oneself, an ordinary user again, and tell them. Raises LastDelegate, or ChangedMeanwhile."""
+    with _held(session, actor, person):
+        if not person.is_delegate:
+            raise ChangedMeanwhile
+        if not _other_delegates(session, person):
+            raise LastDelegate
+        person.is_delegate = False
+        session.flush()
+        record(session, "people.delegate.ended", person=person.id)
+        _tell(session, actor, person, "no delegate")
