@@ -60,6 +60,12 @@ TO_TRY = (
         "private window, and this one goes on by the code shown there. Back and other ways lose nothing that was typed. "
         "Under the name Demo Sample you are asked whether you are the practitioner",
     ),
+    (
+        "demo.delegate",
+        "/accounts",
+        "everybody with an account in the organization: open demo.office, take an application, send a password link, deactivate it and "
+        "bring it back; /demo/mailbox/ has what the person is told",
+    ),
     ("demo.delegate", "/joins", "who asks to join, or has registered because somebody has left"),
     (
         "nobody",
