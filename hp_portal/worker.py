@@ -35,7 +35,7 @@ from hp_portal.core.jobs import failures, leases
 from hp_portal.core.jobs import reports as job_reports
 from hp_portal.core.kept import keeping
 from hp_portal.core.limits import attempts, sign_ins
-from hp_portal.core.people import email_changes, password_links
+from hp_portal.core.people import email_changes, password_links, resting
 from hp_portal.core.recovery import asking
 from hp_portal.core.refusals import judging
 from hp_portal.core.registration import deciding
@@ -122,6 +122,12 @@ def core_jobs(settings: Settings) -> list[Job]:
             "Write to people who forgot their password or user name",
             dt.timedelta(seconds=2),
             lambda session: asking.answer_all(session, settings),
+        ),
+        Job(
+            "people.rest-accounts",
+            "Remind people of accounts that nobody uses, and deactivate them",
+            dt.timedelta(hours=6),
+            lambda session: resting.rest_accounts(session, settings),
         ),
         Job("people.forget-links", "Forget old password links", dt.timedelta(hours=1), password_links.forget_dead),
     ]

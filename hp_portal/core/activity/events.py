@@ -127,6 +127,13 @@ _PEOPLE = (
         "Removed the second factors of {person}",
         _PERSON,
     ),
+    EventSpec(
+        "people.person.reminded",
+        "Reminded somebody of an account that is not used",
+        ("person", "alone"),
+        "Reminded {person} of an account that is not used{alone}",
+        {**_PERSON, "alone": worded("alone", {True: ", the only delegate’s", False: ""})},
+    ),
     EventSpec("people.delegate.made", "Made somebody a delegate", ("person",), "Made {person} a delegate", _PERSON),
     EventSpec(
         "people.delegate.ended", "Ended somebody as a delegate", ("person",), "Ended {person} as a delegate", _PERSON

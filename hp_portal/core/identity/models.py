@@ -27,6 +27,8 @@ class Person(Base, scopes.OwnedByOrganizationOrPayer):
     is_delegate: Mapped[bool]
     deactivated_at: Mapped[dt.datetime | None]
     created_at: Mapped[dt.datetime]
+    # When the account was last brought back: it counts as used then.
+    reactivated_at: Mapped[dt.datetime | None]
     # When a message to the address last came back; None when none did, or a later one was taken.
     email_returned_at: Mapped[dt.datetime | None]
     # When they said that they want no second factor now: they are not asked again.

@@ -231,7 +231,7 @@ def reactivate(session: PortalSession, person: Person) -> bool:
     session.refresh(person)
     if person.deactivated_at is None:
         return False
-    person.deactivated_at = None
+    person.deactivated_at, person.reactivated_at = None, clock.now()
     session.flush()
     record(session, "people.person.reactivated", person=person.id)
     return True

@@ -1,4 +1,5 @@
-"""Links by which somebody sets a password, confirms another e-mail address, or says that a change was not theirs."""
+"""Links by which somebody sets a password, confirms another e-mail address, or says that a change was not theirs; accounts
+that nobody uses."""
 
 from __future__ import annotations
 
@@ -45,6 +46,19 @@ class EmailChange(Base, scopes.OfPerson):
     token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
     asked_at: Mapped[dt.datetime]
     ended_at: Mapped[dt.datetime | None]
+
+
+class AccountRest(Base, scopes.OfPerson):
+    """Somebody has not signed in for long, since `last_use`: when they were told, and when their account is deactivated."""
+
+    __tablename__ = "account_rest"
+
+    id: Mapped[key]
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), unique=True)
+    last_use: Mapped[dt.datetime]
+    first_told_at: Mapped[dt.datetime]
+    second_told_at: Mapped[dt.datetime | None]
+    rests_at: Mapped[dt.datetime]
 
 
 class PasswordLink(Base, scopes.OfPerson):

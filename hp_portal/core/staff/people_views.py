@@ -12,7 +12,7 @@ from hp_portal.core.identity.delegates import has_delegate
 from hp_portal.core.identity.factors import has_factor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
-from hp_portal.core.people import accounts, changes, password_links
+from hp_portal.core.people import accounts, changes, password_links, resting
 from hp_portal.core.people.forms import CreatePersonForm
 from hp_portal.core.staff import lookup
 from hp_portal.core.staff.blueprint import blueprint
@@ -50,8 +50,8 @@ def _locked_page(form: ReasonForm, status: int, settling: int = 0) -> Response:
     db = db_session()
     rows = lookup.list_locked(db, settings())
     db.commit()
-    own = changes.disowned(db)
-    return page("staff/locked.html", rows=rows, own=own, form=form, settling=settling, status=status)
+    own, unused = changes.disowned(db), resting.unused_delegates(db)
+    return page("staff/locked.html", rows=rows, own=own, unused=unused, form=form, settling=settling, status=status)
 
 
 @blueprint.post("/people/locked/<id:change_id>")

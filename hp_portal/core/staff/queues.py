@@ -25,6 +25,7 @@ from hp_portal.core.jobs.failures import failures
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.accounts import locked_people
 from hp_portal.core.people.changes import count_disowned
+from hp_portal.core.people.resting import count_unused_delegates
 from hp_portal.core.refusals.reading import count_warned
 from hp_portal.core.registration import clusters
 from hp_portal.core.registration.models import CHALLENGED
@@ -181,6 +182,14 @@ CORE_QUEUES = (
         "staff:people:unlock",
         count_disowned,
         "bad",
+    ),
+    StaffQueue(
+        "only delegate has not signed in for long",
+        "only delegates have not signed in for long",
+        "staff.people_locked",
+        "staff:people:unlock",
+        count_unused_delegates,
+        "warn",
     ),
     StaffQueue(
         "person is locked out", "people are locked out", "staff.people_locked", "staff:people:unlock", _locked, "warn"
