@@ -63,8 +63,8 @@ TO_TRY = (
     (
         "demo.delegate",
         "/accounts",
-        "everybody with an account in the organization: open demo.office, take an application, send a password link, deactivate it "
-        "and bring it back; /demo/mailbox/ has what the person is told",
+        "everybody with an account in the organization: open demo.office, take an application, send a password link, deactivate "
+        "it and bring it back; /demo/mailbox/ has what the person is told",
     ),
     ("demo.delegate", "/joins", "who asks to join, or has registered because somebody has left"),
     (
