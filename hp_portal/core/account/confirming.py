@@ -15,6 +15,7 @@ from hp_portal.core.factors import passkeys
 from hp_portal.core.factors.apps import WrongCode
 from hp_portal.core.factors.passkeys import ChallengeGone, Party, WrongPasskey
 from hp_portal.core.identity import passwords
+from hp_portal.core.identity.accounts import check_still_in, hold_account, hold_own
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.limits.sign_ins import check_and_count, own_password_try, take_back_try
@@ -40,8 +41,10 @@ def reserve(session: PortalSession, settings: Settings, actor: Actor) -> None:
 def by_password(password: str) -> Proof:
     """The password of somebody who has no second factor. Raises WrongCredentials."""
 
-    def proof(_session: PortalSession, person: Person) -> str:
-        if not passwords.verify_password(person.password_hash, password):
+    def proof(session: PortalSession, person: Person) -> str:
+        right = passwords.verify_password(person.password_hash, password)
+        # Checking takes a while, in which nobody should wait for the account, and in which the password may change.
+        if not hold_account(session, person) or not right:
             raise WrongCredentials
         return PASSWORD
 
@@ -51,15 +54,17 @@ def by_password(password: str) -> Proof:
 def confirm(session: PortalSession, settings: Settings, actor: Actor, kind: str, proof: Proof) -> None:
     """The actor shows again who they are, with a reserved try.
 
-    Raises WrongCredentials, WrongCode, WrongPasskey or ChallengeGone; the caller commits all the same, for the audit.
+    Raises WrongCredentials, WrongCode, WrongPasskey or ChallengeGone; the caller commits all the same, for the audit. Raises
+    SignInEnded like `hold_own`.
     """
     with scopes.whole(session, _WHY):
-        person = session.get_one(Person, actor.person_id)
+        person = session.get_one(Person, actor.person_id) if kind == PASSWORD else hold_own(session, actor)
         try:
             proof(session, person)
         except (WrongCredentials, WrongCode, WrongPasskey, ChallengeGone) as error:
             note_failure(session, person, kind, error)
             raise
+        check_still_in(session, actor)
         take_back_try(session, own_password_try(settings, actor.sign_in_id))
         session.execute(sa.update(SignIn).where(SignIn.id == actor.sign_in_id).values(confirmed_at=clock.now()))
         record(session, "identity.confirmed", kind=kind)

@@ -11,13 +11,14 @@ from hp_portal.core.audit.record import record
 from hp_portal.core.factors import apps, owned, passkeys, recovery
 from hp_portal.core.factors.owned import Factor
 from hp_portal.core.factors.passkeys import Party
+from hp_portal.core.identity.accounts import hold_own
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.factors import AuthenticatorApp, Passkey, has_factor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.visits import last_visit
 from hp_portal.core.kept.keeping import find_kept, keep_values, take_kept
 from hp_portal.core.people.changes import tell_change
-from hp_portal.database import PortalSession, lock
+from hp_portal.database import PortalSession
 
 KIND = "portal authenticator app"
 TTL = dt.timedelta(hours=1)
@@ -69,7 +70,7 @@ def factor_offer(session: PortalSession, actor: Actor) -> str:
 def decline_factor(session: PortalSession, actor: Actor) -> None:
     """The actor wants no second factor now, and is not asked again."""
     with scopes.whole(session, _WHY):
-        session.get_one(Person, actor.person_id).factor_declined_at = clock.now()
+        hold_own(session, actor).factor_declined_at = clock.now()
         session.flush()
         record(session, "identity.factor.declined")
 
@@ -92,7 +93,7 @@ def add_app(session: PortalSession, actor: Actor, token: str, *, name: str, code
     Raises KeptGone, apps.WrongCode or apps.TooMany, after which the caller rolls back.
     """
     with scopes.whole(session, _WHY):
-        person = session.get_one(Person, actor.person_id)
+        person = hold_own(session, actor)
         first = not has_factor(session, person)
         secret = str(take_kept(session, actor, KIND, token)["secret"])
         apps.add_app(session, person, name=name, secret=secret, code=code)
@@ -109,6 +110,7 @@ def find_factor(session: PortalSession, actor: Actor, model: type[Factor], facto
 def rename_factor(session: PortalSession, actor: Actor, model: type[Factor], factor_id: int, name: str) -> None:
     """Call one of the actor's apps or passkeys otherwise; nothing happens when it is gone."""
     with scopes.whole(session, _WHY):
+        hold_own(session, actor)
         if (factor := owned.find_factor(session, model, actor.person_id, factor_id)) is not None:
             owned.rename_factor(session, factor, name)
             session.flush()
@@ -118,13 +120,12 @@ def remove_factor(session: PortalSession, actor: Actor, model: type[Factor], fac
     """Remove one of the actor's apps or passkeys; its name, or None when it is gone. Without any factor there are no recovery
     codes."""
     with scopes.whole(session, _WHY):
-        lock(session, f"account:{actor.person_id}")
+        person = hold_own(session, actor)
         factor = owned.find_factor(session, model, actor.person_id, factor_id)
         if factor is None:
             return None
         name = factor.name
         owned.remove_factor(session, factor)
-        person = session.get_one(Person, actor.person_id)
         tell_change(session, person, "factor-removed", name)
         if not has_factor(session, person):
             recovery.forget_codes(session, actor.person_id)
@@ -143,7 +144,7 @@ def add_passkey(session: PortalSession, actor: Actor, party: Party, token: str, 
     Raises what `passkeys.add_passkey` does, after which the caller commits: the challenge is used up.
     """
     with scopes.whole(session, _WHY):
-        person = session.get_one(Person, actor.person_id)
+        person = hold_own(session, actor)
         first = not has_factor(session, person)
         passkeys.add_passkey(session, party, person, token, name=name, credential=credential)
         tell_change(session, person, "factor-added", name)
@@ -153,7 +154,7 @@ def add_passkey(session: PortalSession, actor: Actor, party: Party, token: str, 
 def make_codes(session: PortalSession, actor: Actor) -> list[str] | None:
     """A new set of recovery codes, to be shown once; None for somebody without a second factor."""
     with scopes.whole(session, _WHY):
-        person = session.get_one(Person, actor.person_id)
+        person = hold_own(session, actor)
         if not has_factor(session, person):
             return None
         tell_change(session, person, "codes")

@@ -12,7 +12,7 @@ from hp_portal import clock, scopes
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.identity import passwords
-from hp_portal.core.identity.accounts import hold_account, known_about
+from hp_portal.core.identity.accounts import check_still_in, hold_account, known_about
 from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.factors import HalfSignIn, has_factor
 from hp_portal.core.identity.known_browsers import KnownBrowser
@@ -212,7 +212,8 @@ def reserve_own_try(session: PortalSession, settings: Settings, actor: Actor) ->
 def change_password(session: PortalSession, settings: Settings, actor: Actor, *, current: str, new: str) -> Person:
     """Change the actor's own password, with a reserved try, and end their other sign-ins.
 
-    Raises WrongCredentials for a wrong current password, or passwords.WeakPassword; the caller commits all the same.
+    Raises WrongCredentials for a wrong current password, or passwords.WeakPassword; the caller commits all the same. Raises
+    SignInEnded like `hold_own`.
     """
     with scopes.whole(session, "one's own account"):
         person = session.get_one(Person, actor.person_id)
@@ -225,6 +226,7 @@ def change_password(session: PortalSession, settings: Settings, actor: Actor, *,
         hashed = passwords.hash_password(new)
         if not hold_account(session, person):
             raise WrongCredentials
+        check_still_in(session, actor)
         now = clock.now()
         person.password_hash = hashed
         person.password_changed_at = now
