@@ -45,8 +45,8 @@ ACCOUNTS, PASSWORDS = "hp_portal.core.identity.accounts", "hp_portal.core.identi
 
 @pytest.fixture
 def before_the_lock(world: World, monkeypatch: pytest.MonkeyPatch) -> Before:
-    """`before_the_lock(module, deed)`: done to its end by another request, when the module is about to lock an account, or to call
-    another `function`.
+    """`before_the_lock(module, deed)`: done to its end by another request, when the module is about to lock an account, or
+    to call another `function`.
 
     On SQLite it is done at once where the module has begun to write by then: there is one writer, and nobody comes between.
     """

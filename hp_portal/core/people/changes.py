@@ -28,6 +28,8 @@ from hp_portal.settings import Settings
 
 # Who reads an e-mail after their vacation can still say that it was not them.
 KEPT = dt.timedelta(days=30)
+# Whoever guesses all day is told of once.
+QUIET = dt.timedelta(days=1)
 REASON = "“This was not me”"
 WHAT = {
     "password": "The password was changed",
@@ -37,8 +39,13 @@ WHAT = {
     "factors-lost": "Our staff removed your second factors, since you could not use them any more",
     "codes": "New recovery codes were made",
     "codes-used": "Somebody signed in with a recovery code",
+    "codes-shown": "A recovery code was used to show that it is still you",
+    "step-failed": "Somebody gave the right password, and failed several times at the second step",
     "email": "The e-mail address was changed",
 }
+
+# These change nothing by themselves.
+ONLY_SEEN = frozenset({"codes-used", "codes-shown", "step-failed"})
 
 
 class NoticeDead(Exception):
@@ -95,10 +102,18 @@ def tell_change(session: PortalSession, person: Person, what: str, detail: str =
         "at": show_datetime(now, settings.payer.zone),
         "link": absolute_url("changes.follow_link", token=token),
     }
-    about = f"change:{notice.id}"
+    about, subject = f"change:{notice.id}", "Was this you?" if what in ONLY_SEEN else "Your account was changed"
     for address in dict.fromkeys(one for one in (person.email, email_before) if one and not is_unconfirmed(one)):
-        outgoing = Outgoing(address, "account_changed", "Your account was changed", about, values, secrets=("link",))
+        outgoing = Outgoing(address, "account_changed", subject, about, values, secrets=("link",))
         add_message(session, outgoing)
+
+
+def tell_step_failed(session: PortalSession, person: Person) -> None:
+    """Tell somebody, once in a day, that whoever tries to sign in knows their password."""
+    same = ChangeNotice.person_id == person.id, ChangeNotice.what == "step-failed"
+    lock(session, f"account:{person.id}")
+    if session.scalar(sa.select(ChangeNotice.id).where(*same, ChangeNotice.at > clock.now() - QUIET).limit(1)) is None:
+        tell_change(session, person, "step-failed")
 
 
 def _find(session: PortalSession, token: str) -> tuple[ChangeNotice, Person]:

@@ -18,7 +18,7 @@ from hp_portal.core.identity.factors import has_factor
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
-from hp_portal.core.people.accounts import locked_for, locked_people
+from hp_portal.core.people.accounts import Pause, locked_for, locked_people
 from hp_portal.core.web.listing import Listing
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
@@ -224,7 +224,7 @@ class PersonPage:
     person: Person
     organization: str
     last_sign_in: dt.datetime | None
-    locked: dt.timedelta | None
+    locked: Pause | None
     factor: bool
 
 
@@ -239,12 +239,12 @@ def view_person(session: PortalSession, settings: Settings, person: Person) -> P
 
 @dataclass(frozen=True)
 class LockedPerson:
-    """Somebody whose sign-in is paused, and for how long."""
+    """Somebody whose sign-in, or second step, is paused, and for how long."""
 
     id: int
     name: str
     organization: str
-    wait: dt.timedelta
+    pause: Pause
 
 
 def list_locked(session: PortalSession, settings: Settings) -> list[LockedPerson]:
