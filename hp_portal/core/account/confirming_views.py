@@ -62,12 +62,17 @@ def _ways() -> dict[str, int]:
     own = own_factors.look(db_session(), the_actor())
     if not own.count:
         return {confirming.PASSWORD: 1}
-    return {apps.KIND: len(own.apps), passkeys.KIND: len(own.passkeys), recovery.KIND: own.codes_left}
+    return {
+        apps.KIND: len(own.apps),
+        # At the address of a machine browsers know no passkeys.
+        passkeys.KIND: len(own.passkeys) if find_party() else 0,
+        recovery.KIND: own.codes_left,
+    }
 
 
 def _way(ways: dict[str, int]) -> str:
     chosen = request.args.get("way", "")
-    return chosen if ways.get(chosen) else next(kind for kind, number in ways.items() if number)
+    return chosen if ways.get(chosen) else next((kind for kind, number in ways.items() if number), passkeys.KIND)
 
 
 def _page(form: FlaskForm, ways: dict[str, int], way: str, status: int) -> Response:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hp_portal import clock, scopes
+from hp_portal.core.account.signing_in import end_others
 from hp_portal.core.audit.record import record
 from hp_portal.core.factors import apps, owned, passkeys, recovery
 from hp_portal.core.factors.owned import Factor
@@ -23,6 +24,10 @@ from hp_portal.database import PortalSession
 KIND = "portal authenticator app"
 TTL = dt.timedelta(hours=1)
 _WHY = "one's own second factors"
+
+
+class LastNeeded(Exception):
+    """It is the only factor of somebody who must have one: another one comes first."""
 
 
 @dataclass(frozen=True)
@@ -46,29 +51,44 @@ def look(session: PortalSession, actor: Actor) -> Own:
         codes = recovery.codes_of(session, actor.person_id)
         return Own(
             apps.apps_of(session, actor.person_id),
-            passkeys.passkeys_of(session, actor.person_id),
+            _passkeys(session, actor),
             codes[0].made_at if codes else None,
             sum(1 for code in codes if code.used_at is None),
         )
 
 
-def factor_offer(session: PortalSession, actor: Actor) -> str:
-    """What the home page says of second factors: `needed` soon, `offered`, or nothing.
+def must_have(actor: Actor) -> bool:
+    """Is it the actor's time to have a second factor, whether they have one or not?"""
+    return actor.factor_by is not None and actor.factor_by <= clock.now()
 
-    Offered to people who have been here before, until they say no.
+
+def factor_offer(session: PortalSession, actor: Actor) -> str:
+    """What the home page says of second factors: `needed` soon, `offered`, `another` beside the only one, or nothing.
+
+    Offered to people who have been here before, and `another` to those who have since they set the first up, until they say no.
     """
-    if actor.has_factor:
-        return ""
-    if actor.factor_by is not None:
+    if not actor.has_factor and actor.factor_by is not None:
         return "needed"
+    last = last_visit(session, actor)
+    if last is None:
+        return ""
     with scopes.whole(session, _WHY):
-        person = session.get_one(Person, actor.person_id)
-        new = last_visit(session, actor) is None
-        return "" if new or person.factor_declined_at is not None else "offered"
+        declined = session.get_one(Person, actor.person_id).factor_declined_at
+        if not actor.has_factor:
+            return "offered" if declined is None else ""
+        added = [app.created_at for app in apps.apps_of(session, actor.person_id)]
+        added += [passkey.created_at for passkey in _passkeys(session, actor)]
+        if len(added) != 1 or last <= added[0]:
+            return ""
+        return "another" if declined is None or declined < added[0] else ""
+
+
+def _passkeys(session: PortalSession, actor: Actor) -> list[Passkey]:
+    return passkeys.passkeys_of(session, actor.person_id)
 
 
 def decline_factor(session: PortalSession, actor: Actor) -> None:
-    """The actor wants no second factor now, and is not asked again."""
+    """The actor wants no second factor now, or no other one, and is not asked again."""
     with scopes.whole(session, _WHY):
         hold_own(session, actor).factor_declined_at = clock.now()
         session.flush()
@@ -97,8 +117,19 @@ def add_app(session: PortalSession, actor: Actor, token: str, *, name: str, code
         first = not has_factor(session, person)
         secret = str(take_kept(session, actor, KIND, token)["secret"])
         apps.add_app(session, person, name=name, secret=secret, code=code)
-        tell_change(session, person, "factor-added", name)
+        _after_adding(session, actor, person, name, first)
         return first
+
+
+def _after_adding(session: PortalSession, actor: Actor, person: Person, name: str, first: bool) -> None:
+    tell_change(session, person, "factor-added", name)
+    if first:  # the password alone has opened the others
+        _end_others(session, actor)
+
+
+def _end_others(session: PortalSession, actor: Actor) -> None:
+    if ended := end_others(session, actor, "second factor"):
+        record(session, "identity.factor.others-ended", sign_ins_ended=ended)
 
 
 def find_factor(session: PortalSession, actor: Actor, model: type[Factor], factor_id: int) -> Factor | None:
@@ -117,15 +148,21 @@ def rename_factor(session: PortalSession, actor: Actor, model: type[Factor], fac
 
 
 def remove_factor(session: PortalSession, actor: Actor, model: type[Factor], factor_id: int) -> str | None:
-    """Remove one of the actor's apps or passkeys; its name, or None when it is gone. Without any factor there are no recovery
-    codes."""
+    """Remove one of the actor's apps or passkeys; its name, or None when it is gone.
+
+    The actor's other sessions end: one may be on the device that was lost. Without any factor there are no recovery codes. Raises
+    LastNeeded.
+    """
     with scopes.whole(session, _WHY):
         person = hold_own(session, actor)
         factor = owned.find_factor(session, model, actor.person_id, factor_id)
         if factor is None:
             return None
+        if must_have(actor) and look(session, actor).count == 1:
+            raise LastNeeded
         name = factor.name
         owned.remove_factor(session, factor)
+        _end_others(session, actor)
         tell_change(session, person, "factor-removed", name)
         if not has_factor(session, person):
             recovery.forget_codes(session, actor.person_id)
@@ -147,7 +184,7 @@ def add_passkey(session: PortalSession, actor: Actor, party: Party, token: str, 
         person = hold_own(session, actor)
         first = not has_factor(session, person)
         passkeys.add_passkey(session, party, person, token, name=name, credential=credential)
-        tell_change(session, person, "factor-added", name)
+        _after_adding(session, actor, person, name, first)
         return first
 
 

@@ -17,7 +17,7 @@ from hp_portal.core.factors import apps, passkeys, recovery
 from hp_portal.core.factors.apps import WrongCode
 from hp_portal.core.factors.passkeys import ChallengeGone, Party, RolledBack, WrongPasskey
 from hp_portal.core.identity.actor import hash_token
-from hp_portal.core.identity.factors import HalfSignIn
+from hp_portal.core.identity.factors import HalfSignIn, owns_factor
 from hp_portal.core.identity.known_browsers import KnownBrowser
 from hp_portal.core.identity.models import Person
 from hp_portal.core.limits.attempts import TooManyAttempts
@@ -56,9 +56,9 @@ def _person_of(session: PortalSession, token: str) -> Person:
     found = session.execute(
         sa.select(Person, HalfSignIn.password_changed_at)
         .join(HalfSignIn, HalfSignIn.person_id == Person.id)
-        .where(HalfSignIn.token_hash == hash_token(token), HalfSignIn.created_at > clock.now() - TTL)
+        .where(HalfSignIn.token_hash == hash_token(token), HalfSignIn.created_at > clock.now() - TTL, owns_factor())
     ).one_or_none()
-    # Somebody may have set another password or been deactivated since.
+    # Somebody may have set another password, been deactivated, or lost every factor since.
     if found is None or found[0].deactivated_at is not None or found[0].password_changed_at != found[1]:
         raise HalfGone
     return found[0]

@@ -25,6 +25,7 @@ from hp_portal.core.limits.sign_ins import (
     sign_in_try,
     take_back_try,
 )
+from hp_portal.core.people.accounts import end_email_changes, end_links
 from hp_portal.core.people.changes import tell_change
 from hp_portal.database import PortalSession
 from hp_portal.scopes import in_whole
@@ -227,15 +228,24 @@ def change_password(session: PortalSession, settings: Settings, actor: Actor, *,
         if not hold_account(session, person):
             raise WrongCredentials
         check_still_in(session, actor)
-        now = clock.now()
         person.password_hash = hashed
-        person.password_changed_at = now
+        person.password_changed_at = clock.now()
+        # Whoever was here before may have asked for another address, or been given a link.
+        end_email_changes(session, person.id)
+        end_links(session, person.id)
+    ended = end_others(session, actor, "password")
+    record(session, "identity.password.changed", other_sign_ins_ended=ended)
+    tell_change(session, person, "password")
+    return person
+
+
+@in_whole("one's own sign-ins")
+def end_others(session: PortalSession, actor: Actor, how: str) -> int:
+    """End the actor's other sign-ins; how many there were."""
     others = session.execute(
         sa.update(SignIn)
         .where(SignIn.person_id == actor.person_id, SignIn.id != actor.sign_in_id, SignIn.ended_at.is_(None))
-        .values(ended_at=now, end_reason="password")
+        .values(ended_at=clock.now(), end_reason=how)
         .returning(SignIn.id)
     ).all()
-    record(session, "identity.password.changed", other_sign_ins_ended=len(others))
-    tell_change(session, person, "password")
-    return person
+    return len(others)

@@ -96,7 +96,14 @@ FACTOR_EVENTS = (
     EventSpec("identity.change.disowned", "Said that a change was not theirs, which locked the account", ("what",)),
     EventSpec("identity.email.asked", "Asked for another e-mail address"),
     EventSpec("identity.email.changed", "Changed the e-mail address"),
-    EventSpec("identity.factor.declined", "Wanted no second factor when it was offered"),
+    EventSpec("identity.factor.declined", "Wanted no second factor, or no other one, when it was offered"),
+    EventSpec(
+        "identity.factor.others-ended",
+        "Ended their other sessions with a change of second factors",
+        ("sign_ins_ended",),
+        "Changed second factors, which ended {sessions}",
+        {"sessions": counted("sign_ins_ended", "other session", "other sessions")},
+    ),
     EventSpec(
         "identity.recovery-codes.made",
         "Made recovery codes",

@@ -159,10 +159,15 @@ def locked_people(session: PortalSession, settings: Settings) -> dict[int, Pause
     return locked_for(session, settings, [person_id for person_id in tried if person_id is not None])
 
 
-def unlock(session: PortalSession, person: Person) -> None:
-    """Forget the failed tries that are counted against somebody's account."""
+def forget_tries(session: PortalSession, person: Person) -> None:
+    """Nothing counts any more that was tried at somebody's password or second step."""
     sign_ins.forget_names(session, person.username, person.email)
     sign_ins.forget_second_steps(session, person.id)
+
+
+def unlock(session: PortalSession, person: Person) -> None:
+    """Forget the failed tries that are counted against somebody's account."""
+    forget_tries(session, person)
     record(session, "people.person.unlocked", person=person.id)
 
 

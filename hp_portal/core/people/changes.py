@@ -19,6 +19,7 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.identity.unconfirmed import is_unconfirmed, reachable
 from hp_portal.core.limits import attempts
+from hp_portal.core.limits.sign_ins import forget_second_steps
 from hp_portal.core.people.accounts import deactivate, end_sessions
 from hp_portal.core.people.models import ChangeNotice
 from hp_portal.core.web.formats import show_datetime
@@ -37,6 +38,7 @@ WHAT = {
     "factor-added": "A second factor was added",
     "factor-removed": "A second factor was removed",
     "factors-lost": "Our staff removed your second factors, since you could not use them any more",
+    "restored": "Our staff gave you a new password and removed your second factors, so that you can sign in again",
     "codes": "New recovery codes were made",
     "codes-used": "Somebody signed in with a recovery code",
     "codes-shown": "A recovery code was used to show that it is still you",
@@ -171,6 +173,7 @@ def remove_factors(session: PortalSession, person: Person, reason: str) -> bool:
     if not has_factor(session, person):
         return False
     forget_factors(session, person.id)
+    forget_second_steps(session, person.id)
     end_sessions(session, person)
     record(session, "people.factors.removed", reason=reason, person=person.id)
     tell_change(session, person, "factors-lost")
