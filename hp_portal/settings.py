@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -28,6 +28,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from hp_portal.factor_groups import Groups, read_groups
 from hp_portal.key_strength import weakness_of_bytes, weakness_of_text
 
 
@@ -159,11 +160,17 @@ class Settings(BaseSettings):
     pin_letters_days: int = Field(30, ge=1)
     pin_attempts: int = Field(5, ge=1, description="Wrong PINs after which the PIN works no longer.")
     second_factor_for: Annotated[
-        tuple[Literal["staff", "delegates", "everybody"], ...],
+        Groups,
         NoDecode,
-        Field(description="Who must have a second factor, with commas: staff, delegates, everybody. Empty: nobody."),
-    ] = ("staff", "delegates")
-    second_factor_from: dt.date | None = Field(None, description="Nobody must have one before this day: 2027-03-01.")
+        BeforeValidator(read_groups),
+        Field(
+            description="Who must have a second factor, with commas: staff, delegates, everybody, each with a day from when on, "
+            "if you like: staff:2026-09-01. Empty: nobody."
+        ),
+    ] = {"staff": None, "delegates": None}
+    second_factor_from: dt.date | None = Field(
+        None, description="Nobody must have one before this day, such as 2027-03-01, whose group names no day."
+    )
     second_factor_days: float = Field(
         14, ge=0, description="How many days after their account was made people have to set one up."
     )
@@ -224,7 +231,7 @@ class Settings(BaseSettings):
         2048, ge=1, description="Temporary files of answers being sent, over all web processes of a machine."
     )
 
-    @field_validator("plugins_left_out", "reasons", "hosts", "second_factor_for", mode="before")
+    @field_validator("plugins_left_out", "reasons", "hosts", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value

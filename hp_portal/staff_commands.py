@@ -96,7 +96,7 @@ def _add_restore(staff: click.Group, the_app: Callable[[], Flask], new_session: 
         about = (username, settings.payer.name, settings.payer.short_name)
         try:
             check_acceptable(password, min_length=settings.password_min_length, about=about)
-            with new_session("staff restore") as session:
+            with the_app().app_context(), new_session("staff restore") as session:
                 restore_staff(session, username=username, password=password, reason=reason)
                 session.commit()
         except (WeakPassword, NoSuchStaff) as error:

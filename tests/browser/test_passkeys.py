@@ -123,3 +123,44 @@ def test_a_second_device_has_a_passkey_of_its_own(live: Live, url: str, new_cont
     telephone.goto(f"{url}/sign-in-security")
     for name in ("Laptop", "Telephone"):
         expect(telephone.get_by_role("row", name=name)).to_be_visible()
+
+
+def test_a_second_device_signs_in_with_its_own_key_from_the_start(live: Live, url: str, new_context: Any) -> None:
+    """It never holds the first one's key: a recovery code lets it in, its own passkey after that, also once the first is gone."""
+    live.world.person("a.clerk")
+    laptop: Page = new_context().new_page()
+    sign_in(laptop, url, "a.clerk")
+    first = Device(laptop)
+    make(laptop, url, "Laptop")
+    laptop.get_by_role("button", name="Make recovery codes").click()
+    recovery = laptop.locator("#codes li").first.inner_text()
+    telephone: Page = new_context(size="phone").new_page()
+    second = Device(telephone)
+    telephone.goto(f"{url}/sign-in")
+    telephone.get_by_label("User name or e-mail").fill("a.clerk")
+    telephone.get_by_label("Password", exact=True).fill(PASSWORD)
+    telephone.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
+    telephone.get_by_role("button", name="Sign in with a passkey").click()
+    expect(telephone.locator("[data-said]")).to_contain_text("No passkey was used")
+    telephone.get_by_role("link", name="Use a recovery code").click()
+    telephone.get_by_label("Recovery code").fill(recovery)
+    telephone.get_by_role("main").get_by_role("button", name="Sign in").click()
+    telephone.wait_for_url(f"{url}/")
+    make(telephone, url, "Telephone")
+    (own,) = second.credentials()
+    assert own["credentialId"] != first.credentials()[0]["credentialId"]
+    # Offered in the user-name field: its own key signs in, and nothing is clicked.
+    sign_out(telephone, url)
+    telephone.wait_for_url(f"{url}/")
+    telephone.goto(f"{url}/sign-in-security")
+    telephone.get_by_role("row", name="Laptop").get_by_role("link", name="Rename or remove").click()
+    telephone.get_by_role("button", name="Remove").click()
+    expect(telephone.get_by_role("status").first).to_contain_text("“Laptop” is removed")
+    # The first is signed out and opens nothing; the second goes on.
+    sign_out(laptop, url)
+    expect(laptop.get_by_role("alert")).to_contain_text("does not open an account here")
+    sign_out(telephone, url)
+    telephone.wait_for_url(f"{url}/")
+    telephone.goto(f"{url}/sign-in-security")
+    expect(telephone.get_by_role("row", name="Telephone")).to_be_visible()
+    expect(telephone.get_by_role("row", name="Laptop")).to_have_count(0)

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from hp_portal.core.audit.models import AuditEvent
-from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration.facts import facts_of
@@ -65,6 +65,26 @@ def test_with_a_check(portal: World) -> None:
         assert (grant.organization_id, grant.proof) == (organization.id, "check")
     assert registrations(portal)[0].state == "open"
     assert "Harbor Payee" in visitor.client.get("/apps/tax-id-npi-access/").text
+
+
+def test_whoever_was_signed_in_there_is_no_longer(portal: World) -> None:
+    """The new account takes the browser over: nobody could end the session before from there, and nothing of it goes on."""
+    portal.person("a.clerk")
+    visitor = Visitor(portal)
+    visitor.client = portal.sign_in("a.clerk")
+    copy = portal.client()
+    with visitor.client.flask.session_transaction() as kept, copy.flask.session_transaction() as copied:
+        copied.update(kept)
+    assert copy.get("/my-sign-ins").status_code == 200
+    visitor.begin("check")
+    visitor.prove(number=NUMBER, tin=TIN, vendor_number=vendor(portal))
+    assert visitor.finish().status_code == 303
+    assert "Mina Keeper" in visitor.client.get("/").text
+    assert copy.get("/my-sign-ins").status_code == 303
+    with portal.session() as session:
+        ended = session.scalars(sa.select(SignIn.end_reason).join(Person).where(Person.username == "a.clerk")).one()
+        open_now = session.scalars(sa.select(Person.username).join(SignIn).where(SignIn.ended_at.is_(None))).all()
+    assert (ended, open_now) == ("signed in again", ["mina.keeper"])
 
 
 def test_by_mail(portal: World) -> None:

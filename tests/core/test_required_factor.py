@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,8 @@ from .test_second_factor import begin
 
 NOON = dt.datetime(2026, 6, 1, 12, 0, 5, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
+SEPTEMBER = dt.datetime(2026, 9, 1, 5, tzinfo=dt.UTC)
+JANUARY = dt.datetime(2027, 1, 1, 6, tzinfo=dt.UTC)
 
 
 def settings(**values: Any) -> Settings:
@@ -47,10 +50,21 @@ def noon(clock: Clock) -> Clock:
         (
             {"second_factor_for": "delegates", "second_factor_from": "2026-09-01"},
             None,
-            dt.datetime(2026, 9, 1, 5, tzinfo=dt.UTC),
+            SEPTEMBER,
             None,
         ),
         ({"second_factor_from": "2026-01-01"}, NOON + 14 * DAY, NOON + 14 * DAY, None),
+        ({"second_factor_for": "staff:2026-09-01, delegates:2027-01-01"}, SEPTEMBER, JANUARY, None),
+        ({"second_factor_for": ["staff:2026-09-01", "everybody:2027-01-01"]}, SEPTEMBER, JANUARY, JANUARY),
+        ({"second_factor_for": {"staff": dt.date(2026, 9, 1)}}, SEPTEMBER, None, None),
+        (
+            {"second_factor_for": "staff,delegates:2026-09-01", "second_factor_from": "2027-01-01"},
+            JANUARY,
+            SEPTEMBER,
+            None,
+        ),
+        ({"second_factor_for": "staff:2026-09-01,everybody"}, NOON + 14 * DAY, NOON + 14 * DAY, NOON + 14 * DAY),
+        ({"second_factor_for": "staff:2026-06-03"}, NOON + 14 * DAY, None, None),
     ],
 )
 def test_who_and_from_when(values: dict[str, Any], staff: Any, delegates: Any, others: Any) -> None:
@@ -60,9 +74,29 @@ def test_who_and_from_when(values: dict[str, Any], staff: Any, delegates: Any, o
     assert factor_by(chosen, is_staff=False, is_delegate=False, since=NOON) == others
 
 
-def test_a_mistyped_group_stops_the_start() -> None:
+@pytest.mark.parametrize(
+    "mistyped", ["stuff", "staff:soon", "staff:", "staff:2026-13-01", "staff,staff:2026-09-01", "staff;delegates"]
+)
+def test_a_mistyped_group_stops_the_start(mistyped: str) -> None:
     with pytest.raises(ConfigurationError, match="HP_PORTAL_SECOND_FACTOR_FOR"):
-        settings(second_factor_for="stuff")
+        settings(second_factor_for=mistyped)
+
+
+def test_groups_with_days_come_from_the_environment_and_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HP_PORTAL_SECOND_FACTOR_FOR", "staff:2026-09-01,delegates")
+    assert settings().second_factor_for == {"staff": dt.date(2026, 9, 1), "delegates": None}
+    monkeypatch.delenv("HP_PORTAL_SECOND_FACTOR_FOR")
+    file = tmp_path / "portal.toml"
+    monkeypatch.setenv("HP_PORTAL_CONFIG", str(file))
+    for written in (
+        'second_factor_for = "delegates:2027-01-01"',
+        'second_factor_for = ["delegates:2027-01-01"]',
+        "[second_factor_for]\ndelegates = 2027-01-01",
+    ):
+        file.write_text(written, encoding="utf-8")
+        assert settings().second_factor_for == {"delegates": dt.date(2027, 1, 1)}
 
 
 @pytest.mark.parametrize(

@@ -130,9 +130,9 @@ def test_all_who_decide_on_a_password_hold_its_account(world: World, monkeypatch
     monkeypatch.setattr("hp_portal.core.identity.accounts.lock", remember)
     client = world.client()
     deeds: list[Callable[[], int]] = [
-        lambda: enter(client),
-        lambda: change(client, PASSWORD, NEW),
-        lambda: set_by_link(linked, OTHER),
+        lambda: set_by_link(linked, NEW),
+        lambda: enter(client, NEW),
+        lambda: change(client, NEW, OTHER),
     ]
     for deed in deeds:
         taken.clear()

@@ -16,6 +16,7 @@ from hp_portal.core.access.rules import Rule, rule_of
 from hp_portal.core.access.unsent import keep_unsent, page_before
 from hp_portal.core.access.who_is import find_actor, touch
 from hp_portal.core.audit.record import Who, set_who
+from hp_portal.core.identity.accounts import SignInEnded
 from hp_portal.core.identity.actor import Actor, Limits
 from hp_portal.core.web.bodies import MAY_SEND, views_for_files
 from hp_portal.core.web.render import db_session, redirect_to, settings, wants_fragment
@@ -102,6 +103,15 @@ def _sign_in_first(rule: Rule) -> ResponseReturnValue:
         response.headers["HX-Redirect"] = target
         return response
     return redirect_to(target)
+
+
+def _ended_meanwhile(_error: SignInEnded) -> ResponseReturnValue:
+    """The gate has let a session in that ended before its view did what it was to do: as if it had ended before."""
+    db_session().rollback()
+    rule = rule_of(current_app.view_functions[str(request.endpoint)])
+    if rule is None:
+        raise RuntimeError(f"{request.endpoint} has no access rule")
+    return _sign_in_first(rule)
 
 
 AFTER_FACTOR = "after_factor"
@@ -191,4 +201,5 @@ def install(app: Flask) -> None:
     manager.init_app(app)
     manager.user_loader(load_actor)
     app.before_request(enforce)
+    app.register_error_handler(SignInEnded, _ended_meanwhile)
     app.jinja_env.globals["can"] = can

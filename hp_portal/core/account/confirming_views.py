@@ -16,6 +16,7 @@ from hp_portal.core.account import confirming, own_factors
 from hp_portal.core.account.factor_forms import AppCodeForm, PasskeyForm, PasswordForm, RecoveryCodeForm
 from hp_portal.core.account.parties import find_party, json_answer
 from hp_portal.core.account.second_step import by_code, by_passkey
+from hp_portal.core.account.second_step_views import tell_left
 from hp_portal.core.account.signing_in import WrongCredentials
 from hp_portal.core.factors import apps, passkeys, recovery
 from hp_portal.core.factors.apps import CodeUsed, WrongCode
@@ -61,12 +62,17 @@ def _ways() -> dict[str, int]:
     own = own_factors.look(db_session(), the_actor())
     if not own.count:
         return {confirming.PASSWORD: 1}
-    return {apps.KIND: len(own.apps), passkeys.KIND: len(own.passkeys), recovery.KIND: own.codes_left}
+    return {
+        apps.KIND: len(own.apps),
+        # At the address of a machine browsers know no passkeys.
+        passkeys.KIND: len(own.passkeys) if find_party() else 0,
+        recovery.KIND: own.codes_left,
+    }
 
 
 def _way(ways: dict[str, int]) -> str:
     chosen = request.args.get("way", "")
-    return chosen if ways.get(chosen) else next(kind for kind, number in ways.items() if number)
+    return chosen if ways.get(chosen) else next((kind for kind, number in ways.items() if number), passkeys.KIND)
 
 
 def _page(form: FlaskForm, ways: dict[str, int], way: str, status: int) -> Response:
@@ -92,9 +98,9 @@ def show() -> ResponseReturnValue:
             form.form_errors = [PasskeyForm.MISSING]
         return _page(form, ways, way, 422)
     try:
-        confirming.reserve(db, settings(), actor)
+        confirming.reserve(db, settings(), actor, way)
     except TooManyAttempts as error:
-        db.rollback()
+        db.commit()
         return too_many(form, error, lambda again, status: _page(again, ways, way, status))
     db.commit()
     if way == passkeys.KIND:
@@ -104,7 +110,7 @@ def show() -> ResponseReturnValue:
     else:
         proof = by_code(way, form.code.data)
     try:
-        confirming.confirm(db, settings(), actor, way, proof)
+        left = confirming.confirm(db, settings(), actor, way, proof)
     except (WrongCredentials, WrongCode, WrongPasskey, ChallengeGone) as error:
         db.commit()
         words = "This code was used already. Enter another one." if isinstance(error, CodeUsed) else WRONG[way]
@@ -114,6 +120,8 @@ def show() -> ResponseReturnValue:
             form.code.errors = [words]
         return _page(form, ways, way, 422)
     db.commit()
+    if left is not None:
+        tell_left(left)
     return redirect_to(safe_next(form.next.data))
 
 

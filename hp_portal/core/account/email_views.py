@@ -41,8 +41,9 @@ def change_post() -> ResponseReturnValue:
         return _page(form, 422)
     try:
         with scopes.whole(db, _WHY):
-            ask(db, the_actor().person_id, form.email.data)
+            ask(db, the_actor(), form.email.data)
     except SameAddress:
+        db.rollback()
         form.email.errors = ["This is the address you have."]
         return _page(form, 422)
     except TooManyAttempts as error:

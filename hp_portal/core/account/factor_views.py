@@ -19,6 +19,7 @@ from hp_portal.core.kept.keeping import KeptGone
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
 blueprint = Blueprint("factors", __name__)
+OTHERS_ENDED = "Your other sessions have been ended."
 
 
 def _index() -> Response:
@@ -117,10 +118,19 @@ def add_app(token: str) -> ResponseReturnValue:
         return _index()
     db.commit()
     said = (
-        "From now on, a code from it is asked for after your password." if first else "You can sign in with it as well."
+        f"From now on, a code from it is asked for after your password. {OTHERS_ENDED}"
+        if first
+        else "You can sign in with it as well."
     )
     flash(f"“{form.name.data}” is set up. {said}", "good")
     return _index()
+
+
+def last_needed(endpoint: str, **values: Any) -> Response:
+    """Back to the page of somebody's only factor, which they must have."""
+    db_session().rollback()
+    flash("You must have a second factor. Add another one first, then remove this one.", "warn")
+    return redirect_to(url_for(endpoint, **values))
 
 
 def _found(app_id: int) -> Any:
@@ -129,9 +139,11 @@ def _found(app_id: int) -> Any:
 
 
 def _app_page(form: RenameForm, app_id: int, status: int) -> Response:
-    own = own_factors.look(db_session(), the_actor())
+    own, kept = own_factors.look(db_session(), the_actor()), own_factors.must_have(the_actor())
     urls = {name: url_for(f"factors.{name}_app", app_id=app_id) for name in ("rename", "remove")}
-    return page("account/one_factor.html", form=form, factor=_found(app_id), own=own, urls=urls, status=status)
+    return page(
+        "account/one_factor.html", form=form, factor=_found(app_id), own=own, urls=urls, kept=kept, status=status
+    )
 
 
 @blueprint.get("/sign-in-security/apps/<id:app_id>")
@@ -160,11 +172,14 @@ def rename_app(app_id: int) -> ResponseReturnValue:
 @confirmed
 def remove_app(app_id: int) -> ResponseReturnValue:
     db = db_session()
-    name = own_factors.remove_factor(db, the_actor(), AuthenticatorApp, app_id)
+    try:
+        name = own_factors.remove_factor(db, the_actor(), AuthenticatorApp, app_id)
+    except own_factors.LastNeeded:
+        return last_needed("factors.one_app", app_id=app_id)
     if name is None:
         abort(404)
     db.commit()
-    flash(f"“{name}” is removed: its codes open nothing any more.", "good")
+    flash(f"“{name}” is removed: its codes open nothing any more. {OTHERS_ENDED}", "good")
     return _index()
 
 

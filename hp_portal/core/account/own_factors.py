@@ -7,21 +7,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from hp_portal import clock, scopes
+from hp_portal.core.account.signing_in import end_others
 from hp_portal.core.audit.record import record
 from hp_portal.core.factors import apps, owned, passkeys, recovery
 from hp_portal.core.factors.owned import Factor
 from hp_portal.core.factors.passkeys import Party
+from hp_portal.core.identity.accounts import hold_own
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.factors import AuthenticatorApp, Passkey, has_factor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.visits import last_visit
 from hp_portal.core.kept.keeping import find_kept, keep_values, take_kept
 from hp_portal.core.people.changes import tell_change
-from hp_portal.database import PortalSession, lock
+from hp_portal.database import PortalSession
 
 KIND = "portal authenticator app"
 TTL = dt.timedelta(hours=1)
 _WHY = "one's own second factors"
+
+
+class LastNeeded(Exception):
+    """It is the only factor of somebody who must have one: another one comes first."""
 
 
 @dataclass(frozen=True)
@@ -45,31 +51,46 @@ def look(session: PortalSession, actor: Actor) -> Own:
         codes = recovery.codes_of(session, actor.person_id)
         return Own(
             apps.apps_of(session, actor.person_id),
-            passkeys.passkeys_of(session, actor.person_id),
+            _passkeys(session, actor),
             codes[0].made_at if codes else None,
             sum(1 for code in codes if code.used_at is None),
         )
 
 
-def factor_offer(session: PortalSession, actor: Actor) -> str:
-    """What the home page says of second factors: `needed` soon, `offered`, or nothing.
+def must_have(actor: Actor) -> bool:
+    """Is it the actor's time to have a second factor, whether they have one or not?"""
+    return actor.factor_by is not None and actor.factor_by <= clock.now()
 
-    Offered to people who have been here before, until they say no.
+
+def factor_offer(session: PortalSession, actor: Actor) -> str:
+    """What the home page says of second factors: `needed` soon, `offered`, `another` beside the only one, or nothing.
+
+    Offered to people who have been here before, and `another` to those who have since they set the first up, until they say no.
     """
-    if actor.has_factor:
-        return ""
-    if actor.factor_by is not None:
+    if not actor.has_factor and actor.factor_by is not None:
         return "needed"
+    last = last_visit(session, actor)
+    if last is None:
+        return ""
     with scopes.whole(session, _WHY):
-        person = session.get_one(Person, actor.person_id)
-        new = last_visit(session, actor) is None
-        return "" if new or person.factor_declined_at is not None else "offered"
+        declined = session.get_one(Person, actor.person_id).factor_declined_at
+        if not actor.has_factor:
+            return "offered" if declined is None else ""
+        added = [app.created_at for app in apps.apps_of(session, actor.person_id)]
+        added += [passkey.created_at for passkey in _passkeys(session, actor)]
+        if len(added) != 1 or last <= added[0]:
+            return ""
+        return "another" if declined is None or declined < added[0] else ""
+
+
+def _passkeys(session: PortalSession, actor: Actor) -> list[Passkey]:
+    return passkeys.passkeys_of(session, actor.person_id)
 
 
 def decline_factor(session: PortalSession, actor: Actor) -> None:
-    """The actor wants no second factor now, and is not asked again."""
+    """The actor wants no second factor now, or no other one, and is not asked again."""
     with scopes.whole(session, _WHY):
-        session.get_one(Person, actor.person_id).factor_declined_at = clock.now()
+        hold_own(session, actor).factor_declined_at = clock.now()
         session.flush()
         record(session, "identity.factor.declined")
 
@@ -92,12 +113,23 @@ def add_app(session: PortalSession, actor: Actor, token: str, *, name: str, code
     Raises KeptGone, apps.WrongCode or apps.TooMany, after which the caller rolls back.
     """
     with scopes.whole(session, _WHY):
-        person = session.get_one(Person, actor.person_id)
+        person = hold_own(session, actor)
         first = not has_factor(session, person)
         secret = str(take_kept(session, actor, KIND, token)["secret"])
         apps.add_app(session, person, name=name, secret=secret, code=code)
-        tell_change(session, person, "factor-added", name)
+        _after_adding(session, actor, person, name, first)
         return first
+
+
+def _after_adding(session: PortalSession, actor: Actor, person: Person, name: str, first: bool) -> None:
+    tell_change(session, person, "factor-added", name)
+    if first:  # the password alone has opened the others
+        _end_others(session, actor)
+
+
+def _end_others(session: PortalSession, actor: Actor) -> None:
+    if ended := end_others(session, actor, "second factor"):
+        record(session, "identity.factor.others-ended", sign_ins_ended=ended)
 
 
 def find_factor(session: PortalSession, actor: Actor, model: type[Factor], factor_id: int) -> Factor | None:
@@ -109,22 +141,28 @@ def find_factor(session: PortalSession, actor: Actor, model: type[Factor], facto
 def rename_factor(session: PortalSession, actor: Actor, model: type[Factor], factor_id: int, name: str) -> None:
     """Call one of the actor's apps or passkeys otherwise; nothing happens when it is gone."""
     with scopes.whole(session, _WHY):
+        hold_own(session, actor)
         if (factor := owned.find_factor(session, model, actor.person_id, factor_id)) is not None:
             owned.rename_factor(session, factor, name)
             session.flush()
 
 
 def remove_factor(session: PortalSession, actor: Actor, model: type[Factor], factor_id: int) -> str | None:
-    """Remove one of the actor's apps or passkeys; its name, or None when it is gone. Without any factor there are no recovery
-    codes."""
+    """Remove one of the actor's apps or passkeys; its name, or None when it is gone.
+
+    The actor's other sessions end: one may be on the device that was lost. Without any factor there are no recovery codes. Raises
+    LastNeeded.
+    """
     with scopes.whole(session, _WHY):
-        lock(session, f"account:{actor.person_id}")
+        person = hold_own(session, actor)
         factor = owned.find_factor(session, model, actor.person_id, factor_id)
         if factor is None:
             return None
+        if must_have(actor) and look(session, actor).count == 1:
+            raise LastNeeded
         name = factor.name
         owned.remove_factor(session, factor)
-        person = session.get_one(Person, actor.person_id)
+        _end_others(session, actor)
         tell_change(session, person, "factor-removed", name)
         if not has_factor(session, person):
             recovery.forget_codes(session, actor.person_id)
@@ -143,17 +181,17 @@ def add_passkey(session: PortalSession, actor: Actor, party: Party, token: str, 
     Raises what `passkeys.add_passkey` does, after which the caller commits: the challenge is used up.
     """
     with scopes.whole(session, _WHY):
-        person = session.get_one(Person, actor.person_id)
+        person = hold_own(session, actor)
         first = not has_factor(session, person)
         passkeys.add_passkey(session, party, person, token, name=name, credential=credential)
-        tell_change(session, person, "factor-added", name)
+        _after_adding(session, actor, person, name, first)
         return first
 
 
 def make_codes(session: PortalSession, actor: Actor) -> list[str] | None:
     """A new set of recovery codes, to be shown once; None for somebody without a second factor."""
     with scopes.whole(session, _WHY):
-        person = session.get_one(Person, actor.person_id)
+        person = hold_own(session, actor)
         if not has_factor(session, person):
             return None
         tell_change(session, person, "codes")

@@ -14,7 +14,7 @@ from hp_portal.core.factors import passkeys
 from hp_portal.core.factors.passkeys import ChallengeGone, Party, RolledBack, WrongPasskey
 from hp_portal.core.identity.models import Person
 from hp_portal.core.limits.attempts import check_attempts, count_failure
-from hp_portal.database import PortalSession, lock
+from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
 
 _WHY = "nobody is known before signing in"
@@ -53,7 +53,6 @@ def sign_in_with_passkey(
         try:
             passkey = passkeys.use_passkey(session, party, token, credential)
             person = session.get_one(Person, passkey.person_id)
-            lock(session, f"account:{person.id}")
             session.refresh(person)
             if person.deactivated_at is not None:
                 raise WrongPasskey

@@ -14,6 +14,7 @@ from hp_portal.core.account import own_factors, passkey_sign_in, second_step
 from hp_portal.core.account.confirming import is_recent
 from hp_portal.core.account.confirming_views import confirmed
 from hp_portal.core.account.factor_forms import NewPasskeyForm, PasskeyForm, RenameForm
+from hp_portal.core.account.factor_views import OTHERS_ENDED, last_needed
 from hp_portal.core.account.parties import find_party, json_answer
 from hp_portal.core.account.second_step import HalfGone
 from hp_portal.core.account.second_step_views import KEPT, enter, gone, step_page
@@ -181,7 +182,7 @@ def add() -> ResponseReturnValue:
         flash(MANY, "warn")
         return redirect_to(url_for("factors.index"))
     db.commit()
-    also = " From now on, after your password you are asked for it or another second factor." if first else ""
+    also = f" From now on, after your password you are asked for it or another one. {OTHERS_ENDED}" if first else ""
     flash(f"“{form.name.data}” is added. You can sign in with it alone.{also}", "good")
     return redirect_to(url_for("factors.index"))
 
@@ -200,9 +201,10 @@ def _found(passkey_id: int) -> Any:
 
 
 def _one_page(form: RenameForm, passkey_id: int, status: int) -> Response:
-    own = own_factors.look(db_session(), the_actor())
+    own, kept = own_factors.look(db_session(), the_actor()), own_factors.must_have(the_actor())
     urls = {name: url_for(f"passkeys.{name}", passkey_id=passkey_id) for name in ("rename", "remove")}
-    return page("account/one_factor.html", form=form, factor=_found(passkey_id), own=own, urls=urls, status=status)
+    found = _found(passkey_id)
+    return page("account/one_factor.html", form=form, factor=found, own=own, urls=urls, kept=kept, status=status)
 
 
 @blueprint.get("/sign-in-security/passkeys/<id:passkey_id>")
@@ -231,9 +233,12 @@ def rename(passkey_id: int) -> ResponseReturnValue:
 @confirmed
 def remove(passkey_id: int) -> ResponseReturnValue:
     db = db_session()
-    name = own_factors.remove_factor(db, the_actor(), Passkey, passkey_id)
+    try:
+        name = own_factors.remove_factor(db, the_actor(), Passkey, passkey_id)
+    except own_factors.LastNeeded:
+        return last_needed("passkeys.one", passkey_id=passkey_id)
     if name is None:
         abort(404)
     db.commit()
-    flash(f"“{name}” is removed: it opens nothing any more. Delete it on the device as well.", "good")
+    flash(f"“{name}” is removed: it opens nothing any more. Delete it on the device as well. {OTHERS_ENDED}", "good")
     return redirect_to(url_for("factors.index"))

@@ -17,12 +17,12 @@ from hp_portal.core.factors import apps, passkeys, recovery
 from hp_portal.core.factors.apps import WrongCode
 from hp_portal.core.factors.passkeys import ChallengeGone, Party, RolledBack, WrongPasskey
 from hp_portal.core.identity.actor import hash_token
-from hp_portal.core.identity.factors import HalfSignIn
+from hp_portal.core.identity.factors import HalfSignIn, owns_factor
 from hp_portal.core.identity.known_browsers import KnownBrowser
 from hp_portal.core.identity.models import Person
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.sign_ins import Try, check_and_count, forget_try, second_step_try
-from hp_portal.core.people.changes import tell_change
+from hp_portal.core.people.changes import tell_change, tell_step_failed
 from hp_portal.database import PortalSession, lock
 from hp_portal.settings import Settings
 
@@ -56,9 +56,9 @@ def _person_of(session: PortalSession, token: str) -> Person:
     found = session.execute(
         sa.select(Person, HalfSignIn.password_changed_at)
         .join(HalfSignIn, HalfSignIn.person_id == Person.id)
-        .where(HalfSignIn.token_hash == hash_token(token), HalfSignIn.created_at > clock.now() - TTL)
+        .where(HalfSignIn.token_hash == hash_token(token), HalfSignIn.created_at > clock.now() - TTL, owns_factor())
     ).one_or_none()
-    # Somebody may have set another password or been deactivated since.
+    # Somebody may have set another password, been deactivated, or lost every factor since.
     if found is None or found[0].deactivated_at is not None or found[0].password_changed_at != found[1]:
         raise HalfGone
     return found[0]
@@ -86,6 +86,7 @@ def reserve_step(
         except TooManyAttempts:
             account = {"account": person.username, "kind": kind}
             record_refusal(session, "identity.factor.blocked", who=_who(session, person), **account)
+            tell_step_failed(session, person)
             raise
     return counted
 
@@ -145,14 +146,16 @@ def take_step(
         return started
 
 
-def note_failure(session: PortalSession, person: Person, kind: str, error: Exception) -> None:
-    """Record that somebody could not show that they are this person."""
+def note_failure(
+    session: PortalSession, person: Person, kind: str, error: Exception, event: str = "identity.factor.failed"
+) -> None:
+    """Record that somebody could not show that they are this person, at the second step or where else the event says."""
     account, who = person.username, _who(session, person)
     if isinstance(error, RolledBack):
         name = error.passkey.name
         record_refusal(session, "identity.passkey.counted-back", who=who, account=account, name=name)
     else:
-        record_refusal(session, "identity.factor.failed", who=who, account=account, kind=kind)
+        record_refusal(session, event, who=who, account=account, kind=kind)
 
 
 def _end_half(session: PortalSession, token: str) -> None:

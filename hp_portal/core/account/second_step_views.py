@@ -134,12 +134,13 @@ def take() -> ResponseReturnValue:
         return step_page(form, waiting, kind, 422)
     if kind == recovery.KIND:
         answer = enter(db, started, form.next.data)
-        _tell_left(waiting.recovery_codes - 1)
+        tell_left(waiting.recovery_codes - 1)
         return answer
     return enter(db, started, form.next.data)
 
 
-def _tell_left(left: int) -> None:
+def tell_left(left: int) -> None:
+    """Say how many recovery codes are left, on the next page."""
     words = {0: "You have no recovery codes left.", 1: "You have one recovery code left."}
     said = words.get(left, f"You have {left} recovery codes left.")
     flash(f"{said} If you have lost your telephone, remove it under “Sign-in security” and add the new one.", "warn")

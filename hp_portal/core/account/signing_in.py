@@ -12,7 +12,7 @@ from hp_portal import clock, scopes
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.identity import passwords
-from hp_portal.core.identity.accounts import hold_account, known_about
+from hp_portal.core.identity.accounts import check_still_in, hold_account, known_about
 from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.factors import HalfSignIn, has_factor
 from hp_portal.core.identity.known_browsers import KnownBrowser
@@ -25,7 +25,7 @@ from hp_portal.core.limits.sign_ins import (
     sign_in_try,
     take_back_try,
 )
-from hp_portal.core.people.accounts import end_links
+from hp_portal.core.people.accounts import end_email_changes, end_links
 from hp_portal.core.people.changes import tell_change
 from hp_portal.database import PortalSession
 from hp_portal.scopes import in_whole
@@ -225,7 +225,8 @@ def reserve_own_try(session: PortalSession, settings: Settings, actor: Actor) ->
 def change_password(session: PortalSession, settings: Settings, actor: Actor, *, current: str, new: str) -> Person:
     """Change the actor's own password, with a reserved try, and end their other sign-ins and every link to set it.
 
-    Raises WrongCredentials for a wrong current password, or passwords.WeakPassword; the caller commits all the same.
+    Raises WrongCredentials for a wrong current password, or passwords.WeakPassword; the caller commits all the same. Raises
+    SignInEnded like `hold_own`.
     """
     with scopes.whole(session, "one's own account"):
         person = session.get_one(Person, actor.person_id)
@@ -238,16 +239,25 @@ def change_password(session: PortalSession, settings: Settings, actor: Actor, *,
         hashed = passwords.hash_password(new)
         if not hold_account(session, person):
             raise WrongCredentials
-        now = clock.now()
+        check_still_in(session, actor)
         person.password_hash = hashed
-        person.password_changed_at = now
+        person.password_changed_at = clock.now()
+        # Whoever was here before may have asked for another address, or been given a link.
+        end_email_changes(session, person.id)
         end_links(session, person.id)
+    ended = end_others(session, actor, "password")
+    record(session, "identity.password.changed", other_sign_ins_ended=ended)
+    tell_change(session, person, "password")
+    return person
+
+
+@in_whole("one's own sign-ins")
+def end_others(session: PortalSession, actor: Actor, how: str) -> int:
+    """End the actor's other sign-ins; how many there were."""
     others = session.execute(
         sa.update(SignIn)
         .where(SignIn.person_id == actor.person_id, SignIn.id != actor.sign_in_id, SignIn.ended_at.is_(None))
-        .values(ended_at=now, end_reason="password")
+        .values(ended_at=clock.now(), end_reason=how)
         .returning(SignIn.id)
     ).all()
-    record(session, "identity.password.changed", other_sign_ins_ended=len(others))
-    tell_change(session, person, "password")
-    return person
+    return len(others)

@@ -98,7 +98,7 @@ class AccountFilter:
 class Account:
     """An account as its delegates see it.
 
-    `applications`: keys of those that are given; `locked`: how long its sign-in is paused.
+    `applications`: keys of those that are given; `locked`: whether its sign-in is paused.
     """
 
     id: int
@@ -112,7 +112,7 @@ class Account:
     factor: bool
     email_returned_at: dt.datetime | None
     applications: list[str] = field(default_factory=list)
-    locked: dt.timedelta | None = None
+    locked: accounts.Pause | None = None
 
     @property
     def reachable(self) -> bool:

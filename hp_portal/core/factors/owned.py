@@ -5,12 +5,25 @@ from __future__ import annotations
 from typing import TypeVar
 
 from hp_portal.core.audit.record import record
-from hp_portal.core.factors import apps, passkeys
+from hp_portal.core.factors import apps, passkeys, recovery
 from hp_portal.core.identity.factors import AuthenticatorApp, Passkey
+from hp_portal.core.web.formats import show_count
 from hp_portal.database import PortalSession
 
 Factor = TypeVar("Factor", AuthenticatorApp, Passkey)
 _KINDS = {AuthenticatorApp: apps.KIND, Passkey: passkeys.KIND}
+
+
+def described(session: PortalSession, person_id: int) -> str:
+    """What somebody signs in with besides the password, in words: `1 passkey, 2 authenticator apps, 8 recovery codes left`."""
+    numbers = {
+        "passkey": len(passkeys.passkeys_of(session, person_id)),
+        "authenticator app": len(apps.apps_of(session, person_id)),
+    }
+    told = [show_count(number, noun) for noun, number in numbers.items() if number]
+    return ", ".join(
+        [*told, f"{show_count(recovery.count_left(session, person_id), 'recovery code')} left"] if told else []
+    )
 
 
 def find_factor(session: PortalSession, model: type[Factor], person_id: int, factor_id: int) -> Factor | None:

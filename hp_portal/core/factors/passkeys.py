@@ -221,7 +221,7 @@ def use_passkey(
         shown = parse_authentication_credential_json(credential)
     except UNREADABLE as error:
         raise WrongPasskey from error
-    found = session.scalars(sa.select(Passkey).where(Passkey.credential_id == shown.raw_id)).one_or_none()
+    found = _hold(session, shown.raw_id)
     handle = shown.response.user_handle
     if found is None or (person is not None and found.person_id != person.id):
         raise WrongPasskey
@@ -240,6 +240,16 @@ def use_passkey(
     if taken is None:
         raise RolledBack(found)
     return found
+
+
+def _hold(session: PortalSession, credential_id: bytes) -> Passkey | None:
+    """The passkey as it is while nobody else changes its account: it may be removed, or its person locked out, meanwhile."""
+    wanted = sa.select(Passkey).where(Passkey.credential_id == credential_id)
+    found = session.scalars(wanted).one_or_none()
+    if found is None:
+        return None
+    lock(session, f"account:{found.person_id}")
+    return session.scalars(wanted.execution_options(populate_existing=True)).one_or_none()
 
 
 def _verify(party: Party, passkey: Passkey, challenge: bytes, shown: AuthenticationCredential) -> int:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from hp_portal.core.identity.models import Person
+import sqlalchemy as sa
+
+from hp_portal.core.identity.actor import Actor
+from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.database import PortalSession, lock
 from hp_portal.settings import Payer
+
+
+class SignInEnded(Exception):
+    """The session that asks has ended since the gate let it in, or the account was deactivated: nothing is done for it."""
 
 
 def known_about(person: Person, organization: str, payer: Payer) -> tuple[str, ...]:
@@ -22,3 +29,27 @@ def hold_account(session: PortalSession, person: Person) -> bool:
     lock(session, f"account:{person.id}")
     session.refresh(person)
     return person.password_changed_at == known
+
+
+def check_still_in(session: PortalSession, actor: Actor) -> None:
+    """Raises SignInEnded when the actor's sign-in is no longer open. For whoever holds the account; needs a whole scope."""
+    still = (
+        sa.select(SignIn.id)
+        .join(Person, Person.id == SignIn.person_id)
+        .where(SignIn.id == actor.sign_in_id, SignIn.ended_at.is_(None), Person.deactivated_at.is_(None))
+    )
+    if session.scalar(still) is None:
+        raise SignInEnded
+
+
+def hold_own(session: PortalSession, actor: Actor) -> Person:
+    """Lock the actor's own account until the transaction ends and read it anew, before something about signing in is changed.
+
+    Raises SignInEnded: whoever has ended the session meanwhile, or locked the account, has ended what it was about to do as well.
+    Needs a whole scope.
+    """
+    lock(session, f"account:{actor.person_id}")
+    check_still_in(session, actor)
+    person = session.get_one(Person, actor.person_id)
+    session.refresh(person)
+    return person

@@ -110,14 +110,19 @@ def owns_factor() -> sa.ColumnElement[bool]:
 
 
 def factor_by(settings: Settings, *, is_staff: bool, is_delegate: bool, since: dt.datetime) -> dt.datetime | None:
-    """From when on somebody whose account was made at `since` must have a second factor; None: they need not."""
+    """From when on somebody whose account was made at `since` must have a second factor; None: they need not.
+
+    Of the days of their group and of everybody the earlier one counts, and nobody's before the days that a new account has.
+    """
     group = "staff" if is_staff else "delegates" if is_delegate else "everybody"
-    if not {group, "everybody"} & set(settings.second_factor_for):
+    mine = [day for name, day in settings.second_factor_for.items() if name in (group, "everybody")]
+    if not mine:
         return None
     moment = since + dt.timedelta(days=settings.second_factor_days)
-    if settings.second_factor_from is None:
+    days = [day or settings.second_factor_from for day in mine]
+    if None in days:
         return moment
-    begins = dt.datetime.combine(settings.second_factor_from, dt.time(), settings.payer.zone)
+    begins = dt.datetime.combine(min(day for day in days if day), dt.time(), settings.payer.zone)
     return max(moment, begins.astimezone(dt.UTC))
 
 

@@ -8,6 +8,7 @@ nobody can lock somebody else out of a browser they use, and many addresses are 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hp_portal.core.limits.attempts import (
@@ -147,10 +148,22 @@ def forget_second_steps(session: PortalSession, person_id: int) -> None:
 def longest_waits(session: PortalSession, settings: Settings, names: list[str]) -> dict[str, dt.timedelta]:
     """How long each of these names has to wait at most, at some address or everywhere; the others are left out."""
     wholes = {f"name:{name}": name for name in names}
-    found = waits_of(session, "sign-in", wholes, limit=settings.attempts_per_account, window=_window(settings))
-    for whole, wait in total_waits(session, "sign-in", wholes, slower(settings)).items():
-        found[whole] = max(wait, found.get(whole, wait))
+    found = _longest(session, settings, "sign-in", wholes)
     return {wholes[whole]: wait for whole, wait in found.items()}
+
+
+def longest_step_waits(session: PortalSession, settings: Settings, person_ids: list[int]) -> dict[int, dt.timedelta]:
+    """The same for the second steps of these people."""
+    wholes = {f"person:{person_id}": person_id for person_id in person_ids}
+    found = _longest(session, settings, "second-step", wholes)
+    return {wholes[whole]: wait for whole, wait in found.items()}
+
+
+def _longest(session: PortalSession, settings: Settings, kind: str, wholes: Iterable[str]) -> dict[str, dt.timedelta]:
+    found = waits_of(session, kind, wholes, limit=settings.attempts_per_account, window=_window(settings))
+    for whole, wait in total_waits(session, kind, wholes, slower(settings)).items():
+        found[whole] = max(wait, found.get(whole, wait))
+    return found
 
 
 def clean(session: PortalSession) -> None:

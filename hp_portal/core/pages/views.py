@@ -50,7 +50,8 @@ def home() -> ResponseReturnValue:
     if actor.is_staff:
         if can("staff:console:open"):
             return redirect_to(url_for("staff.console"))
-        return page("staff/console.html", links=[], waiting=[], proxies=[])
+        offer = factor_offer(db_session(), actor)
+        return page("staff/console.html", actor=actor, offer=offer, links=[], waiting=[], proxies=[])
     if menu := applications_menu(actor):
         told = notices(db_session(), actor, unread=True) if can(READ) else []
         ended = unseen(db_session(), actor)

@@ -7,6 +7,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -27,6 +28,10 @@ from hp_portal.hookspecs import Application
 from hp_portal.settings import Settings
 
 USERNAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{1,78}[a-z0-9])")
+
+
+# What is recorded of a try that is counted against somebody.
+FAILED = ("identity.sign-in.failed", "identity.factor.failed", "identity.passkey.counted-back")
 
 
 class NameTaken(Exception):
@@ -115,25 +120,37 @@ def create_person(
     return person
 
 
-def locked_for(session: PortalSession, settings: Settings, person_ids: Iterable[int]) -> dict[int, dt.timedelta]:
+@dataclass(frozen=True)
+class Pause:
+    """How long somebody has to wait before another try to sign in; `second_step`: whoever has tried knows the password."""
+
+    wait: dt.timedelta
+    second_step: bool = False
+
+
+def locked_for(session: PortalSession, settings: Settings, person_ids: Iterable[int]) -> dict[int, Pause]:
     """How long each of these people has to wait somewhere before another try to sign in; the others are left out."""
     wanted = sa.select(Person.id, Person.username, Person.email).where(Person.id.in_(list(person_ids)))
-    whose = {name: person_id for person_id, *names in session.execute(wanted) for name in names}
-    found: dict[int, dt.timedelta] = {}
+    rows = session.execute(wanted).all()
+    whose = {name: person_id for person_id, *names in rows for name in names}
+    waits: dict[int, dt.timedelta] = {}
     for name, wait in sign_ins.longest_waits(session, settings, list(whose)).items():
-        found[whose[name]] = max(wait, found.get(whose[name], wait))
+        waits[whose[name]] = max(wait, waits.get(whose[name], wait))
+    found = {person_id: Pause(wait) for person_id, wait in waits.items()}
+    for person_id, wait in sign_ins.longest_step_waits(session, settings, [row[0] for row in rows]).items():
+        found[person_id] = Pause(max(wait, waits.get(person_id, wait)), second_step=True)
     return found
 
 
-def locked_people(session: PortalSession, settings: Settings) -> dict[int, dt.timedelta]:
-    """Everybody of an organization whose sign-in is paused at present, and for how long."""
+def locked_people(session: PortalSession, settings: Settings) -> dict[int, Pause]:
+    """Everybody of an organization whose sign-in, or second step, is paused at present, and for how long."""
     # The counts are kept under keyed hashes; the record says whose tries they may be. It tells the first of a window.
     longest = max(sign_ins.SLOWEST, dt.timedelta(minutes=settings.attempts_window_minutes))
     since = clock.now() - longest - WINDOW
     tried = session.scalars(
         sa.select(AuditEvent.person_id)
         .where(
-            AuditEvent.event == "identity.sign-in.failed",
+            AuditEvent.event.in_(FAILED),
             AuditEvent.at > since,
             AuditEvent.organization_id.is_not(None),
         )
@@ -142,10 +159,15 @@ def locked_people(session: PortalSession, settings: Settings) -> dict[int, dt.ti
     return locked_for(session, settings, [person_id for person_id in tried if person_id is not None])
 
 
-def unlock(session: PortalSession, person: Person) -> None:
-    """Forget the failed tries that are counted against somebody's account."""
+def forget_tries(session: PortalSession, person: Person) -> None:
+    """Nothing counts any more that was tried at somebody's password or second step."""
     sign_ins.forget_names(session, person.username, person.email)
     sign_ins.forget_second_steps(session, person.id)
+
+
+def unlock(session: PortalSession, person: Person) -> None:
+    """Forget the failed tries that are counted against somebody's account."""
+    forget_tries(session, person)
     record(session, "people.person.unlocked", person=person.id)
 
 

@@ -19,6 +19,7 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.identity.unconfirmed import is_unconfirmed, reachable
 from hp_portal.core.limits import attempts
+from hp_portal.core.limits.sign_ins import forget_second_steps
 from hp_portal.core.people.accounts import deactivate, end_sessions
 from hp_portal.core.people.models import ChangeNotice
 from hp_portal.core.web.formats import show_datetime
@@ -28,6 +29,8 @@ from hp_portal.settings import Settings
 
 # Who reads an e-mail after their vacation can still say that it was not them.
 KEPT = dt.timedelta(days=30)
+# Whoever guesses all day is told of once.
+QUIET = dt.timedelta(days=1)
 REASON = "“This was not me”"
 WHAT = {
     "password": "The password was changed",
@@ -35,10 +38,16 @@ WHAT = {
     "factor-added": "A second factor was added",
     "factor-removed": "A second factor was removed",
     "factors-lost": "Our staff removed your second factors, since you could not use them any more",
+    "restored": "Our staff gave you a new password and removed your second factors, so that you can sign in again",
     "codes": "New recovery codes were made",
     "codes-used": "Somebody signed in with a recovery code",
+    "codes-shown": "A recovery code was used to show that it is still you",
+    "step-failed": "Somebody gave the right password, and failed several times at the second step",
     "email": "The e-mail address was changed",
 }
+
+# These change nothing by themselves.
+ONLY_SEEN = frozenset({"codes-used", "codes-shown", "step-failed"})
 
 
 class NoticeDead(Exception):
@@ -95,10 +104,18 @@ def tell_change(session: PortalSession, person: Person, what: str, detail: str =
         "at": show_datetime(now, settings.payer.zone),
         "link": absolute_url("changes.follow_link", token=token),
     }
-    about = f"change:{notice.id}"
+    about, subject = f"change:{notice.id}", "Was this you?" if what in ONLY_SEEN else "Your account was changed"
     for address in dict.fromkeys(one for one in (person.email, email_before) if one and not is_unconfirmed(one)):
-        outgoing = Outgoing(address, "account_changed", "Your account was changed", about, values, secrets=("link",))
+        outgoing = Outgoing(address, "account_changed", subject, about, values, secrets=("link",))
         add_message(session, outgoing)
+
+
+def tell_step_failed(session: PortalSession, person: Person) -> None:
+    """Tell somebody, once in a day, that whoever tries to sign in knows their password."""
+    same = ChangeNotice.person_id == person.id, ChangeNotice.what == "step-failed"
+    lock(session, f"account:{person.id}")
+    if session.scalar(sa.select(ChangeNotice.id).where(*same, ChangeNotice.at > clock.now() - QUIET).limit(1)) is None:
+        tell_change(session, person, "step-failed")
 
 
 def _find(session: PortalSession, token: str) -> tuple[ChangeNotice, Person]:
@@ -156,6 +173,7 @@ def remove_factors(session: PortalSession, person: Person, reason: str) -> bool:
     if not has_factor(session, person):
         return False
     forget_factors(session, person.id)
+    forget_second_steps(session, person.id)
     end_sessions(session, person)
     record(session, "people.factors.removed", reason=reason, person=person.id)
     tell_change(session, person, "factors-lost")

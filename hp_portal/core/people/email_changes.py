@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.delivery.outbox import Outgoing, add_message
-from hp_portal.core.identity.actor import hash_token
+from hp_portal.core.identity.accounts import hold_own
+from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.models import Person
 from hp_portal.core.limits.attempts import check_attempts, count_failure
 from hp_portal.core.people.accounts import email_changes_about, end_email_changes, end_links
@@ -38,29 +39,29 @@ def _is_taken(session: PortalSession, email: str) -> bool:
     return session.scalar(other.limit(1)) is not None
 
 
-def ask(session: PortalSession, person_id: int, email: str) -> None:
-    """Send a link to the new address, or tell whoever has an account with it; the person cannot tell which.
+def ask(session: PortalSession, actor: Actor, email: str) -> None:
+    """Send a link to the actor's new address, or tell whoever has an account with it; the person cannot tell which.
 
-    Raises SameAddress, or TooManyAttempts.
+    Raises SameAddress, TooManyAttempts, or SignInEnded like `hold_own`.
     """
     email = email.strip().lower()
-    person = session.get_one(Person, person_id)
+    person = hold_own(session, actor)
     if email == person.email:
         raise SameAddress
-    subject = f"person:{person_id}"
+    subject = f"person:{person.id}"
     check_attempts(session, "email-change", subject, limit=MOST, window=WINDOW)
     count_failure(session, "email-change", subject)
-    end_email_changes(session, person_id)  # a newer request replaces those before
+    end_email_changes(session, person.id)  # a newer request replaces those before
     known = _is_taken(session, email)
     token = secrets.token_urlsafe(32)
-    session.add(EmailChange(person_id=person_id, email=email, token_hash=hash_token(token), asked_at=clock.now()))
+    session.add(EmailChange(person_id=person.id, email=email, token_hash=hash_token(token), asked_at=clock.now()))
     session.flush()
     template = "email_taken" if known else "email_confirm"
     link = absolute_url("pages.contact") if known else absolute_url("email.follow_link", token=token)
     values = {"name": "" if known else person.name, "link": link}
     subject_line = "An e-mail address for the provider portal"
     add_message(
-        session, Outgoing(email, template, subject_line, email_changes_about(person_id), values, secrets=("link",))
+        session, Outgoing(email, template, subject_line, email_changes_about(person.id), values, secrets=("link",))
     )
     record(session, "identity.email.asked")
 
@@ -92,6 +93,9 @@ def confirm(session: PortalSession, token: str) -> None:
     lock(session, "names of accounts")
     change, person = _find(session, token)
     lock(session, f"account:{person.id}")
+    session.refresh(person)
+    if person.deactivated_at is not None:
+        raise LinkDead
     ended = sa.update(EmailChange).where(EmailChange.id == change.id, EmailChange.ended_at.is_(None))
     taken = _is_taken(session, change.email)
     if session.execute(ended.values(ended_at=clock.now()).returning(EmailChange.id)).first() is None or taken:

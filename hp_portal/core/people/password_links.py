@@ -16,7 +16,7 @@ from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.limits import attempts, sign_ins
 from hp_portal.core.organizations.models import Organization
-from hp_portal.core.people.accounts import end_links
+from hp_portal.core.people.accounts import end_email_changes, end_links
 from hp_portal.core.people.changes import tell_change
 from hp_portal.core.people.models import PasswordLink
 from hp_portal.database import PortalSession
@@ -132,6 +132,7 @@ def use_link(session: PortalSession, settings: Settings, token: str, address: st
 
 def _after(session: PortalSession, person: Person) -> None:
     sign_ins.forget_names(session, person.username, person.email)
+    end_email_changes(session, person.id)  # somebody else may have asked
     others = session.execute(
         sa.update(SignIn)
         .where(SignIn.person_id == person.id, SignIn.ended_at.is_(None))

@@ -6,13 +6,11 @@ from typing import Any
 
 from flask import Response, flash, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_user
 
 from hp_portal import scopes
 from hp_portal.core.access import rules as access
-from hp_portal.core.access.enforce import load_actor
-from hp_portal.core.access.known_browsers import remember_browser
 from hp_portal.core.access.reasons import give_reason
+from hp_portal.core.account.second_step_views import enter
 from hp_portal.core.account.signing_in import start_sign_in
 from hp_portal.core.agreements.accepting import accept, current_agreements
 from hp_portal.core.agreements.forms import agreements_form
@@ -383,10 +381,7 @@ def _signed_in(db: PortalSession, done: finishing.Registered, number: str, reaso
         started = start_sign_in(db, person, client_address(), request.user_agent.string)
         if reason:
             give_reason(db, started.who.sign_in_id, reason, who=started.who)
-    db.commit()
-    session.clear()
-    login_user(load_actor(started.token))
-    return remember_browser(redirect_to(after_registering(done.registration.path, number)), db, person)
+    return enter(db, started, after_registering(done.registration.path, number))
 
 
 def after_registering(path: str, number: str) -> str:

@@ -12,7 +12,8 @@ from hp_portal.core.identity.factors import forget_factors
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.identity.staff_roles import StaffRole, StaffRoleMember, StaffRolePermission
-from hp_portal.core.people.accounts import end_email_changes, end_sessions
+from hp_portal.core.people.accounts import end_email_changes, end_links, end_sessions, forget_tries
+from hp_portal.core.people.changes import tell_change
 from hp_portal.database import PortalSession, lock
 
 
@@ -39,7 +40,8 @@ class NoSuchStaff(Exception):
 def restore_staff(session: PortalSession, *, username: str, password: str, reason: str) -> Person:
     """Let a member of staff in again: with a new password, without the second factors they had. Raises NoSuchStaff.
 
-    For those who have locked their account, or lost what they sign in with. The password's strength is the caller's to check.
+    For those who have locked their account, or lost what they sign in with: they are told by e-mail. Whatever would keep them out
+    or let somebody else in ends. Needs an app context. The password's strength is the caller's to check.
     """
     wanted = sa.select(Person).where(Person.username == username.strip().lower(), Person.is_staff)
     person = session.scalars(wanted).one_or_none()
@@ -52,8 +54,11 @@ def restore_staff(session: PortalSession, *, username: str, password: str, reaso
     session.flush()
     forget_factors(session, person.id)
     end_email_changes(session, person.id)
+    end_links(session, person.id)
     end_sessions(session, person)
+    forget_tries(session, person)
     record(session, "staff.person.restored", reason=reason, person=person.id)
+    tell_change(session, person, "restored")
     return person
 
 

@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from hp_portal.audience import Audience
 from hp_portal.core.activity.reading import Activity, ActivityFilter, search_activity
 from hp_portal.core.audit.record import record
+from hp_portal.core.factors.owned import described
 from hp_portal.core.identifiers.numbers import BadIdentifier, parse_npi, parse_tin
 from hp_portal.core.identity.applications import PersonApplication
-from hp_portal.core.identity.factors import has_factor
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
-from hp_portal.core.people.accounts import locked_for, locked_people
+from hp_portal.core.people.accounts import Pause, locked_for, locked_people
 from hp_portal.core.web.listing import Listing
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
@@ -218,14 +218,14 @@ def view_payee(session: PortalSession, payee: Payee) -> FoundPayee:
 
 @dataclass(frozen=True)
 class PersonPage:
-    """A person of an organization as their page in the console shows them. `locked` says how long, None: not at all; `factor`:
-    a second step is asked for at their sign-in."""
+    """A person of an organization as their page in the console shows them. `locked` says how long, None: not at all; `factors`:
+    what they take the second step with, in words; empty: none is asked for."""
 
     person: Person
     organization: str
     last_sign_in: dt.datetime | None
-    locked: dt.timedelta | None
-    factor: bool
+    locked: Pause | None
+    factors: str
 
 
 def view_person(session: PortalSession, settings: Settings, person: Person) -> PersonPage:
@@ -234,17 +234,17 @@ def view_person(session: PortalSession, settings: Settings, person: Person) -> P
     last = session.scalar(sa.select(sa.func.max(SignIn.created_at)).where(SignIn.person_id == person.id))
     record(session, "staff.person.viewed", person=person.id)
     locked = locked_for(session, settings, [person.id]).get(person.id)
-    return PersonPage(person, organization.name, last, locked, has_factor(session, person))
+    return PersonPage(person, organization.name, last, locked, described(session, person.id))
 
 
 @dataclass(frozen=True)
 class LockedPerson:
-    """Somebody whose sign-in is paused, and for how long."""
+    """Somebody whose sign-in, or second step, is paused, and for how long."""
 
     id: int
     name: str
     organization: str
-    wait: dt.timedelta
+    pause: Pause
 
 
 def list_locked(session: PortalSession, settings: Settings) -> list[LockedPerson]:

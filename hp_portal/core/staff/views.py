@@ -12,6 +12,7 @@ from hp_portal import migrations
 from hp_portal.audience import Audience
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
+from hp_portal.core.account.own_factors import factor_offer
 from hp_portal.core.activity.reading import ActivityFilter, event_kinds
 from hp_portal.core.activity.views import newest_shown, steady_pages
 from hp_portal.core.applications import giving, matrix
@@ -49,7 +50,15 @@ from hp_portal.core.web.where_from import proxy_warnings
 @blueprint.get("/")
 @access.staff("staff:console:open")
 def console() -> ResponseReturnValue:
-    return page("staff/console.html", links=staff_menu(), waiting=waiting(db_session()), proxies=proxy_warnings())
+    actor = the_actor()
+    return page(
+        "staff/console.html",
+        actor=actor,
+        offer=factor_offer(db_session(), actor),
+        links=staff_menu(),
+        waiting=waiting(db_session()),
+        proxies=proxy_warnings(),
+    )
 
 
 @blueprint.get("/applications")
