@@ -175,14 +175,8 @@ class Settings(BaseSettings):
         14, ge=0, description="How many days after their account was made people have to set one up."
     )
     password_link_hours: float = Field(24, gt=0, description="How long a link to set a password works.")
-    account_rest_days: int = Field(
-        90,
-        ge=0,
-        description="Days without a sign-in after which the account of somebody of an organization is deactivated; 0: never.",
-    )
-    recovery_link_minutes: float = Field(
-        30, gt=0, description="How long a link works that somebody who forgot their password asked for."
-    )
+    account_rest_days: int = Field(90, ge=0, description="Days unused after which accounts are deactivated; 0: never.")
+    recovery_link_minutes: float = Field(30, gt=0, description="How long a link works to set a forgotten password.")
     reason_asked: Literal["never", "session", "member-data"] = Field(
         "member-data", description="When people of organizations say why they look at what belongs to patients."
     )

@@ -69,54 +69,36 @@ def forget_attempts(session: PortalSession) -> None:
     asking.forget_old(session)
 
 
-def core_jobs(settings: Settings) -> list[Job]:
-    """Sealing the audit, ending sign-ins that ran out, forgetting old counts, kept values and password links."""
-
-    def seal(session: PortalSession) -> None:
-        try:
-            sealing.seal_everything(session)
-        except sealing.RecordBroken as error:
-            session.rollback()
-            reports.note_change(session, reports.SEALING, str(error))
-            raise
-        reports.note_change(session, reports.SEALING, "")
-
-    def verify(session: PortalSession) -> None:
-        found = verifying.verify(session)
+def seal(session: PortalSession) -> None:
+    """Seal what was recorded; a record that is broken is told to staff."""
+    try:
+        sealing.seal_everything(session)
+    except sealing.RecordBroken as error:
         session.rollback()
-        reports.note(session, reports.VERIFIED, problem=found.broken or "")
-        session.commit()
-        if found.broken:
-            raise sealing.RecordBroken(found.broken)
+        reports.note_change(session, reports.SEALING, str(error))
+        raise
+    reports.note_change(session, reports.SEALING, "")
 
+
+def verify(session: PortalSession) -> None:
+    """Verify the whole record; staff are told of what is broken."""
+    found = verifying.verify(session)
+    session.rollback()
+    reports.note(session, reports.VERIFIED, problem=found.broken or "")
+    session.commit()
+    if found.broken:
+        raise sealing.RecordBroken(found.broken)
+
+
+def _people_jobs(settings: Settings) -> list[Job]:
+    """Ending sessions that ran out, and what accounts need."""
     return [
-        Job("audit.seal", "Seal the audit record", dt.timedelta(seconds=5), seal),
-        Job(
-            "audit.publish-heads",
-            "Publish the newest seal of the audit record",
-            dt.timedelta(seconds=10),
-            lambda session: heads.publish(session, settings),
-        ),
-        Job("audit.verify", "Verify the audit record", dt.timedelta(days=1), verify, lane="long"),
-        Job("audit.close-windows", "Record how often refusals were repeated", dt.timedelta(minutes=1), close_windows),
         Job(
             "identity.end-sign-ins",
             "End sessions that ran out",
             dt.timedelta(minutes=1),
             lambda session: signing_in.end_overdue(session, settings),
         ),
-        Job("identity.forget-attempts", "Forget old failed attempts", dt.timedelta(hours=1), forget_attempts),
-        Job("delivery.returns", "Take mail that came back", dt.timedelta(minutes=1), returns.collect_due, lane="mail"),
-        Job("delivery.forget-returns", "Believe in addresses again", dt.timedelta(hours=1), returns.forget_returns),
-        Job("delivery.send", "Send e-mails", dt.timedelta(seconds=1), sending.send_due, lane="mail"),
-        Job("delivery.send-paper", "Send faxes", dt.timedelta(seconds=1), sending.send_paper_due, lane="mail"),
-        Job("documents.make", "Make documents", dt.timedelta(seconds=1), making.make_documents, lane="render"),
-        Job("documents.forget", "Forget old documents", dt.timedelta(minutes=30), queue.forget_expired),
-        Job(FILES_SWEPT, "Remove stored files that nothing refers to", dt.timedelta(days=1), sweep_files, lane="long"),
-        Job("kept.forget-expired", "Forget kept values", dt.timedelta(minutes=30), keeping.forget_expired),
-        Job("refusals.judge", "Look up whose rows were asked for", dt.timedelta(seconds=30), judging.judge),
-        Job("refusals.forget", "Forget old refusals", dt.timedelta(hours=6), judging.forget_old),
-        Job("registration.tidy", "End what is overdue among registrations", dt.timedelta(minutes=5), deciding.tidy),
         Job(
             "recovery.answer",
             "Write to people who forgot their password or user name",
@@ -130,6 +112,35 @@ def core_jobs(settings: Settings) -> list[Job]:
             lambda session: resting.rest_accounts(session, settings),
         ),
         Job("people.forget-links", "Forget old password links", dt.timedelta(hours=1), password_links.forget_dead),
+    ]
+
+
+def core_jobs(settings: Settings) -> list[Job]:
+    """Sealing the audit, ending sign-ins that ran out, forgetting old counts, kept values and password links."""
+
+    return [
+        Job("audit.seal", "Seal the audit record", dt.timedelta(seconds=5), seal),
+        Job(
+            "audit.publish-heads",
+            "Publish the newest seal of the audit record",
+            dt.timedelta(seconds=10),
+            lambda session: heads.publish(session, settings),
+        ),
+        Job("audit.verify", "Verify the audit record", dt.timedelta(days=1), verify, lane="long"),
+        Job("audit.close-windows", "Record how often refusals were repeated", dt.timedelta(minutes=1), close_windows),
+        Job("identity.forget-attempts", "Forget old failed attempts", dt.timedelta(hours=1), forget_attempts),
+        Job("delivery.returns", "Take mail that came back", dt.timedelta(minutes=1), returns.collect_due, lane="mail"),
+        Job("delivery.forget-returns", "Believe in addresses again", dt.timedelta(hours=1), returns.forget_returns),
+        Job("delivery.send", "Send e-mails", dt.timedelta(seconds=1), sending.send_due, lane="mail"),
+        Job("delivery.send-paper", "Send faxes", dt.timedelta(seconds=1), sending.send_paper_due, lane="mail"),
+        Job("documents.make", "Make documents", dt.timedelta(seconds=1), making.make_documents, lane="render"),
+        Job("documents.forget", "Forget old documents", dt.timedelta(minutes=30), queue.forget_expired),
+        Job(FILES_SWEPT, "Remove stored files that nothing refers to", dt.timedelta(days=1), sweep_files, lane="long"),
+        Job("kept.forget-expired", "Forget kept values", dt.timedelta(minutes=30), keeping.forget_expired),
+        Job("refusals.judge", "Look up whose rows were asked for", dt.timedelta(seconds=30), judging.judge),
+        Job("refusals.forget", "Forget old refusals", dt.timedelta(hours=6), judging.forget_old),
+        Job("registration.tidy", "End what is overdue among registrations", dt.timedelta(minutes=5), deciding.tidy),
+        *_people_jobs(settings),
     ]
 
 
