@@ -176,6 +176,9 @@ class Settings(BaseSettings):
     )
     password_link_hours: float = Field(24, gt=0, description="How long a link to set a password works.")
     account_rest_days: int = Field(90, ge=0, description="Days unused after which accounts are deactivated; 0: never.")
+    factor_reset_hours: float = Field(
+        24, ge=0, description="How long a delegate's request to remove a lost factor waits."
+    )
     recovery_link_minutes: float = Field(30, gt=0, description="How long a link works to set a forgotten password.")
     reason_asked: Literal["never", "session", "member-data"] = Field(
         "member-data", description="When people of organizations say why they look at what belongs to patients."

@@ -35,7 +35,7 @@ from hp_portal.core.jobs import failures, leases
 from hp_portal.core.jobs import reports as job_reports
 from hp_portal.core.kept import keeping
 from hp_portal.core.limits import attempts, sign_ins
-from hp_portal.core.people import email_changes, password_links, resting
+from hp_portal.core.people import email_changes, factor_resets, password_links, resting
 from hp_portal.core.recovery import asking
 from hp_portal.core.refusals import judging
 from hp_portal.core.registration import deciding
@@ -104,6 +104,12 @@ def _people_jobs(settings: Settings) -> list[Job]:
             "Write to people who forgot their password or user name",
             dt.timedelta(seconds=2),
             lambda session: asking.answer_all(session, settings),
+        ),
+        Job(
+            "people.reset-factors",
+            "Remove lost second factors that delegates asked for",
+            dt.timedelta(minutes=1),
+            factor_resets.reset_due,
         ),
         Job(
             "people.rest-accounts",

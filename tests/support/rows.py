@@ -15,7 +15,7 @@ from hp_portal.core.identity.factors import AuthenticatorApp, HalfSignIn, Passke
 from hp_portal.core.identity.models import Person
 from hp_portal.core.kept.models import KeptValues
 from hp_portal.core.organizations.models import Grant, Organization
-from hp_portal.core.people.models import AccountRest, ChangeNotice, EmailChange, PasswordLink
+from hp_portal.core.people.models import AccountRest, ChangeNotice, EmailChange, FactorReset, PasswordLink
 from hp_portal.core.recovery.models import RecoveryAsk
 from hp_portal.core.tax_ids.models import GUESSED, LinkNotice
 from hp_portal.database import Base, PortalSession
@@ -35,6 +35,7 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
         expires_at=now,
     )
     yield AccountRest(person_id=person.id, last_use=now, first_told_at=now, rests_at=now)
+    yield FactorReset(person_id=person.id, asked_by_id=person.id, reason="Lost", asked_at=now, due_at=now, ended_at=now)
     yield RecoveryAsk(token=f"recovery-{person.id}", typed_sealed=b"", address="192.0.2.8", asked_at=now)
     yield PasswordLink(person_id=person.id, token_hash=hash_token(f"link-{person.id}"), made_at=now, expires_at=now)
     yield ChangeNotice(

@@ -27,6 +27,7 @@ from hp_portal.core.limits.sign_ins import (
 )
 from hp_portal.core.people.accounts import end_email_changes, end_links
 from hp_portal.core.people.changes import tell_change
+from hp_portal.core.people.factor_resets import end_used
 from hp_portal.database import PortalSession
 from hp_portal.scopes import in_whole
 from hp_portal.settings import Settings
@@ -155,6 +156,7 @@ def start_sign_in(session: PortalSession, person: Person, address: str, user_age
     )
     session.add(row)
     session.flush()
+    end_used(session, person)
     who = Who(person.id, person.organization_id, row.id, get_who(session).request_id, address)
     record(session, "identity.sign-in.succeeded", who=who)
     return NewSignIn(token, person, who)

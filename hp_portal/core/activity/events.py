@@ -128,6 +128,27 @@ _PEOPLE = (
         _PERSON,
     ),
     EventSpec(
+        "people.factors.reset-asked",
+        "Asked to remove somebody’s lost second factors",
+        ("person",),
+        "Asked to remove the lost second factors of {person}",
+        _PERSON,
+    ),
+    EventSpec(
+        "people.factors.reset-agreed",
+        "Agreed to remove somebody’s lost second factors",
+        ("person",),
+        "Agreed to remove the lost second factors of {person}",
+        _PERSON,
+    ),
+    EventSpec(
+        "people.factors.reset-canceled",
+        "Canceled the removal of somebody’s second factors",
+        ("person",),
+        "Canceled the removal of {person}’s second factors",
+        _PERSON,
+    ),
+    EventSpec(
         "people.person.reminded",
         "Reminded somebody of an account that is not used",
         ("person", "alone"),

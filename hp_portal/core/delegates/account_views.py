@@ -11,7 +11,7 @@ from wtforms import SelectChoice
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.applications.menu import plugins
-from hp_portal.core.delegates import accounts
+from hp_portal.core.delegates import accounts, lost_factors
 from hp_portal.core.delegates.accounts import (
     ACCOUNTS,
     AccountFilter,
@@ -23,6 +23,7 @@ from hp_portal.core.delegates.accounts import (
 from hp_portal.core.delegates.forms import AccountsForm, DeactivateForm
 from hp_portal.core.documents.sheets import CSV_TYPE
 from hp_portal.core.identity.models import Person
+from hp_portal.core.people.factor_resets import NothingToReset, SecondNeeded
 from hp_portal.core.web.attachments import attachment
 from hp_portal.core.web.formats import show_count
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
@@ -30,6 +31,7 @@ from hp_portal.hookspecs import Application
 
 blueprint = Blueprint("accounts", __name__)
 ID = "<id:person_id>"
+LOST = "lost-"
 CHANGED = (
     "This has changed in the meantime: another delegate was faster, or the account is in another state now. See below."
 )
@@ -61,14 +63,23 @@ def _wanted(form: AccountsForm) -> AccountFilter:
 def index() -> ResponseReturnValue:
     db, form = db_session(), _form()
     if not form.validate():
-        return page("delegates/accounts.html", "results", form=form, listing=None, labels={}, status=422)
+        return page("delegates/accounts.html", "results", form=form, listing=None, labels={}, resets=[], status=422)
     wanted = _wanted(form)
     listing = accounts.list_accounts(db, settings(), wanted, ACCOUNTS.read(request.args)).at(
         "accounts.index", **vars(wanted)
     )
     db.commit()
     labels = {one.key: one.label for one in _applications()}
-    return page("delegates/accounts.html", "results", form=form, listing=listing, wanted=vars(wanted), labels=labels)
+    resets = lost_factors.waiting_resets(db)
+    return page(
+        "delegates/accounts.html",
+        "results",
+        form=form,
+        listing=listing,
+        wanted=vars(wanted),
+        labels=labels,
+        resets=resets,
+    )
 
 
 @blueprint.get("/accounts/csv")
@@ -76,7 +87,7 @@ def index() -> ResponseReturnValue:
 def download() -> ResponseReturnValue:
     db, form = db_session(), _form()
     if not form.validate():
-        return page("delegates/accounts.html", "results", form=form, listing=None, labels={}, status=422)
+        return page("delegates/accounts.html", "results", form=form, listing=None, labels={}, resets=[], status=422)
     body = accounts.accounts_csv(db, settings(), _wanted(form), plugins().applications)
     db.commit()
     return attachment(body, "accounts.csv", CSV_TYPE)
@@ -86,7 +97,9 @@ def _person(person_id: int) -> Person:
     return accounts.find_account(db_session(), person_id) or abort(404)
 
 
-def _account_page(person: Person, form: DeactivateForm, status: int = 200) -> Response:
+def _account_page(
+    person: Person, form: DeactivateForm, status: int = 200, lost: DeactivateForm | None = None
+) -> Response:
     db, actor = db_session(), the_actor()
     found = accounts.view_account(db, settings(), person)
     db.commit()
@@ -94,6 +107,9 @@ def _account_page(person: Person, form: DeactivateForm, status: int = 200) -> Re
         "delegates/account.html",
         found=found,
         form=form,
+        lost=lost or DeactivateForm(formdata=None, prefix=LOST),
+        reset=next(iter(lost_factors.waiting_resets(db, person.id)), None),
+        me=actor.person_id,
         own=person.id == actor.person_id,
         applications=_applications(),
         status=status,
@@ -123,7 +139,16 @@ def _do(person: Person, deed: Callable[[], object], said: Callable[[], str]) -> 
         flash(LAST, "warn")
     except OwnAccount:
         db.rollback()
-        flash("You cannot deactivate your own account. Another delegate can.", "warn")
+        flash("You cannot do this with your own account. Another delegate can.", "warn")
+    except NothingToReset:
+        db.rollback()
+        flash(CHANGED, "warn")
+    except SecondNeeded:
+        db.rollback()
+        flash(
+            "Another delegate has to agree: neither the one who asked, nor the person whose second factors are removed.",
+            "warn",
+        )
     except NoAddress:
         db.rollback()
         flash(f"{person.name} has not confirmed an e-mail address yet, so nothing can be sent there.", "warn")
@@ -236,4 +261,42 @@ def application(person_id: int, application: str) -> ResponseReturnValue:
         person,
         lambda: accounts.give(db_session(), the_actor(), person, known, wanted=wanted),
         lambda: f"{person.name} {'now has' if wanted else 'no longer has'} {known.label}.",
+    )
+
+
+@blueprint.post(f"/accounts/{ID}/lost-factors")
+@access.delegate
+def lost(person_id: int) -> ResponseReturnValue:
+    """Ask to remove the second factors that somebody has lost."""
+    person, form = _person(person_id), DeactivateForm(prefix=LOST)
+    if not form.validate_on_submit():
+        return _account_page(person, DeactivateForm(formdata=None), 422, form)
+    return _do(
+        person,
+        lambda: lost_factors.ask_reset(db_session(), settings(), the_actor(), person, form.reason.data),
+        lambda: f"{person.name} and the other delegates are told. The page below says when it is done.",
+    )
+
+
+@blueprint.post(f"/accounts/{ID}/lost-factors/agree")
+@access.delegate
+def agree(person_id: int) -> ResponseReturnValue:
+    person = _person(person_id)
+    return _do(
+        person,
+        lambda: lost_factors.agree_to_reset(db_session(), the_actor(), person),
+        lambda: (
+            f"The second factors are removed. {person.name} now signs in with the password alone, and can set up new ones."
+        ),
+    )
+
+
+@blueprint.post(f"/accounts/{ID}/lost-factors/cancel")
+@access.delegate
+def cancel(person_id: int) -> ResponseReturnValue:
+    person = _person(person_id)
+    return _do(
+        person,
+        lambda: lost_factors.cancel_reset(db_session(), the_actor(), person),
+        lambda: f"The second factors of {person.name} stay as they are.",
     )

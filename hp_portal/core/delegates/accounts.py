@@ -244,12 +244,12 @@ def applications_to_give(session: PortalSession, actor: Actor, applications: lis
 def give(session: PortalSession, actor: Actor, person: Person, application: Application, *, wanted: bool) -> None:
     """Give an application to somebody of the own organization, or take it. Again changes nothing. Raises ChangedMeanwhile."""
     deed = giving.give_application if wanted else giving.take_application
-    with _held(session, actor, person):
+    with held(session, actor, person):
         deed(session, actor, person, application)
 
 
 @contextmanager
-def _held(session: PortalSession, actor: Actor, person: Person) -> Iterator[None]:
+def held(session: PortalSession, actor: Actor, person: Person) -> Iterator[None]:
     """For the length of a block the account, read anew, is decided about by nobody else of the organization.
 
     Raises ChangedMeanwhile when the actor is no delegate anymore, or the person is not in the actor's organization anymore.
@@ -286,7 +286,7 @@ def _tell(session: PortalSession, actor: Actor, person: Person, what: str) -> No
 
 def unlock(session: PortalSession, actor: Actor, person: Person) -> None:
     """Forget the failed tries that pause somebody's sign-in. The caller commits, as for every verb here."""
-    with _held(session, actor, person):
+    with held(session, actor, person):
         accounts.unlock(session, person)
 
 
@@ -295,7 +295,7 @@ def send_password_link(session: PortalSession, settings: Settings, actor: Actor,
 
     Raises ChangedMeanwhile for a deactivated account, and NoAddress.
     """
-    with _held(session, actor, person):
+    with held(session, actor, person):
         if person.deactivated_at is not None:
             raise ChangedMeanwhile
         if is_unconfirmed(person.email):
@@ -315,7 +315,7 @@ def send_password_link(session: PortalSession, settings: Settings, actor: Actor,
 
 def end_sessions(session: PortalSession, actor: Actor, person: Person) -> int:
     """Sign somebody out everywhere; returns how many sessions that ended."""
-    with _held(session, actor, person):
+    with held(session, actor, person):
         return accounts.end_sessions(session, person)
 
 
@@ -326,7 +326,7 @@ def deactivate(session: PortalSession, actor: Actor, person: Person, reason: str
     """
     if person.id == actor.person_id:
         raise OwnAccount
-    with _held(session, actor, person):
+    with held(session, actor, person):
         if person.is_delegate and person.deactivated_at is None and not _other_delegates(session, person):
             raise LastDelegate
         if not accounts.deactivate(session, person, reason):
@@ -336,7 +336,7 @@ def deactivate(session: PortalSession, actor: Actor, person: Person, reason: str
 
 def reactivate(session: PortalSession, actor: Actor, person: Person) -> None:
     """Let somebody in again, with the password and applications they had, and tell them. Raises ChangedMeanwhile."""
-    with _held(session, actor, person):
+    with held(session, actor, person):
         if not accounts.reactivate(session, person):
             raise ChangedMeanwhile
         _tell(session, actor, person, "reactivated")
@@ -344,7 +344,7 @@ def reactivate(session: PortalSession, actor: Actor, person: Person) -> None:
 
 def make_delegate(session: PortalSession, actor: Actor, person: Person) -> None:
     """Make somebody a delegate, and tell them; they are asked to accept the agreement. Raises ChangedMeanwhile."""
-    with _held(session, actor, person):
+    with held(session, actor, person):
         if person.is_delegate or person.deactivated_at is not None:
             raise ChangedMeanwhile
         person.is_delegate = True
@@ -355,7 +355,7 @@ def make_delegate(session: PortalSession, actor: Actor, person: Person) -> None:
 
 def end_delegate(session: PortalSession, actor: Actor, person: Person) -> None:
     """Make somebody, or oneself, an ordinary user again, and tell them. Raises LastDelegate, or ChangedMeanwhile."""
-    with _held(session, actor, person):
+    with held(session, actor, person):
         if not person.is_delegate:
             raise ChangedMeanwhile
         if not _other_delegates(session, person):

@@ -38,6 +38,8 @@ WHAT = {
     "factor-added": "A second factor was added",
     "factor-removed": "A second factor was removed",
     "factors-lost": "Our staff removed your second factors, since you could not use them any more",
+    "factors-asked": "A delegate of your organization asks to remove your second factors, since you cannot use them anymore",
+    "factors-reset": "Delegates of your organization removed your second factors, since you could not use them anymore",
     "restored": "Our staff gave you a new password and removed your second factors, so that you can sign in again",
     "codes": "New recovery codes were made",
     "codes-used": "Somebody signed in with a recovery code",
@@ -164,10 +166,11 @@ def disown(session: PortalSession, token: str) -> None:
     _tell_delegates(session, person, "account_locked", f"The account of {person.name} is locked")
 
 
-def remove_factors(session: PortalSession, person: Person, reason: str) -> bool:
-    """Staff remove every app, passkey and recovery code of somebody who has lost them; False when there was none.
+def remove_factors(session: PortalSession, person: Person, reason: str, what: str = "factors-lost") -> bool:
+    """Remove every app, passkey and recovery code of somebody who has lost them; False when there was none.
 
-    The password alone opens the account then, so every sign-in ends, and the person and the other delegates are told.
+    `what` tells the person who did it, a key of `WHAT`: our staff, or delegates. The password alone opens the account then, so
+    every sign-in ends, and the person and the other delegates are told.
     """
     lock(session, f"account:{person.id}")
     if not has_factor(session, person):
@@ -176,8 +179,9 @@ def remove_factors(session: PortalSession, person: Person, reason: str) -> bool:
     forget_second_steps(session, person.id)
     end_sessions(session, person)
     record(session, "people.factors.removed", reason=reason, person=person.id)
-    tell_change(session, person, "factors-lost")
-    _tell_delegates(session, person, "account_reset", f"The second factors of {person.name} were removed")
+    tell_change(session, person, what)
+    by = "Our staff" if what == "factors-lost" else "Delegates of the organization"
+    _tell_delegates(session, person, "account_reset", f"The second factors of {person.name} were removed", by=by)
     return True
 
 
@@ -199,10 +203,10 @@ def _take_back(session: PortalSession, notice: ChangeNotice, person: Person) -> 
     session.flush()
 
 
-def _tell_delegates(session: PortalSession, person: Person, template: str, subject: str) -> None:
+def _tell_delegates(session: PortalSession, person: Person, template: str, subject: str, **more: str) -> None:
     if person.organization_id is None:
         return
-    values = {"name": person.name, "username": person.username, "contact": absolute_url("pages.contact")}
+    values = {"name": person.name, "username": person.username, "contact": absolute_url("pages.contact"), **more}
     for delegate in reachable(delegates_of(session, [person.organization_id])):
         if delegate.id != person.id:
             add_message(session, Outgoing(delegate.email, template, subject, f"person:{person.id}", values))

@@ -61,6 +61,26 @@ class AccountRest(Base, scopes.OfPerson):
     rests_at: Mapped[dt.datetime]
 
 
+class FactorReset(Base, scopes.OfPerson):
+    """A delegate asks that the second factors of somebody are removed who has lost them.
+
+    It is done at `due_at`, or as soon as another delegate agrees (`agreed_by_id`), unless it is ended before. `outcome` is one of
+    `DONE`, `CANCELED` and `USED` (factor_resets.py); None while it waits.
+    """
+
+    __tablename__ = "factor_reset"
+
+    id: Mapped[key]
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    asked_by_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    reason: Mapped[str] = mapped_column(sa.String(200))
+    asked_at: Mapped[dt.datetime]
+    due_at: Mapped[dt.datetime]
+    agreed_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    ended_at: Mapped[dt.datetime | None]
+    outcome: Mapped[str | None] = mapped_column(sa.String(10))
+
+
 class PasswordLink(Base, scopes.OfPerson):
     """A link to set a password: works once, until it expires. The link holds a token, the row only its hash."""
 
