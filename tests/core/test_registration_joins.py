@@ -13,7 +13,8 @@ from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
-from hp_portal.core.registration.deciding import DecidedAlready, dismiss, uphold
+from hp_portal.core.registration.deciding import dismiss, uphold
+from hp_portal.core.registration.facts import DecidedAlready
 from hp_portal.core.registration.models import Registration
 from tests.conftest import MakeApp
 from tests.support.client import PortalClient

@@ -11,8 +11,8 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.registration import again, later, proving
-from hp_portal.core.registration.deciding import DecidedAlready
 from hp_portal.core.registration.drafts import Typed
+from hp_portal.core.registration.facts import DecidedAlready
 from hp_portal.core.registration.forms import AddressForm, FollowForm, MailForm
 from hp_portal.core.registration.models import MAIL, PIN
 from hp_portal.core.registration.own import followable

@@ -19,7 +19,7 @@ from hp_portal.core.people.accounts import create_person, deactivate
 from hp_portal.core.people.password_links import make_link
 from hp_portal.core.registration import challenges, telling
 from hp_portal.core.registration.drafts import forget_old
-from hp_portal.core.registration.facts import move
+from hp_portal.core.registration.facts import DecidedAlready, hold, move
 from hp_portal.core.registration.finishing import find_link, open_access, waiting_join
 from hp_portal.core.registration.models import (
     ASKED,
@@ -51,24 +51,12 @@ from hp_portal.plugins import Plugins
 from hp_portal.settings import Settings
 
 
-class DecidedAlready(Exception):
-    """Somebody, or time, has decided on this registration meanwhile."""
-
-
 class HeldBy(Exception):
     """The payee is an organization's already: the person can only be added to that one."""
 
     def __init__(self, organization_id: int) -> None:
         super().__init__("an organization is linked to this payee already")
         self.organization_id = organization_id
-
-
-def hold(session: PortalSession, registration: Registration, *states: str) -> None:
-    """Lock the registration and read it anew. Raises DecidedAlready when it is in none of these states any more."""
-    lock(session, f"registration:{registration.id}")
-    session.refresh(registration)
-    if registration.state not in states:
-        raise DecidedAlready
 
 
 def decided(

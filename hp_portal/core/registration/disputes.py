@@ -15,8 +15,8 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.people.accounts import deactivate
 from hp_portal.core.registration import telling
-from hp_portal.core.registration.deciding import DecidedAlready, add_member, decided, hold
-from hp_portal.core.registration.facts import facts_of, move
+from hp_portal.core.registration.deciding import add_member, decided
+from hp_portal.core.registration.facts import DecidedAlready, facts_of, hold, move
 from hp_portal.core.registration.models import (
     ASKED,
     BILLING,

@@ -17,8 +17,8 @@ from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.people.accounts import NameTaken
 from hp_portal.core.registration import again, deciding, disputes, later, pins, proving, told
 from hp_portal.core.registration import own as mine
-from hp_portal.core.registration.deciding import DecidedAlready
 from hp_portal.core.registration.drafts import Typed
+from hp_portal.core.registration.facts import DecidedAlready
 from hp_portal.core.registration.forms import CheckForm, ConfirmForm, FollowForm, PinForm, WordsForm
 from hp_portal.core.registration.models import ASKED, CHALLENGED, CHECK, OPEN, PIN, Registration
 from hp_portal.core.registration.proof_views import REFUSED, after_registering

@@ -15,7 +15,8 @@ from hp_portal.core.payees.by_hand import PayeeExists, add_payee
 from hp_portal.core.payees.finding import payee_by_id
 from hp_portal.core.people.accounts import NameTaken
 from hp_portal.core.registration import clusters, deciding, disputes, transfers
-from hp_portal.core.registration.deciding import DecidedAlready, HeldBy
+from hp_portal.core.registration.deciding import HeldBy
+from hp_portal.core.registration.facts import DecidedAlready
 from hp_portal.core.registration.forms import PATHS
 from hp_portal.core.registration.models import (
     ASKED,
