@@ -21,6 +21,7 @@ from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.limits import sign_ins
+from hp_portal.core.people.ended import OrganizationEnded, hold_going_on, hold_organization, let_go_on
 from hp_portal.core.people.models import EmailChange, PasswordLink
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import Application
@@ -86,9 +87,11 @@ def create_person(
     """Create an account that cannot be signed in to before its password is set by a link, with what new people get of the
     installed `applications`.
 
-    An empty `username` is made of the name. `actor` is who creates it, None somebody who registers. Raises NameTaken.
+    An empty `username` is made of the name. `actor` is who creates it, None somebody who registers. Raises NameTaken, or
+    OrganizationEnded.
     """
     lock(session, "names of accounts")
+    hold_going_on(session, organization_id)
     email = email.strip().lower()
     username = username.strip().lower() or suggest_username(session, name)
     for field, value in (("username", username), ("email", email)):
@@ -219,12 +222,20 @@ def deactivate(session: PortalSession, person: Person, reason: str) -> bool:
     return True
 
 
-def reactivate(session: PortalSession, person: Person) -> bool:
-    """Let somebody in again, with the password and applications they had; False when the account is active."""
+def reactivate(session: PortalSession, person: Person, *, reopen: bool = False) -> bool:
+    """Let somebody in again, with the password and applications they had; False when the account is active.
+
+    `reopen`: an organization that has ended goes on with them. Raises OrganizationEnded without it, and TaxIdTaken.
+    """
     lock(session, f"account:{person.id}")
     session.refresh(person)
     if person.deactivated_at is None:
         return False
+    organization = hold_organization(session, person.organization_id) if person.organization_id is not None else None
+    if organization is not None and organization.ended_at is not None:
+        if not reopen:
+            raise OrganizationEnded(organization.name)
+        let_go_on(session, organization)
     person.deactivated_at = None
     session.flush()
     record(session, "people.person.reactivated", person=person.id)

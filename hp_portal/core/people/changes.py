@@ -212,6 +212,15 @@ def disowned(session: PortalSession) -> list[Disowned]:
     ]
 
 
+def is_disowned(session: PortalSession, person_id: int) -> bool:
+    """Has somebody said that a change of this account was not theirs, and staff have not looked into it yet?"""
+    waits = ChangeNotice.disowned_at.is_not(None), ChangeNotice.settled_at.is_(None)
+    return (
+        session.scalar(sa.select(ChangeNotice.id).where(ChangeNotice.person_id == person_id, *waits).limit(1))
+        is not None
+    )
+
+
 def count_disowned(session: PortalSession) -> int:
     """How many of them there are."""
     wanted = ChangeNotice.disowned_at.is_not(None), ChangeNotice.settled_at.is_(None)

@@ -15,7 +15,7 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.people.accounts import deactivate
 from hp_portal.core.registration import telling
-from hp_portal.core.registration.deciding import add_member, decided
+from hp_portal.core.registration.deciding import add_member, answer_waiting, decided
 from hp_portal.core.registration.facts import DecidedAlready, facts_of, hold, move
 from hp_portal.core.registration.models import (
     ASKED,
@@ -36,8 +36,11 @@ from hp_portal.settings import Settings
 
 
 def may_dispute(session: PortalSession, registration: Registration) -> bool:
-    """Has a billing organization declined somebody, so that they can say that it is theirs? Not once staff have decided."""
+    """Has a billing organization declined somebody, so that they can say that it is theirs? Not once staff have decided, nor once
+    the organization has ended: then they can register it."""
     if (registration.path, registration.route, registration.state) != (BILLING, JOIN, DECLINED):
+        return False
+    if session.get_one(Organization, registration.organization_id).ended_at is not None:
         return False
     by = session.get(Person, registration.decided_by_id) if registration.decided_by_id else None
     return by is not None and not by.is_staff
@@ -73,7 +76,7 @@ def replace_people(
 ) -> Person:
     """The organization is theirs and not of those who have registered it: their accounts are closed, the person is its delegate.
 
-    Raises DecidedAlready, NameTaken.
+    Raises DecidedAlready, NameTaken, OrganizationEnded.
     """
     hold(session, registration, STAFF)
     if registration.why != DISPUTED or registration.organization_id is None:
@@ -118,15 +121,16 @@ def confirm_new(
 
 
 def end_new(session: PortalSession, actor: Actor, registration: Registration, answer: str, *, reason: str = "") -> None:
-    """A new billing organization is not whose it was said to be: its accounts are closed, and its Tax ID is free again.
+    """A new billing organization is not whose it was said to be: its accounts are closed, and its Tax ID is free again. Whoever
+    waits to be let into it is told so.
 
     Raises DecidedAlready.
     """
     _hold_new(session, registration)
     by = decided(session, actor, registration, "end", answer, reason)
     organization = session.get_one(Organization, registration.organization_id)
+    answer_waiting(session, organization, by=by)
     close_accounts(session, actor, organization, "The new billing organization was not confirmed")
-    organization.tin_sealed = organization.tin_hash = None
     end_if_empty(session, organization.id)
     move(session, registration, DECLINED, by=by)
     telling.tell_outcome(session, registration)

@@ -25,6 +25,10 @@ class DecidedAlready(Exception):
     """Somebody, or time, has decided on this registration meanwhile."""
 
 
+class AccountClosed(Exception):
+    """The account is deactivated: nothing is opened for it, and nothing sent, before staff reactivate it."""
+
+
 def about_registration(registration: Registration) -> str:
     """What the first message to the person is found by: it has the link to the status page."""
     return f"registration:{registration.id}"

@@ -19,15 +19,14 @@ from hp_portal.core.registration.drafts import Typed
 from hp_portal.core.registration.facts import DecidedAlready, facts_of, hold, move
 from hp_portal.core.registration.finishing import find_link, hold_letter, must_look_first, open_access
 from hp_portal.core.registration.models import (
+    AFTER_TRIAL,
     ASKED,
     CHALLENGED,
     JOIN,
     LEFT,
-    NO_DELEGATE,
     OPEN,
     PIN,
     STAFF,
-    UNTOLD,
     WAITING_STATES,
     WHICH,
     Registration,
@@ -75,7 +74,7 @@ def view_own(session: PortalSession, registration: Registration) -> OwnView:
         again_at is not None and may_ask(letter, again_at),
         masked_lines(payee) if payee else [],
         challenges.told_at(session, registration) if registration.state == CHALLENGED else None,
-        registration.why in (UNTOLD, NO_DELEGATE),
+        registration.why in AFTER_TRIAL,
     )
 
 
