@@ -225,8 +225,8 @@ def test_no_verb_adds_to_one(portal: World) -> None:
             move_person(session, session.get_one(Person, person.id), gone, delegate=False)
         with pytest.raises(OrganizationEnded):
             link_payee(session, staff, gone, payee, "a letter")
+        row = session.get_one(Registration, late)
         with pytest.raises(OrganizationEnded):
-            row = session.get_one(Registration, late)
             deciding.add_member(session, portal.settings, plugins, staff, row, answer="Yes.", reason="Called")
         session.rollback()
 
