@@ -15,6 +15,7 @@ from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people import accounts, changes, password_links
 from hp_portal.core.people.ended import OrganizationEnded, TaxIdTaken
 from hp_portal.core.people.forms import CreatePersonForm
+from hp_portal.core.registration.closing import close_account
 from hp_portal.core.staff import lookup
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import ReasonForm
@@ -180,7 +181,7 @@ def people_deactivate(person_id: int) -> ResponseReturnValue:
     person, db, form = _member(person_id), db_session(), ReasonForm()
     if not form.validate_on_submit():
         return _person_page(person, form, 422)
-    done = accounts.deactivate(db, person, form.reason.data)
+    done = close_account(db, person, form.reason.data)
     db.commit()
     if done:
         flash(f"{person.name}’s account is deactivated, and their sessions have been ended.", "good")
