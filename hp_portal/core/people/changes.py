@@ -38,6 +38,7 @@ WHAT = {
     "codes": "New recovery codes were made",
     "codes-used": "Somebody signed in with a recovery code",
     "email": "The e-mail address was changed",
+    "email-confirmed": "The e-mail address was confirmed",
 }
 
 
