@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 import secrets
 import unicodedata
@@ -61,13 +62,30 @@ def propose_username(name: str, number: int) -> str:
     return f"{_base_of(name)}{100 + number % 900}"
 
 
+def _taken(session: PortalSession, base: str) -> set[str]:
+    return set(session.scalars(sa.select(Person.username).where(Person.username.startswith(base, autoescape=True))))
+
+
+def draw_username(session: PortalSession, name: str) -> str:
+    """A free user name for somebody whom others let in, such as `mina.keeper482`. There is a number whatever names are taken, and
+    it is drawn, so that nobody is told who has an account."""
+    lock(session, "names of accounts")
+    base = _base_of(name)
+    taken = _taken(session, base)
+    for digits in itertools.count(2):
+        numbers = range(10**digits, 10 ** (digits + 1))
+        if free := [number for number in numbers if f"{base}{number}" not in taken]:
+            break
+    return f"{base}{secrets.choice(free)}"
+
+
 def suggest_username(session: PortalSession, name: str) -> str:
     """A free user name made of somebody's name: `Mina Lee Keeper` is `mina.keeper`, then `mina.keeper2`.
 
     It tells which names are taken, so it is for those alone who may know.
     """
     base = _base_of(name)
-    taken = set(session.scalars(sa.select(Person.username).where(Person.username.startswith(base, autoescape=True))))
+    taken = _taken(session, base)
     return next(
         name for number in range(1, len(taken) + 2) if (name := base if number == 1 else f"{base}{number}") not in taken
     )

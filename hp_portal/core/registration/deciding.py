@@ -16,7 +16,7 @@ from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.payees.models import Payee
-from hp_portal.core.people.accounts import create_person, deactivate
+from hp_portal.core.people.accounts import create_person, deactivate, draw_username
 from hp_portal.core.people.password_links import make_link
 from hp_portal.core.registration import challenges, telling
 from hp_portal.core.registration.drafts import forget_old
@@ -116,6 +116,7 @@ def _add(
         organization_id=organization_id,
         name=registration.name,
         email=registration.email,
+        username=draw_username(session, registration.name),
         delegate=delegate,
     )
     registration.person_id, registration.organization_id = person.id, organization_id
