@@ -6,6 +6,8 @@ asked to look at every new one, and whoever finds theirs taken can say so. Every
 
 from __future__ import annotations
 
+import contextlib
+
 import sqlalchemy as sa
 
 from hp_portal import clock
@@ -33,6 +35,8 @@ from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import PortalEvent
 from hp_portal.plugins import Plugins
 from hp_portal.settings import Settings
+
+OTHERS = "We have found that the organization is somebody else’s."
 
 
 def may_dispute(session: PortalSession, registration: Registration) -> bool:
@@ -75,16 +79,36 @@ def replace_people(
     reason: str,
 ) -> Person:
     """The organization is theirs and not of those who have registered it: their accounts are closed, the person is its delegate.
+    Nobody has to look any more at how it was registered.
 
     Raises DecidedAlready, NameTaken, OrganizationEnded.
     """
+    # In the order in which `end_new` holds the same.
+    unseen = _hold_unseen(session, registration.organization_id)
     hold(session, registration, STAFF)
     if registration.why != DISPUTED or registration.organization_id is None:
         raise DecidedAlready
     organization = session.get_one(Organization, registration.organization_id)
     close_accounts(session, actor, organization, "It was found to be somebody else's organization")
+    for one in unseen:
+        one.answer = OTHERS
+        move(session, one, DECLINED, by="staff")
+        telling.tell_outcome(session, one)
     organization.name = facts_of(session, registration).organization or organization.name
     return add_member(session, settings, plugins, actor, registration, answer=answer, reason=reason, delegate=True)
+
+
+def _hold_unseen(session: PortalSession, organization_id: int | None) -> list[Registration]:
+    """The registrations of an organization, held, at which staff were still to look."""
+    wanted = sa.select(Registration).where(
+        Registration.organization_id == organization_id, Registration.state == OPEN, Registration.why == NEW_BILLING
+    )
+    held = []
+    for one in session.scalars(wanted.order_by(Registration.id)).all():
+        with contextlib.suppress(DecidedAlready):
+            _hold_new(session, one)
+            held.append(one)
+    return held
 
 
 def close_accounts(session: PortalSession, actor: Actor, organization: Organization, reason: str) -> None:
