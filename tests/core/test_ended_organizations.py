@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import cast
 
@@ -12,13 +13,14 @@ from wtforms import SelectChoice
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
-from hp_portal.core.people.accounts import create_person
-from hp_portal.core.people.ended import OrganizationEnded
+from hp_portal.core.people.accounts import create_person, reactivate
+from hp_portal.core.people.ended import OrganizationEnded, hold_going_on
 from hp_portal.core.registration import deciding
 from hp_portal.core.registration.models import Registration
-from hp_portal.core.registration.moving import move_person
+from hp_portal.core.registration.moving import end_if_empty, move_person
 from hp_portal.core.staff import organization_views, people_views, registration_views
 from hp_portal.core.tax_ids.by_payer import link_payee
+from hp_portal.database import PortalSession
 from tests.core.test_registration_disputes import LIST, RIGHTS, decide, owner, people, squatter
 from tests.core.test_registration_limits import BILLING, OURS, portal
 from tests.support.client import PortalClient
@@ -241,3 +243,39 @@ def test_a_delegate_s_yes_comes_too_late(portal: World) -> None:
     assert answer.location == f"/joins/{asked}"
     with portal.session() as session:
         assert session.get_one(Registration, asked).person_id is None
+
+
+def test_it_is_read_anew_once_it_is_held(portal: World) -> None:
+    """Another request has ended it since this one has read it."""
+    one = portal.organization("Harbor Clinic")
+    with portal.session() as session:
+        read = session.get_one(Organization, one.id)
+        assert read.ended_at is None
+        end(portal, one)
+        with pytest.raises(OrganizationEnded, match="Harbor Clinic has ended"):
+            hold_going_on(session, one.id)
+        session.rollback()
+
+
+@pytest.mark.parametrize("deed", ["create", "move", "link", "reactivate"])
+def test_whoever_adds_to_it_waits_for_whoever_ends_it(portal: World, database_kind: str, deed: str) -> None:
+    one, payee, person = portal.organization("Harbor Clinic"), portal.payee(), portal.person("m.keeper")
+    closed = portal.person("c.keeper", organization=one)
+    with portal.session() as session:
+        session.get_one(Person, closed.id).deactivated_at = one.created_at
+    if database_kind == "sqlite":  # has one writer at a time
+        return
+    staff = cast(Actor, SimpleNamespace(person_id=person.id, is_staff=True))
+    deeds: dict[str, Callable[[PortalSession], object]] = {
+        "create": lambda db: create_person(db, staff, [], organization_id=one.id, name="K", email="k@office.example"),
+        "move": lambda db: move_person(db, db.get_one(Person, person.id), one, delegate=False),
+        "link": lambda db: link_payee(db, staff, one, payee, "a letter"),
+        "reactivate": lambda db: reactivate(db, db.get_one(Person, closed.id)),
+    }
+    with portal.session() as ending, portal.session() as adding:
+        assert end_if_empty(ending, one.id)
+        adding.connection().execute(sa.text("SET LOCAL lock_timeout = '50ms'"))
+        with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
+            deeds[deed](adding)
+        adding.rollback()
+        ending.rollback()
