@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.delegates.models import DelegateLookup, DelegateRequest
+from hp_portal.core.delegates.requests import Asker, add_request
 from hp_portal.core.delivery.mail import render_html, render_text
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import values_of
@@ -278,6 +279,36 @@ def test_an_organization_without_delegates(world: World) -> None:
     text = look(world.client()).text
     assert "It has no delegate at the moment" in text
     assert 'name="lookup"' not in text
+
+
+def test_who_asked_an_organization_that_has_ended_is_told_to_register(world: World, clinic: Organization) -> None:
+    """Nobody there can read what they asked, whether it was confirmed before or after the end."""
+    ask(world)
+    after = ask_only(world, email="later@office.example")
+    elsewhere = world.organization("Aspen Clinic")
+    with world.session() as session:
+        add_request(session, elsewhere.id, Asker("Robin", "robin@office.example", "", "A question"), "192.0.2.1")
+        session.get_one(Organization, clinic.id).ended_at = clinic.created_at
+    follow(world, after, "later@office.example")
+    after.post("/find-my-delegate/confirm")
+    job = next(job for job in core_jobs(world.settings) if job.key == "delegates.answer")
+    for _ in range(2):
+        with world.app.app_context():
+            assert run_job(world.app, job)
+    with world.session() as session:
+        told = session.scalars(
+            sa.select(Message).where(Message.template == "delegate_ended").order_by(Message.id)
+        ).all()
+        assert [mail.recipient for mail in told] == [ASKER["email"], "later@office.example"]
+        values = values_of(session, told[0])
+        states = dict(session.execute(sa.select(DelegateRequest.organization_id, DelegateRequest.state)).all())
+        assert states == {clinic.id: "done", elsewhere.id: "waiting"}
+        asked = sa.select(Message.state).where(Message.template == "delegate_asked", Message.about.like("%:1"))
+        assert set(session.scalars(asked)) == {"canceled"}
+    with world.app.app_context():
+        for text in (render_text(told[0], values), render_html(told[0], values)):
+            assert clinic.name in text
+            assert "/register" in text
 
 
 def test_the_tax_id_stands_in_no_row(world: World, clinic: Organization) -> None:

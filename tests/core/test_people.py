@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people import accounts
 from tests.support.client import PortalClient, heading_of, tree_of
@@ -72,6 +73,29 @@ def test_user_names_are_made_of_names(world: World, name: str, taken: list[str],
         world.person(username)
     with world.session() as session:
         assert accounts.suggest_username(session, name) == suggested
+
+
+@pytest.mark.parametrize(("taken", "digits"), [(0, 3), (899, 3), (900, 4)])
+def test_user_names_that_are_drawn_are_free(world: World, taken: int, digits: int) -> None:
+    clinic = world.organization()
+    with world.session() as session:
+        session.add_all(
+            Person(
+                organization_id=clinic.id,
+                username=f"mina.keeper{100 + number}",
+                email=f"{number}@office.example",
+                name="Mina Keeper",
+                password_hash="",
+                password_changed_at=clinic.created_at,
+                is_staff=False,
+                is_delegate=False,
+                created_at=clinic.created_at,
+            )
+            for number in range(taken)
+        )
+        drawn = accounts.draw_username(session, "Mina Keeper")
+    assert len(drawn) == len("mina.keeper") + digits
+    assert find(world, drawn) is None
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,12 @@ def test_whoever_is_declined_says_that_it_is_theirs(portal: World) -> None:
     assert people(portal) == {"Sam Quatter": (False, True), "Owen Ledger": (True, True)}
     with portal.session() as session:
         assert session.scalars(sa.select(Organization.name)).one() == "Ledger Billing"
+    new = registrations(portal)[0]
+    assert new.state == "declined", "whoever looked at it later would end the organization of its owner"
+    assert "somebody else’s" in mails(portal, "first@elsewhere.example")[0][1]["answer"]
+    assert "waits for a decision" not in staff(portal).get("/staff/").text
+    decide(portal, new, "end")
+    assert people(portal)["Owen Ledger"] == (True, True)
 
 
 def test_what_staff_have_declined_is_declined(portal: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from types import SimpleNamespace
 from typing import cast
 
@@ -13,7 +14,8 @@ from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
-from hp_portal.core.registration.deciding import DecidedAlready, dismiss, uphold
+from hp_portal.core.registration.deciding import dismiss, uphold
+from hp_portal.core.registration.facts import DecidedAlready
 from hp_portal.core.registration.models import Registration
 from tests.conftest import MakeApp
 from tests.support.client import PortalClient
@@ -24,6 +26,7 @@ from tests.support.registering import (
     Visitor,
     mailed_link,
     mailed_pin,
+    mailed_text,
     mails,
     mails_leave,
     registrations,
@@ -109,6 +112,24 @@ def test_a_delegate_lets_somebody_in(scene: Scene) -> None:
     again = delegate.post(f"{link}/approve", follow_redirects=True).text
     assert "Somebody has already decided on this" in again
     assert "asks to join" not in delegate.get("/").text
+
+
+@pytest.mark.parametrize("taken", [[], ["mina.keeper", "mina.keeper2"]])
+def test_the_user_name_tells_nothing_of_others(scene: Scene, taken: list[str]) -> None:
+    """It has a number in any case; otherwise whoever is let in would read in it that somebody is called like them."""
+    for username in taken:
+        scene.world.person(username, organization=scene.harbor)
+    with scene.world.session() as session:
+        session.execute(
+            sa.update(Person).where(Person.username.in_(taken)).values(email=Person.username + "@x.example")
+        )
+    visitor = scene.visitor()
+    visitor.go_on("join")
+    visitor.finish()
+    scene.client().post(f"/joins/{scene.case().id}/approve")
+    username = scene.newcomer().username
+    assert re.fullmatch(r"mina\.keeper[1-9]\d\d", username)
+    assert username in mailed_text(scene.world, "mina.keeper@office.example")
 
 
 def test_a_delegate_declines_with_words(scene: Scene) -> None:

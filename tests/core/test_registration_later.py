@@ -5,10 +5,14 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
+from hp_portal.core.delivery.models import Message
 from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.unconfirmed import unconfirmed_address
 from tests.conftest import MakeApp
 from tests.core.test_registration import NPI, NUMBER, payments, portal
 from tests.support.client import PortalClient
+from tests.support.clock import Clock
+from tests.support.factors import add_app
 from tests.support.registering import PASSWORD, Payments, Visitor, mailed_link, mails, registrations
 from tests.support.world import World
 
@@ -91,6 +95,28 @@ def test_nothing_goes_to_an_address_that_only_stands_in_the_place_of_one(at_once
     assert mails(at_once, email_of(at_once, "mina.keeper")) == []
 
 
+def test_no_change_is_told_to_a_delegate_who_has_only_such_a_one(at_once: World) -> None:
+    organization = at_once.organization("Aspen Clinic")
+    clerk = at_once.person("a.clerk", organization=organization)
+    at_once.person("a.delegate", organization=organization, delegate=True)
+    other = at_once.person("b.delegate", organization=organization, delegate=True)
+    add_app(at_once, clerk)
+    with at_once.session() as session:
+        session.get_one(Person, other.id).email = unconfirmed_address()
+    at_once.staff("staff.one", permissions=["staff:console:open", "staff:people:search", "staff:factors:remove"])
+    lost = {"lost-reason": "Called the office."}
+    at_once.sign_in("staff.one").post(f"/staff/people/{clerk.id}/remove-factors", lost)
+    owner = at_once.client()
+    owner.get(mailed_link(at_once, clerk.email, "/not-me/"))
+    assert owner.post("/not-me").status_code == 200
+    with at_once.session() as session:
+        told = sa.select(Message.template, Message.recipient).where(Message.about == f"person:{clerk.id}")
+        assert sorted(session.execute(told).all()) == [
+            ("account_locked", "a.delegate@office.example"),
+            ("account_reset", "a.delegate@office.example"),
+        ]
+
+
 def test_messages_are_limited_whoever_has_the_address(at_once: World) -> None:
     visitor = comes(at_once, "mina.keeper@office.example")
     visitor.finish(username="mina.keeper")
@@ -111,3 +137,51 @@ def test_an_address_that_was_taken_meanwhile_is_told_to_whoever_reads_it(at_once
     assert "There is an account with this e-mail address already" in page
     assert registrations(at_once)[0].email_confirmed_at is None
     assert "correct the address" in visitor.client.get("/").text
+
+
+@pytest.fixture
+def registered(at_once: World, clock: Clock) -> PortalClient:
+    """Somebody whose account has no confirmed address yet, and who registered more than ten minutes ago."""
+    visitor = comes(at_once, "mina.kepper@office.example")
+    visitor.finish(username="mina.keeper")
+    clock.advance(minutes=11)
+    return visitor.client
+
+
+def test_the_address_is_corrected_after_showing_again_who_one_is(at_once: World, registered: PortalClient) -> None:
+    """Whoever finds the browser open does not make the account theirs by an address of their own."""
+    asked = "/confirm-it-is-you?next=/registration/email"
+    assert registered.get("/registration/email").location == asked
+    assert registered.post("/registration/email", {"email": "thief@elsewhere.example"}).location == asked
+    assert mails(at_once, "thief@elsewhere.example") == []
+    shown = registered.post(asked, {"code": PASSWORD, "next": "/registration/email"})
+    assert shown.location == "/registration/email"
+    assert registered.post("/registration/email", {"email": "mina.keeper@office.example"}).status_code == 303
+    assert mailed_link(at_once, "mina.keeper@office.example", STATUS)
+
+
+def test_changing_the_address_leads_to_the_one_that_waits(at_once: World, registered: PortalClient) -> None:
+    """No page shows what only stands in the place of an address."""
+    registered.post("/confirm-it-is-you", {"code": PASSWORD, "next": "/"})
+    assert registered.get("/change-email").location == "/registration/email"
+    answer = registered.post("/change-email", {"email": "mina.keeper@office.example"})
+    assert answer.location == "/registration/email"
+    assert mails(at_once, "mina.keeper@office.example") == []
+    for page in ("/registration/email", "/sign-in-security", "/registration"):
+        assert "unconfirmed.invalid" not in registered.get(page).text
+    follow(at_once.client(), mailed_link(at_once, "mina.kepper@office.example", STATUS))
+    assert "mina.kepper@" in registered.get("/change-email").text
+
+
+def test_a_confirmed_address_is_told_of(at_once: World, registered: PortalClient) -> None:
+    """So whoever reads the mailbox can say that it was not them."""
+    link = mailed_link(at_once, "mina.kepper@office.example", STATUS)
+    for _ in range(2):
+        follow(at_once.client(), link)
+    [(_, told)] = [one for one in mails(at_once, "mina.kepper@office.example") if one[0].template == "account_changed"]
+    assert told["what"] == "The e-mail address was confirmed: mina.kepper@office.example."
+    stranger = at_once.client()
+    stranger.get(mailed_link(at_once, "mina.kepper@office.example", "/not-me/"))
+    assert stranger.post("/not-me").status_code == 200
+    assert registered.get("/registration").status_code == 303, "the account is locked"
+    assert email_of(at_once, "mina.keeper") == "mina.kepper@office.example", "there is none from before"

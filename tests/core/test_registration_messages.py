@@ -6,8 +6,10 @@ import pytest
 import sqlalchemy as sa
 
 from hp_portal.core.delivery.models import Message
+from hp_portal.core.registration.models import RegistrationPin
 from tests.core.test_registration_joins import NPI, TIN, Scene, follow, payments, scene
-from tests.support.registering import Visitor, mails, tidy
+from tests.support.people import PERMISSIONS
+from tests.support.registering import Visitor, mailed_pin, mails, registrations, tidy
 
 __all__ = ["payments", "scene"]
 DECIDE = "staff:registrations:decide"
@@ -75,3 +77,29 @@ def test_a_letter_whose_registration_is_declined_is_not_printed(scene: Scene) ->
     assert staff.post(f"/staff/registrations/{scene.case().id}/decide", words).status_code == 303
     assert states(scene, "registration-pin:%") == {"letter": "canceled"}
     assert states(scene, "registration:%")["registration_made"] == "canceled"
+
+
+def test_a_letter_whose_account_staff_have_closed_is_not_printed(scene: Scene) -> None:
+    """Nor does its PIN work; another one is asked for once the account is open again."""
+    scene.world.staff("b.staff", permissions=PERMISSIONS)
+    staff = scene.world.sign_in("b.staff")
+    for email in ("mina.keeper@office.example", "other.keeper@office.example"):
+        visitor = Visitor(scene.world, email=email)
+        visitor.begin("mail")
+        visitor.prove(tin=TIN, npi=NPI)
+        visitor.go_on("left", "left")
+        visitor.finish()
+    closed, other = registrations(scene.world)
+    pin = mailed_pin(scene.world)
+    staff.post(f"/staff/people/{other.person_id}/deactivate", {"reason": "nobody knows them"})
+    assert states(scene, f"registration-pin:{other.id}") == {"letter": "canceled"}
+    assert states(scene, f"registration-pin:{closed.id}") == {"letter": "waiting"}
+    with scene.world.session() as session:
+        ended = sa.select(RegistrationPin.registration_id).where(RegistrationPin.ended_at.is_not(None))
+        assert session.scalars(ended).all() == [other.id]
+    staff.post(f"/staff/people/{other.person_id}/reactivate")
+    back = scene.world.sign_in("other.keeper")
+    assert "Send another letter" in back.get("/registration").text
+    assert back.post("/registration/pin", {"pin": pin}).status_code == 422
+    assert back.post("/registration/letter").status_code == 303
+    assert back.post("/registration/pin", {"pin": mailed_pin(scene.world)}).status_code == 303

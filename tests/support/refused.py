@@ -6,11 +6,11 @@ import re
 
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.people.accounts import NameTaken
-from hp_portal.core.registration import again, deciding, finishing, pins, proving
+from hp_portal.core.registration import again, facts, finishing, pins, proving
 from hp_portal.core.tax_ids.grants import AlreadyLinked
 
 HAPPENS = (
-    deciding.DecidedAlready,
+    facts.DecidedAlready,
     finishing.NotProved,
     finishing.RegisteredMeanwhile,
     NameTaken,

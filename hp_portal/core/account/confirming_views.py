@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec
 
-from flask import Blueprint, Response, abort, request, url_for
+from flask import Blueprint, Response, abort, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
@@ -53,8 +53,13 @@ def confirmed(view: Callable[Values, ResponseReturnValue]) -> Callable[Values, R
 
 def to_confirm() -> ResponseReturnValue:
     """Lead to the page that asks, and from there back to the page that the person is on."""
-    back = request.path if request.method == "GET" else url_for("factors.index")
-    return redirect_to(url_for("confirm.ask", next=back))
+    return redirect_to(url_for("confirm.ask", next=request.path if _is_page() else url_for("factors.index")))
+
+
+def _is_page() -> bool:
+    """Can the address of this request be opened, or is it one that forms are sent to?"""
+    routes = current_app.create_url_adapter(request)
+    return routes is not None and routes.test(request.path, method="GET")
 
 
 def _ways() -> dict[str, int]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 from flask import Blueprint, Response, flash, session, url_for
 from flask.typing import ResponseReturnValue
 
@@ -11,6 +14,7 @@ from hp_portal.core.access.enforce import current_actor, the_actor
 from hp_portal.core.account.confirming_views import confirmed
 from hp_portal.core.account.factor_forms import EmailForm
 from hp_portal.core.account.signing_in import own_email
+from hp_portal.core.identity.unconfirmed import is_unconfirmed
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.people.email_changes import LinkDead, SameAddress, ask, confirm, look_at_link
@@ -25,9 +29,22 @@ def _page(form: EmailForm, status: int) -> Response:
     return page("account/change_email.html", form=form, email=own_email(db_session(), the_actor()), status=status)
 
 
+def has_address(view: Callable[[], ResponseReturnValue]) -> Callable[[], ResponseReturnValue]:
+    """Whoever has not confirmed any address yet corrects the one that they registered with, on its own page."""
+
+    @functools.wraps(view)
+    def asking() -> ResponseReturnValue:
+        if is_unconfirmed(own_email(db_session(), the_actor())):
+            return redirect_to(url_for("registration.address"))
+        return view()
+
+    return asking
+
+
 @blueprint.get("/change-email")
 @access.before_terms
 @confirmed
+@has_address
 def change() -> ResponseReturnValue:
     return _page(EmailForm(formdata=None), 200)
 
@@ -35,6 +52,7 @@ def change() -> ResponseReturnValue:
 @blueprint.post("/change-email")
 @access.before_terms
 @confirmed
+@has_address
 def change_post() -> ResponseReturnValue:
     form, db = EmailForm(), db_session()
     if not form.validate_on_submit():

@@ -181,6 +181,13 @@ _PEOPLE = (
         "Looked into a change that {person} said was not theirs",
         _PERSON,
     ),
+    EventSpec(
+        "people.organization.reopened",
+        "Let an organization go on that had ended",
+        ("organization",),
+        "Let {organization} go on, which had ended",
+        {"organization": organizations},
+    ),
     EventSpec("people.person.reactivated", "Reactivated an account", ("person",), "Reactivated {person}", _PERSON),
     EventSpec(
         "people.password-link.made",

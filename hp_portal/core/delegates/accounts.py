@@ -28,6 +28,7 @@ from hp_portal.core.identity.factors import owns_factor
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.unconfirmed import is_unconfirmed
 from hp_portal.core.people import accounts, password_links
+from hp_portal.core.registration.closing import close_account
 from hp_portal.core.web.links import absolute_url
 from hp_portal.core.web.listing import AnySelect, Column, Listing, Order, Sorting, page_of
 from hp_portal.database import PortalSession, lock
@@ -329,7 +330,7 @@ def deactivate(session: PortalSession, actor: Actor, person: Person, reason: str
     with held(session, actor, person):
         if person.is_delegate and person.deactivated_at is None and not _other_delegates(session, person):
             raise LastDelegate
-        if not accounts.deactivate(session, person, reason):
+        if not close_account(session, person, reason):
             raise ChangedMeanwhile
         _tell(session, actor, person, "deactivated")
 

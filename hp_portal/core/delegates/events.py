@@ -28,6 +28,12 @@ DELEGATE_EVENTS = (
     EventSpec("delegates.request.answered", "Answered a request for contact", ("request",)),
     EventSpec("delegates.request.invited", "Invited whoever asked for contact to register", ("request",)),
     EventSpec("delegates.request.closed", "Closed a request for contact", ("request",)),
+    EventSpec(
+        "delegates.request.outlived",
+        "Told whoever had asked for contact that the organization is not registered any more",
+        ("request",),
+        staff_only=True,
+    ),
     EventSpec("delegates.request.reported", "Reported a request for contact as suspicious", ("request",)),
     EventSpec("delegates.reports.viewed", "Looked at reported requests for contact", ("shown",), staff_only=True),
     EventSpec("delegates.report.settled", "Settled a reported request for contact", ("request",), staff_only=True),

@@ -340,6 +340,26 @@ def report(session: PortalSession, actor: Actor, request: Request, reason: str) 
     record(session, "delegates.request.reported", reason=reason, request=request.id)
 
 
+def answer_for_ended(session: PortalSession) -> None:
+    """Who asked the delegates of an organization that has ended meanwhile is told to register it. Needs a whole scope; the worker
+    does it."""
+    waiting = (
+        sa.select(DelegateRequest, Organization.name)
+        .join(Organization, Organization.id == DelegateRequest.organization_id)
+        .where(DelegateRequest.state == WAITING, Organization.ended_at.is_not(None))
+        .order_by(DelegateRequest.id)
+    )
+    for request, organization in session.execute(waiting).all():
+        request.state, request.ended_at = DONE, clock.now()
+        session.flush()
+        cancel_messages(session, about_request(request.id))
+        values = {"organization": organization, "link": absolute_url("registration.start")}
+        about, subject = f"{about_request(request.id)}:answer", "Answer to your request"
+        email = _asker(session, request).email
+        add_message(session, Outgoing(email, "delegate_ended", subject, about, values))
+        record(session, "delegates.request.outlived", request=request.id)
+
+
 def _reported() -> sa.ColumnElement[bool]:
     return sa.and_(DelegateRequest.state == REPORTED, DelegateRequest.settled_at.is_(None))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 import secrets
 import unicodedata
@@ -22,6 +23,7 @@ from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.limits import sign_ins
+from hp_portal.core.people.ended import OrganizationEnded, hold_going_on, hold_organization, let_go_on
 from hp_portal.core.people.models import EmailChange, PasswordLink
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import Application
@@ -65,13 +67,30 @@ def propose_username(name: str, number: int) -> str:
     return f"{_base_of(name)}{100 + number % 900}"
 
 
+def _taken(session: PortalSession, base: str) -> set[str]:
+    return set(session.scalars(sa.select(Person.username).where(Person.username.startswith(base, autoescape=True))))
+
+
+def draw_username(session: PortalSession, name: str) -> str:
+    """A free user name for somebody whom others let in, such as `mina.keeper482`. There is a number whatever names are taken, and
+    it is drawn, so that nobody is told who has an account."""
+    lock(session, "names of accounts")
+    base = _base_of(name)
+    taken = _taken(session, base)
+    for digits in itertools.count(2):
+        numbers = range(10**digits, 10 ** (digits + 1))
+        if free := [number for number in numbers if f"{base}{number}" not in taken]:
+            break
+    return f"{base}{secrets.choice(free)}"
+
+
 def suggest_username(session: PortalSession, name: str) -> str:
     """A free user name made of somebody's name: `Mina Lee Keeper` is `mina.keeper`, then `mina.keeper2`.
 
     It tells which names are taken, so it is for those alone who may know.
     """
     base = _base_of(name)
-    taken = set(session.scalars(sa.select(Person.username).where(Person.username.startswith(base, autoescape=True))))
+    taken = _taken(session, base)
     return next(
         name for number in range(1, len(taken) + 2) if (name := base if number == 1 else f"{base}{number}") not in taken
     )
@@ -91,9 +110,11 @@ def create_person(
     """Create an account that cannot be signed in to before its password is set by a link, with what new people get of the
     installed `applications`.
 
-    An empty `username` is made of the name. `actor` is who creates it, None somebody who registers. Raises NameTaken.
+    An empty `username` is made of the name. `actor` is who creates it, None somebody who registers. Raises NameTaken, or
+    OrganizationEnded.
     """
     lock(session, "names of accounts")
+    hold_going_on(session, organization_id)
     email = email.strip().lower()
     username = username.strip().lower() or suggest_username(session, name)
     for field, value in (("username", username), ("email", email)):
@@ -247,12 +268,20 @@ def deactivate(session: PortalSession, person: Person, reason: str) -> bool:
     return True
 
 
-def reactivate(session: PortalSession, person: Person) -> bool:
-    """Let somebody in again, with the password and applications they had; False when the account is active."""
+def reactivate(session: PortalSession, person: Person, *, reopen: bool = False) -> bool:
+    """Let somebody in again, with the password and applications they had; False when the account is active.
+
+    `reopen`: an organization that has ended goes on with them. Raises OrganizationEnded without it, and TaxIdTaken.
+    """
     lock(session, f"account:{person.id}")
     session.refresh(person)
     if person.deactivated_at is None:
         return False
+    organization = hold_organization(session, person.organization_id) if person.organization_id is not None else None
+    if organization is not None and organization.ended_at is not None:
+        if not reopen:
+            raise OrganizationEnded(organization.name)
+        let_go_on(session, organization)
     person.deactivated_at, person.reactivated_at = None, clock.now()
     session.flush()
     record(session, "people.person.reactivated", person=person.id)

@@ -46,6 +46,7 @@ WHAT = {
     "codes-shown": "A recovery code was used to show that it is still you",
     "step-failed": "Somebody gave the right password, and failed several times at the second step",
     "email": "The e-mail address was changed",
+    "email-confirmed": "The e-mail address was confirmed",
 }
 
 # These change nothing by themselves.
@@ -232,6 +233,15 @@ def disowned(session: PortalSession) -> list[Disowned]:
         for notice, person in rows
         if notice.disowned_at is not None
     ]
+
+
+def is_disowned(session: PortalSession, person_id: int) -> bool:
+    """Has somebody said that a change of this account was not theirs, and staff have not looked into it yet?"""
+    waits = ChangeNotice.disowned_at.is_not(None), ChangeNotice.settled_at.is_(None)
+    return (
+        session.scalar(sa.select(ChangeNotice.id).where(ChangeNotice.person_id == person_id, *waits).limit(1))
+        is not None
+    )
 
 
 def count_disowned(session: PortalSession) -> int:

@@ -15,9 +15,8 @@ from hp_portal.core.organizations.models import Organization
 from hp_portal.core.payees.finding import find_payees
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration import telling
-from hp_portal.core.registration.deciding import DecidedAlready, hold
 from hp_portal.core.registration.drafts import Draft, Typed
-from hp_portal.core.registration.facts import add_registration, facts_of, move
+from hp_portal.core.registration.facts import DecidedAlready, add_registration, facts_of, hold, move
 from hp_portal.core.registration.finishing import find_link, must_look_first, open_access, write_letter
 from hp_portal.core.registration.models import (
     CHALLENGED,

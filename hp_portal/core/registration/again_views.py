@@ -7,12 +7,13 @@ from flask.typing import ResponseReturnValue
 
 from hp_portal import scopes
 from hp_portal.core.access import rules as access
+from hp_portal.core.account.confirming_views import confirmed
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.registration import again, later, proving
-from hp_portal.core.registration.deciding import DecidedAlready
 from hp_portal.core.registration.drafts import Typed
+from hp_portal.core.registration.facts import DecidedAlready
 from hp_portal.core.registration.forms import AddressForm, FollowForm, MailForm
 from hp_portal.core.registration.models import MAIL, PIN
 from hp_portal.core.registration.own import followable
@@ -73,6 +74,7 @@ def other_tax_id() -> ResponseReturnValue:
 
 @blueprint.route("/registration/email", methods=["GET", "POST"])
 @access.signed_in
+@confirmed
 def address() -> ResponseReturnValue:
     """The e-mail address of somebody who proved a payment first: corrected, or asked about once more."""
     form, db = AddressForm(), db_session()

@@ -6,6 +6,7 @@ object: staff decide, and time decides nothing. Every function needs a whole sco
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 
 import sqlalchemy as sa
@@ -14,9 +15,9 @@ from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import SENT
 from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.registration import telling
-from hp_portal.core.registration.facts import asked_about
+from hp_portal.core.registration.facts import DecidedAlready, asked_about, hold
 from hp_portal.core.registration.models import CHALLENGED, NO_DELEGATE, UNTOLD, Registration
-from hp_portal.database import PortalSession, lock
+from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
 
 
@@ -45,9 +46,8 @@ def start_days(session: PortalSession, settings: Settings) -> None:
     days = dt.timedelta(days=settings.registration_challenge_days)
     for registration in session.scalars(sa.select(Registration).where(Registration.state == CHALLENGED)).all():
         if _is_short(registration, told := told_at(session, registration), days) and told is not None:
-            lock(session, f"registration:{registration.id}")
-            session.refresh(registration)
-            if registration.state == CHALLENGED:
+            with contextlib.suppress(DecidedAlready):
+                hold(session, registration, CHALLENGED)
                 registration.due_at = told + days
     session.flush()
 

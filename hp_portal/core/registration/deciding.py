@@ -5,6 +5,7 @@ A verb that comes second, because somebody else or a double click was first, rai
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 
 import sqlalchemy as sa
@@ -13,13 +14,13 @@ from hp_portal import clock
 from hp_portal.core.audit.record import record
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
-from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.organizations.models import Organization
 from hp_portal.core.payees.models import Payee
-from hp_portal.core.people.accounts import create_person, deactivate
+from hp_portal.core.people.accounts import create_person, deactivate, draw_username
 from hp_portal.core.people.password_links import make_link
 from hp_portal.core.registration import challenges, telling
 from hp_portal.core.registration.drafts import forget_old
-from hp_portal.core.registration.facts import move
+from hp_portal.core.registration.facts import DecidedAlready, hold, move
 from hp_portal.core.registration.finishing import find_link, open_access, waiting_join
 from hp_portal.core.registration.models import (
     ASKED,
@@ -33,26 +34,26 @@ from hp_portal.core.registration.models import (
     OBJECTED,
     OPEN,
     PIN,
-    PROVED_AGAIN,
     STAFF,
     UNTOLD,
     WITHDRAWN,
     Registration,
 )
-from hp_portal.core.registration.moving import end_if_empty, move_person
+from hp_portal.core.registration.moving import end_if_empty
 from hp_portal.core.registration.pins import end_pins, send_pin
 from hp_portal.core.registration.proving import holders
+from hp_portal.core.registration.trials import end_grants, end_trial, hold_newcomer, take_over
 from hp_portal.core.tax_ids.by_payer import link_payee
 from hp_portal.core.web.links import absolute_url
 from hp_portal.core.web.render import settings as portal_settings
 from hp_portal.database import PortalSession, lock
-from hp_portal.hookspecs import PortalEvent
 from hp_portal.plugins import Plugins
 from hp_portal.settings import Settings
 
-
-class DecidedAlready(Exception):
-    """Somebody, or time, has decided on this registration meanwhile."""
+NOT_REGISTERED = (
+    "{organization} is no longer registered on the portal, so nobody can let you in. If it is your organization, register "
+    "it yourself."
+)
 
 
 class HeldBy(Exception):
@@ -61,14 +62,6 @@ class HeldBy(Exception):
     def __init__(self, organization_id: int) -> None:
         super().__init__("an organization is linked to this payee already")
         self.organization_id = organization_id
-
-
-def hold(session: PortalSession, registration: Registration, *states: str) -> None:
-    """Lock the registration and read it anew. Raises DecidedAlready when it is in none of these states any more."""
-    lock(session, f"registration:{registration.id}")
-    session.refresh(registration)
-    if registration.state not in states:
-        raise DecidedAlready
 
 
 def decided(
@@ -95,8 +88,8 @@ def add_member(
 ) -> Person:
     """Let somebody who asked to join in: an account in that organization, with a link to set its password.
 
-    Delegates decide while they are asked; what is before the staff may be about the delegates. Raises DecidedAlready, or
-    NameTaken when the address has an account by now.
+    Delegates decide while they are asked; what is before the staff may be about the delegates. Raises DecidedAlready,
+    OrganizationEnded, or NameTaken when the address has an account by now.
     """
     hold(session, registration, *((ASKED, STAFF) if actor.is_staff else (ASKED,)))
     if registration.organization_id is None or registration.person_id is not None:
@@ -123,6 +116,7 @@ def _add(
         organization_id=organization_id,
         name=registration.name,
         email=registration.email,
+        username=draw_username(session, registration.name),
         delegate=delegate,
     )
     registration.person_id, registration.organization_id = person.id, organization_id
@@ -142,7 +136,7 @@ def decline(session: PortalSession, actor: Actor, registration: Registration, an
     hold(session, registration, ASKED, STAFF, PIN)
     by = decided(session, actor, registration, "decline", answer, reason)
     if registration.own_id is not None:
-        _end_grants(session, registration, actor.person_id)
+        end_grants(session, registration, actor.person_id)
     end_pins(session, registration)
     move(session, registration, DECLINED, by=by)
     telling.tell_outcome(session, registration)
@@ -166,7 +160,7 @@ def uphold(session: PortalSession, actor: Actor, registration: Registration, ans
     """The objection is right, or staff found it so: the access ends, and the account is closed."""
     _hold_trial(session, registration)
     by = decided(session, actor, registration, "uphold", answer, reason)
-    _end_grants(session, registration, actor.person_id)
+    end_grants(session, registration, actor.person_id)
     person = session.get(Person, registration.person_id) if registration.person_id else None
     if person is not None:
         deactivate(session, person, "The objection to the registration was upheld")
@@ -178,9 +172,14 @@ def uphold(session: PortalSession, actor: Actor, registration: Registration, ans
 
 def dismiss(session: PortalSession, actor: Actor, registration: Registration, answer: str, *, reason: str = "") -> None:
     """The objection does not hold, or staff know that nobody has one: the person becomes a delegate of the registered
-    organization at once."""
+    organization at once, or goes on in their own where that one has ended.
+
+    Raises DecidedAlready, or AccountClosed.
+    """
     _hold_trial(session, registration)
-    _take_over(session, registration, decided(session, actor, registration, "dismiss", answer, reason))
+    target = session.get_one(Organization, registration.organization_id)
+    decision = "dismiss" if target.ended_at is None else "alone"
+    take_over(session, registration, decided(session, actor, registration, decision, answer, reason))
 
 
 def _hold_trial(session: PortalSession, registration: Registration) -> None:
@@ -198,53 +197,18 @@ def tell_again(
     *,
     reason: str = "",
 ) -> None:
-    """No delegate had been told, and now they can be: the days in which they can object begin anew."""
+    """No delegate had been told, and now they can be: the days in which they can object begin anew.
+
+    Raises DecidedAlready, or AccountClosed.
+    """
     hold(session, registration, STAFF)
     if registration.why not in (UNTOLD, NO_DELEGATE):
         raise DecidedAlready
+    hold_newcomer(session, registration)
     by = decided(session, actor, registration, "again", answer, reason)
     due = clock.now() + dt.timedelta(days=settings.registration_challenge_days)
     move(session, registration, CHALLENGED, due_at=due, by=by)
     telling.tell_of_challenge(session, settings, registration)
-    telling.tell_outcome(session, registration)
-
-
-def _end_grants(session: PortalSession, registration: Registration, by_id: int | None) -> list[tuple[int, str]]:
-    ended = session.execute(
-        sa.update(Grant)
-        .where(Grant.organization_id == registration.own_id, Grant.ended_at.is_(None))
-        .values(ended_at=clock.now(), ended_by_id=by_id)
-        .returning(Grant.payee_id, Grant.proof)
-        .execution_options(synchronize_session=False)
-    ).all()
-    for payee_id, _ in ended:
-        record(session, "registration.access.ended", organization=registration.own_id, payee=payee_id)
-        session.announce(PortalEvent("grant.ended", {"organization": registration.own_id or 0, "payee": payee_id}))
-    return [(payee_id, proof) for payee_id, proof in ended]
-
-
-def _take_over(session: PortalSession, registration: Registration, by: str) -> None:
-    """Nobody has objected, or not with reason: from the provisional access to being a delegate of the organization."""
-    person = session.get_one(Person, registration.person_id)
-    organization = session.get_one(Organization, registration.organization_id)
-    proved = _end_grants(session, registration, None)
-    if registration.state == STAFF and registration.why in ("", PROVED_AGAIN) and registration.payee_id is not None:
-        proved = [(registration.payee_id, "payer")]  # nothing was opened before staff had looked
-    if person.deactivated_at is not None:  # closed by staff during the trial
-        end_if_empty(session, registration.own_id or 0)
-        move(session, registration, DECLINED, by=by)
-        return
-    move_person(session, person, organization, delegate=True)
-    held = set(
-        session.scalars(
-            sa.select(Grant.payee_id).where(Grant.organization_id == organization.id, Grant.ended_at.is_(None))
-        )
-    )
-    for payee_id, proof in proved:
-        if payee_id not in held:
-            open_access(session, organization, session.get_one(Payee, payee_id), proof, person)
-    move(session, registration, OPEN, by=by)
-    telling.tell_of_newcomer(session, registration, person)
     telling.tell_outcome(session, registration)
 
 
@@ -307,7 +271,8 @@ def open_without_pin(
 ) -> None:
     """Staff know in another way that the person belongs to the payee: access without a PIN.
 
-    In place of somebody who has left, it is on trial as after a PIN: the delegates are told, and may object.
+    In place of somebody who has left, it is on trial as after a PIN: the delegates are told, and may object. Raises
+    DecidedAlready, or AccountClosed.
     """
     hold(session, registration, PIN, STAFF)
     if registration.person_id is None or registration.payee_id is None:
@@ -316,8 +281,8 @@ def open_without_pin(
         raise DecidedAlready
     payee = session.get_one(Payee, registration.payee_id)
     lock(session, f"registration of:{payee.whole_tin(session)}")
+    person = hold_newcomer(session, registration)
     by = decided(session, actor, registration, "open", answer, reason)
-    person = session.get_one(Person, registration.person_id)
     organization = session.get_one(Organization, person.organization_id)
     now = clock.now()
     if find_link(session, organization, payee) is None:
@@ -344,22 +309,37 @@ def write_again(
     *,
     reason: str = "",
 ) -> None:
-    """The address on record is right now: another letter with a new PIN. Raises NoAddress when it still fits no envelope."""
+    """The address on record is right now: another letter with a new PIN. Raises NoAddress when it still fits no
+    envelope, DecidedAlready, or AccountClosed."""
     hold(session, registration, PIN)
+    hold_newcomer(session, registration)
     decided(session, actor, registration, "letter", answer, reason)
     registration.address_wrong_at, registration.why = None, ""
     send_pin(session, settings, registration, session.get_one(Payee, registration.payee_id))
     telling.tell_outcome(session, registration)
 
 
-def _end_trial(session: PortalSession, registration: Registration) -> None:
-    """The days are over: to nobody who could not have been objected to does time give an organization."""
-    problem = challenges.problem(session, registration)
-    if not problem:
-        _take_over(session, registration, "time")
-        return
-    move(session, registration, STAFF, by="time", why=problem)
-    telling.tell_outcome(session, registration)
+def answer_waiting(session: PortalSession, organization: Organization, *, by: str) -> None:
+    """An organization has ended, or is about to: those without an account who wait to be let into it are told to register it."""
+    waiting = sa.select(Registration).where(
+        Registration.organization_id == organization.id,
+        Registration.person_id.is_(None),
+        Registration.state.in_((ASKED, STAFF)),
+    )
+    for registration in session.scalars(waiting.order_by(Registration.id)).all():
+        with contextlib.suppress(DecidedAlready):
+            hold(session, registration, ASKED, STAFF)
+            registration.answer = NOT_REGISTERED.format(organization=organization.name)
+            move(session, registration, DECLINED, by=by)
+            telling.tell_outcome(session, registration)
+
+
+def answer_for_ended(session: PortalSession) -> None:
+    """Who asked to be let into an organization as it ended waits for nobody. The worker does it."""
+    waited_for = sa.select(Registration.organization_id).where(Registration.state.in_((ASKED, STAFF)))
+    ended = sa.select(Organization).where(Organization.ended_at.is_not(None), Organization.id.in_(waited_for))
+    for organization in session.scalars(ended.order_by(Organization.id)).all():
+        answer_waiting(session, organization, by="time")
 
 
 def pass_on_overdue(session: PortalSession) -> None:
@@ -377,7 +357,7 @@ def pass_on_overdue(session: PortalSession) -> None:
         except DecidedAlready:
             continue
         if registration.state == CHALLENGED:
-            _end_trial(session, registration)
+            end_trial(session, registration)
         elif registration.proved_at is not None or registration.path == BILLING:
             move(session, registration, STAFF, by="time")
             telling.tell_outcome(session, registration)
@@ -387,7 +367,8 @@ def pass_on_overdue(session: PortalSession) -> None:
 
 
 def tidy(session: PortalSession) -> None:
-    """The worker's turn: what is overdue, and old drafts. Needs an app context."""
+    """The worker's turn: what waits for nobody or is overdue, and old drafts. Needs an app context."""
     challenges.start_days(session, portal_settings())
+    answer_for_ended(session)
     pass_on_overdue(session)
     forget_old(session)

@@ -6,6 +6,8 @@ asked to look at every new one, and whoever finds theirs taken can say so. Every
 
 from __future__ import annotations
 
+import contextlib
+
 import sqlalchemy as sa
 
 from hp_portal import clock
@@ -15,8 +17,8 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.people.accounts import deactivate
 from hp_portal.core.registration import telling
-from hp_portal.core.registration.deciding import DecidedAlready, add_member, decided, hold
-from hp_portal.core.registration.facts import facts_of, move
+from hp_portal.core.registration.deciding import add_member, answer_waiting, decided
+from hp_portal.core.registration.facts import DecidedAlready, facts_of, hold, move
 from hp_portal.core.registration.models import (
     ASKED,
     BILLING,
@@ -34,10 +36,15 @@ from hp_portal.hookspecs import PortalEvent
 from hp_portal.plugins import Plugins
 from hp_portal.settings import Settings
 
+OTHERS = "We have found that the organization is somebody else’s."
+
 
 def may_dispute(session: PortalSession, registration: Registration) -> bool:
-    """Has a billing organization declined somebody, so that they can say that it is theirs? Not once staff have decided."""
+    """Has a billing organization declined somebody, so that they can say that it is theirs? Not once staff have decided, nor once
+    the organization has ended: then they can register it."""
     if (registration.path, registration.route, registration.state) != (BILLING, JOIN, DECLINED):
+        return False
+    if session.get_one(Organization, registration.organization_id).ended_at is not None:
         return False
     by = session.get(Person, registration.decided_by_id) if registration.decided_by_id else None
     return by is not None and not by.is_staff
@@ -72,16 +79,36 @@ def replace_people(
     reason: str,
 ) -> Person:
     """The organization is theirs and not of those who have registered it: their accounts are closed, the person is its delegate.
+    Nobody has to look any more at how it was registered.
 
-    Raises DecidedAlready, NameTaken.
+    Raises DecidedAlready, NameTaken, OrganizationEnded.
     """
+    # In the order in which `end_new` holds the same.
+    unseen = _hold_unseen(session, registration.organization_id)
     hold(session, registration, STAFF)
     if registration.why != DISPUTED or registration.organization_id is None:
         raise DecidedAlready
     organization = session.get_one(Organization, registration.organization_id)
     close_accounts(session, actor, organization, "It was found to be somebody else's organization")
+    for one in unseen:
+        one.answer = OTHERS
+        move(session, one, DECLINED, by="staff")
+        telling.tell_outcome(session, one)
     organization.name = facts_of(session, registration).organization or organization.name
     return add_member(session, settings, plugins, actor, registration, answer=answer, reason=reason, delegate=True)
+
+
+def _hold_unseen(session: PortalSession, organization_id: int | None) -> list[Registration]:
+    """The registrations of an organization, held, at which staff were still to look."""
+    wanted = sa.select(Registration).where(
+        Registration.organization_id == organization_id, Registration.state == OPEN, Registration.why == NEW_BILLING
+    )
+    held = []
+    for one in session.scalars(wanted.order_by(Registration.id)).all():
+        with contextlib.suppress(DecidedAlready):
+            _hold_new(session, one)
+            held.append(one)
+    return held
 
 
 def close_accounts(session: PortalSession, actor: Actor, organization: Organization, reason: str) -> None:
@@ -118,15 +145,16 @@ def confirm_new(
 
 
 def end_new(session: PortalSession, actor: Actor, registration: Registration, answer: str, *, reason: str = "") -> None:
-    """A new billing organization is not whose it was said to be: its accounts are closed, and its Tax ID is free again.
+    """A new billing organization is not whose it was said to be: its accounts are closed, and its Tax ID is free again. Whoever
+    waits to be let into it is told so.
 
     Raises DecidedAlready.
     """
     _hold_new(session, registration)
     by = decided(session, actor, registration, "end", answer, reason)
     organization = session.get_one(Organization, registration.organization_id)
+    answer_waiting(session, organization, by=by)
     close_accounts(session, actor, organization, "The new billing organization was not confirmed")
-    organization.tin_sealed = organization.tin_hash = None
     end_if_empty(session, organization.id)
     move(session, registration, DECLINED, by=by)
     telling.tell_outcome(session, registration)

@@ -14,6 +14,7 @@ DECISIONS = {
     "decline": "declined",
     "uphold": "the objection is right",
     "dismiss": "a delegate at once",
+    "alone": "the organization of their own goes on, as the other one has ended",
     "again": "the delegates are told anew",
     "confirm": "the new billing organization is what it says",
     "end": "the new billing organization is ended",

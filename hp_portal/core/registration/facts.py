@@ -1,4 +1,4 @@
-"""What was given with a registration: kept sealed, as it was typed."""
+"""What was given with a registration, kept sealed as it was typed, and the state that it is in."""
 
 from __future__ import annotations
 
@@ -14,11 +14,19 @@ from hp_portal.core.delivery.outbox import cancel_messages
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.registration.drafts import Draft, Typed
 from hp_portal.core.registration.models import WAITING_STATES, Registration
-from hp_portal.database import PortalSession
+from hp_portal.database import PortalSession, lock
 from hp_portal.seals import seat
 
 FACTS = seat(Registration.facts_sealed)
 _KEPT = ("telephone", "job", "tin", "npi", "number", "organization", "audience", "address", "answers", "note")
+
+
+class DecidedAlready(Exception):
+    """Somebody, or time, has decided on this registration meanwhile."""
+
+
+class AccountClosed(Exception):
+    """The account is deactivated: nothing is opened for it, and nothing sent, before staff reactivate it."""
 
 
 def about_registration(registration: Registration) -> str:
@@ -81,6 +89,14 @@ def facts_of(session: PortalSession, registration: Registration) -> Typed:
     """What was given. Raises SealBroken."""
     found = json.loads(session.vault.open_text(registration.facts_sealed, FACTS(registration.seal)))
     return Typed(path=registration.path, name=registration.name, email=registration.email, **found)
+
+
+def hold(session: PortalSession, registration: Registration, *states: str) -> None:
+    """Lock the registration and read it anew. Raises DecidedAlready when it is in none of these states any more."""
+    lock(session, f"registration:{registration.id}")
+    session.refresh(registration)
+    if registration.state not in states:
+        raise DecidedAlready
 
 
 def move(

@@ -17,6 +17,7 @@ from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.unconfirmed import is_unconfirmed
 from hp_portal.core.people.accounts import NameTaken
+from hp_portal.core.people.changes import tell_change
 from hp_portal.core.registration.drafts import check_mails, has_account
 from hp_portal.core.registration.facts import address_about
 from hp_portal.core.registration.models import Registration
@@ -59,7 +60,8 @@ def change_address(session: PortalSession, registration: Registration, email: st
 
 
 def confirm_address(session: PortalSession, registration: Registration) -> None:
-    """Whoever reads the mailbox has followed the link in it: from now on it is the account's address.
+    """Whoever reads the mailbox has followed the link in it: from now on it is the account's address, and they are told so, as
+    of any other change.
 
     Raises NameTaken when another account has it by now.
     """
@@ -70,7 +72,10 @@ def confirm_address(session: PortalSession, registration: Registration) -> None:
         taken = sa.or_(Person.email == registration.email, Person.username == registration.email)
         if session.scalar(sa.select(Person.id).where(taken).limit(1)) is not None:
             raise NameTaken("email")
-        session.get_one(Person, registration.person_id).email = registration.email
+        person = session.get_one(Person, registration.person_id)
+        person.email = registration.email
+        session.flush()
+        tell_change(session, person, "email-confirmed", registration.email)
     registration.email_confirmed_at = clock.now()
     session.flush()
     record(session, "registration.email.confirmed-later", registration=registration.id)

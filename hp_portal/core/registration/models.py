@@ -23,6 +23,9 @@ OPEN, DECLINED, EXPIRED, WITHDRAWN = "open", "declined", "expired", "withdrawn"
 WAITING_STATES = (PIN, ASKED, STAFF, CHALLENGED, OBJECTED)
 # Why staff look at one, where it has been on trial: no delegate was told of it, or none is left who could object.
 UNTOLD, NO_DELEGATE = "untold", "no-delegate"
+# Or its person has locked the account, and staff have not looked into that yet.
+LOCKED = "locked"
+AFTER_TRIAL = (UNTOLD, NO_DELEGATE, LOCKED)
 # A billing organization is said not to be theirs who have registered it; or it is new, and works while nobody has looked at it.
 DISPUTED, NEW_BILLING = "disputed", "new-billing"
 # Why else: so many letters have gone to the payee that another one is not written without a look; several organizations hold the

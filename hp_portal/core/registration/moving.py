@@ -12,13 +12,15 @@ from hp_portal.core.audit.record import record
 from hp_portal.core.downloads.queue import move_documents
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.people.ended import hold_going_on, hold_organization
 from hp_portal.database import PortalSession
 
 
 def move_person(session: PortalSession, person: Person, organization: Organization, *, delegate: bool) -> None:
     """Somebody belongs to another organization from the next page on, with the documents that they wait for; the one they come
-    from ends when nobody is left in it."""
+    from ends when nobody is left in it. Raises OrganizationEnded."""
     before = person.organization_id
+    hold_going_on(session, organization.id)
     person.organization_id, person.is_delegate = organization.id, delegate
     session.flush()
     event = "registration.delegate.added" if delegate else "registration.member.added"
@@ -30,7 +32,7 @@ def move_person(session: PortalSession, person: Person, organization: Organizati
 
 def end_if_empty(session: PortalSession, organization_id: int) -> bool:
     """End an organization in which nobody has an account any more and that sees nobody's payments; False when it goes on."""
-    organization = session.get_one(Organization, organization_id)
+    organization = hold_organization(session, organization_id)
     people = sa.select(Person.id).where(Person.organization_id == organization_id, Person.deactivated_at.is_(None))
     links = sa.select(Grant.id).where(Grant.organization_id == organization_id, Grant.ended_at.is_(None))
     if organization.ended_at is not None or any(session.scalar(one.limit(1)) for one in (people, links)):

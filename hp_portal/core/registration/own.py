@@ -15,20 +15,18 @@ from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration import challenges, telling
 from hp_portal.core.registration.addresses import masked_lines
-from hp_portal.core.registration.deciding import DecidedAlready
 from hp_portal.core.registration.drafts import Typed
-from hp_portal.core.registration.facts import facts_of, move
+from hp_portal.core.registration.facts import DecidedAlready, facts_of, hold, move
 from hp_portal.core.registration.finishing import find_link, hold_letter, must_look_first, open_access
 from hp_portal.core.registration.models import (
+    AFTER_TRIAL,
     ASKED,
     CHALLENGED,
     JOIN,
     LEFT,
-    NO_DELEGATE,
     OPEN,
     PIN,
     STAFF,
-    UNTOLD,
     WAITING_STATES,
     WHICH,
     Registration,
@@ -76,7 +74,7 @@ def view_own(session: PortalSession, registration: Registration) -> OwnView:
         again_at is not None and may_ask(letter, again_at),
         masked_lines(payee) if payee else [],
         challenges.told_at(session, registration) if registration.state == CHALLENGED else None,
-        registration.why in (UNTOLD, NO_DELEGATE),
+        registration.why in AFTER_TRIAL,
     )
 
 
@@ -95,10 +93,7 @@ def followable(session: PortalSession, registration: Registration) -> dict[int, 
 def ask_for_letter(session: PortalSession, settings: Settings, registration: Registration) -> None:
     """Another letter with a new PIN. Raises TooSoon, NoAddress, TooManyLetters (staff look: the caller commits), or
     DecidedAlready when no PIN is needed any more."""
-    lock(session, f"registration:{registration.id}")
-    session.refresh(registration)
-    if registration.state != PIN:
-        raise DecidedAlready
+    hold(session, registration, PIN)
     try:
         send_another(session, settings, registration, session.get_one(Payee, registration.payee_id))
     except TooManyLetters:
@@ -153,9 +148,8 @@ def by_status_token(session: PortalSession, token: str) -> Registration | None:
 
 def use_pin(session: PortalSession, settings: Settings, registration: Registration, typed: str) -> None:
     """The PIN opens what it was sent for. Raises WrongPin (counted: the caller commits), PinDead, DecidedAlready."""
-    lock(session, f"registration:{registration.id}")
-    session.refresh(registration)
-    if registration.state != PIN or registration.payee_id is None:
+    hold(session, registration, PIN)
+    if registration.payee_id is None:
         raise DecidedAlready
     enter_pin(session, registration, typed)
     open_proved(session, settings, registration, registration.payee_id, "pin")
@@ -219,9 +213,8 @@ def prove_by_payment(
 
     Raises ProofRefused (the caller commits), MoreAsked, TooManyAttempts, DecidedAlready.
     """
-    lock(session, f"registration:{registration.id}")
-    session.refresh(registration)
-    if registration.state != PIN or registration.payee_id is None:
+    hold(session, registration, PIN)
+    if registration.payee_id is None:
         raise DecidedAlready
     asked = session.get_one(Payee, registration.payee_id).whole_tin(session)
     # In the order in which the last step of registering locks the same two.
@@ -276,9 +269,11 @@ def view_request(session: PortalSession, registration: Registration) -> Typed:
 
 def say_address_is_wrong(session: PortalSession, registration: Registration) -> bool:
     """The letter cannot arrive: staff look at the address on record. False when they were told already."""
-    lock(session, f"registration:{registration.id}")
-    session.refresh(registration)
-    if registration.state != PIN or registration.address_wrong_at is not None:
+    try:
+        hold(session, registration, PIN)
+    except DecidedAlready:
+        return False
+    if registration.address_wrong_at is not None:
         return False
     registration.address_wrong_at = clock.now()
     session.flush()

@@ -15,10 +15,11 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.people.accounts import NameTaken
+from hp_portal.core.people.ended import OrganizationEnded
 from hp_portal.core.registration import again, deciding, disputes, later, pins, proving, told
 from hp_portal.core.registration import own as mine
-from hp_portal.core.registration.deciding import DecidedAlready
 from hp_portal.core.registration.drafts import Typed
+from hp_portal.core.registration.facts import DecidedAlready
 from hp_portal.core.registration.forms import CheckForm, ConfirmForm, FollowForm, PinForm, WordsForm
 from hp_portal.core.registration.models import ASKED, CHALLENGED, CHECK, OPEN, PIN, Registration
 from hp_portal.core.registration.proof_views import REFUSED, after_registering
@@ -340,7 +341,7 @@ def approve_join(registration_id: int) -> ResponseReturnValue:
     with scopes.whole(db, "a delegate lets somebody into the own organization"):
         try:
             person = deciding.add_member(db, settings(), plugins(), actor, registration)
-        except DecidedAlready:
+        except (DecidedAlready, OrganizationEnded):
             db.rollback()
             return _decided_already(registration_id)
         except NameTaken:

@@ -115,10 +115,14 @@ def count_found(session: PortalSession, *, found: bool) -> None:
 
 
 def find_billing(session: PortalSession, tin: str) -> Organization | None:
-    """The billing organization registered with this TIN, or None."""
+    """The billing organization registered with this TIN, or None: one that has ended is registered no longer."""
     return session.scalars(
         sa.select(Organization)
-        .where(Organization.audience == Audience.BILLING, Organization.tin_is(session, tin))
+        .where(
+            Organization.audience == Audience.BILLING,
+            Organization.tin_is(session, tin),
+            Organization.ended_at.is_(None),
+        )
         .order_by(Organization.id)
         .limit(1)
     ).one_or_none()

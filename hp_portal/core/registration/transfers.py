@@ -9,8 +9,8 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration import telling
-from hp_portal.core.registration.deciding import DecidedAlready, decided, hold
-from hp_portal.core.registration.facts import move
+from hp_portal.core.registration.deciding import decided
+from hp_portal.core.registration.facts import DecidedAlready, hold, move
 from hp_portal.core.registration.models import DECLINED, OPEN, PIN, STAFF, Registration
 from hp_portal.core.registration.moving import move_person
 from hp_portal.core.registration.own import newest_of

@@ -19,6 +19,7 @@ from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.people.accounts import Pause, locked_for, locked_people
+from hp_portal.core.people.ended import tax_id_taken_by
 from hp_portal.core.web.listing import Listing
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
@@ -219,13 +220,16 @@ def view_payee(session: PortalSession, payee: Payee) -> FoundPayee:
 @dataclass(frozen=True)
 class PersonPage:
     """A person of an organization as their page in the console shows them. `locked` says how long, None: not at all; `factors`:
-    what they take the second step with, in words; empty: none is asked for."""
+    what they take the second step with, in words; empty: none is asked for. `ended_at` is when their organization ended, and
+    `taken_by` the one that is registered with its Tax ID by now."""
 
     person: Person
     organization: str
     last_sign_in: dt.datetime | None
     locked: Pause | None
     factors: str
+    ended_at: dt.datetime | None
+    taken_by: str
 
 
 def view_person(session: PortalSession, settings: Settings, person: Person) -> PersonPage:
@@ -234,7 +238,15 @@ def view_person(session: PortalSession, settings: Settings, person: Person) -> P
     last = session.scalar(sa.select(sa.func.max(SignIn.created_at)).where(SignIn.person_id == person.id))
     record(session, "staff.person.viewed", person=person.id)
     locked = locked_for(session, settings, [person.id]).get(person.id)
-    return PersonPage(person, organization.name, last, locked, described(session, person.id))
+    return PersonPage(
+        person,
+        organization.name,
+        last,
+        locked,
+        described(session, person.id),
+        organization.ended_at,
+        tax_id_taken_by(session, organization) if organization.ended_at else "",
+    )
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.payees.finding import find_payee
+from hp_portal.core.people.ended import OrganizationEnded
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import OrganizationsForm, ReasonForm
 from hp_portal.core.staff.organizations import (
@@ -53,6 +54,9 @@ def organizations_link(organization_id: int) -> ResponseReturnValue:
         return _link_page(organization, form, 422)
     try:
         link_payee(db, the_actor(), organization, payee, form.reason.data)
+    except OrganizationEnded:  # at this moment
+        db.rollback()
+        abort(404)
     except AlreadyLinked:
         db.rollback()
         flash(f"{payee.name} is linked to {organization.name} already.", "info")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, abort, flash, url_for
+from flask import Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
@@ -13,7 +13,9 @@ from hp_portal.core.identity.factors import has_factor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people import accounts, changes, password_links, resting
+from hp_portal.core.people.ended import OrganizationEnded, TaxIdTaken
 from hp_portal.core.people.forms import CreatePersonForm
+from hp_portal.core.registration.closing import close_account
 from hp_portal.core.staff import lookup
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import ReasonForm
@@ -24,6 +26,8 @@ from hp_portal.core.web.render import db_session, form_status, page, redirect_to
 
 ID = "<id:person_id>"
 LOST = "lost-"
+# What the button says that lets an organization go on which has ended.
+GOES_ON = "goes-on"
 TAKEN = {
     "username": "Somebody has this user name already. Choose another, or leave it empty.",
     "email": "An account with this e-mail address exists already. Everybody needs an address of their own.",
@@ -72,7 +76,7 @@ def _person_page(person: Person, form: ReasonForm, status: int, lost: ReasonForm
     found = lookup.view_person(db, settings(), person)
     db.commit()
     lost = lost or ReasonForm(formdata=None, prefix=LOST)
-    return page("staff/person.html", found=found, form=form, lost=lost, status=status)
+    return page("staff/person.html", found=found, form=form, lost=lost, goes_on=GOES_ON, status=status)
 
 
 def _back(person: Person) -> Response:
@@ -105,6 +109,9 @@ def people_new(organization_id: int) -> ResponseReturnValue:
             username=form.username.data or "",
             delegate=form.delegate.data,
         )
+    except OrganizationEnded:  # at this moment
+        db.rollback()
+        abort(404)
     except accounts.NameTaken as taken:
         db.rollback()
         form[taken.field].errors = [TAKEN[taken.field]]
@@ -174,7 +181,7 @@ def people_deactivate(person_id: int) -> ResponseReturnValue:
     person, db, form = _member(person_id), db_session(), ReasonForm()
     if not form.validate_on_submit():
         return _person_page(person, form, 422)
-    done = accounts.deactivate(db, person, form.reason.data)
+    done = close_account(db, person, form.reason.data)
     db.commit()
     if done:
         flash(f"{person.name}’s account is deactivated, and their sessions have been ended.", "good")
@@ -187,7 +194,16 @@ def people_deactivate(person_id: int) -> ResponseReturnValue:
 @access.staff("staff:people:deactivate")
 def people_reactivate(person_id: int) -> ResponseReturnValue:
     person, db = _member(person_id), db_session()
-    accounts.reactivate(db, person)
+    try:
+        accounts.reactivate(db, person, reopen=request.form.get("organization") == GOES_ON)
+    except OrganizationEnded as ended:
+        db.rollback()
+        flash(f"Nothing was changed: {ended.organization} has ended. See below what reactivating does now.", "warn")
+        return _back(person)
+    except TaxIdTaken as taken:
+        db.rollback()
+        flash(f"Nothing was changed: {taken.by} is registered with the organization’s Tax ID by now.", "warn")
+        return _back(person)
     db.commit()
     flash(f"{person.name}’s account is active again.", "good")
     return _back(person)

@@ -14,10 +14,13 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.payees.by_hand import PayeeExists, add_payee
 from hp_portal.core.payees.finding import payee_by_id
 from hp_portal.core.people.accounts import NameTaken
+from hp_portal.core.people.ended import OrganizationEnded
 from hp_portal.core.registration import clusters, deciding, disputes, transfers
-from hp_portal.core.registration.deciding import DecidedAlready, HeldBy
+from hp_portal.core.registration.deciding import HeldBy
+from hp_portal.core.registration.facts import AccountClosed, DecidedAlready
 from hp_portal.core.registration.forms import PATHS
 from hp_portal.core.registration.models import (
+    AFTER_TRIAL,
     ASKED,
     CHALLENGED,
     DISPUTED,
@@ -46,6 +49,8 @@ READ, DECIDE = "staff:registrations:read", "staff:registrations:decide"
 ID = "<id:registration_id>"
 ALREADY = "Nothing was changed: somebody else, or time, has decided meanwhile. See below how it stands now."
 HELD = "An organization has been linked to this payee meanwhile. Let the person into that organization, or decline."
+CLOSED = "Nothing was changed: the account is deactivated. Reactivate it first, or choose what ends the registration."
+ENDED = "Nothing was changed: {organization} has ended, and nobody is let into it any more."
 TAKEN = (
     "There is an account with the address {email} already. Decline this registration, and tell the person to sign in with that "
     "account or to ask for a new link."
@@ -122,26 +127,41 @@ def _is_unlisted(registration: Registration) -> bool:
 
 
 def choices(case: Case) -> Iterator[SelectChoice]:
-    """What staff can decide on a registration as it stands."""
+    """What staff can decide on a registration as it stands: for a closed account, and where an organization has ended, nothing
+    that opens them."""
+    row = case.registration
+    closed = case.person is not None and case.person.deactivated_at is not None
+    target = case.target if case.target and not case.target.ended else None
+    if row.state in (STAFF, ASKED) and row.person_id is None and target:
+        yield from _into(target)
+    elif _is_unlisted(row):
+        yield from _linked(case)
+    if (row.state, row.why) == (STAFF, DISPUTED) and target:
+        yield SelectChoice(
+            "replace",
+            f"{target.name} is theirs: close the accounts of those who are registered, and make {row.name} its delegate",
+        )
+    if (row.state, row.why) == (OPEN, NEW_BILLING) and target:
+        yield SelectChoice("confirm", f"{target.name} is what it says")
+        yield SelectChoice("end", f"{target.name} is not theirs: close its accounts, and free the Tax ID")
+    trial = row.state == STAFF and row.why in AFTER_TRIAL
+    if not closed:
+        yield from _opened(case, trial=trial)
+    if row.state in (OBJECTED, CHALLENGED) or trial:
+        yield SelectChoice("uphold", f"{row.name} does not belong there: end the access and close the account")
+    if row.state in (STAFF, ASKED, PIN) and not trial:
+        yield SelectChoice("decline", "Decline")
+
+
+def _opened(case: Case, *, trial: bool) -> Iterator[SelectChoice]:
+    """What opens something for an account, or sends it a letter."""
     row = case.registration
     # In place of somebody of an organization that is not known yet.
     nobody = row.route == LEFT and row.organization_id is None
-    if row.state in (STAFF, ASKED) and row.person_id is None and case.target:
-        yield from _into(case.target)
-    elif _is_unlisted(row):
-        yield from _linked(case)
-    if (row.state, row.why) == (STAFF, DISPUTED) and case.target:
-        yield SelectChoice(
-            "replace",
-            f"{case.target.name} is theirs: close the accounts of those who are registered, and make {row.name} its delegate",
-        )
-    if (row.state, row.why) == (OPEN, NEW_BILLING) and case.target:
-        yield SelectChoice("confirm", f"{case.target.name} is what it says")
-        yield SelectChoice("end", f"{case.target.name} is not theirs: close its accounts, and free the Tax ID")
-    if case.movable and row.why not in (UNTOLD, NO_DELEGATE):
+    if case.movable and not trial:
         yield from _moved(case)
-    trial = row.state == STAFF and row.why in (UNTOLD, NO_DELEGATE)
-    if trial and case.target and case.target.delegates:
+    told = row.state == STAFF and row.why in (UNTOLD, NO_DELEGATE)
+    if told and case.target and case.target.delegates:
         yield SelectChoice(
             "again", f"Tell the delegates of {case.target.name} anew: the days to object begin once more"
         )
@@ -158,14 +178,14 @@ def choices(case: Case) -> Iterator[SelectChoice]:
         yield SelectChoice("letter", "Write another letter with a PIN all the same: it is no abuse")
     elif row.state == PIN:
         yield SelectChoice("letter", "Write another letter with a new PIN: the address on record is right now")
-    if row.state == OBJECTED:
+    if case.target and case.target.ended and row.own_id is not None and row.state in (STAFF, OBJECTED):
+        yield SelectChoice(
+            "dismiss", f"{case.target.name} has ended: {row.name} goes on in an organization of their own"
+        )
+    elif row.state == OBJECTED:
         yield SelectChoice("dismiss", f"The objection does not hold: {row.name} becomes a delegate at once")
-    if row.state == STAFF and row.own_id is not None and case.target:
+    elif row.state == STAFF and row.own_id is not None and case.target:
         yield SelectChoice("dismiss", f"{row.name} belongs there: a delegate of {case.target.name} at once")
-    if row.state in (OBJECTED, CHALLENGED) or trial:
-        yield SelectChoice("uphold", f"{row.name} does not belong there: end the access and close the account")
-    if row.state in (STAFF, ASKED, PIN) and not trial:
-        yield SelectChoice("decline", "Decline")
 
 
 def _moved(case: Case) -> Iterator[SelectChoice]:
@@ -214,7 +234,7 @@ def registrations_decide(registration_id: int) -> ResponseReturnValue:
         told = _DECIDE[kind](registration, int(about or 0), form)
     except DecidedAlready:
         return _already(registration_id)
-    except (HeldBy, NameTaken, NoAddress) as error:
+    except (AccountClosed, HeldBy, NameTaken, NoAddress, OrganizationEnded) as error:
         db.rollback()
         form.form_errors = [_problem(error, registration.email)]
         return _case_page(registration_id, form, find, 422)
@@ -230,8 +250,12 @@ def _already(registration_id: int) -> Response:
 
 
 def _problem(error: Exception, email: str) -> str:
+    if isinstance(error, AccountClosed):
+        return CLOSED
     if isinstance(error, HeldBy):
         return HELD
+    if isinstance(error, OrganizationEnded):
+        return ENDED.format(organization=error.organization)
     return NO_LETTER if isinstance(error, NoAddress) else TAKEN.format(email=email)
 
 

@@ -27,6 +27,7 @@ from hp_portal.core.registration.models import (
     DISPUTED,
     EXPIRED,
     LETTERS,
+    LOCKED,
     NEW_BILLING,
     NO_DELEGATE,
     OBJECTED,
@@ -77,6 +78,11 @@ WHY = {
         "No delegate is left",
         "The organization has no delegate who can sign in, so nobody could object. Call the office at a number you have from "
         "elsewhere.",
+    ),
+    LOCKED: (
+        "The account is locked",
+        "Nobody has objected, but the person has said that a change of the account was not theirs. Look into it under “People "
+        "who are locked out”; then reactivate the account and decide, or end the access.",
     ),
     DISPUTED: (
         "Whose organization is it?",
@@ -133,11 +139,12 @@ class ListedRegistration:
 @dataclass(frozen=True)
 class Holder:
     """An organization with its delegates who can sign in. `joinable`: a provider's own, so that people can be let into it; not
-    that of a billing organization, nor one with access on trial."""
+    that of a billing organization, nor one with access on trial. `ended`: nobody belongs to it any more."""
 
     id: int
     name: str
     joinable: bool
+    ended: bool
     delegates: tuple[Person, ...]
 
 
@@ -295,7 +302,7 @@ def _target(session: PortalSession, organization_id: int | None) -> Holder | Non
 
 def _holder(session: PortalSession, organization: Organization, *, joinable: bool) -> Holder:
     delegates = tuple(delegates_of(session, [organization.id]))
-    return Holder(organization.id, organization.name, joinable, delegates)
+    return Holder(organization.id, organization.name, joinable, organization.ended_at is not None, delegates)
 
 
 def _payees(session: PortalSession, registration: Registration, facts: Typed, vendor_number: str) -> Iterable[Payee]:

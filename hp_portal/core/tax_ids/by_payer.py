@@ -11,6 +11,7 @@ from hp_portal.core.audit.record import record
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.people.ended import hold_going_on
 from hp_portal.core.tax_ids.grants import AlreadyLinked
 from hp_portal.core.tax_ids.notices import tell_of_link
 from hp_portal.core.tax_ids.objections import settle_by_end
@@ -32,7 +33,9 @@ class OpenGrant:
 
 
 def link_payee(session: PortalSession, actor: Actor, organization: Organization, payee: Payee, reason: str) -> Grant:
-    """Let an organization see what is paid to a payee, on the payer's own word. Raises AlreadyLinked."""
+    """Let an organization see what is paid to a payee, on the payer's own word. Raises AlreadyLinked, or
+    OrganizationEnded."""
+    hold_going_on(session, organization.id)
     lock(session, f"grant:{organization.id}:{payee.id}")
     open_already = sa.select(Grant.id).where(Grant.links(organization.id, payee.id))
     if session.scalar(open_already) is not None:
