@@ -167,7 +167,7 @@ def test_a_provider_that_waits_already_leads_to_its_status(portal: World) -> Non
     again, status = unlisted(portal, 1, email="mina@office.example")
     assert status == 303
     page = again.client.get("/register/status").text
-    assert "Nobody is asked twice" in page
+    assert "You have already asked" in page
     assert "Our staff are reviewing it" in page
     assert len(registrations(portal)) == 1
     unlisted(portal, 2, email="mina@office.example")

@@ -50,7 +50,7 @@ def outcome(client: PortalClient, **fields: str) -> str:
 
 def test_what_a_proof_would_answer(portal: World, staff: PortalClient) -> None:
     given = {"path": "check", "number": NUMBER, "tin": TIN, "vendor_number": "V4711"}
-    assert outcome(staff, **given).startswith("It is rightIt proves Harbor Payee.")
+    assert outcome(staff, **given).startswith("The proof is rightIt proves Harbor Payee.")
     assert "Not on record" in outcome(staff, **{**given, "tin": OTHER_TIN})
     assert "The proof is right" in outcome(staff, path="notice", number=NOTICE, tin=TIN, npi=NPI)
     assert "The proof is right" in outcome(staff, path="mail", tin=TIN, npi=NPI)

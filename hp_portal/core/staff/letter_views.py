@@ -163,7 +163,9 @@ def letters_posted(run_id: int) -> ResponseReturnValue:
     db.commit()
     for letter, pdf in mailed:
         demo_mailbox().put_paper("Letter", letter, letter.recipient, pdf)
-    told = f"{show_count(posted, 'letter')} marked as mailed." if posted else "The letters were already marked as mailed."
+    told = (
+        f"{show_count(posted, 'letter')} marked as mailed." if posted else "The letters were already marked as mailed."
+    )
     flash(told, "good" if posted else "warn")
     return redirect_to(url_for("staff.letters"))
 

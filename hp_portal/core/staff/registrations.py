@@ -52,7 +52,7 @@ FOR_STAFF, DECISION, ADDRESS, HELD, WAITING, ENDED = "for-staff", "decision", "a
 SHOWN = {
     FOR_STAFF: "Waiting for us",
     DECISION: "Waiting for our decision",
-    ADDRESS: "Wrong address",
+    ADDRESS: "Address to correct",
     HELD: "Many letters to one payee",
     WAITING: "Waiting for anybody",
     ENDED: "Ended",
