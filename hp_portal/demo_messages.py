@@ -30,7 +30,7 @@ def add_messages(session: PortalSession, short_name: str) -> None:
         for number in range(1 + place % 4):
             _add_mail(session, short_name, day + dt.timedelta(minutes=number), place if number == 0 else 0)
     address = ["Wayside Demo Therapy", "09 Example Street", "Exampleton MN 55000"]
-    text = "This letter waits for somebody to make a print run, to look at it, and to mark it as posted."
+    text = "This letter waits for somebody to make a print run, to look at it, and to mark it as mailed."
     add_letter(session, Letter(address, f"A letter from {short_name}", "demo", [text]))
     note = ["This fax waits for somebody to look at it and to mark it as sent."]
     add_fax(session, Fax("952-555-0100", "Wayside Demo Therapy", f"A fax from {short_name}", "demo", note))

@@ -42,7 +42,7 @@ WAS_DECLINED, DECLINED_USERNAME = "Office of Demo Declined", "demo.declined"
 # What each is, user name, name, organization.
 PEOPLE = (
     ("waits for a PIN by mail", WAITS_USERNAME, "Demo Pin", WAITS),
-    ("on trial, objected to", TRIAL_USERNAME, "Demo Trial", ON_TRIAL),
+    ("registered in place of somebody, and a delegate objected", TRIAL_USERNAME, "Demo Trial", ON_TRIAL),
     ("whose PIN by mail was declined", DECLINED_USERNAME, "Demo Declined", WAS_DECLINED),
 )
 UNLISTED_TIN = "000000099"

@@ -183,7 +183,7 @@ TO_TRY = (
     (
         "demo.staff",
         "/staff/letters",
-        "write a test letter, make a print run, look at its PDF, mark it as posted, and see it in /demo/mailbox/",
+        "write a test letter, make a print run, look at its PDF, mark it as mailed, and see it in /demo/mailbox/",
     ),
     (
         "demo.staff",

@@ -152,7 +152,9 @@ class Settings(BaseSettings):
     registration_challenge_days: int = Field(
         10, ge=1, description="How long delegates can object to somebody whose predecessor is said to have left."
     )
-    pin_days: int = Field(30, ge=1, description="How long a PIN that was sent by mail works, from the posting on.")
+    pin_days: int = Field(
+        30, ge=1, description="How many days a PIN works, from the day on which its letter is mailed."
+    )
     letter_days: int = Field(5, ge=1, description="How many days a letter is on its way, as its reader is told.")
     pin_letters_per_payee: int = Field(
         3, ge=1, description="Letters with a PIN to one payee within the days below, before staff look."

@@ -60,6 +60,12 @@ def test_what_does_not_fit_is_found(browser_page: Page) -> None:
     browser_page.set_content("<main><div style='width: 6rem'><span class=code>1234-5678-9012</span></div></main>")
     assert all("broken" in problem for problem in layout_problems(browser_page))
     assert len(layout_problems(browser_page)) == len(WIDTHS)
+    heading = "<main><h1 style='width: 9ch'>Change {}</h1></main>"
+    browser_page.set_content(heading.format("e-mail"))
+    assert all("a word in two lines" in problem for problem in layout_problems(browser_page))
+    assert len(layout_problems(browser_page)) == len(WIDTHS)
+    browser_page.set_content(heading.format("<span style='white-space: nowrap'>e-mail</span>"))
+    assert layout_problems(browser_page) == []
 
 
 def test_a_row_of_one_line_is_44_px_high(gallery: str, browser_page: Page) -> None:

@@ -292,7 +292,7 @@ def test_after_somebody_has_left(live: Live, walk: NewWalk) -> None:
     delegate.see(PERSON["name"])
     delegate.press("Object")
     delegate.see("Requests to join")
-    delegate.says("Your objection has been sent", "Objected: our staff decide")
+    delegate.says("Your objection has been sent", "Objection under review")
     delegate.press(PERSON["name"])
     delegate.see(PERSON["name"])
     me.go("/registration")

@@ -74,7 +74,7 @@ def test_delegates_accept_their_agreement_as_well(world: World) -> None:
     assert asked.count('<div class="choice"><input') == 2
     half = client.post("/terms", {"terms_of_use": "2026-01"})
     assert half.status_code == 422
-    assert "Tick the box to accept: Site delegate agreement" in half.text
+    assert "Check the box to accept: Site delegate agreement" in half.text
     assert half.text.count("<input checked ") == 1, "the tick is kept"
     assert kept(world, person.id) == [], "one without the other is nothing"
     both = {"terms_of_use": "2026-01", "site_delegate_agreement": "2026-11"}

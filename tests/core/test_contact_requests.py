@@ -45,7 +45,7 @@ def test_the_delegates_are_asked_and_one_answers(world: World, clinic: Organizat
     for _ in range(2):  # a double click
         sent = client.post("/find-my-delegate/ask", {**ASKER, "lookup": lookup})
         assert sent.location == "/find-my-delegate/asked"
-    assert "Look into your mailbox" in client.get("/find-my-delegate/asked").text
+    assert "Check your e-mail" in client.get("/find-my-delegate/asked").text
     with world.session() as session:
         [mail] = session.scalars(sa.select(Message)).all()
         assert mail.recipient == ASKER["email"], "nobody is told by an address that may be somebody else's"
@@ -85,7 +85,7 @@ def test_the_delegates_are_asked_and_one_answers(world: World, clinic: Organizat
     answer = {"answer": "Come to room 4.\nWe make you an account."}
     assert delegate.post("/contact-requests/1/answer", answer).status_code == 303
     again = world.sign_in("sam").post("/contact-requests/1/answer", answer, follow_redirects=True)
-    assert "has dealt with this request already" in again.text
+    assert "has already dealt with this request" in again.text
     assert "Answered" in again.text
     assert "asks you to contact them" not in delegate.get("/").text
     with world.session() as session:
@@ -201,7 +201,7 @@ def test_an_invitation_leads_to_registering(world: World, clinic: Organization) 
     done = delegate.post("/contact-requests/1/invite", follow_redirects=True).text
     assert "Your invitation is on its way." in done
     assert "Invited to register and to ask to join." in done
-    assert "dealt with this request already" in delegate.post("/contact-requests/1/invite", follow_redirects=True).text
+    assert "already dealt with this request" in delegate.post("/contact-requests/1/invite", follow_redirects=True).text
     with world.session() as session, world.app.test_request_context():
         wanted = sa.select(Message).where(Message.recipient == ASKER["email"]).order_by(Message.id.desc())
         mail = session.scalars(wanted.limit(1)).one()
@@ -228,7 +228,7 @@ def test_a_request_can_be_closed(world: World, clinic: Organization) -> None:
         ("email", "robin", "name@office.example"),
         ("email", "a@b.example\r\nBcc: c@d.example", "name@office.example"),
         ("phone", "none", "area code"),
-        ("about", "See https://evil.example/now", "Leave out addresses of websites"),
+        ("about", "See https://evil.example/now", "Leave out website addresses"),
         ("about", "short", "10 to 500"),
     ],
 )

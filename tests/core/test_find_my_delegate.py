@@ -39,8 +39,8 @@ def clinic(world: World) -> Organization:
 def test_registered_by_npi_or_zip(world: World, clinic: Organization, also: str) -> None:
     text = look(world.client(), f"{TIN[:2]}-{TIN[2:]}", also).text
     assert "Your organization is registered" in text
-    assert "Maria L., m•••@o•••.example" in text
-    assert "Sam T., s•••@o•••.example" in text
+    assert "Maria L. (m•••@o•••.example)" in text
+    assert "Sam T. (s•••@o•••.example)" in text
     for secret in ("Lopez", "Teller", "maria@", "Casey", "Gone", clinic.name, TIN):
         assert secret not in text
     (made,) = events(world, "delegates.lookup.made")

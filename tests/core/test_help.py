@@ -65,7 +65,7 @@ def test_what_people_ask_is_answered_by_one_of_the_first_two(
 def test_most_questions_are_answered_by_the_first(sqlite_app: Flask) -> None:
     client = PortalClient(sqlite_app)
     first = sum(found(client, question)[:1] == [topic] for question, topic in QUESTIONS)
-    assert first >= 0.7 * len(QUESTIONS)
+    assert first >= 22
 
 
 def test_a_hit_leads_to_its_heading(anonymous: PortalClient) -> None:

@@ -84,10 +84,10 @@ def print_and_post(staff: PortalClient) -> None:
 
 def test_a_print_run_is_printed_listed_and_posted(world: World, staff: PortalClient) -> None:
     first, second = write(world), write(world, "Second Clinic")
-    assert "2 letters to print or to post" in staff.get("/staff/").text
+    assert "2 letters to print or mail" in staff.get("/staff/").text
     print_run(staff)
     assert (state(world, first), state(world, second)) == ("printed", "printed")
-    assert "Mark as posted" not in staff.get("/staff/letters").text
+    assert "Mark as mailed" not in staff.get("/staff/letters").text
     early = staff.post("/staff/letters/print-runs/1/posted", follow_redirects=True).text
     assert "download the letters and print them first" in early
     assert (state(world, first), kept_code(world, first)) == ("printed", CODE), "what nobody printed is not in the mail"
@@ -100,11 +100,11 @@ def test_a_print_run_is_printed_listed_and_posted(world: World, staff: PortalCli
         assert words in text
     rows = list(csv.reader(io.StringIO(staff.get("/staff/letters/print-runs/1/csv").text.removeprefix("\ufeff"))))
     assert [row[1] for row in rows] == ["Address line 1", ADDRESS[0], "Second Clinic"]
-    assert "2 letters marked as posted." in staff.post("/staff/letters/print-runs/1/posted", follow_redirects=True).text
-    assert "posted before" in staff.post("/staff/letters/print-runs/1/posted", follow_redirects=True).text
+    assert "2 letters marked as mailed." in staff.post("/staff/letters/print-runs/1/posted", follow_redirects=True).text
+    assert "already marked as mailed" in staff.post("/staff/letters/print-runs/1/posted", follow_redirects=True).text
     assert (state(world, first), state(world, second)) == ("sent", "sent")
     with world.session() as session:
-        assert session.scalars(sa.select(MessageAttempt.said)).all() == ["The letter was posted."] * 2
+        assert session.scalars(sa.select(MessageAttempt.said)).all() == ["The letter was mailed."] * 2
 
 
 def test_a_telephone_reads_where_to_go_from_the_letter(world: World, staff: PortalClient) -> None:
@@ -250,9 +250,9 @@ def test_whom_a_letter_concerns_reads_what_became_of_it(world: World, staff: Por
 
     assert told() == ["The letter waits to be printed."]
     print_run(staff)
-    assert told() == ["The letter is printed and will be posted soon."]
+    assert told() == ["The letter is printed and will be mailed soon."]
     staff.get("/staff/letters/print-runs/1/pdf")
     staff.post("/staff/letters/print-runs/1/posted")
-    assert re.fullmatch(r"The letter was posted on \w+ \d+, \d{4}\.", told()[0])
+    assert re.fullmatch(r"The letter was mailed on \w+ \d+, \d{4}\.", told()[0])
     staff.post(f"/staff/letters/{number}/returned", {"reason": "Vacant"})
     assert told() == ["The letter came back: it could not be delivered."]

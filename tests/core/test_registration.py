@@ -328,7 +328,7 @@ def test_a_proof_may_come_before_the_e_mail_is_confirmed(
     visitor.finish()
     assert "confirm your e-mail" in visitor.client.get("/").text
     visitor.client.get(mailed_link(portal, visitor.person["email"], "/register/status/"))
-    assert "somebody else may have entered it" in visitor.client.get("/register/status").text
+    assert "If somebody else entered it" in visitor.client.get("/register/status").text
     visitor.client.post("/register/confirm-later")
     assert "confirm your e-mail" not in visitor.client.get("/").text
     by_mail = Visitor(World(app), email="other@office.example")

@@ -160,7 +160,7 @@ def test_staff_look_first_where_nobody_could_object(scene: Scene) -> None:
         session.execute(sa.update(Person).values(deactivated_at=NOW))
     visitor = follow(scene)
     assert scene.case().state == "staff"
-    assert "staff has to look" in visitor.client.get("/registration").text
+    assert "staff have to look" in visitor.client.get("/registration").text
 
 
 def test_a_letter_tells_nothing_before_its_pin(scene: Scene) -> None:

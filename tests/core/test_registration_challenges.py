@@ -114,7 +114,7 @@ def test_staff_end_it(scene: Scene) -> None:
 
 def test_the_days_begin_when_the_message_has_left(scene: Scene) -> None:
     follow(scene)
-    assert "has not left yet" in own_page(scene)
+    assert "has not been sent yet" in own_page(scene)
     scene.clock.advance(days=7)
     mails_leave(scene.world)
     tidy(scene.world)

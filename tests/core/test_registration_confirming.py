@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from hp_portal.core.identity.models import Person
 from tests.core.test_registration import payments, portal
-from tests.support.client import PortalClient, heading_of
+from tests.support.client import PortalClient, heading_of, tree_of
 from tests.support.clock import Clock
+from tests.support.html import text_of
 from tests.support.identifiers import make_tin
 from tests.support.registering import ADDRESS, Visitor
 from tests.support.world import World
@@ -53,7 +54,7 @@ def test_whoever_typed_another_s_address_gets_no_account_on_it(portal: World, be
 def test_the_button_s_page_says_who_began_what_and_that_it_may_be_somebody_else(portal: World, begun: Visitor) -> None:
     reader = portal.client()
     begun.open_link(reader)
-    page = reader.get("/register/confirm").text
+    page = text_of(tree_of(reader.get("/register/confirm")))
     for said in (
         begun.person["name"],
         begun.person["email"],

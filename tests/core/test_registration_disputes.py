@@ -64,7 +64,7 @@ def test_staff_look_at_every_new_billing_organization(portal: World) -> None:
     [case] = registrations(portal)
     assert case.state == "open", "the account works"
     assert "1 registration waits for a decision" in staff(portal).get("/staff/").text
-    assert "Look at it" in staff(portal).get(LIST).text
+    assert "Needs a look" in staff(portal).get(LIST).text
     page = staff(portal).get(f"{LIST}/{case.id}").text
     for words in ("New billing organization", "Quatter Services", f"•••••{OURS[-4:]}", "Owen Ledger"):
         assert words in page
@@ -173,7 +173,7 @@ def test_a_provider_that_waits_already_leads_to_its_status(portal: World) -> Non
     again, status = unlisted(portal, 1, email="mina@office.example")
     assert status == 303
     page = again.client.get("/register/status").text
-    assert "Nobody is asked twice" in page
+    assert "You have already asked" in page
     assert "Our staff are reviewing it" in page
     assert len(registrations(portal)) == 1
     unlisted(portal, 2, email="mina@office.example")

@@ -169,7 +169,7 @@ def test_one_withdraws(scene: Scene) -> None:
     visitor.client.post("/register/withdraw")
     assert scene.case().state == "withdrawn"
     assert mails(scene.world, "a.delegate@office.example")[0][0].state == "canceled", "nobody is asked any more"
-    assert "already been decided" in visitor.client.post("/register/withdraw", follow_redirects=True).text
+    assert "already decided" in visitor.client.post("/register/withdraw", follow_redirects=True).text
 
 
 def follow(scene: Scene, number: str = FRESH) -> Visitor:

@@ -134,7 +134,7 @@ def test_an_address_that_was_taken_meanwhile_is_told_to_whoever_reads_it(at_once
         owner = session.scalars(sa.select(Person).where(Person.username == "an.owner")).one()
         owner.email = "mina.keeper@office.example"
     page = follow(at_once.client(), mailed_link(at_once, "mina.keeper@office.example", STATUS))
-    assert "There is an account with this e-mail address already" in page
+    assert "An account with this e-mail address already exists" in page
     assert registrations(at_once)[0].email_confirmed_at is None
     assert "correct the address" in visitor.client.get("/").text
 

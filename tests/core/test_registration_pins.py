@@ -162,9 +162,9 @@ def test_a_letter_that_came_back_puts_the_address_before_the_staff(portal: World
         letter = session.scalars(sa.select(Message.id).where(Message.channel == "letter")).one()
     portal.staff("a.staff", permissions={"staff:console:open", "staff:letters:print", "staff:registrations:read"})
     staff = portal.sign_in("a.staff")
-    assert "Address wrong" not in staff.get("/staff/registrations").text
+    assert "Wrong address" not in staff.get("/staff/registrations").text
     staff.post(f"/staff/letters/{letter}/returned", {"reason": "Vacant"})
-    assert "Address wrong" in staff.get("/staff/registrations").text
+    assert "Wrong address" in staff.get("/staff/registrations").text
     assert "Our staff will check the address" in waiting.client.get("/registration").text
 
 

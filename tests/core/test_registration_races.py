@@ -28,7 +28,7 @@ def test_who_asks_once_more_is_led_to_the_first_request(scene: Scene) -> None:
     first = wants_to_join(scene)
     first.finish()
     second = wants_to_join(scene)
-    assert "You had asked already" in second.client.post("/register/finish", follow_redirects=True).text
+    assert "You have already asked" in second.client.post("/register/finish", follow_redirects=True).text
     assert [one.state for one in registrations(scene.world)] == ["asked"]
     assert len(mails(scene.world, "a.delegate@office.example")) == 1
     scene.client().post(f"/joins/{scene.case().id}/decline", {"answer": "You work for our neighbor."})

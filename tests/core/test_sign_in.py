@@ -323,7 +323,7 @@ def test_the_terms_come_first_and_again_with_a_new_version(database_url: str, ma
     assert "Sample Health Plan" in client.get("/terms").text
     refused = client.post("/terms", {"next": "/my-activity"})
     assert refused.status_code == 422
-    assert "Tick the box" in refused.text
+    assert "Check the box" in refused.text
     assert client.post("/terms", {"terms_of_use": "2026-01", "next": "/my-activity"}).location == "/my-activity"
     assert client.get("/my-activity").status_code == 200
     assert "You have accepted these terms" in client.get("/terms").text

@@ -164,7 +164,7 @@ def names(client: PortalClient, query: str = "") -> list[str]:
 
 
 def test_what_waits_is_listed_and_counted(portal: World, staff: PortalClient, clock: Clock) -> None:
-    assert "No registration waits for us" in staff.get(LIST).text
+    assert "No registration is waiting for us" in staff.get(LIST).text
     unlisted(portal, name="Una Lister", email="una@office.example")
     visitor, _ = by_mail(portal)
     clock.advance(days=3)

@@ -50,15 +50,15 @@ def outcome(client: PortalClient, **fields: str) -> str:
 
 def test_what_a_proof_would_answer(portal: World, staff: PortalClient) -> None:
     given = {"path": "check", "number": NUMBER, "tin": TIN, "vendor_number": "V4711"}
-    assert outcome(staff, **given).startswith("It is rightIt proves Harbor Payee.")
+    assert outcome(staff, **given).startswith("The proof is rightIt proves Harbor Payee.")
     assert "Not on record" in outcome(staff, **{**given, "tin": OTHER_TIN})
-    assert "It is right" in outcome(staff, path="notice", number=NOTICE, tin=TIN, npi=NPI)
-    assert "It is right" in outcome(staff, path="mail", tin=TIN, npi=NPI)
+    assert "The proof is right" in outcome(staff, path="notice", number=NOTICE, tin=TIN, npi=NPI)
+    assert "The proof is right" in outcome(staff, path="mail", tin=TIN, npi=NPI)
     assert "Enter the NPI that the notice names" in outcome(staff, path="notice", number=NOTICE, tin=TIN)
     assert "Choose how the person registers" in outcome(staff, number=NUMBER)
     registered(portal)
     assert "Linked to it: Harbor Office." in outcome(staff, **given)
-    assert "an organization is registered already" in outcome(staff, path="mail", tin=TIN, npi=NPI)
+    assert "an organization is already registered" in outcome(staff, path="mail", tin=TIN, npi=NPI)
     tried = events(portal, "registration.proof.tried")
     assert [one["outcome"] for one in tried] == ["right", "refused", "right", "right", "held", "held"]
     assert TIN not in str(tried)

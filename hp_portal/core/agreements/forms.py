@@ -11,8 +11,8 @@ from wtforms.validators import ValidationError
 
 from hp_portal.core.agreements.accepting import Agreement
 
-NOT_TICKED = "Tick the box to accept: {title}. Without it you cannot go on."
-CHANGED = "The {title} changed while this page was open. Read the text as it is now, then tick the box."
+NOT_TICKED = "Check the box to accept: {title}. You cannot continue without it."
+CHANGED = "The {title} changed while this page was open. Read the text as it is now, then check the box."
 
 
 class VersionTick(BooleanField):  # type: ignore[misc] # WTForms has no types

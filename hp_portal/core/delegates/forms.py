@@ -47,7 +47,7 @@ class FindForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 def _no_links(_form: Any, field: Any) -> None:
     if re.search(r"://|\bwww\.", field.data or "", re.IGNORECASE):
         raise ValidationError(
-            "Leave out addresses of websites: nobody should follow a link of somebody they do not know."
+            "Leave out website addresses: nobody should follow a link from somebody they do not know."
         )
 
 

@@ -112,7 +112,7 @@ def ask() -> ResponseReturnValue:
         db.rollback()
         again = FindForm(formdata=None)
         again.form_errors = [
-            "It is too long ago that you looked for your organization. Look again: what you wrote is kept."
+            "You looked up your organization too long ago. Please look it up again: what you wrote is kept."
         ]
         return _find_page(again, 410)
     db.commit()
@@ -176,7 +176,7 @@ def not_me() -> ResponseReturnValue:
     except requests.LinkDead:
         return _link_dead()
     db.commit()
-    flash("Thank you. The request was thrown away, and nobody was told.", "good")
+    flash("Thank you. The request was deleted, and nobody was told.", "good")
     return redirect_to(url_for("pages.home"))
 
 
@@ -215,7 +215,7 @@ def request_one(request_id: int) -> ResponseReturnValue:
 
 def _ended_already(request_id: int) -> Response:
     db_session().rollback()
-    flash("Somebody of your organization has dealt with this request already.", "warn")
+    flash("Somebody in your organization has already dealt with this request.", "warn")
     return redirect_to(url_for("delegates.request_one", request_id=request_id))
 
 
@@ -271,5 +271,5 @@ def request_report(request_id: int) -> ResponseReturnValue:
     except requests.EndedAlready:
         return _ended_already(request_id)
     db.commit()
-    flash("Thank you. We look into it, and you find here what we say.", "good")
+    flash("Thank you. We will look into it; the result appears here.", "good")
     return redirect_to(url_for("delegates.request_one", request_id=request_id))

@@ -1,4 +1,4 @@
-"""Letters: written like any message, printed by the payer's staff in print runs, folded for a window envelope, and posted.
+"""Letters: written like any message, printed by the payer's staff in print runs, folded for a window envelope, and mailed.
 
 A letter waits in the print queue. A print run takes what waits; its PDF has the letters, its list the addresses. Once it is
 posted, its letters count as sent. One that the mail brings back is marked, and can be printed once more.
@@ -52,7 +52,7 @@ class Letter:
 
     `paragraphs` and `steps` are plain text. `code`, such as a PIN, is set off in large letters, with `code_label` above it.
     `link` is where to go, shown as text and as a QR code. `secret`: the code opens something. Only the print run shows it; it is
-    removed once the run is marked as posted, or the letter canceled, and the letter cannot be printed again then.
+    removed once the run is marked as mailed, or the letter canceled, and the letter cannot be printed again then.
     """
 
     address: Sequence[str]
@@ -98,7 +98,7 @@ def count_waiting(session: PortalSession) -> int:
 
 
 def count_to_do(session: PortalSession) -> int:
-    """Letters that wait to be printed, or to be posted."""
+    """Letters that wait to be printed, or to be mailed."""
     to_do = sa.and_(Message.channel == LETTER, Message.state.in_((WAITING, PRINTED)))
     return session.scalar(sa.select(sa.func.count(Message.id)).where(to_do)) or 0
 
@@ -199,14 +199,14 @@ def mark_posted(session: PortalSession, run_id: int) -> int:
     ).all()
     remove_secrets(session, posted)
     for message_id in sorted(posted):
-        note_attempt(session, message_id, "sent", "The letter was posted.")
+        note_attempt(session, message_id, "sent", "The letter was mailed.")
     if posted:
         record(session, "delivery.print-run.posted", run=run_id, letters=len(posted))
     return len(posted)
 
 
 def mark_returned(session: PortalSession, message_id: int, reason: str) -> bool:
-    """The mail brought a posted letter back; False when it was not posted."""
+    """The mail brought a letter back; False when it was not mailed."""
     now = clock.now()
     done = session.scalars(
         sa.update(Message)

@@ -57,7 +57,7 @@ class Mailbox:
         return "It is in the demo's mailbox."
 
     def put_paper(self, way: str, message: Message, to: str, pdf: bytes) -> None:
-        """A letter that was posted or a fax that was sent: what arrives is the PDF."""
+        """A letter that was mailed or a fax that was sent: what arrives is the PDF."""
         heads = {_TO: to, "Subject": message.subject, _WAY: way, "Date": format_datetime(clock.now())}
         file = Attachment(f"{way.lower()}.pdf", PDF, pdf)
         with self.open():

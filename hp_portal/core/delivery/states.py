@@ -36,8 +36,8 @@ def state_in_words(message: Message) -> str:
     day = show_day(message.ended_at or message.created_at, settings().payer.zone)
     what = {
         WAITING: _WAITS.get(message.channel, "will leave within a few minutes"),
-        PRINTED: "is printed and will be posted soon",
-        SENT: f"was {'posted' if letter else 'sent'} on {day}",
+        PRINTED: "is printed and will be mailed soon",
+        SENT: f"was {'mailed' if letter else 'sent'} on {day}",
         FAILED: "could not be sent",
         RETURNED: "came back: it could not be delivered",
         CANCELED: "was not sent, because it was no longer needed",

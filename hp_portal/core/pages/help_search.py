@@ -1,6 +1,7 @@
 """Searching help: a small index in memory, made at the start. Sections are ranked; a topic is found by its best one.
 
-Ranking is BM25 (Robertson and Zaragoza, 2009), with words of titles and headings counting several times.
+Ranking is BM25 (Robertson and Zaragoza, 2009), with words of titles and headings counting several times. A section whose
+title or heading is what was asked, and little else, counts up to twice.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,9 +19,9 @@ _K, _B = 1.2, 0.6
 _WORD = re.compile(r"[a-z0-9]+")
 # Words of questions that say nothing of their subject.
 _STOP = re.compile(
-    "a|an|and|are|as|at|be|been|by|can|could|did|do|does|for|from|had|has|have|how|i|if|in|into|is|it|its|me|my|of|on|one|or|"
-    "our|please|should|so|that|the|their|them|there|they|this|to|us|was|we|what|when|where|which|who|why|will|with|would|"
-    "you|your"
+    "a|am|an|and|any|are|as|at|be|been|by|can|could|did|do|does|e|for|from|get|had|has|have|how|i|if|in|into|is|it|its|me|my|"
+    "not|of|on|one|or|our|please|should|so|that|the|their|them|then|there|they|this|to|us|was|we|what|when|where|which|who|"
+    "why|will|with|would|you|your"
 )
 
 # What people call it, and what help calls it.
@@ -59,6 +60,19 @@ _SAME = {
     "audit": "activity",
     "empty": "blank",
     "delegates": "delegate",
+    "email": "mail",
+    "verify": "confirm",
+    "verification": "confirm",
+    "confirmation": "confirm",
+    "someone": "somebody",
+    "office": "organization",
+    "practice": "organization",
+    "clinic": "organization",
+    "arrive": "come",
+    "arrived": "come",
+    "mismatch": "match",
+    "enroll": "register",
+    "signup": "register",
 }
 
 
@@ -108,6 +122,13 @@ def _count(section: Section) -> Counter[str]:
     return counts
 
 
+@lru_cache(maxsize=2000)
+def _names(section: Section) -> tuple[Set[str], ...]:
+    """The words of a section's title, of its heading, and of both."""
+    title, heading = frozenset(words(section.title)), frozenset(words(section.heading))
+    return title, heading, title | heading
+
+
 class HelpIndex:
     """Sections with the words in them. How rare a word is depends on what may be read: others may read other sections."""
 
@@ -136,7 +157,12 @@ class HelpIndex:
             holding = self._holding[word]
             rarity = math.log(1 + (len(self._sections) - holding + 0.5) / (holding + 0.5))
             score += rarity * counts[word] * (_K + 1) / (counts[word] + norm)
-        return score
+        return score * (1 + max(_alike(asked, named) for named in _names(self._sections[place])))
+
+
+def _alike(one: Set[str], other: Set[str]) -> float:
+    """How far two sets of words are the same: 0 to 1."""
+    return 2 * len(one & other) / (len(one) + len(other) or 1)
 
 
 def _excerpt(text: str, asked: set[str]) -> str:

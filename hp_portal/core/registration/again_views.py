@@ -97,7 +97,7 @@ def address() -> ResponseReturnValue:
             db.rollback()
             return too_many(form, error, show, "Too many messages were asked for. Wait {wait}, then try again.")
     db.commit()
-    flash("We have sent a message. Links in earlier ones do not work any more.", "good")
+    flash("We have sent a message. Links in earlier messages no longer work.", "good")
     return redirect_to(url_for("registration.address"))
 
 

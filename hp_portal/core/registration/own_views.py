@@ -246,7 +246,7 @@ def _say(deed: Callable[[PortalSession, Registration], None], done: str) -> Resp
             deed(db, registration)
         except DecidedAlready:
             db.rollback()
-            flash("It had already been decided: see below.", "info")
+            flash("This was already decided: see below.", "info")
         else:
             db.commit()
             flash(done, "good")
@@ -262,7 +262,7 @@ def withdraw() -> ResponseReturnValue:
 @blueprint.post("/register/dispute")
 @access.public
 def dispute() -> ResponseReturnValue:
-    return _say(disputes.dispute, "Our staff find out whose organization it is, and write to you.")
+    return _say(disputes.dispute, "Our staff will find out whose organization it is and write to you.")
 
 
 @blueprint.post("/register/confirm-later")
@@ -279,7 +279,7 @@ def confirm_later() -> ResponseReturnValue:
         except NameTaken:
             db.rollback()
             flash(
-                "There is an account with this e-mail address already. Sign in with your user name, and enter another address "
+                "An account with this e-mail address already exists. Sign in with your user name, and enter another address "
                 "on the page Your registration.",
                 "warn",
             )
@@ -346,7 +346,7 @@ def approve_join(registration_id: int) -> ResponseReturnValue:
             return _decided_already(registration_id)
         except NameTaken:
             db.rollback()
-            flash("There is an account with this e-mail address already. Contact us.", "warn")
+            flash("An account with this e-mail address already exists. Contact us.", "warn")
             return redirect_to(url_for("registration.join", registration_id=registration_id))
         name = person.name
     db.commit()

@@ -1,6 +1,6 @@
 """PINs by mail: made for a registration, printed in a letter to the payee's address on record, entered once.
 
-Only a hash of a PIN is kept; the letter forgets it when it is posted. Every verb needs a whole scope.
+Only a hash of a PIN is kept; the letter forgets it when it is mailed. Every verb needs a whole scope.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class TooManyLetters(Exception):
 
 @dataclass(frozen=True)
 class PinState:
-    """How far the letter is, as its person sees it. `expected_by` once it is posted; `tries_left` is 0 for a dead PIN.
-    The PIN works for `days` from the posting on: until `expires_at`, which before the posting is when one that nobody posts ends.
+    """How far the letter is, as its person sees it. `expected_by` once it is mailed; `tries_left` is 0 for a dead PIN.
+    The PIN works for `days` from the mailing on: until `expires_at`, which before the mailing is when one that nobody mails ends.
 
     `lost`: the letter was canceled, or could not be sent: it does not come, and its PIN is dead.
     """
@@ -115,12 +115,12 @@ def send_pin(session: PortalSession, settings: Settings, registration: Registrat
         [
             f"{registration.name} has asked to use the provider portal of {settings.payer.name} for {payee.name}. "
             "Please give this letter to them.",
-            "With the PIN below they can see the payments to your Tax ID. If you do not know them, or do not want this, "
-            f"do not pass the PIN on{', and call us at ' + settings.payer.phone if settings.payer.phone else ''}.",
+            "With the PIN below they can see the payments to your Tax ID. If you do not know them or do not want this, "
+            f"do not share the PIN{', and call us at ' + settings.payer.phone if settings.payer.phone else ''}.",
         ],
         [
-            "Sign in at the address below with the user name and password chosen when registering.",
-            f"Enter the PIN within {settings.pin_days} days after this letter was mailed. The page says until which day.",
+            "Sign in at the address below with the user name and password you chose when you registered.",
+            f"Enter the PIN within {settings.pin_days} days after this letter was mailed. The page shows the last day.",
         ],
         f"{pin[:4]} {pin[4:]}",
         "PIN",
@@ -189,7 +189,7 @@ def state_of(session: PortalSession, registration: Registration) -> PinState | N
     posted = run.posted_at if run else message.ended_at if message.state == SENT else None
     lost = message.state in LOST
     works = pin.expires_at - pin.made_at
-    # The mail takes none of the days; a letter that nobody marks as posted does not keep its PIN for ever.
+    # The mail takes none of the days; a letter that nobody marks as mailed does not keep its PIN for ever.
     expires = posted + works if posted else pin.made_at + 2 * works
     alive = pin.ended_at is None and expires > clock.now() and pin.tries_left > 0 and not lost
     return PinState(

@@ -298,7 +298,7 @@ def finish_post() -> ResponseReturnValue:
         if DOCTOR in doubts_about(draft.typed, proving.practitioners(db, plugins(), draft.typed)):
             form.sure_doctor.errors = [
                 "An account is for the person who uses it, not for the doctor on whose behalf it is made. Go back and enter your "
-                "own name, or tick this box."
+                "own name, or check this box."
             ]
             return _finish_page(form, 422, draft)
         number, email = draft.typed.number, draft.typed.email
@@ -320,14 +320,14 @@ def finish_post() -> ResponseReturnValue:
         except TooManyAttempts as error:
             db.rollback()
             words = (
-                "Too many user names and e-mail addresses that are taken were tried here. Wait {wait}, or contact us."
+                "Too many user names and e-mail addresses that are already taken were tried here. Wait {wait}, or contact us."
                 if wants_account
                 else "Too many were sent today from here, or with your e-mail address. Wait {wait}, or contact us."
             )
             return too_many(form, error, lambda form, status: _finish_page(form, status, begun_draft(db)), words)
         except finishing.RegisteredMeanwhile:
             db.rollback()
-            return _prove_anew(db, "Somebody has just registered this organization. See below how to go on.")
+            return _prove_anew(db, "Somebody has just registered this organization. See below how to continue.")
         except finishing.NotProved:
             db.rollback()
             return _prove_anew(db, "Something about your proof has changed in the meantime. Please enter it again.")
@@ -343,7 +343,7 @@ def _waits(db: PortalSession, done: finishing.Registered) -> Response:
     session.pop(TOKEN, None)
     session[STATUS] = done.token
     if done.again:
-        flash("You had asked already: this is how it stands. Nobody is asked twice.", "info")
+        flash("You have already asked. This is how it stands.", "info")
     return redirect_to(url_for("registration.status"))
 
 
@@ -356,7 +356,7 @@ def _name_taken(form: Any, error: NameTaken, draft: Draft) -> Response:
         form.username.errors = ["This user name is taken. Choose another one."]
     else:
         form.form_errors = [
-            "There is an account with this e-mail address already. Sign in with it, or contact us if you cannot."
+            "An account with this e-mail address already exists. Sign in with it, or contact us if you cannot."
         ]
     return _finish_page(form, 422, draft)
 

@@ -166,12 +166,12 @@ def you_post() -> ResponseReturnValue:
                 (
                     NAME,
                     form.name,
-                    "This does not look like a person’s own name. Enter your own, or tick the box below.",
+                    "This does not look like a person’s own name. Enter your own, or check the box below.",
                 ),
                 (
                     MAILBOX,
                     form.email,
-                    "This looks like a mailbox that several people read. Use your own, or tick the box below.",
+                    "This looks like a mailbox that several people read. Use your own, or check the box below.",
                 ),
             ):
                 if doubt in doubts:

@@ -1,4 +1,4 @@
-"""Letters that the payer's staff print and post: print runs, single letters, and what the mail brings back."""
+"""Letters that the payer's staff print and mail: print runs, single letters, and what the mail brings back."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _printed(
 
 
 def _run_wanted(session: PortalSession, run: PrintRun) -> dict[str, Any]:
-    """What a run's PDF is of: a letter that is canceled, and codes once they are posted, are in no file any more."""
+    """What a run's PDF is of: a letter that is canceled, and codes once they are mailed, are in no file any more."""
     return {"run": run.id, "letters": len(queue.letters_of(session, run.id)), "posted": run.posted_at is not None}
 
 
@@ -163,7 +163,9 @@ def letters_posted(run_id: int) -> ResponseReturnValue:
     db.commit()
     for letter, pdf in mailed:
         demo_mailbox().put_paper("Letter", letter, letter.recipient, pdf)
-    told = f"{show_count(posted, 'letter')} marked as posted." if posted else "The letters were posted before."
+    told = (
+        f"{show_count(posted, 'letter')} marked as mailed." if posted else "The letters were already marked as mailed."
+    )
     flash(told, "good" if posted else "warn")
     return redirect_to(url_for("staff.letters"))
 

@@ -25,7 +25,7 @@ CORE_STAFF_PERMISSIONS = {
     "staff:deliveries:read": "See which messages were sent, wait or failed",
     "staff:deliveries:manage": "Send test messages, cancel messages and have them sent again",
     "staff:faxes:send": "Send faxes by hand, and mark those that were sent",
-    "staff:letters:print": "Print and post letters, and mark those that come back",
+    "staff:letters:print": "Print and mail letters, and mark those that come back",
     "staff:contact-requests:manage": "Look into requests for contact that delegates reported",
     "staff:registrations:read": "See registrations, what was given, and what is on record",
     "staff:registrations:decide": "Decide on registrations that wait for staff",
@@ -60,7 +60,7 @@ CORE_STAFF_LINKS = (
         "Deliveries", "staff.deliveries", "staff:deliveries:read", "Messages that the portal sends", group="Oversight"
     ),
     StaffLink("Faxes", "staff.faxes", "staff:faxes:send", "Faxes to send by hand", group="Oversight"),
-    StaffLink("Letters", "staff.letters", "staff:letters:print", "Letters to print and post", group="Oversight"),
+    StaffLink("Letters", "staff.letters", "staff:letters:print", "Letters to print and mail", group="Oversight"),
     StaffLink(
         "Reported requests",
         "staff.contact_requests",

@@ -237,8 +237,8 @@ CORE_QUEUES = (
         arguments={"state": "returned"},
     ),
     StaffQueue(
-        "letter to print or to post",
-        "letters to print or to post",
+        "letter to print or mail",
+        "letters to print or mail",
         "staff.letters",
         "staff:letters:print",
         letters.count_to_do,

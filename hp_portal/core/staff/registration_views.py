@@ -333,7 +333,7 @@ def _end(registration: Registration, _about: int, form: DecideForm) -> str:
 def _open(registration: Registration, _about: int, form: DecideForm) -> str:
     deciding.open_without_pin(db_session(), settings(), the_actor(), registration, **_words(form))
     if registration.state == CHALLENGED:
-        return f"{registration.name} has access on trial. The delegates are told, and may object."
+        return f"{registration.name} has access now. The delegates are told, and can object."
     return f"{registration.name} has access now."
 
 

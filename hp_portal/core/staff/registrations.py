@@ -51,20 +51,20 @@ from hp_portal.settings import Settings
 # What the list can show, by its name in the address. The first is what waits for the staff.
 FOR_STAFF, DECISION, ADDRESS, HELD, WAITING, ENDED = "for-staff", "decision", "address", "held", "waiting", "ended"
 SHOWN = {
-    FOR_STAFF: "Waits for us",
-    DECISION: "Waits for our decision",
-    ADDRESS: "Address said to be wrong",
+    FOR_STAFF: "Waiting for us",
+    DECISION: "Waiting for our decision",
+    ADDRESS: "Address to correct",
     HELD: "Many letters to one payee",
-    WAITING: "Waits for anybody",
+    WAITING: "Waiting for anybody",
     ENDED: "Ended",
-    STAFF: "Waits for us, without objections",
-    OBJECTED: "Objected to",
-    PIN: "Waits for the PIN",
-    ASKED: "Waits for delegates",
-    CHALLENGED: "On trial",
+    STAFF: "Waiting for us, no objection",
+    OBJECTED: "A delegate objected",
+    PIN: "Waiting for the PIN",
+    ASKED: "Waiting for delegates",
+    CHALLENGED: "Delegates can object",
     OPEN: "Done",
     DECLINED: "Declined",
-    EXPIRED: "Nobody answered",
+    EXPIRED: "No answer",
     WITHDRAWN: "Withdrawn",
 }
 # Why staff have to look, where it is not plain from how somebody registers.
@@ -116,8 +116,8 @@ _decision = sa.or_(Registration.state.in_((STAFF, OBJECTED)), _new_billing)
 _on_trial = Registration.state == CHALLENGED
 REGISTRATIONS = Sorting(
     (
-        Column("since", "Registered", Registration.created_at, "date"),
         Column("name", "Name", sa.func.lower(Registration.name)),
+        Column("since", "Registered", Registration.created_at, "date"),
         Column("how", "How", Registration.path),
         Column("organization", "Organization", sa.func.lower(Organization.name)),
         Column("state", "Status", Registration.state),
