@@ -30,6 +30,8 @@ def as_written(default: Any) -> str:
     """A default as the table of settings writes it."""
     if hasattr(default, "get_secret_value"):
         default = default.get_secret_value()
+    if isinstance(default, dict):  # groups, some with a day
+        default = tuple(f"{group}:{day}" if day else group for group, day in default.items())
     if default in (None, "", ()):
         return ""
     if isinstance(default, tuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ from tests.support.html import text_of
 from tests.support.people import follow, make_link, recorded, set_password
 from tests.support.world import PASSWORD, World
 
-from .test_account_changes import CONFIRM, ask, change, confirming, is_in, mails, opened
+from .test_account_changes import CONFIRM, NEW, ask, change, confirming, is_in, mails, opened
 from .test_failed_steps import fail
 from .test_passkeys import add
 from .test_second_factor import begin
@@ -212,6 +213,25 @@ def test_staff_see_what_a_person_signs_in_with(world: World, noon: Clock) -> Non
     page = said(staff, url)
     assert "2 passkeys, 1 authenticator app, 10 recovery codes left" in page
     assert "Laptop" not in page
+
+
+@pytest.mark.parametrize("whose", ["their own browser", "a colleague's"])
+def test_this_was_not_me_signs_out_its_own_browser(world: World, noon: Clock, whose: str) -> None:
+    """Its answer offers nothing more that only somebody who is signed in can use."""
+    for name in ("a.clerk", "b.clerk"):
+        world.person(name)
+    owner = world.sign_in("a.clerk" if whose == "their own browser" else "b.clerk")
+    assert change(world.sign_in("a.clerk")) == "/"
+    ((_, told),) = mails(world)
+    if whose == "their own browser":
+        assert not is_in(owner)
+        owner = world.client()
+        owner.post("/sign-in", {"username": "a.clerk", "password": NEW})
+    owner.get(urlsplit(told["link"]).path)
+    done = owner.post("/not-me").text
+    assert "The account is locked" in done
+    assert ('action="/sign-out"' in done) is (whose != "their own browser")
+    assert is_in(owner) is (whose != "their own browser")
 
 
 # ---- let in again by command

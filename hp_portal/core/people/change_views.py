@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import logout_user
 
 from hp_portal import scopes
 from hp_portal.core.access import rules as access
+from hp_portal.core.access.enforce import current_actor
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import wait_words, with_retry_after
 from hp_portal.core.people.changes import NoticeDead, Told, disown, look_at_notice
@@ -56,10 +58,14 @@ def not_me_post() -> ResponseReturnValue:
     db = db_session()
     try:
         with scopes.whole(db, _WHY):
-            disown(db, session.get(KEPT, ""))
+            person_id = disown(db, session.get(KEPT, ""))
     except NoticeDead:  # the button was pressed twice
         db.rollback()
         return page("people/not_me.html", told=None, done=False, wait="", status=410)
     db.commit()
     session.pop(KEPT, None)
+    if (actor := current_actor()) is not None and actor.person_id == person_id:
+        # The page is drawn for somebody who is signed out.
+        logout_user()
+        session.clear()
     return page("people/not_me.html", told=told, done=True, wait="")

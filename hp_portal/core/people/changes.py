@@ -148,8 +148,8 @@ def look_at_notice(session: PortalSession, settings: Settings, token: str, addre
     return Told(person.name, person.username, words(notice.what, notice.detail), notice.at)
 
 
-def disown(session: PortalSession, token: str) -> None:
-    """It was not them: every sign-in and link ends, the account is locked, delegates and staff are told. Once.
+def disown(session: PortalSession, token: str) -> int:
+    """It was not them: every sign-in and link ends, the account is locked, delegates and staff are told. Once. Whose it is.
 
     The password, the second factors and another e-mail address of it end as well. Raises NoticeDead.
     """
@@ -165,6 +165,7 @@ def disown(session: PortalSession, token: str) -> None:
     deactivate(session, person, REASON)
     _take_back(session, notice, person)
     _tell_delegates(session, person, "account_locked", f"The account of {person.name} is locked")
+    return person.id
 
 
 def remove_factors(session: PortalSession, person: Person, reason: str, what: str = "factors-lost") -> bool:
