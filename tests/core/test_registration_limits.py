@@ -83,6 +83,11 @@ def test_whoever_has_to_wait_is_told_what_else_there_is(portal: World) -> None:
     [main] = page.iter("main")
     assert "We can mail you a PIN" in text_of(main)
     assert {"/register", "/contact"} <= {one.get("href") for one in main.iter("a")}
+    assert "not listed" in text_of(main)
+    assert portal.settings.payer.phone in text_of(main)
+    assert "again in 15 minutes, from Mar 2, 2026, 9:16 AM CST on" in text_of(main), (
+        "the first minute that is not too early"
+    )
 
 
 def test_many_networks_have_few_tries_together(portal: World) -> None:
@@ -228,6 +233,22 @@ def test_many_addresses_of_a_network_or_mailboxes_of_a_domain_are_one_place(port
         clusters.note(session, tried)
     source = "198.51.100.0/24" if kind == "network" else "spread.example"
     assert clusters_of(portal) == [(kind, source, 8, 8)]
+
+
+def test_whoever_has_to_wait_counts_with_those_who_are_wrong(portal: World) -> None:
+    """Who goes on at one Tax ID after another while each of them waits is seen by staff, too."""
+    somebody = visitor(portal, 1, "198.51.100.7")
+    tins = [make_tin(6000 + number) for number in range(5)]
+    with portal.session() as session:
+        for tin in tins:
+            for number in range(20):
+                tried = StrangersTry("198.51.100.1", f"guesser{number}@elsewhere.example", tin=tin)
+                count_stranger(session, portal.settings, tried)
+    for tin in tins:
+        assert somebody.prove(number="NO-SUCH", tin=tin, vendor_number="V1", amount="1.00").status_code == 429
+    with portal.session() as session:
+        [found] = session.scalars(sa.select(ProofCluster).where(ProofCluster.kind == "address"))
+    assert (found.source, found.aims, found.failed) == ("198.51.100.7", 5, 5)
 
 
 def test_one_tax_id_mistyped_often_is_no_cluster(portal: World, clock: Clock) -> None:

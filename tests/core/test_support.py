@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 
 from hp_portal.core.identity.models import Person
 from tests.support import html
 from tests.support.databases import Databases, data_key, database_of, settings_for
-from tests.support.pool import Pool
+from tests.support.pool import Pool, Refillable
 from tests.support.world import World
 
 
@@ -49,6 +51,42 @@ def test_an_app_serves_a_later_test_on_the_other_ones_database(databases: Databa
     pool.give_back(again)
     other_key = settings_for(second.database_url, databases.instance, data_key=data_key("another"))
     assert pool.take(other_key) is not app
+
+
+class Noted(Refillable):
+    """A plugin that holds something."""
+
+    def __init__(self, *notes: str) -> None:
+        self.notes = list(notes)
+
+
+class NotedOtherwise(Noted):
+    """The same that does something else with it."""
+
+
+def test_an_app_with_a_plugin_of_a_test_serves_a_later_one_with_its_own(databases: Databases, tmp_path: Path) -> None:
+    pool = Pool()
+    settings = settings_for(databases.new_sqlite(tmp_path / "1"), databases.instance)
+
+    def in_app(app: Flask) -> Noted:
+        return cast(Noted, app.extensions["hp_portal.plugins"].manager.get_plugin("noted"))
+
+    first, second = Noted("of the first"), Noted()
+    app = pool.take(settings, {"noted": first})
+    pool.give_back(app)
+    assert pool.take(settings) is not app, "without the plugin it is another app"
+    assert pool.take(settings, {"noted": second}) is app
+    assert in_app(app).notes == [], "nothing of the test before"
+    second.notes.append("of the second")
+    assert in_app(app).notes == ["of the second"]
+    assert first.notes == ["of the first"]
+    pool.give_back(app)
+    for other in ({"noted": NotedOtherwise()}, {"another-name": Noted()}, {"noted": object()}):
+        assert pool.take(settings, other) is not app
+    assert pool.take(settings, {"noted": Noted()}) is app
+    app.extensions["hp_portal.plugins"].manager.register(object(), "more")
+    pool.give_back(app)
+    assert pool.take(settings, {"noted": Noted()}) is not app
 
 
 def test_an_app_that_a_test_changed_serves_no_other(databases: Databases, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
@@ -27,6 +28,14 @@ _Origin = tuple[Settings, str, dict[str, object]]
 """What an app was made with: the settings but for the database, the kind of database, the plugins beside the installed ones."""
 
 
+class Refillable:
+    """A plugin of a test's own that is nothing but what it holds: an app that has one serves a later test with another."""
+
+    def refill(self, other: Refillable) -> None:
+        """Hold exactly what the other one holds, from now on together with it."""
+        self.__dict__ = other.__dict__
+
+
 class Pool:
     """The apps that no test uses at the moment.
 
@@ -42,14 +51,16 @@ class Pool:
         """An app with these settings and plugins: one that is free, or a new one."""
         extra = dict(extra_plugins or {})
         kind = sa.make_url(settings.database_url).get_backend_name()
-        origin = settings.model_copy(update={"database_url": ""}), kind, extra
+        origin = settings.model_copy(update={"database_url": ""}), kind, {key: _sort(one) for key, one in extra.items()}
         for app in self._free:
             if self._made[app][0] == origin:
                 self._free.remove(app)
                 _start_anew(app, settings)
+                _fill(app, extra)
                 return app
-        app = create_app(settings, extra_plugins=extra)
-        if all(isinstance(plugin, ModuleType) for plugin in extra.values()):  # others belong to their test
+        app = create_app(settings, extra_plugins={name: _of_app(plugin) for name, plugin in extra.items()})
+        _fill(app, extra)
+        if all(isinstance(plugin, ModuleType | Refillable) for plugin in extra.values()):  # others belong to their test
             self._made[app] = origin, _parts(app)
         return app
 
@@ -65,6 +76,23 @@ class Pool:
             self._free.append(app)
         else:
             del self._made[app]
+
+
+def _sort(plugin: object) -> object:
+    """What two tests' plugins have in common for which one app can serve both."""
+    return type(plugin) if isinstance(plugin, Refillable) else plugin
+
+
+def _of_app(plugin: object) -> object:
+    """What an app gets in place of a test's plugin, so that a later test changes nothing of an earlier one's."""
+    return copy.copy(plugin) if isinstance(plugin, Refillable) else plugin
+
+
+def _fill(app: Flask, extra: Mapping[str, object]) -> None:
+    """Have the app's plugins hold what those of the test do."""
+    for name, plugin in extra.items():
+        if isinstance(plugin, Refillable):
+            app.extensions["hp_portal.plugins"].manager.get_plugin(name).refill(plugin)
 
 
 def _start_anew(app: Flask, settings: Settings) -> None:

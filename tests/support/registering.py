@@ -24,6 +24,7 @@ from hp_portal.hookspecs import PayeeRef, PaymentProof, hookimpl
 from hp_portal.worker import all_jobs, run_job
 
 from .client import PortalClient
+from .pool import Refillable
 from .world import World
 
 PASSWORD = "seven-quiet-harbors-59"
@@ -36,7 +37,7 @@ PERSON = {
 }
 
 
-class Payments:
+class Payments(Refillable):
     """A plugin that knows the payments of a test, each by its number, and compares what a proof names."""
 
     def __init__(self) -> None:

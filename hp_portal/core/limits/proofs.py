@@ -2,17 +2,19 @@
 
 An organization has a few failed tries within the window, whatever Tax ID it names. For one Tax ID it has a few in all, then each
 makes the next wait longer, up to a day; and all organizations together have more, so that many of them are no way round. Whoever
-is linked to the Tax ID already is spared from what others do to it.
+is linked to the Tax ID already is spared from what others do to it; and what strangers do keeps no organization waiting: its
+people are known, and answer for what they try. So a stranger who goes on guessing shuts out no office that adds a Tax ID.
 
 People without an account are counted by address, by e-mail address, and at what they aim: the Tax ID and the NPI, and for an NPI
 alone the Tax IDs of its payees, so that one payee has one budget by whatever it is named. While others have used it up, whoever
 has hardly tried it, such as the office itself, still may: three times a day from a network (IPv4 /24, IPv6 /48), six times from
 a provider's (/16, /32), and 24 times by all of them.
 
-What that is worth to somebody who guesses: `PROOF_ATTEMPTS_PER_TIN` (20) tries at a payee, then at most 25 a day. Of a health
+What that is worth to a stranger who guesses: `PROOF_ATTEMPTS_PER_TIN` (20) tries at a payee, then at most 25 a day. Of a health
 plan that makes 2,000 payments a week and numbers them in a row, one who knows the week of a payment to the payee, and the day of
 it, hits its number with one try in 2,000: 1 percent with the first twenty, about 1.2 percent a day after that, and only from
-eight networks of four providers at once. Staff, and whoever is linked, are told at the twentieth. Where the vendor number or
+eight networks of four providers at once. Staff, and whoever is linked, are told at the twentieth. Organizations have
+twenty of their own, then one a day, by people who can be asked. Where the vendor number or
 the amount is asked for as well, it is that much harder.
 """
 
@@ -53,8 +55,13 @@ class ProofTry:
         return f"organization:{self.organization_id} tin:{self.tin}"
 
     @property
+    def organizations(self) -> str:
+        """The tries at this Tax ID of all organizations that are not linked to it."""
+        return f"organizations tin:{self.tin}"
+
+    @property
     def everybody(self) -> str:
-        """The tries at this Tax ID of everybody who is not linked to it."""
+        """The same with those of strangers, whom it keeps waiting."""
         return f"tin:{self.tin}"
 
     @property
@@ -102,7 +109,7 @@ def check_proof(session: PortalSession, settings: Settings, tried: ProofTry) -> 
         note(error)
     if not tried.linked:
         try:
-            check_total(session, "proof", tried.everybody, _everybody(settings))
+            check_total(session, "proof", tried.organizations, _everybody(settings))
         except TooManyAttempts as error:
             note(error)
     if waits:
@@ -135,7 +142,10 @@ def count_failed_proof(session: PortalSession, settings: Settings, tried: ProofT
     """Count a try that failed."""
     count_failure(session, "proof", tried.organization)
     own = count_total(session, "proof", tried.own)
-    everybody = 0 if tried.linked else count_total(session, "proof", tried.everybody)
+    everybody = 0
+    if not tried.linked:
+        count_total(session, "proof", tried.organizations)
+        everybody = count_total(session, "proof", tried.everybody)
     in_all = count_total(session, "proof", tried.all)
     alarming = own >= settings.proof_attempts or everybody >= settings.proof_attempts_per_tin
     # What was counted by an earlier version stands in the other two alone.

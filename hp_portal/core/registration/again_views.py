@@ -18,7 +18,7 @@ from hp_portal.core.registration.forms import AddressForm, FollowForm, MailForm
 from hp_portal.core.registration.models import MAIL, PIN
 from hp_portal.core.registration.own import followable
 from hp_portal.core.registration.own_views import MINE, own_of
-from hp_portal.core.registration.proof_views import NOT_FOUND, OF_BILLING
+from hp_portal.core.registration.proof_views import LOCKED, NOT_FOUND, OF_BILLING
 from hp_portal.core.registration.views import blueprint
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.web.where_from import counted_address
@@ -40,7 +40,7 @@ def other_tax_id() -> ResponseReturnValue:
     form, db = MailForm(), db_session()
 
     def show(form: MailForm, status: int) -> Response:
-        return page("registration/other_tax_id.html", form=form, status=status)
+        return page("registration/other_tax_id.html", form=form, locked=status == 429, status=status)
 
     with scopes.whole(db, MINE):
         registration = own_of(db)
@@ -62,9 +62,9 @@ def other_tax_id() -> ResponseReturnValue:
             return show(form, 422)
         except TooManyAttempts as error:
             db.rollback()
-            proving.note_blocked(db, typed)
+            proving.note_blocked(db, typed, counted_address())
             db.commit()
-            return too_many(form, error, show, "Too many entries that did not match. Wait {wait}, or contact us.")
+            return too_many(form, error, show, LOCKED)
         except DecidedAlready:
             db.rollback()
             return _back()

@@ -22,7 +22,7 @@ from hp_portal.core.registration.drafts import Typed
 from hp_portal.core.registration.facts import DecidedAlready
 from hp_portal.core.registration.forms import CheckForm, ConfirmForm, FollowForm, PinForm, WordsForm
 from hp_portal.core.registration.models import ASKED, CHALLENGED, CHECK, OPEN, PIN, Registration
-from hp_portal.core.registration.proof_views import REFUSED, after_registering
+from hp_portal.core.registration.proof_views import LOCKED, REFUSED, after_registering
 from hp_portal.core.registration.telling import LEFT_REASONS
 from hp_portal.core.registration.views import STATUS, blueprint
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
@@ -163,7 +163,13 @@ def payment_instead() -> ResponseReturnValue:
     def show(form: Any, status: int) -> Response:
         chosen = settings()
         return page(
-            "registration/payment.html", form=form, asks=chosen.proof_asks_more, days=chosen.proof_days, status=status
+            "registration/payment.html",
+            form=form,
+            asks=chosen.proof_asks_more,
+            days=chosen.proof_days,
+            locked=status == 429,
+            pin_waits=registration.state == PIN,
+            status=status,
         )
 
     with scopes.whole(db, MINE):
@@ -188,10 +194,9 @@ def payment_instead() -> ResponseReturnValue:
             return show(form, 422)
         except TooManyAttempts as error:
             db.rollback()
-            proving.note_blocked(db, typed)
+            proving.note_blocked(db, typed, counted_address())
             db.commit()
-            words = "Too many entries that did not match. Wait {wait}, use the PIN when it comes, or contact us."
-            return too_many(form, error, show, words)
+            return too_many(form, error, show, LOCKED)
         except DecidedAlready:
             db.rollback()
             return redirect_to(url_for("registration.own"))

@@ -41,8 +41,13 @@ NOT_FOUND = (
     "We have no payee with this Tax ID and NPI on record. Check both, leave the NPI empty if the office has none, or choose "
     "another way and say that this health plan has never paid your provider."
 )
-LOCKED = "Too many entries that did not match. Wait {wait}, or choose another way below."
-LOOKED_UP = "This Tax ID was entered too often, or too many were from your network. Wait {wait}, or contact us."
+LOCKED = (
+    "Too many entries that did not match. You can try again in {wait}, from {at} on. See below what you can do now."
+)
+LOOKED_UP = (
+    "This Tax ID was entered too often, or too many were from your network. You can try again in {wait}, from {at} on. See below "
+    "what you can do now."
+)
 OF_BILLING = (
     "This is the Tax ID of a billing organization. Go back to the first page and choose that you bill for providers, "
     "or enter the provider’s own Tax ID."
@@ -125,7 +130,7 @@ def proof_post() -> ResponseReturnValue:
             return again(form, 422)
         except TooManyAttempts as error:
             db.rollback()
-            proving.note_blocked(db, draft.typed)
+            proving.note_blocked(db, draft.typed, counted_address())
             db.commit()
             return too_many(form, error, again, LOOKED_UP if path in (MAIL, BILLING) else LOCKED)
         if problem:

@@ -128,8 +128,9 @@ def find_billing(session: PortalSession, tin: str) -> Organization | None:
     ).one_or_none()
 
 
-def note_blocked(session: PortalSession, typed: Typed) -> None:
-    """Record a try that was not even looked at."""
+def note_blocked(session: PortalSession, typed: Typed, address: str) -> None:
+    """Record a try that was not even looked at: staff find it with the wrong ones where one place tries many Tax IDs."""
+    clusters.note(session, _try_of(session, typed, address))
     record_refusal(session, "registration.proof.blocked", **_told(typed))
 
 

@@ -32,6 +32,9 @@ REFUSED = (
     "remittance advice. A payment proves access only once, and only for {days} days. "
     "If you have no other payment at hand, contact us."
 )
+LOCKED = (
+    "Too many numbers that did not match. You can try again in {wait}, from {at} on. See below what you can do now."
+)
 blueprint = Blueprint(KEY, __name__)
 
 
@@ -57,6 +60,7 @@ def _add_page(form: AddPayeeForm, status: int) -> Response:
         billing=the_actor().audience == "billing",
         asks=settings().proof_asks_more,
         days=settings().proof_days,
+        locked=status == 429,
         status=status,
     )
 
@@ -85,7 +89,7 @@ def add_post() -> ResponseReturnValue:
         db.rollback()
         note_blocked(db, proof)
         db.commit()
-        return too_many(form, error, _add_page, "Too many numbers that did not match. Wait {wait}, or contact us.")
+        return too_many(form, error, _add_page, LOCKED)
     except AlreadyLinked:
         db.rollback()
         flash("Your organization has this Tax ID and NPI already.", "info")
