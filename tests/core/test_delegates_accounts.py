@@ -18,6 +18,7 @@ from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.unconfirmed import unconfirmed_address
 from hp_portal.core.organizations.models import Organization
+from tests.conftest import MakeApp
 from tests.support.client import PortalClient, tree_of
 from tests.support.clock import Clock
 from tests.support.factors import add_app
@@ -302,3 +303,22 @@ def test_an_account_that_nobody_can_write_to_is_told_nothing(
     assert "Not confirmed yet" in delegate.get(f"/accounts/{person.id}").text
     do(delegate, person, "deactivate")
     assert mails(world, "account_told") == []
+
+
+def test_a_new_delegate_has_as_many_days_for_a_second_factor_as_a_new_account(
+    database_url: str, make_app: MakeApp, clock: Clock
+) -> None:
+    world = World(make_app(database_url, second_factor_for={"delegates": None}, second_factor_days=14))
+    clinic = world.organization("Sample Clinic")
+    world.person("d.elegate", organization=clinic, delegate=True)
+    person = world.person("b.clerk", organization=clinic, terms=False)
+    begun = clock.now()
+    clock.set(begun + dt.timedelta(days=13))
+    delegate = world.sign_in("d.elegate")
+    do(delegate, person, "make-delegate")
+    with world.session() as session:
+        world.accept_terms(session, session.get_one(Person, person.id))
+    clock.set(begun + dt.timedelta(days=26))
+    assert world.sign_in("b.clerk").get("/accounts").status_code == 200
+    clock.set(begun + dt.timedelta(days=27, seconds=5))
+    assert "/sign-in-security" in world.sign_in("b.clerk").get("/accounts").location

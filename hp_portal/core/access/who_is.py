@@ -101,6 +101,7 @@ _who_is = (
         Person.created_at,
         owns_factor(),
         SignIn.confirmed_at,
+        Person.delegate_since,
     )
     .join(Person, Person.id == SignIn.person_id)
     .outerjoin(Organization, Organization.id == Person.organization_id)
@@ -136,7 +137,7 @@ def find_actor(session: PortalSession, token: str, limits: Limits, settings: Set
         return None
     passes.entered(connection, row[17])
     asked_as_delegate = row[8] and not row[7]
-    by = factor_by(settings, is_staff=row[7], is_delegate=row[8], since=row[19])
+    by = factor_by(settings, is_staff=row[7], is_delegate=row[8], since=row[19], delegate_since=row[22])
     return Actor(
         token,
         *row[:10],

@@ -348,7 +348,7 @@ def make_delegate(session: PortalSession, actor: Actor, person: Person) -> None:
     with held(session, actor, person):
         if person.is_delegate or person.deactivated_at is not None:
             raise ChangedMeanwhile
-        person.is_delegate = True
+        person.is_delegate, person.delegate_since = True, clock.now()
         session.flush()
         record(session, "people.delegate.made", person=person.id)
         _tell(session, actor, person, "delegate")
@@ -361,7 +361,7 @@ def end_delegate(session: PortalSession, actor: Actor, person: Person) -> None:
             raise ChangedMeanwhile
         if not _other_delegates(session, person):
             raise LastDelegate
-        person.is_delegate = False
+        person.is_delegate, person.delegate_since = False, None
         session.flush()
         record(session, "people.delegate.ended", person=person.id)
         _tell(session, actor, person, "no delegate")

@@ -109,21 +109,31 @@ def owns_factor() -> sa.ColumnElement[bool]:
     return sa.or_(app, passkey)
 
 
-def factor_by(settings: Settings, *, is_staff: bool, is_delegate: bool, since: dt.datetime) -> dt.datetime | None:
+def factor_by(
+    settings: Settings,
+    *,
+    is_staff: bool,
+    is_delegate: bool,
+    since: dt.datetime,
+    delegate_since: dt.datetime | None = None,
+) -> dt.datetime | None:
     """From when on somebody whose account was made at `since` must have a second factor; None: they need not.
 
-    Of the days of their group and of everybody the earlier one counts, and nobody's before the days that a new account has.
+    Whoever was made a delegate later has as many days from `delegate_since` on. Of their group and of everybody the earlier
+    moment counts, and no group's day before the days that a new account has.
     """
     group = "staff" if is_staff else "delegates" if is_delegate else "everybody"
-    mine = [day for name, day in settings.second_factor_for.items() if name in (group, "everybody")]
-    if not mine:
-        return None
-    moment = since + dt.timedelta(days=settings.second_factor_days)
-    days = [day or settings.second_factor_from for day in mine]
-    if None in days:
-        return moment
-    begins = dt.datetime.combine(min(day for day in days if day), dt.time(), settings.payer.zone)
-    return max(moment, begins.astimezone(dt.UTC))
+    moments = []
+    for name, day in settings.second_factor_for.items():
+        if name not in (group, "everybody"):
+            continue
+        begun = delegate_since if name == "delegates" and delegate_since else since
+        moment = begun + dt.timedelta(days=settings.second_factor_days)
+        if (day := day or settings.second_factor_from) is not None:
+            begins = dt.datetime.combine(day, dt.time(), settings.payer.zone)
+            moment = max(moment, begins.astimezone(dt.UTC))
+        moments.append(moment)
+    return min(moments, default=None)
 
 
 def has_factor(session: PortalSession, person: Person) -> bool:

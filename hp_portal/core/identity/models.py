@@ -27,6 +27,8 @@ class Person(Base, scopes.OwnedByOrganizationOrPayer):
     is_delegate: Mapped[bool]
     deactivated_at: Mapped[dt.datetime | None]
     created_at: Mapped[dt.datetime]
+    # When somebody who had the account already was made a delegate.
+    delegate_since: Mapped[dt.datetime | None]
     # When the account was last brought back: it counts as used then.
     reactivated_at: Mapped[dt.datetime | None]
     # When a message to the address last came back; None when none did, or a later one was taken.

@@ -21,6 +21,8 @@ def move_person(session: PortalSession, person: Person, organization: Organizati
     from ends when nobody is left in it. Raises OrganizationEnded."""
     before = person.organization_id
     hold_going_on(session, organization.id)
+    if delegate != person.is_delegate:
+        person.delegate_since = clock.now() if delegate else None
     person.organization_id, person.is_delegate = organization.id, delegate
     session.flush()
     event = "registration.delegate.added" if delegate else "registration.member.added"

@@ -1,4 +1,4 @@
-"""delegates who ask that lost second factors are removed
+"""delegates who ask that lost second factors are removed, and since when somebody is a delegate
 
 Revision ID: 1795898000
 Revises: 1795897900
@@ -19,6 +19,7 @@ BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     moment = hp_portal.database.UTCDateTime(timezone=True)
+    op.add_column("person", sa.Column("delegate_since", moment, nullable=True))
     op.create_table(
         "factor_reset",
         sa.Column("id", BigId, nullable=False),
@@ -41,3 +42,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_factor_reset_person_id", "factor_reset")
     op.drop_table("factor_reset")
+    op.drop_column("person", "delegate_since")
