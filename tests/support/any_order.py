@@ -356,8 +356,8 @@ class Office(RuleBasedStateMachine):
                 if person.deactivated_at is not None:
                     return
                 if (person.id, person.is_delegate) not in self.accepted:
-                    session.execute(sa.delete(Acceptance).where(Acceptance.person_id == person.id))
-                    self.world.accept_terms(session, person)
+                    known = sa.select(Acceptance.agreement).where(Acceptance.person_id == person.id)
+                    self.world.accept_terms(session, person, but=session.scalars(known).all())
                     self.accepted |= {(person.id, person.is_delegate)}
             page = self.world.sign_in(person.username).get("/registration")
         assert page.status_code == 200

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import sqlalchemy as sa
@@ -122,8 +122,8 @@ class World:
                 self.accept_terms(session, row)
         return row
 
-    def accept_terms(self, session: PortalSession, person: Person) -> None:
-        """Somebody has accepted what they are asked to accept."""
+    def accept_terms(self, session: PortalSession, person: Person, *, but: Sequence[str] = ()) -> None:
+        """Somebody has accepted what they are asked to accept; `but` what they have accepted before."""
         session.add_all(
             Acceptance(
                 person_id=person.id,
@@ -133,6 +133,7 @@ class World:
                 address="127.0.0.1",
             )
             for kind in asked_kinds(delegate=person.is_delegate)
+            if kind.key not in but
         )
 
     def payee(
