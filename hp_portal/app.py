@@ -31,6 +31,9 @@ from hp_portal.core.downloads import views as download_views
 from hp_portal.core.identity.actor import Limits
 from hp_portal.core.jobs import failures
 from hp_portal.core.keys import checking
+from hp_portal.core.openid import provider as openid_provider
+from hp_portal.core.openid import views as openid_views
+from hp_portal.core.openid.events import OPENID_EVENTS
 from hp_portal.core.pages import digest_views, errors, help_topics, mailbox_views, telephone_views
 from hp_portal.core.pages import views as pages_views
 from hp_portal.core.people import change_views
@@ -101,6 +104,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     noting.install(app)
     security.install(app, settings)
     security.protect_forms(app, digest_views.ONE_CLICK)
+    openid_provider.install(app, settings)
 
     install_assets(app, plugins, settings)
     templating.install(app, settings, version=importlib.metadata.version("hp-portal"))
@@ -119,7 +123,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
 
 
 # What the core's audit events and jobs are called after: a plugin of such a key could stand for them.
-OWN_EVENTS = (*CORE_EVENTS, *REGISTRATION_EVENTS, *DELEGATE_EVENTS)
+OWN_EVENTS = (*CORE_EVENTS, *REGISTRATION_EVENTS, *DELEGATE_EVENTS, *OPENID_EVENTS)
 RESERVED = {event.key.partition(".")[0] for event in OWN_EVENTS} | {"core", "kept", "portal", "recovery", "refusals"}
 
 
@@ -144,6 +148,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         factor_views.blueprint,
         passkey_views.blueprint,
         confirming_views.blueprint,
+        openid_views.blueprint,
         email_views.blueprint,
         reason_views.blueprint,
         activity_views.blueprint,

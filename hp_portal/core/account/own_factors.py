@@ -56,7 +56,7 @@ def factor_offer(session: PortalSession, actor: Actor) -> str:
 
     Offered to people who have been here before, until they say no.
     """
-    if actor.has_factor:
+    if actor.has_factor or actor.by_directory:
         return ""
     if actor.factor_by is not None:
         return "needed"
