@@ -11,6 +11,7 @@ from hp_portal import clock
 from hp_portal.core.delegates.models import WAITING, DelegateRequest
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.identity.actor import hash_token
+from hp_portal.core.identity.directory import DirectoryAccount, UsedState
 from hp_portal.core.identity.factors import AuthenticatorApp, HalfSignIn, Passkey, RecoveryCode
 from hp_portal.core.identity.models import Person
 from hp_portal.core.kept.models import KeptValues
@@ -34,6 +35,10 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
         sealed=b"",
         expires_at=now,
     )
+    yield DirectoryAccount(
+        person_id=person.id, issuer="https://login.plan.example", subject=f"{person.id}", linked_at=now
+    )
+    yield UsedState(state_hash=hash_token(f"state-{person.id}"), used_at=now)
     yield RecoveryAsk(token=f"recovery-{person.id}", typed_sealed=b"", address="192.0.2.8", asked_at=now)
     yield PasswordLink(person_id=person.id, token_hash=hash_token(f"link-{person.id}"), made_at=now, expires_at=now)
     yield ChangeNotice(

@@ -1,7 +1,7 @@
 """A payer's directory for tests: an OpenID provider on a port of this machine, made of Authlib's server side.
 
-It checks the client's secret, PKCE and the address to come back to, and gives each code once. What it says can be spoiled, so that
-it answers as no honest directory would.
+It checks the client's secret, PKCE and the address to come back to, and gives each code once. What it says can be spoiled, so
+that it answers as no honest directory would.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from authlib.oauth2.rfc6749 import ClientMixin
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core.grants import OpenIDCode
+from authlib.oidc.core.util import create_half_hash
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 from werkzeug.serving import make_server
@@ -97,18 +98,25 @@ class StaffDirectory:
     """Serves on a free port until it is stopped. `people` are claims by what they are called; `asked` are the last parameters."""
 
     def __init__(self, redirect_uri: str) -> None:
-        self.people: dict[str, dict[str, Any]] = {}
-        self.codes: dict[str, Code] = {}
-        self.asked: dict[str, str] = {}
-        self.requests: list[str] = []
-        self.spoiled = Spoiled()
-        self.methods = ["client_secret_basic"]
+        self.people: dict[str, dict[str, Any]]
+        self.codes: dict[str, Code]
+        self.asked: dict[str, str]
+        self.requests: list[str]
+        self.spoiled: Spoiled
+        self.methods: list[str]
+        self.key: Any
+        self.first_key = RSAKey.generate_key(2048, {"kid": "first", "use": "sig"})
+        self.begin_anew()
         self.redirect_uri = redirect_uri
-        self.key: Any = RSAKey.generate_key(2048, {"kid": "first", "use": "sig"})
         self.server = make_server("127.0.0.1", 0, _application(self), threaded=True)
         self.issuer = f"http://127.0.0.1:{self.server.server_port}/realms/staff"
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
+
+    def begin_anew(self) -> None:
+        """Know nobody, and be honest."""
+        self.people, self.codes, self.asked, self.requests = {}, {}, {}, []
+        self.spoiled, self.methods, self.key = Spoiled(), ["client_secret_basic"], self.first_key
 
     def stop(self) -> None:
         self.server.shutdown()
@@ -201,8 +209,6 @@ def _openid(directory: StaffDirectory) -> OpenIDCode:
 
         def encode_id_token(self, token: dict[str, Any], request: Any) -> str:
             now, code = int(time.time()), request.authorization_code
-            from authlib.oidc.core.util import create_half_hash
-
             at_hash = create_half_hash(token["access_token"], directory.algorithm).decode()
             if directory.spoiled.access_token:
                 token["access_token"] = directory.spoiled.access_token

@@ -74,7 +74,11 @@ def _begin(following: str, confirms: int | None) -> Response:
 @blueprint.get("/sign-in/directory")
 @access.public
 def begin() -> ResponseReturnValue:
-    return _begin(safe_next(request.args.get("next")), None)
+    following = safe_next(request.args.get("next"))
+    # Another site may not sign somebody in behind their back: there they are asked to press the button.
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        return redirect_to(url_for("account.sign_in", next=following))
+    return _begin(following, None)
 
 
 @blueprint.get("/confirm-it-is-you/directory")
