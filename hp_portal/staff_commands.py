@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 import click
 from flask import Flask
 
+from hp_portal.core.identity.directory import only_by_directory
 from hp_portal.core.identity.passwords import WeakPassword, check_acceptable
 from hp_portal.core.openid import linking
 from hp_portal.core.openid.provider import provider
@@ -106,11 +107,12 @@ def _add_restore(staff: click.Group, the_app: Callable[[], Flask], new_session: 
         try:
             check_acceptable(password, min_length=settings.password_min_length, about=about)
             with new_session("staff restore") as session:
-                restore_staff(session, username=username, password=password, reason=reason)
+                person = restore_staff(session, username=username, password=password, reason=reason)
+                elsewhere = only_by_directory(session, settings, person)
                 session.commit()
         except (WeakPassword, NoSuchStaff) as error:
             raise click.ClickException(str(error)) from error
-        click.echo(f"{username} can sign in with the new password.")
+        click.echo(f"{username} can sign in with {settings.directory_name if elsewhere else 'the new password'}.")
 
 
 def _add_directory(

@@ -15,7 +15,7 @@ from flask import Flask
 
 from hp_portal import clock as portal_clock
 from hp_portal.core.identity import passwords
-from hp_portal.core.openid.provider import Provider
+from hp_portal.core.openid import provider
 from hp_portal.core.staff.accounts import ensure_role
 from tests import sample_plugin
 from tests.support import thrift
@@ -234,7 +234,7 @@ def make_directory_world(
     def make(**values: Any) -> World:
         app = make_app(database_url, **{**directory_values, **values})
         # What an app that is used again knows of the directory is of another test.
-        app.extensions["hp_portal.openid"] = Provider(app.extensions["hp_portal.settings"])
+        provider.install(app, app.extensions["hp_portal.settings"])
         built = World(app)
         with built.session() as session:
             ensure_role(session, "Administrator", ["staff:console:open", "staff:roles:manage"])

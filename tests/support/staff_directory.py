@@ -137,7 +137,7 @@ class StaffDirectory:
 
     def new_key(self, kid: str, *, elliptic: bool = False) -> None:
         """Sign with another key from now on; the one before is no longer told."""
-        more = {"kid": kid, "use": "sig"}
+        more: Any = {"kid": kid, "use": "sig"}
         self.key = ECKey.generate_key("P-256", more) if elliptic else RSAKey.generate_key(2048, more)
 
     @property

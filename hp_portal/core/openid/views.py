@@ -28,6 +28,7 @@ from hp_portal.core.web.where_from import client_address, counted_address
 blueprint = Blueprint("openid", __name__)
 # What a sign-in was begun with, in the signed cookie: an answer counts in the browser that has asked, alone.
 KEPT = "directory_sign_in"
+LONGEST = 1000  # characters of where somebody wants to go: browsers drop large cookies
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def _provider() -> Provider:
 def _begin(following: str, confirms: int | None) -> Response:
     """Send the browser to the directory. Nothing is written: whoever only begins costs nothing."""
     known = _provider()
+    if len(following) > LONGEST:
+        following = url_for("pages.home")
     # Nothing of the database is held while the directory is waited for.
     db_session().commit()
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
