@@ -31,7 +31,6 @@ from hp_portal.core.downloads import views as download_views
 from hp_portal.core.identity.actor import Limits
 from hp_portal.core.jobs import failures
 from hp_portal.core.keys import checking
-from hp_portal.core.openid import provider as openid_provider
 from hp_portal.core.openid import views as openid_views
 from hp_portal.core.openid.events import OPENID_EVENTS
 from hp_portal.core.pages import digest_views, errors, help_topics, mailbox_views, telephone_views
@@ -104,7 +103,6 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     noting.install(app)
     security.install(app, settings)
     security.protect_forms(app, digest_views.ONE_CLICK)
-    openid_provider.install(app, settings)
 
     install_assets(app, plugins, settings)
     templating.install(app, settings, version=importlib.metadata.version("hp-portal"))

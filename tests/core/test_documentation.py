@@ -30,7 +30,7 @@ def as_written(default: Any) -> str:
     """A default as the table of settings writes it."""
     if hasattr(default, "get_secret_value"):
         default = default.get_secret_value()
-    if default in (None, "", ()):
+    if default in (None, "", (), {}):
         return ""
     if isinstance(default, tuple):
         return ",".join(default)

@@ -121,6 +121,7 @@ NOT_BELIEVED: dict[str, dict[str, Any]] = {
     "no expiry": {"claims": {"exp": None}},
     "issued in the future": {"claims": {"iat": 4_000_000_000, "exp": 4_000_000_300}},
     "for another client": {"claims": {"aud": "payroll"}},
+    "for another client, by us": {"claims": {"aud": "payroll", "azp": CLIENT}},
     "no audience": {"claims": {"aud": None}},
     "for another and us, by the other": {"claims": {"aud": [CLIENT, "payroll"], "azp": "payroll"}},
     "for several, by nobody": {"claims": {"aud": [CLIENT, "payroll"]}},

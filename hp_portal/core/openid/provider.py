@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import structlog
 from authlib.oidc.core import CodeIDToken
-from flask import Flask, current_app
+from flask import current_app
+from flask.sansio.app import App
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
@@ -198,7 +199,7 @@ def _groups(claims: Mapping[str, Any], name: str) -> frozenset[str]:
     return frozenset(one for one in found if isinstance(one, str)) if isinstance(found, list) else frozenset()
 
 
-def install(app: Flask, settings: Settings) -> None:
+def install(app: App, settings: Settings) -> None:
     """The app's provider; there is none where staff sign in locally."""
     app.extensions["hp_portal.openid"] = None if settings.staff_sign_in == "local" else Provider(settings)
 

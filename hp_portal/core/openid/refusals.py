@@ -79,5 +79,5 @@ class Refused(Exception):
 
     def words(self, name: str) -> str:
         """What the person reads."""
-        said = WORDS[self.why][1].format(name=name, subject=self.subject)
+        said = WORDS[self.why][1].replace("{name}", name).replace("{subject}", self.subject)
         return said[0].upper() + said[1:]

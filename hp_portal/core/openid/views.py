@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, abort, request, session, url_for
+from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
 from hp_portal import clock
@@ -19,7 +20,7 @@ from hp_portal.core.account.views import sign_in_page
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import wait_words, with_retry_after
 from hp_portal.core.openid import entering
-from hp_portal.core.openid.provider import Asked, Provider, provider
+from hp_portal.core.openid.provider import Asked, Provider, install, provider
 from hp_portal.core.openid.refusals import Refused
 from hp_portal.core.web.links import absolute_url
 from hp_portal.core.web.render import db_session, redirect_to, settings
@@ -51,6 +52,11 @@ class Begun:
     def asked(self) -> Asked:
         """What the directory's answer has to fit."""
         return Asked(absolute_url("openid.answer"), self.nonce, self.verifier)
+
+
+@blueprint.record_once
+def _know_provider(state: BlueprintSetupState) -> None:
+    install(state.app, state.app.extensions["hp_portal.settings"])
 
 
 def _provider() -> Provider:
