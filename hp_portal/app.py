@@ -138,7 +138,7 @@ def declare_events(plugins: Plugins) -> EventRegistry:
 
 
 def core_blueprints(settings: Settings) -> list[Blueprint]:
-    """The pages that are there whatever is installed; a demo has a mailbox as well."""
+    """The pages that are there whatever is installed; with a directory of the staff, and in a demo, some more."""
     return [
         pages_views.blueprint,
         account_views.blueprint,
@@ -146,7 +146,6 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         factor_views.blueprint,
         passkey_views.blueprint,
         confirming_views.blueprint,
-        openid_views.blueprint,
         email_views.blueprint,
         reason_views.blueprint,
         activity_views.blueprint,
@@ -158,6 +157,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         download_views.blueprint,
         digest_views.blueprint,
         staff_views.blueprint,
+        *([openid_views.blueprint] if settings.staff_sign_in != "local" else []),
         *([mailbox_views.blueprint, telephone_views.blueprint] if settings.demo else []),
     ]
 

@@ -200,10 +200,10 @@ def _groups(claims: Mapping[str, Any], name: str) -> frozenset[str]:
 
 
 def install(app: App, settings: Settings) -> None:
-    """The app's provider; there is none where staff sign in locally."""
-    app.extensions["hp_portal.openid"] = None if settings.staff_sign_in == "local" else Provider(settings)
+    """Give the app its provider."""
+    app.extensions["hp_portal.openid"] = Provider(settings)
 
 
 def provider() -> Provider | None:
-    """The running app's."""
-    return cast("Provider | None", current_app.extensions["hp_portal.openid"])
+    """The running app's; there is none where staff sign in locally."""
+    return cast("Provider | None", current_app.extensions.get("hp_portal.openid"))

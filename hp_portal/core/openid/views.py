@@ -60,7 +60,9 @@ def _know_provider(state: BlueprintSetupState) -> None:
 
 
 def _provider() -> Provider:
-    return provider() or abort(404)
+    if (known := provider()) is None:
+        raise RuntimeError("there is no directory: these pages are not registered without one")
+    return known
 
 
 def _begin(following: str, confirms: int | None) -> Response:
