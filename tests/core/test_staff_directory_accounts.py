@@ -337,6 +337,13 @@ def test_a_directory_that_does_not_ask_again_confirms_nothing(
 
 
 def test_confirming_is_of_the_session_that_asked(world: World, directory: StaffDirectory, later: Browser) -> None:
+    other = Browser(world)
+    other.enter("a.staff")
+    later.go(f"{CONFIRM}?next={CHANGE}")
+    back = later.choose("a.staff")
+    with later.portal.flask.session_transaction() as kept, other.portal.flask.session_transaction() as others:
+        others["directory_sign_in"] = kept["directory_sign_in"]
+    assert other.portal.get(back).status_code == 400
     later.go(f"{CONFIRM}?next={CHANGE}")
     back = later.choose("a.staff")
     later.portal.post("/sign-out")
