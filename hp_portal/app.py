@@ -32,6 +32,8 @@ from hp_portal.core.downloads import views as download_views
 from hp_portal.core.identity.actor import Limits
 from hp_portal.core.jobs import failures
 from hp_portal.core.keys import checking
+from hp_portal.core.openid import views as openid_views
+from hp_portal.core.openid.events import OPENID_EVENTS
 from hp_portal.core.pages import digest_views, errors, help_topics, mailbox_views, telephone_views
 from hp_portal.core.pages import views as pages_views
 from hp_portal.core.people import change_views
@@ -120,7 +122,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
 
 
 # What the core's audit events and jobs are called after: a plugin of such a key could stand for them.
-OWN_EVENTS = (*CORE_EVENTS, *REGISTRATION_EVENTS, *DELEGATE_EVENTS)
+OWN_EVENTS = (*CORE_EVENTS, *REGISTRATION_EVENTS, *DELEGATE_EVENTS, *OPENID_EVENTS)
 RESERVED = {event.key.partition(".")[0] for event in OWN_EVENTS} | {"core", "kept", "portal", "recovery", "refusals"}
 
 
@@ -137,7 +139,7 @@ def declare_events(plugins: Plugins) -> EventRegistry:
 
 
 def core_blueprints(settings: Settings) -> list[Blueprint]:
-    """The pages that are there whatever is installed; a demo has a mailbox as well."""
+    """The pages that are there whatever is installed; with a directory of the staff, and in a demo, some more."""
     return [
         pages_views.blueprint,
         account_views.blueprint,
@@ -157,6 +159,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         download_views.blueprint,
         digest_views.blueprint,
         staff_views.blueprint,
+        *([openid_views.blueprint] if settings.staff_sign_in != "local" else []),
         *([mailbox_views.blueprint, telephone_views.blueprint] if settings.demo else []),
     ]
 

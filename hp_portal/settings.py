@@ -30,6 +30,7 @@ from pydantic_settings import (
 
 from hp_portal.factor_groups import Groups, read_groups
 from hp_portal.key_strength import weakness_of_bytes, weakness_of_text
+from hp_portal.oidc_settings import LOOPBACK, OidcSettings
 
 
 class ConfigurationError(Exception):
@@ -78,10 +79,10 @@ REASONS = (
 
 
 # A portal that was told no name answers on its own machine alone.
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+LOCAL_HOSTS = LOOPBACK
 
 
-class Settings(BaseSettings):
+class Settings(OidcSettings):
     """All settings of one deployment."""
 
     model_config = SettingsConfigDict(env_prefix="HP_PORTAL_", env_nested_delimiter="__", extra="forbid", frozen=True)
@@ -411,6 +412,10 @@ def load_settings(**values: object) -> Settings:
     if settings.fax_address and settings.fax_command:
         raise ConfigurationError(
             "HP_PORTAL_FAX_ADDRESS and HP_PORTAL_FAX_COMMAND are both set. Faxes leave by one of them."
+        )
+    if missing := settings.missing_of_directory:
+        raise ConfigurationError(
+            f"HP_PORTAL_STAFF_SIGN_IN is {settings.staff_sign_in}, which needs {', '.join(missing)} as well."
         )
     if not settings.data_key.get_secret_value():
         raise ConfigurationError(

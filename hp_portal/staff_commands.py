@@ -7,9 +7,14 @@ from collections.abc import Callable, Collection
 import click
 from flask import Flask
 
+from hp_portal.core.identity.directory import only_by_directory
 from hp_portal.core.identity.passwords import WeakPassword, check_acceptable
+from hp_portal.core.openid import linking
+from hp_portal.core.openid.provider import provider
+from hp_portal.core.openid.refusals import Refused
 from hp_portal.core.staff import roles
 from hp_portal.core.staff.accounts import NameTaken, NoSuchStaff, create_staff, ensure_role, restore_staff
+from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession
 
 
@@ -66,6 +71,10 @@ def staff_commands(the_app: Callable[[], Flask], new_session: Callable[[str], Po
         except (WeakPassword, NameTaken) as error:
             raise click.ClickException(str(error)) from error
         click.echo(f"{username} can sign in as {role}.")
+        if settings.staff_sign_in == "oidc":
+            click.echo(
+                "As HP_PORTAL_STAFF_SIGN_IN is oidc, not before `hp-portal staff link`: no password opens the account."
+            )
 
     @staff.command("role")
     @click.argument("name")
@@ -79,6 +88,7 @@ def staff_commands(the_app: Callable[[], Flask], new_session: Callable[[str], Po
         click.echo(f"{name} was given: {', '.join(given) or 'nothing new'}.")
 
     _add_restore(staff, the_app, new_session)
+    _add_directory(staff, the_app, new_session)
     return staff
 
 
@@ -97,8 +107,69 @@ def _add_restore(staff: click.Group, the_app: Callable[[], Flask], new_session: 
         try:
             check_acceptable(password, min_length=settings.password_min_length, about=about)
             with the_app().app_context(), new_session("staff restore") as session:
-                restore_staff(session, username=username, password=password, reason=reason)
+                person = restore_staff(session, username=username, password=password, reason=reason)
+                elsewhere = only_by_directory(session, settings, person)
                 session.commit()
         except (WeakPassword, NoSuchStaff) as error:
             raise click.ClickException(str(error)) from error
-        click.echo(f"{username} can sign in with the new password.")
+        click.echo(f"{username} can sign in with {settings.directory_name if elsewhere else 'the new password'}.")
+
+
+def _add_directory(
+    staff: click.Group, the_app: Callable[[], Flask], new_session: Callable[[str], PortalSession]
+) -> None:
+    @staff.command("link")
+    @click.argument("username")
+    @click.option("--subject", required=True, help="What the directory calls the person (sub), as the refusal says.")
+    def link(username: str, subject: str) -> None:
+        """Have the payer's directory open the account of the member of staff USERNAME, which was there before.
+
+        Their sessions end, and their password and passkeys here open it no longer. Be sure that it is the same person.
+        """
+        settings = the_app().extensions["hp_portal.settings"]
+        if settings.staff_sign_in == "local":
+            raise click.ClickException("HP_PORTAL_STAFF_SIGN_IN is local: there is no directory to link with.")
+        if not 0 < len(subject) <= 255:
+            raise click.ClickException("a subject has 1 to 255 characters")
+        try:
+            with new_session("staff link") as session:
+                linking.link_staff(session, settings, username, subject)
+                session.commit()
+        except (NoSuchStaff, linking.LinkedAlready) as error:
+            raise click.ClickException(str(error)) from error
+        click.echo(f"{username} signs in with {settings.directory_name} from now on.")
+
+    @staff.command("unlink")
+    @click.argument("username")
+    def unlink(username: str) -> None:
+        """Have the payer's directory open the account of the member of staff USERNAME no longer."""
+        try:
+            with new_session("staff unlink") as session:
+                linking.unlink_staff(session, username)
+                session.commit()
+        except NoSuchStaff as error:
+            raise click.ClickException(str(error)) from error
+        click.echo(f"The directory no longer opens the account of {username}.")
+
+    @staff.command("directory")
+    def directory() -> None:
+        """Check that the payer's directory answers as the settings say, and that the roles of its groups are there."""
+        app = the_app()
+        settings = app.extensions["hp_portal.settings"]
+        with app.app_context():
+            known = provider()
+            if known is None:
+                raise click.ClickException("HP_PORTAL_STAFF_SIGN_IN is local: there is no directory to ask.")
+            try:
+                keys = known.check()
+            except Refused as error:
+                raise click.ClickException(error.words(settings.directory_name)) from error
+            back = absolute_url("openid.answer")
+        click.echo(f"{settings.oidc_issuer} answers, with {keys} keys.")
+        click.echo(f"Register there as the address to come back to: {back}")
+        with new_session("staff directory") as session:
+            missing = linking.roles_missing(session, settings)
+        if missing:
+            raise click.ClickException(
+                f"there are no roles {', '.join(missing)}, so their groups give nothing. Make them with hp-portal staff role."
+            )

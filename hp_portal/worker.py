@@ -35,6 +35,7 @@ from hp_portal.core.jobs import failures, leases
 from hp_portal.core.jobs import reports as job_reports
 from hp_portal.core.kept import keeping
 from hp_portal.core.limits import attempts, sign_ins
+from hp_portal.core.openid import entering
 from hp_portal.core.people import email_changes, factor_resets, password_links, resting
 from hp_portal.core.recovery import asking
 from hp_portal.core.refusals import judging
@@ -67,6 +68,7 @@ def forget_attempts(session: PortalSession) -> None:
     passkeys.forget_challenges(session)
     email_changes.forget_old(session)
     asking.forget_old(session)
+    entering.forget_states(session)
 
 
 def seal(session: PortalSession) -> None:

@@ -15,13 +15,17 @@ from flask import Flask
 
 from hp_portal import clock as portal_clock
 from hp_portal.core.identity import passwords
+from hp_portal.core.openid import provider
+from hp_portal.core.staff.accounts import ensure_role
 from tests import sample_plugin
 from tests.support import thrift
 from tests.support.clock import Clock
 from tests.support.databases import Databases, know_keys, prepare_database, settings_for
+from tests.support.directory_browser import BACK
 from tests.support.pool import Pool
 from tests.support.postgresql import CannotStart, remove_run_folder, run_folder
 from tests.support.processes import Started
+from tests.support.staff_directory import CLIENT, SECRET, StaffDirectory
 from tests.support.world import World
 
 RUN_FOLDER = pytest.StashKey[Path]()
@@ -188,3 +192,59 @@ def sample_world(database_url: str, make_app: MakeApp) -> World:
     app = make_app(database_url, extra_plugins={"sample": sample_plugin})
     prepare_database(app)
     return World(app)
+
+
+@pytest.fixture(scope="session")
+def served_directory() -> Iterator[StaffDirectory]:
+    """A payer's directory that runs, shared by the tests of one worker."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Authlib's server side wants to be told that it may answer by plain http.
+        patch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
+        started = StaffDirectory(BACK)
+        yield started
+        started.stop()
+
+
+@pytest.fixture
+def directory(served_directory: StaffDirectory) -> StaffDirectory:
+    """A payer's directory that knows nobody yet."""
+    served_directory.begin_anew()
+    return served_directory
+
+
+@pytest.fixture
+def directory_values(directory: StaffDirectory) -> dict[str, Any]:
+    """The settings of a portal whose staff sign in with the directory, and in no other way."""
+    return {
+        "staff_sign_in": "oidc",
+        "oidc_issuer": directory.issuer,
+        "oidc_client_id": CLIENT,
+        "oidc_client_secret": SECRET,
+        "oidc_name": "Plan ID",
+        "oidc_roles": "portal-admins=Administrator,portal-claims=Claims",
+    }
+
+
+@pytest.fixture
+def make_directory_world(
+    database_url: str, make_app: MakeApp, directory_values: dict[str, Any]
+) -> Callable[..., World]:
+    """`make_directory_world(staff_sign_in="both")`: a portal whose staff the directory knows, with two roles."""
+
+    def make(**values: Any) -> World:
+        app = make_app(database_url, **{**directory_values, **values})
+        # What an app that is used again knows of the directory is of another test.
+        if "hp_portal.openid" in app.extensions:
+            provider.install(app, app.extensions["hp_portal.settings"])
+        built = World(app)
+        with built.session() as session:
+            ensure_role(session, "Administrator", ["staff:console:open", "staff:roles:manage"])
+            ensure_role(session, "Claims", ["staff:console:open"])
+        return built
+
+    return make
+
+
+@pytest.fixture
+def directory_world(make_directory_world: Callable[..., World]) -> World:
+    return make_directory_world()

@@ -32,7 +32,7 @@ def as_written(default: Any) -> str:
         default = default.get_secret_value()
     if isinstance(default, dict):  # groups, some with a day
         default = tuple(f"{group}:{day}" if day else group for group, day in default.items())
-    if default in (None, "", ()):
+    if default in (None, "", (), {}):
         return ""
     if isinstance(default, tuple):
         return ",".join(default)

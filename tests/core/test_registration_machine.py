@@ -240,7 +240,7 @@ ORDERS: dict[str, tuple[tuple[str, str], list[Step]]] = {
     "an account that is closed while time runs": (("declined", ""), [LEFT, mails, closed, days(10)]),
     "an account that is closed before the objection is dismissed": (
         ("declined", ""),
-        [LEFT, mails, delegate("object"), closed, staff("dismiss")],
+        [LEFT, mails, delegate("object"), closed, staff("dismiss"), staff("uphold")],
     ),
     "one of two organizations": (
         ("open", ""),

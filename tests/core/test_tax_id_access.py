@@ -146,7 +146,7 @@ def test_tries_are_limited_per_organization(portal: World) -> None:
         assert add(portal.sign_in("a.clerk"), number="GUESS").status_code == 422
     blocked = add(portal.sign_in("b.clerk"))
     assert blocked.status_code == 429
-    assert "Wait 15 minutes" in blocked.text
+    assert "try again in 15 minutes" in blocked.text
     assert 0 < int(blocked.headers["Retry-After"]) <= 15 * 60 + 1
     assert [entry["npi"] for entry in recorded(portal, "tax-id-npi-access.grant.blocked")] == [NPI]
     assert add(portal.sign_in("c.clerk")).status_code == 303, "another organization's own Tax ID"

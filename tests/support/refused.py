@@ -10,6 +10,7 @@ from hp_portal.core.registration import again, facts, finishing, pins, proving
 from hp_portal.core.tax_ids.grants import AlreadyLinked
 
 HAPPENS = (
+    facts.AccountClosed,
     facts.DecidedAlready,
     finishing.NotProved,
     finishing.RegisteredMeanwhile,

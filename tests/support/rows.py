@@ -11,6 +11,7 @@ from hp_portal import clock
 from hp_portal.core.delegates.models import WAITING, DelegateRequest
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.identity.actor import hash_token
+from hp_portal.core.identity.directory import DirectoryAccount, UsedState
 from hp_portal.core.identity.factors import AuthenticatorApp, HalfSignIn, Passkey, RecoveryCode
 from hp_portal.core.identity.models import Person
 from hp_portal.core.kept.models import KeptValues
@@ -36,6 +37,10 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
     )
     yield AccountRest(person_id=person.id, last_use=now, first_told_at=now, rests_at=now)
     yield FactorReset(person_id=person.id, asked_by_id=person.id, reason="Lost", asked_at=now, due_at=now, ended_at=now)
+    yield DirectoryAccount(
+        person_id=person.id, issuer="https://login.plan.example", subject=f"{person.id}", linked_at=now
+    )
+    yield UsedState(state_hash=hash_token(f"state-{person.id}"), used_at=now)
     yield RecoveryAsk(token=f"recovery-{person.id}", typed_sealed=b"", address="192.0.2.8", asked_at=now)
     yield PasswordLink(person_id=person.id, token_hash=hash_token(f"link-{person.id}"), made_at=now, expires_at=now)
     yield ChangeNotice(

@@ -101,6 +101,7 @@ _who_is = (
         Person.created_at,
         owns_factor(),
         SignIn.confirmed_at,
+        SignIn.by_directory,
         Person.delegate_since,
     )
     .join(Person, Person.id == SignIn.person_id)
@@ -136,8 +137,13 @@ def find_actor(session: PortalSession, token: str, limits: Limits, settings: Set
     if row is None:
         return None
     passes.entered(connection, row[17])
+    by_directory = row[22]
+    if row[7] and settings.staff_sign_in == ("local" if by_directory else "oidc"):
+        return None  # the payer has changed how staff sign in
     asked_as_delegate = row[8] and not row[7]
-    by = factor_by(settings, is_staff=row[7], is_delegate=row[8], since=row[19], delegate_since=row[22])
+    by = None
+    if not by_directory:
+        by = factor_by(settings, is_staff=row[7], is_delegate=row[8], since=row[19], delegate_since=row[23])
     return Actor(
         token,
         *row[:10],
@@ -152,6 +158,7 @@ def find_actor(session: PortalSession, token: str, limits: Limits, settings: Set
         factor_missing=by is not None and by <= now and not row[20],
         factor_by=by,
         confirmed_at=row[21],
+        by_directory=by_directory,
     )
 
 

@@ -13,7 +13,13 @@ from flask_wtf import FlaskForm
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import safe_next, the_actor
 from hp_portal.core.account import confirming, own_factors
-from hp_portal.core.account.factor_forms import AppCodeForm, PasskeyForm, PasswordForm, RecoveryCodeForm
+from hp_portal.core.account.factor_forms import (
+    AppCodeForm,
+    DirectoryForm,
+    PasskeyForm,
+    PasswordForm,
+    RecoveryCodeForm,
+)
 from hp_portal.core.account.parties import find_party, json_answer
 from hp_portal.core.account.second_step import by_code, by_passkey
 from hp_portal.core.account.second_step_views import tell_left
@@ -27,7 +33,9 @@ from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
 blueprint = Blueprint("confirm", __name__)
 Values = ParamSpec("Values")
+DIRECTORY = "directory"
 FORMS: dict[str, type[Any]] = {
+    DIRECTORY: DirectoryForm,
     apps.KIND: AppCodeForm,
     passkeys.KIND: PasskeyForm,
     recovery.KIND: RecoveryCodeForm,
@@ -64,6 +72,8 @@ def _is_page() -> bool:
 
 def _ways() -> dict[str, int]:
     """What the person can show who they are with: the password only where there is no factor."""
+    if the_actor().by_directory:
+        return {DIRECTORY: 1}
     own = own_factors.look(db_session(), the_actor())
     if not own.count:
         return {confirming.PASSWORD: 1}
@@ -84,6 +94,13 @@ def _page(form: FlaskForm, ways: dict[str, int], way: str, status: int) -> Respo
     return page("account/confirm.html", form=form, ways=ways, way=way, status=status)
 
 
+def directory_page(following: str, status: int, said: list[str]) -> Response:
+    """The page again, after the staff's directory was of no help."""
+    form = DirectoryForm(formdata=None, next=following)
+    form.form_errors = said
+    return _page(form, {DIRECTORY: 1}, DIRECTORY, status)
+
+
 @blueprint.get("/confirm-it-is-you")
 @access.before_terms
 def ask() -> ResponseReturnValue:
@@ -97,6 +114,8 @@ def ask() -> ResponseReturnValue:
 def show() -> ResponseReturnValue:
     ways = _ways()
     way, db, actor = _way(ways), db_session(), the_actor()
+    if way == DIRECTORY:  # asked by a page of its own
+        return redirect_to(url_for("confirm.ask", next=request.form.get("next") or None))
     form = FORMS[way]()
     if not form.validate_on_submit():
         if way == passkeys.KIND:

@@ -40,6 +40,12 @@ class PasswordForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     next = HiddenField()
 
 
+class DirectoryForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Nothing is entered here: the staff's directory asks."""
+
+    next = HiddenField()
+
+
 class EmailForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     email = StringField(
         "New e-mail address",

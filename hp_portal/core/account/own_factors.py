@@ -67,6 +67,8 @@ def factor_offer(session: PortalSession, actor: Actor) -> str:
 
     Offered to people who have been here before, and `another` to those who have since they set the first up, until they say no.
     """
+    if actor.by_directory:
+        return ""
     if not actor.has_factor and actor.factor_by is not None:
         return "needed"
     last = last_visit(session, actor)

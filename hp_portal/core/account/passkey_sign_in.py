@@ -7,7 +7,7 @@ from typing import Any
 
 from hp_portal import scopes
 from hp_portal.core.account.second_step import note_failure
-from hp_portal.core.account.signing_in import NewSignIn, start_sign_in
+from hp_portal.core.account.signing_in import NewSignIn, check_local, start_sign_in
 from hp_portal.core.audit.record import record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.factors import passkeys
@@ -44,7 +44,7 @@ def sign_in_with_passkey(
 ) -> NewSignIn:
     """Start a sign-in of whoever the passkey belongs to; `counted` is the address for limits.
 
-    Raises WrongPasskey or ChallengeGone, after which the caller commits for the audit, or TooManyAttempts.
+    Raises WrongPasskey, ChallengeGone or OpenedByDirectory, after which the caller commits for the audit, or TooManyAttempts.
     """
     with scopes.whole(session, _WHY):
         subject = f"at:{counted}"
@@ -63,6 +63,7 @@ def sign_in_with_passkey(
             else:
                 record_refusal(session, "identity.factor.failed", account="", kind=passkeys.KIND)
             raise
+        check_local(session, settings, person)
         started = start_sign_in(session, person, address, user_agent)
         record(session, "identity.passkey.used", who=started.who, name=passkey.name)
         return started

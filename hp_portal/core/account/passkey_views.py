@@ -19,9 +19,10 @@ from hp_portal.core.account.parties import find_party, json_answer
 from hp_portal.core.account.second_step import HalfGone
 from hp_portal.core.account.second_step_views import KEPT, enter, gone, step_page
 from hp_portal.core.account.user_agents import describe_user_agent
-from hp_portal.core.account.views import sign_in_page
+from hp_portal.core.account.views import elsewhere, sign_in_page
 from hp_portal.core.factors import passkeys
 from hp_portal.core.factors.passkeys import ChallengeGone, Party, RolledBack, WrongPasskey
+from hp_portal.core.identity.directory import OpenedByDirectory
 from hp_portal.core.identity.factors import Passkey
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many, wait_words, with_retry_after
@@ -77,6 +78,9 @@ def only() -> ResponseReturnValue:
         db.rollback()
         words = f"Too many failed attempts. Wait {wait_words(error)}, then try again."
         return with_retry_after(sign_in_page(429, form.next.data, [words]), error)
+    except OpenedByDirectory:
+        db.commit()
+        return sign_in_page(403, form.next.data, [elsewhere()])
     except (WrongPasskey, ChallengeGone) as error:
         db.commit()
         return sign_in_page(422, form.next.data, [_said(error, WRONG)])
@@ -119,6 +123,7 @@ def step() -> ResponseReturnValue:
         db.commit()
         started = second_step.take_step(
             db,
+            settings(),
             token,
             counted,
             kind=passkeys.KIND,
@@ -131,6 +136,9 @@ def step() -> ResponseReturnValue:
         return too_many(form, error, lambda again, status: step_page(again, waiting, passkeys.KIND, status))
     except HalfGone:
         db.rollback()
+        return gone()
+    except OpenedByDirectory:  # how staff sign in has changed since the password was given
+        db.commit()
         return gone()
     except (WrongPasskey, ChallengeGone) as error:
         db.commit()

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hp_portal import clock, scopes
-from hp_portal.core.account.signing_in import NewSignIn, start_sign_in
+from hp_portal.core.account.signing_in import NewSignIn, check_local, start_sign_in
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.factors import apps, passkeys, recovery
@@ -119,11 +119,20 @@ def by_passkey(party: Party, token: str, credential: str) -> Proof:
 
 
 def take_step(
-    session: PortalSession, token: str, counted: Try, *, kind: str, proof: Proof, address: str, user_agent: str
+    session: PortalSession,
+    settings: Settings,
+    token: str,
+    counted: Try,
+    *,
+    kind: str,
+    proof: Proof,
+    address: str,
+    user_agent: str,
 ) -> NewSignIn:
     """Finish signing in with a second factor, once for each half and each code or challenge.
 
-    Raises HalfGone, WrongCode, WrongPasskey or ChallengeGone; but for the first the caller commits all the same, for the audit.
+    Raises HalfGone, WrongCode, WrongPasskey, ChallengeGone, or OpenedByDirectory; but for the first the caller commits all the
+    same, for the audit.
     """
     with scopes.whole(session, _WHY):
         person = _person_of(session, token)
@@ -136,6 +145,7 @@ def take_step(
             note_failure(session, person, kind, error)
             raise
         _end_half(session, token)
+        check_local(session, settings, person)
         forget_try(session, counted)
         started = start_sign_in(session, person, address, user_agent)
         if isinstance(used, int):

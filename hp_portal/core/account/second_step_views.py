@@ -17,6 +17,7 @@ from hp_portal.core.account.factor_forms import AppCodeForm, PasskeyForm, Recove
 from hp_portal.core.account.second_step import HalfGone, Waiting
 from hp_portal.core.factors import apps, passkeys, recovery
 from hp_portal.core.factors.apps import CodeUsed, WrongCode
+from hp_portal.core.identity.directory import OpenedByDirectory
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
@@ -115,6 +116,7 @@ def take() -> ResponseReturnValue:
         db.commit()
         started = second_step.take_step(
             db,
+            settings(),
             token,
             counted,
             kind=kind,
@@ -127,6 +129,9 @@ def take() -> ResponseReturnValue:
         return too_many(form, error, lambda again, status: step_page(again, waiting, kind, status))
     except HalfGone:  # another window was faster
         db.rollback()
+        return gone()
+    except OpenedByDirectory:  # how staff sign in has changed since the password was given
+        db.commit()
         return gone()
     except WrongCode as error:
         db.commit()

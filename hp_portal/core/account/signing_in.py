@@ -14,6 +14,7 @@ from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.identity import passwords
 from hp_portal.core.identity.accounts import check_still_in, hold_account, known_about
 from hp_portal.core.identity.actor import Actor, hash_token
+from hp_portal.core.identity.directory import OpenedByDirectory, only_by_directory
 from hp_portal.core.identity.factors import HalfSignIn, has_factor
 from hp_portal.core.identity.known_browsers import KnownBrowser
 from hp_portal.core.identity.models import Person, SignIn
@@ -87,11 +88,11 @@ def reserve_try(
 
 
 def sign_in(
-    session: PortalSession, reserved: Reserved, *, password: str, address: str, user_agent: str
+    session: PortalSession, settings: Settings, reserved: Reserved, *, password: str, address: str, user_agent: str
 ) -> NewSignIn | Half:
     """Check the password of a reserved try, and start a sign-in: half of one for somebody who has a second factor.
 
-    Raises WrongCredentials; the caller commits all the same, for the audit.
+    Raises WrongCredentials or OpenedByDirectory; the caller commits all the same, for the audit.
     """
     with scopes.whole(session, "nobody is known before signing in"):
         person = _find_person(session, reserved.name)
@@ -101,12 +102,20 @@ def sign_in(
         if person is None or not right or not hold_account(session, person) or person.deactivated_at is not None:
             _record_failure(session, "identity.sign-in.failed", person, reserved.name)
             raise WrongCredentials
+        check_local(session, settings, person)
         forget_try(session, reserved.counted)
         if rehashed:
             person.password_hash = rehashed
         if has_factor(session, person):
             return _begin_half(session, person)
         return start_sign_in(session, person, address, user_agent)
+
+
+def check_local(session: PortalSession, settings: Settings, person: Person) -> None:
+    """Raises OpenedByDirectory, recorded, for staff whom only the payer's directory lets in. Needs a whole scope."""
+    if only_by_directory(session, settings, person):
+        _record_failure(session, "identity.sign-in.only-by-directory", person, person.username)
+        raise OpenedByDirectory
 
 
 def _begin_half(session: PortalSession, person: Person) -> Half:
@@ -142,7 +151,9 @@ def _record_failure(session: PortalSession, event: str, person: Person | None, n
     record_refusal(session, event, who=who, account=account)
 
 
-def start_sign_in(session: PortalSession, person: Person, address: str, user_agent: str) -> NewSignIn:
+def start_sign_in(
+    session: PortalSession, person: Person, address: str, user_agent: str, *, by_directory: bool = False
+) -> NewSignIn:
     """Start a sign-in of somebody who has just shown who they are. Needs a whole scope."""
     token = secrets.token_urlsafe(32)
     now = clock.now()
@@ -153,6 +164,7 @@ def start_sign_in(session: PortalSession, person: Person, address: str, user_age
         last_seen_at=now,
         address=address,
         user_agent=user_agent[:300],
+        by_directory=by_directory,
     )
     session.add(row)
     session.flush()

@@ -21,6 +21,7 @@ from hp_portal.core.account.second_step_views import begin_step, enter, leave_ol
 from hp_portal.core.account.user_agents import describe_user_agent
 from hp_portal.core.agreements.accepting import Agreement, accept, accepted_versions, current_agreements
 from hp_portal.core.agreements.forms import agreements_form
+from hp_portal.core.identity.directory import OpenedByDirectory
 from hp_portal.core.identity.passwords import WeakPassword
 from hp_portal.core.kept.keeping import KeptGone
 from hp_portal.core.limits.attempts import TooManyAttempts
@@ -47,8 +48,13 @@ def _sign_in_page(form: SignInForm, status: int = 200) -> Response:
     return page("account/sign_in.html", form=form, ended=how_ended() if status == 200 else "", kept=kept, status=status)
 
 
+def elsewhere() -> str:
+    """What staff read who sign in with the payer's directory alone."""
+    return f"You are of our staff: sign in with {settings().directory_name}. No password or passkey opens your account here."
+
+
 def sign_in_page(status: int, following: str | None, said: list[str]) -> Response:
-    """The page again, after a passkey was refused."""
+    """The page again, after a passkey or the staff's directory was refused."""
     form = SignInForm(formdata=None, next=following or "")
     form.form_errors = said
     return _sign_in_page(form, status)
@@ -81,6 +87,7 @@ def sign_in_post() -> ResponseReturnValue:
     try:
         started = signing_in.sign_in(
             db,
+            settings(),
             reserved,
             password=form.password.data,
             address=client_address(),
@@ -90,6 +97,9 @@ def sign_in_post() -> ResponseReturnValue:
         db.commit()
         form.form_errors = [WRONG]
         return _sign_in_page(form, 422)
+    except OpenedByDirectory:
+        db.commit()
+        return sign_in_page(403, form.next.data, [elsewhere()])
     if isinstance(started, signing_in.Half):
         leave_old_session(db)
         db.commit()
@@ -184,6 +194,8 @@ def _asks_again() -> bool:
 @blueprint.get("/change-password")
 @access.before_terms
 def change_password() -> ResponseReturnValue:
+    if the_actor().by_directory:  # which has their password
+        return redirect_to(url_for("factors.index"))
     if _asks_again():
         return to_confirm()
     return _password_page(ChangePasswordForm(), 200)
@@ -196,6 +208,8 @@ def _password_page(form: ChangePasswordForm, status: int) -> Response:
 @blueprint.post("/change-password")
 @access.before_terms
 def change_password_post() -> ResponseReturnValue:
+    if the_actor().by_directory:
+        return redirect_to(url_for("factors.index"))
     if _asks_again():
         return redirect_to(url_for("confirm.ask", next=url_for("account.change_password")))
     form, db = ChangePasswordForm(), db_session()

@@ -55,6 +55,7 @@ _OWN = (
                     "link": "a link to set a password",
                     "deactivated": "the account is deactivated",
                     "staff": "staff without a second factor get no link",
+                    "directory": "staff who sign in with the payer’s directory get no link",
                     "unconfirmed": "nothing was sent, since no e-mail address is confirmed",
                     "often": "nothing was sent, since it was asked for too often",
                 },

@@ -77,7 +77,7 @@ FACTOR_EVENTS = (
         "Showed again who they are",
         ("kind",),
         "Showed again who they are, with {kind}",
-        {"kind": worded("kind", {**_KINDS, "password": "the password"})},
+        {"kind": worded("kind", {**_KINDS, "password": "the password", "directory": "the payer’s directory"})},
     ),
     EventSpec(
         "identity.confirmation.failed",

@@ -22,6 +22,7 @@ class Actor(UserMixin):  # type: ignore[misc]
     which for a delegate is the site delegate agreement as well. `has_factor`: they have set up a second factor;
     `confirmed_at` is when they last showed in this session that it is still them, None: not since they signed in.
     `factor_by` is since when they must have one, or will; None: they need not. `factor_missing`: they must, and have none.
+    `by_directory`: staff whom the payer's own directory has signed in; how strongly is the directory's business.
     """
 
     token: str
@@ -46,6 +47,7 @@ class Actor(UserMixin):  # type: ignore[misc]
     factor_missing: bool = False
     factor_by: dt.datetime | None = None
     confirmed_at: dt.datetime | None = None
+    by_directory: bool = False
 
     @property
     def person_key(self) -> str:

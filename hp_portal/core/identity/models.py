@@ -66,6 +66,8 @@ class SignIn(Base, scopes.OfPerson):
     confirmed_at: Mapped[dt.datetime | None]
     # Why member data is looked at in this session, as the person said; empty: not said yet.
     access_reason: Mapped[str] = mapped_column(sa.String(200), server_default="", default="")
+    # Staff whom the payer's own directory has signed in.
+    by_directory: Mapped[bool] = mapped_column(server_default=sa.false(), default=False)
 
 
 class Acceptance(Base, scopes.OfPerson):

@@ -13,6 +13,7 @@ from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.identity import passwords
 from hp_portal.core.identity.accounts import hold_account, known_about
 from hp_portal.core.identity.actor import Actor, hash_token
+from hp_portal.core.identity.directory import only_by_directory
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.limits import attempts, sign_ins
 from hp_portal.core.organizations.models import Organization
@@ -93,6 +94,9 @@ def look_at_link(session: PortalSession, settings: Settings, token: str, address
     attempts.check_attempts(session, "password-link", subject, limit=settings.attempts_per_address, window=window)
     with scopes.whole(session, "nobody is known before signing in"):
         found = session.execute(_open_link(token)).one_or_none()
+        # Made before the payer had staff sign in with its directory, it would set a password that opens nothing.
+        if found is not None and only_by_directory(session, settings, found[1]):
+            found = None
     if found is None:
         attempts.count_failure(session, "password-link", subject)
         raise LinkDead

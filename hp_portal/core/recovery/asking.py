@@ -17,6 +17,7 @@ from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.delivery.mail import is_email
 from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.identity.delegates import delegates_of
+from hp_portal.core.identity.directory import only_by_directory
 from hp_portal.core.identity.factors import has_factor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.unconfirmed import is_unconfirmed
@@ -134,6 +135,11 @@ def _write(session: PortalSession, settings: Settings, person: Person) -> str:
         told = {**values, "delegates": [one.name for one in delegates if one.id != person.id]}
         add_message(session, Outgoing(person.email, "recovery_closed", SUBJECT, password_links_about(person.id), told))
         return "deactivated"
+    if only_by_directory(session, settings, person):
+        about = password_links_about(person.id)
+        told = {**values, "directory": settings.directory_name, "sign_in": absolute_url("account.sign_in")}
+        add_message(session, Outgoing(person.email, "recovery_directory", SUBJECT, about, told))
+        return "directory"
     if person.is_staff and not has_factor(session, person):
         # The mailbox alone would open what staff may see.
         add_message(session, Outgoing(person.email, "recovery_staff", SUBJECT, password_links_about(person.id), values))

@@ -1,0 +1,1 @@
+"""Signing in of the payer's staff by OpenID Connect of the payer's own directory."""
