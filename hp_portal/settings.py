@@ -203,9 +203,7 @@ class Settings(OidcSettings):
         SecretStr(""), description="The mail server: smtp://host:25 or smtps://user:word@host:465."
     )
     mail_from: str = ""
-    bounce_mailbox: Path | None = Field(
-        None, description="Where mail that cannot be delivered arrives: an mbox or a Maildir."
-    )
+    bounce_mailbox: Path | None = Field(None, description="Where undeliverable mail arrives: an mbox or a Maildir.")
     fax_address: str = Field(
         "",
         description="Faxes leave as e-mail to a gateway: {number}@fax.example, ten digits, or {e164} with +1 before.",
@@ -213,11 +211,9 @@ class Settings(OidcSettings):
     fax_command: str = Field("", description="Faxes leave by HylaFAX: the command, such as /usr/bin/sendfax.")
     terms_version: str = "2026-01"
     terms_path: Path | None = Field(None, description="The payer's own terms of use as Markdown.")
-    documents_at_once: int = Field(
-        2, ge=1, description="Small documents made at once while somebody waits, per machine."
-    )
+    documents_at_once: int = Field(2, ge=1, description="Small documents made at once, per machine, while people wait.")
     documents_kept_days: int = Field(
-        7, ge=1, le=90, description="How long documents that the worker made are kept for the person who asked."
+        7, ge=1, le=90, description="How long the worker keeps documents for whoever asked."
     )
     documents_kept_mb: int = Field(
         500, ge=1, description="How much of them is kept for one person; more is made when some are removed."

@@ -12,6 +12,7 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.staff_roles import StaffRole, StaffRoleMember
 from tests.support.client import PortalClient
 from tests.support.people import recorded
+from tests.support.processes import PATIENCE
 from tests.support.world import World
 
 HOST = "http://localhost"
@@ -36,7 +37,7 @@ class Browser:
 
     def choose(self, name: str) -> str:
         """Be somebody there; the address that the directory leads back to."""
-        answer = self.directory.post(self.sent, {"name": name}, allow_redirects=False, timeout=30)
+        answer = self.directory.post(self.sent, {"name": name}, allow_redirects=False, timeout=PATIENCE)
         assert answer.status_code == 302, answer.text
         return answer.headers["Location"].removeprefix(HOST)
 

@@ -27,6 +27,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 from werkzeug.serving import make_server
 
+from tests.support.processes import PATIENCE
+
 CLIENT, SECRET = "portal", "a-secret-of-client-and-directory"
 
 
@@ -120,7 +122,7 @@ class StaffDirectory:
 
     def stop(self) -> None:
         self.server.shutdown()
-        self.thread.join(60)
+        self.thread.join(PATIENCE)
         self.server.server_close()
 
     def add(self, name: str, *groups: str, **claims: Any) -> None:
