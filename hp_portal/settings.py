@@ -222,7 +222,6 @@ class Settings(OidcSettings):
     uploads_at_once_mb: int = Field(
         2048, ge=1, description="Temporary files of uploads being received, over all web processes of a machine."
     )
-
     downloads_at_once_mb: int = Field(
         2048, ge=1, description="Temporary files of answers being sent, over all web processes of a machine."
     )
