@@ -1,0 +1,41 @@
+"""Signs that several people use one account: many network addresses, and sessions at two of them at the same time.
+
+Time alone tells it: nobody is asked where they are, and no address is looked up. One person at two addresses at once may have a
+telephone and a computer; the sign is meant for a talk, not for a verdict.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.core.identity.models import SignIn
+from hp_portal.database import PortalSession
+
+DAYS = 30
+MANY_ADDRESSES, MANY_OVERLAPS = 8, 3
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """How an account was used in the last 30 days: from how many network addresses, and how many sessions were open while it was
+    signed in to at another one."""
+
+    addresses: int
+    overlaps: int
+
+
+def look_shared(session: PortalSession, person_ids: Iterable[int]) -> dict[int, Sharing]:
+    """Those of these accounts that look as if several people used them. In any scope that shows the people."""
+    addresses, overlaps = sa.func.count(SignIn.address.distinct()), sa.func.count(SignIn.elsewhere_id)
+    rows = session.execute(
+        sa.select(SignIn.person_id, addresses, overlaps)
+        .where(SignIn.person_id.in_(list(person_ids)), SignIn.created_at > clock.now() - dt.timedelta(days=DAYS))
+        .group_by(SignIn.person_id)
+        .having(sa.or_(addresses >= MANY_ADDRESSES, overlaps >= MANY_OVERLAPS))
+    )
+    return {person_id: Sharing(of, at_once) for person_id, of, at_once in rows}
