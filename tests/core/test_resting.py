@@ -97,7 +97,7 @@ def test_reminded_14_and_3_days_before_and_then_deactivated(world: World, begin:
     ]
     reminder, _, _, rested = (values for _, _, values in mails(world))
     assert (reminder["since"], reminder["due"], reminder["alone"]) == ("Mar 2, 2026", "May 31, 2026", False)
-    assert rested["delegates"] == [delegate.name]
+    assert rested["delegates"] == delegate.name
     assert enter(world, "q.uiet", PASSWORD) == 422
     assert recorded(world, "people.person.deactivated") == [
         {"person": person.id, "sign_ins_ended": 0, "reason": "Not used for 90 days"}

@@ -103,6 +103,7 @@ _who_is = (
         SignIn.confirmed_at,
         SignIn.by_directory,
         Person.delegate_since,
+        sa.and_(SignIn.elsewhere_id.is_not(None), SignIn.elsewhere_seen_at.is_(None)),
     )
     .join(Person, Person.id == SignIn.person_id)
     .outerjoin(Organization, Organization.id == Person.organization_id)
@@ -159,6 +160,7 @@ def find_actor(session: PortalSession, token: str, limits: Limits, settings: Set
         factor_by=by,
         confirmed_at=row[21],
         by_directory=by_directory,
+        elsewhere=bool(row[24]),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from hp_portal import clock, scopes
+from hp_portal.core.access.enforce import limits
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.identity import passwords
@@ -169,9 +170,34 @@ def start_sign_in(
     session.add(row)
     session.flush()
     end_used(session, person)
+    _tell_others(session, row)
     who = Who(person.id, person.organization_id, row.id, get_who(session).request_id, address)
     record(session, "identity.sign-in.succeeded", who=who)
     return NewSignIn(token, person, who)
+
+
+def _tell_others(session: PortalSession, row: SignIn) -> None:
+    """Have the person's open sessions at other network addresses say that there is a new one."""
+    session.execute(
+        sa.update(SignIn)
+        .where(
+            SignIn.person_id == row.person_id,
+            SignIn.id != row.id,
+            SignIn.ended_at.is_(None),
+            SignIn.last_seen_at > row.created_at - limits().idle,
+            SignIn.address != row.address,
+        )
+        .values(elsewhere_id=row.id, elsewhere_seen_at=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+@in_whole("one's own sign-ins")
+def note_elsewhere_seen(session: PortalSession, actor: Actor) -> None:
+    """The actor has read that they are signed in elsewhere as well."""
+    mine = sa.update(SignIn).where(SignIn.id == actor.sign_in_id)
+    session.execute(mine.values(elsewhere_seen_at=clock.now()).execution_options(synchronize_session=False))
+    record(session, "identity.sign-in.elsewhere-seen")
 
 
 @in_whole("one's own sign-ins")

@@ -186,6 +186,16 @@ def end_sign_in(sign_in_id: int) -> ResponseReturnValue:
     return redirect_to(url_for("account.my_sign_ins"))
 
 
+@blueprint.post("/my-sign-ins/elsewhere-seen")
+@access.before_terms
+def elsewhere_seen() -> ResponseReturnValue:
+    """*That was me*, of a sign-in at another network address."""
+    db = db_session()
+    signing_in.note_elsewhere_seen(db, the_actor())
+    db.commit()
+    return redirect_to(safe_next(request.form.get("next")))
+
+
 def _asks_again() -> bool:
     """The current password is asked for in any case; whoever has a second factor shows that as well."""
     return the_actor().has_factor and not is_recent(the_actor())

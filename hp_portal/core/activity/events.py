@@ -29,6 +29,9 @@ _OWN = (
         {"how": about.ends},
     ),
     EventSpec(
+        "identity.sign-in.elsewhere-seen", "Said that another sign-in, at another network address, was their own"
+    ),
+    EventSpec(
         "identity.password.changed",
         "Changed the password",
         ("other_sign_ins_ended",),

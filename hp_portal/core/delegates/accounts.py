@@ -28,6 +28,7 @@ from hp_portal.core.identity.factors import owns_factor
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.unconfirmed import is_unconfirmed
 from hp_portal.core.people import accounts, password_links
+from hp_portal.core.people.sharing import Sharing, look_shared
 from hp_portal.core.registration.closing import close_account
 from hp_portal.core.web.links import absolute_url
 from hp_portal.core.web.listing import AnySelect, Column, Listing, Order, Sorting, page_of
@@ -99,7 +100,8 @@ class AccountFilter:
 class Account:
     """An account as its delegates see it.
 
-    `applications`: keys of those that are given; `locked`: whether its sign-in is paused.
+    `applications`: keys of those that are given; `locked`: whether its sign-in is paused; `shared`: it looks
+    as if several people used it.
     """
 
     id: int
@@ -114,6 +116,7 @@ class Account:
     email_returned_at: dt.datetime | None
     applications: list[str] = field(default_factory=list)
     locked: accounts.Pause | None = None
+    shared: Sharing | None = None
 
     @property
     def reachable(self) -> bool:
@@ -180,9 +183,11 @@ def _with_details(session: PortalSession, settings: Settings, found: list[Accoun
         given.setdefault(person_id, []).append(application)
     with scopes.whole(session, "counts of tries are nobody's own"):
         locked = accounts.locked_for(session, settings, ids)
-    return [
-        Account(**{**vars(one), "applications": given.get(one.id, []), "locked": locked.get(one.id)}) for one in found
-    ]
+    shared = look_shared(session, ids)
+    more = {
+        key: {"applications": given.get(key, []), "locked": locked.get(key), "shared": shared.get(key)} for key in ids
+    }
+    return [Account(**{**vars(one), **more[one.id]}) for one in found]
 
 
 def _account(row: Any) -> Account:
@@ -308,7 +313,7 @@ def send_password_link(session: PortalSession, settings: Settings, actor: Actor,
             "delegate": actor.display_name,
             "organization": actor.organization_name,
             "link": absolute_url("people.follow_link", token=made.token),
-            "hours": settings.password_link_hours,
+            "hours": f"{settings.password_link_hours:g}",
         }
         about, subject = accounts.password_links_about(person.id), "Set a password for the provider portal"
         add_message(session, Outgoing(person.email, "password_link", subject, about, values, secrets=("link",)))

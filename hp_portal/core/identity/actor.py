@@ -23,6 +23,8 @@ class Actor(UserMixin):  # type: ignore[misc]
     `confirmed_at` is when they last showed in this session that it is still them, None: not since they signed in.
     `factor_by` is since when they must have one, or will; None: they need not. `factor_missing`: they must, and have none.
     `by_directory`: staff whom the payer's own directory has signed in; how strongly is the directory's business.
+    `elsewhere`: the account was signed in to at another network address while this session was open, and they have not said yet
+    that they have read so.
     """
 
     token: str
@@ -48,6 +50,7 @@ class Actor(UserMixin):  # type: ignore[misc]
     factor_by: dt.datetime | None = None
     confirmed_at: dt.datetime | None = None
     by_directory: bool = False
+    elsewhere: bool = False
 
     @property
     def person_key(self) -> str:

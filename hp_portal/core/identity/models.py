@@ -68,6 +68,9 @@ class SignIn(Base, scopes.OfPerson):
     access_reason: Mapped[str] = mapped_column(sa.String(200), server_default="", default="")
     # Staff whom the payer's own directory has signed in.
     by_directory: Mapped[bool] = mapped_column(server_default=sa.false(), default=False)
+    # While this one was open, the person signed in at another network address: the newest such sign-in, and when they were told.
+    elsewhere_id: Mapped[int | None] = mapped_column(sa.ForeignKey("sign_in.id"))
+    elsewhere_seen_at: Mapped[dt.datetime | None]
 
 
 class Acceptance(Base, scopes.OfPerson):

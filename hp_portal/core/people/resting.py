@@ -141,7 +141,7 @@ def _tell_rested(session: PortalSession, settings: Settings, person: Person, del
         "name": person.name,
         "username": person.username,
         "days": settings.account_rest_days,
-        "delegates": [one.name for one in delegates],
+        "delegates": ", ".join(one.name for one in delegates),
         "contact": absolute_url("pages.contact"),
         "link": absolute_url("accounts.one", person_id=person.id),
     }

@@ -132,7 +132,7 @@ def _write(session: PortalSession, settings: Settings, person: Person) -> str:
         return "unconfirmed"
     if person.deactivated_at is not None:
         delegates = delegates_of(session, [person.organization_id]) if person.organization_id is not None else []
-        told = {**values, "delegates": [one.name for one in delegates if one.id != person.id]}
+        told = {**values, "delegates": ", ".join(one.name for one in delegates if one.id != person.id)}
         add_message(session, Outgoing(person.email, "recovery_closed", SUBJECT, password_links_about(person.id), told))
         return "deactivated"
     if only_by_directory(session, settings, person):
@@ -148,7 +148,7 @@ def _write(session: PortalSession, settings: Settings, person: Person) -> str:
     told = {
         **values,
         "link": absolute_url("people.follow_link", token=link.token),
-        "minutes": settings.recovery_link_minutes,
+        "minutes": f"{settings.recovery_link_minutes:g}",
         "second_step": has_factor(session, person),
     }
     about = password_links_about(person.id)

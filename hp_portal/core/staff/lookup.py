@@ -20,6 +20,7 @@ from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.people.accounts import Pause, locked_for, locked_people
 from hp_portal.core.people.ended import tax_id_taken_by
+from hp_portal.core.people.sharing import Sharing, look_shared
 from hp_portal.core.web.listing import Listing
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
@@ -221,7 +222,8 @@ def view_payee(session: PortalSession, payee: Payee) -> FoundPayee:
 class PersonPage:
     """A person of an organization as their page in the console shows them. `locked` says how long, None: not at all; `factors`:
     what they take the second step with, in words; empty: none is asked for. `ended_at` is when their organization ended, and
-    `taken_by` the one that is registered with its Tax ID by now."""
+    `taken_by` the one that is registered with its Tax ID by now. `shared`: it looks as if several people used the
+    account."""
 
     person: Person
     organization: str
@@ -230,6 +232,7 @@ class PersonPage:
     factors: str
     ended_at: dt.datetime | None
     taken_by: str
+    shared: Sharing | None
 
 
 def view_person(session: PortalSession, settings: Settings, person: Person) -> PersonPage:
@@ -246,6 +249,7 @@ def view_person(session: PortalSession, settings: Settings, person: Person) -> P
         described(session, person.id),
         organization.ended_at,
         tax_id_taken_by(session, organization) if organization.ended_at else "",
+        look_shared(session, [person.id]).get(person.id),
     )
 
 

@@ -142,6 +142,8 @@ def _context() -> dict[str, Any]:
             organization_name="Sample Clinic",
             is_staff=staff,
             is_delegate=not staff,
+            elsewhere=False,
+            by_directory=False,
             person_key=request.args.get("person", "0123abcd"),
             reason="Answering a patient",
         ),
