@@ -187,10 +187,15 @@ def world(app: Flask) -> World:
 
 
 @pytest.fixture
-def sample_world(database_url: str, make_app: MakeApp) -> World:
+def sample_world(database_url: str, databases: Databases, make_app: MakeApp) -> World:
     """The portal with the sample plugin installed beside the others."""
     app = make_app(database_url, extra_plugins={"sample": sample_plugin})
-    prepare_database(app)
+
+    def install() -> bytes:
+        prepare_database(app)
+        return b""
+
+    databases.fill(app, "sample", install)
     return World(app)
 
 

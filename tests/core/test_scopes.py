@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import pickle
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -38,6 +39,7 @@ from hp_portal_plugins.remittance.models import Payment
 from hp_portal_plugins.remittance.office import models as office
 from tests import sample_plugin
 from tests.sample_plugin.notes import Note
+from tests.support.databases import Databases
 from tests.support.matrix import Scene, build_scene
 from tests.support.rows import other_rows
 from tests.support.world import World
@@ -74,8 +76,21 @@ def keys_in(session: PortalSession, model: type[Any]) -> set[Any]:
 
 
 @pytest.fixture
-def two(sample_world: World) -> Two:
-    world = sample_world
+def two(sample_world: World, databases: Databases) -> Two:
+    """Built once a run for each kind of database, and copied with it."""
+
+    def build() -> bytes:
+        built = build_two(sample_world)
+        # What the plugins' parts are made of belongs to the world that they were built in.
+        own, other = (replace(side, parts={}) for side in (built.scene.own, built.scene.other))
+        return pickle.dumps((own, other, built.keys, sample_world.mark()))
+
+    own, other, keys, mark = pickle.loads(databases.fill(sample_world.app, "two", build))
+    sample_world.go_on_from(mark)
+    return Two(Scene(sample_world, own, other), keys)
+
+
+def build_two(world: World) -> Two:
     scene = build_scene(world)
     for side in (scene.own, scene.other):
         with world.session() as session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
 from typing import cast
 
@@ -87,6 +88,21 @@ def test_an_app_with_a_plugin_of_a_test_serves_a_later_one_with_its_own(database
     app.extensions["hp_portal.plugins"].manager.register(object(), "more")
     pool.give_back(app)
     assert pool.take(settings, {"noted": Noted()}) is not app
+
+
+def test_a_test_that_plays_with_what_is_installed_shares_no_app(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, settings = Pool(), settings_for(databases.new_sqlite(tmp_path / "1"), databases.instance)
+    usual = pool.take(settings)
+    pool.give_back(usual)
+    with monkeypatch.context() as patched:
+        patched.setattr(importlib.metadata, "entry_points", lambda group: [])
+        without = pool.take(settings)
+        assert "remittance" not in without.extensions["hp_portal.plugins"].states
+        pool.give_back(without)
+    assert pool.take(settings) is usual
+    assert pool.take(settings) is not without
 
 
 def test_an_app_that_a_test_changed_serves_no_other(databases: Databases, tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import secrets
 import shutil
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +155,27 @@ class Databases:
                 done.touch()
         return self.server.url(self.server.create_database("portal_template"), RUNTIME)
 
+    def fill(self, app: Flask, name: str, make: Callable[[], bytes]) -> bytes:
+        """Have the app's database hold what `make` makes in it, and return what it returned.
+
+        It is made once a run for each name and kind of database; every other database of that name gets a copy. What it has
+        held before is gone.
+        """
+        engine = database_of(app).engine
+        engine.dispose()  # nobody may be connected to what is copied
+        copy = _CopiedSqlite if engine.url.get_backend_name() == "sqlite" else _CopiedPostgresql
+        copied = copy(self, str(engine.url.database), name)
+        said = self.folder / f"{name}.{engine.url.get_backend_name()}.said"
+        with locked(said.with_suffix(".lock")):
+            if not said.exists():
+                answer = make()
+                engine.dispose()
+                copied.keep()
+                said.write_bytes(answer)
+                return answer
+        copied.take()
+        return said.read_bytes()
+
     def make_roles(self, database: str) -> None:
         """Have `hp-portal db roles` be run in a database."""
         engine = make_engine(self.server.url(database))
@@ -178,3 +202,34 @@ class Databases:
             prepare_database(app)
         finally:
             database_of(app).engine.dispose()
+
+
+@dataclass
+class _CopiedSqlite:
+    """One database of a run, kept under a name and copied into others."""
+
+    databases: Databases
+    database: str
+    name: str
+
+    @property
+    def kept(self) -> Path:
+        return self.databases.folder / f"{self.name}.sqlite"
+
+    def keep(self) -> None:
+        with contextlib.closing(sqlite3.connect(self.database)) as connection:
+            connection.execute("VACUUM INTO ?", (str(self.kept),))
+
+    def take(self) -> None:
+        for end in ("-wal", "-shm"):
+            Path(self.database + end).unlink(missing_ok=True)
+        shutil.copyfile(self.kept, self.database)
+
+
+class _CopiedPostgresql(_CopiedSqlite):
+    def keep(self) -> None:
+        self.databases.server.create_database(self.database, name=f"portal_{self.name}")
+
+    def take(self) -> None:
+        self.databases.drop(self.databases.server.url(self.database))
+        self.databases.server.create_database(f"portal_{self.name}", name=self.database)

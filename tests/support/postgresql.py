@@ -159,9 +159,9 @@ class PostgresServer:
         except ProcessLookupError:
             return
 
-    def create_database(self, template: str = "template0", owner: str = "postgres") -> str:
-        """A new database; returns its name."""
-        name = f"test_{secrets.token_hex(6)}"
+    def create_database(self, template: str = "template0", owner: str = "postgres", name: str = "") -> str:
+        """A new database; returns its name. Nobody may be connected to the template."""
+        name = name or f"test_{secrets.token_hex(6)}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {owner} STRATEGY FILE_COPY")
         # Who may connect and make tables does not come with the template.
         self.execute(

@@ -41,6 +41,16 @@ class World:
         with self.session() as session:
             start_settings(session, app.extensions["hp_portal.plugins"].applications)
 
+    def mark(self) -> int:
+        """How many names and numbers are given out, for `go_on_from`: in a copy of this world's database."""
+        given = next(self._count)
+        self.go_on_from(given)
+        return given
+
+    def go_on_from(self, mark: int) -> None:
+        """Give out no name and number that another world has used whose database this one has copied."""
+        self._count = itertools.count(mark)
+
     @property
     def applications(self) -> tuple[str, ...]:
         """The keys of all applications of the app."""
