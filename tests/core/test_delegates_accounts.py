@@ -141,6 +141,7 @@ def test_narrowing_and_sorting(world: World, clinic: Organization, delegate: Por
     assert shown("name=%25") == shown("name=l_ocked") == []
     assert shown("sort=-seen")[:2] == ["d.elegate", "o.ld"]
     assert shown("sort=username") == ["d.elegate", "g.one", "l.ocked", "o.ld", "s.afe"]
+    assert len(shown("seen=%20&state=%20&factor=%20&application=%20")) == 5
     assert delegate.get("/accounts?state=nonsense").status_code == 422
     assert delegate.get("/accounts/csv?state=nonsense").status_code == 422
 

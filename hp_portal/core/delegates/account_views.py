@@ -49,13 +49,8 @@ def _form() -> AccountsForm:
 
 
 def _wanted(form: AccountsForm) -> AccountFilter:
-    return AccountFilter(
-        form.name.data or "",
-        form.state.data or "",
-        form.application.data or "",
-        form.factor.data or "",
-        form.seen.data or "",
-    )
+    # An optional choice may be blanks, which are none.
+    return AccountFilter(*((field.data or "").strip() for field in form))
 
 
 @blueprint.get("/accounts")
