@@ -97,10 +97,10 @@ def test_the_last_step_shows_everything(scene: Scene) -> None:
     visitor.go_on("left", "leave")
     page = " ".join(" ".join(tree_of(visitor.client.get("/register/finish")).itertext()).split())
     for said in (
-        "Way With a check or an EFT",
+        "How you register Change With a check or an EFT",
         "Amount of the payment $100.00",
         "Date of the payment Feb 20, 2026",
-        "You have chosen The person who registered cannot help: register me anyway",
+        "You chose The person who registered cannot help: register me anyway",
         "Why nobody can help you They are on leave",
     ):
         assert said in page

@@ -81,7 +81,7 @@ def test_whoever_has_to_wait_is_told_what_else_there_is(portal: World) -> None:
     guessed(portal)
     page = tree_of(visitor(portal, 50, "198.51.100.99").prove(number=NUMBER, npi=NPI, amount="100.00"))
     [main] = page.iter("main")
-    assert "We can mail you a PIN" in text_of(main)
+    assert "we can mail you a PIN" in text_of(main)
     assert {"/register", "/contact"} <= {one.get("href") for one in main.iter("a")}
     assert "not listed" in text_of(main)
     assert portal.settings.payer.phone in text_of(main)
