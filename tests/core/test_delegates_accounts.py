@@ -6,15 +6,18 @@ import csv
 import datetime as dt
 import io
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
+from hp_portal.core.delegates import accounts
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import values_of
+from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.unconfirmed import unconfirmed_address
 from hp_portal.core.organizations.models import Organization
@@ -323,3 +326,23 @@ def test_a_new_delegate_has_as_many_days_for_a_second_factor_as_a_new_account(
     assert world.sign_in("b.clerk").get("/accounts").status_code == 200
     clock.set(begun + dt.timedelta(days=27, seconds=5))
     assert "/sign-in-security" in world.sign_in("b.clerk").get("/accounts").location
+
+
+@pytest.mark.parametrize("now", ["no delegate", "elsewhere"])
+def test_whoever_is_no_delegate_of_the_organization_anymore_does_nothing(
+    world: World, clinic: Organization, now: str
+) -> None:
+    """Ended while the request was under way."""
+    world.person("s.econd", organization=clinic, delegate=True)
+    own, person = (
+        world.person("d.elegate", organization=clinic, delegate=True),
+        world.person("b.clerk", organization=clinic),
+    )
+    actor = cast(Actor, SimpleNamespace(person_id=own.id, organization_id=clinic.id, display_name="D", is_staff=False))
+    if now == "no delegate":
+        change(world, own, is_delegate=False)
+    else:
+        change(world, person, organization_id=world.organization("Other Clinic").id)
+    with world.session() as session, pytest.raises(accounts.ChangedMeanwhile):
+        accounts.deactivate(session, actor, session.get_one(Person, person.id), "Left the office")
+    assert enter(world, "b.clerk", PASSWORD) == 303

@@ -159,6 +159,9 @@ def test_nobody_answers(scene: Scene) -> None:
     scene.clock.advance(days=5)
     tidy(scene.world)
     assert [one.state for one in registrations(scene.world)] == ["staff", "expired"]
+    late = registrations(scene.world)[0].id
+    scene.client().post(f"/joins/{late}/approve")
+    assert registrations(scene.world)[0].state == "staff", "a delegate is too late: staff may look into the delegates"
     assert "Register" in asked.client.get("/register/status").text
 
 
@@ -196,6 +199,8 @@ def test_in_place_of_somebody_who_has_left(scene: Scene) -> None:
     assert scene.grants(case.own_id) == set()
     assert scene.grants(scene.harbor.id) == {scene.payee.id}
     assert scene.case().state == "open"
+    scene.client().post(f"/joins/{case.id}/object")
+    assert scene.case().state == "open", "the days to object are over"
     assert scene.client().get("/").status_code == 200, "the one before has lost nothing"
     assert "Harbor Clinic" in scene.world.sign_in(person.username).get("/").text
 

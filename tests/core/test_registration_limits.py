@@ -90,6 +90,22 @@ def test_whoever_has_to_wait_is_told_what_else_there_is(portal: World) -> None:
     )
 
 
+@pytest.mark.parametrize("one", ["address", "mailbox"])
+def test_who_tries_one_tax_id_after_the_other_has_to_wait(portal: World, one: str) -> None:
+    """From one address, or with one e-mail address from many: however many Tax IDs the tries are spread over."""
+    most = portal.settings.registration_attempts_per_address if one == "address" else portal.settings.proof_attempts
+    somebody = visitor(portal, 0, "198.51.100.7")
+    statuses = []
+    for number in range(most + 1):
+        if one == "mailbox":
+            come_from(somebody.client, f"198.{number + 1}.100.7")
+        elif number % 2 == 0:
+            somebody = visitor(portal, number, "198.51.100.7")
+        tried = somebody.prove(number="NO-SUCH", npi=make_npi(100 + number), amount="1.00")
+        statuses.append(tried.status_code)
+    assert statuses == [422] * most + [429]
+
+
 def test_many_networks_have_few_tries_together(portal: World) -> None:
     """Twenty, then 24 a day, whoever has how many networks: the day's last one shuts everybody out, and the next day does not."""
     guessed(portal)

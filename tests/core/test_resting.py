@@ -143,9 +143,12 @@ def test_reactivated_counts_as_used(world: World, begin: Clock) -> None:
     assert active(world, person) == [False]
     client = world.sign_in("d.elegate")
     assert client.post(f"/accounts/{person.id}/reactivate").status_code == 303
+    told = len(mails(world))
     for day in (91, 120, 165):
         work(world, begin, day)
-    assert active(world, person) == [True]
+    assert (active(world, person), len(mails(world))) == ([True], told), "nor reminded before it is time"
+    work(world, begin, 166.1)
+    assert len(mails(world)) == told + 1
 
 
 def test_the_only_delegate_stays_and_staff_are_told(world: World, begin: Clock) -> None:

@@ -328,13 +328,12 @@ def end_sessions(session: PortalSession, actor: Actor, person: Person) -> int:
 def deactivate(session: PortalSession, actor: Actor, person: Person, reason: str) -> None:
     """Let somebody in no longer: their sessions and links end at once, and they are told.
 
-    Raises OwnAccount, LastDelegate, or ChangedMeanwhile.
+    Raises OwnAccount, or ChangedMeanwhile.
     """
     if person.id == actor.person_id:
         raise OwnAccount
     with held(session, actor, person):
-        if person.is_delegate and person.deactivated_at is None and not _other_delegates(session, person):
-            raise LastDelegate
+        # Whoever does it stays, a delegate: the organization has one.
         if not close_account(session, person, reason):
             raise ChangedMeanwhile
         _tell(session, actor, person, "deactivated")
