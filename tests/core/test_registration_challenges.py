@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 import sqlalchemy as sa
 
 from hp_portal import clock as portal_clock
 from hp_portal.core.delivery.models import Message
+from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
+from hp_portal.core.registration.deciding import decline
+from hp_portal.core.registration.models import Registration
 from tests.core.test_registration_joins import NOW, Scene, follow, payments, scene
 from tests.support.client import PortalClient, tree_of
 from tests.support.html import text_of
@@ -99,6 +105,18 @@ def test_nobody_takes_over_where_no_delegate_is_left(scene: Scene) -> None:
     assert decide(scene, "dismiss") == 303
     person = scene.newcomer()
     assert (person.organization_id, person.is_delegate) == (scene.harbor.id, True)
+    assert scene.grants(case.own_id) == set()
+
+
+def test_a_no_of_the_staff_ends_what_the_proof_has_shown(scene: Scene) -> None:
+    follow(scene)
+    scene.clock.advance(days=10, seconds=1)
+    tidy(scene.world)
+    actor = cast(Actor, SimpleNamespace(person_id=scene.world.staff("b.staff").id, is_staff=True))
+    with scene.world.app.test_request_context(), scene.world.session() as session:
+        decline(session, actor, session.get_one(Registration, scene.case().id), "No.", reason="Called the office")
+    case = scene.case()
+    assert case.state == "declined"
     assert scene.grants(case.own_id) == set()
 
 
