@@ -20,13 +20,16 @@ from hp_portal.core.delegates.accounts import (
     NoAddress,
     OwnAccount,
 )
-from hp_portal.core.delegates.forms import AccountsForm, DeactivateForm
+from hp_portal.core.delegates.forms import AccountsForm
 from hp_portal.core.documents.sheets import CSV_TYPE
+from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.people.factor_resets import NothingToReset, SecondNeeded
+from hp_portal.core.people.forms import ReasonForm
 from hp_portal.core.web.attachments import attachment
 from hp_portal.core.web.formats import show_count
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
+from hp_portal.database import PortalSession
 from hp_portal.hookspecs import Application
 
 blueprint = Blueprint("accounts", __name__)
@@ -35,7 +38,13 @@ LOST = "lost-"
 CHANGED = (
     "This has changed in the meantime: another delegate was faster, or the account is in another state now. See below."
 )
-LAST = "This is the last delegate of your organization. Make somebody else a delegate first."
+REFUSED: dict[type[Exception], str] = {
+    ChangedMeanwhile: CHANGED,
+    NothingToReset: CHANGED,
+    LastDelegate: "This is the last delegate of your organization. Make somebody else a delegate first.",
+    OwnAccount: "You cannot do this with your own account. Another delegate can.",
+    SecondNeeded: "Another delegate has to agree, not the one who asked, nor the person it is about.",
+}
 
 
 def _applications() -> list[Application]:
@@ -49,8 +58,7 @@ def _form() -> AccountsForm:
 
 
 def _wanted(form: AccountsForm) -> AccountFilter:
-    # An optional choice may be blanks, which are none.
-    return AccountFilter(*((field.data or "").strip() for field in form))
+    return AccountFilter(*(field.data or "" for field in form))
 
 
 @blueprint.get("/accounts")
@@ -92,9 +100,7 @@ def _person(person_id: int) -> Person:
     return accounts.find_account(db_session(), person_id) or abort(404)
 
 
-def _account_page(
-    person: Person, form: DeactivateForm, status: int = 200, lost: DeactivateForm | None = None
-) -> Response:
+def _account_page(person: Person, form: ReasonForm, status: int = 200, lost: ReasonForm | None = None) -> Response:
     db, actor = db_session(), the_actor()
     found = accounts.view_account(db, settings(), person)
     db.commit()
@@ -102,7 +108,7 @@ def _account_page(
         "delegates/account.html",
         found=found,
         form=form,
-        lost=lost or DeactivateForm(formdata=None, prefix=LOST),
+        lost=lost or ReasonForm(formdata=None, prefix=LOST),
         reset=next(iter(lost_factors.waiting_resets(db, person.id)), None),
         me=actor.person_id,
         own=person.id == actor.person_id,
@@ -114,132 +120,111 @@ def _account_page(
 @blueprint.get(f"/accounts/{ID}")
 @access.delegate
 def one(person_id: int) -> ResponseReturnValue:
-    return _account_page(_person(person_id), DeactivateForm(formdata=None))
+    return _account_page(_person(person_id), ReasonForm(formdata=None))
 
 
-def _back(person: Person) -> Response:
-    return redirect_to(url_for("accounts.one", person_id=person.id))
-
-
-def _do(person: Person, deed: Callable[[], object], said: Callable[[], str]) -> Response:
-    """Do something with an account, say so, and show it again; what stood in the way, in words."""
+def _do(person: Person, deed: Callable[[PortalSession, Actor], str]) -> Response:
+    """Do something with an account, which returns what is said of it, and show it again; or say what stood in the way."""
     db = db_session()
     try:
-        deed()
-    except ChangedMeanwhile:
-        db.rollback()
-        flash(CHANGED, "warn")
-    except LastDelegate:
-        db.rollback()
-        flash(LAST, "warn")
-    except OwnAccount:
-        db.rollback()
-        flash("You cannot do this with your own account. Another delegate can.", "warn")
-    except NothingToReset:
-        db.rollback()
-        flash(CHANGED, "warn")
-    except SecondNeeded:
-        db.rollback()
-        flash(
-            "Another delegate has to agree: neither the one who asked, nor the person whose second factors are removed.",
-            "warn",
-        )
+        said = deed(db, the_actor())
     except NoAddress:
         db.rollback()
         flash(f"{person.name} has not confirmed an e-mail address yet, so nothing can be sent there.", "warn")
+    except tuple(REFUSED) as error:
+        db.rollback()
+        flash(REFUSED[type(error)], "warn")
     else:
         db.commit()
-        flash(said(), "good")
-    return _back(person)
+        flash(said, "good")
+    return redirect_to(url_for("accounts.one", person_id=person.id))
 
 
 @blueprint.post(f"/accounts/{ID}/unlock")
 @access.delegate
 def unlock(person_id: int) -> ResponseReturnValue:
     person = _person(person_id)
-    return _do(
-        person,
-        lambda: accounts.unlock(db_session(), the_actor(), person),
-        lambda: f"{person.name} can try to sign in again.",
-    )
+
+    def deed(db: PortalSession, actor: Actor) -> str:
+        accounts.unlock(db, actor, person)
+        return f"{person.name} can try to sign in again."
+
+    return _do(person, deed)
 
 
 @blueprint.post(f"/accounts/{ID}/password-link")
 @access.delegate
 def password_link(person_id: int) -> ResponseReturnValue:
     person = _person(person_id)
-    return _do(
-        person,
-        lambda: accounts.send_password_link(db_session(), settings(), the_actor(), person),
-        lambda: f"A link to set a password is on its way to {person.email}.",
-    )
+
+    def deed(db: PortalSession, actor: Actor) -> str:
+        accounts.send_password_link(db, settings(), actor, person)
+        return f"A link to set a password is on its way to {person.email}."
+
+    return _do(person, deed)
 
 
 @blueprint.post(f"/accounts/{ID}/end-sessions")
 @access.delegate
 def end_sessions(person_id: int) -> ResponseReturnValue:
-    person, ended = _person(person_id), [0]
+    person = _person(person_id)
 
-    def deed() -> None:
-        ended[0] = accounts.end_sessions(db_session(), the_actor(), person)
+    def deed(db: PortalSession, actor: Actor) -> str:
+        ended = accounts.end_sessions(db, actor, person)
+        told = f"was signed out of {show_count(ended, 'session')}" if ended else "was not signed in"
+        return f"{person.name} {told}."
 
-    return _do(
-        person,
-        deed,
-        lambda: (
-            f"{person.name} was signed out of {show_count(ended[0], 'session')}."
-            if ended[0]
-            else f"{person.name} was not signed in."
-        ),
-    )
+    return _do(person, deed)
 
 
 @blueprint.post(f"/accounts/{ID}/deactivate")
 @access.delegate
 def deactivate(person_id: int) -> ResponseReturnValue:
-    person, form = _person(person_id), DeactivateForm()
+    person, form = _person(person_id), ReasonForm()
     if not form.validate_on_submit():
         return _account_page(person, form, 422)
-    return _do(
-        person,
-        lambda: accounts.deactivate(db_session(), the_actor(), person, form.reason.data),
-        lambda: f"{person.name}’s account is deactivated, and their sessions have been ended.",
-    )
+
+    def deed(db: PortalSession, actor: Actor) -> str:
+        accounts.deactivate(db, actor, person, form.reason.data)
+        return f"{person.name}’s account is deactivated, and their sessions have been ended."
+
+    return _do(person, deed)
 
 
 @blueprint.post(f"/accounts/{ID}/reactivate")
 @access.delegate
 def reactivate(person_id: int) -> ResponseReturnValue:
     person = _person(person_id)
-    return _do(
-        person,
-        lambda: accounts.reactivate(db_session(), the_actor(), person),
-        lambda: f"{person.name}’s account is active again.",
-    )
+
+    def deed(db: PortalSession, actor: Actor) -> str:
+        accounts.reactivate(db, actor, person)
+        return f"{person.name}’s account is active again."
+
+    return _do(person, deed)
 
 
 @blueprint.post(f"/accounts/{ID}/make-delegate")
 @access.delegate
 def make_delegate(person_id: int) -> ResponseReturnValue:
     person = _person(person_id)
-    return _do(
-        person,
-        lambda: accounts.make_delegate(db_session(), the_actor(), person),
-        lambda: (
-            f"{person.name} is a delegate now, and is asked to accept the site delegate agreement at the next page."
-        ),
-    )
+
+    def deed(db: PortalSession, actor: Actor) -> str:
+        accounts.make_delegate(db, actor, person)
+        return f"{person.name} is a delegate now, and is asked to accept the site delegate agreement on the next page."
+
+    return _do(person, deed)
 
 
 @blueprint.post(f"/accounts/{ID}/end-delegate")
 @access.delegate
 def end_delegate(person_id: int) -> ResponseReturnValue:
     person, own = _person(person_id), person_id == the_actor().person_id
-    answer = _do(
-        person,
-        lambda: accounts.end_delegate(db_session(), the_actor(), person),
-        lambda: "You are not a delegate anymore." if own else f"{person.name} is not a delegate anymore.",
-    )
+
+    def deed(db: PortalSession, actor: Actor) -> str:
+        accounts.end_delegate(db, actor, person)
+        return "You are not a delegate anymore." if own else f"{person.name} is not a delegate anymore."
+
+    answer = _do(person, deed)
     return answer if not own or person.is_delegate else redirect_to(url_for("pages.home"))
 
 
@@ -252,46 +237,48 @@ def application(person_id: int, application: str) -> ResponseReturnValue:
     if chosen not in ("0", "1"):
         abort(400)
     wanted = chosen == "1"
-    return _do(
-        person,
-        lambda: accounts.give(db_session(), the_actor(), person, known, wanted=wanted),
-        lambda: f"{person.name} {'now has' if wanted else 'no longer has'} {known.label}.",
-    )
+
+    def deed(db: PortalSession, actor: Actor) -> str:
+        accounts.give(db, actor, person, known, wanted=wanted)
+        return f"{person.name} {'now has' if wanted else 'no longer has'} {known.label}."
+
+    return _do(person, deed)
 
 
 @blueprint.post(f"/accounts/{ID}/lost-factors")
 @access.delegate
 def lost(person_id: int) -> ResponseReturnValue:
     """Ask to remove the second factors that somebody has lost."""
-    person, form = _person(person_id), DeactivateForm(prefix=LOST)
+    person, form = _person(person_id), ReasonForm(prefix=LOST)
     if not form.validate_on_submit():
-        return _account_page(person, DeactivateForm(formdata=None), 422, form)
-    return _do(
-        person,
-        lambda: lost_factors.ask_reset(db_session(), settings(), the_actor(), person, form.reason.data),
-        lambda: f"{person.name} and the other delegates are told. The page below says when it is done.",
-    )
+        return _account_page(person, ReasonForm(formdata=None), 422, form)
+
+    def deed(db: PortalSession, actor: Actor) -> str:
+        lost_factors.ask_reset(db, settings(), actor, person, form.reason.data)
+        return f"{person.name} and the other delegates are told. The page below says when it is done."
+
+    return _do(person, deed)
 
 
 @blueprint.post(f"/accounts/{ID}/lost-factors/agree")
 @access.delegate
 def agree(person_id: int) -> ResponseReturnValue:
     person = _person(person_id)
-    return _do(
-        person,
-        lambda: lost_factors.agree_to_reset(db_session(), the_actor(), person),
-        lambda: (
-            f"The second factors are removed. {person.name} now signs in with the password alone, and can set up new ones."
-        ),
-    )
+
+    def deed(db: PortalSession, actor: Actor) -> str:
+        lost_factors.agree_to_reset(db, actor, person)
+        return f"The second factors are removed. {person.name} now signs in with the password alone, and can set up new ones."
+
+    return _do(person, deed)
 
 
 @blueprint.post(f"/accounts/{ID}/lost-factors/cancel")
 @access.delegate
 def cancel(person_id: int) -> ResponseReturnValue:
     person = _person(person_id)
-    return _do(
-        person,
-        lambda: lost_factors.cancel_reset(db_session(), the_actor(), person),
-        lambda: f"The second factors of {person.name} stay as they are.",
-    )
+
+    def deed(db: PortalSession, actor: Actor) -> str:
+        lost_factors.cancel_reset(db, actor, person)
+        return f"The second factors of {person.name} stay as they are."
+
+    return _do(person, deed)

@@ -125,26 +125,19 @@ class AccountsForm(Form):  # type: ignore[misc] # WTForms has no types
     state = SelectField(
         "Status",
         [Optional()],
+        coerce=str.strip,
         choices=_choices(active="Active", locked="Locked", deactivated="Deactivated", delegate="Delegates"),
     )
-    application = SelectField("Application", [Optional()], choices=_choices())
-    factor = SelectField("Second factor", [Optional()], choices=_choices(yes="Set up", no="None"))
+    application = SelectField("Application", [Optional()], coerce=str.strip, choices=_choices())
+    factor = SelectField("Second factor", [Optional()], coerce=str.strip, choices=_choices(yes="Set up", no="None"))
     seen = SelectField(
         "Last sign-in",
         [Optional()],
+        coerce=str.strip,
         choices=[
             SelectChoice("", "Any"),
             SelectChoice("30", "More than 30 days ago"),
             SelectChoice("90", "More than 90 days ago"),
             SelectChoice("never", "Never"),
         ],
-    )
-
-
-class DeactivateForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
-    reason = StringField(
-        "Reason",
-        [DataRequired("Say why: it is kept with the record."), Length(3, 200, "Use 3 to 200 characters.")],
-        filters=[one_line],
-        render_kw={"autocomplete": "off"},
     )

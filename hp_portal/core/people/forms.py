@@ -62,3 +62,14 @@ class SetPasswordForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
         [InputRequired("Enter the password once more."), EqualTo("new", "The two passwords differ.")],
         render_kw={"autocomplete": "new-password"},
     )
+
+
+class ReasonForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Why staff or delegates do something that somebody will ask about later; kept with the record."""
+
+    reason = StringField(
+        "Reason",
+        [DataRequired("Say why: it is kept with the record."), Length(3, 200, "Use 3 to 200 characters.")],
+        filters=[one_line],
+        render_kw={"autocomplete": "off"},
+    )

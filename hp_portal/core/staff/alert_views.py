@@ -8,8 +8,8 @@ from flask.typing import ResponseReturnValue
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.organizations.models import PROOFS
+from hp_portal.core.people.forms import ReasonForm
 from hp_portal.core.staff.blueprint import blueprint
-from hp_portal.core.staff.forms import ReasonForm
 from hp_portal.core.tax_ids import objections
 from hp_portal.core.web.render import db_session, form_status, page, redirect_to
 

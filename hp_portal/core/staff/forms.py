@@ -39,17 +39,6 @@ class LookupForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     )
 
 
-class ReasonForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
-    """Why staff do something that somebody will ask about later; kept with the record."""
-
-    reason = StringField(
-        "Reason",
-        [DataRequired("Say why: it is kept with the record."), Length(3, 200, "Use 3 to 200 characters.")],
-        filters=[one_line],
-        render_kw={"autocomplete": "off"},
-    )
-
-
 class OrganizationsForm(Form):  # type: ignore[misc] # WTForms has no types
     """Read from the address, so Tax IDs are not taken."""
 

@@ -10,8 +10,9 @@ from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.payees.finding import find_payee
 from hp_portal.core.people.ended import OrganizationEnded
+from hp_portal.core.people.forms import ReasonForm
 from hp_portal.core.staff.blueprint import blueprint
-from hp_portal.core.staff.forms import OrganizationsForm, ReasonForm
+from hp_portal.core.staff.forms import OrganizationsForm
 from hp_portal.core.staff.organizations import (
     ORGANIZATIONS,
     OrganizationFilter,

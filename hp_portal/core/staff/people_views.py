@@ -14,11 +14,10 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people import accounts, changes, password_links, resting
 from hp_portal.core.people.ended import OrganizationEnded, TaxIdTaken
-from hp_portal.core.people.forms import CreatePersonForm
+from hp_portal.core.people.forms import CreatePersonForm, ReasonForm
 from hp_portal.core.registration.closing import close_account
 from hp_portal.core.staff import lookup
 from hp_portal.core.staff.blueprint import blueprint
-from hp_portal.core.staff.forms import ReasonForm
 from hp_portal.core.staff.organizations import find_organization
 from hp_portal.core.web.formats import show_count
 from hp_portal.core.web.links import absolute_url

@@ -9,7 +9,7 @@ from wtforms.validators import DataRequired, Length, Optional
 from hp_portal.audience import PROVIDER_TYPES
 from hp_portal.core.payees.by_hand import PayeeFacts
 from hp_portal.core.payees.models import NETWORK_STATUSES
-from hp_portal.core.staff.forms import ReasonForm
+from hp_portal.core.people.forms import ReasonForm
 from hp_portal.core.web.cleaning import one_line, several_lines
 from hp_portal.core.web.fields import NpiField, TinField
 
