@@ -121,3 +121,18 @@ def test_sessions_at_two_places_at_once_are_shown(world: World, overlaps: int, s
     assert (SHARED in page.text) is shown
     if shown:
         assert "3 sessions were open" in page.text
+
+
+def test_addresses_of_one_network_of_ipv6_are_one(world: World) -> None:
+    """A computer changes its address within its network every day."""
+    clinic = world.organization("Sample Clinic")
+    person = world.person("a.clerk", organization=clinic)
+    world.person("d.elegate", organization=clinic, delegate=True)
+    for number in range(12):
+        used_at(world, person, 1 + number, f"2001:db8:1:2::{number + 1:x}")
+    first = at(world, "2001:db8:1:2::aaaa")
+    at(world, "2001:db8:1:2::bbbb")
+    assert ELSEWHERE not in first.get("/help/").text
+    assert SHARED not in world.sign_in("d.elegate").get(f"/accounts/{person.id}").text
+    at(world, "2001:db8:1:3::bbbb")
+    assert ELSEWHERE in first.get("/help/").text

@@ -30,6 +30,7 @@ from hp_portal.core.limits.sign_ins import (
 from hp_portal.core.people.accounts import end_email_changes, end_links
 from hp_portal.core.people.changes import tell_change
 from hp_portal.core.people.factor_resets import end_used
+from hp_portal.core.web.where_from import network_of
 from hp_portal.database import PortalSession
 from hp_portal.scopes import in_whole
 from hp_portal.settings import Settings
@@ -177,19 +178,18 @@ def start_sign_in(
 
 
 def _tell_others(session: PortalSession, row: SignIn) -> None:
-    """Have the person's open sessions at other network addresses say that there is a new one."""
-    session.execute(
-        sa.update(SignIn)
-        .where(
-            SignIn.person_id == row.person_id,
-            SignIn.id != row.id,
-            SignIn.ended_at.is_(None),
-            SignIn.last_seen_at > row.created_at - limits().idle,
-            SignIn.address != row.address,
-        )
-        .values(elsewhere_id=row.id, elsewhere_seen_at=None)
-        .execution_options(synchronize_session=False)
+    """Have the person's open sessions in other networks say that there is a new one."""
+    open_ones = sa.select(SignIn.id, SignIn.address).where(
+        SignIn.person_id == row.person_id,
+        SignIn.id != row.id,
+        SignIn.ended_at.is_(None),
+        SignIn.last_seen_at > row.created_at - limits().idle,
     )
+    here = network_of(row.address)
+    elsewhere = [key for key, address in session.execute(open_ones) if network_of(address) != here]
+    if elsewhere:
+        told = sa.update(SignIn).where(SignIn.id.in_(elsewhere)).values(elsewhere_id=row.id, elsewhere_seen_at=None)
+        session.execute(told.execution_options(synchronize_session=False))
 
 
 @in_whole("one's own sign-ins")
@@ -268,23 +268,22 @@ def change_password(session: PortalSession, settings: Settings, actor: Actor, *,
     Raises WrongCredentials for a wrong current password, or passwords.WeakPassword; the caller commits all the same. Raises
     SignInEnded like `hold_own`.
     """
-    with scopes.whole(session, "one's own account"):
-        person = session.get_one(Person, actor.person_id)
-        if not passwords.verify_password(person.password_hash, current):
-            _record_failure(session, "identity.sign-in.failed", person, person.username)
-            raise WrongCredentials
-        take_back_try(session, own_password_try(settings, actor.sign_in_id))
-        about = known_about(person, actor.organization_name, settings.payer)
-        passwords.check_acceptable(new, min_length=settings.password_min_length, about=about)
-        hashed = passwords.hash_password(new)
-        if not hold_account(session, person):
-            raise WrongCredentials
-        check_still_in(session, actor)
-        person.password_hash = hashed
-        person.password_changed_at = clock.now()
-        # Whoever was here before may have asked for another address, or been given a link.
-        end_email_changes(session, person.id)
-        end_links(session, person.id)
+    person = session.get_one(Person, actor.person_id)
+    if not passwords.verify_password(person.password_hash, current):
+        _record_failure(session, "identity.sign-in.failed", person, person.username)
+        raise WrongCredentials
+    take_back_try(session, own_password_try(settings, actor.sign_in_id))
+    about = known_about(person, actor.organization_name, settings.payer)
+    passwords.check_acceptable(new, min_length=settings.password_min_length, about=about)
+    hashed = passwords.hash_password(new)
+    if not hold_account(session, person):
+        raise WrongCredentials
+    check_still_in(session, actor)
+    person.password_hash = hashed
+    person.password_changed_at = clock.now()
+    # Whoever was here before may have asked for another address, or been given a link.
+    end_email_changes(session, person.id)
+    end_links(session, person.id)
     ended = end_others(session, actor, "password")
     record(session, "identity.password.changed", other_sign_ins_ended=ended)
     tell_change(session, person, "password")

@@ -1,7 +1,8 @@
 """Signs that several people use one account: many network addresses, and sessions at two of them at the same time.
 
-Time alone tells it: nobody is asked where they are, and no address is looked up. One person at two addresses at once may have a
-telephone and a computer; the sign is meant for a talk, not for a verdict.
+Of IPv6 a network of 64 bits counts as one address, since computers change theirs within it. Time alone tells it: nobody is
+asked where they are, and no address is looked up. One person at two addresses at once may have a telephone and a computer; the
+sign is meant for a talk, not for a verdict.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.identity.models import SignIn
+from hp_portal.core.web.where_from import network_of
 from hp_portal.database import PortalSession
 
 DAYS = 30
@@ -31,11 +33,19 @@ class Sharing:
 
 def look_shared(session: PortalSession, person_ids: Iterable[int]) -> dict[int, Sharing]:
     """Those of these accounts that look as if several people used them. In any scope that shows the people."""
-    addresses, overlaps = sa.func.count(SignIn.address.distinct()), sa.func.count(SignIn.elsewhere_id)
+    networks: dict[int, set[str]] = {}
+    overlaps: dict[int, int] = {}
     rows = session.execute(
-        sa.select(SignIn.person_id, addresses, overlaps)
+        sa.select(SignIn.person_id, SignIn.address, sa.func.count(SignIn.elsewhere_id))
         .where(SignIn.person_id.in_(list(person_ids)), SignIn.created_at > clock.now() - dt.timedelta(days=DAYS))
-        .group_by(SignIn.person_id)
-        .having(sa.or_(addresses >= MANY_ADDRESSES, overlaps >= MANY_OVERLAPS))
+        .group_by(SignIn.person_id, SignIn.address)
     )
-    return {person_id: Sharing(of, at_once) for person_id, of, at_once in rows}
+    for person_id, address, at_once in rows:
+        networks.setdefault(person_id, set()).add(network_of(address))
+        overlaps[person_id] = overlaps.get(person_id, 0) + at_once
+    found = {person_id: Sharing(len(of), overlaps[person_id]) for person_id, of in networks.items()}
+    return {
+        person_id: one
+        for person_id, one in found.items()
+        if one.addresses >= MANY_ADDRESSES or one.overlaps >= MANY_OVERLAPS
+    }
