@@ -174,9 +174,7 @@ class Settings(OidcSettings):
     second_factor_from: dt.date | None = Field(
         None, description="Nobody must have one before this day, such as 2027-03-01, whose group names no day."
     )
-    second_factor_days: float = Field(
-        14, ge=0, description="How many days after their account was made people have to set one up."
-    )
+    second_factor_days: float = Field(14, ge=0, description="How many days new accounts have to set one up.")
     password_link_hours: float = Field(24, gt=0, description="How long a link to set a password works.")
     account_rest_days: int = Field(90, ge=0, description="Days unused after which accounts are deactivated; 0: never.")
     factor_reset_hours: float = Field(
@@ -215,21 +213,22 @@ class Settings(OidcSettings):
     documents_kept_days: int = Field(
         7, ge=1, le=90, description="How long the worker keeps documents for whoever asked."
     )
-    documents_kept_mb: int = Field(
-        500, ge=1, description="How much of them is kept for one person; more is made when some are removed."
-    )
+    documents_kept_mb: int = Field(500, ge=1, description="How much of them is kept for one person at most.")
     max_upload_mb: int = Field(256, ge=1)
-    uploads_at_once_mb: int = Field(
-        2048, ge=1, description="Temporary files of uploads being received, over all web processes of a machine."
-    )
-    downloads_at_once_mb: int = Field(
-        2048, ge=1, description="Temporary files of answers being sent, over all web processes of a machine."
-    )
+    uploads_at_once_mb: int = Field(2048, ge=1, description="Temporary files of uploads being received, per machine.")
+    downloads_at_once_mb: int = Field(2048, ge=1, description="Temporary files of answers being sent, per machine.")
 
     @field_validator("plugins_left_out", "reasons", "hosts", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @field_validator("account_rest_days")
+    @classmethod
+    def _is_told_in_time(cls, value: int) -> int:
+        if 0 < value < 30:
+            raise ValueError("use 0 for never, or at least 30: people are told 14 days before")
+        return value
 
     @field_validator("second_factor_from", mode="before")
     @classmethod

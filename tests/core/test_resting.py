@@ -13,6 +13,7 @@ from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.unconfirmed import unconfirmed_address
 from hp_portal.core.people.models import AccountRest
+from hp_portal.settings import ConfigurationError
 from hp_portal.worker import all_jobs, run_job
 from tests.conftest import MakeApp
 from tests.support.clock import Clock
@@ -207,3 +208,9 @@ def test_never_where_the_setting_is_0(database_url: str, make_app: MakeApp, begi
     for day in (76, 87, 300):
         work(world, begin, day)
     assert (active(world, person), mails(world)) == ([True], [])
+
+
+@pytest.mark.parametrize("days", [1, 14, 29, -1])
+def test_a_time_too_short_to_be_told_of_is_refused(database_url: str, make_app: MakeApp, days: int) -> None:
+    with pytest.raises(ConfigurationError, match=r"(?i)account_rest_days"):
+        make_app(database_url, account_rest_days=days)

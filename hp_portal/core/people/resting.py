@@ -1,7 +1,7 @@
 """Accounts of organizations that nobody uses: reminded of, then deactivated. The worker does it; everything needs a whole scope.
 
-An account is used whenever its person is signed in. Nobody is deactivated who was not told twice, 14 days and 3 days before, by
-messages that leave with the same transaction: where the worker stood still, the day moves. The only delegate of an organization
+An account is used whenever its person is signed in. Nobody with a confirmed address is deactivated who was not told
+twice, 14 days and 3 days before: where the worker stood still, the day moves. The only delegate of an organization
 is never deactivated so, since nobody could take over: they are told once, and then staff are.
 """
 
@@ -11,6 +11,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from hp_portal import clock
 from hp_portal.core.audit.record import record
@@ -89,7 +90,10 @@ def _go_on(session: PortalSession, settings: Settings, person: Person, last_use:
     lock(session, f"account:{person.id}")
     session.refresh(person)
     now = clock.now()
-    if person.deactivated_at is not None or (session.scalar(_newest(person)) or last_use) > last_use:
+    if (
+        person.deactivated_at is not None
+        or (session.scalar(sa.select(_last_use()).where(Person.id == person.id)) or last_use) > last_use
+    ):
         return
     rest = session.scalars(sa.select(AccountRest).where(AccountRest.person_id == person.id)).one_or_none()
     others = [one for one in delegates_of(session, [person.organization_id]) if one.id != person.id]
@@ -111,16 +115,12 @@ def _go_on(session: PortalSession, settings: Settings, person: Person, last_use:
         _tell_rested(session, settings, person, others)
 
 
-def _newest(person: Person) -> sa.Select[dt.datetime | None]:
-    return sa.select(sa.func.max(SignIn.last_seen_at)).where(SignIn.person_id == person.id)
-
-
 def _remind(
     session: PortalSession, settings: Settings, person: Person, last_use: dt.datetime, due: dt.datetime, *, alone: bool
 ) -> None:
-    record(session, "people.person.reminded", person=person.id, alone=alone)
     if is_unconfirmed(person.email):
         return
+    record(session, "people.person.reminded", person=person.id, alone=alone)
     zone = settings.payer.zone
     values = {
         "name": person.name,
@@ -153,11 +153,23 @@ def _tell_rested(session: PortalSession, settings: Settings, person: Person, del
 
 
 def _unused_delegates() -> sa.Select[int, str, str, dt.datetime]:
+    other = aliased(Person)
+    another = sa.exists().where(
+        other.organization_id == Person.organization_id,
+        other.id != Person.id,
+        other.is_delegate,
+        other.deactivated_at.is_(None),
+    )
     return (
         sa.select(Person.id, Person.name, Organization.name, AccountRest.last_use)
         .join(AccountRest, AccountRest.person_id == Person.id)
         .join(Organization, Organization.id == Person.organization_id)
-        .where(Person.is_delegate, Person.deactivated_at.is_(None), AccountRest.rests_at <= clock.now())
+        .where(
+            Person.is_delegate,
+            Person.deactivated_at.is_(None),
+            AccountRest.rests_at <= clock.now(),
+            ~another.correlate(Person),
+        )
     )
 
 
