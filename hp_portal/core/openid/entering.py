@@ -43,7 +43,7 @@ def note_blocked(session: PortalSession) -> None:
 
 def note_refusal(session: PortalSession, refused: Refused, address: str) -> None:
     """Count and record a refusal. The caller commits."""
-    if refused.why != "silent":  # nobody is to blame
+    if refused.why not in ("silent", "settings"):  # whoever signs in is not to blame
         count_failure(session, KIND, f"at:{address}")
     record_refusal(
         session,
@@ -83,6 +83,8 @@ def enter_by_directory(
         if person is not None:
             lock(session, f"account:{person.id}")
             session.refresh(person)
+            if _find(session, settings.oidc_issuer, told.subject) is not person:  # unlinked meanwhile
+                raise _refused("unlinked", told)
             if person.deactivated_at is not None:
                 raise _refused("deactivated", told)
             if not wanted:
@@ -117,6 +119,8 @@ def _roles_of(session: PortalSession, settings: Settings, groups: Collection[str
 def _make(session: PortalSession, settings: Settings, told: Told, wanted: list[StaffRole]) -> Person:
     """An account for somebody who has none: only where nothing here is called like them, so that nobody becomes another."""
     lock(session, "names of accounts")
+    if (made := _find(session, settings.oidc_issuer, told.subject)) is not None:  # in another window, just now
+        return made
     if not is_email(told.email) or len(told.email) > 254:
         raise _refused("email", told)
     base = told.username.partition("@")[0]

@@ -161,7 +161,7 @@ class Provider:
         except (JoseError, ValueError, KeyError, TypeError) as error:
             log.warning("openid.token-refused", error=f"{type(error).__name__}: {error}"[:200])
             raise Refused("token") from error
-        if not 0 < len(claims["sub"]) <= 255:
+        if not (isinstance(claims["sub"], str) and 0 < len(claims["sub"]) <= 255):
             raise Refused("token")
         return cast("Mapping[str, Any]", claims)
 
