@@ -136,7 +136,7 @@ def decline(session: PortalSession, actor: Actor, registration: Registration, an
     hold(session, registration, ASKED, STAFF, PIN)
     by = decided(session, actor, registration, "decline", answer, reason)
     if registration.own_id is not None:
-        end_grants(session, registration, actor.person_id)
+        end_grants(session, registration.own_id, actor.person_id)
     end_pins(session, registration)
     move(session, registration, DECLINED, by=by)
     telling.tell_outcome(session, registration)
@@ -160,7 +160,7 @@ def uphold(session: PortalSession, actor: Actor, registration: Registration, ans
     """The objection is right, or staff found it so: the access ends, and the account is closed."""
     _hold_trial(session, registration)
     by = decided(session, actor, registration, "uphold", answer, reason)
-    end_grants(session, registration, actor.person_id)
+    end_grants(session, registration.own_id, actor.person_id)
     person = session.get(Person, registration.person_id) if registration.person_id else None
     if person is not None:
         deactivate(session, person, "The objection to the registration was upheld")

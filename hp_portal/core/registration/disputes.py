@@ -10,11 +10,9 @@ import contextlib
 
 import sqlalchemy as sa
 
-from hp_portal import clock
-from hp_portal.core.audit.record import record
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
-from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.accounts import deactivate
 from hp_portal.core.registration import telling
 from hp_portal.core.registration.deciding import add_member, answer_waiting, decided
@@ -31,8 +29,8 @@ from hp_portal.core.registration.models import (
     Registration,
 )
 from hp_portal.core.registration.moving import end_if_empty
+from hp_portal.core.registration.trials import end_grants
 from hp_portal.database import PortalSession, lock
-from hp_portal.hookspecs import PortalEvent
 from hp_portal.plugins import Plugins
 from hp_portal.settings import Settings
 
@@ -89,6 +87,7 @@ def replace_people(
     if registration.why != DISPUTED or registration.organization_id is None:
         raise DecidedAlready
     organization = session.get_one(Organization, registration.organization_id)
+    lock(session, "names of accounts")  # before any account, as whoever disowns a change holds them
     close_accounts(session, actor, organization, "It was found to be somebody else's organization")
     for one in unseen:
         one.answer = OTHERS
@@ -116,16 +115,7 @@ def close_accounts(session: PortalSession, actor: Actor, organization: Organizat
     people = sa.select(Person).where(Person.organization_id == organization.id, Person.deactivated_at.is_(None))
     for person in session.scalars(people.order_by(Person.id)).all():
         deactivate(session, person, reason)
-    ended = session.scalars(
-        sa.update(Grant)
-        .where(Grant.organization_id == organization.id, Grant.ended_at.is_(None))
-        .values(ended_at=clock.now(), ended_by_id=actor.person_id)
-        .returning(Grant.payee_id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    for payee_id in ended:
-        record(session, "registration.access.ended", organization=organization.id, payee=payee_id)
-        session.announce(PortalEvent("grant.ended", {"organization": organization.id, "payee": payee_id}))
+    end_grants(session, organization.id, actor.person_id)
 
 
 def _hold_new(session: PortalSession, registration: Registration) -> None:

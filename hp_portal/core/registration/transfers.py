@@ -16,6 +16,7 @@ from hp_portal.core.registration.moving import move_person
 from hp_portal.core.registration.own import newest_of
 from hp_portal.core.registration.pins import end_pins
 from hp_portal.core.registration.proving import holders
+from hp_portal.core.registration.trials import hold_newcomer
 from hp_portal.database import PortalSession, lock
 
 
@@ -41,7 +42,7 @@ def transfer(
     delegate: bool = False,
 ) -> Person:
     """Staff know that somebody belongs to an organization that holds the payee: the account goes there, its delegates are told,
-    and the organization that it was made with ends. Raises DecidedAlready."""
+    and the organization that it was made with ends. Raises DecidedAlready, or AccountClosed."""
     hold(session, registration, PIN, STAFF, DECLINED)
     if registration.payee_id is None:
         raise DecidedAlready
@@ -52,7 +53,7 @@ def transfer(
     if organization.id not in holders(session, sa.select(Payee.id).where(Payee.id == payee.id)):
         raise DecidedAlready
     by = decided(session, actor, registration, "moved-delegate" if delegate else "moved", answer, reason)
-    person = session.get_one(Person, registration.person_id)
+    person = hold_newcomer(session, registration)
     end_pins(session, registration)
     registration.organization_id, registration.address_wrong_at = organization.id, None
     move_person(session, person, organization, delegate=delegate)

@@ -31,18 +31,18 @@ def hold_newcomer(session: PortalSession, registration: Registration) -> Person:
     return person
 
 
-def end_grants(session: PortalSession, registration: Registration, by_id: int | None) -> list[tuple[int, str]]:
-    """End what the organization on trial sees: each payee with what had proved it."""
+def end_grants(session: PortalSession, organization_id: int | None, by_id: int | None) -> list[tuple[int, str]]:
+    """End what an organization sees: each payee with what had proved it."""
     ended = session.execute(
         sa.update(Grant)
-        .where(Grant.organization_id == registration.own_id, Grant.ended_at.is_(None))
+        .where(Grant.organization_id == organization_id, Grant.ended_at.is_(None))
         .values(ended_at=clock.now(), ended_by_id=by_id)
         .returning(Grant.payee_id, Grant.proof)
         .execution_options(synchronize_session=False)
     ).all()
     for payee_id, _ in ended:
-        record(session, "registration.access.ended", organization=registration.own_id, payee=payee_id)
-        session.announce(PortalEvent("grant.ended", {"organization": registration.own_id or 0, "payee": payee_id}))
+        record(session, "registration.access.ended", organization=organization_id, payee=payee_id)
+        session.announce(PortalEvent("grant.ended", {"organization": organization_id or 0, "payee": payee_id}))
     return [(payee_id, proof) for payee_id, proof in ended]
 
 
@@ -63,7 +63,7 @@ def take_over(session: PortalSession, registration: Registration, by: str) -> No
     person = hold_newcomer(session, registration)
     organization = hold_organization(session, registration.organization_id or 0)
     if organization.ended_at is None:
-        ended = end_grants(session, registration, None)
+        ended = end_grants(session, registration.own_id, None)
         proved = _proved_unseen(registration) or ended
         move_person(session, person, organization, delegate=True)
     else:
@@ -91,7 +91,7 @@ def _make_own(session: PortalSession, registration: Registration) -> Organizatio
 def end_trial(session: PortalSession, registration: Registration) -> None:
     """The days are over: time gives an organization to nobody who could not have been objected to, and to no closed account."""
     person = session.get_one(Person, registration.person_id)
-    session.refresh(person)
+    hold_account(session, person)
     problem = challenges.problem(session, registration)
     if not problem and person.deactivated_at is not None and is_disowned(session, person.id):
         problem = LOCKED
@@ -99,7 +99,7 @@ def end_trial(session: PortalSession, registration: Registration) -> None:
         move(session, registration, STAFF, by="time", why=problem)
         telling.tell_outcome(session, registration)
     elif person.deactivated_at is not None:  # closed by staff during the trial
-        end_grants(session, registration, None)
+        end_grants(session, registration.own_id, None)
         end_if_empty(session, registration.own_id or 0)
         move(session, registration, DECLINED, by="time")
     else:
