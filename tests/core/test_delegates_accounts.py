@@ -24,7 +24,7 @@ from hp_portal.core.organizations.models import Organization
 from tests.conftest import MakeApp
 from tests.support.client import PortalClient, tree_of
 from tests.support.clock import Clock
-from tests.support.factors import add_app
+from tests.support.factors import add_app, disowned_change
 from tests.support.html import text_of
 from tests.support.people import NEW_PASSWORD, enter, find, follow, recorded, set_password
 from tests.support.world import PASSWORD, World
@@ -159,7 +159,7 @@ def test_the_list_as_csv(world: World, clinic: Organization, delegate: PortalCli
     assert rows[0]["Name"] == "'=Evil()", "no formula"
     assert rows[2]["E-mail"] == "", "what stands in the place of an address is none"
     assert (rows[1]["Delegate"], rows[0]["Delegate"]) == ("yes", "no")
-    assert recorded(world, "delegates.account.downloaded") == [{"found": 3}]
+    assert recorded(world, "delegates.account.downloaded") == [{"filters": {}, "found": 3}]
     assert len(list(csv.reader(io.StringIO(delegate.get("/accounts/csv?state=delegate").data.decode())))) == 2
 
 
@@ -346,3 +346,17 @@ def test_whoever_is_no_delegate_of_the_organization_anymore_does_nothing(
     with world.session() as session, pytest.raises(accounts.ChangedMeanwhile):
         accounts.deactivate(session, actor, session.get_one(Person, person.id), "Left the office")
     assert enter(world, "b.clerk", PASSWORD) == 303
+
+
+def test_an_account_that_its_owner_has_locked_is_opened_by_staff_first(
+    world: World, clinic: Organization, delegate: PortalClient
+) -> None:
+    person = world.person("b.clerk", organization=clinic)
+    change_id = disowned_change(world, person)
+    do(delegate, person, "deactivate")
+    assert "Locked by its owner" in delegate.get(f"/accounts/{person.id}").text
+    assert "Our staff look into it first" in do(delegate, person, "reactivate").text
+    assert enter(world, "b.clerk", PASSWORD) == 422
+    world.staff("a.staff", permissions=("staff:console:open", "staff:people:unlock"))
+    world.sign_in("a.staff").post(f"/staff/people/locked/{change_id}", {"reason": "Spoke to her"})
+    assert "active again" in do(delegate, person, "reactivate").text

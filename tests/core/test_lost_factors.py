@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import CANCELED, values_of
 from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.unconfirmed import unconfirmed_address
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.models import FactorReset
 from hp_portal.worker import all_jobs, run_job
@@ -166,6 +167,8 @@ def test_whoever_did_not_ask_locks_the_account(
     client = world.client()
     client.get(urlsplit(mails(world, "account_changed")[0][1]["link"]).path)
     assert client.post("/not-me").status_code in (200, 303)
+    assert outcomes(world) == ["canceled"]
+    assert "Lost second factor" not in delegate.get(f"/accounts/{person.id}").text
     with world.session() as session:
         assert session.get_one(Person, person.id).deactivated_at is not None
     noon.advance(days=2)
@@ -203,3 +206,24 @@ def test_two_delegates_at_once_ask_once(
         list(pool.map(lambda client: client.post(f"/accounts/{person.id}/lost-factors", REASON), (delegate, second)))
     assert outcomes(world) == [None]
     assert len(mails(world, "account_changed")) == 1
+
+
+def test_showing_the_factor_again_in_an_open_session_ends_it(
+    world: World, noon: Clock, person: Person, delegate: PortalClient
+) -> None:
+    client = first_step(world, "l.ost")
+    second_step(client, code())
+    press(delegate, person)
+    assert outcomes(world) == [None]
+    noon.advance(minutes=11)
+    assert client.post("/confirm-it-is-you?way=app", {"code": code(), "next": "/"}).status_code == 303
+    assert outcomes(world) == ["used"]
+
+
+def test_nothing_is_asked_of_which_the_person_cannot_be_told(
+    world: World, person: Person, delegate: PortalClient
+) -> None:
+    with world.session() as session:
+        session.get_one(Person, person.id).email = unconfirmed_address()
+    assert "has not confirmed" in press(delegate, person).text
+    assert outcomes(world) == []

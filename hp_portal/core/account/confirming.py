@@ -22,6 +22,7 @@ from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.sign_ins import check_and_count, own_password_try, take_back_try
 from hp_portal.core.people.changes import tell_change
+from hp_portal.core.people.factor_resets import end_used
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
 
@@ -75,6 +76,8 @@ def confirm(session: PortalSession, settings: Settings, actor: Actor, kind: str,
             note_failure(session, person, kind, error, "identity.confirmation.failed")
             raise
         check_still_in(session, actor)
+        if kind != PASSWORD:
+            end_used(session, person)
         take_back_try(session, own_password_try(settings, actor.sign_in_id))
         session.execute(sa.update(SignIn).where(SignIn.id == actor.sign_in_id).values(confirmed_at=clock.now()))
         record(session, "identity.confirmed", kind=kind)

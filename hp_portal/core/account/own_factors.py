@@ -19,6 +19,7 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.visits import last_visit
 from hp_portal.core.kept.keeping import find_kept, keep_values, take_kept
 from hp_portal.core.people.changes import tell_change
+from hp_portal.core.people.factor_resets import end_used
 from hp_portal.database import PortalSession
 
 KIND = "portal authenticator app"
@@ -125,6 +126,7 @@ def add_app(session: PortalSession, actor: Actor, token: str, *, name: str, code
 
 def _after_adding(session: PortalSession, actor: Actor, person: Person, name: str, first: bool) -> None:
     tell_change(session, person, "factor-added", name)
+    end_used(session, person)
     if first:  # the password alone has opened the others
         _end_others(session, actor)
 

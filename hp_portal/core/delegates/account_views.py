@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from flask import Blueprint, Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,9 +15,11 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.delegates import accounts, lost_factors
 from hp_portal.core.delegates.accounts import (
     ACCOUNTS,
+    Account,
     AccountFilter,
     ChangedMeanwhile,
     LastDelegate,
+    LockedByOwner,
     NoAddress,
     OwnAccount,
 )
@@ -24,10 +27,13 @@ from hp_portal.core.delegates.forms import AccountsForm
 from hp_portal.core.documents.sheets import CSV_TYPE
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
+from hp_portal.core.people.changes import is_disowned
+from hp_portal.core.people.ended import OrganizationEnded, TaxIdTaken
 from hp_portal.core.people.factor_resets import NothingToReset, SecondNeeded
 from hp_portal.core.people.forms import ReasonForm
 from hp_portal.core.web.attachments import attachment
 from hp_portal.core.web.formats import show_count
+from hp_portal.core.web.listing import Listing
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.database import PortalSession
 from hp_portal.hookspecs import Application
@@ -42,6 +48,9 @@ REFUSED: dict[type[Exception], str] = {
     ChangedMeanwhile: CHANGED,
     NothingToReset: CHANGED,
     LastDelegate: "This is the last delegate of your organization. Make somebody else a delegate first.",
+    LockedByOwner: "Its owner has said that a change of the account was not theirs. Our staff look into it first.",
+    OrganizationEnded: CHANGED,
+    TaxIdTaken: CHANGED,
     OwnAccount: "You cannot do this with your own account. Another delegate can.",
     SecondNeeded: "Another delegate has to agree, not the one who asked, nor the person it is about.",
 }
@@ -51,9 +60,9 @@ def _applications() -> list[Application]:
     return accounts.applications_to_give(db_session(), the_actor(), plugins().applications)
 
 
-def _form() -> AccountsForm:
+def _form(applications: list[Application]) -> AccountsForm:
     form = AccountsForm(request.args)
-    form.application.choices = [SelectChoice("", "Any"), *(SelectChoice(one.key, one.label) for one in _applications())]
+    form.application.choices = [SelectChoice("", "Any"), *(SelectChoice(one.key, one.label) for one in applications)]
     return form
 
 
@@ -61,37 +70,34 @@ def _wanted(form: AccountsForm) -> AccountFilter:
     return AccountFilter(*(field.data or "" for field in form))
 
 
+def _list_page(form: AccountsForm, status: int = 200, listing: Listing[Account] | None = None, **more: Any) -> Response:
+    return page(
+        "delegates/accounts.html", "results", form=form, listing=listing, **{"resets": [], **more}, status=status
+    )
+
+
 @blueprint.get("/accounts")
 @access.delegate
 def index() -> ResponseReturnValue:
-    db, form = db_session(), _form()
+    db, applications = db_session(), _applications()
+    form = _form(applications)
     if not form.validate():
-        return page("delegates/accounts.html", "results", form=form, listing=None, labels={}, resets=[], status=422)
+        return _list_page(form, 422)
     wanted = _wanted(form)
-    listing = accounts.list_accounts(db, settings(), wanted, ACCOUNTS.read(request.args)).at(
-        "accounts.index", **vars(wanted)
-    )
+    listing = accounts.list_accounts(db, settings(), the_actor(), wanted, ACCOUNTS.read(request.args))
+    listing = listing.at("accounts.index", **vars(wanted))
     db.commit()
-    labels = {one.key: one.label for one in _applications()}
-    resets = lost_factors.waiting_resets(db)
-    return page(
-        "delegates/accounts.html",
-        "results",
-        form=form,
-        listing=listing,
-        wanted=vars(wanted),
-        labels=labels,
-        resets=resets,
-    )
+    labels = {one.key: one.label for one in applications}
+    return _list_page(form, listing=listing, wanted=vars(wanted), labels=labels, resets=lost_factors.waiting_resets(db))
 
 
 @blueprint.get("/accounts/csv")
 @access.delegate
 def download() -> ResponseReturnValue:
-    db, form = db_session(), _form()
+    db, form = db_session(), _form(_applications())
     if not form.validate():
-        return page("delegates/accounts.html", "results", form=form, listing=None, labels={}, resets=[], status=422)
-    body = accounts.accounts_csv(db, settings(), _wanted(form), plugins().applications)
+        return _list_page(form, 422)
+    body = accounts.accounts_csv(db, settings(), the_actor(), _wanted(form), plugins().applications)
     db.commit()
     return attachment(body, "accounts.csv", CSV_TYPE)
 
@@ -112,6 +118,7 @@ def _account_page(person: Person, form: ReasonForm, status: int = 200, lost: Rea
         reset=next(iter(lost_factors.waiting_resets(db, person.id)), None),
         me=actor.person_id,
         own=person.id == actor.person_id,
+        locked_by_owner=is_disowned(db, person.id),
         applications=_applications(),
         status=status,
     )
@@ -255,7 +262,7 @@ def lost(person_id: int) -> ResponseReturnValue:
 
     def deed(db: PortalSession, actor: Actor) -> str:
         lost_factors.ask_reset(db, settings(), actor, person, form.reason.data)
-        return f"{person.name} and the other delegates are told. The page below says when it is done."
+        return f"{person.name} and the other delegates are told. See below when it is done."
 
     return _do(person, deed)
 

@@ -9,7 +9,7 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ from hp_portal.core.applications.matrix import audiences_of
 from hp_portal.core.audit.record import record
 from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.documents.sheets import csv_file
+from hp_portal.core.identity.accounts import hold_account
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.delegates import delegates_of
@@ -28,6 +29,7 @@ from hp_portal.core.identity.factors import owns_factor
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.unconfirmed import is_unconfirmed
 from hp_portal.core.people import accounts, password_links
+from hp_portal.core.people.changes import is_disowned
 from hp_portal.core.people.sharing import Sharing, look_shared
 from hp_portal.core.registration.closing import close_account
 from hp_portal.core.web.links import absolute_url
@@ -71,6 +73,10 @@ class LastDelegate(Exception):
 
 class OwnAccount(Exception):
     """Somebody else has to do that: it is one's own account."""
+
+
+class LockedByOwner(Exception):
+    """Its owner has said that a change of the account was not theirs, and staff have not looked into it yet."""
 
 
 class NoAddress(Exception):
@@ -144,7 +150,7 @@ def _rows() -> AnySelect:
     ).where(sa.not_(Person.is_staff))
 
 
-def _narrowed(session: PortalSession, settings: Settings, wanted: AccountFilter) -> AnySelect:
+def _narrowed(session: PortalSession, settings: Settings, actor: Actor, wanted: AccountFilter) -> AnySelect:
     rows = _rows()
     if wanted.name:
         # `icontains` writes a literal into the statement, which the wall around an organization's scope lets nobody do.
@@ -153,7 +159,7 @@ def _narrowed(session: PortalSession, settings: Settings, wanted: AccountFilter)
         rows = rows.where(sa.or_(*(column.ilike(pattern, escape="/") for column in columns)))
     if wanted.state == "locked":
         with scopes.whole(session, "counts of tries are nobody's own"):
-            locked = list(accounts.locked_people(session, settings))
+            locked = list(accounts.locked_people(session, settings, actor.organization_id))
         rows = rows.where(Person.id.in_(locked), Person.deactivated_at.is_(None))
     elif wanted.state == "delegate":
         rows = rows.where(Person.is_delegate, Person.deactivated_at.is_(None))
@@ -183,33 +189,39 @@ def _with_details(session: PortalSession, settings: Settings, found: list[Accoun
         given.setdefault(person_id, []).append(application)
     with scopes.whole(session, "counts of tries are nobody's own"):
         locked = accounts.locked_for(session, settings, ids)
-    shared = look_shared(session, ids)
-    more = {
-        key: {"applications": given.get(key, []), "locked": locked.get(key), "shared": shared.get(key)} for key in ids
-    }
-    return [Account(**{**vars(one), **more[one.id]}) for one in found]
+    return [replace(one, applications=given.get(one.id, []), locked=locked.get(one.id)) for one in found]
+
+
+def _with_sharing(session: PortalSession, found: list[Account]) -> list[Account]:
+    shared = look_shared(session, [one.id for one in found])
+    return [replace(one, shared=shared.get(one.id)) for one in found]
 
 
 def _account(row: Any) -> Account:
     return Account(*row)
 
 
-def list_accounts(session: PortalSession, settings: Settings, wanted: AccountFilter, order: Order) -> Listing[Account]:
+def _filters(wanted: AccountFilter) -> dict[str, str]:
+    return {name: value for name, value in vars(wanted).items() if value}
+
+
+def list_accounts(
+    session: PortalSession, settings: Settings, actor: Actor, wanted: AccountFilter, order: Order
+) -> Listing[Account]:
     """One page of the organization's accounts, recorded. Raises PastTheEnd. The caller commits."""
-    listing = page_of(session, _narrowed(session, settings, wanted), order, make=_account)
-    filters = {name: value for name, value in vars(wanted).items() if value}
-    record(session, "delegates.account.listed", filters=filters, found=listing.total)
-    return listing.with_rows(_with_details(session, settings, listing.rows))
+    listing = page_of(session, _narrowed(session, settings, actor, wanted), order, make=_account)
+    record(session, "delegates.account.listed", filters=_filters(wanted), found=listing.total)
+    return listing.with_rows(_with_sharing(session, _with_details(session, settings, listing.rows)))
 
 
 def accounts_csv(
-    session: PortalSession, settings: Settings, wanted: AccountFilter, applications: list[Application]
+    session: PortalSession, settings: Settings, actor: Actor, wanted: AccountFilter, applications: list[Application]
 ) -> bytes:
     """The same as a CSV file, all of them by name, recorded. The caller commits."""
-    rows = session.execute(_narrowed(session, settings, wanted).order_by(sa.func.lower(Person.name), Person.id))
+    rows = session.execute(_narrowed(session, settings, actor, wanted).order_by(sa.func.lower(Person.name), Person.id))
     found = _with_details(session, settings, [_account(row) for row in rows])
     labels = {one.key: one.label for one in applications}
-    record(session, "delegates.account.downloaded", found=len(found))
+    record(session, "delegates.account.downloaded", filters=_filters(wanted), found=len(found))
     return csv_file(
         HEADINGS,
         [
@@ -239,7 +251,7 @@ def view_account(session: PortalSession, settings: Settings, person: Person) -> 
     """One account, recorded. The caller commits."""
     record(session, "delegates.account.viewed", person=person.id)
     row = session.execute(_rows().where(Person.id == person.id)).one()
-    return _with_details(session, settings, [_account(row)])[0]
+    return _with_sharing(session, _with_details(session, settings, [_account(row)]))[0]
 
 
 def applications_to_give(session: PortalSession, actor: Actor, applications: list[Application]) -> list[Application]:
@@ -302,6 +314,7 @@ def send_password_link(session: PortalSession, settings: Settings, actor: Actor,
     Raises ChangedMeanwhile for a deactivated account, and NoAddress.
     """
     with held(session, actor, person):
+        hold_account(session, person)  # its address stays as it is until the link is written
         if person.deactivated_at is not None:
             raise ChangedMeanwhile
         if is_unconfirmed(person.email):
@@ -340,8 +353,13 @@ def deactivate(session: PortalSession, actor: Actor, person: Person, reason: str
 
 
 def reactivate(session: PortalSession, actor: Actor, person: Person) -> None:
-    """Let somebody in again, with the password and applications they had, and tell them. Raises ChangedMeanwhile."""
+    """Let somebody in again, with the password and applications they had, and tell them.
+
+    Raises ChangedMeanwhile, LockedByOwner, and what `accounts.reactivate` raises where the organization has ended.
+    """
     with held(session, actor, person):
+        if is_disowned(session, person.id):
+            raise LockedByOwner
         if not accounts.reactivate(session, person):
             raise ChangedMeanwhile
         _tell(session, actor, person, "reactivated")
@@ -350,6 +368,7 @@ def reactivate(session: PortalSession, actor: Actor, person: Person) -> None:
 def make_delegate(session: PortalSession, actor: Actor, person: Person) -> None:
     """Make somebody a delegate, and tell them; they are asked to accept the agreement. Raises ChangedMeanwhile."""
     with held(session, actor, person):
+        hold_account(session, person)
         if person.is_delegate or person.deactivated_at is not None:
             raise ChangedMeanwhile
         person.is_delegate, person.delegate_since = True, clock.now()
@@ -361,6 +380,7 @@ def make_delegate(session: PortalSession, actor: Actor, person: Person) -> None:
 def end_delegate(session: PortalSession, actor: Actor, person: Person) -> None:
     """Make somebody, or oneself, an ordinary user again, and tell them. Raises LastDelegate, or ChangedMeanwhile."""
     with held(session, actor, person):
+        hold_account(session, person)
         if not person.is_delegate:
             raise ChangedMeanwhile
         if not _other_delegates(session, person):

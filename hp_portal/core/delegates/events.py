@@ -47,7 +47,7 @@ DELEGATE_EVENTS = (
     EventSpec(
         "delegates.account.downloaded",
         "Downloaded the accounts of the organization",
-        ("found",),
+        ("filters", "found"),
         "Downloaded the accounts of the organization: {accounts}",
         {"accounts": counted("found", "account", "accounts")},
     ),

@@ -8,21 +8,27 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from hp_portal.core.delegates.accounts import OwnAccount, held
+from hp_portal.core.delegates.accounts import NoAddress, OwnAccount, held
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.unconfirmed import is_unconfirmed
 from hp_portal.core.people import factor_resets
 from hp_portal.core.people.models import FactorReset
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
 
 
-def ask_reset(session: PortalSession, settings: Settings, actor: Actor, person: Person, reason: str) -> dt.datetime:
-    """Ask to remove the second factors that somebody has lost; when it is done. Raises OwnAccount, or NothingToReset."""
+def ask_reset(session: PortalSession, settings: Settings, actor: Actor, person: Person, reason: str) -> None:
+    """Ask to remove the second factors that somebody has lost.
+
+    Raises OwnAccount, NothingToReset, or NoAddress: one delegate alone does nothing of which the person is not told.
+    """
     if person.id == actor.person_id:
         raise OwnAccount
     with held(session, actor, person):
-        return factor_resets.ask(session, settings, actor, person, reason).due_at
+        if is_unconfirmed(person.email):
+            raise NoAddress
+        factor_resets.ask(session, settings, actor, person, reason)
 
 
 def agree_to_reset(session: PortalSession, actor: Actor, person: Person) -> None:

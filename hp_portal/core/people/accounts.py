@@ -24,7 +24,7 @@ from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.limits import sign_ins
 from hp_portal.core.people.ended import OrganizationEnded, hold_going_on, hold_organization, let_go_on
-from hp_portal.core.people.models import EmailChange, PasswordLink
+from hp_portal.core.people.models import RESET_CANCELED, EmailChange, FactorReset, PasswordLink
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import Application
 from hp_portal.settings import Settings
@@ -163,8 +163,8 @@ def locked_for(session: PortalSession, settings: Settings, person_ids: Iterable[
     return found
 
 
-def locked_people(session: PortalSession, settings: Settings) -> dict[int, Pause]:
-    """Everybody of an organization whose sign-in, or second step, is paused at present, and for how long."""
+def locked_people(session: PortalSession, settings: Settings, organization_id: int | None = None) -> dict[int, Pause]:
+    """Everybody of an organization, of this one or of any, whose sign-in or second step is paused now, and for how long."""
     # The counts are kept under keyed hashes; the record says whose tries they may be. It tells the first of a window.
     longest = max(sign_ins.SLOWEST, dt.timedelta(minutes=settings.attempts_window_minutes))
     since = clock.now() - longest - WINDOW
@@ -173,7 +173,9 @@ def locked_people(session: PortalSession, settings: Settings) -> dict[int, Pause
         .where(
             AuditEvent.event.in_(FAILED),
             AuditEvent.at > since,
-            AuditEvent.organization_id.is_not(None),
+            AuditEvent.organization_id.is_not(None)
+            if organization_id is None
+            else AuditEvent.organization_id == organization_id,
         )
         .distinct()
     )
@@ -207,7 +209,8 @@ def end_links(session: PortalSession, person_id: int) -> None:
     )
 
 
-def _end_sign_ins(session: PortalSession, person_id: int, reason: str) -> int:
+def end_sign_ins(session: PortalSession, person_id: int, reason: str) -> int:
+    """End every open sign-in of somebody; how many there were. `reason` has at most 20 characters."""
     ended = session.execute(
         sa.update(SignIn)
         .where(SignIn.person_id == person_id, SignIn.ended_at.is_(None))
@@ -232,9 +235,24 @@ def end_email_changes(session: PortalSession, person_id: int) -> None:
     )
 
 
+def resets_about(person_id: int) -> str:
+    """What the messages to delegates are about that somebody's second factors are to be removed."""
+    return f"factor-reset:{person_id}"
+
+
+def end_resets(session: PortalSession, person_id: int, outcome: str) -> None:
+    """Nobody's request to remove this person's second factors waits any more."""
+    cancel_messages(session, resets_about(person_id))
+    session.execute(
+        sa.update(FactorReset)
+        .where(FactorReset.person_id == person_id, FactorReset.ended_at.is_(None))
+        .values(ended_at=clock.now(), outcome=outcome)
+    )
+
+
 def end_sessions(session: PortalSession, person: Person) -> int:
     """Sign somebody out everywhere; returns how many sessions that ended. The password stays."""
-    ended = _end_sign_ins(session, person.id, "by staff")
+    ended = end_sign_ins(session, person.id, "by staff")
     record(session, "people.person.signed-out", person=person.id, sign_ins_ended=ended)
     return ended
 
@@ -261,9 +279,10 @@ def deactivate(session: PortalSession, person: Person, reason: str) -> bool:
         return False
     person.deactivated_at = clock.now()
     session.flush()
-    ended = _end_sign_ins(session, person.id, "deactivated")
+    ended = end_sign_ins(session, person.id, "deactivated")
     end_links(session, person.id)
     end_email_changes(session, person.id)
+    end_resets(session, person.id, RESET_CANCELED)
     record(session, "people.person.deactivated", reason=reason, person=person.id, sign_ins_ended=ended)
     return True
 

@@ -50,7 +50,7 @@ WHAT = {
 }
 
 # These change nothing by themselves.
-ONLY_SEEN = frozenset({"codes-used", "codes-shown", "step-failed"})
+ONLY_SEEN = frozenset({"factors-asked", "codes-used", "codes-shown", "step-failed"})
 
 
 class NoticeDead(Exception):
@@ -214,12 +214,16 @@ def _tell_delegates(session: PortalSession, person: Person, template: str, subje
             add_message(session, Outgoing(delegate.email, template, subject, f"person:{person.id}", values))
 
 
+# Disowned, and staff have not looked into it yet.
+_WAITS = sa.and_(ChangeNotice.disowned_at.is_not(None), ChangeNotice.settled_at.is_(None))
+
+
 def disowned(session: PortalSession) -> list[Disowned]:
     """What staff still have to look into, oldest first."""
     rows = session.execute(
         sa.select(ChangeNotice, Person)
         .join(Person, Person.id == ChangeNotice.person_id)
-        .where(ChangeNotice.disowned_at.is_not(None), ChangeNotice.settled_at.is_(None))
+        .where(_WAITS)
         .order_by(ChangeNotice.disowned_at, ChangeNotice.id)
     )
     return [
@@ -238,24 +242,20 @@ def disowned(session: PortalSession) -> list[Disowned]:
 
 def is_disowned(session: PortalSession, person_id: int) -> bool:
     """Has somebody said that a change of this account was not theirs, and staff have not looked into it yet?"""
-    waits = ChangeNotice.disowned_at.is_not(None), ChangeNotice.settled_at.is_(None)
-    return (
-        session.scalar(sa.select(ChangeNotice.id).where(ChangeNotice.person_id == person_id, *waits).limit(1))
-        is not None
-    )
+    mine = sa.select(ChangeNotice.id).where(ChangeNotice.person_id == person_id, _WAITS)
+    return session.scalar(mine.limit(1)) is not None
 
 
 def count_disowned(session: PortalSession) -> int:
     """How many of them there are."""
-    wanted = ChangeNotice.disowned_at.is_not(None), ChangeNotice.settled_at.is_(None)
-    return session.scalar(sa.select(sa.func.count(ChangeNotice.id)).where(*wanted)) or 0
+    return session.scalar(sa.select(sa.func.count(ChangeNotice.id)).where(_WAITS)) or 0
 
 
 def settle(session: PortalSession, actor: Actor, notice_id: int, reason: str) -> bool:
     """Staff have looked into it; False when it is settled already."""
     settled = session.execute(
         sa.update(ChangeNotice)
-        .where(ChangeNotice.id == notice_id, ChangeNotice.disowned_at.is_not(None), ChangeNotice.settled_at.is_(None))
+        .where(ChangeNotice.id == notice_id, _WAITS)
         .values(settled_at=clock.now(), settled_by_id=actor.person_id)
         .returning(ChangeNotice.person_id)
     ).one_or_none()

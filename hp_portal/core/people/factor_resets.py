@@ -12,20 +12,20 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.record import record
-from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_messages
+from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.factors import has_factor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.unconfirmed import reachable
+from hp_portal.core.people.accounts import end_resets, resets_about
 from hp_portal.core.people.changes import remove_factors, tell_change
-from hp_portal.core.people.models import FactorReset
+from hp_portal.core.people.models import RESET_CANCELED, RESET_DONE, RESET_USED, FactorReset
 from hp_portal.core.web.formats import show_datetime
 from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession, lock
 from hp_portal.settings import Settings
 
-DONE, CANCELED, USED = "done", "canceled", "used"
 BY_DELEGATES = "factors-reset"
 
 
@@ -37,18 +37,13 @@ class SecondNeeded(Exception):
     """Whoever asked cannot agree to it themselves, nor can the person it is about."""
 
 
-def resets_about(person_id: int) -> str:
-    """What the messages to delegates about a request are about."""
-    return f"factor-reset:{person_id}"
-
-
 def open_reset(session: PortalSession, person_id: int) -> FactorReset | None:
     """What waits for somebody, in any scope that shows the person."""
     wanted = sa.select(FactorReset).where(FactorReset.person_id == person_id, FactorReset.ended_at.is_(None))
     return session.scalars(wanted).one_or_none()
 
 
-def ask(session: PortalSession, settings: Settings, actor: Actor, person: Person, reason: str) -> FactorReset:
+def ask(session: PortalSession, settings: Settings, actor: Actor, person: Person, reason: str) -> None:
     """A delegate asks; the person and the other delegates are told. `reason`: how they know who it is. Raises NothingToReset."""
     lock(session, f"account:{person.id}")
     session.refresh(person)
@@ -66,7 +61,12 @@ def ask(session: PortalSession, settings: Settings, actor: Actor, person: Person
     session.flush()
     record(session, "people.factors.reset-asked", reason=reason, person=person.id)
     due = show_datetime(reset.due_at, settings.payer.zone)
-    tell_change(session, person, "factors-asked", f"{actor.display_name} asked, and it is done on {due}")
+    tell_change(
+        session,
+        person,
+        "factors-asked",
+        f"{actor.display_name} asked, and it is done on {due} unless you sign in with them before",
+    )
     values = {
         "name": person.name,
         "delegate": actor.display_name,
@@ -77,7 +77,6 @@ def ask(session: PortalSession, settings: Settings, actor: Actor, person: Person
     for one in reachable(delegates_of(session, [person.organization_id])):
         if one.id not in (actor.person_id, person.id):
             add_message(session, Outgoing(one.email, "factor_reset", subject, resets_about(person.id), values))
-    return reset
 
 
 def agree(session: PortalSession, actor: Actor, person: Person) -> None:
@@ -100,13 +99,12 @@ def cancel(session: PortalSession, person: Person) -> None:
     if reset is None:
         raise NothingToReset
     record(session, "people.factors.reset-canceled", person=person.id)
-    _end(session, reset, CANCELED)
+    end_resets(session, person.id, RESET_CANCELED)
 
 
 def end_used(session: PortalSession, person: Person) -> None:
-    """The person has signed in: what was said to be lost is not."""
-    if (reset := open_reset(session, person.id)) is not None:
-        _end(session, reset, USED)
+    """The person has used a second factor: what was said to be lost is not."""
+    end_resets(session, person.id, RESET_USED)
 
 
 def reset_due(session: PortalSession) -> None:
@@ -125,10 +123,5 @@ def reset_due(session: PortalSession) -> None:
 
 def _do(session: PortalSession, reset: FactorReset, person: Person) -> None:
     active = person.deactivated_at is None
-    _end(session, reset, DONE if active and remove_factors(session, person, reset.reason, BY_DELEGATES) else CANCELED)
-
-
-def _end(session: PortalSession, reset: FactorReset, outcome: str) -> None:
-    reset.ended_at, reset.outcome = clock.now(), outcome
-    session.flush()
-    cancel_messages(session, resets_about(reset.person_id))
+    done = active and remove_factors(session, person, reset.reason, BY_DELEGATES)
+    end_resets(session, person.id, RESET_DONE if done else RESET_CANCELED)

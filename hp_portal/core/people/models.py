@@ -11,6 +11,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hp_portal import scopes
 from hp_portal.database import Base, key
 
+RESET_DONE, RESET_CANCELED, RESET_USED = "done", "canceled", "used"
+"""How a request to remove somebody's second factors ends."""
+
 
 class ChangeNotice(Base, scopes.OfPerson):
     """A change of how somebody signs in, of which they were told by e-mail, with a link to say that it was not them.
@@ -65,7 +68,7 @@ class FactorReset(Base, scopes.OfPerson):
     """A delegate asks that the second factors of somebody are removed who has lost them.
 
     It is done at `due_at`, or as soon as another delegate agrees (`agreed_by_id`), unless it is ended before. `outcome` is one of
-    `DONE`, `CANCELED` and `USED` (factor_resets.py); None while it waits.
+    `RESET_DONE`, `RESET_CANCELED` and `RESET_USED`; None while it waits.
     """
 
     __tablename__ = "factor_reset"

@@ -14,10 +14,10 @@ from hp_portal.core.identity import passwords
 from hp_portal.core.identity.accounts import hold_account, known_about
 from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.directory import only_by_directory
-from hp_portal.core.identity.models import Person, SignIn
+from hp_portal.core.identity.models import Person
 from hp_portal.core.limits import attempts, sign_ins
 from hp_portal.core.organizations.models import Organization
-from hp_portal.core.people.accounts import end_email_changes, end_links
+from hp_portal.core.people.accounts import end_email_changes, end_links, end_sign_ins
 from hp_portal.core.people.changes import tell_change
 from hp_portal.core.people.models import PasswordLink
 from hp_portal.database import PortalSession
@@ -137,15 +137,10 @@ def use_link(session: PortalSession, settings: Settings, token: str, address: st
 def _after(session: PortalSession, person: Person) -> None:
     sign_ins.forget_names(session, person.username, person.email)
     end_email_changes(session, person.id)  # somebody else may have asked
-    others = session.execute(
-        sa.update(SignIn)
-        .where(SignIn.person_id == person.id, SignIn.ended_at.is_(None))
-        .values(ended_at=clock.now(), end_reason="password")
-        .returning(SignIn.id)
-    ).all()
+    ended = end_sign_ins(session, person.id, "password")
     here = get_who(session)
     who = Who(person.id, person.organization_id, None, here.request_id, here.address)
-    record(session, "identity.password.set", who=who, other_sign_ins_ended=len(others))
+    record(session, "identity.password.set", who=who, other_sign_ins_ended=ended)
     tell_change(session, person, "password-link")
 
 

@@ -16,6 +16,7 @@ from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.delivery.mail import is_email
 from hp_portal.core.delivery.outbox import Outgoing, add_message
+from hp_portal.core.identity.accounts import hold_account
 from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.directory import only_by_directory
 from hp_portal.core.identity.factors import has_factor
@@ -118,6 +119,7 @@ def _answer(session: PortalSession, settings: Settings, typed: str, address: str
         record(session, "identity.recovery.answered", who=who, how="often")
         return
     limits.count(session, ANSWER, limit)
+    hold_account(session, person)  # its address stays as it is until the link is written
     record(session, "identity.recovery.answered", who=who, how=_write(session, settings, person))
 
 
