@@ -23,6 +23,7 @@ from tests.support.world import PASSWORD, World
 # Milliseconds. Long, for a machine that is busy: no test waits for it unless something is wrong.
 WAIT = 60_000
 expect.set_options(timeout=WAIT)
+AXE = Axe()
 SIZES = {"phone": (360, 740), "desk": (1280, 900)}
 
 
@@ -124,11 +125,16 @@ def axe(page: Page) -> None:
 
     Needs JavaScript in the page.
     """
-    options = {"resultTypes": ["violations"]}
-    results = Axe().run(page, options=options)
-    found = [
-        f"{violation['id']}: {violation['help']} – " + ", ".join(str(node["target"]) for node in violation["nodes"])
-        for violation in results.response["violations"]
-    ]
-    found += layout_problems(page)
+    found = axe_problems(page) + layout_problems(page)
     assert not found, "\n".join(found)
+
+
+def axe_problems(page: Page, *, injected: bool = False) -> list[str]:
+    """What axe finds wrong with the page as it is shown now; `injected`: it has looked at this page before."""
+    if not injected:
+        page.evaluate(AXE.axe_script)
+    violations = page.evaluate("axe.run({resultTypes: ['violations']}).then((results) => results.violations)")
+    return [
+        f"{violation['id']}: {violation['help']} – " + ", ".join(str(node["target"]) for node in violation["nodes"])
+        for violation in violations
+    ]
