@@ -270,19 +270,20 @@ def test_staff_remove_what_somebody_has_lost(world: World, noon: Clock) -> None:
     permissions = ["staff:console:open", "staff:people:search", "staff:factors:remove"]
     world.staff("staff.one", permissions=permissions)
     staff, where = world.sign_in("staff.one"), f"/staff/people/{clerk.id}"
+    lost = f"{where}/lost-factors/remove"
     assert "Lost second factor" in staff.get(where).text
-    assert staff.post(f"{where}/remove-factors", {"lost-reason": ""}).status_code == 422
+    assert staff.post(lost, {"reason": ""}).status_code == 422
     assert is_in(signed_in)
-    why = {"lost-reason": "Called back at the number on record."}
-    assert "signs in with the password alone" in staff.post(f"{where}/remove-factors", why, follow_redirects=True).text
-    assert "has no second factor" in staff.post(f"{where}/remove-factors", why, follow_redirects=True).text
+    why = {"reason": "Called back at the number on record."}
+    assert "signs in with the password alone" in staff.post(lost, why, follow_redirects=True).text
+    assert "has no second factor" in staff.post(lost, why, follow_redirects=True).text
     assert "Lost second factor" not in staff.get(where).text
     assert not is_in(signed_in)
     assert is_in(world.sign_in("a.clerk"))
     with world.session() as session:
         for model in (AuthenticatorApp, RecoveryCode):
             assert session.scalar(sa.select(sa.func.count(model.id))) == 0
-    assert [event["reason"] for event in recorded(world, "people.factors.removed")] == [why["lost-reason"]]
+    assert [event["reason"] for event in recorded(world, "people.factors.removed")] == [why["reason"]]
     assert [to for to, _ in mails(world, "account_reset")] == ["a.delegate@office.example"]
     assert "staff removed your second factors" in mails(world)[-1][1]["what"]
 

@@ -195,7 +195,7 @@ def test_removing_lost_factors_lifts_the_wait(database_url: str, make_app: MakeA
     world.staff("s.staff", permissions=["staff:console:open", "staff:people:search", "staff:factors:remove"])
     staff, url = world.sign_in("s.staff"), f"/staff/people/{person.id}"
     assert "1 authenticator app, 0 recovery codes left" in said(staff, url)
-    assert staff.post(f"{url}/remove-factors", {"lost-reason": "Called back."}).location == url
+    assert staff.post(f"{url}/lost-factors/remove", {"reason": "Called back."}).location == url
     assert "Locked" not in said(staff, url)
     add_app(world, person)
     assert second_step(first_step(world, "a.clerk"), code()).status_code == 303

@@ -104,8 +104,8 @@ def test_no_change_is_told_to_a_delegate_who_has_only_such_a_one(at_once: World)
     with at_once.session() as session:
         session.get_one(Person, other.id).email = unconfirmed_address()
     at_once.staff("staff.one", permissions=["staff:console:open", "staff:people:search", "staff:factors:remove"])
-    lost = {"lost-reason": "Called the office."}
-    at_once.sign_in("staff.one").post(f"/staff/people/{clerk.id}/remove-factors", lost)
+    lost = {"reason": "Called the office."}
+    at_once.sign_in("staff.one").post(f"/staff/people/{clerk.id}/lost-factors/remove", lost)
     owner = at_once.client()
     owner.get(mailed_link(at_once, clerk.email, "/not-me/"))
     assert owner.post("/not-me").status_code == 200

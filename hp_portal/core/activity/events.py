@@ -132,6 +132,21 @@ _PEOPLE = (
         _PERSON,
     ),
     EventSpec(
+        "people.factors.letter-sent",
+        "Sent a PIN by mail to somebody who had lost the second factors",
+        ("person", "payee"),
+        "Sent a PIN by mail so that the lost second factors of {person} can be removed",
+        _PERSON,
+    ),
+    EventSpec(
+        "people.factors.not-proved",
+        "Was told a wrong payment or PIN by somebody who had lost the second factors",
+        ("person", "tin"),
+        "Was told a wrong proof for {person}, who had lost the second factors: {tin}",
+        _PERSON,
+        refusal=True,
+    ),
+    EventSpec(
         "people.factors.reset-asked",
         "Asked to remove somebody’s lost second factors",
         ("person",),

@@ -24,7 +24,7 @@ from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.limits import sign_ins
 from hp_portal.core.people.ended import OrganizationEnded, hold_going_on, hold_organization, let_go_on
-from hp_portal.core.people.models import RESET_CANCELED, EmailChange, FactorReset, PasswordLink
+from hp_portal.core.people.models import RESET_CANCELED, EmailChange, FactorPin, FactorReset, PasswordLink
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import Application
 from hp_portal.settings import Settings
@@ -240,9 +240,26 @@ def resets_about(person_id: int) -> str:
     return f"factor-reset:{person_id}"
 
 
+def factor_letters_about(person_id: int) -> str:
+    """What the letters with a PIN are about by which staff may remove somebody's second factors."""
+    return f"factor-pin:{person_id}"
+
+
+def end_factor_pins(session: PortalSession, person_id: int) -> None:
+    """No PIN removes this person's second factors any more; a letter that has not been printed is not sent."""
+    cancel_messages(session, factor_letters_about(person_id))
+    session.execute(
+        sa.update(FactorPin)
+        .where(FactorPin.person_id == person_id, FactorPin.ended_at.is_(None))
+        .values(ended_at=clock.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
 def end_resets(session: PortalSession, person_id: int, outcome: str) -> None:
-    """Nobody's request to remove this person's second factors waits any more."""
+    """Nobody's request to remove this person's second factors waits any more, nor does a letter for it."""
     cancel_messages(session, resets_about(person_id))
+    end_factor_pins(session, person_id)
     session.execute(
         sa.update(FactorReset)
         .where(FactorReset.person_id == person_id, FactorReset.ended_at.is_(None))

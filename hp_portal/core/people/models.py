@@ -84,6 +84,24 @@ class FactorReset(Base, scopes.OfPerson):
     outcome: Mapped[str | None] = mapped_column(sa.String(10))
 
 
+class FactorPin(Base, scopes.PayersOwn):
+    """A PIN in a letter to the payee's address on record: whoever reads it to the payer's staff may have the second factors of
+    this person removed. Only its hash is kept; it works once, for some days after the letter was mailed."""
+
+    __tablename__ = "factor_pin"
+
+    id: Mapped[key]
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    payee_id: Mapped[int] = mapped_column(sa.ForeignKey("payee.id"))
+    pin_hash: Mapped[str] = mapped_column(sa.String(200))
+    message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"))
+    made_by_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    made_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime]
+    ended_at: Mapped[dt.datetime | None]
+    tries_left: Mapped[int]
+
+
 class PasswordLink(Base, scopes.OfPerson):
     """A link to set a password: works once, until it expires. The link holds a token, the row only its hash."""
 

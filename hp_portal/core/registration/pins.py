@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from dataclasses import dataclass
+from typing import Protocol
 
 import sqlalchemy as sa
 
@@ -82,6 +83,17 @@ class PinState:
     expires_at: dt.datetime
     tries_left: int
     open: bool
+
+
+class MailedPin(Protocol):
+    """The row of a PIN that a letter brings. Times in UTC; `expires_at` counts from the making."""
+
+    pin_hash: str
+    message_id: int
+    made_at: dt.datetime
+    expires_at: dt.datetime
+    ended_at: dt.datetime | None
+    tries_left: int
 
 
 def new_pin() -> str:
@@ -181,8 +193,11 @@ def _newest(session: PortalSession, registration_id: int) -> RegistrationPin | N
 def state_of(session: PortalSession, registration: Registration) -> PinState | None:
     """How far the newest letter is; None when none was written."""
     pin = _newest(session, registration.id)
-    if pin is None:
-        return None
+    return pin_state(session, pin) if pin is not None else None
+
+
+def pin_state(session: PortalSession, pin: MailedPin) -> PinState:
+    """How far the letter of a PIN is."""
     message = session.get_one(Message, pin.message_id)
     run = session.get(PrintRun, message.print_run_id) if message.print_run_id else None
     # A plugin's way sends letters without a print run.
@@ -239,21 +254,30 @@ def send_another(session: PortalSession, settings: Settings, registration: Regis
 def enter_pin(session: PortalSession, registration: Registration, typed: str) -> None:
     """Use the PIN up. Raises WrongPin (counted: the caller commits) or PinDead. The caller holds the registration."""
     pin = _newest(session, registration.id)
-    if pin is not None:
-        session.refresh(pin)
-    state = state_of(session, registration)
-    if pin is None or state is None or not state.open:
+    if pin is None:
         raise PinDead
-    if not verify_password(pin.pin_hash, read_pin(typed)):
+    try:
+        use_pin(session, pin, typed)
+    except WrongPin as wrong:
+        record_refusal(session, "registration.pin.refused", registration=registration.id, left=wrong.left)
+        raise
+    record(session, "registration.pin.accepted", registration=registration.id)
+
+
+def use_pin(session: PortalSession, pin: MailedPin, typed: str) -> None:
+    """Use a PIN up, or count a wrong one. Raises WrongPin or PinDead. The caller holds what the PIN is for."""
+    session.refresh(pin)
+    if not pin_state(session, pin).open:
+        raise PinDead
+    if verify_password(pin.pin_hash, read_pin(typed)):
+        pin.ended_at = clock.now()
+    else:
         pin.tries_left -= 1
         if pin.tries_left == 0:
             pin.ended_at = clock.now()
         session.flush()
-        record_refusal(session, "registration.pin.refused", registration=registration.id, left=pin.tries_left)
         raise WrongPin(pin.tries_left)
-    pin.ended_at = clock.now()
     session.flush()
-    record(session, "registration.pin.accepted", registration=registration.id)
 
 
 def letter_came_back(session: PortalSession, message_id: int) -> None:

@@ -9,7 +9,6 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.identity.delegates import has_delegate
-from hp_portal.core.identity.factors import has_factor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people import accounts, changes, password_links, resting
@@ -24,7 +23,6 @@ from hp_portal.core.web.links import absolute_url
 from hp_portal.core.web.render import db_session, form_status, page, redirect_to, settings
 
 ID = "<id:person_id>"
-LOST = "lost-"
 # What the button says that lets an organization go on which has ended.
 GOES_ON = "goes-on"
 TAKEN = {
@@ -70,12 +68,11 @@ def people_settle(change_id: int) -> ResponseReturnValue:
     return redirect_to(url_for("staff.people_locked"))
 
 
-def _person_page(person: Person, form: ReasonForm, status: int, lost: ReasonForm | None = None) -> Response:
+def _person_page(person: Person, form: ReasonForm, status: int) -> Response:
     db = db_session()
     found = lookup.view_person(db, settings(), person)
     db.commit()
-    lost = lost or ReasonForm(formdata=None, prefix=LOST)
-    return page("staff/person.html", found=found, form=form, lost=lost, goes_on=GOES_ON, status=status)
+    return page("staff/person.html", found=found, form=form, goes_on=GOES_ON, status=status)
 
 
 def _back(person: Person) -> Response:
@@ -130,22 +127,6 @@ def people_unlock(person_id: int) -> ResponseReturnValue:
     accounts.unlock(db, person)
     db.commit()
     flash(f"{person.name} can try to sign in again.", "good")
-    return _back(person)
-
-
-@blueprint.post(f"/people/{ID}/remove-factors")
-@access.staff("staff:factors:remove")
-def people_remove_factors(person_id: int) -> ResponseReturnValue:
-    person, db, lost = _member(person_id), db_session(), ReasonForm(prefix=LOST)
-    if not has_factor(db, person):
-        flash(f"{person.name} has no second factor.", "warn")
-        return _back(person)
-    if not lost.validate_on_submit():
-        return _person_page(person, ReasonForm(formdata=None), 422, lost)
-    done = changes.remove_factors(db, person, lost.reason.data)
-    db.commit()
-    told = f"{person.name} now signs in with the password alone, and is asked to set up a second factor again."
-    flash(told if done else f"{person.name} has no second factor.", "good" if done else "warn")
     return _back(person)
 
 

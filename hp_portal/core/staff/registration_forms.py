@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from flask_wtf import FlaskForm
 from wtforms import Form, HiddenField, RadioField, SelectChoice, SelectField, StringField
@@ -10,6 +10,7 @@ from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from hp_portal.core.registration.models import CHECK, MAIL, NOTICE
 from hp_portal.core.staff.lookup import may_be_tin
+from hp_portal.core.staff.lost_factors import MailTo
 from hp_portal.core.staff.registrations import SHOWN
 from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField, without_tax_ids
@@ -105,3 +106,22 @@ class TryForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     def validate_path(self, field: Any) -> None:
         if field.data not in TRIED:
             raise ValidationError("Choose how the person registers.")
+
+
+class MailPinForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Which payee a letter with a PIN goes to."""
+
+    payee = RadioField("Where should the letter go?", validate_choice=False)
+
+    def with_payees(self, payees: list[MailTo]) -> Self:
+        """The same form, with what can be chosen; the only one is chosen."""
+        self.payee.choices = [
+            SelectChoice(str(one.payee_id), f"{', '.join(one.lines)} (Tax ID {one.tin})") for one in payees
+        ]
+        if len(payees) == 1 and not self.payee.data:
+            self.payee.data = str(payees[0].payee_id)
+        return self
+
+    def validate_payee(self, field: Any) -> None:
+        if field.data not in [choice.value for choice in self.payee.choices]:
+            raise ValidationError("Choose where the letter should go.")

@@ -29,6 +29,7 @@ from hp_portal.core.staff import document_views as document_views
 from hp_portal.core.staff import fax_views as fax_views
 from hp_portal.core.staff import letter_views as letter_views
 from hp_portal.core.staff import lookup
+from hp_portal.core.staff import lost_factor_views as lost_factor_views
 from hp_portal.core.staff import organization_views as organization_views
 from hp_portal.core.staff import payee_views as payee_views
 from hp_portal.core.staff import people_views as people_views

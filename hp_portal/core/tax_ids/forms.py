@@ -11,7 +11,9 @@ from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField
 
 
-class AddPayeeForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+class PaymentProofForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """What stands on the remittance advice of a payment that proves something."""
+
     tin = TinField("Tax ID (TIN)", required="Enter the Tax ID the payment was made to.")
     npi = NpiField("NPI")
     number = StringField(
@@ -25,7 +27,6 @@ class AddPayeeForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     )
     amount = AmountField("Amount of the payment", render_kw={"autocomplete": "off"})
     paid_on = DayField("Date of the payment")
-    next = HiddenField()
 
     def proof(self) -> Proof:
         """What was typed."""
@@ -37,6 +38,10 @@ class AddPayeeForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
             amount=self.amount.data,
             paid_on=self.paid_on.data,
         )
+
+
+class AddPayeeForm(PaymentProofForm):
+    next = HiddenField()
 
 
 class ObjectionForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
