@@ -26,6 +26,7 @@ from hp_portal.core.activity import heads, sealing, verifying
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit import reports
 from hp_portal.core.audit.refusals import close_windows
+from hp_portal.core.billing_access import overdue
 from hp_portal.core.delegates import finding, requests
 from hp_portal.core.delivery import returns, sending
 from hp_portal.core.downloads import making, queue
@@ -50,6 +51,7 @@ from hp_portal.settings import ConfigurationError, Settings
 log = structlog.get_logger(__name__)
 AT_A_TIME = {"short": 2, "long": 2, "render": 1, "mail": 2}  # jobs of a lane that one worker runs at a time
 FILES_SWEPT = "files.sweep"
+MINUTES = dt.timedelta(minutes=5)
 LOOK_EVERY = 0.5  # seconds between looks at what is due
 
 
@@ -150,6 +152,7 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("refusals.forget", "Forget old refusals", dt.timedelta(hours=6), judging.forget_old),
         Job("registration.tidy", "End what is overdue among registrations", dt.timedelta(minutes=5), deciding.tidy),
         Job("tax-ids.end-access", "Note the end of access that is over", dt.timedelta(minutes=1), ending.end_overdue),
+        Job("billing.tend-requests", "Remind of requests for access, and end old ones", MINUTES, overdue.tend),
         Job("delegates.answer", "Answer for ended organizations", dt.timedelta(minutes=5), requests.answer_for_ended),
         *_people_jobs(settings),
     ]

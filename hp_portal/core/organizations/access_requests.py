@@ -40,6 +40,10 @@ class AccessRequest(Base, SealedTin, scopes.OwnedByOrganization):
 
     id: Mapped[key]
     token: Mapped[str] = mapped_column(sa.String(32), unique=True)
+    # What the billing organization calls the provider.
+    provider: Mapped[str] = mapped_column(sa.String(200), default="", server_default="")
+    # The form that it was sent from: sent twice, it asks once.
+    form: Mapped[str] = mapped_column(sa.String(32), default="", server_default="")
     npis: Mapped[str] = mapped_column(sa.String(1000))
     to_delegates: Mapped[bool]
     approver_name: Mapped[str] = mapped_column(sa.String(200))

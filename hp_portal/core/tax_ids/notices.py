@@ -75,7 +75,12 @@ def _holders(session: PortalSession, payees: sa.Select[Any], but: int) -> list[t
 
 def holders_of_tin(session: PortalSession, payee: Payee, but: int) -> list[int]:
     """The provider organizations, other than `but`, that are linked to the Tax ID of a payee. Needs a whole scope."""
-    same_tin = sa.select(Payee.id).where(Payee.tin_is(session, payee.whole_tin(session)))
+    return holders_of(session, payee.whole_tin(session), but)
+
+
+def holders_of(session: PortalSession, tin: str, but: int = 0) -> list[int]:
+    """The provider organizations, other than `but`, that are linked to a Tax ID. Needs a whole scope."""
+    same_tin = sa.select(Payee.id).where(Payee.tin_is(session, tin))
     return [organization_id for organization_id, _ in _holders(session, same_tin, but)]
 
 
