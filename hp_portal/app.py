@@ -25,6 +25,9 @@ from hp_portal.core.account import views as account_views
 from hp_portal.core.activity import views as activity_views
 from hp_portal.core.activity.events import CORE_EVENTS
 from hp_portal.core.applications import menu, mounting
+from hp_portal.core.billing_access import answer_views
+from hp_portal.core.billing_access import request_views as request_views
+from hp_portal.core.billing_access.events import BILLING_EVENTS
 from hp_portal.core.delegates import account_views as delegates_accounts
 from hp_portal.core.delegates import views as delegate_views
 from hp_portal.core.delegates.events import DELEGATE_EVENTS
@@ -122,7 +125,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
 
 
 # What the core's audit events and jobs are called after: a plugin of such a key could stand for them.
-OWN_EVENTS = (*CORE_EVENTS, *REGISTRATION_EVENTS, *DELEGATE_EVENTS, *OPENID_EVENTS)
+OWN_EVENTS = (*CORE_EVENTS, *REGISTRATION_EVENTS, *DELEGATE_EVENTS, *BILLING_EVENTS, *OPENID_EVENTS)
 RESERVED = {event.key.partition(".")[0] for event in OWN_EVENTS} | {"core", "kept", "portal", "recovery", "refusals"}
 
 
@@ -154,6 +157,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         change_views.blueprint,
         recovery_views.blueprint,
         registration_views.blueprint,
+        answer_views.blueprint,
         delegate_views.blueprint,
         delegates_accounts.blueprint,
         download_views.blueprint,

@@ -28,9 +28,10 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from hp_portal.access_settings import AccessSettings
 from hp_portal.factor_groups import Groups, read_groups
 from hp_portal.key_strength import weakness_of_bytes, weakness_of_text
-from hp_portal.oidc_settings import LOOPBACK, OidcSettings
+from hp_portal.oidc_settings import LOOPBACK
 
 
 class ConfigurationError(Exception):
@@ -82,7 +83,7 @@ REASONS = (
 LOCAL_HOSTS = LOOPBACK
 
 
-class Settings(OidcSettings):
+class Settings(AccessSettings):
     """All settings of one deployment."""
 
     model_config = SettingsConfigDict(env_prefix="HP_PORTAL_", env_nested_delimiter="__", extra="forbid", frozen=True)

@@ -26,6 +26,7 @@ from hp_portal.core.activity import heads, sealing, verifying
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit import reports
 from hp_portal.core.audit.refusals import close_windows
+from hp_portal.core.billing_access import overdue
 from hp_portal.core.delegates import finding, requests
 from hp_portal.core.delivery import returns, sending
 from hp_portal.core.downloads import making, queue
@@ -40,6 +41,7 @@ from hp_portal.core.people import email_changes, factor_resets, password_links, 
 from hp_portal.core.recovery import asking
 from hp_portal.core.refusals import judging
 from hp_portal.core.registration import deciding
+from hp_portal.core.tax_ids import ending
 from hp_portal.database import Database, PortalSession, lock
 from hp_portal.hookspecs import LANES, Job
 from hp_portal.plugins import Plugins, confined
@@ -49,6 +51,7 @@ from hp_portal.settings import ConfigurationError, Settings
 log = structlog.get_logger(__name__)
 AT_A_TIME = {"short": 2, "long": 2, "render": 1, "mail": 2}  # jobs of a lane that one worker runs at a time
 FILES_SWEPT = "files.sweep"
+MINUTES = dt.timedelta(minutes=5)
 LOOK_EVERY = 0.5  # seconds between looks at what is due
 
 
@@ -148,6 +151,8 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("refusals.judge", "Look up whose rows were asked for", dt.timedelta(seconds=30), judging.judge),
         Job("refusals.forget", "Forget old refusals", dt.timedelta(hours=6), judging.forget_old),
         Job("registration.tidy", "End what is overdue among registrations", dt.timedelta(minutes=5), deciding.tidy),
+        Job("tax-ids.end-access", "Note the end of access that is over", dt.timedelta(minutes=1), ending.end_overdue),
+        Job("billing.tend-requests", "Remind of requests for access, and end old ones", MINUTES, overdue.tend),
         Job("delegates.answer", "Answer for ended organizations", dt.timedelta(minutes=5), requests.answer_for_ended),
         *_people_jobs(settings),
     ]

@@ -19,6 +19,7 @@ from hp_portal.core.account.views import how_ended
 from hp_portal.core.applications.blank_menu import delegate_names, why_blank
 from hp_portal.core.applications.home import home_of
 from hp_portal.core.applications.menu import applications_menu, plugins
+from hp_portal.core.billing_access.offers import count_for_office
 from hp_portal.core.delegates.requests import waiting_requests
 from hp_portal.core.delivery.returns import own_address_returned
 from hp_portal.core.downloads.queue import unseen
@@ -94,7 +95,13 @@ def _registrations(actor: Actor) -> dict[str, Any]:
     db = db_session()
     asking = count_requests(db, actor) if actor.is_delegate else 0
     alone = actor.audience == Audience.BILLING and not has_links(db, actor)
-    return {"asking": asking, "registering": waiting_registration(db, actor), "no_provider": alone}
+    wanted = count_for_office(db, actor)
+    return {
+        "asking": asking,
+        "access_asked": wanted,
+        "registering": waiting_registration(db, actor),
+        "no_provider": alone,
+    }
 
 
 @blueprint.get("/go")

@@ -14,6 +14,7 @@ from hp_portal import migrations
 from hp_portal.core.access.enforce import can, directory
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.audit.reports import count_problems
+from hp_portal.core.billing_access.by_staff import count_alarms, count_held
 from hp_portal.core.delegates.requests import count_reported
 from hp_portal.core.delivery import faxes, letters, returns
 from hp_portal.core.delivery import overview as deliveries
@@ -122,6 +123,22 @@ CORE_QUEUES = (
         "staff.tax_id_alerts",
         "staff:tax-ids:manage",
         count_warnings,
+        "warn",
+    ),
+    StaffQueue(
+        "request for access came from somebody the approver does not know",
+        "requests for access came from somebody the approvers do not know",
+        "staff.access_requests",
+        "staff:tax-ids:manage",
+        count_alarms,
+        "bad",
+    ),
+    StaffQueue(
+        "request for access is to be looked at before it is sent",
+        "requests for access are to be looked at before they are sent",
+        "staff.access_requests",
+        "staff:tax-ids:manage",
+        count_held,
         "warn",
     ),
     StaffQueue(

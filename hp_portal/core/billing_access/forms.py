@@ -1,0 +1,257 @@
+"""Forms of requests for access: asking, one at a time or many, and answering."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any
+
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField
+from wtforms import (
+    FieldList,
+    Form,
+    FormField,
+    HiddenField,
+    RadioField,
+    SelectChoice,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import DataRequired, Length, Optional, StopValidation, ValidationError
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from hp_portal.core.billing_access.checking import Approver, Wanted
+from hp_portal.core.billing_access.showing import STATUSES
+from hp_portal.core.identifiers.numbers import parse_npi
+from hp_portal.core.people.forms import a_name, an_email
+from hp_portal.core.tax_ids.tables import TableColumn
+from hp_portal.core.web.cleaning import one_line
+from hp_portal.core.web.fields import DayField, ParsedField, TinField, without_tax_ids
+
+PERSON, DELEGATES = "person", "delegates"
+MOST_NPIS = 80
+OFF = {"autocomplete": "off"}
+COLUMNS = (
+    TableColumn("provider", ("providername", "practice", "client", "name of provider", "nameofprovider")),
+    TableColumn("tin", ("taxid", "taxidtin", "ein", "providertin", "tintaxid")),
+    TableColumn("npis", ("npi", "npinumbers", "npilist")),
+    TableColumn("name", ("approver", "approvername", "approversname", "contact", "contactname")),
+    TableColumn("title", ("approvertitle", "approverstitle", "jobtitle", "position")),
+    TableColumn("email", ("approveremail", "approversemail", "mail", "emailaddress")),
+    TableColumn("phone", ("approverphone", "approversphone", "telephone", "tel", "phonenumber")),
+)
+
+
+class NpisField(ParsedField):
+    """NPIs with blanks or commas between them; `data` is a tuple of ten digits each."""
+
+    def read(self, text: str) -> tuple[str, ...]:
+        found = dict.fromkeys(parse_npi(one) for one in re.split(r"[\s,;/]+", text) if one)
+        if len(found) > MOST_NPIS:
+            raise ValueError(f"Name at most {MOST_NPIS} NPIs; leave the field empty for all of the Tax ID.")
+        return tuple(found)
+
+    def show(self, value: tuple[str, ...]) -> str:
+        return " ".join(value)
+
+
+def _a_phone(_form: Any, field: Any) -> None:
+    text = field.data or ""
+    if not re.fullmatch(r"[0-9 +().\-]*(?:\s*(?:x|ext\.?)\s*\d{1,6})?", text) or len(re.findall(r"\d", text)) < 10:
+        raise ValidationError("Enter a telephone number with its area code, such as 555-010-0100.")
+
+
+def _approver(*, required: bool = True) -> dict[str, Any]:
+    """The fields of an approver; in a row they may all be empty, which asks the provider's delegates."""
+
+    def needed(message: str) -> Any:
+        return DataRequired(message) if required else _UnlessEmpty(message)
+
+    return {
+        "name": StringField(
+            "Approver’s name",
+            [needed("Enter the approver’s first and last name."), Length(2, 200, "Use 2 to 200 characters."), a_name],
+            filters=[one_line],
+            render_kw=OFF,
+        ),
+        "title": StringField(
+            "Title",
+            [needed("Enter the approver’s title, such as office manager."), Length(2, 100, "Use 2 to 100 characters.")],
+            filters=[one_line],
+            render_kw=OFF,
+        ),
+        "email": StringField(
+            "E-mail",
+            [needed("Enter the approver’s e-mail address."), Length(max=254), an_email],
+            filters=[one_line],
+            render_kw={**OFF, "type": "email", "spellcheck": "false", "autocapitalize": "none"},
+        ),
+        "phone": StringField(
+            "Telephone",
+            [needed("Enter the approver’s telephone number."), Length(max=40), _a_phone],
+            filters=[one_line],
+            render_kw={**OFF, "type": "tel"},
+        ),
+    }
+
+
+class _UnlessEmpty:
+    """Needed when anything of the approver is given, or somebody is asked by name."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    def __call__(self, form: Any, field: Any) -> None:
+        if (field.data or "").strip():
+            return
+        field.errors = []
+        raise StopValidation(self.message if form.asks_person() else None)
+
+
+def _provider() -> StringField:
+    return StringField("Provider", [Optional(), Length(max=200)], filters=[one_line], render_kw=OFF)
+
+
+def _tin() -> TinField:
+    return TinField("Provider’s Tax ID (TIN)", required="Enter the provider’s Tax ID.")
+
+
+class _Wanting:
+    """What was typed, of a form or of a row."""
+
+    def asks_person(self) -> bool:
+        """Is somebody asked by name, and not the delegates?"""
+        raise NotImplementedError
+
+    def wanted(self: Any, form: str) -> Wanted:
+        person = self.asks_person()
+        approver = (
+            Approver(self["name"].data, self.title.data, self.email.data, self.phone.data) if person else Approver()
+        )
+        return Wanted(self.tin.data, self.npis.data or (), self.provider.data or "", not person, approver, form)
+
+    def put(self: Any, problems: dict[str, str]) -> None:
+        """Show what speaks against it beside the fields."""
+        for name, text in problems.items():
+            self[name].errors = [*self[name].errors, text]
+
+
+class RequestForm(_Wanting, FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """One request."""
+
+    provider = _provider()
+    tin = _tin()
+    npis = NpisField("NPIs", render_kw=OFF)
+    whom = RadioField(
+        "Who shall approve?",
+        choices=[
+            SelectChoice(DELEGATES, "The delegates of the registered provider: they are sure to be the right people"),
+            SelectChoice(PERSON, "Somebody at the provider’s office whom I name"),
+        ],
+        default=DELEGATES,
+    )
+    form = HiddenField(filters=[lambda text: (text or "")[:32]])
+    locals().update(_approver(required=False))
+
+    def asks_person(self) -> bool:
+        return bool(self.whom.data != DELEGATES)
+
+
+class RowForm(_Wanting, Form):  # type: ignore[misc] # WTForms has no types
+    """A row of many: without an approver it goes to the delegates of the registered provider."""
+
+    provider = _provider()
+    tin = _tin()
+    npis = NpisField("NPIs", render_kw=OFF)
+    locals().update(_approver(required=False))
+
+    def asks_person(self) -> bool:
+        typed = [(self[name].data or "").strip() for name in ("name", "title", "email", "phone")]
+        return any(typed)
+
+
+class RowsForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    rows = FieldList(FormField(RowForm))
+    form = HiddenField(filters=[lambda text: (text or "")[:32]])
+
+
+class TableForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    table = TextAreaField(
+        "Paste your table", [Optional(), Length(max=200_000)], render_kw={"rows": 10, "spellcheck": "false", **OFF}
+    )
+    file = FileField("Or choose a CSV file", render_kw={"accept": ".csv,.txt,text/csv"})
+
+
+class ApproverForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Somebody else who is asked."""
+
+    locals().update(_approver())
+
+    def approver(self) -> Approver:
+        return Approver(self["name"].data, self.title.data, self.email.data, self.phone.data)
+
+    def put(self, problems: dict[str, str]) -> None:
+        """Show what speaks against them beside the fields."""
+        for name, text in problems.items():
+            self[name].errors = [*self[name].errors, text]
+
+
+class Checkboxes(SelectMultipleField):  # type: ignore[misc] # WTForms has no types
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+
+class ApproveForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """The answer yes; the view says which payees and which last day there may be."""
+
+    payees = Checkboxes("Which payments may they see?", coerce=str)
+    until = DayField("Until when?", required="Enter the last day on which they may see the payments.")
+    signed_name = StringField(
+        "Your name", [DataRequired("Type your name: it is your signature."), Length(2, 200), a_name], filters=[one_line]
+    )
+    signed_title = StringField(
+        "Your title", [DataRequired("Enter your title, such as office manager."), Length(2, 100)], filters=[one_line]
+    )
+    first_day: dt.date
+    last_day: dt.date
+
+    def validate_payees(self, field: Any) -> None:
+        if not field.data:
+            raise ValidationError("Tick at least one. If they may see none, decline the request below.")
+
+    def validate_until(self, field: Any) -> None:
+        if field.data is not None and not self.first_day <= field.data <= self.last_day:
+            raise ValidationError(f"Choose a day from today until {self.last_day:%m/%d/%Y}.")
+
+
+class DeclineForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    answer = StringField(
+        "Why do you decline?",
+        [DataRequired("Say why: whoever asked reads it."), Length(3, 300, "Use 3 to 300 characters."), without_tax_ids],
+        filters=[one_line],
+        render_kw=OFF,
+    )
+
+
+class FilterForm(Form):  # type: ignore[misc] # WTForms has no types
+    """What the list of requests is narrowed to, read from the address."""
+
+    text = StringField(
+        "Provider, approver, NPI or last 4 digits of the Tax ID",
+        [Optional(), Length(max=200)],
+        filters=[one_line],
+        render_kw=OFF,
+    )
+    status = SelectField(
+        "Status",
+        [Optional()],
+        coerce=str.strip,
+        choices=[
+            SelectChoice("", "Any"),
+            SelectChoice("open", "Waiting for an answer"),
+            *(SelectChoice(key, label) for key, label in STATUSES.items()),
+        ],
+    )

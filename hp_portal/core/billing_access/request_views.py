@@ -1,0 +1,303 @@
+"""What billing organizations ask of providers' offices, and what became of it: pages of Tax ID & NPI access."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from flask import Response, abort, flash, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+
+from hp_portal.audience import Audience
+from hp_portal.core.access import rules as access
+from hp_portal.core.access.enforce import the_actor
+from hp_portal.core.billing_access import asking, records, showing
+from hp_portal.core.billing_access.asking import ApproverRefused, ChangedMeanwhile, Result, TooManyToday
+from hp_portal.core.billing_access.forms import (
+    COLUMNS,
+    ApproverForm,
+    FilterForm,
+    RequestForm,
+    RowsForm,
+    TableForm,
+)
+from hp_portal.core.documents.sheets import CSV_TYPE
+from hp_portal.core.identity.actor import Actor
+from hp_portal.core.tax_ids.tables import UnreadableTable, decode, read_table
+from hp_portal.core.tax_ids.views import KEY, READ, blueprint
+from hp_portal.core.web.attachments import attachment
+from hp_portal.core.web.listing import page_number
+from hp_portal.core.web.render import db_session, page, redirect_to, settings
+
+ID = "<id:request_id>"
+CHANGED = "This request has changed in the meantime: see below where it stands."
+
+
+def _billing() -> Actor:
+    """The actor, of a billing organization: to others these pages do not exist."""
+    actor = the_actor()
+    return actor if actor.audience == Audience.BILLING else abort(404)
+
+
+def _sent_words(number: int) -> str:
+    return f"{'The request is' if number == 1 else f'{number} requests are'} on the way. You get an e-mail with the answer."
+
+
+@blueprint.get("/requests")
+@access.requires(READ)
+def requests_list() -> ResponseReturnValue:
+    db, actor, form = db_session(), _billing(), FilterForm(request.args)
+    if not form.validate():
+        return page("billing_access/requests.html", "results", form=form, listing=None, wanted={}, status=422)
+    wanted = {"status": form.status.data or "", "text": form.text.data or ""}
+    listing = showing.list_requests(db, actor, showing.RequestFilter(**wanted), page_number(request.args))
+    db.commit()
+    listing = listing.at(f"{KEY}.requests_list", **wanted)
+    return page("billing_access/requests.html", "results", form=form, listing=listing, wanted=wanted)
+
+
+@blueprint.get("/requests/csv")
+@access.requires(READ)
+def requests_csv() -> ResponseReturnValue:
+    db, actor, form = db_session(), _billing(), FilterForm(request.args)
+    if not form.validate():
+        return page("billing_access/requests.html", "results", form=form, listing=None, wanted={}, status=422)
+    body = showing.requests_csv(db, actor, showing.RequestFilter(form.status.data or "", form.text.data or ""))
+    db.commit()
+    return attachment(body, "requests.csv", CSV_TYPE)
+
+
+@blueprint.get("/requests/new")
+@access.requires(READ)
+def request_new() -> ResponseReturnValue:
+    _billing()
+    form = RequestForm(formdata=None, form=secrets.token_hex(16))
+    return _new_page(form)
+
+
+def _new_page(form: RequestForm, status: int = 200) -> Response:
+    return page("billing_access/new.html", form=form, status=status)
+
+
+@blueprint.post("/requests/new/send")
+@access.requires(READ)
+def request_send() -> ResponseReturnValue:
+    db, actor, form = db_session(), _billing(), RequestForm()
+    if not form.validate_on_submit():
+        return _new_page(form, 422)
+    try:
+        [result] = asking.ask(db, settings(), actor, [form.wanted(form.form.data or "")])
+    except TooManyToday as error:
+        db.rollback()
+        form.form_errors = [str(error)]
+        return _new_page(form, 429)
+    if result.problems:
+        db.rollback()
+        form.put(result.problems)
+        return _new_page(form, 422)
+    db.commit()
+    flash(_sent_words(1), "good")
+    return redirect_to(url_for(f"{KEY}.request_one", request_id=result.request_id))
+
+
+@blueprint.get("/requests/many")
+@access.requires(READ)
+def requests_many() -> ResponseReturnValue:
+    _billing()
+    return _table_page(TableForm(formdata=None))
+
+
+def _table_page(form: TableForm, status: int = 200) -> Response:
+    most = settings().access_requests_at_once
+    return page("billing_access/many.html", form=form, most=most, columns=COLUMNS, status=status)
+
+
+@blueprint.post("/requests/many/check")
+@access.requires(READ)
+def requests_check() -> ResponseReturnValue:
+    """Read a table that was pasted or uploaded, and show what speaks against each row."""
+    actor = _billing()
+    if "rows-0-tin" in request.form:
+        return _checked_page(actor, RowsForm())
+    form = TableForm()
+    if not form.validate_on_submit():
+        return _table_page(form, 422)
+    try:
+        typed = decode(form.file.data.read(1 << 20)) if form.file.data else form.table.data or ""
+        rows = read_table(typed, COLUMNS, settings().access_requests_at_once)
+    except UnreadableTable as error:
+        form.form_errors = [str(error)]
+        return _table_page(form, 422)
+    return _checked_page(actor, _rows_form(rows))
+
+
+def _rows_form(rows: Sequence[dict[str, str]]) -> RowsForm:
+    """The form as if its rows had been typed, so that each is read and checked in the same way."""
+    typed = MultiDict({"form": secrets.token_hex(16)})
+    for number, row in enumerate(rows):
+        for column in COLUMNS:
+            typed[f"rows-{number}-{column.name}"] = row.get(column.name, "")
+    return RowsForm(formdata=typed, meta={"csrf": False})
+
+
+def _checked_page(actor: Actor, form: RowsForm) -> Response:
+    right = _check_rows(actor, form)
+    wrong = len(form.rows.entries) - len(right)
+    return page(
+        "billing_access/rows.html", form=form, right=len(right), wrong=wrong, sent=[], status=422 if wrong else 200
+    )
+
+
+def _check_rows(actor: Actor, form: RowsForm) -> list[int]:
+    """Which rows nothing speaks against, by place; the others have it beside their fields."""
+    if len(form.rows.entries) > settings().access_requests_at_once:
+        abort(413)
+    form.validate()
+    readable = [place for place, entry in enumerate(form.rows.entries) if not entry.form.errors]
+    wanted = [form.rows.entries[place].form.wanted(form.form.data or "") for place in readable]
+    right = []
+    for place, result in zip(readable, asking.check(db_session(), actor, wanted), strict=True):
+        form.rows.entries[place].form.put(result.problems)
+        if not result.problems:
+            right.append(place)
+    return right
+
+
+@blueprint.post("/requests/many/send")
+@access.requires(READ)
+def requests_send() -> ResponseReturnValue:
+    """Send the rows that nothing speaks against; the others stay on the page, as they were typed."""
+    db, actor, form = db_session(), _billing(), RowsForm()
+    if not form.rows.entries:
+        return redirect_to(url_for(f"{KEY}.requests_many"))
+    right = _check_rows(actor, form)
+    wanted = [form.rows.entries[place].form.wanted(form.form.data or "") for place in right]
+    try:
+        results = asking.ask(db, settings(), actor, wanted)
+    except TooManyToday as error:
+        db.rollback()
+        form.form_errors = [str(error)]
+        wrong = len(form.rows.entries) - len(right)
+        return page("billing_access/rows.html", form=form, right=len(right), wrong=wrong, sent=[], status=429)
+    db.commit()
+    sent = [one for one in results if not one.problems]
+    if len(sent) == len(form.rows.entries):
+        flash(_sent_words(len(sent)), "good")
+        return redirect_to(url_for(f"{KEY}.requests_list"))
+    return _left_page(form, right, results, sent)
+
+
+def _left_page(form: RowsForm, right: Sequence[int], results: Sequence[Result], sent: Sequence[Result]) -> Response:
+    gone = {place for place, result in zip(right, results, strict=True) if not result.problems}
+    for place, result in zip(right, results, strict=True):
+        form.rows.entries[place].form.put(result.problems)
+    names = [
+        (result.wanted.provider or f"Tax ID ending in {result.wanted.tin[-4:]}", result.request_id) for result in sent
+    ]
+    form.rows.entries = [entry for place, entry in enumerate(form.rows.entries) if place not in gone]
+    wrong = len(form.rows.entries)
+    return page("billing_access/rows.html", form=form, right=0, wrong=wrong, sent=names, status=422)
+
+
+def _one(request_id: int) -> showing.Shown:
+    return showing.own_request(db_session(), _billing(), request_id) or abort(404)
+
+
+@blueprint.get(f"/requests/{ID}")
+@access.requires(READ)
+def request_one(request_id: int) -> ResponseReturnValue:
+    one = _one(request_id)
+    decided = showing.decided(db_session(), the_actor(), request_id)
+    return page("billing_access/one.html", one=one, decided=decided)
+
+
+def _to(request_id: int, words: str, tone: str) -> Response:
+    flash(words, tone)
+    return redirect_to(url_for(f"{KEY}.request_one", request_id=request_id))
+
+
+@blueprint.post(f"/requests/{ID}/withdraw")
+@access.requires(READ)
+def request_withdraw(request_id: int) -> ResponseReturnValue:
+    db, actor, _ = db_session(), _billing(), _one(request_id)
+    try:
+        asking.withdraw(db, actor, request_id)
+    except ChangedMeanwhile:
+        db.rollback()
+        return _to(request_id, CHANGED, "warn")
+    db.commit()
+    return _to(request_id, "The request is withdrawn. The link in our e-mail opens nothing any more.", "good")
+
+
+@blueprint.post(f"/requests/{ID}/resend")
+@access.requires(READ)
+def request_resend(request_id: int) -> ResponseReturnValue:
+    db, actor, _ = db_session(), _billing(), _one(request_id)
+    try:
+        sent = asking.resend(db, actor, request_id)
+    except ChangedMeanwhile:
+        db.rollback()
+        return _to(request_id, CHANGED, "warn")
+    db.commit()
+    if not sent:
+        return _to(request_id, "It was sent less than a day ago. You can send it again once a day.", "info")
+    return _to(request_id, "The request is on the way again.", "good")
+
+
+@blueprint.get(f"/requests/{ID}/approver")
+@access.requires(READ)
+def request_approver(request_id: int) -> ResponseReturnValue:
+    return _approver_page(_one(request_id), ApproverForm(formdata=None), 200)
+
+
+def _approver_page(one: showing.Shown, form: ApproverForm, status: int = 422) -> Response:
+    return page("billing_access/approver.html", one=one, form=form, status=status)
+
+
+@blueprint.post(f"/requests/{ID}/approver/change")
+@access.requires(READ)
+def request_approver_change(request_id: int) -> ResponseReturnValue:
+    db, actor, one, form = db_session(), _billing(), _one(request_id), ApproverForm()
+    if not form.validate_on_submit():
+        return _approver_page(one, form)
+    try:
+        asking.change_approver(db, actor, request_id, form.approver())
+    except ChangedMeanwhile:
+        db.rollback()
+        return _to(request_id, CHANGED, "warn")
+    except ApproverRefused as error:
+        db.rollback()
+        form.put(error.problems)
+        return _approver_page(one, form)
+    db.commit()
+    return _to(request_id, "The request goes to the new approver. The links sent before open nothing any more.", "good")
+
+
+@blueprint.post(f"/requests/{ID}/again")
+@access.requires(READ)
+def request_again(request_id: int) -> ResponseReturnValue:
+    """Ask for the same once more: a request of its own, of the same person."""
+    db, actor, _ = db_session(), _billing(), _one(request_id)
+    try:
+        result = asking.ask_again(db, settings(), actor, request_id)
+    except ChangedMeanwhile:
+        db.rollback()
+        return _to(request_id, CHANGED, "warn")
+    except TooManyToday as error:
+        db.rollback()
+        return _to(request_id, str(error), "warn")
+    if result.problems:
+        db.rollback()
+        return _to(request_id, " ".join(result.problems.values()), "warn")
+    db.commit()
+    return _to(result.request_id or request_id, _sent_words(1), "good")
+
+
+@blueprint.get(f"/requests/{ID}/record")
+@access.requires(READ)
+def request_record(request_id: int) -> ResponseReturnValue:
+    db = db_session()
+    body = records.download(db, _billing(), request_id) or abort(404)
+    db.commit()
+    return attachment(body, f"approval-{request_id}.pdf", "application/pdf")

@@ -1,0 +1,92 @@
+"""Tables that people paste or upload: cells from a spreadsheet, a CSV file, with a line of headings or without."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MOST_CHARACTERS = 200_000
+
+
+class UnreadableTable(ValueError):
+    """The table cannot be read; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """A column: its name, and the headings it is known by, in small letters without anything but letters."""
+
+    name: str
+    headings: tuple[str, ...]
+
+
+def decode(body: bytes) -> str:
+    """The text of an uploaded file, as spreadsheets write them. Raises UnreadableTable."""
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            text = body.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+        break
+    raise UnreadableTable("This file is no text. Save your table as CSV, then upload that file.")
+
+
+def _delimiter(line: str) -> str:
+    return max("\t;,", key=line.count)
+
+
+def _plain(heading: str) -> str:
+    return re.sub(r"[^a-z]", "", heading.lower())
+
+
+def read_table(text: str, columns: Sequence[TableColumn], most: int) -> list[dict[str, str]]:
+    """The rows of a table, by the names of the columns. Without headings the columns stand in their order.
+
+    Raises UnreadableTable; nothing of a table is left out: one with more rows or cells than fit is refused.
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise UnreadableTable("This table is too long. Send it in parts.")
+    text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    first = next((line for line in text.split("\n") if line.strip()), "")
+    try:
+        cells = list(csv.reader(io.StringIO(text), delimiter=_delimiter(first), strict=True))
+    except csv.Error as error:
+        raise UnreadableTable(
+            "A quotation mark is missing somewhere in the table. Check it, then send it again."
+        ) from error
+    rows = [[cell.strip() for cell in row] for row in cells if any(cell.strip() for cell in row)]
+    if not rows:
+        raise UnreadableTable("Paste your table, or choose a file.")
+    order = _order(rows[0], columns)
+    rows = rows[1:] if order else rows
+    if not rows:
+        raise UnreadableTable("The table has headings, and no row below them.")
+    if len(rows) > most:
+        raise UnreadableTable(f"The table has {len(rows)} rows. Send at most {most} at once.")
+    names = order or [column.name for column in columns]
+    for number, row in enumerate(rows, 1):
+        if len([cell for cell in row[len(names) :] if cell]):
+            raise UnreadableTable(
+                f"Row {number} has more cells than columns. Put quotation marks around text with commas."
+            )
+    return [dict(zip(names, [*row, *[""] * len(names)], strict=False)) for row in rows]
+
+
+def _order(row: Sequence[str], columns: Sequence[TableColumn]) -> list[str]:
+    """The names of the columns as the headings say; empty: these are no headings. Raises UnreadableTable."""
+    known = {heading: column.name for column in columns for heading in (column.name, *column.headings)}
+    found = [known.get(_plain(cell), "") for cell in row]
+    if not any(found):
+        return []
+    if unknown := [cell for cell, name in zip(row, found, strict=True) if cell and not name]:
+        raise UnreadableTable(
+            f"We do not know the heading “{unknown[0][:40]}”. Use: {', '.join(one.name for one in columns)}."
+        )
+    if len(set(filter(None, found))) < len([name for name in found if name]):
+        raise UnreadableTable("Two columns have the same heading.")
+    return [name or f"-{place}" for place, name in enumerate(found)]
