@@ -22,8 +22,10 @@ from hp_portal.core.account import (
     second_step_views,
 )
 from hp_portal.core.account import views as account_views
+from hp_portal.core.activity import our_views
 from hp_portal.core.activity import views as activity_views
 from hp_portal.core.activity.events import CORE_EVENTS
+from hp_portal.core.activity.ours import DOCUMENTS as ACTIVITY_DOCUMENTS
 from hp_portal.core.applications import menu, mounting
 from hp_portal.core.delegates import account_views as delegates_accounts
 from hp_portal.core.delegates import views as delegate_views
@@ -112,7 +114,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
 
     directory = Directory(staff_permissions=dict(CORE_STAFF_PERMISSIONS), staff_links=CORE_STAFF_LINKS)
     app.extensions["hp_portal.directory"] = directory
-    app.extensions["hp_portal.core_documents"] = (*LETTER_DOCUMENTS, *FAX_DOCUMENTS)
+    app.extensions["hp_portal.core_documents"] = (*LETTER_DOCUMENTS, *FAX_DOCUMENTS, *ACTIVITY_DOCUMENTS)
     for blueprint in core_blueprints(settings):
         app.register_blueprint(blueprint)
     mount_applications(app, plugins, directory)
@@ -150,6 +152,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         email_views.blueprint,
         reason_views.blueprint,
         activity_views.blueprint,
+        our_views.blueprint,
         people_views.blueprint,
         change_views.blueprint,
         recovery_views.blueprint,
