@@ -28,6 +28,7 @@ from hp_portal.core.activity.events import CORE_EVENTS
 from hp_portal.core.activity.ours import DOCUMENTS as ACTIVITY_DOCUMENTS
 from hp_portal.core.applications import menu, mounting
 from hp_portal.core.delegates import account_views as delegates_accounts
+from hp_portal.core.delegates import seeing_views
 from hp_portal.core.delegates import views as delegate_views
 from hp_portal.core.delegates.events import DELEGATE_EVENTS
 from hp_portal.core.downloads import views as download_views
@@ -159,6 +160,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         registration_views.blueprint,
         delegate_views.blueprint,
         delegates_accounts.blueprint,
+        seeing_views.blueprint,
         download_views.blueprint,
         digest_views.blueprint,
         staff_views.blueprint,

@@ -109,6 +109,23 @@ class ReportForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     )
 
 
+class InviteBillingForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """A billing service that is told how to register and to ask for access."""
+
+    name = StringField(
+        "Name of the billing service",
+        [DataRequired("Enter the name of the billing service."), Length(2, 100, "Use 2 to 100 characters."), _no_links],
+        filters=[one_line],
+        render_kw={"autocomplete": "off"},
+    )
+    email = StringField(
+        "Its e-mail address",
+        [DataRequired("Enter the e-mail address of somebody there."), Length(max=254), an_email],
+        filters=[one_line],
+        render_kw={"autocomplete": "off", "type": "email", "spellcheck": "false", "autocapitalize": "none"},
+    )
+
+
 def _choices(**values: str) -> list[SelectChoice]:
     return [SelectChoice("", "Any"), *(SelectChoice(value, label) for value, label in values.items())]
 

@@ -69,6 +69,11 @@ class Grant(Base, scopes.OwnedByOrganization):
     ended_at: Mapped[dt.datetime | None]
 
     @classmethod
+    def is_open(cls) -> sa.ColumnElement[bool]:
+        """A condition: the grant has not ended."""
+        return cls.ended_at.is_(None)
+
+    @classmethod
     def links(cls, organization_id: int | None, payee_id: int | None) -> sa.ColumnElement[bool]:
         """A condition: the grant is open, and lets this organization see what is paid to this payee."""
         return sa.and_(cls.organization_id == organization_id, cls.payee_id == payee_id, cls.ended_at.is_(None))

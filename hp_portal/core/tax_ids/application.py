@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hp_portal.audience import Audience
 from hp_portal.core.organizations.models import PROOFS
-from hp_portal.core.people.named import organizations, payees, worded
+from hp_portal.core.people.named import counted, organizations, payees, worded
 from hp_portal.core.tax_ids.models import ENDED, KEPT
 from hp_portal.core.tax_ids.notices import told_organizations, told_payees
 from hp_portal.core.tax_ids.views import KEY, READ, blueprint
@@ -76,6 +76,34 @@ EVENTS = (
         ("organization", "payee"),
         "Objected to the link of {organization} to {payee}",
         _OF_OTHER,
+    ),
+    EventSpec(
+        "tax-id-npi-access.access.listed",
+        "Looked at who can see the organization’s payments",
+        ("people", "others"),
+        "Looked at who can see the organization’s payments: {who}",
+        {"who": counted("people", "person of its own", "people of its own")},
+    ),
+    EventSpec(
+        "tax-id-npi-access.access.ended",
+        "Ended what another organization sees",
+        ("organization", "payee"),
+        "Ended the access of {organization} to {payee}",
+        _OF_OTHER,
+    ),
+    EventSpec(
+        "tax-id-npi-access.access.lost",
+        "A provider has ended your access to its payments",
+        ("payee",),
+        "Its own office has ended your access to {payee}",
+        {"payee": told_payees},
+        told=True,
+    ),
+    EventSpec(
+        "tax-id-npi-access.billing.invited",
+        "Invited a billing service",
+        ("name",),
+        "Invited the billing service {name} to register",
     ),
     EventSpec("tax-id-npi-access.notice.read", "Dismissed a notice about a Tax ID", ("notice",)),
     EventSpec(
