@@ -26,7 +26,7 @@ from hp_portal.core.activity import heads, sealing, verifying
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit import reports
 from hp_portal.core.audit.refusals import close_windows
-from hp_portal.core.delegates import finding, requests
+from hp_portal.core.delegates import finding, requests, review_reminding
 from hp_portal.core.delivery import returns, sending
 from hp_portal.core.downloads import making, queue
 from hp_portal.core.factors import passkeys
@@ -118,6 +118,12 @@ def _people_jobs(settings: Settings) -> list[Job]:
             "Remind people of accounts that nobody uses, and deactivate them",
             dt.timedelta(hours=6),
             lambda session: resting.rest_accounts(session, settings),
+        ),
+        Job(
+            "delegates.access-reviews",
+            "Begin access reviews, and remind delegates of them",
+            dt.timedelta(hours=6),
+            lambda session: review_reminding.go_on_with_reviews(session, settings),
         ),
         Job("people.forget-links", "Forget old password links", dt.timedelta(hours=1), password_links.forget_dead),
     ]

@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import Form, HiddenField, SelectChoice, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, Length, Optional, ValidationError
+from wtforms import BooleanField, Form, HiddenField, SelectChoice, SelectField, StringField, TextAreaField
+from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
 
 from hp_portal.core.delegates.finding import Wanted
 from hp_portal.core.identifiers.numbers import BadIdentifier, parse_npi
@@ -124,6 +124,24 @@ class InviteBillingForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no typ
         filters=[one_line],
         render_kw={"autocomplete": "off", "type": "email", "spellcheck": "false", "autocapitalize": "none"},
     )
+
+
+class SignReviewForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """The signature under an access review. `account_name` is what the view knows the signer by; `shown` what the page showed."""
+
+    account_name = ""
+    agree = BooleanField("I agree", [InputRequired("Say that you have gone through every row.")])
+    name = StringField(
+        "Your name, as a signature",
+        [DataRequired("Type your name as a signature."), Length(max=200)],
+        filters=[one_line],
+        render_kw={"autocomplete": "off"},
+    )
+    shown = HiddenField()
+
+    def validate_name(self, field: Any) -> None:
+        if " ".join((field.data or "").casefold().split()) != " ".join(self.account_name.casefold().split()):
+            raise ValidationError(f"Type your name as it stands in your account: {self.account_name}.")
 
 
 def _choices(**values: str) -> list[SelectChoice]:

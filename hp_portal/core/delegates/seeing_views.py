@@ -17,7 +17,7 @@ from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.people.forms import ReasonForm
-from hp_portal.core.tax_ids.ending import Ended, NoDelegate, end_billing_access, invite_billing_service
+from hp_portal.core.tax_ids.billing_access import Ended, NoDelegate, end_billing_access, invite_billing_service
 from hp_portal.core.tax_ids.seeing import OtherWhoSees, WhoSees, view_who_sees, who_sees
 from hp_portal.core.tax_ids.views import READ
 from hp_portal.core.web.render import db_session, page, redirect_to

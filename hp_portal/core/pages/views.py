@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort, current_app, make_response, reques
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
-from hp_portal import migrations
+from hp_portal import clock, migrations
 from hp_portal.audience import Audience
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import can, current_actor, to_factors
@@ -20,6 +20,7 @@ from hp_portal.core.applications.blank_menu import delegate_names, why_blank
 from hp_portal.core.applications.home import home_of
 from hp_portal.core.applications.menu import applications_menu, plugins
 from hp_portal.core.delegates.requests import waiting_requests
+from hp_portal.core.delegates.reviews import review_due
 from hp_portal.core.delivery.returns import own_address_returned
 from hp_portal.core.downloads.queue import unseen
 from hp_portal.core.identity.actor import Actor
@@ -94,7 +95,8 @@ def _registrations(actor: Actor) -> dict[str, Any]:
     db = db_session()
     asking = count_requests(db, actor) if actor.is_delegate else 0
     alone = actor.audience == Audience.BILLING and not has_links(db, actor)
-    return {"asking": asking, "registering": waiting_registration(db, actor), "no_provider": alone}
+    waiting = {"asking": asking, "registering": waiting_registration(db, actor), "no_provider": alone}
+    return {**waiting, "review_due": review_due(db, actor), "now": clock.now()}
 
 
 @blueprint.get("/go")

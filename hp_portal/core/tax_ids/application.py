@@ -85,7 +85,7 @@ EVENTS = (
         {"who": counted("people", "person of its own", "people of its own")},
     ),
     EventSpec(
-        "tax-id-npi-access.access.ended",
+        "tax-id-npi-access.access.taken",
         "Ended what another organization sees",
         ("organization", "payee"),
         "Ended the access of {organization} to {payee}",

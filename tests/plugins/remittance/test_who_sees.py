@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.organizations.models import Grant
-from hp_portal.core.tax_ids import ending, seeing
+from hp_portal.core.tax_ids import billing_access, seeing
 from tests.plugins.remittance.inquiry import Office, claim, url_of
 from tests.support.client import PortalClient, tree_of
 from tests.support.clock import Clock
@@ -157,13 +157,13 @@ def test_a_provider_ends_what_a_billing_organization_sees(town: Town) -> None:
     assert (town.is_open(town.grant), town.is_open(town.more), town.is_open(town.elsewhere)) == (False, True, True)
     assert town.biller.get(url_of(town.payment)).status_code == 404, "with the next page"
     assert town.biller.get(url_of(town.others)).status_code == 200
-    told = dict(mails(world, "access_ended"))
+    told = dict(mails(world, "billing_ended"))
     assert set(told) == {"e.lse@office.example", "l.edger@office.example"}
     assert (told["e.lse@office.example"]["reason"], told["l.edger@office.example"]["reason"]) == ("Contract ended", "")
     assert "Contract ended" in town.delegate.get("/our-activity").text
     assert "has ended your access to" in world.sign_in("l.edger").get("/my-activity").text
     assert "nothing to end any more" in town.end(town.delegate, grant=town.grant.id).text
-    assert len(mails(world, "access_ended")) == 2, "told once"
+    assert len(mails(world, "billing_ended")) == 2, "told once"
 
     # Neither another provider's, nor what is about payees of others, nor by whoever is no provider.
     for client, grant in (
@@ -175,10 +175,12 @@ def test_a_provider_ends_what_a_billing_organization_sees(town: Town) -> None:
         assert town.is_open(grant)
     with world.session() as session, world.app.app_context():
         actor = _actor(session, "d.elegate")
-        assert ending.end_billing_access(session, actor, [town.twins.id, town.elsewhere.id], "Past the page") == []
+        assert (
+            billing_access.end_billing_access(session, actor, [town.twins.id, town.elsewhere.id], "Past the page") == []
+        )
         session.execute(sa.update(seeing.Person).where(seeing.Person.username == "d.elegate").values(is_delegate=False))
-        with pytest.raises(ending.NoDelegate):
-            ending.end_billing_access(session, actor, [town.more.id], "No delegate any more")
+        with pytest.raises(billing_access.NoDelegate):
+            billing_access.end_billing_access(session, actor, [town.more.id], "No delegate any more")
         session.rollback()
 
     # All of one, and all of all.
@@ -205,6 +207,6 @@ def test_a_billing_service_is_invited(town: Town, monkeypatch: pytest.MonkeyPatc
     ((to, values),) = mails(town.world, "billing_invited")
     assert (to, values["organization"]) == ("desk@tally.example", "Birch Sample Clinic")
     assert recorded(town.world, "tax-id-npi-access.billing.invited") == [{"name": "Tally Sample Billing"}]
-    monkeypatch.setattr(ending, "INVITATIONS", 1)
+    monkeypatch.setattr(billing_access, "INVITATIONS", 1)
     assert town.delegate.post(f"{WHO}/invite", data).status_code == 429
     assert len(mails(town.world, "billing_invited")) == 1

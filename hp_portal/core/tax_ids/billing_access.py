@@ -94,7 +94,7 @@ def _end(session: PortalSession, actor: Actor, row: tuple[Grant, Organization, P
     ).first()
     if done is None:
         return None
-    record(session, "tax-id-npi-access.access.ended", reason=reason, organization=organization.id, payee=payee.id)
+    record(session, "tax-id-npi-access.access.taken", reason=reason, organization=organization.id, payee=payee.id)
     who = Who(organization_id=organization.id, request_id=get_who(session).request_id)
     record(session, "tax-id-npi-access.access.lost", who=who, payee=payee.id)
     session.announce(PortalEvent("grant.ended", {"organization": organization.id, "payee": payee.id}))
@@ -120,7 +120,7 @@ def _tell(session: PortalSession, actor: Actor, own: Organization, ended: list[E
             continue
         at_home = person.organization_id == own.id
         shown = {**values, "name": person.name, "at_home": at_home, "reason": reason if at_home else ""}
-        add_message(session, Outgoing(person.email, "access_ended", home if at_home else away, about, shown))
+        add_message(session, Outgoing(person.email, "billing_ended", home if at_home else away, about, shown))
 
 
 def invite_billing_service(session: PortalSession, actor: Actor, name: str, email: str) -> None:
