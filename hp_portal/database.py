@@ -21,6 +21,7 @@ from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 
 from hp_portal import passes, scopes
 from hp_portal.events import EventRegistry, PortalEvent
+from hp_portal.moments import UTCDateTime as UTCDateTime
 from hp_portal.private_files import make_private_file, make_private_folder
 from hp_portal.session import CORE, OrganizationScope, Scope, ScopeViolation, SessionContext, WholeScope
 from hp_portal.session import PortalSession as PortalSession
@@ -33,26 +34,6 @@ writing.install()
 
 REST = 1.0
 """Seconds after which a connection of the pool is asked whether PostgreSQL is still there."""
-
-
-class UTCDateTime(sa.types.TypeDecorator[dt.datetime]):
-    """A moment: aware in Python, UTC in storage. SQLite keeps no zone, so it is taken off and put back."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise TypeError("a moment without a time zone: use hp_portal.clock.now()")
-        value = value.astimezone(dt.UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=dt.UTC) if dialect.name == "sqlite" else value.astimezone(dt.UTC)
 
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")

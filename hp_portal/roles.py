@@ -33,6 +33,8 @@ _KEPT = frozenset(
     {
         "acceptance",
         "access_grant",
+        "access_request",
+        "access_request_payee",
         "application_default",
         "application_setting",
         "data_key",

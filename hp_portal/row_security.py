@@ -19,9 +19,13 @@ from sqlalchemy.sql import visitors
 
 from hp_portal import roles, scopes
 from hp_portal.database import Base
+from hp_portal.moments import at_present
 from hp_portal.passes import SCHEMA, SETTING, WHOLE
 
 _SCOPE = f"(SELECT {SCHEMA}.scope())"
+# What ends by itself is over for the statements at once, by the portal's clock. For the policies it is when the worker has noted
+# it, so that the clocks of two machines never disagree about a row.
+_NEVER_OVER = "'-infinity'::timestamptz"
 _IN_WHOLE = f"{_SCOPE} = {WHOLE}"
 # Whoever adds to the record names the newest seal.
 _READ_IN_ANY_SCOPE = frozenset({"audit_seal"})
@@ -113,9 +117,11 @@ class Policy:
 def _criterion(model: type[Any], criterion: sa.ColumnElement[bool]) -> str:
     """A scope's criterion as PostgreSQL reads it in a policy of the model's table."""
 
-    def whose(element: visitors.ExternallyTraversible, **_: object) -> sa.ColumnElement[int] | None:
+    def whose(element: visitors.ExternallyTraversible, **_: object) -> sa.ColumnElement[Any] | None:
         if isinstance(element, sa.BindParameter) and element.callable is scopes.scope_organization.callable:
             return sa.literal_column(_SCOPE, sa.BigInteger())
+        if element is at_present:
+            return sa.literal_column(_NEVER_OVER, element.type)
         return None
 
     # Within a select of the table, so that what the criterion asks of other tables is correlated with it.

@@ -39,6 +39,7 @@ from sqlalchemy.orm import (
     with_loader_criteria,
 )
 
+from hp_portal.moments import is_open
 from hp_portal.session import SCOPED, PortalSession
 from hp_portal.session import OrganizationScope as OrganizationScope
 from hp_portal.session import Scope as Scope
@@ -64,13 +65,13 @@ scope_organization: sa.BindParameter[int] = sa.bindparam(
     "scope_organization_id", callable_=_current_organization, type_=sa.Integer()
 )
 """The organization whose session runs the statement, for criteria of one's own."""
-_grant = sa.table("access_grant", sa.column("payee_id"), sa.column("organization_id"), sa.column("ended_at"))
+_grant = sa.table("access_grant", *map(sa.column, ("payee_id", "organization_id", "ended_at", "ends_at")))
 _person = sa.table("person", sa.column("id"), sa.column("organization_id"))
 
 
 def granted_payees() -> sa.Select[Any]:
     """The payee ids that the scope's organization holds a grant to."""
-    own = sa.and_(_grant.c.organization_id == scope_organization, _grant.c.ended_at.is_(None))
+    own = sa.and_(_grant.c.organization_id == scope_organization, is_open(_grant.c.ended_at, _grant.c.ends_at))
     return sa.select(_grant.c.payee_id).where(ScopeCriterion(own, [_grant.c.organization_id]))
 
 

@@ -26,6 +26,7 @@ from hp_portal.core.kept.keeping import find_kept, keep_values
 from hp_portal.core.kept.models import KeptValues
 from hp_portal.core.keys import rotating
 from hp_portal.core.keys.models import DataKey
+from hp_portal.core.organizations.access_requests import AccessRequest
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.payees.finding import find_payees
 from hp_portal.core.payees.models import Payee
@@ -43,6 +44,7 @@ from hp_portal_plugins.remittance.intake.kept_text import kept_interchange
 from hp_portal_plugins.remittance.models import PAYEE_TIN, Claim, Payment, PaymentText
 from tests.conftest import MakeApp
 from tests.plugins.remittance.import_files import CLINIC, file_of, import_835, many_payments
+from tests.support.access_requests import access_request
 from tests.support.databases import DATA_KEY, data_key, database_of
 from tests.support.factors import add_app, code
 from tests.support.identifiers import make_npi, make_tin
@@ -88,6 +90,7 @@ class Filled:
             for number in (1, PAYEES):
                 assert [row.npi for row in find_payees(session, tin=make_tin(number))] == [make_npi(number)]
             assert session.get_one(Organization, self.organization).whole_tin(session) == make_tin(99)
+            assert session.scalars(sa.select(AccessRequest)).one().whole_tin(session) == make_tin(98)
             texts = [kept_interchange(session, one) for one in session.scalars(sa.select(Payment.id))]
             assert len(texts) == 30
             for payment in session.scalars(sa.select(Payment)):
@@ -145,6 +148,8 @@ def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
         begin(session, "192.0.2.1")
         ask(session, "sample.clerk", "192.0.2.1", "192.0.2.1")
     answered_request(world, organization)
+    with world.session() as session:
+        access_request(session, organization, tin=make_tin(98))
     add_app(world, clerk)
     made = Filled(world, person, token, organization.id, stored.id)
     made.read(world)

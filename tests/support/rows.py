@@ -15,12 +15,14 @@ from hp_portal.core.identity.directory import DirectoryAccount, UsedState
 from hp_portal.core.identity.factors import AuthenticatorApp, HalfSignIn, Passkey, RecoveryCode
 from hp_portal.core.identity.models import Person
 from hp_portal.core.kept.models import KeptValues
+from hp_portal.core.organizations.access_requests import AccessRequestLink, AccessRequestPayee
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.people.models import AccountRest, ChangeNotice, EmailChange, FactorReset, PasswordLink
 from hp_portal.core.recovery.models import RecoveryAsk
 from hp_portal.core.tax_ids.models import GUESSED, LinkNotice
 from hp_portal.database import Base, PortalSession
 
+from .access_requests import access_request
 from .registering import asking
 
 
@@ -89,6 +91,15 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
         address="",
         state=WAITING,
     )
+    request = access_request(session, organization)
+    yield AccessRequestLink(
+        request_id=request.id,
+        token_hash=hash_token(f"access-{organization.id}"),
+        email="a@office.example",
+        made_at=now,
+        expires_at=now,
+    )
     own = sa.select(Grant.payee_id).where(Grant.organization_id == organization.id).limit(1)
+    yield AccessRequestPayee(request_id=request.id, payee_id=session.scalars(own).one(), approved=False)
     yield LinkNotice(organization_id=organization.id, kind=GUESSED, payee_id=session.scalars(own).one(), at=now)
     yield asking(organization)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -172,8 +173,12 @@ class World:
             session.add(row)
         return row
 
-    def grant(self, organization: Organization, payee: Payee, *, proof: str = "payer") -> Grant:
-        row = Grant(organization_id=organization.id, payee_id=payee.id, proof=proof, granted_at=clock.now())
+    def grant(
+        self, organization: Organization, payee: Payee, *, proof: str = "payer", ends_at: dt.datetime | None = None
+    ) -> Grant:
+        row = Grant(
+            organization_id=organization.id, payee_id=payee.id, proof=proof, granted_at=clock.now(), ends_at=ends_at
+        )
         with self.session() as session:
             session.add(row)
         return row

@@ -110,7 +110,7 @@ def _organizations(session: PortalSession, wanted: Wanted) -> list[int]:
         .where(
             Payee.tin_is(session, wanted.tin),
             fits,
-            Grant.ended_at.is_(None),
+            Grant.is_open(),
             Organization.audience != Audience.BILLING,
             Organization.validated_at.is_not(None),
             sa.not_(Organization.provisional),

@@ -9,7 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hp_portal import scopes
 from hp_portal.core.identifiers.sealed import OptionalTin
+from hp_portal.core.organizations import access_requests as access_requests
 from hp_portal.database import Base, key
+from hp_portal.moments import is_open
 
 # How an organization proved that a payee is its own.
 PROOFS = {
@@ -17,7 +19,11 @@ PROOFS = {
     "non_payment": "Non-payment notice number",
     "pin": "PIN sent by mail",
     "payer": "Recorded by the health plan",
+    "approval": "Approved by the provider’s office",
 }
+
+# How a grant ended: the provider's office, the payer's staff, its own organization, or time; or it was given in a trial.
+BY_PROVIDER, BY_PAYER, BY_ITSELF, BY_TIME, BY_TRIAL = "provider", "payer", "own", "time", "trial"
 
 
 class Organization(Base, OptionalTin, scopes.Scoped):
@@ -44,7 +50,11 @@ class Organization(Base, OptionalTin, scopes.Scoped):
 
 
 class Grant(Base, scopes.OwnedByOrganization):
-    """An organization's access to a payee, from `granted_at` until `ended_at`."""
+    """An organization's access to a payee, from `granted_at` until `ended_at`.
+
+    With `ends_at` it is over then by itself, at once; the worker notes that later. `ended_how` is one of the words above; None
+    while it is open, and where it ended before that was kept. `request_id` is the request whose approval opened it.
+    """
 
     __tablename__ = "access_grant"
     __scope_index__ = False
@@ -67,13 +77,16 @@ class Grant(Base, scopes.OwnedByOrganization):
     granted_at: Mapped[dt.datetime]
     ended_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
     ended_at: Mapped[dt.datetime | None]
+    ended_how: Mapped[str | None] = mapped_column(sa.String(20))
+    ends_at: Mapped[dt.datetime | None]
+    request_id: Mapped[int | None] = mapped_column(sa.ForeignKey("access_request.id"), index=True)
 
     @classmethod
     def is_open(cls) -> sa.ColumnElement[bool]:
-        """A condition: the grant has not ended."""
-        return cls.ended_at.is_(None)
+        """A condition: the grant has not been ended, and its own end has not come."""
+        return is_open(cls.ended_at, cls.ends_at)
 
     @classmethod
     def links(cls, organization_id: int | None, payee_id: int | None) -> sa.ColumnElement[bool]:
         """A condition: the grant is open, and lets this organization see what is paid to this payee."""
-        return sa.and_(cls.organization_id == organization_id, cls.payee_id == payee_id, cls.ended_at.is_(None))
+        return sa.and_(cls.organization_id == organization_id, cls.payee_id == payee_id, cls.is_open())

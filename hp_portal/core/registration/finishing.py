@@ -48,6 +48,7 @@ from hp_portal.core.registration.models import (
 from hp_portal.core.registration.pins import NoAddress, TooManyLetters, check_letters, send_pin
 from hp_portal.core.registration.proving import Answer, find_billing, look_up
 from hp_portal.core.registration.unlisted import waiting_case
+from hp_portal.core.tax_ids.ending import end_overdue
 from hp_portal.core.tax_ids.notices import tell_of_link
 from hp_portal.core.tax_ids.proving import use_payment
 from hp_portal.database import PortalSession, lock
@@ -247,6 +248,7 @@ def was_upheld(session: PortalSession, settings: Settings, organization_id: int 
 
 def open_access(session: PortalSession, organization: Organization, payee: Payee, proof: str, person: Person) -> Grant:
     """Let an organization see what is paid to a payee, as its person has proved."""
+    end_overdue(session, organization.id, payee.id)
     grant = Grant(
         organization_id=organization.id,
         payee_id=payee.id,

@@ -36,7 +36,7 @@ def end_if_empty(session: PortalSession, organization_id: int) -> bool:
     """End an organization in which nobody has an account any more and that sees nobody's payments; False when it goes on."""
     organization = hold_organization(session, organization_id)
     people = sa.select(Person.id).where(Person.organization_id == organization_id, Person.deactivated_at.is_(None))
-    links = sa.select(Grant.id).where(Grant.organization_id == organization_id, Grant.ended_at.is_(None))
+    links = sa.select(Grant.id).where(Grant.organization_id == organization_id, Grant.is_open())
     if organization.ended_at is not None or any(session.scalar(one.limit(1)) for one in (people, links)):
         return False
     organization.ended_at = clock.now()

@@ -127,7 +127,7 @@ def waiting_registration(session: PortalSession, actor: Actor) -> str:
 def has_links(session: PortalSession, actor: Actor) -> bool:
     """Can the actor's organization see payments to anybody?"""
     with scopes.whole(session, "the links of the person's own organization"):
-        wanted = sa.select(Grant.id).where(Grant.organization_id == actor.organization_id, Grant.ended_at.is_(None))
+        wanted = sa.select(Grant.id).where(Grant.organization_id == actor.organization_id, Grant.is_open())
         return session.scalar(wanted.limit(1)) is not None
 
 

@@ -195,7 +195,7 @@ def holders(session: PortalSession, payees: sa.Select[int]) -> tuple[int, ...]:
         .join(Organization, Organization.id == Grant.organization_id)
         .where(
             Grant.payee_id.in_(payees),
-            Grant.ended_at.is_(None),
+            Grant.is_open(),
             Organization.audience != Audience.BILLING,
             sa.not_(Organization.provisional),
         )

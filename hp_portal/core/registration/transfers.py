@@ -25,7 +25,7 @@ def may_be_moved(session: PortalSession, registration: Registration) -> bool:
     person = session.get(Person, registration.person_id) if registration.person_id else None
     if person is None or person.deactivated_at is not None or registration.state not in (PIN, STAFF, DECLINED):
         return False
-    sees = sa.select(Grant.id).where(Grant.organization_id == person.organization_id, Grant.ended_at.is_(None))
+    sees = sa.select(Grant.id).where(Grant.organization_id == person.organization_id, Grant.is_open())
     others = sa.select(Person.id).where(Person.organization_id == person.organization_id, Person.id != person.id)
     alone = session.scalar(sees.limit(1)) is None and session.scalar(others.limit(1)) is None
     return alone and newest_of(session, person.id) is registration

@@ -8,7 +8,7 @@ from hp_portal import clock
 from hp_portal.core.audit.record import record
 from hp_portal.core.identity.accounts import hold_account
 from hp_portal.core.identity.models import Person
-from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.organizations.models import BY_TRIAL, Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.people.changes import is_disowned
 from hp_portal.core.people.ended import hold_organization
@@ -36,7 +36,7 @@ def end_grants(session: PortalSession, organization_id: int | None, by_id: int |
     ended = session.execute(
         sa.update(Grant)
         .where(Grant.organization_id == organization_id, Grant.ended_at.is_(None))
-        .values(ended_at=clock.now(), ended_by_id=by_id)
+        .values(ended_at=clock.now(), ended_by_id=by_id, ended_how=BY_TRIAL)
         .returning(Grant.payee_id, Grant.proof)
         .execution_options(synchronize_session=False)
     ).all()
@@ -53,7 +53,7 @@ def _proved_unseen(registration: Registration) -> list[tuple[int, str]]:
 
 
 def _links(session: PortalSession, organization_id: int) -> list[Grant]:
-    wanted = sa.select(Grant).where(Grant.organization_id == organization_id, Grant.ended_at.is_(None))
+    wanted = sa.select(Grant).where(Grant.organization_id == organization_id, Grant.is_open())
     return list(session.scalars(wanted.order_by(Grant.id)))
 
 

@@ -194,7 +194,7 @@ def _linked_to(session: PortalSession, payee_ids: list[int]) -> dict[int, list[t
     for payee_id, organization_id, name in session.execute(
         sa.select(Grant.payee_id, Organization.id, Organization.name)
         .join(Organization, Organization.id == Grant.organization_id)
-        .where(Grant.payee_id.in_(payee_ids), Grant.ended_at.is_(None))
+        .where(Grant.payee_id.in_(payee_ids), Grant.is_open())
         .order_by(Organization.name)
     ):
         linked.setdefault(payee_id, []).append((organization_id, name))
@@ -380,7 +380,7 @@ def _links(session: PortalSession, organization_id: int) -> list[Link]:
         sa.select(Grant, Payee, Person.name)
         .join(Payee, Payee.id == Grant.payee_id)
         .outerjoin(Person, Person.id == Grant.granted_by_id)
-        .where(Grant.organization_id == organization_id, Grant.ended_at.is_(None))
+        .where(Grant.organization_id == organization_id, Grant.is_open())
         .order_by(Payee.name, Payee.npi)
     )
     return [

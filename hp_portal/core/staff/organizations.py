@@ -22,7 +22,7 @@ _people = (
 )
 _linked = (
     sa.select(sa.func.count(Grant.id))
-    .where(Grant.organization_id == Organization.id, Grant.ended_at.is_(None))
+    .where(Grant.organization_id == Organization.id, Grant.is_open())
     .correlate(Organization)
     .scalar_subquery()
 )

@@ -331,7 +331,7 @@ def linked_to(session: PortalSession, payee: Payee) -> tuple[Holder, ...]:
     rows = session.scalars(
         sa.select(Organization)
         .join(Grant, Grant.organization_id == Organization.id)
-        .where(Grant.payee_id == payee.id, Grant.ended_at.is_(None))
+        .where(Grant.payee_id == payee.id, Grant.is_open())
         .order_by(Organization.name, Organization.id)
     ).all()
     own = holders(session, sa.select(Payee.id).where(Payee.id == payee.id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hp_portal.audience import Audience
 from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.people.named import counted, organizations, payees, worded
+from hp_portal.core.tax_ids.ending import HOW_ENDED
 from hp_portal.core.tax_ids.models import ENDED, KEPT
 from hp_portal.core.tax_ids.notices import told_organizations, told_payees
 from hp_portal.core.tax_ids.views import KEY, READ, blueprint
@@ -38,7 +39,15 @@ EVENTS = (
         "Ended a linked Tax ID and NPI",
         ("organization", "payee"),
         "Ended the link of {organization} to {payee}",
-        _BOTH,
+        _OF_OTHER,
+    ),
+    EventSpec(
+        "tax-id-npi-access.access.ended",
+        "Access to payments ended",
+        ("organization", "payee", "how"),
+        "The access of {organization} to {payee} was {how}",
+        {**_OF_OTHER, "how": worded("how", HOW_ENDED)},
+        told=True,
     ),
     EventSpec(
         "tax-id-npi-access.grant.refused",

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.core.audit.record import record
 from hp_portal.core.identity.actor import Actor
-from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.organizations.models import BY_PAYER, Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.people.ended import hold_going_on
+from hp_portal.core.tax_ids.ending import end_access, end_overdue
 from hp_portal.core.tax_ids.grants import AlreadyLinked
 from hp_portal.core.tax_ids.notices import tell_of_link
-from hp_portal.core.tax_ids.objections import settle_by_end
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import PortalEvent
 
@@ -37,6 +37,7 @@ def link_payee(session: PortalSession, actor: Actor, organization: Organization,
     OrganizationEnded."""
     hold_going_on(session, organization.id)
     lock(session, f"grant:{organization.id}:{payee.id}")
+    end_overdue(session, organization.id, payee.id)
     open_already = sa.select(Grant.id).where(Grant.links(organization.id, payee.id))
     if session.scalar(open_already) is not None:
         raise AlreadyLinked
@@ -61,7 +62,7 @@ def find_open_grant(session: PortalSession, grant_id: int) -> OpenGrant | None:
         sa.select(Grant, Organization.name, Payee)
         .join(Organization, Organization.id == Grant.organization_id)
         .join(Payee, Payee.id == Grant.payee_id)
-        .where(Grant.id == grant_id, Grant.ended_at.is_(None))
+        .where(Grant.id == grant_id, Grant.is_open())
     ).one_or_none()
     if row is None:
         return None
@@ -75,21 +76,4 @@ def end_grant(session: PortalSession, actor: Actor, grant: OpenGrant, reason: st
 
     Objections to the link are settled by that.
     """
-    ended = session.execute(
-        sa.update(Grant)
-        .where(Grant.id == grant.grant_id, Grant.ended_at.is_(None))
-        .values(ended_at=clock.now(), ended_by_id=actor.person_id)
-        .returning(Grant.id)
-    ).first()
-    if ended is None:
-        return False
-    record(
-        session,
-        "tax-id-npi-access.grant.ended",
-        reason=reason,
-        organization=grant.organization_id,
-        payee=grant.payee_id,
-    )
-    session.announce(PortalEvent("grant.ended", {"organization": grant.organization_id, "payee": grant.payee_id}))
-    settle_by_end(session, actor, grant.grant_id, reason)
-    return True
+    return bool(end_access(session, actor, Grant.id == grant.grant_id, BY_PAYER, reason))

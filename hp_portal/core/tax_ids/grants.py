@@ -17,6 +17,7 @@ from hp_portal.core.limits.proofs import ProofTry, check_proof, count_failed_pro
 from hp_portal.core.organizations.models import Grant
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.refusals.noting import PROOF, note_refusal
+from hp_portal.core.tax_ids.ending import end_overdue
 from hp_portal.core.tax_ids.notices import tell_of_link, warn
 from hp_portal.core.tax_ids.proving import Proof, check_enough, find_payment, is_used, use
 from hp_portal.database import PortalSession, lock
@@ -60,7 +61,7 @@ def linked_payees(session: PortalSession) -> list[LinkedPayee]:
         sa.select(Grant, Payee, Person.name)
         .join(Payee, Payee.id == Grant.payee_id)
         .outerjoin(Person, Person.id == Grant.granted_by_id)
-        .where(Grant.ended_at.is_(None))
+        .where(Grant.is_open())
         .order_by(Payee.name, Payee.npi)
     ).all()
     return [
@@ -123,13 +124,14 @@ def _is_linked(session: PortalSession, organization_id: int, tin: str) -> bool:
     """Does the organization see payments to this Tax ID already, to whatever NPI?"""
     payees = sa.select(Payee.id).where(Payee.tin_is(session, tin))
     linked = sa.select(Grant.id).where(
-        Grant.organization_id == organization_id, Grant.payee_id.in_(payees), Grant.ended_at.is_(None)
+        Grant.organization_id == organization_id, Grant.payee_id.in_(payees), Grant.is_open()
     )
     return session.scalar(linked.limit(1)) is not None
 
 
 def _has(session: PortalSession, organization_id: int, payee_id: int) -> bool:
     lock(session, f"grant:{organization_id}:{payee_id}")
+    end_overdue(session, organization_id, payee_id)
     return session.scalar(sa.select(Grant.id).where(Grant.links(organization_id, payee_id))) is not None
 
 

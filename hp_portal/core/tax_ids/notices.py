@@ -60,7 +60,7 @@ def _holders(session: PortalSession, payees: sa.Select[Any], but: int) -> list[t
         sa.select(Grant.organization_id, sa.func.min(Grant.payee_id))
         .join(Organization, Organization.id == Grant.organization_id)
         .where(
-            Grant.ended_at.is_(None),
+            Grant.is_open(),
             Grant.payee_id.in_(payees),
             Grant.organization_id != but,
             Organization.audience != Audience.BILLING,
@@ -71,6 +71,12 @@ def _holders(session: PortalSession, payees: sa.Select[Any], but: int) -> list[t
         .order_by(Grant.organization_id)
     )
     return [(organization_id, payee_id) for organization_id, payee_id in rows]
+
+
+def holders_of_tin(session: PortalSession, payee: Payee, but: int) -> list[int]:
+    """The provider organizations, other than `but`, that are linked to the Tax ID of a payee. Needs a whole scope."""
+    same_tin = sa.select(Payee.id).where(Payee.tin_is(session, payee.whole_tin(session)))
+    return [organization_id for organization_id, _ in _holders(session, same_tin, but)]
 
 
 def _tell(session: PortalSession, event: str, organization_id: int, **fields: object) -> None:
@@ -158,7 +164,7 @@ def notices(session: PortalSession, actor: Actor, *, unread: bool = False) -> li
         return []
     other = aliased(Organization)
     wanted = (
-        sa.select(LinkNotice, Payee, other.name, Grant.ended_at)
+        sa.select(LinkNotice, Payee, other.name, Grant.is_open())
         .join(Payee, Payee.id == LinkNotice.payee_id)
         .outerjoin(other, other.id == LinkNotice.other_id)
         .outerjoin(Grant, Grant.id == LinkNotice.grant_id)
@@ -170,12 +176,12 @@ def notices(session: PortalSession, actor: Actor, *, unread: bool = False) -> li
         wanted = wanted.where(LinkNotice.read_at.is_(None))
     with scopes.whole(session, "whom and what the organization's own notices name"):
         return [
-            _told(session, notice, payee, name or "", ended)
-            for notice, payee, name, ended in session.execute(wanted).all()
+            _told(session, notice, payee, name or "", is_open=bool(is_open))
+            for notice, payee, name, is_open in session.execute(wanted).all()
         ]
 
 
-def _told(session: PortalSession, notice: LinkNotice, payee: Payee, other: str, ended: dt.datetime | None) -> Told:
+def _told(session: PortalSession, notice: LinkNotice, payee: Payee, other: str, *, is_open: bool) -> Told:
     return Told(
         notice.id,
         notice.kind,
@@ -185,7 +191,7 @@ def _told(session: PortalSession, notice: LinkNotice, payee: Payee, other: str, 
         payee.npi or "",
         notice.at,
         notice.read_at is not None,
-        notice.grant_id is not None and ended is None,
+        is_open,
         notice.objected_at,
         notice.objection,
         notice.outcome or "",

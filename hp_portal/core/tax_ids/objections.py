@@ -129,16 +129,19 @@ def keep_link(session: PortalSession, actor: Actor, objection: Objection, reason
     return _settle(session, actor, KEPT, reason, LinkNotice.id == objection.notice_id) > 0
 
 
-def settle_by_end(session: PortalSession, actor: Actor, grant_id: int, reason: str) -> int:
+def settle_by_end(session: PortalSession, actor: Actor | None, grant_id: int, reason: str) -> int:
     """The link has ended, which answers every objection to it; how many there were."""
     return _settle(session, actor, ENDED, reason, LinkNotice.grant_id == grant_id)
 
 
-def _settle(session: PortalSession, actor: Actor, outcome: str, reason: str, which: sa.ColumnElement[bool]) -> int:
+def _settle(
+    session: PortalSession, actor: Actor | None, outcome: str, reason: str, which: sa.ColumnElement[bool]
+) -> int:
+    by_id = actor.person_id if actor else None
     settled = session.execute(
         sa.update(LinkNotice)
         .where(*_waiting, which)
-        .values(outcome=outcome, settled_at=clock.now(), settled_by_id=actor.person_id, answer=reason, read_at=None)
+        .values(outcome=outcome, settled_at=clock.now(), settled_by_id=by_id, answer=reason, read_at=None)
         .returning(LinkNotice.organization_id, LinkNotice.payee_id)
         .execution_options(synchronize_session=False)
     ).all()

@@ -134,7 +134,7 @@ def _payees(session: PortalSession) -> dict[str, tuple[PayeeText, str]]:
     with api.whole(session, "demo data"):
         rows = session.execute(
             sa.select(Payee, Organization.name)
-            .outerjoin(Grant, sa.and_(Grant.payee_id == Payee.id, Grant.ended_at.is_(None)))
+            .outerjoin(Grant, sa.and_(Grant.payee_id == Payee.id, Grant.is_open()))
             .outerjoin(Organization, Organization.id == Grant.organization_id)
             .where(Payee.vendor_number.in_([number for number in STORIES if number]))
             .order_by(Payee.id, Grant.id)

@@ -67,7 +67,7 @@ def _people(session: PortalSession) -> list[_Somebody]:
     organization = session.scalar(
         sa.select(Grant.organization_id)
         .join(Payee, Payee.id == Grant.payee_id)
-        .where(Payee.vendor_number == _VENDOR, Grant.ended_at.is_(None))
+        .where(Payee.vendor_number == _VENDOR, Grant.is_open())
         .order_by(Grant.id)
         .limit(1)
     )

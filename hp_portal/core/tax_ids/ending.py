@@ -1,0 +1,127 @@
+"""The end of an organization's access to a payee: by somebody, or by itself.
+
+Every verb needs a whole scope; the caller commits.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.core.audit.record import Who, get_who, record
+from hp_portal.core.delivery.outbox import Outgoing, add_message
+from hp_portal.core.identity.actor import Actor
+from hp_portal.core.identity.delegates import delegates_of
+from hp_portal.core.identity.unconfirmed import reachable
+from hp_portal.core.organizations.models import BY_ITSELF, BY_PAYER, BY_PROVIDER, BY_TIME, Grant, Organization
+from hp_portal.core.payees.models import Payee
+from hp_portal.core.tax_ids.notices import holders_of_tin
+from hp_portal.core.tax_ids.objections import settle_by_end
+from hp_portal.core.web.links import absolute_url
+from hp_portal.database import PortalSession
+from hp_portal.hookspecs import PortalEvent
+
+HOW_ENDED = {
+    BY_PROVIDER: "ended by the provider’s office",
+    BY_PAYER: "ended by the health plan",
+    BY_ITSELF: "ended by the organization itself",
+    BY_TIME: "ended on its day",
+}
+OVER = "This is the day until which it was approved."
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Access that has ended."""
+
+    grant_id: int
+    organization_id: int
+    payee_id: int
+    ends_at: dt.datetime | None
+
+
+def end_access(
+    session: PortalSession, actor: Actor | None, which: sa.ColumnElement[bool], how: str, reason: str = ""
+) -> list[Ended]:
+    """End what is open of these grants, from the next page on: what ended. What had ended before is not touched.
+
+    `how` is a key of HOW_ENDED, `actor` who does it; None: time. Objections are settled by it, and the organizations concerned
+    are told, but for the actor's own.
+    """
+    session.flush()
+    rows = session.execute(
+        sa.update(Grant)
+        .where(which, Grant.ended_at.is_(None))
+        .values(ended_at=clock.now(), ended_by_id=actor.person_id if actor else None, ended_how=how)
+        .returning(Grant.id, Grant.organization_id, Grant.payee_id, Grant.ends_at)
+        .execution_options(synchronize_session=False)
+    ).all()
+    session.expire_all()
+    ended = sorted((Ended(*row) for row in rows), key=lambda one: one.grant_id)
+    for one in ended:
+        if actor is not None:
+            record(
+                session,
+                "tax-id-npi-access.grant.ended",
+                reason=reason,
+                organization=one.organization_id,
+                payee=one.payee_id,
+            )
+        told = {"organization": one.organization_id, "payee": one.payee_id}
+        session.announce(PortalEvent("grant.ended", told))
+        settle_by_end(session, actor, one.grant_id, reason or OVER)
+    _tell(session, actor, ended, how, reason)
+    return ended
+
+
+def end_overdue(session: PortalSession, organization_id: int | None = None, payee_id: int | None = None) -> None:
+    """Note the end of access that is over by itself. The worker does it; for one organization and payee, whoever gives access."""
+    which = [Grant.ended_at.is_(None), Grant.ends_at <= clock.now()]
+    if organization_id is not None:
+        which += [Grant.organization_id == organization_id, Grant.payee_id == payee_id]
+    due = session.scalars(sa.select(Grant.id).where(*which).order_by(Grant.id).limit(_AT_ONCE)).all()
+    if due:
+        end_access(session, None, sa.and_(Grant.id.in_(due), *which), BY_TIME)
+
+
+def _tell(session: PortalSession, actor: Actor | None, ended: Sequence[Ended], how: str, reason: str) -> None:
+    """Tell the organization whose access ended, and the offices of the provider: an event each, and one message."""
+    told: dict[tuple[int, int], list[Payee]] = defaultdict(list)
+    for one in ended:
+        payee = session.get_one(Payee, one.payee_id)
+        own = one.organization_id
+        for told_id in (own, *holders_of_tin(session, payee, own)):
+            if actor is None or told_id != actor.organization_id:
+                told[told_id, own].append(payee)
+    request_id = get_who(session).request_id
+    for (told_id, own), payees in sorted(told.items(), key=lambda one: one[0]):
+        who = Who(organization_id=told_id, request_id=request_id)
+        for payee in payees:
+            record(session, "tax-id-npi-access.access.ended", who=who, organization=own, payee=payee.id, how=how)
+        _write(session, told_id, own, payees, how, reason)
+
+
+def _write(session: PortalSession, told_id: int, own: int, payees: Sequence[Payee], how: str, reason: str) -> None:
+    organization = session.get_one(Organization, own)
+    values = {
+        "organization": organization.name,
+        "own": told_id == own,
+        "how": HOW_ENDED.get(how, "ended"),
+        "reason": reason,
+        "payees": [
+            f"{one.name}, Tax ID {one.masked_tin(session)}{f', NPI {one.npi}' if one.npi else ''}" for one in payees
+        ],
+        "link": absolute_url("tax-id-npi-access.index"),
+    }
+    subject = "Access to payments has ended" if told_id == own else f"The access of {organization.name} has ended"
+    about = f"access-ended:{own}"
+    for delegate in reachable(delegates_of(session, [told_id])):
+        add_message(
+            session, Outgoing(delegate.email, "access_ended", subject, about, {"delegate": delegate.name, **values})
+        )
