@@ -40,7 +40,7 @@ from hp_portal.core.people import email_changes, factor_resets, password_links, 
 from hp_portal.core.recovery import asking
 from hp_portal.core.refusals import judging
 from hp_portal.core.registration import deciding
-from hp_portal.core.tax_ids import ending
+from hp_portal.core.tax_ids import billing_access, ending
 from hp_portal.database import Database, PortalSession, lock
 from hp_portal.hookspecs import LANES, Job
 from hp_portal.plugins import Plugins, confined
@@ -156,6 +156,12 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("refusals.forget", "Forget old refusals", dt.timedelta(hours=6), judging.forget_old),
         Job("registration.tidy", "End what is overdue among registrations", dt.timedelta(minutes=5), deciding.tidy),
         Job("tax-ids.end-access", "Note the end of access that is over", dt.timedelta(minutes=1), ending.end_overdue),
+        Job(
+            "tax-ids.ask-about-ends",
+            "Ask whether access that ends soon goes on",
+            dt.timedelta(hours=1),
+            billing_access.ask_about_endings,
+        ),
         Job("delegates.answer", "Answer for ended organizations", dt.timedelta(minutes=5), requests.answer_for_ended),
         *_people_jobs(settings),
     ]

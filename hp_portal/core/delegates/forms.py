@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import Any
 
@@ -9,12 +10,16 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, Form, HiddenField, SelectChoice, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
 
+from hp_portal import clock
 from hp_portal.core.delegates.finding import Wanted
 from hp_portal.core.identifiers.numbers import BadIdentifier, parse_npi
 from hp_portal.core.people.forms import a_name, an_email
 from hp_portal.core.web.cleaning import one_line, several_lines
-from hp_portal.core.web.fields import ParsedField, TinField, without_tax_ids
+from hp_portal.core.web.fields import DayField, ParsedField, TinField, without_tax_ids
+from hp_portal.core.web.render import settings
 
+LONGEST = dt.timedelta(days=731)
+"""So far ahead access can be extended."""
 _ZIP = re.compile(r"(\d{5})(?:-?\d{4})?")
 
 
@@ -124,6 +129,20 @@ class InviteBillingForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no typ
         filters=[one_line],
         render_kw={"autocomplete": "off", "type": "email", "spellcheck": "false", "autocapitalize": "none"},
     )
+
+
+class ExtendForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Until when access that ends by itself goes on. `ends` is the end that the page showed."""
+
+    until = DayField(
+        "Extend until", required="Enter the last day on which the billing organization may see your payments."
+    )
+    ends = HiddenField()
+
+    def validate_until(self, field: Any) -> None:
+        today = clock.now().astimezone(settings().payer.zone).date()
+        if field.data is not None and not today < field.data <= today + LONGEST:
+            raise ValidationError("Enter a day after today and within two years.")
 
 
 class SignReviewForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types

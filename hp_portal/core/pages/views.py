@@ -26,6 +26,7 @@ from hp_portal.core.downloads.queue import unseen
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.pages.help_topics import find_topic, search_topics, topics
 from hp_portal.core.registration.own import count_requests, has_links, waiting_registration
+from hp_portal.core.tax_ids.billing_access import unanswered_endings
 from hp_portal.core.tax_ids.notices import notices
 from hp_portal.core.tax_ids.views import READ
 from hp_portal.core.web.cleaning import one_line
@@ -96,7 +97,8 @@ def _registrations(actor: Actor) -> dict[str, Any]:
     asking = count_requests(db, actor) if actor.is_delegate else 0
     alone = actor.audience == Audience.BILLING and not has_links(db, actor)
     waiting = {"asking": asking, "registering": waiting_registration(db, actor), "no_provider": alone}
-    return {**waiting, "review_due": review_due(db, actor), "now": clock.now()}
+    asked = {"review_due": review_due(db, actor), "endings": unanswered_endings(db, actor), "now": clock.now()}
+    return {**waiting, **asked}
 
 
 @blueprint.get("/go")

@@ -21,6 +21,7 @@ from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import record
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Person, SignIn
+from hp_portal.core.organizations.access_requests import AccessRequest
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.tax_ids.models import LINKED, LinkNotice
@@ -71,15 +72,24 @@ class PersonWhoSees:
 
 @dataclass(frozen=True)
 class Access:
-    """Another organization's access to one payee. `proof` is a key of PROOFS; `by` is who approved or proved it, where that was
-    one of its own people. `notice_id`: by which one may object to it, None where one cannot."""
+    """Another organization's access to one payee.
+
+    `proof` is a key of PROOFS; `by` is who approved it or, of its own people, proved it. `ends_at` is when it ends by itself;
+    None: it does not. `notice_id`: by which one may object to it, None where one cannot.
+    """
 
     grant_id: int
     payee: OwnPayee
     proof: str
     since: dt.datetime
     by: str
+    ends_at: dt.datetime | None
     notice_id: int | None
+
+    @property
+    def ends_soon(self) -> bool:
+        """Does it end by itself within 30 days?"""
+        return self.ends_at is not None and self.ends_at <= clock.now() + COUNTED
 
 
 @dataclass(frozen=True)
@@ -197,9 +207,10 @@ def _used_by_people(session: PortalSession, organization_id: int) -> dict[int, U
 
 def _others(session: PortalSession, organization_id: int, payees: dict[int, OwnPayee]) -> list[OtherWhoSees]:
     rows = session.execute(
-        sa.select(Grant, Organization, Person.name, LinkNotice.id)
+        sa.select(Grant, Organization, Person.name, LinkNotice.id, AccessRequest)
         .join(Organization, Organization.id == Grant.organization_id)
         .outerjoin(Person, sa.and_(Person.id == Grant.granted_by_id, Person.organization_id == Grant.organization_id))
+        .outerjoin(AccessRequest, AccessRequest.id == Grant.request_id)
         .outerjoin(
             LinkNotice,
             sa.and_(
@@ -219,9 +230,11 @@ def _others(session: PortalSession, organization_id: int, payees: dict[int, OwnP
     ).all()
     accesses: dict[int, dict[int, Access]] = {}
     organizations: dict[int, Organization] = {}
-    for grant, other, by, notice_id in rows:
+    for grant, other, proved_by, notice_id, request in rows:
         organizations[other.id] = other
-        found = Access(grant.id, payees[grant.payee_id], grant.proof, grant.granted_at, by or "", notice_id)
+        by = _signature(request) or proved_by or ""
+        since, ends_at = grant.granted_at, grant.ends_at
+        found = Access(grant.id, payees[grant.payee_id], grant.proof, since, by, ends_at, notice_id)
         accesses.setdefault(other.id, {})[grant.id] = found
     used = _used_by_others(session, organizations, payees)
     seen = [
@@ -236,6 +249,11 @@ def _others(session: PortalSession, organization_id: int, payees: dict[int, OwnP
         for other in organizations.values()
     ]
     return sorted(seen, key=lambda one: not one.billing)
+
+
+def _signature(request: AccessRequest | None) -> str:
+    """Who approved a request, as they signed."""
+    return ", ".join(text for text in (request.signed_name, request.signed_title) if text) if request else ""
 
 
 def _used_by_others(session: PortalSession, others: Iterable[int], payees: Collection[int]) -> dict[int, Use]:

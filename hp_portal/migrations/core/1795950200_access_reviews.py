@@ -1,7 +1,7 @@
-"""reviews of who has access
+"""reviews of who has access, and access that ends soon
 
 Revision ID: 1795950200
-Revises: 1795898200
+Revises: 1795950300
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 import hp_portal.database
 
 revision = "1795950200"
-down_revision = "1795898200"
+down_revision = "1795950300"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
@@ -68,8 +68,31 @@ def upgrade() -> None:
         sa.UniqueConstraint("review_id", "subject", name=op.f("uq_access_review_decision_review_id_subject")),
     )
     op.create_index("ix_access_review_decision_organization_id", "access_review_decision", ["organization_id"])
+    op.create_table(
+        "access_ending",
+        sa.Column("id", BigId, nullable=False),
+        sa.Column("grant_id", BigId, nullable=False),
+        sa.Column("ends_at", moment, nullable=False),
+        sa.Column("asked_at", moment, nullable=False),
+        sa.Column("answered_at", moment, nullable=True),
+        sa.Column("answered_by_id", BigId, nullable=True),
+        sa.Column("answer", sa.String(length=10), nullable=True),
+        sa.Column("organization_id", BigId, nullable=False),
+        sa.ForeignKeyConstraint(["grant_id"], ["access_grant.id"], name=op.f("fk_access_ending_grant_id")),
+        sa.ForeignKeyConstraint(["answered_by_id"], ["person.id"], name=op.f("fk_access_ending_answered_by_id")),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_access_ending_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_ending")),
+        sa.UniqueConstraint(
+            "organization_id", "grant_id", "ends_at", name=op.f("uq_access_ending_organization_id_grant_id_ends_at")
+        ),
+    )
+    op.create_index("ix_access_ending_grant_id", "access_ending", ["grant_id"])
+    op.create_index("ix_access_ending_organization_id", "access_ending", ["organization_id"])
 
 
 def downgrade() -> None:
+    op.drop_table("access_ending")
     op.drop_table("access_review_decision")
     op.drop_table("access_review")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from types import SimpleNamespace
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -157,13 +158,14 @@ def test_a_provider_ends_what_a_billing_organization_sees(town: Town) -> None:
     assert (town.is_open(town.grant), town.is_open(town.more), town.is_open(town.elsewhere)) == (False, True, True)
     assert town.biller.get(url_of(town.payment)).status_code == 404, "with the next page"
     assert town.biller.get(url_of(town.others)).status_code == 200
-    told = dict(mails(world, "billing_ended"))
-    assert set(told) == {"e.lse@office.example", "l.edger@office.example"}
-    assert (told["e.lse@office.example"]["reason"], told["l.edger@office.example"]["reason"]) == ("Contract ended", "")
+    told = dict(mails(world, "access_ended"))
+    assert set(told) == {"e.lse@office.example", "l.edger@office.example", "t.win@office.example"}
+    assert {values["own"] for name, values in told.items() if name.startswith("l.edger")} == {True}
+    assert "by Person D Elegate" in told["e.lse@office.example"]["how"]
     assert "Contract ended" in town.delegate.get("/our-activity").text
-    assert "has ended your access to" in world.sign_in("l.edger").get("/my-activity").text
+    assert "was ended by the provider’s office" in world.sign_in("l.edger").get("/my-activity").text
     assert "nothing to end any more" in town.end(town.delegate, grant=town.grant.id).text
-    assert len(mails(world, "billing_ended")) == 2, "told once"
+    assert len(mails(world, "access_ended")) == 3, "told once"
 
     # Neither another provider's, nor what is about payees of others, nor by whoever is no provider.
     for client, grant in (
@@ -197,6 +199,71 @@ def test_a_provider_ends_what_a_billing_organization_sees(town: Town) -> None:
 def _actor(session: Any, username: str) -> Any:
     person = session.scalars(sa.select(seeing.Person).where(seeing.Person.username == username)).one()
     return SimpleNamespace(person_id=person.id, organization_id=person.organization_id, display_name=person.name)
+
+
+def test_access_that_ends_soon_is_asked_about_and_extended_or_not(town: Town, clock: Clock) -> None:
+    world, now = town.world, dt.datetime(2026, 3, 2, 18, tzinfo=dt.UTC)
+    clock.set(now)
+    end = dt.datetime(2026, 6, 1, 5, tzinfo=dt.UTC)  # the midnight after May 31 in Chicago
+    third = world.payee(name="Birch Sample Clinic – Third")
+    world.grant(town.clinic.organization, third)
+    grant = world.grant(town.ledger, third, proof="approval", ends_at=end)
+    short = world.grant(
+        world.organization("Short Sample Billing", audience="billing"), third, ends_at=now + dt.timedelta(days=20)
+    )
+
+    def ask() -> list[str]:
+        before = len(mails(world, "access_ending"))
+        with world.app.app_context(), world.session() as session:
+            billing_access.ask_about_endings(session)
+        return [to.partition("@")[0] for to, _ in mails(world, "access_ending")[before:]]
+
+    def ends_at() -> dt.datetime | None:
+        with world.session() as session:
+            return session.get_one(Grant, grant.id).ends_at
+
+    clock.set(end - dt.timedelta(days=30, minutes=1))
+    assert ask() == []
+    clock.set(end - dt.timedelta(days=30))
+    assert ask() == ["d.elegate", "e.lse"], "the office alone, and once"
+    assert ask() == []
+    delegate, other = world.sign_in("d.elegate"), world.sign_in("e.lse")
+    assert "The access of Ledger Sample Billing ends soon" in delegate.get("/").text
+    row = next(one for one in table(delegate.get(WHO), f"sees-{town.ledger.id}") if "Third" in one["Name"])
+    assert "May 31, 2026" in row["Until"]
+    assert "Ends soon" in row["Until"]
+    assert row["How it was granted"] == "Approved by the provider’s office"
+
+    path = f"{WHO}/ending?grant={grant.id}"
+    shown = next(one.get("value", "") for one in tree_of(delegate.get(path)).iter("input") if one.get("name") == "ends")
+    to = f"{WHO}/ending/answered?grant={grant.id}"
+    for until, says in (("", "Enter the last day"), ("2026-05-01", "after today"), ("2029-01-01", "within two years")):
+        refused = delegate.post(to, {"ends": shown, "answer": "extend", "until": until})
+        assert (refused.status_code, says in refused.text) == (422, True)
+    said = delegate.post(to, {"ends": shown, "answer": "extend", "until": "2026-12-31"}, follow_redirects=True)
+    assert "until Dec 31, 2026" in said.text
+    assert ends_at() == dt.datetime(2027, 1, 1, 6, tzinfo=dt.UTC)
+    assert [to for to, _ in mails(world, "access_extended")] == ["l.edger@office.example"]
+    assert "ends soon" not in delegate.get("/").text
+    late = other.post(to, {"ends": shown, "answer": "end"}, follow_redirects=True)
+    assert "Another delegate has answered meanwhile" in late.text
+    assert "was extended until" in world.sign_in("l.edger").get("/my-activity").text
+
+    # Asked again before the new end; what is let end does, by itself.
+    clock.set(dt.datetime(2026, 12, 10, 18, tzinfo=dt.UTC))
+    assert ask() == ["d.elegate", "e.lse"]
+    delegate = world.sign_in("d.elegate")
+    shown = next(one.get("value", "") for one in tree_of(delegate.get(path)).iter("input") if one.get("name") == "ends")
+    assert "ends on its day" in delegate.post(to, {"ends": shown, "answer": "end"}, follow_redirects=True).text
+    assert "ends soon" not in delegate.get("/").text
+    assert ends_at() == dt.datetime(2027, 1, 1, 6, tzinfo=dt.UTC)
+    assert "Third" in delegate.get(WHO).text
+    clock.set(dt.datetime(2027, 1, 1, 6, tzinfo=dt.UTC))
+    delegate = world.sign_in("d.elegate")
+    assert "Third" not in str(table(delegate.get(WHO), f"sees-{town.ledger.id}"))
+    assert delegate.get(path).status_code == 404
+    assert delegate.get(f"{WHO}/ending?grant={town.twins.id}").status_code == 404
+    assert delegate.get(f"{WHO}/ending?grant={short.id}").status_code == 404
 
 
 def test_a_billing_service_is_invited(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
