@@ -22,15 +22,19 @@ from hp_portal.core.account import (
     second_step_views,
 )
 from hp_portal.core.account import views as account_views
+from hp_portal.core.activity import our_views
 from hp_portal.core.activity import views as activity_views
 from hp_portal.core.activity.events import CORE_EVENTS
+from hp_portal.core.activity.ours import DOCUMENTS as ACTIVITY_DOCUMENTS
 from hp_portal.core.applications import menu, mounting
 from hp_portal.core.billing_access import answer_views
 from hp_portal.core.billing_access import request_views as request_views
 from hp_portal.core.billing_access.events import BILLING_EVENTS
 from hp_portal.core.delegates import account_views as delegates_accounts
+from hp_portal.core.delegates import review_views, seeing_views
 from hp_portal.core.delegates import views as delegate_views
 from hp_portal.core.delegates.events import DELEGATE_EVENTS
+from hp_portal.core.delegates.review_documents import DOCUMENTS as REVIEW_DOCUMENTS
 from hp_portal.core.downloads import views as download_views
 from hp_portal.core.identity.actor import Limits
 from hp_portal.core.jobs import failures
@@ -115,7 +119,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
 
     directory = Directory(staff_permissions=dict(CORE_STAFF_PERMISSIONS), staff_links=CORE_STAFF_LINKS)
     app.extensions["hp_portal.directory"] = directory
-    app.extensions["hp_portal.core_documents"] = (*LETTER_DOCUMENTS, *FAX_DOCUMENTS)
+    app.extensions["hp_portal.core_documents"] = CORE_DOCUMENTS
     for blueprint in core_blueprints(settings):
         app.register_blueprint(blueprint)
     mount_applications(app, plugins, directory)
@@ -124,6 +128,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     return app
 
 
+CORE_DOCUMENTS = (*LETTER_DOCUMENTS, *FAX_DOCUMENTS, *ACTIVITY_DOCUMENTS, *REVIEW_DOCUMENTS)
 # What the core's audit events and jobs are called after: a plugin of such a key could stand for them.
 OWN_EVENTS = (*CORE_EVENTS, *REGISTRATION_EVENTS, *DELEGATE_EVENTS, *BILLING_EVENTS, *OPENID_EVENTS)
 RESERVED = {event.key.partition(".")[0] for event in OWN_EVENTS} | {"core", "kept", "portal", "recovery", "refusals"}
@@ -153,6 +158,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         email_views.blueprint,
         reason_views.blueprint,
         activity_views.blueprint,
+        our_views.blueprint,
         people_views.blueprint,
         change_views.blueprint,
         recovery_views.blueprint,
@@ -160,6 +166,8 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         answer_views.blueprint,
         delegate_views.blueprint,
         delegates_accounts.blueprint,
+        seeing_views.blueprint,
+        review_views.blueprint,
         download_views.blueprint,
         digest_views.blueprint,
         staff_views.blueprint,

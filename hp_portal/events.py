@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Formatter
 from typing import Any
@@ -25,6 +25,10 @@ class Reference:
 Names = Callable[[Any, Sequence[Mapping[str, Any]], bool], Sequence[Reference | None]]
 
 
+# Asked for many events of a kind at once, with their fields, in a whole scope: whose payments each has shown, by payee ids.
+Shown = Callable[[Any, Sequence[Mapping[str, Any]]], Sequence[Collection[int]]]
+
+
 @dataclass(frozen=True)
 class EventSpec:
     """A kind of audit event: its key `<application>.<thing>.<deed>`, what people read, and exactly the fields it has.
@@ -34,7 +38,8 @@ class EventSpec:
     are named, never shown. `member_data`: it tells that somebody saw what belongs to patients, so the reason that the person
     gave for the session is recorded with it. `refusal`: somebody asked for what they may not have; staff find all such events
     together. `staff_only`: it does not show in *My activity*, as it tells what the person may not know. `told`: it happened to an
-    organization and nobody of it did it; everybody there finds it in *My activity*.
+    organization and nobody of it did it; everybody there finds it in *My activity*. `payees_shown`: whose payments it has opened,
+    so that a provider can be told how much others have seen of theirs.
     """
 
     key: str
@@ -46,6 +51,7 @@ class EventSpec:
     refusal: bool = False
     staff_only: bool = False
     told: bool = False
+    payees_shown: Shown | None = None
 
     @property
     def placeholders(self) -> list[str]:

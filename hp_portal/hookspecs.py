@@ -147,6 +147,22 @@ class DocumentKind:
     takes_long: bool = False
 
 
+def _nothing(_event: str, _fields: Mapping[str, Any]) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class PatientTrace:
+    """How an application's audit events tell that they are about a number: a patient's, a member's, a claim's.
+
+    `texts` are pieces of what events keep, such as a keyed hash; an event without any of them is not about it.
+    `shows(event, fields)` looks closer at one that has some, given its key and fields.
+    """
+
+    texts: tuple[str, ...] = ()
+    shows: Callable[[str, Mapping[str, Any]], bool] = _nothing
+
+
 @dataclass(frozen=True)
 class Application:
     """An item of the Applications menu.
@@ -158,7 +174,8 @@ class Application:
     was read into it. `home_search` is a box on the home page; `news(session, since)` says there what is new since the last
     visit, with one cheap statement in the organization's scope. `rows` are the models whose ids stand in addresses, by the name
     of the parameter, where it is not the model's own (`<id:note_id>` is a Note): who asks for another organization's is recorded.
-    `documents` are the kinds that people download.
+    `documents` are the kinds that people download. `patient_trace(session, number)` says how the record tells who asked for a
+    patient's number or saw a claim of it; it is asked in the organization's scope.
     """
 
     key: str
@@ -181,6 +198,7 @@ class Application:
     news: Callable[[PortalSession, dt.datetime], Sequence[News]] | None = None
     rows: Mapping[str, type[Any]] = field(default_factory=dict)
     documents: tuple[DocumentKind, ...] = ()
+    patient_trace: Callable[[PortalSession, str], PatientTrace] | None = None
 
 
 @dataclass(frozen=True)

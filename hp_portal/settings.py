@@ -29,6 +29,7 @@ from pydantic_settings import (
 )
 
 from hp_portal.access_settings import AccessSettings
+from hp_portal.account_settings import AccountSettings
 from hp_portal.factor_groups import Groups, read_groups
 from hp_portal.key_strength import weakness_of_bytes, weakness_of_text
 from hp_portal.oidc_settings import LOOPBACK
@@ -83,7 +84,7 @@ REASONS = (
 LOCAL_HOSTS = LOOPBACK
 
 
-class Settings(AccessSettings):
+class Settings(AccessSettings, AccountSettings):
     """All settings of one deployment."""
 
     model_config = SettingsConfigDict(env_prefix="HP_PORTAL_", env_nested_delimiter="__", extra="forbid", frozen=True)
@@ -177,7 +178,6 @@ class Settings(AccessSettings):
     )
     second_factor_days: float = Field(14, ge=0, description="How many days new accounts have to set one up.")
     password_link_hours: float = Field(24, gt=0, description="How long a link to set a password works.")
-    account_rest_days: int = Field(90, ge=0, description="Days unused after which accounts are deactivated; 0: never.")
     factor_reset_hours: float = Field(
         24, ge=0, description="How long a delegate's request to remove a lost factor waits."
     )
@@ -223,13 +223,6 @@ class Settings(AccessSettings):
     @classmethod
     def _names(cls, value: object) -> object:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
-
-    @field_validator("account_rest_days")
-    @classmethod
-    def _is_told_in_time(cls, value: int) -> int:
-        if 0 < value < 30:
-            raise ValueError("use 0 for never, or at least 30: people are told 14 days before")
-        return value
 
     @field_validator("second_factor_from", mode="before")
     @classmethod

@@ -27,7 +27,7 @@ from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit import reports
 from hp_portal.core.audit.refusals import close_windows
 from hp_portal.core.billing_access import overdue
-from hp_portal.core.delegates import finding, requests
+from hp_portal.core.delegates import finding, requests, review_reminding
 from hp_portal.core.delivery import returns, sending
 from hp_portal.core.downloads import making, queue
 from hp_portal.core.factors import passkeys
@@ -41,7 +41,7 @@ from hp_portal.core.people import email_changes, factor_resets, password_links, 
 from hp_portal.core.recovery import asking
 from hp_portal.core.refusals import judging
 from hp_portal.core.registration import deciding
-from hp_portal.core.tax_ids import ending
+from hp_portal.core.tax_ids import billing_access, ending
 from hp_portal.database import Database, PortalSession, lock
 from hp_portal.hookspecs import LANES, Job
 from hp_portal.plugins import Plugins, confined
@@ -122,6 +122,12 @@ def _people_jobs(settings: Settings) -> list[Job]:
             dt.timedelta(hours=6),
             lambda session: resting.rest_accounts(session, settings),
         ),
+        Job(
+            "delegates.access-reviews",
+            "Begin access reviews, and remind delegates of them",
+            dt.timedelta(hours=6),
+            lambda session: review_reminding.go_on_with_reviews(session, settings),
+        ),
         Job("people.forget-links", "Forget old password links", dt.timedelta(hours=1), password_links.forget_dead),
     ]
 
@@ -153,6 +159,12 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("registration.tidy", "End what is overdue among registrations", dt.timedelta(minutes=5), deciding.tidy),
         Job("tax-ids.end-access", "Note the end of access that is over", dt.timedelta(minutes=1), ending.end_overdue),
         Job("billing.tend-requests", "Remind of requests for access, and end old ones", MINUTES, overdue.tend),
+        Job(
+            "tax-ids.ask-about-ends",
+            "Ask whether access that ends soon goes on",
+            dt.timedelta(hours=1),
+            billing_access.ask_about_endings,
+        ),
         Job("delegates.answer", "Answer for ended organizations", dt.timedelta(minutes=5), requests.answer_for_ended),
         *_people_jobs(settings),
     ]

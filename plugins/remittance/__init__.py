@@ -54,6 +54,7 @@ from .inquiry import (
 )
 from .inquiry.audit_events import EVENTS
 from .inquiry.news import SEARCH, news
+from .inquiry.tracing import trace_patient
 from .intake import (
     commands,
     deciding_many,
@@ -133,6 +134,7 @@ def portal_application() -> Application:
         ),
         audit_events=(*EVENTS, *DENIAL_EVENTS),
         documents=(*DOCUMENTS, *TOGETHER, *DENIAL_DOCUMENTS, *RECOVERY_DOCUMENTS),
+        patient_trace=trace_patient,
         home_search=SEARCH,
         news=news,
         starts_enabled_for=frozenset(Audience),

@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 from hp_portal import clock
 from hp_portal.core.access.rules import Rule, rule_of
 from hp_portal.core.agreements.models import AgreementVersion
-from hp_portal.core.delegates.models import REPORTED, DelegateRequest
+from hp_portal.core.delegates.models import REPORTED, AccessReview, DelegateRequest
 from hp_portal.core.delegates.requests import Asker, add_request
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.identity.actor import TERMS_OF_USE
@@ -36,6 +36,7 @@ from .client import PortalClient
 from .factors import add_app, add_passkey, disowned_change
 from .messages import digest_token, posted_letter, print_run, returned_mail, waiting_fax
 from .registering import asked_to_join
+from .reviews import signed_review
 from .scenes import Part, PluginScene, scene_of, scenes_of
 from .world import World
 
@@ -193,6 +194,18 @@ def _document(scene: Scene, person: Person | None) -> int:
         return row.id
 
 
+def _review(scene: Scene, person: Person | None) -> int:
+    """A signed access review of the own organization."""
+    with scene.world.session() as session:
+        wanted = sa.select(AccessReview.id).where(AccessReview.organization_id == scene.own.organization.id)
+        if found := session.scalars(wanted).first():
+            return found
+        row = signed_review(scene.own.organization, person or scene.own.person)
+        session.add(row)
+        session.flush()
+        return row.id
+
+
 def _cluster(scene: Scene) -> int:
     """Wrong proofs from one place that nobody has looked into."""
     with scene.world.session() as session:
@@ -232,6 +245,7 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "change_id": lambda scene, person: disowned_change(scene.world, scene.own.person),
     "passkey_id": lambda scene, person: add_passkey(scene.world, person or scene.own.person),
     "app_id": lambda scene, person: add_app(scene.world, person or scene.own.person),
+    "review_id": _review,
     "sign_in_id": lambda scene, person: _another_sign_in(scene, (person or scene.own.person).id),
 }
 # Of these, what only the organization may see whose it is.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from hp_portal import clock
-from hp_portal.core.delegates.models import WAITING, DelegateRequest
+from hp_portal.core.delegates.models import WAITING, DelegateRequest, ReviewDecision
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.directory import DirectoryAccount, UsedState
@@ -19,11 +19,12 @@ from hp_portal.core.organizations.access_requests import AccessRequestLink, Acce
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.people.models import AccountRest, ChangeNotice, EmailChange, FactorReset, PasswordLink
 from hp_portal.core.recovery.models import RecoveryAsk
-from hp_portal.core.tax_ids.models import GUESSED, LinkNotice
+from hp_portal.core.tax_ids.models import GUESSED, AccessEnding, LinkNotice
 from hp_portal.database import Base, PortalSession
 
 from .access_requests import access_request
 from .registering import asking
+from .reviews import signed_review
 
 
 def other_rows(session: PortalSession, organization: Organization, person: Person) -> Iterator[Base]:
@@ -103,3 +104,19 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
     yield AccessRequestPayee(request_id=request.id, payee_id=session.scalars(own).one(), approved=False)
     yield LinkNotice(organization_id=organization.id, kind=GUESSED, payee_id=session.scalars(own).one(), at=now)
     yield asking(organization)
+    review = signed_review(organization, person)
+    yield review
+    session.flush()
+    yield ReviewDecision(
+        organization_id=organization.id,
+        review_id=review.id,
+        subject=f"person:{person.id}",
+        state="",
+        decision="keep",
+        by_id=person.id,
+        at=now,
+    )
+    granted = sa.select(Grant.id).where(Grant.organization_id == organization.id).limit(1)
+    yield AccessEnding(
+        organization_id=organization.id, grant_id=session.scalars(granted).one(), ends_at=now, asked_at=now
+    )

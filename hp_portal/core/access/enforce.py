@@ -12,7 +12,7 @@ from flask_login import LoginManager, current_user
 
 from hp_portal import scopes
 from hp_portal.core.access.gate import Directory, Verdict, decide
-from hp_portal.core.access.rules import Rule, rule_of
+from hp_portal.core.access.rules import DELEGATE, Kind, Rule, rule_of
 from hp_portal.core.access.unsent import keep_unsent, page_before
 from hp_portal.core.access.who_is import find_actor, touch
 from hp_portal.core.audit.record import Who, set_who
@@ -54,8 +54,10 @@ def the_actor() -> Actor:
 def can(permission: str) -> bool:
     """Would the gate open a view that requires this permission? For templates."""
     known = directory()
-    kind = "staff" if permission in known.staff_permissions else "requires"
-    return decide(Rule(kind, permission), current_actor(), known) is Verdict.ALLOW  # type: ignore[arg-type]
+    if permission == DELEGATE:
+        return decide(Rule("delegate"), current_actor(), known) is Verdict.ALLOW
+    kind: Kind = "staff" if permission in known.staff_permissions else "requires"
+    return decide(Rule(kind, permission), current_actor(), known) is Verdict.ALLOW
 
 
 def limits() -> Limits:

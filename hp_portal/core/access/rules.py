@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 View = TypeVar("View", bound=Callable[..., Any])
+DELEGATE = "delegate"
+"""Stands for a permission where what is asked for is that somebody is a delegate, as for documents of theirs."""
 Kind = Literal["public", "signed_in", "requires", "delegate", "staff"]
 
 

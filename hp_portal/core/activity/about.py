@@ -21,7 +21,9 @@ _FILTERS = {
     "name": "name",
     "audience": "type",
     "account": "account",
+    "application": "application",
 }
+_UNSAID = {"patient": "a patient’s number"}
 
 _ENDS = {
     "signed out": "Signed out",
@@ -58,6 +60,9 @@ def filters(session: PortalSession, events: Fields, _for_staff: bool) -> list[Re
     for event in events:
         words = []
         for name, value in event["filters"].items():
+            if name in _UNSAID:
+                words.append(_UNSAID[name])
+                continue
             shown = deed_label(session, value) if name == "event" else value
             words.append(f"{_FILTERS.get(name, name)} “{shown}”")
         said.append(Reference(f" by {', '.join(words)}" if words else ""))

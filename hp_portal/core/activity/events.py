@@ -73,6 +73,20 @@ _OWN = (
     EventSpec("identity.reason.given", "Said why member data is looked at"),
     EventSpec("audit.own.viewed", "Viewed my activity", ("page",), "Viewed page {page} of my activity"),
     EventSpec(
+        "audit.ours.viewed",
+        "Viewed our activity",
+        ("filters", "page"),
+        "Viewed page {page} of our activity{filters}",
+        {"filters": about.filters},
+    ),
+    EventSpec(
+        "audit.ours.downloaded",
+        "Downloaded our activity",
+        ("filters", "found"),
+        "Downloaded {found} of our activity{filters}",
+        {"found": counted("found", "event", "events"), "filters": about.filters},
+    ),
+    EventSpec(
         "audit.refusal.repeated",
         "Refused again and again",
         ("event", "times", "since", "until", "wide", "fields"),

@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
-from hp_portal.core.people.named import counted, people
-from hp_portal.events import EventSpec
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hp_portal.core.people.named import counted, people, worded
+from hp_portal.core.tax_ids.notices import told_organizations
+from hp_portal.database import PortalSession
+from hp_portal.events import EventSpec, Reference
+
+_REMINDED = {
+    "start": "it has begun",
+    "soon": "it is due in two weeks",
+    "due": "it is due",
+    "late": "it is overdue",
+}
+
+
+def _whose(session: PortalSession, events: Sequence[Mapping[str, Any]], for_staff: bool) -> list[Reference | None]:
+    """Whose access a decision is about: a person’s, or a billing organization’s."""
+    found = zip(people(session, events, for_staff), told_organizations(session, events, for_staff), strict=True)
+    return [person or other for person, other in found]
+
 
 DELEGATE_EVENTS = (
     EventSpec(
@@ -58,4 +77,40 @@ DELEGATE_EVENTS = (
         "Opened the account of {person}",
         {"person": people},
     ),
+    EventSpec(
+        "delegates.access-review.begun",
+        "An access review of your organization began",
+        ("review",),
+        told=True,
+    ),
+    EventSpec(
+        "delegates.access-review.reminded",
+        "Your delegates were reminded of an access review",
+        ("review", "what"),
+        "Your delegates were reminded of an access review: {when}",
+        {"when": worded("what", _REMINDED)},
+        told=True,
+    ),
+    EventSpec(
+        "delegates.access-review.viewed",
+        "Opened the access review",
+        ("review", "rows"),
+        "Opened the access review: {rows} to decide about",
+        {"rows": counted("rows", "row", "rows")},
+    ),
+    EventSpec(
+        "delegates.access-review.decided",
+        "Decided about somebody’s access in an access review",
+        ("review", "decision", "person", "organization"),
+        "Decided in the access review to {decision} the access of {whose}",
+        {"whose": _whose},
+    ),
+    EventSpec(
+        "delegates.access-review.signed",
+        "Signed the access review",
+        ("review", "kept", "ended", "digest"),
+        "Signed the access review: {kept} kept, {ended} ended",
+    ),
+    EventSpec("delegates.access-review.downloaded", "Downloaded a signed access review", ("review",)),
+    EventSpec("delegates.access-review.listed", "Listed access reviews", ("show", "shown"), staff_only=True),
 )

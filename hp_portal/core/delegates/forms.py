@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import Form, HiddenField, SelectChoice, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, Length, Optional, ValidationError
+from wtforms import BooleanField, Form, HiddenField, SelectChoice, SelectField, StringField, TextAreaField
+from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
 
+from hp_portal import clock
 from hp_portal.core.delegates.finding import Wanted
 from hp_portal.core.identifiers.numbers import BadIdentifier, parse_npi
 from hp_portal.core.people.forms import a_name, an_email
 from hp_portal.core.web.cleaning import one_line, several_lines
-from hp_portal.core.web.fields import ParsedField, TinField, without_tax_ids
+from hp_portal.core.web.fields import DayField, ParsedField, TinField, without_tax_ids
+from hp_portal.core.web.render import settings
 
+LONGEST = dt.timedelta(days=731)
+"""So far ahead access can be extended."""
 _ZIP = re.compile(r"(\d{5})(?:-?\d{4})?")
 
 
@@ -107,6 +112,55 @@ class ReportForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
         filters=[several_lines],
         render_kw={"rows": 3},
     )
+
+
+class InviteBillingForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """A billing service that is told how to register and to ask for access."""
+
+    name = StringField(
+        "Name of the billing service",
+        [DataRequired("Enter the name of the billing service."), Length(2, 100, "Use 2 to 100 characters."), _no_links],
+        filters=[one_line],
+        render_kw={"autocomplete": "off"},
+    )
+    email = StringField(
+        "Its e-mail address",
+        [DataRequired("Enter the e-mail address of somebody there."), Length(max=254), an_email],
+        filters=[one_line],
+        render_kw={"autocomplete": "off", "type": "email", "spellcheck": "false", "autocapitalize": "none"},
+    )
+
+
+class ExtendForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Until when access that ends by itself goes on. `ends` is the end that the page showed."""
+
+    until = DayField(
+        "Extend until", required="Enter the last day on which the billing organization may see your payments."
+    )
+    ends = HiddenField()
+
+    def validate_until(self, field: Any) -> None:
+        today = clock.now().astimezone(settings().payer.zone).date()
+        if field.data is not None and not today < field.data <= today + LONGEST:
+            raise ValidationError("Enter a day after today and within two years.")
+
+
+class SignReviewForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """The signature under an access review. `account_name` is what the view knows the signer by; `shown` what the page showed."""
+
+    account_name = ""
+    agree = BooleanField("I agree", [InputRequired("Say that you have gone through every row.")])
+    name = StringField(
+        "Your name, as a signature",
+        [DataRequired("Type your name as a signature."), Length(max=200)],
+        filters=[one_line],
+        render_kw={"autocomplete": "off"},
+    )
+    shown = HiddenField()
+
+    def validate_name(self, field: Any) -> None:
+        if " ".join((field.data or "").casefold().split()) != " ".join(self.account_name.casefold().split()):
+            raise ValidationError(f"Type your name as it stands in your account: {self.account_name}.")
 
 
 def _choices(**values: str) -> list[SelectChoice]:

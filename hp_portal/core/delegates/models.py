@@ -1,4 +1,4 @@
-"""Look-ups of delegates, and what people asked delegates."""
+"""Look-ups of delegates, what people asked delegates, and reviews of who has access."""
 
 from __future__ import annotations
 
@@ -54,3 +54,56 @@ class DelegateRequest(Base, scopes.OwnedByOrganization):
     settled_at: Mapped[dt.datetime | None]
     settled_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
     settlement: Mapped[str] = mapped_column(sa.String(500), default="")
+
+
+class AccessReview(Base, scopes.OwnedByOrganization):
+    """Delegates go through everybody's access, row by row, and sign at the end. At most one of an organization is open.
+
+    `told` is the last of REMINDERS that delegates were sent, at `told_at`. What was signed stands in `contents`, as JSON, and
+    `digest` is its SHA-256 in hexadecimal; `signed_name` is what was typed as a signature, `address` from where.
+    """
+
+    __tablename__ = "access_review"
+    __table_args__ = (
+        sa.Index(
+            "uq_access_review_open",
+            "organization_id",
+            unique=True,
+            sqlite_where=sa.text("signed_at IS NULL"),
+            postgresql_where=sa.text("signed_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[key]
+    started_at: Mapped[dt.datetime]
+    due_at: Mapped[dt.datetime] = mapped_column(index=True)
+    told: Mapped[str] = mapped_column(sa.String(10))
+    told_at: Mapped[dt.datetime]
+    signed_at: Mapped[dt.datetime | None]
+    signed_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    signed_name: Mapped[str] = mapped_column(sa.String(200), default="")
+    address: Mapped[str] = mapped_column(sa.String(45), default="")
+    contents: Mapped[str] = mapped_column(sa.Text(), default="")
+    digest: Mapped[str] = mapped_column(sa.String(64), default="")
+
+
+class ReviewDecision(Base, scopes.OwnedByOrganization):
+    """What a delegate has decided about one row of a review: about whom (`person:12`, `organization:34`) and what they had then.
+
+    `state` is a hash of what the row said; when it says something else by now, it must be decided anew.
+    """
+
+    __tablename__ = "access_review_decision"
+    __table_args__ = (sa.UniqueConstraint("review_id", "subject"),)
+
+    id: Mapped[key]
+    review_id: Mapped[int] = mapped_column(sa.ForeignKey("access_review.id"))
+    subject: Mapped[str] = mapped_column(sa.String(40))
+    state: Mapped[str] = mapped_column(sa.String(64))
+    decision: Mapped[str] = mapped_column(sa.String(4))
+    by_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    at: Mapped[dt.datetime]
+
+
+REMINDERS = ("start", "soon", "due", "late")
+"""What delegates are told of a review: that it has begun, is due soon, is due now, and, again and again, is overdue."""

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort, current_app, make_response, reques
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
-from hp_portal import migrations
+from hp_portal import clock, migrations
 from hp_portal.audience import Audience
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import can, current_actor, to_factors
@@ -21,11 +21,13 @@ from hp_portal.core.applications.home import home_of
 from hp_portal.core.applications.menu import applications_menu, plugins
 from hp_portal.core.billing_access.offers import count_for_office
 from hp_portal.core.delegates.requests import waiting_requests
+from hp_portal.core.delegates.reviews import review_due
 from hp_portal.core.delivery.returns import own_address_returned
 from hp_portal.core.downloads.queue import unseen
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.pages.help_topics import find_topic, search_topics, topics
 from hp_portal.core.registration.own import count_requests, has_links, waiting_registration
+from hp_portal.core.tax_ids.billing_access import unanswered_endings
 from hp_portal.core.tax_ids.notices import notices
 from hp_portal.core.tax_ids.views import READ
 from hp_portal.core.web.cleaning import one_line
@@ -95,13 +97,9 @@ def _registrations(actor: Actor) -> dict[str, Any]:
     db = db_session()
     asking = count_requests(db, actor) if actor.is_delegate else 0
     alone = actor.audience == Audience.BILLING and not has_links(db, actor)
-    wanted = count_for_office(db, actor)
-    return {
-        "asking": asking,
-        "access_asked": wanted,
-        "registering": waiting_registration(db, actor),
-        "no_provider": alone,
-    }
+    waiting = {"asking": asking, "registering": waiting_registration(db, actor), "no_provider": alone}
+    asked = {"review_due": review_due(db, actor), "endings": unanswered_endings(db, actor), "now": clock.now()}
+    return {**waiting, **asked, "access_asked": count_for_office(db, actor)}
 
 
 @blueprint.get("/go")

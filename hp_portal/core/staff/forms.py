@@ -90,6 +90,24 @@ class ActivityForm(Form):  # type: ignore[misc] # WTForms has no types
     until = DayField("To", [later_than("since", "The last day is before the first.")])
 
 
+class AccessReviewsForm(Form):  # type: ignore[misc] # WTForms has no types
+    """Read from the address."""
+
+    show = SelectField(
+        "Show",
+        [Optional()],
+        coerce=str.strip,
+        choices=[
+            SelectChoice("overdue", "Overdue"),
+            SelectChoice("open", "Not signed yet"),
+            SelectChoice("signed", "Signed"),
+        ],
+    )
+    name = StringField(
+        "Organization", [Optional(), Length(max=200)], filters=[one_line], render_kw={"autocomplete": "off"}
+    )
+
+
 class DeliveriesForm(Form):  # type: ignore[misc] # WTForms has no types
     """Read from the address."""
 

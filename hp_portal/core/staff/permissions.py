@@ -19,6 +19,7 @@ CORE_STAFF_PERMISSIONS = {
     "staff:password-links:make": "Make links with which people set a password",
     "staff:payees:manage": "Add payees to the record and change them",
     "staff:tax-ids:manage": "Link Tax IDs and NPIs to organizations and end links",
+    "staff:access-reviews:read": "See which access reviews are overdue, and those that were signed",
     "staff:activity:search": "Search everybody's activity",
     "staff:refusals:read": "See who asked for what they may not have",
     "staff:documents:read": "See which documents wait for the worker or failed",
@@ -50,6 +51,13 @@ CORE_STAFF_LINKS = (
         group="Providers",
     ),
     StaffLink("Activity", "staff.activity", "staff:activity:search", group="Oversight"),
+    StaffLink(
+        "Access reviews",
+        "staff.access_reviews",
+        "staff:access-reviews:read",
+        "Whose delegates have reviewed who has access, and whose are overdue",
+        group="Oversight",
+    ),
     StaffLink(
         "Refusals", "staff.refusals", "staff:refusals:read", "Who asked for what they may not have", group="Oversight"
     ),

@@ -16,6 +16,7 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.audit.reports import count_problems
 from hp_portal.core.billing_access.by_staff import count_alarms, count_held
 from hp_portal.core.delegates.requests import count_reported
+from hp_portal.core.delegates.review_reminding import count_overdue
 from hp_portal.core.delivery import faxes, letters, returns
 from hp_portal.core.delivery import overview as deliveries
 from hp_portal.core.delivery.outbox import FAX
@@ -191,6 +192,15 @@ CORE_QUEUES = (
         registrations.count_held_letters,
         "warn",
         arguments={"show": registrations.HELD},
+    ),
+    StaffQueue(
+        "access review is overdue",
+        "access reviews are overdue",
+        "staff.access_reviews",
+        "staff:access-reviews:read",
+        count_overdue,
+        "warn",
+        arguments={"show": "overdue"},
     ),
     StaffQueue(
         "account was locked by its owner",

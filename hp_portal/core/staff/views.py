@@ -22,6 +22,7 @@ from hp_portal.core.jobs.failures import failures
 from hp_portal.core.jobs.reports import reports
 from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.staff import access_request_views as access_request_views
+from hp_portal.core.staff import access_review_views as access_review_views
 from hp_portal.core.staff import agreement_views as agreement_views
 from hp_portal.core.staff import alert_views as alert_views
 from hp_portal.core.staff import contact_request_views as contact_request_views

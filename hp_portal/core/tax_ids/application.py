@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hp_portal.audience import Audience
 from hp_portal.core.organizations.models import PROOFS
-from hp_portal.core.people.named import organizations, payees, worded
+from hp_portal.core.people.named import counted, organizations, payees, worded
 from hp_portal.core.tax_ids.ending import HOW_ENDED
 from hp_portal.core.tax_ids.models import ENDED, KEPT
 from hp_portal.core.tax_ids.notices import told_organizations, told_payees
@@ -85,6 +85,49 @@ EVENTS = (
         ("organization", "payee"),
         "Objected to the link of {organization} to {payee}",
         _OF_OTHER,
+    ),
+    EventSpec(
+        "tax-id-npi-access.access.listed",
+        "Looked at who can see the organization’s payments",
+        ("people", "others"),
+        "Looked at who can see the organization’s payments: {who}",
+        {"who": counted("people", "person of its own", "people of its own")},
+    ),
+    EventSpec(
+        "tax-id-npi-access.access.asked-about",
+        "Your delegates were asked whether access goes on",
+        ("organization", "payee"),
+        "Your delegates were asked whether the access of {organization} to {payee} goes on",
+        _OF_OTHER,
+        told=True,
+    ),
+    EventSpec(
+        "tax-id-npi-access.access.extended",
+        "Extended what another organization sees",
+        ("organization", "payee", "until"),
+        "Extended the access of {organization} to {payee} until {until}",
+        _OF_OTHER,
+    ),
+    EventSpec(
+        "tax-id-npi-access.access.let-end",
+        "Let access end on its day",
+        ("organization", "payee"),
+        "Let the access of {organization} to {payee} end on its day",
+        _OF_OTHER,
+    ),
+    EventSpec(
+        "tax-id-npi-access.access.goes-on",
+        "A provider has extended your access",
+        ("payee", "until"),
+        "Your access to {payee} was extended until {until}",
+        {"payee": told_payees},
+        told=True,
+    ),
+    EventSpec(
+        "tax-id-npi-access.billing.invited",
+        "Invited a billing service",
+        ("name",),
+        "Invited the billing service {name} to register",
     ),
     EventSpec("tax-id-npi-access.notice.read", "Dismissed a notice about a Tax ID", ("notice",)),
     EventSpec(

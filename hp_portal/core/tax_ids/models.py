@@ -70,5 +70,24 @@ class LinkNotice(Base, scopes.OwnedByOrganization):
     answer: Mapped[str] = mapped_column(sa.String(500), default="")
 
 
+class AccessEnding(Base, scopes.OwnedByOrganization):
+    """A provider's office is asked whether access of a billing organization goes on that ends by itself, at `ends_at`.
+
+    `answer` is EXTENDED or LET_END; None while nobody has answered. What was extended is asked about again before its new end.
+    """
+
+    __tablename__ = "access_ending"
+    __table_args__ = (sa.UniqueConstraint("organization_id", "grant_id", "ends_at"),)
+
+    id: Mapped[key]
+    grant_id: Mapped[int] = mapped_column(sa.ForeignKey("access_grant.id"), index=True)
+    ends_at: Mapped[dt.datetime]
+    asked_at: Mapped[dt.datetime]
+    answered_at: Mapped[dt.datetime | None]
+    answered_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    answer: Mapped[str | None] = mapped_column(sa.String(10))
+
+
+EXTENDED, LET_END = "extended", "ends"
 LINKED, GUESSED = "linked", "guessed"
 ENDED, KEPT = "ended", "kept"

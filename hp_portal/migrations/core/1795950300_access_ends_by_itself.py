@@ -1,7 +1,7 @@
 """access that ends by itself, and requests of billing organizations
 
 Revision ID: 1795950300
-Revises: 1795898200
+Revises: 1795950200
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 import hp_portal.database
 
 revision = "1795950300"
-down_revision = "1795898200"
+down_revision = "1795950200"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 REQUEST, LINK, PAYEE = "access_request", "access_request_link", "access_request_payee"

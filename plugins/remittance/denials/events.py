@@ -7,6 +7,8 @@ from typing import Any
 
 from hp_portal.api import SHOWN, EventSpec, PortalSession, Reference
 
+from ..inquiry.tracing import payees_shown
+
 Fields = Sequence[Mapping[str, Any]]
 
 
@@ -36,6 +38,7 @@ EVENTS = (
         "Downloaded denied lines as {format}",
         {"format": _format},
         member_data=True,
+        payees_shown=payees_shown,
     ),
     EventSpec(
         "remittance.recovery.listed",
@@ -50,5 +53,6 @@ EVENTS = (
         "Downloaded recoveries as {format}",
         {"format": _format},
         member_data=True,
+        payees_shown=payees_shown,
     ),
 )

@@ -14,6 +14,7 @@ from ..blueprint import INSPECT, READ, READ_IMPORTS
 from ..codes.plain_words import payment_word
 from ..intake.deciding import DECISIONS
 from ..models import Claim, Payment, RemittanceFile
+from .tracing import payees_shown
 
 Fields = Sequence[Mapping[str, Any]]
 
@@ -162,6 +163,7 @@ EVENTS = (
         "Viewed {payment}{part}",
         {**_PAYMENT, "part": _part},
         member_data=True,
+        payees_shown=payees_shown,
     ),
     EventSpec(
         "remittance.claim.viewed",
@@ -170,6 +172,7 @@ EVENTS = (
         "Viewed {claim} in {payment}",
         _CLAIM,
         member_data=True,
+        payees_shown=payees_shown,
     ),
     EventSpec(
         "remittance.payment.sought",
@@ -230,6 +233,7 @@ EVENTS = (
         "Downloaded {payment} as {format}",
         {**_PAYMENT, "format": _format},
         member_data=True,
+        payees_shown=payees_shown,
     ),
     EventSpec(
         "remittance.payments.downloaded-together",
@@ -246,6 +250,7 @@ EVENTS = (
         "Downloaded {claim} in {payment} as {format}",
         {**_CLAIM, "format": _format},
         member_data=True,
+        payees_shown=payees_shown,
     ),
     EventSpec(
         "remittance.file.interrupted",

@@ -51,6 +51,9 @@ ENDPOINTS = {
     "account.change_password": "/change-password",
     "factors.index": "/sign-in-security",
     "activity.my_activity": "/my-activity",
+    "our_activity.index": "/our-activity",
+    "seeing.index": "/who-can-see-our-data",
+    "access_review.index": "/access-review",
     "documents.own": "/documents",
     "reason.ask": "/reason",
 }

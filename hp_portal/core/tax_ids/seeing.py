@@ -1,0 +1,288 @@
+"""Who can see what is paid to the payees of an organization: its own people, and other organizations, with what they have used.
+
+The number of statements does not grow with the people, the payees or the organizations.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.audience import Audience
+from hp_portal.core.access.enforce import directory
+from hp_portal.core.applications.matrix import enabled_for
+from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.audit.record import record
+from hp_portal.core.identity.applications import PersonApplication
+from hp_portal.core.identity.models import Person, SignIn
+from hp_portal.core.organizations.access_requests import AccessRequest
+from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.payees.models import Payee
+from hp_portal.core.tax_ids.models import LINKED, LinkNotice
+from hp_portal.database import PortalSession
+from hp_portal.events import EventSpec
+from hp_portal.scopes import in_whole
+
+COUNTED, REMEMBERED = dt.timedelta(days=30), dt.timedelta(days=90)
+"""How far back is counted what was opened, and how far back the last use is looked for."""
+_AT_A_TIME = 5_000
+
+
+@dataclass(frozen=True)
+class OwnPayee:
+    """A payee of the organization. The TIN is masked; `npi` is empty where it has none."""
+
+    id: int
+    name: str
+    tin: str
+    npi: str
+
+
+@dataclass(frozen=True)
+class Use:
+    """What somebody has opened: payments and claims in the last 30 days, and when last; None: not in the last 90 days."""
+
+    opened: int = 0
+    last: dt.datetime | None = None
+
+    def and_at(self, moment: dt.datetime, times: int) -> Use:
+        """The same with more of it."""
+        return Use(self.opened + times, max(self.last or moment, moment))
+
+
+@dataclass(frozen=True)
+class PersonWhoSees:
+    """Somebody of the organization itself. `applications`: keys of those that show payments; none: they see nothing."""
+
+    id: int
+    name: str
+    username: str
+    is_delegate: bool
+    since: dt.datetime
+    last_sign_in: dt.datetime | None
+    applications: tuple[str, ...] = ()
+    use: Use = field(default_factory=Use)
+
+
+@dataclass(frozen=True)
+class Access:
+    """Another organization's access to one payee.
+
+    `proof` is a key of PROOFS; `by` is who approved it or, of its own people, proved it. `ends_at` is when it ends by itself;
+    None: it does not. `notice_id`: by which one may object to it, None where one cannot.
+    """
+
+    grant_id: int
+    payee: OwnPayee
+    proof: str
+    since: dt.datetime
+    by: str
+    ends_at: dt.datetime | None
+    notice_id: int | None
+
+    @property
+    def ends_soon(self) -> bool:
+        """Does it end by itself within 30 days?"""
+        return self.ends_at is not None and self.ends_at <= clock.now() + COUNTED
+
+
+@dataclass(frozen=True)
+class OtherWhoSees:
+    """Another organization that sees payments. `billing`: it works for the organization, which can end its access.
+
+    `on_trial`: what it sees may be taken from it again, as a delegate has objected or may.
+    """
+
+    id: int
+    name: str
+    billing: bool
+    on_trial: bool
+    accesses: tuple[Access, ...]
+    use: Use
+
+    @property
+    def since(self) -> dt.datetime:
+        """Since when it sees any of it."""
+        return min(one.since for one in self.accesses)
+
+
+@dataclass(frozen=True)
+class WhoSees:
+    """Everybody who can see payments of the organization's payees, those who work for it before the others."""
+
+    payees: list[OwnPayee]
+    people: list[PersonWhoSees]
+    others: list[OtherWhoSees]
+
+    @property
+    def billing(self) -> list[OtherWhoSees]:
+        return [one for one in self.others if one.billing]
+
+
+@in_whole("who else sees what is paid to the organization's own payees")
+def who_sees(session: PortalSession, organization_id: int) -> WhoSees:
+    """Everybody who can see what is paid to the payees that an organization is linked to.
+
+    A billing organization is shown its own people alone: who else sees a provider's payments is the provider's business.
+    """
+    organization = session.get_one(Organization, organization_id)
+    payees = _own_payees(session, organization_id)
+    people = _people(session, organization)
+    if organization.audience == Audience.BILLING or not payees:
+        return WhoSees(payees, people, [])
+    return WhoSees(payees, people, _others(session, organization_id, {one.id: one for one in payees}))
+
+
+def view_who_sees(session: PortalSession, organization_id: int) -> WhoSees:
+    """As `who_sees`, recorded as looked at. The caller commits."""
+    seen = who_sees(session, organization_id)
+    others = [one.id for one in seen.others]
+    record(session, "tax-id-npi-access.access.listed", people=len(seen.people), others=others)
+    return seen
+
+
+def _own_payees(session: PortalSession, organization_id: int) -> list[OwnPayee]:
+    rows = session.scalars(
+        sa.select(Payee)
+        .join(Grant, Grant.payee_id == Payee.id)
+        .where(Grant.organization_id == organization_id, Grant.is_open())
+        .order_by(Payee.name, Payee.npi, Payee.id)
+    )
+    return [OwnPayee(one.id, one.name, one.masked_tin(session), one.npi or "") for one in rows]
+
+
+def _showing(session: PortalSession) -> list[EventSpec]:
+    """The kinds of events that say whose payments were opened."""
+    return [spec for spec in session.context.events.all() if spec.payees_shown is not None]
+
+
+def _people(session: PortalSession, organization: Organization) -> list[PersonWhoSees]:
+    last = sa.select(sa.func.max(SignIn.created_at)).where(SignIn.person_id == Person.id).correlate(Person)
+    rows = session.execute(
+        sa.select(
+            Person.id, Person.name, Person.username, Person.is_delegate, Person.created_at, last.scalar_subquery()
+        )
+        .where(Person.organization_id == organization.id, Person.deactivated_at.is_(None), sa.not_(Person.is_staff))
+        .order_by(sa.func.lower(Person.name), Person.id)
+    ).all()
+    ids = [row.id for row in rows]
+    given = _given(session, ids, enabled_for(session, Audience(organization.audience)))
+    used = _used_by_people(session, organization.id)
+    return [
+        replace(PersonWhoSees(*row), applications=given.get(row.id, ()), use=used.get(row.id, Use())) for row in rows
+    ]
+
+
+def _given(session: PortalSession, people: list[int], enabled: Collection[str]) -> dict[int, tuple[str, ...]]:
+    showing = directory().with_member_data & set(enabled)
+    rows = sa.select(PersonApplication.person_id, PersonApplication.application).where(
+        PersonApplication.person_id.in_(people), PersonApplication.application.in_(sorted(showing))
+    )
+    found: dict[int, tuple[str, ...]] = {}
+    for person_id, application in session.execute(rows.order_by(PersonApplication.application)):
+        found[person_id] = (*found.get(person_id, ()), application)
+    return found
+
+
+def _used_by_people(session: PortalSession, organization_id: int) -> dict[int, Use]:
+    now = clock.now()
+    recent = sa.case((AuditEvent.at >= now - COUNTED, 1), else_=0)
+    rows = session.execute(
+        sa.select(AuditEvent.person_id, sa.func.sum(recent), sa.func.max(AuditEvent.at))
+        .where(
+            AuditEvent.organization_id == organization_id,
+            AuditEvent.event.in_([spec.key for spec in _showing(session)]),
+            AuditEvent.at >= now - REMEMBERED,
+        )
+        .group_by(AuditEvent.person_id)
+    )
+    return {person_id: Use(int(opened), last) for person_id, opened, last in rows if person_id is not None}
+
+
+def _others(session: PortalSession, organization_id: int, payees: dict[int, OwnPayee]) -> list[OtherWhoSees]:
+    rows = session.execute(
+        sa.select(Grant, Organization, Person.name, LinkNotice.id, AccessRequest)
+        .join(Organization, Organization.id == Grant.organization_id)
+        .outerjoin(Person, sa.and_(Person.id == Grant.granted_by_id, Person.organization_id == Grant.organization_id))
+        .outerjoin(AccessRequest, AccessRequest.id == Grant.request_id)
+        .outerjoin(
+            LinkNotice,
+            sa.and_(
+                LinkNotice.grant_id == Grant.id,
+                LinkNotice.organization_id == organization_id,
+                LinkNotice.kind == LINKED,
+                LinkNotice.objected_at.is_(None),
+            ),
+        )
+        .where(
+            Grant.payee_id.in_(payees),
+            Grant.organization_id != organization_id,
+            Grant.is_open(),
+            Organization.ended_at.is_(None),
+        )
+        .order_by(Organization.name, Organization.id, Grant.id)
+    ).all()
+    accesses: dict[int, dict[int, Access]] = {}
+    organizations: dict[int, Organization] = {}
+    for grant, other, proved_by, notice_id, request in rows:
+        organizations[other.id] = other
+        by = _signature(request) or proved_by or ""
+        since, ends_at = grant.granted_at, grant.ends_at
+        found = Access(grant.id, payees[grant.payee_id], grant.proof, since, by, ends_at, notice_id)
+        accesses.setdefault(other.id, {})[grant.id] = found
+    used = _used_by_others(session, organizations, payees)
+    seen = [
+        OtherWhoSees(
+            other.id,
+            other.name,
+            other.audience == Audience.BILLING,
+            other.provisional,
+            tuple(sorted(accesses[other.id].values(), key=lambda one: (one.payee.name, one.payee.npi))),
+            used.get(other.id, Use()),
+        )
+        for other in organizations.values()
+    ]
+    return sorted(seen, key=lambda one: not one.billing)
+
+
+def _signature(request: AccessRequest | None) -> str:
+    """Who approved a request, as they signed."""
+    return ", ".join(text for text in (request.signed_name, request.signed_title) if text) if request else ""
+
+
+def _used_by_others(session: PortalSession, others: Iterable[int], payees: Collection[int]) -> dict[int, Use]:
+    """What these organizations have opened of these payees; what they opened of others is nobody's business here."""
+    specs = {spec.key: spec for spec in _showing(session)}
+    now = clock.now()
+    rows = session.execute(
+        sa.select(AuditEvent.organization_id, AuditEvent.event, AuditEvent.at, AuditEvent.fields)
+        .where(
+            AuditEvent.organization_id.in_(list(others)),
+            AuditEvent.event.in_(list(specs)),
+            AuditEvent.at >= now - REMEMBERED,
+        )
+        .order_by(AuditEvent.id)
+    )
+    found: dict[int, Use] = {}
+    for some in rows.partitions(_AT_A_TIME):
+        for key, events in _by_kind(some).items():
+            shown = specs[key].payees_shown
+            opened = shown(session, [json.loads(event.fields) for event in events]) if shown else []
+            for event, whose in zip(events, opened, strict=True):
+                if not set(whose).isdisjoint(payees):
+                    before = found.get(event.organization_id, Use())
+                    found[event.organization_id] = before.and_at(event.at, int(event.at >= now - COUNTED))
+    return found
+
+
+def _by_kind(rows: Iterable[Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for row in rows:
+        found.setdefault(row.event, []).append(row)
+    return found

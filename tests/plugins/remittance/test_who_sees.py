@@ -1,0 +1,279 @@
+"""*Who can see our data*: who can, how much they opened of it, and ending what a billing organization sees."""
+
+from __future__ import annotations
+
+import datetime as dt
+from types import SimpleNamespace
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import pytest
+import sqlalchemy as sa
+from werkzeug.test import TestResponse
+
+from hp_portal.core.delivery.models import Message
+from hp_portal.core.delivery.outbox import values_of
+from hp_portal.core.organizations.models import Grant
+from hp_portal.core.tax_ids import billing_access, seeing
+from tests.plugins.remittance.inquiry import Office, claim, url_of
+from tests.support.client import PortalClient, tree_of
+from tests.support.clock import Clock
+from tests.support.html import text_of
+from tests.support.people import recorded
+from tests.support.world import World
+
+WHO = "/who-can-see-our-data"
+
+
+def table(page: TestResponse, name: str) -> list[dict[str, str]]:
+    """The rows of a table by the names of their columns."""
+    found: Element | None = next((one for one in tree_of(page).iter("table") if one.get("id") == name), None)
+    rows = [row for body in found.iter("tbody") for row in body.iter("tr")] if found is not None else []
+    return [
+        {
+            cell.get("data-label", "" if cell.tag == "td" else "Name"): text_of(cell)
+            for cell in row
+            if cell.tag in ("th", "td")
+        }
+        for row in rows
+    ]
+
+
+def facts(page: TestResponse, organization: int) -> dict[str, str]:
+    panel = next(one for one in tree_of(page).iter("section") if one.get("id") == f"organization-{organization}")
+    pairs = [one for facts in panel.iter("dl") for one in facts.iter("div")]
+    return {text_of(next(one.iter("dt"))): text_of(next(one.iter("dd"))) for one in pairs}
+
+
+def mails(world: World, template: str) -> list[tuple[str, dict[str, Any]]]:
+    with world.session() as session:
+        rows = session.scalars(sa.select(Message).where(Message.template == template).order_by(Message.id))
+        return [(row.recipient, values_of(session, row)) for row in rows]
+
+
+class Town:
+    """A clinic with two delegates and a clerk, a billing service that works for it and for another office, and a twin of the
+    clinic with the same Tax ID."""
+
+    def __init__(self, office: Office) -> None:
+        world = self.world = office.world
+        self.clinic, self.other = office, Office(world, "Cedar Sample Clinic", "cedar")
+        self.twin = world.organization("Twin Sample Clinic")
+        self.ledger = world.organization("Ledger Sample Billing", audience="billing")
+        for username, organization in (("d.elegate", office.organization), ("e.lse", office.organization)):
+            world.person(username, organization=organization, delegate=True, applications=())
+        world.person("l.edger", organization=self.ledger, delegate=True)
+        world.person("t.win", organization=self.twin, delegate=True)
+        self.second = world.payee(office.payee_text.tin, name="Birch Sample Clinic – Harbor")
+        world.grant(office.organization, self.second)
+        self.grant = world.grant(self.ledger, office.payee)
+        self.more = world.grant(self.ledger, self.second)
+        self.elsewhere = world.grant(self.ledger, self.other.payee)
+        self.twins = world.grant(self.twin, office.payee, proof="check")
+        self.payment, self.others = office.paid("4501", claim(1), claim(2)), self.other.paid("4502", claim(3))
+        self.delegate, self.biller = world.sign_in("d.elegate"), world.sign_in("l.edger")
+
+    def end(self, client: PortalClient, **what: int) -> TestResponse:
+        data = {"reason": "Contract ended", **{name: str(value) for name, value in what.items()}}
+        return client.post(f"{WHO}/end/confirmed", data, follow_redirects=True)
+
+    def is_open(self, grant: Grant) -> bool:
+        with self.world.session() as session:
+            return session.get_one(Grant, grant.id).ended_at is None
+
+
+@pytest.fixture
+def town(office: Office) -> Town:
+    return Town(office)
+
+
+def test_who_sees_what_and_how_much_they_opened(town: Town, clock: Clock) -> None:
+    world, ledger = town.world, town.ledger.id
+    clock.advance(days=-40)
+    world.sign_in("l.edger").get(url_of(town.payment))
+    clock.advance(days=40)
+    for page in (
+        url_of(town.payment),
+        f"{url_of(town.payment)}/claims/1",
+        f"{url_of(town.payment)}/csv",
+        url_of(town.others),
+    ):
+        town.biller.get(page)
+    town.clinic.client.get(url_of(town.payment))
+
+    assert WHO in town.delegate.get("/").text, "one page from the home page"
+    page = town.delegate.get(WHO)
+    people = {row["Name"]: row for row in table(page, "people")}
+    clerk = next(row for name, row in people.items() if "Delegate" not in name)
+    assert (clerk["Sees payments in"], clerk["Opened in 30 days"]) == ("Remittance Inquiry", "1")
+    assert people["Person D Elegate Delegate"]["Sees payments in"] == "Sees no payments"
+    assert people["Person D Elegate Delegate"]["Last opened"] == "Not in 90 days"
+    assert len(people) == 3
+    assert facts(page, ledger)["Opened in 30 days"] == "3", "not what it opened of others, nor before"
+    assert facts(page, town.twin.id)["Last opened"] == "Not in 90 days"
+    seen = table(page, f"sees-{ledger}")
+    assert [(row["Name"], row["NPI"]) for row in seen] == [
+        (town.clinic.payee_text.name, town.clinic.payee_text.npi),
+        ("Birch Sample Clinic – Harbor", town.second.npi),
+    ]
+    assert seen[0]["Tax ID"].endswith(town.clinic.payee_text.tin[-4:])
+    assert town.clinic.payee_text.tin not in page.text
+    assert table(page, f"sees-{town.twin.id}")[0]["How it was granted"] == "Check or EFT number"
+    assert "Cedar" not in page.text
+    assert recorded(world, "tax-id-npi-access.access.listed")[-1] == {"people": 3, "others": [ledger, town.twin.id]}
+
+    # Others' delegates see their own side alone, and clerks nothing.
+    assert "Birch" not in world.sign_in("l.edger").get(WHO).text
+    assert "Ledger" in world.sign_in("t.win").get(WHO).text
+    assert town.clinic.client.get(WHO).status_code == 403
+
+    # More people, payees and organizations cost no more statements.
+    def statements() -> int:
+        counted: list[object] = []
+        sa.event.listen(world.database.engine, "before_cursor_execute", lambda *given: counted.append(given[2]))
+        with world.session() as session, world.app.app_context():
+            seeing.who_sees(session, town.clinic.organization.id)
+        return len(counted)
+
+    before = statements()
+    for number in range(3):
+        world.person(f"more.{number}", organization=town.clinic.organization)
+        payee, agency = world.payee(), world.organization(audience="billing")
+        world.grant(town.clinic.organization, payee)
+        world.grant(agency, payee)
+    assert statements() == before
+
+
+def test_a_provider_ends_what_a_billing_organization_sees(town: Town) -> None:
+    world = town.world
+    assert town.biller.get(url_of(town.payment)).status_code == 200
+    question = town.delegate.get(f"{WHO}/end?grant={town.grant.id}")
+    assert town.clinic.payee_text.name in question.text
+    assert "Harbor" not in question.text
+    refused = town.delegate.post(f"{WHO}/end/confirmed", {"grant": str(town.grant.id), "reason": ""})
+    assert (refused.status_code, "Say why" in refused.text, town.is_open(town.grant)) == (422, True, True)
+
+    said = town.end(town.delegate, grant=town.grant.id)
+    assert "Ledger Sample Billing no longer sees payments to" in said.text
+    assert (town.is_open(town.grant), town.is_open(town.more), town.is_open(town.elsewhere)) == (False, True, True)
+    assert town.biller.get(url_of(town.payment)).status_code == 404, "with the next page"
+    assert town.biller.get(url_of(town.others)).status_code == 200
+    told = dict(mails(world, "access_ended"))
+    assert set(told) == {"e.lse@office.example", "l.edger@office.example", "t.win@office.example"}
+    assert {values["own"] for name, values in told.items() if name.startswith("l.edger")} == {True}
+    assert "by Person D Elegate" in told["e.lse@office.example"]["how"]
+    assert "Contract ended" in town.delegate.get("/our-activity").text
+    assert "was ended by the provider’s office" in world.sign_in("l.edger").get("/my-activity").text
+    assert "nothing to end any more" in town.end(town.delegate, grant=town.grant.id).text
+    assert len(mails(world, "access_ended")) == 3, "told once"
+
+    # Neither another provider's, nor what is about payees of others, nor by whoever is no provider.
+    for client, grant in (
+        (town.delegate, town.twins),
+        (town.delegate, town.elsewhere),
+        (world.sign_in("l.edger"), town.more),
+    ):
+        assert "nothing to end any more" in town.end(client, grant=grant.id).text
+        assert town.is_open(grant)
+    with world.session() as session, world.app.app_context():
+        actor = _actor(session, "d.elegate")
+        assert (
+            billing_access.end_billing_access(session, actor, [town.twins.id, town.elsewhere.id], "Past the page") == []
+        )
+        session.execute(sa.update(seeing.Person).where(seeing.Person.username == "d.elegate").values(is_delegate=False))
+        with pytest.raises(billing_access.NoDelegate):
+            billing_access.end_billing_access(session, actor, [town.more.id], "No delegate any more")
+        session.rollback()
+
+    # All of one, and all of all.
+    agency = world.organization("Second Sample Billing", audience="billing")
+    third = world.grant(agency, town.second)
+    assert "Ledger Sample Billing no longer sees" in town.end(town.delegate, organization=town.ledger.id).text
+    assert (town.is_open(town.more), town.is_open(third)) == (False, True)
+    again = world.grant(town.ledger, town.clinic.payee)
+    assert "2 billing organizations no longer see payments to 2 of your payees" in town.end(town.delegate).text
+    assert (town.is_open(third), town.is_open(again), town.is_open(town.twins)) == (False, False, True)
+    assert "No billing organization can see your payments" in town.delegate.get(WHO).text
+
+
+def _actor(session: Any, username: str) -> Any:
+    person = session.scalars(sa.select(seeing.Person).where(seeing.Person.username == username)).one()
+    return SimpleNamespace(person_id=person.id, organization_id=person.organization_id, display_name=person.name)
+
+
+def test_access_that_ends_soon_is_asked_about_and_extended_or_not(town: Town, clock: Clock) -> None:
+    world, now = town.world, dt.datetime(2026, 3, 2, 18, tzinfo=dt.UTC)
+    clock.set(now)
+    end = dt.datetime(2026, 6, 1, 5, tzinfo=dt.UTC)  # the midnight after May 31 in Chicago
+    third = world.payee(name="Birch Sample Clinic – Third")
+    world.grant(town.clinic.organization, third)
+    grant = world.grant(town.ledger, third, proof="approval", ends_at=end)
+    short = world.grant(
+        world.organization("Short Sample Billing", audience="billing"), third, ends_at=now + dt.timedelta(days=20)
+    )
+
+    def ask() -> list[str]:
+        before = len(mails(world, "access_ending"))
+        with world.app.app_context(), world.session() as session:
+            billing_access.ask_about_endings(session)
+        return [to.partition("@")[0] for to, _ in mails(world, "access_ending")[before:]]
+
+    def ends_at() -> dt.datetime | None:
+        with world.session() as session:
+            return session.get_one(Grant, grant.id).ends_at
+
+    clock.set(end - dt.timedelta(days=30, minutes=1))
+    assert ask() == []
+    clock.set(end - dt.timedelta(days=30))
+    assert ask() == ["d.elegate", "e.lse"], "the office alone, and once"
+    assert ask() == []
+    delegate, other = world.sign_in("d.elegate"), world.sign_in("e.lse")
+    assert "The access of Ledger Sample Billing ends soon" in delegate.get("/").text
+    row = next(one for one in table(delegate.get(WHO), f"sees-{town.ledger.id}") if "Third" in one["Name"])
+    assert "May 31, 2026" in row["Until"]
+    assert "Ends soon" in row["Until"]
+    assert row["How it was granted"] == "Approved by the provider’s office"
+
+    path = f"{WHO}/ending?grant={grant.id}"
+    shown = next(one.get("value", "") for one in tree_of(delegate.get(path)).iter("input") if one.get("name") == "ends")
+    to = f"{WHO}/ending/answered?grant={grant.id}"
+    for until, says in (("", "Enter the last day"), ("2026-05-01", "after today"), ("2029-01-01", "within two years")):
+        refused = delegate.post(to, {"ends": shown, "answer": "extend", "until": until})
+        assert (refused.status_code, says in refused.text) == (422, True)
+    said = delegate.post(to, {"ends": shown, "answer": "extend", "until": "2026-12-31"}, follow_redirects=True)
+    assert "until Dec 31, 2026" in said.text
+    assert ends_at() == dt.datetime(2027, 1, 1, 6, tzinfo=dt.UTC)
+    assert [to for to, _ in mails(world, "access_extended")] == ["l.edger@office.example"]
+    assert "ends soon" not in delegate.get("/").text
+    late = other.post(to, {"ends": shown, "answer": "end"}, follow_redirects=True)
+    assert "Another delegate has answered meanwhile" in late.text
+    assert "was extended until" in world.sign_in("l.edger").get("/my-activity").text
+
+    # Asked again before the new end; what is let end does, by itself.
+    clock.set(dt.datetime(2026, 12, 10, 18, tzinfo=dt.UTC))
+    assert ask() == ["d.elegate", "e.lse"]
+    delegate = world.sign_in("d.elegate")
+    shown = next(one.get("value", "") for one in tree_of(delegate.get(path)).iter("input") if one.get("name") == "ends")
+    assert "ends on its day" in delegate.post(to, {"ends": shown, "answer": "end"}, follow_redirects=True).text
+    assert "ends soon" not in delegate.get("/").text
+    assert ends_at() == dt.datetime(2027, 1, 1, 6, tzinfo=dt.UTC)
+    assert "Third" in delegate.get(WHO).text
+    clock.set(dt.datetime(2027, 1, 1, 6, tzinfo=dt.UTC))
+    delegate = world.sign_in("d.elegate")
+    assert "Third" not in str(table(delegate.get(WHO), f"sees-{town.ledger.id}"))
+    assert delegate.get(path).status_code == 404
+    assert delegate.get(f"{WHO}/ending?grant={town.twins.id}").status_code == 404
+    assert delegate.get(f"{WHO}/ending?grant={short.id}").status_code == 404
+
+
+def test_a_billing_service_is_invited(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = {"name": "Tally Sample Billing", "email": "desk@tally.example"}
+    refused = town.delegate.post(f"{WHO}/invite", {**data, "email": "desk"})
+    assert (refused.status_code, 'value="Tally Sample Billing"' in refused.text) == (422, True)
+    assert "on its way to desk@tally.example" in town.delegate.post(f"{WHO}/invite", data, follow_redirects=True).text
+    ((to, values),) = mails(town.world, "billing_invited")
+    assert (to, values["organization"]) == ("desk@tally.example", "Birch Sample Clinic")
+    assert recorded(town.world, "tax-id-npi-access.billing.invited") == [{"name": "Tally Sample Billing"}]
+    monkeypatch.setattr(billing_access, "INVITATIONS", 1)
+    assert town.delegate.post(f"{WHO}/invite", data).status_code == 429
+    assert len(mails(town.world, "billing_invited")) == 1
