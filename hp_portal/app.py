@@ -25,7 +25,11 @@ from hp_portal.core.account import views as account_views
 from hp_portal.core.activity import views as activity_views
 from hp_portal.core.activity.events import CORE_EVENTS
 from hp_portal.core.applications import menu, mounting
+from hp_portal.core.delegates import accept_views
 from hp_portal.core.delegates import account_views as delegates_accounts
+from hp_portal.core.delegates import edit_views as edit_views
+from hp_portal.core.delegates import invitation_views as invitation_views
+from hp_portal.core.delegates import table_views as table_views
 from hp_portal.core.delegates import views as delegate_views
 from hp_portal.core.delegates.events import DELEGATE_EVENTS
 from hp_portal.core.downloads import views as download_views
@@ -156,6 +160,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         registration_views.blueprint,
         delegate_views.blueprint,
         delegates_accounts.blueprint,
+        accept_views.blueprint,
         download_views.blueprint,
         digest_views.blueprint,
         staff_views.blueprint,

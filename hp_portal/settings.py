@@ -28,6 +28,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from hp_portal.account_settings import AccountSettings
 from hp_portal.factor_groups import Groups, read_groups
 from hp_portal.key_strength import weakness_of_bytes, weakness_of_text
 from hp_portal.oidc_settings import LOOPBACK, OidcSettings
@@ -82,7 +83,7 @@ REASONS = (
 LOCAL_HOSTS = LOOPBACK
 
 
-class Settings(OidcSettings):
+class Settings(OidcSettings, AccountSettings):
     """All settings of one deployment."""
 
     model_config = SettingsConfigDict(env_prefix="HP_PORTAL_", env_nested_delimiter="__", extra="forbid", frozen=True)
@@ -175,12 +176,6 @@ class Settings(OidcSettings):
         None, description="Nobody must have one before this day, such as 2027-03-01, whose group names no day."
     )
     second_factor_days: float = Field(14, ge=0, description="How many days new accounts have to set one up.")
-    password_link_hours: float = Field(24, gt=0, description="How long a link to set a password works.")
-    account_rest_days: int = Field(90, ge=0, description="Days unused after which accounts are deactivated; 0: never.")
-    factor_reset_hours: float = Field(
-        24, ge=0, description="How long a delegate's request to remove a lost factor waits."
-    )
-    recovery_link_minutes: float = Field(30, gt=0, description="How long a link works to set a forgotten password.")
     reason_asked: Literal["never", "session", "member-data"] = Field(
         "member-data", description="When people of organizations say why they look at what belongs to patients."
     )
@@ -222,13 +217,6 @@ class Settings(OidcSettings):
     @classmethod
     def _names(cls, value: object) -> object:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
-
-    @field_validator("account_rest_days")
-    @classmethod
-    def _is_told_in_time(cls, value: int) -> int:
-        if 0 < value < 30:
-            raise ValueError("use 0 for never, or at least 30: people are told 14 days before")
-        return value
 
     @field_validator("second_factor_from", mode="before")
     @classmethod

@@ -23,10 +23,11 @@ from flask import Flask
 
 from hp_portal.core.account import second_step, signing_in
 from hp_portal.core.activity import heads, sealing, verifying
+from hp_portal.core.applications.menu import plugins as installed_plugins
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit import reports
 from hp_portal.core.audit.refusals import close_windows
-from hp_portal.core.delegates import finding, requests
+from hp_portal.core.delegates import finding, leaving, requests
 from hp_portal.core.delivery import returns, sending
 from hp_portal.core.downloads import making, queue
 from hp_portal.core.factors import passkeys
@@ -118,6 +119,12 @@ def _people_jobs(settings: Settings) -> list[Job]:
             "Remind people of accounts that nobody uses, and deactivate them",
             dt.timedelta(hours=6),
             lambda session: resting.rest_accounts(session, settings),
+        ),
+        Job(
+            "people.leave",
+            "Deactivate the accounts of people who leave today, and hand over what they had open",
+            dt.timedelta(minutes=1),
+            lambda session: leaving.leave_due(session, settings, installed_plugins()),
         ),
         Job("people.forget-links", "Forget old password links", dt.timedelta(hours=1), password_links.forget_dead),
     ]

@@ -170,6 +170,20 @@ _PEOPLE = (
         "Reminded {person} of an account that is not used{alone}",
         {**_PERSON, "alone": worded("alone", {True: ", the only delegate’s", False: ""})},
     ),
+    EventSpec(
+        "people.person.renamed",
+        "Corrected somebody’s name",
+        ("person", "before"),
+        "Corrected the name of {person}, which was {before}",
+        _PERSON,
+    ),
+    EventSpec(
+        "people.email.asked",
+        "Asked for another e-mail address of somebody",
+        ("person",),
+        "Asked for another e-mail address of {person}",
+        _PERSON,
+    ),
     EventSpec("people.delegate.made", "Made somebody a delegate", ("person",), "Made {person} a delegate", _PERSON),
     EventSpec(
         "people.delegate.ended", "Ended somebody as a delegate", ("person",), "Ended {person} as a delegate", _PERSON

@@ -48,6 +48,8 @@ class Person(Base, scopes.OwnedByOrganizationOrPayer):
     reactivated_at: Mapped[dt.datetime | None]
     # When a message to the address last came back; None when none did, or a later one was taken.
     email_returned_at: Mapped[dt.datetime | None]
+    # When the only delegate said that they name no second one now: they are not asked for a while.
+    successor_declined_at: Mapped[dt.datetime | None]
     # When they said that they want no second factor now: they are not asked again.
     factor_declined_at: Mapped[dt.datetime | None]
 

@@ -46,11 +46,12 @@ WHAT = {
     "codes-shown": "A recovery code was used to show that it is still you",
     "step-failed": "Somebody gave the right password, and failed several times at the second step",
     "email": "The e-mail address was changed",
+    "email-asked": "A delegate of your organization asks for another e-mail address of your account",
     "email-confirmed": "The e-mail address was confirmed",
 }
 
 # These change nothing by themselves.
-ONLY_SEEN = frozenset({"factors-asked", "codes-used", "codes-shown", "step-failed"})
+ONLY_SEEN = frozenset({"factors-asked", "email-asked", "codes-used", "codes-shown", "step-failed"})
 
 
 class NoticeDead(Exception):
