@@ -30,8 +30,11 @@ from hp_portal.core.applications import menu, mounting
 from hp_portal.core.billing_access import answer_views
 from hp_portal.core.billing_access import request_views as request_views
 from hp_portal.core.billing_access.events import BILLING_EVENTS
+from hp_portal.core.delegates import accept_views, review_views, seeing_views
 from hp_portal.core.delegates import account_views as delegates_accounts
-from hp_portal.core.delegates import review_views, seeing_views
+from hp_portal.core.delegates import edit_views as edit_views
+from hp_portal.core.delegates import invitation_views as invitation_views
+from hp_portal.core.delegates import table_views as table_views
 from hp_portal.core.delegates import views as delegate_views
 from hp_portal.core.delegates.events import DELEGATE_EVENTS
 from hp_portal.core.delegates.review_documents import DOCUMENTS as REVIEW_DOCUMENTS
@@ -168,6 +171,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         delegates_accounts.blueprint,
         seeing_views.blueprint,
         review_views.blueprint,
+        accept_views.blueprint,
         download_views.blueprint,
         digest_views.blueprint,
         staff_views.blueprint,

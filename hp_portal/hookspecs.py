@@ -311,5 +311,12 @@ def portal_demo(session: PortalSession) -> Sequence[DemoCheck]:  # type: ignore[
 
 
 @hookspec
+def portal_person_leaves(  # type: ignore[empty-body]
+    session: PortalSession, person_id: int, successor_id: int, organization_id: int
+) -> Sequence[str]:
+    """Somebody leaves their organization: hand over to a colleague there what was theirs alone; say what, in words."""
+
+
+@hookspec
 def portal_event(session: PortalSession, event: PortalEvent) -> None:
     """Something is about to be committed, in this session's transaction."""

@@ -188,7 +188,7 @@ def check_answer(hook: str, state: PluginState, answer: Any) -> Any:
         return _check_jobs(state.key, answer)
     if hook == "portal_transports":
         return _check_transports(answer)
-    if hook == "portal_practitioners":
+    if hook in ("portal_practitioners", "portal_person_leaves"):
         return _all_of(str, answer)
     if hook == "portal_demo":
         return _all_of(DemoCheck, answer)

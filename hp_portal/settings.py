@@ -177,11 +177,6 @@ class Settings(AccessSettings, AccountSettings):
         None, description="Nobody must have one before this day, such as 2027-03-01, whose group names no day."
     )
     second_factor_days: float = Field(14, ge=0, description="How many days new accounts have to set one up.")
-    password_link_hours: float = Field(24, gt=0, description="How long a link to set a password works.")
-    factor_reset_hours: float = Field(
-        24, ge=0, description="How long a delegate's request to remove a lost factor waits."
-    )
-    recovery_link_minutes: float = Field(30, gt=0, description="How long a link works to set a forgotten password.")
     reason_asked: Literal["never", "session", "member-data"] = Field(
         "member-data", description="When people of organizations say why they look at what belongs to patients."
     )

@@ -23,11 +23,12 @@ from flask import Flask
 
 from hp_portal.core.account import second_step, signing_in
 from hp_portal.core.activity import heads, sealing, verifying
+from hp_portal.core.applications.menu import plugins as installed_plugins
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit import reports
 from hp_portal.core.audit.refusals import close_windows
 from hp_portal.core.billing_access import overdue
-from hp_portal.core.delegates import finding, requests, review_reminding
+from hp_portal.core.delegates import finding, leaving, requests, review_reminding
 from hp_portal.core.delivery import returns, sending
 from hp_portal.core.downloads import making, queue
 from hp_portal.core.factors import passkeys
@@ -127,6 +128,12 @@ def _people_jobs(settings: Settings) -> list[Job]:
             "Begin access reviews, and remind delegates of them",
             dt.timedelta(hours=6),
             lambda session: review_reminding.go_on_with_reviews(session, settings),
+        ),
+        Job(
+            "people.leave",
+            "Deactivate the accounts of people who leave today, and hand over what they had open",
+            dt.timedelta(minutes=1),
+            lambda session: leaving.leave_due(session, settings, installed_plugins()),
         ),
         Job("people.forget-links", "Forget old password links", dt.timedelta(hours=1), password_links.forget_dead),
     ]

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
 from hp_portal.core.delegates import accounts
+from hp_portal.core.delegates.holding import ChangedMeanwhile
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.identity.actor import Actor
@@ -270,7 +271,11 @@ def test_the_last_delegate_stays(world: World, clinic: Organization, delegate: P
     change(world, gone, deactivated_at=clock.now())
     assert "last delegate" in do(delegate, own, "end-delegate").text
     assert "Another delegate can" in do(delegate, own, "deactivate").text
-    second = world.person("s.econd", organization=clinic, delegate=True)
+    second = world.person("s.econd", organization=clinic, terms=False)
+    do(delegate, second, "make-delegate")
+    assert "last delegate" in do(delegate, own, "end-delegate").text, "the second has not accepted yet"
+    with world.session() as session:
+        world.accept_terms(session, session.get_one(Person, second.id))
     assert "not a delegate anymore" in do(delegate, own, "end-delegate").text
     assert delegate.get("/accounts").status_code == 403
     other = world.sign_in("s.econd")
@@ -343,7 +348,7 @@ def test_whoever_is_no_delegate_of_the_organization_anymore_does_nothing(
         change(world, own, is_delegate=False)
     else:
         change(world, person, organization_id=world.organization("Other Clinic").id)
-    with world.session() as session, pytest.raises(accounts.ChangedMeanwhile):
+    with world.session() as session, pytest.raises(ChangedMeanwhile):
         accounts.deactivate(session, actor, session.get_one(Person, person.id), "Left the office")
     assert enter(world, "b.clerk", PASSWORD) == 303
 

@@ -74,6 +74,11 @@ def portal_demo(session: PortalSession) -> Sequence[DemoCheck]:
 
 
 @hookimpl
+def portal_person_leaves(session: PortalSession, person_id: int, successor_id: int) -> Sequence[str]:
+    return notes.hand_over(session, person_id, successor_id)
+
+
+@hookimpl
 def portal_event(session: PortalSession, event: PortalEvent) -> None:
     events.append(event)
     notes.tidy_written(session, event)

@@ -7,6 +7,7 @@ follows from the route's rule.
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,10 +21,10 @@ from werkzeug.test import TestResponse
 from hp_portal import clock
 from hp_portal.core.access.rules import Rule, rule_of
 from hp_portal.core.agreements.models import AgreementVersion
-from hp_portal.core.delegates.models import REPORTED, AccessReview, DelegateRequest
+from hp_portal.core.delegates.models import REPORTED, AccessReview, DelegateRequest, Invitation
 from hp_portal.core.delegates.requests import Asker, add_request
 from hp_portal.core.downloads.models import DocumentRequest
-from hp_portal.core.identity.actor import TERMS_OF_USE
+from hp_portal.core.identity.actor import TERMS_OF_USE, hash_token
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.limits.proofs import FailedProof
 from hp_portal.core.organizations.models import Grant, Organization
@@ -159,6 +160,28 @@ def _contact_request(scene: Scene, *, reported: bool) -> int:
         return number
 
 
+def _invitation(scene: Scene) -> int:
+    """Somebody is invited to the own organization."""
+    now, word = clock.now(), secrets.token_hex(8)
+    with scene.world.session() as session:
+        row = Invitation(
+            organization_id=scene.own.organization.id,
+            name="Sample",
+            email=f"{word}@office.example",
+            applications="",
+            delegate=False,
+            invited_by_id=scene.own.person.id,
+            token_hash=hash_token(word),
+            made_at=now,
+            sent_at=now,
+            sent=1,
+            expires_at=now + dt.timedelta(days=1),
+        )
+        session.add(row)
+        session.flush()
+        return row.id
+
+
 def _published(scene: Scene) -> int:
     """A version of the terms of use that applies in some years."""
     day = dt.date(2999, 1, 1)
@@ -240,6 +263,7 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "mail_id": lambda scene, person: returned_mail(scene.world),
     "run_id": lambda scene, person: print_run(scene.world),
     "request_id": lambda scene, person: _contact_request(scene, reported=person is not None and person.is_staff),
+    "invitation_id": lambda scene, person: _invitation(scene),
     "agreement": lambda scene, person: TERMS_OF_USE,
     "version_id": lambda scene, person: _published(scene),
     "change_id": lambda scene, person: disowned_change(scene.world, scene.own.person),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from hp_portal import clock
-from hp_portal.core.delegates.models import WAITING, DelegateRequest, ReviewDecision
+from hp_portal.core.delegates.models import WAITING, DelegateRequest, Invitation, ReviewDecision
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.directory import DirectoryAccount, UsedState
@@ -17,7 +17,7 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.kept.models import KeptValues
 from hp_portal.core.organizations.access_requests import AccessRequestLink, AccessRequestPayee
 from hp_portal.core.organizations.models import Grant, Organization
-from hp_portal.core.people.models import AccountRest, ChangeNotice, EmailChange, FactorReset, PasswordLink
+from hp_portal.core.people.models import AccountRest, ChangeNotice, EmailChange, FactorReset, Leaving, PasswordLink
 from hp_portal.core.recovery.models import RecoveryAsk
 from hp_portal.core.tax_ids.models import GUESSED, AccessEnding, LinkNotice
 from hp_portal.database import Base, PortalSession
@@ -39,6 +39,27 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
         expires_at=now,
     )
     yield AccountRest(person_id=person.id, last_use=now, first_told_at=now, rests_at=now)
+    yield Invitation(
+        organization_id=organization.id,
+        name="Sample",
+        email="new@office.example",
+        applications="remittance",
+        delegate=False,
+        invited_by_id=person.id,
+        token_hash=hash_token(f"invitation-{organization.id}"),
+        made_at=now,
+        sent_at=now,
+        sent=1,
+        expires_at=now,
+    )
+    yield Leaving(
+        person_id=person.id,
+        leaves_on=now.date(),
+        successor_id=person.id,
+        reason="Moves away",
+        asked_by_id=person.id,
+        asked_at=now,
+    )
     yield FactorReset(person_id=person.id, asked_by_id=person.id, reason="Lost", asked_at=now, due_at=now, ended_at=now)
     yield DirectoryAccount(
         person_id=person.id, issuer="https://login.plan.example", subject=f"{person.id}", linked_at=now

@@ -26,6 +26,8 @@ from hp_portal.database import PortalSession
 
 blueprint = Blueprint("second_step", __name__)
 KEPT = "half_sign_in"
+INVITATION = "invitation"
+"""Where a visitor's session keeps the token of an invitation that they followed: it is theirs still once they have signed in."""
 WRONG = {
     apps.KIND: "This is not the code that your app shows now. Codes change every half minute: enter the next one.",
     recovery.KIND: "This is none of your recovery codes. Check each letter and digit.",
@@ -36,9 +38,17 @@ USED = {
 }
 
 
+def _new_session() -> None:
+    """What was fixed before signing in is worth nothing after it, but an invitation that is still to be accepted by a button."""
+    followed = session.get(INVITATION)
+    session.clear()
+    if followed:
+        session[INVITATION] = followed
+
+
 def begin_step(half: signing_in.Half, following: str) -> Response:
     """Lead somebody whose password was right to the second step, in a new session."""
-    session.clear()
+    _new_session()
     session[KEPT] = half.token
     return redirect_to(url_for("second_step.ask", next=following or None))
 
@@ -54,8 +64,7 @@ def enter(db: PortalSession, started: signing_in.NewSignIn, following: str | Non
     """Commit the new sign-in and go where the person wanted to: the rest of every way to sign in."""
     leave_old_session(db)
     db.commit()
-    # A new session and CSRF token: what was fixed before signing in is worth nothing after it.
-    session.clear()
+    _new_session()  # and CSRF token
     login_user(load_actor(started.token))
     return remember_browser(redirect_to(safe_next(following)), db, started.person)
 

@@ -139,6 +139,17 @@ _PEOPLE = (
         },
     ),
     EventSpec(
+        "people.membership.added",
+        "Let somebody with an account work for another organization",
+        ("person", "organization", "delegate"),
+        "Let {person} work for {organization}{delegate}",
+        {
+            **_PERSON,
+            "organization": organizations,
+            "delegate": worded("delegate", {True: ", as a delegate", False: ""}),
+        },
+    ),
+    EventSpec(
         "people.factors.removed",
         "Removed the second factors of somebody who had lost them",
         ("person",),
@@ -187,6 +198,20 @@ _PEOPLE = (
         ("person", "alone"),
         "Reminded {person} of an account that is not used{alone}",
         {**_PERSON, "alone": worded("alone", {True: ", the only delegate’s", False: ""})},
+    ),
+    EventSpec(
+        "people.person.renamed",
+        "Corrected somebody’s name",
+        ("person", "before"),
+        "Corrected the name of {person}, which was {before}",
+        _PERSON,
+    ),
+    EventSpec(
+        "people.email.asked",
+        "Asked for another e-mail address of somebody",
+        ("person",),
+        "Asked for another e-mail address of {person}",
+        _PERSON,
     ),
     EventSpec("people.delegate.made", "Made somebody a delegate", ("person",), "Made {person} a delegate", _PERSON),
     EventSpec(

@@ -20,10 +20,18 @@ class NotAMember(Exception):
     """Applications are given to people of organizations; staff have roles instead."""
 
 
-def give_application(session: PortalSession, actor: Actor | None, person: Person, application: Application) -> bool:
+def give_application(
+    session: PortalSession,
+    actor: Actor | None,
+    person: Person,
+    application: Application,
+    *,
+    given_by_id: int | None = None,
+) -> bool:
     """Give an application to a person, audited and announced. Returns False when they have it already.
 
-    `actor` is who gives it, None a command. The person must be in the session's scope. Raises NotAMember.
+    `actor` is who gives it, None a command; `given_by_id` somebody who gives it and is not here. The person must be in the
+    session's scope. Raises NotAMember.
     """
     if person.is_staff or person.organization_id is None:
         raise NotAMember(person.username)
@@ -34,7 +42,7 @@ def give_application(session: PortalSession, actor: Actor | None, person: Person
         PersonApplication(
             person_id=person.id,
             application=application.key,
-            given_by_id=actor.person_id if actor else None,
+            given_by_id=actor.person_id if actor else given_by_id,
             given_at=clock.now(),
         )
     )

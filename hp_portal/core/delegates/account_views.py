@@ -13,17 +13,11 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.delegates import accounts, lost_factors
-from hp_portal.core.delegates.accounts import (
-    ACCOUNTS,
-    Account,
-    AccountFilter,
-    ChangedMeanwhile,
-    LastDelegate,
-    LockedByOwner,
-    NoAddress,
-    OwnAccount,
-)
+from hp_portal.core.delegates.accounts import ACCOUNTS, Account, AccountFilter
 from hp_portal.core.delegates.forms import AccountsForm
+from hp_portal.core.delegates.holding import ChangedMeanwhile, LastDelegate, LockedByOwner, NoAddress, OwnAccount
+from hp_portal.core.delegates.invitations import count_waiting
+from hp_portal.core.delegates.leaving import plans_of
 from hp_portal.core.documents.sheets import CSV_TYPE
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
@@ -47,7 +41,8 @@ CHANGED = (
 REFUSED: dict[type[Exception], str] = {
     ChangedMeanwhile: CHANGED,
     NothingToReset: CHANGED,
-    LastDelegate: "This is the last delegate of your organization. Make somebody else a delegate first.",
+    LastDelegate: "This is the last delegate of your organization. Make somebody else a delegate first: it counts once they have "
+    "accepted the site delegate agreement.",
     LockedByOwner: "Its owner has said that a change of the account was not theirs. Our staff look into it first.",
     OrganizationEnded: CHANGED,
     TaxIdTaken: CHANGED,
@@ -56,7 +51,8 @@ REFUSED: dict[type[Exception], str] = {
 }
 
 
-def _applications() -> list[Application]:
+def applications_to_give() -> list[Application]:
+    """What the delegate may give."""
     return accounts.applications_to_give(db_session(), the_actor(), plugins().applications)
 
 
@@ -72,14 +68,20 @@ def _wanted(form: AccountsForm) -> AccountFilter:
 
 def _list_page(form: AccountsForm, status: int = 200, listing: Listing[Account] | None = None, **more: Any) -> Response:
     return page(
-        "delegates/accounts.html", "results", form=form, listing=listing, **{"resets": [], **more}, status=status
+        "delegates/accounts.html",
+        "results",
+        form=form,
+        listing=listing,
+        invited=count_waiting(db_session()),
+        **{"resets": [], **more},
+        status=status,
     )
 
 
 @blueprint.get("/accounts")
 @access.delegate
 def index() -> ResponseReturnValue:
-    db, applications = db_session(), _applications()
+    db, applications = db_session(), applications_to_give()
     form = _form(applications)
     if not form.validate():
         return _list_page(form, 422)
@@ -88,13 +90,20 @@ def index() -> ResponseReturnValue:
     listing = listing.at("accounts.index", **vars(wanted))
     db.commit()
     labels = {one.key: one.label for one in applications}
-    return _list_page(form, listing=listing, wanted=vars(wanted), labels=labels, resets=lost_factors.waiting_resets(db))
+    return _list_page(
+        form,
+        listing=listing,
+        wanted=vars(wanted),
+        labels=labels,
+        resets=lost_factors.waiting_resets(db),
+        plans=plans_of(db, [one.id for one in listing.rows]),
+    )
 
 
 @blueprint.get("/accounts/csv")
 @access.delegate
 def download() -> ResponseReturnValue:
-    db, form = db_session(), _form(_applications())
+    db, form = db_session(), _form(applications_to_give())
     if not form.validate():
         return _list_page(form, 422)
     body = accounts.accounts_csv(db, settings(), the_actor(), _wanted(form), plugins().applications)
@@ -102,7 +111,8 @@ def download() -> ResponseReturnValue:
     return attachment(body, "accounts.csv", CSV_TYPE)
 
 
-def _person(person_id: int) -> Person:
+def account_or_404(person_id: int) -> Person:
+    """Somebody of the delegate's organization."""
     return accounts.find_account(db_session(), person_id) or abort(404)
 
 
@@ -117,9 +127,10 @@ def _account_page(person: Person, form: ReasonForm, status: int = 200, lost: Rea
         lost=lost or ReasonForm(formdata=None, prefix=LOST),
         reset=next(iter(lost_factors.waiting_resets(db, person.id)), None),
         me=actor.person_id,
+        plan=plans_of(db, [person.id]).get(person.id),
         own=person.id == actor.person_id,
         locked_by_owner=is_disowned(db, person.id),
-        applications=_applications(),
+        applications=applications_to_give(),
         status=status,
     )
 
@@ -127,7 +138,7 @@ def _account_page(person: Person, form: ReasonForm, status: int = 200, lost: Rea
 @blueprint.get(f"/accounts/{ID}")
 @access.delegate
 def one(person_id: int) -> ResponseReturnValue:
-    return _account_page(_person(person_id), ReasonForm(formdata=None))
+    return _account_page(account_or_404(person_id), ReasonForm(formdata=None))
 
 
 def _do(person: Person, deed: Callable[[PortalSession, Actor], str]) -> Response:
@@ -150,7 +161,7 @@ def _do(person: Person, deed: Callable[[PortalSession, Actor], str]) -> Response
 @blueprint.post(f"/accounts/{ID}/unlock")
 @access.delegate
 def unlock(person_id: int) -> ResponseReturnValue:
-    person = _person(person_id)
+    person = account_or_404(person_id)
 
     def deed(db: PortalSession, actor: Actor) -> str:
         accounts.unlock(db, actor, person)
@@ -162,7 +173,7 @@ def unlock(person_id: int) -> ResponseReturnValue:
 @blueprint.post(f"/accounts/{ID}/password-link")
 @access.delegate
 def password_link(person_id: int) -> ResponseReturnValue:
-    person = _person(person_id)
+    person = account_or_404(person_id)
 
     def deed(db: PortalSession, actor: Actor) -> str:
         accounts.send_password_link(db, settings(), actor, person)
@@ -174,7 +185,7 @@ def password_link(person_id: int) -> ResponseReturnValue:
 @blueprint.post(f"/accounts/{ID}/end-sessions")
 @access.delegate
 def end_sessions(person_id: int) -> ResponseReturnValue:
-    person = _person(person_id)
+    person = account_or_404(person_id)
 
     def deed(db: PortalSession, actor: Actor) -> str:
         ended = accounts.end_sessions(db, actor, person)
@@ -187,7 +198,7 @@ def end_sessions(person_id: int) -> ResponseReturnValue:
 @blueprint.post(f"/accounts/{ID}/deactivate")
 @access.delegate
 def deactivate(person_id: int) -> ResponseReturnValue:
-    person, form = _person(person_id), ReasonForm()
+    person, form = account_or_404(person_id), ReasonForm()
     if not form.validate_on_submit():
         return _account_page(person, form, 422)
 
@@ -201,7 +212,7 @@ def deactivate(person_id: int) -> ResponseReturnValue:
 @blueprint.post(f"/accounts/{ID}/reactivate")
 @access.delegate
 def reactivate(person_id: int) -> ResponseReturnValue:
-    person = _person(person_id)
+    person = account_or_404(person_id)
 
     def deed(db: PortalSession, actor: Actor) -> str:
         accounts.reactivate(db, actor, person)
@@ -213,7 +224,7 @@ def reactivate(person_id: int) -> ResponseReturnValue:
 @blueprint.post(f"/accounts/{ID}/make-delegate")
 @access.delegate
 def make_delegate(person_id: int) -> ResponseReturnValue:
-    person = _person(person_id)
+    person = account_or_404(person_id)
 
     def deed(db: PortalSession, actor: Actor) -> str:
         accounts.make_delegate(db, actor, person)
@@ -225,10 +236,10 @@ def make_delegate(person_id: int) -> ResponseReturnValue:
 @blueprint.post(f"/accounts/{ID}/end-delegate")
 @access.delegate
 def end_delegate(person_id: int) -> ResponseReturnValue:
-    person, own = _person(person_id), person_id == the_actor().person_id
+    person, own = account_or_404(person_id), person_id == the_actor().person_id
 
     def deed(db: PortalSession, actor: Actor) -> str:
-        accounts.end_delegate(db, actor, person)
+        accounts.end_delegate(db, settings(), actor, person)
         return "You are not a delegate anymore." if own else f"{person.name} is not a delegate anymore."
 
     answer = _do(person, deed)
@@ -239,8 +250,8 @@ def end_delegate(person_id: int) -> ResponseReturnValue:
 @access.delegate
 def application(person_id: int, application: str) -> ResponseReturnValue:
     """Give one application or take it: `enabled` is 1 or 0."""
-    person, chosen = _person(person_id), request.form.get("enabled")
-    known = next((one for one in _applications() if one.key == application), None) or abort(404)
+    person, chosen = account_or_404(person_id), request.form.get("enabled")
+    known = next((one for one in applications_to_give() if one.key == application), None) or abort(404)
     if chosen not in ("0", "1"):
         abort(400)
     wanted = chosen == "1"
@@ -256,7 +267,7 @@ def application(person_id: int, application: str) -> ResponseReturnValue:
 @access.delegate
 def lost(person_id: int) -> ResponseReturnValue:
     """Ask to remove the second factors that somebody has lost."""
-    person, form = _person(person_id), ReasonForm(prefix=LOST)
+    person, form = account_or_404(person_id), ReasonForm(prefix=LOST)
     if not form.validate_on_submit():
         return _account_page(person, ReasonForm(formdata=None), 422, form)
 
@@ -270,7 +281,7 @@ def lost(person_id: int) -> ResponseReturnValue:
 @blueprint.post(f"/accounts/{ID}/lost-factors/agree")
 @access.delegate
 def agree(person_id: int) -> ResponseReturnValue:
-    person = _person(person_id)
+    person = account_or_404(person_id)
 
     def deed(db: PortalSession, actor: Actor) -> str:
         lost_factors.agree_to_reset(db, actor, person)
@@ -282,7 +293,7 @@ def agree(person_id: int) -> ResponseReturnValue:
 @blueprint.post(f"/accounts/{ID}/lost-factors/cancel")
 @access.delegate
 def cancel(person_id: int) -> ResponseReturnValue:
-    person = _person(person_id)
+    person = account_or_404(person_id)
 
     def deed(db: PortalSession, actor: Actor) -> str:
         lost_factors.cancel_reset(db, actor, person)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,12 +17,21 @@ from hp_portal.audience import Audience
 from hp_portal.core.applications import giving
 from hp_portal.core.applications.matrix import audiences_of
 from hp_portal.core.audit.record import record
+from hp_portal.core.delegates.holding import (
+    ChangedMeanwhile,
+    LastDelegate,
+    LockedByOwner,
+    NoAddress,
+    OwnAccount,
+    held,
+    other_delegates,
+    tell,
+)
 from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.documents.sheets import csv_file
 from hp_portal.core.identity.accounts import hold_account
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.applications import PersonApplication
-from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.factors import owns_factor
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.unconfirmed import is_unconfirmed
@@ -34,11 +41,10 @@ from hp_portal.core.people.sharing import Sharing, look_shared
 from hp_portal.core.registration.closing import close_account
 from hp_portal.core.web.links import absolute_url
 from hp_portal.core.web.listing import AnySelect, Column, Listing, Order, Sorting, page_of
-from hp_portal.database import PortalSession, lock
+from hp_portal.database import PortalSession
 from hp_portal.hookspecs import Application
 from hp_portal.settings import Settings
 
-_WHY = "a delegate looks after an account of the own organization"
 _last = (
     sa.select(sa.func.max(SignIn.created_at)).where(SignIn.person_id == Person.id).correlate(Person).scalar_subquery()
 )
@@ -65,26 +71,6 @@ HEADINGS = (
     "Last sign-in",
     "Account since",
 )
-
-
-class LastDelegate(Exception):
-    """The organization would have no delegate who can sign in."""
-
-
-class OwnAccount(Exception):
-    """Somebody else has to do that: it is one's own account."""
-
-
-class LockedByOwner(Exception):
-    """Its owner has said that a change of the account was not theirs, and staff have not looked into it yet."""
-
-
-class NoAddress(Exception):
-    """The e-mail address of the account is not confirmed, so nothing can be sent to it."""
-
-
-class ChangedMeanwhile(Exception):
-    """It is so already, as another delegate has done it, or the account is in another state now."""
 
 
 @dataclass(frozen=True)
@@ -266,42 +252,6 @@ def give(session: PortalSession, actor: Actor, person: Person, application: Appl
         deed(session, actor, person, application)
 
 
-@contextmanager
-def held(session: PortalSession, actor: Actor, person: Person) -> Iterator[None]:
-    """For the length of a block the account, read anew, is decided about by nobody else of the organization.
-
-    Raises ChangedMeanwhile when the actor is no delegate anymore, or the person is not in the actor's organization anymore.
-    """
-    with scopes.whole(session, _WHY):
-        lock(session, f"delegates of {actor.organization_id}")
-        session.refresh(person)
-        allowed = {one.id for one in delegates_of(session, [actor.organization_id])}
-        if actor.person_id not in allowed or person.organization_id != actor.organization_id:
-            raise ChangedMeanwhile
-        yield
-
-
-def _other_delegates(session: PortalSession, person: Person) -> list[Person]:
-    return [one for one in delegates_of(session, [person.organization_id]) if one.id != person.id]
-
-
-def _tell(session: PortalSession, actor: Actor, person: Person, what: str) -> None:
-    """Tell somebody by e-mail what a delegate has done with their account."""
-    if is_unconfirmed(person.email):
-        return
-    values = {
-        "name": person.name,
-        "username": person.username,
-        "delegate": actor.display_name,
-        "organization": actor.organization_name,
-        "what": what,
-        "link": absolute_url("account.sign_in"),
-        "contact": absolute_url("pages.contact"),
-    }
-    subject = "Your account for the provider portal"
-    add_message(session, Outgoing(person.email, "account_told", subject, f"person:{person.id}", values))
-
-
 def unlock(session: PortalSession, actor: Actor, person: Person) -> None:
     """Forget the failed tries that pause somebody's sign-in. The caller commits, as for every verb here."""
     with held(session, actor, person):
@@ -349,7 +299,7 @@ def deactivate(session: PortalSession, actor: Actor, person: Person, reason: str
         # Whoever does it stays, a delegate: the organization has one.
         if not close_account(session, person, reason):
             raise ChangedMeanwhile
-        _tell(session, actor, person, "deactivated")
+        tell(session, actor, person, "deactivated")
 
 
 def reactivate(session: PortalSession, actor: Actor, person: Person) -> None:
@@ -362,7 +312,7 @@ def reactivate(session: PortalSession, actor: Actor, person: Person) -> None:
             raise LockedByOwner
         if not accounts.reactivate(session, person):
             raise ChangedMeanwhile
-        _tell(session, actor, person, "reactivated")
+        tell(session, actor, person, "reactivated")
 
 
 def make_delegate(session: PortalSession, actor: Actor, person: Person) -> None:
@@ -374,18 +324,21 @@ def make_delegate(session: PortalSession, actor: Actor, person: Person) -> None:
         person.is_delegate, person.delegate_since = True, clock.now()
         session.flush()
         record(session, "people.delegate.made", person=person.id)
-        _tell(session, actor, person, "delegate")
+        tell(session, actor, person, "delegate")
 
 
-def end_delegate(session: PortalSession, actor: Actor, person: Person) -> None:
-    """Make somebody, or oneself, an ordinary user again, and tell them. Raises LastDelegate, or ChangedMeanwhile."""
+def end_delegate(session: PortalSession, settings: Settings, actor: Actor, person: Person) -> None:
+    """Make somebody, or oneself, an ordinary user again, and tell them.
+
+    Raises ChangedMeanwhile, or LastDelegate: somebody else must have accepted the site delegate agreement.
+    """
     with held(session, actor, person):
         hold_account(session, person)
         if not person.is_delegate:
             raise ChangedMeanwhile
-        if not _other_delegates(session, person):
+        if not other_delegates(session, settings, person):
             raise LastDelegate
         person.is_delegate, person.delegate_since = False, None
         session.flush()
         record(session, "people.delegate.ended", person=person.id)
-        _tell(session, actor, person, "no delegate")
+        tell(session, actor, person, "no delegate")

@@ -1,12 +1,19 @@
-"""The audit events of looking for delegates and asking them. Who asked stands with the request, not in the record."""
+"""The audit events of looking for delegates and asking them, and of what delegates do. Who asked or is invited stands with the
+request or the invitation, not in the record."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
+from flask import url_for
+
+from hp_portal.core.delegates.models import Invitation
 from hp_portal.core.people.named import counted, people, worded
 from hp_portal.core.tax_ids.notices import told_organizations
+from hp_portal.core.web.formats import show_date
 from hp_portal.database import PortalSession
 from hp_portal.events import EventSpec, Reference
 
@@ -23,6 +30,24 @@ def _whose(session: PortalSession, events: Sequence[Mapping[str, Any]], for_staf
     found = zip(people(session, events, for_staff), told_organizations(session, events, for_staff), strict=True)
     return [person or other for person, other in found]
 
+
+def _invited(session: PortalSession, events: Sequence[Mapping[str, Any]], for_staff: bool) -> list[Reference | None]:
+    """Whom an invitation was for, by name, with a link for the delegates."""
+    ids = {event["invitation"] for event in events}
+    names = dict(session.execute(sa.select(Invitation.id, Invitation.name).where(Invitation.id.in_(ids))).all())
+    url = None if for_staff else url_for("accounts.invitations")
+    return [Reference(names[one], url) if (one := event["invitation"]) in names else None for event in events]
+
+
+def _successors(session: PortalSession, events: Sequence[Mapping[str, Any]], for_staff: bool) -> list[Reference | None]:
+    return people(session, [{"person": event["successor"]} for event in events], for_staff)
+
+
+def _days(_session: PortalSession, events: Sequence[Mapping[str, Any]], _for_staff: bool) -> list[Reference | None]:
+    return [Reference(show_date(dt.date.fromisoformat(event["day"]))) for event in events]
+
+
+_INVITED = {"invitation": _invited}
 
 DELEGATE_EVENTS = (
     EventSpec(
@@ -56,6 +81,89 @@ DELEGATE_EVENTS = (
     EventSpec("delegates.request.reported", "Reported a request for contact as suspicious", ("request",)),
     EventSpec("delegates.reports.viewed", "Looked at reported requests for contact", ("shown",), staff_only=True),
     EventSpec("delegates.report.settled", "Settled a reported request for contact", ("request",), staff_only=True),
+    EventSpec(
+        "delegates.person.looked-for",
+        "Looked whether somebody is known before inviting them",
+        ("found",),
+        "Looked whether somebody is known before inviting them: {found} found",
+    ),
+    EventSpec(
+        "delegates.invitation.made",
+        "Invited somebody",
+        ("invitation", "delegate"),
+        "Invited {invitation}{delegate}",
+        {**_INVITED, "delegate": worded("delegate", {True: " as a delegate", False: ""})},
+    ),
+    EventSpec(
+        "delegates.invitation.repeated",
+        "Sent an invitation again",
+        ("invitation",),
+        "Sent the invitation of {invitation} again",
+        _INVITED,
+    ),
+    EventSpec(
+        "delegates.invitation.canceled",
+        "Canceled an invitation",
+        ("invitation",),
+        "Canceled the invitation of {invitation}",
+        _INVITED,
+    ),
+    EventSpec(
+        "delegates.invitation.accepted",
+        "Accepted an invitation",
+        ("invitation", "person"),
+        "{person} accepted the invitation",
+        {"person": people},
+    ),
+    EventSpec(
+        "delegates.invitation.declined",
+        "Somebody declined an invitation",
+        ("invitation",),
+        "{invitation} declined the invitation",
+        _INVITED,
+        told=True,
+    ),
+    EventSpec(
+        "delegates.applications.viewed",
+        "Looked at who has which application",
+        ("found",),
+        "Looked at who has which application: {people}",
+        {"people": counted("found", "person", "people")},
+    ),
+    EventSpec(
+        "delegates.leaving.planned",
+        "Said when somebody leaves",
+        ("person", "successor", "day"),
+        "Said that {person} leaves on {day}, and {successor} takes over",
+        {"person": people, "successor": _successors, "day": _days},
+    ),
+    EventSpec(
+        "delegates.leaving.withdrawn",
+        "Said that somebody stays after all",
+        ("person",),
+        "Said that {person} stays after all",
+        {"person": people},
+    ),
+    EventSpec(
+        "delegates.leaving.put-off",
+        "Somebody cannot leave before their successor accepts to be a delegate",
+        ("person",),
+        "{person} cannot leave before the successor accepts to be a delegate",
+        {"person": people},
+        told=True,
+    ),
+    EventSpec(
+        "delegates.leaving.done",
+        "Somebody left the organization",
+        ("person", "successor"),
+        "{person} left the organization, and {successor} took over",
+        {"person": people, "successor": _successors},
+        told=True,
+    ),
+    EventSpec(
+        "delegates.successor.put-off",
+        "Put away the advice to name a second delegate",
+    ),
     EventSpec(
         "delegates.account.listed",
         "Looked at the accounts of the organization",

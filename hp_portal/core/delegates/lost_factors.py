@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from hp_portal.core.delegates.accounts import NoAddress, OwnAccount, held
+from hp_portal.core.delegates.holding import NoAddress, OwnAccount, held
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.unconfirmed import is_unconfirmed

@@ -1,4 +1,4 @@
-"""Look-ups of delegates, what people asked delegates, and reviews of who has access."""
+"""Look-ups of delegates, what people asked delegates, whom delegates invite, and reviews of who has access."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from hp_portal import scopes
 from hp_portal.database import Base, key
 from hp_portal.seals import sealed_column
 
+ACCEPTED, CANCELED, DECLINED = "accepted", "canceled", "declined"
+"""How an invitation ends."""
+_OPEN = sa.column("ended_at").is_(None)
 UNCONFIRMED, WAITING, ANSWERED, DONE, REPORTED = "asked", "waiting", "answered", "done", "reported"
 
 
@@ -54,6 +57,39 @@ class DelegateRequest(Base, scopes.OwnedByOrganization):
     settled_at: Mapped[dt.datetime | None]
     settled_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
     settlement: Mapped[str] = mapped_column(sa.String(500), default="")
+
+
+class Invitation(Base, scopes.OwnedByOrganization):
+    """A delegate invites somebody to have an account in the organization, by a link in an e-mail.
+
+    The link holds a token, the row only its hash; it works once, until `expires_at`, and only while `invited_by_id`, in whose
+    name it stands, is a delegate of the organization. `applications` are the keys of what is given once it is accepted, with
+    commas. `sent` counts the messages. `person_id` is the account that it became. An address has one that has not ended at a
+    time: sent again, it goes on with another token.
+    """
+
+    __tablename__ = "invitation"
+    __table_args__ = (
+        sa.Index(
+            "uq_invitation_open", "organization_id", "email", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN
+        ),
+    )
+
+    id: Mapped[key]
+    name: Mapped[str] = mapped_column(sa.String(200))
+    email: Mapped[str] = mapped_column(sa.String(254))
+    applications: Mapped[str] = mapped_column(sa.String(1000))
+    delegate: Mapped[bool]
+    invited_by_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    token_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
+    made_at: Mapped[dt.datetime]
+    sent_at: Mapped[dt.datetime]
+    sent: Mapped[int] = mapped_column(sa.Integer())
+    expires_at: Mapped[dt.datetime]
+    ended_at: Mapped[dt.datetime | None]
+    ended_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    outcome: Mapped[str | None] = mapped_column(sa.String(10))
+    person_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
 
 
 class AccessReview(Base, scopes.OwnedByOrganization):

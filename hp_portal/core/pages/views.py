@@ -22,6 +22,7 @@ from hp_portal.core.applications.menu import applications_menu, plugins
 from hp_portal.core.billing_access.offers import count_for_office
 from hp_portal.core.delegates.requests import waiting_requests
 from hp_portal.core.delegates.reviews import review_due
+from hp_portal.core.delegates.successors import needs_second
 from hp_portal.core.delivery.returns import own_address_returned
 from hp_portal.core.downloads.queue import unseen
 from hp_portal.core.identity.actor import Actor
@@ -71,6 +72,7 @@ def home() -> ResponseReturnValue:
             returned=returned,
             **_registrations(actor),
             asked=waiting_requests(db_session(), actor),
+            alone=needs_second(db_session(), actor),
         )
     return _blank_home(actor)
 
@@ -86,6 +88,7 @@ def _blank_home(actor: Actor) -> Response:
         returned=own_address_returned(db_session(), actor.person_id),
         **_registrations(actor),
         asked=waiting_requests(db_session(), actor),
+        alone=False,
         blank=why_blank(actor),
         delegates=delegate_names(db_session(), actor),
         audience_label=Audience(actor.audience).label.lower(),

@@ -24,7 +24,15 @@ from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.limits import sign_ins
 from hp_portal.core.people.ended import OrganizationEnded, hold_going_on, hold_organization, let_go_on
-from hp_portal.core.people.models import RESET_CANCELED, EmailChange, FactorPin, FactorReset, PasswordLink
+from hp_portal.core.people.models import (
+    RESET_CANCELED,
+    STAYS,
+    EmailChange,
+    FactorPin,
+    FactorReset,
+    Leaving,
+    PasswordLink,
+)
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import Application
 from hp_portal.settings import Settings
@@ -267,6 +275,16 @@ def end_resets(session: PortalSession, person_id: int, outcome: str) -> None:
     )
 
 
+def end_leaving(session: PortalSession, person_id: int, outcome: str) -> None:
+    """The plan that this person leaves ends: they have left, stay, or leave on another day."""
+    cancel_messages(session, f"leaving:{person_id}")
+    session.execute(
+        sa.update(Leaving)
+        .where(Leaving.person_id == person_id, Leaving.ended_at.is_(None))
+        .values(ended_at=clock.now(), outcome=outcome)
+    )
+
+
 def end_sessions(session: PortalSession, person: Person) -> int:
     """Sign somebody out everywhere; returns how many sessions that ended. The password stays."""
     ended = end_sign_ins(session, person.id, "by staff")
@@ -290,7 +308,7 @@ def end_everybodys_sessions(session: PortalSession, reason: str) -> int:
 
 def deactivate(session: PortalSession, person: Person, reason: str) -> bool:
     """Let somebody in no longer, end their sign-ins and links; False when the account is deactivated already."""
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     session.refresh(person)
     if person.deactivated_at is not None:
         return False
@@ -300,6 +318,7 @@ def deactivate(session: PortalSession, person: Person, reason: str) -> bool:
     end_links(session, person.id)
     end_email_changes(session, person.id)
     end_resets(session, person.id, RESET_CANCELED)
+    end_leaving(session, person.id, STAYS)
     record(session, "people.person.deactivated", reason=reason, person=person.id, sign_ins_ended=ended)
     return True
 
@@ -309,7 +328,7 @@ def reactivate(session: PortalSession, person: Person, *, reopen: bool = False) 
 
     `reopen`: an organization that has ended goes on with them. Raises OrganizationEnded without it, and TaxIdTaken.
     """
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     session.refresh(person)
     if person.deactivated_at is None:
         return False

@@ -48,6 +48,12 @@ def ask(session: PortalSession, actor: Actor, email: str) -> None:
     person = hold_own(session, actor)
     if email == person.email:
         raise SameAddress
+    ask_for(session, person, email)
+    record(session, "identity.email.asked")
+
+
+def ask_for(session: PortalSession, person: Person, email: str) -> None:
+    """The same for somebody whose account is held, whoever asks. Raises TooManyAttempts."""
     subject = f"person:{person.id}"
     check_attempts(session, "email-change", subject, limit=MOST, window=WINDOW)
     count_failure(session, "email-change", subject)
@@ -63,7 +69,6 @@ def ask(session: PortalSession, actor: Actor, email: str) -> None:
     add_message(
         session, Outgoing(email, template, subject_line, email_changes_about(person.id), values, secrets=("link",))
     )
-    record(session, "identity.email.asked")
 
 
 def _find(session: PortalSession, token: str) -> tuple[EmailChange, Person]:
@@ -92,7 +97,7 @@ def confirm(session: PortalSession, token: str) -> None:
     """The address is the person's from now on; they are told at both. Once. Raises LinkDead."""
     lock(session, "names of accounts")
     change, person = _find(session, token)
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     session.refresh(person)
     if person.deactivated_at is not None:
         raise LinkDead

@@ -1,5 +1,5 @@
 """Links by which somebody sets a password, confirms another e-mail address, or says that a change was not theirs; accounts
-that nobody uses."""
+that nobody uses, and those of people who leave."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from hp_portal.database import Base, key
 
 RESET_DONE, RESET_CANCELED, RESET_USED = "done", "canceled", "used"
 """How a request to remove somebody's second factors ends."""
+LEFT, STAYS, CHANGED = "left", "stays", "changed"
+"""How the plan that somebody leaves ends: done, taken back, or replaced by another."""
+_OPEN = sa.column("ended_at").is_(None)
 
 
 class ChangeNotice(Base, scopes.OfPerson):
@@ -80,6 +83,31 @@ class FactorReset(Base, scopes.OfPerson):
     asked_at: Mapped[dt.datetime]
     due_at: Mapped[dt.datetime]
     agreed_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    ended_at: Mapped[dt.datetime | None]
+    outcome: Mapped[str | None] = mapped_column(sa.String(10))
+
+
+class Leaving(Base, scopes.OfPerson):
+    """Somebody leaves their organization: the account is deactivated when the day `leaves_on` begins in the payer's zone, and
+    what they had open is the successor's then.
+
+    `told_late_at`: the day has come, and the only delegate stays until the successor has accepted: when they were told so.
+    `outcome` is one of `LEFT`, `STAYS` and `CHANGED`; None while it waits.
+    """
+
+    __tablename__ = "leaving"
+    __table_args__ = (
+        sa.Index("uq_leaving_open", "person_id", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
+    )
+
+    id: Mapped[key]
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    leaves_on: Mapped[dt.date]
+    successor_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    reason: Mapped[str] = mapped_column(sa.String(200))
+    asked_by_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    asked_at: Mapped[dt.datetime]
+    told_late_at: Mapped[dt.datetime | None]
     ended_at: Mapped[dt.datetime | None]
     outcome: Mapped[str | None] = mapped_column(sa.String(10))
 

@@ -1,7 +1,7 @@
 """reviews of who has access, and access that ends soon
 
 Revision ID: 1795950200
-Revises: 1795898200
+Revises: 1795950100
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 import hp_portal.database
 
 revision = "1795950200"
-down_revision = "1795898200"
+down_revision = "1795950100"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

@@ -1,0 +1,277 @@
+"""*This person leaves on …*: the day comes, the account ends, and a colleague takes over; the only delegate stays until then."""
+
+from __future__ import annotations
+
+import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import sqlalchemy as sa
+from werkzeug.test import TestResponse
+
+from hp_portal.core.delegates.models import Invitation
+from hp_portal.core.delivery.models import Message
+from hp_portal.core.delivery.outbox import values_of
+from hp_portal.core.identity.models import Person
+from hp_portal.core.organizations.models import Organization
+from hp_portal.core.people.models import EmailChange, FactorReset, Leaving
+from hp_portal.worker import all_jobs, run_job
+from tests.sample_plugin.notes import Note
+from tests.support.client import PortalClient
+from tests.support.clock import Clock
+from tests.support.factors import add_app
+from tests.support.people import enter, find, recorded
+from tests.support.world import PASSWORD, World
+
+NOON = dt.datetime(2026, 6, 1, 17, tzinfo=dt.UTC)
+# The payer is in Chicago: June 5 begins there at five o'clock UTC.
+BEFORE, BEGINS = dt.datetime(2026, 6, 5, 4, 59, tzinfo=dt.UTC), dt.datetime(2026, 6, 5, 5, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def world(sample_world: World, clock: Clock) -> World:
+    clock.set(NOON)
+    return sample_world
+
+
+@pytest.fixture
+def clinic(world: World) -> Organization:
+    return world.organization("Sample Clinic")
+
+
+@pytest.fixture
+def delegate(world: World, clinic: Organization) -> PortalClient:
+    world.person("d.elegate", organization=clinic, delegate=True, name="Dana Delegate")
+    return world.sign_in("d.elegate")
+
+
+def mails(world: World) -> list[tuple[str, str]]:
+    with world.session() as session:
+        rows = session.scalars(sa.select(Message).where(Message.template == "account_leaving").order_by(Message.id))
+        return [(row.recipient.partition("@")[0], values_of(session, row)["what"]) for row in rows]
+
+
+def known(world: World) -> int:
+    with world.session() as session:
+        return session.scalar(sa.select(Leaving.id).where(Leaving.ended_at.is_(None))) or 0
+
+
+def leaves(client: PortalClient, person: Person, to: Person, day: str = "2026-06-05", **values: Any) -> TestResponse:
+    data = {"day": day, "successor": str(to.id), "reason": "New job", "known": "0", **values}
+    return client.post(f"/accounts/{person.id}/leaving/save", data, follow_redirects=True)
+
+
+def work(world: World) -> None:
+    job = next(one for one in all_jobs(world.app) if one.key == "people.leave")
+    with world.app.app_context():
+        assert run_job(world.app, job)
+
+
+def accept(world: World, person: Person) -> None:
+    with world.session() as session:
+        world.accept_terms(session, session.get_one(Person, person.id), but=("terms-of-use",))
+
+
+def is_active(world: World, username: str) -> bool:
+    person = find(world, username)
+    return person is not None and person.deactivated_at is None
+
+
+def test_on_the_day_the_account_ends_and_a_colleague_takes_over(
+    world: World, clinic: Organization, delegate: PortalClient, clock: Clock
+) -> None:
+    own = find(world, "d.elegate")
+    assert own is not None
+    person = world.person("b.clerk", organization=clinic, delegate=True, name="Bo Clerk")
+    clerk, locked = world.sign_in("b.clerk"), world.person("l.ocked", organization=clinic)
+    clerk.post("/accounts/invitations/new", {"name": "Robin Newcomer", "email": "robin@office.example"})
+    add_app(world, locked)
+    clerk.post(f"/accounts/{locked.id}/lost-factors", {"lost-reason": "Lost the phone"})
+    delegate.post(
+        f"/accounts/{person.id}/edit/save", {"name": "Bo Clerk", "email": "bo@new.example", "known": "Bo Clerk"}
+    )
+    with world.session() as session:
+        session.add(Note(organization_id=clinic.id, text=f"{person.id}:call back"))
+    asked = delegate.get(f"/accounts/{person.id}/leaving")
+    assert "Dana Delegate, delegate" in asked.text
+    for day, words in (("2026-05-31", "Choose today"), ("2027-07-01", "Choose today"), ("soon", "valid date")):
+        refused = leaves(delegate, person, own, day)
+        assert refused.status_code == 422
+        assert words in refused.text
+    assert leaves(delegate, person, person).status_code == 422, "not to themselves"
+    assert "Bo Clerk leaves on Jun 5, 2026, in 4 days" in leaves(delegate, person, own).text
+    assert mails(world) == [("b.clerk", "planned"), ("d.elegate", "planned")]
+    assert "Leaves on" in delegate.get("/accounts").text
+    clock.set(BEFORE)
+    work(world)
+    assert is_active(world, "b.clerk")
+    clock.set(BEGINS)
+    work(world)
+    work(world)
+    assert not is_active(world, "b.clerk")
+    assert clerk.get("/my-sign-ins").status_code == 303
+    assert enter(world, "b.clerk", PASSWORD) == 422
+    with world.session() as session:
+        assert session.scalars(sa.select(Invitation.invited_by_id)).all() == [own.id]
+        for model in (EmailChange, FactorReset):
+            assert session.scalar(sa.select(sa.func.count(model.id)).where(model.ended_at.is_(None))) == 0
+        assert session.scalars(sa.select(Note.text)).all() == [f"{own.id}:call back"]
+        last = session.scalars(
+            sa.select(Message).where(Message.template == "account_leaving").order_by(Message.id.desc()).limit(1)
+        ).one()
+        assert values_of(session, last)["handed"] == ["1 sample notes", "1 open invitation"]
+    assert mails(world)[2:] == [("b.clerk", "done"), ("d.elegate", "done")], "once"
+    assert recorded(world, "delegates.leaving.done") == [{"person": person.id, "successor": own.id}]
+    with world.session() as session:
+        path = urlsplit(
+            values_of(session, session.scalars(sa.select(Message).where(Message.template == "invitation")).one())[
+                "link"
+            ]
+        ).path
+    visitor = world.client()
+    visitor.get(path)
+    assert "Dana Delegate" in visitor.get("/invitation").text, "the link goes on in the successor's name"
+
+
+def test_changed_taken_back_and_today(world: World, clinic: Organization, delegate: PortalClient, clock: Clock) -> None:
+    own, person = find(world, "d.elegate"), world.person("b.clerk", organization=clinic, name="Bo Clerk")
+    assert own is not None
+    other = world.person("o.ther", organization=clinic)
+    world.sign_in("b.clerk")
+    leaves(delegate, person, own)
+    first = known(world)
+    assert "changed in the meantime" in leaves(delegate, person, own, "2026-06-12").text, "planned by somebody else"
+    assert "Jun 20" in leaves(delegate, person, other, "2026-06-20", known=str(first)).text
+    clock.set(BEGINS)
+    work(world)
+    assert is_active(world, "b.clerk")
+    delegate = world.sign_in("d.elegate")
+    for number in (first, 0, "x"):
+        answer = delegate.post(f"/accounts/{person.id}/leaving/stay", {"known": str(number)}, follow_redirects=True)
+        assert "changed in the meantime" in answer.text
+    stays = delegate.post(f"/accounts/{person.id}/leaving/stay", {"known": str(known(world))}, follow_redirects=True)
+    assert "Bo Clerk stays" in stays.text
+    assert mails(world)[-2:] == [("b.clerk", "withdrawn"), ("o.ther", "withdrawn")]
+    clock.set(dt.datetime(2026, 6, 21, 12, tzinfo=dt.UTC))
+    work(world)
+    assert is_active(world, "b.clerk")
+    delegate = world.sign_in("d.elegate")
+    leaves(delegate, person, own, "2026-06-30")
+    delegate.post(f"/accounts/{person.id}/deactivate", {"reason": "Left early"})
+    assert known(world) == 0, "deactivated, nobody leaves any more"
+    delegate.post(f"/accounts/{person.id}/reactivate")
+    assert "has left" in leaves(delegate, person, own, "2026-06-21").text
+    assert not is_active(world, "b.clerk"), "today counts at once"
+    assert len(recorded(world, "delegates.leaving.planned")) == 4
+    assert len(recorded(world, "delegates.leaving.withdrawn")) == 1
+
+
+def test_the_only_delegate_stays_until_the_successor_has_accepted(
+    world: World, clinic: Organization, delegate: PortalClient, clock: Clock
+) -> None:
+    own, clerk = find(world, "d.elegate"), world.person("c.lerk", organization=clinic, name="Casey Clerk")
+    assert own is not None
+    assert "becomes a delegate now" in delegate.get(f"/accounts/{own.id}/leaving").text
+    refused = leaves(delegate, own, clerk, "2026-06-01")
+    assert refused.status_code == 422
+    assert "stays until somebody else has accepted" in refused.text
+    leaves(delegate, own, clerk)
+    made = find(world, "c.lerk")
+    assert made is not None
+    assert made.is_delegate
+    for moment in (BEGINS, BEGINS + dt.timedelta(days=1)):
+        clock.set(moment)
+        work(world)
+        assert is_active(world, "d.elegate")
+    assert mails(world)[2:] == [("d.elegate", "late"), ("c.lerk", "late")], "told once"
+    assert "was to leave" in world.sign_in("d.elegate").get(f"/accounts/{own.id}").text.replace("You were", "was")
+    accept(world, clerk)
+    work(world)
+    assert not is_active(world, "d.elegate")
+    assert mails(world)[4:] == [("d.elegate", "done"), ("c.lerk", "done")]
+
+
+def test_a_delegate_who_leaves_today_is_signed_out(world: World, clinic: Organization, delegate: PortalClient) -> None:
+    own, second = find(world, "d.elegate"), world.person("s.econd", organization=clinic, delegate=True)
+    assert own is not None
+    answer = leaves(delegate, own, second, "2026-06-01")
+    assert "are signed out" in answer.text
+    assert delegate.get("/accounts").status_code == 303
+    assert not is_active(world, "d.elegate")
+
+
+def test_a_successor_who_has_left_as_well_is_followed_by_another(
+    world: World, clinic: Organization, delegate: PortalClient, clock: Clock
+) -> None:
+    own, person = find(world, "d.elegate"), world.person("b.clerk", organization=clinic)
+    chosen = world.person("c.hosen", organization=clinic)
+    assert own is not None
+    leaves(delegate, person, chosen)
+    with world.session() as session:
+        session.execute(sa.update(Person).where(Person.id == chosen.id).values(deactivated_at=clock.now()))
+    clock.set(BEGINS)
+    work(world)
+    assert recorded(world, "delegates.leaving.done") == [{"person": person.id, "successor": own.id}]
+
+
+def test_two_delegates_at_once_have_one_result(world: World, clinic: Organization, delegate: PortalClient) -> None:
+    """Both see the page before; one says when, and the other is told that it has changed."""
+    own, second = find(world, "d.elegate"), world.person("s.econd", organization=clinic, delegate=True)
+    assert own is not None
+    person = world.person("b.clerk", organization=clinic)
+    clients = [delegate, world.sign_in("s.econd")]
+
+    def say(place: int) -> str:
+        return leaves(clients[place], person, (own, second)[place], f"2026-06-1{place}").text
+
+    with ThreadPoolExecutor(2) as pool:
+        pages = list(pool.map(say, (0, 1)))
+    assert sum("changed in the meantime" in page for page in pages) == 1
+    assert len(recorded(world, "delegates.leaving.planned")) == 1
+    # The two delegates leave today at once: one of them stays.
+    for client, one in zip(clients, (own, second), strict=True):
+        client.get(f"/accounts/{one.id}/leaving")
+
+    def go(place: int) -> TestResponse:
+        return leaves(clients[place], (own, second)[place], person, "2026-06-01")
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(go, (0, 1)))
+    assert is_active(world, "d.elegate") != is_active(world, "s.econd")
+
+
+def test_another_organizations_people_are_not_found(world: World, delegate: PortalClient) -> None:
+    stranger = world.person("x.stranger", organization=world.organization("Other Clinic"))
+    own = find(world, "d.elegate")
+    assert own is not None
+    assert delegate.get(f"/accounts/{stranger.id}/leaving").status_code == 404
+    assert delegate.get(f"/accounts/{stranger.id}/edit").status_code == 404
+    assert leaves(delegate, stranger, own).status_code == 404
+    assert leaves(delegate, own, stranger).status_code == 422
+    for verb in ("leaving/stay", "edit/save"):
+        assert delegate.post(f"/accounts/{stranger.id}/{verb}", {"known": "0"}).status_code == 404
+
+
+def test_one_delegate_alone_is_advised_to_name_a_second(
+    world: World, clinic: Organization, delegate: PortalClient, clock: Clock
+) -> None:
+    advice = "You are the only delegate"
+    assert advice in delegate.get("/").text
+    delegate.post("/accounts/second-delegate/not-now")
+    assert advice not in delegate.get("/").text
+    clock.set(NOON + dt.timedelta(days=91))
+    delegate = world.sign_in("d.elegate")
+    assert advice in delegate.get("/").text, "it comes again"
+    delegate.post(
+        "/accounts/invitations/new", {"name": "Robin Newcomer", "email": "robin@office.example", "delegate": "y"}
+    )
+    assert advice not in delegate.get("/").text, "while somebody is invited to be one"
+    clock.set(NOON + dt.timedelta(days=99))
+    delegate = world.sign_in("d.elegate")
+    assert advice in delegate.get("/").text
+    clerk = world.person("c.lerk", organization=clinic)
+    assert advice not in world.sign_in("c.lerk").get("/").text
+    delegate.post(f"/accounts/{clerk.id}/make-delegate")
+    assert advice not in delegate.get("/").text
