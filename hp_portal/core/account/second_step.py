@@ -136,7 +136,7 @@ def take_step(
     """
     with scopes.whole(session, _WHY):
         person = _person_of(session, token)
-        lock(session, f"account:{person.id}")
+        lock(session, f"account:{person.root_id}")
         session.refresh(person)
         person = _person_of(session, token)
         try:

@@ -125,6 +125,17 @@ _PEOPLE = (
         },
     ),
     EventSpec(
+        "people.membership.added",
+        "Let somebody with an account work for another organization",
+        ("person", "organization", "delegate"),
+        "Let {person} work for {organization}{delegate}",
+        {
+            **_PERSON,
+            "organization": organizations,
+            "delegate": worded("delegate", {True: ", as a delegate", False: ""}),
+        },
+    ),
+    EventSpec(
         "people.factors.removed",
         "Removed the second factors of somebody who had lost them",
         ("person",),

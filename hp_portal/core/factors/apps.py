@@ -93,7 +93,7 @@ def add_app(session: PortalSession, person: Person, *, name: str, secret: str, c
     step = _matching_step(secret, code)
     if step is None:
         raise WrongCode
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     if len(apps_of(session, person.id)) >= MOST:
         raise TooMany
     seal = secrets.token_hex(16)

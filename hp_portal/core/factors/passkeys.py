@@ -176,7 +176,7 @@ def add_passkey(
         raise WrongPasskey from error
     if len(made.credential_id) > LONGEST_CREDENTIAL_ID:
         raise WrongPasskey
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     if len(passkeys_of(session, person.id)) >= MOST:
         raise TooMany
     if session.scalar(sa.select(Passkey.id).where(Passkey.credential_id == made.credential_id)) is not None:

@@ -36,7 +36,7 @@ def _cleaned(code: str) -> str:
 
 def make_codes(session: PortalSession, person: Person) -> list[str]:
     """Ten new codes, as they are shown; those before open nothing any more."""
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     forget_codes(session, person.id)
     salt, now = secrets.token_bytes(16), clock.now()
     codes = [_new_code() for _ in range(HOW_MANY)]

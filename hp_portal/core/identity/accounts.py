@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person, SignIn
@@ -12,6 +13,32 @@ from hp_portal.settings import Payer
 
 class SignInEnded(Exception):
     """The session that asks has ended since the gate let it in, or the account was deactivated: nothing is done for it."""
+
+
+def opens() -> sa.ColumnElement[bool]:
+    """A condition on Person, of rows that hold an account: it is active in one of its organizations at least.
+
+    Whoever may sign in, or be sent what leads there, is asked so: an account whose own row is deactivated goes on for the others.
+    """
+    other = aliased(Person)
+    elsewhere = sa.exists().where(other.account_id == Person.id, other.deactivated_at.is_(None)).correlate(Person)
+    return sa.or_(Person.deactivated_at.is_(None), elsewhere)
+
+
+def is_open(session: PortalSession, person: Person) -> bool:
+    """May the account behind this row be signed in to at all? Needs a whole scope."""
+    return session.scalar(sa.select(Person.id).where(Person.id == person.root_id, opens())) is not None
+
+
+def account_of(session: PortalSession, person: Person) -> Person:
+    """The row that holds the account behind this one. Needs a whole scope."""
+    return person if person.account_id is None else session.get_one(Person, person.account_id)
+
+
+def by_name(*names: str) -> sa.ColumnElement[bool]:
+    """A condition on Person: holds the account with one of these as its user name or address, since either is accepted at the
+    sign-in."""
+    return sa.and_(Person.account_id.is_(None), sa.or_(Person.username.in_(names), Person.email.in_(names)))
 
 
 def known_about(person: Person, organization: str, payer: Payer) -> tuple[str, ...]:
@@ -26,7 +53,7 @@ def hold_account(session: PortalSession, person: Person) -> bool:
     a whole scope.
     """
     known = person.password_changed_at
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     session.refresh(person)
     return person.password_changed_at == known
 

@@ -5,21 +5,36 @@ from __future__ import annotations
 import datetime as dt
 
 import sqlalchemy as sa
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hp_portal import scopes
 from hp_portal.database import Base, key
+from hp_portal.session import CORE
+
+_IS_ACCOUNT = sa.column("account_id").is_(None)
 
 
 class Person(Base, scopes.OwnedByOrganizationOrPayer):
-    """Somebody with an account in their own name: in one organization, or of the payer's staff (no organization)."""
+    """Somebody in one organization, or of the payer's staff (no organization).
+
+    With no `account_id` the row holds the account: what somebody signs in with, under their own name. Whoever works for other
+    organizations as well has another row in each, whose `account_id` is that one. There the user name, name and address are
+    copies, which follow those of the account by themselves, and what belongs to signing in means nothing.
+    """
 
     __tablename__ = "person"
+    __table_args__ = (
+        sa.Index("uq_person_username", "username", unique=True, sqlite_where=_IS_ACCOUNT, postgresql_where=_IS_ACCOUNT),
+        sa.Index("uq_person_email", "email", unique=True, sqlite_where=_IS_ACCOUNT, postgresql_where=_IS_ACCOUNT),
+        sa.UniqueConstraint("account_id", "organization_id"),
+    )
 
     id: Mapped[key]
+    account_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
     # Both are kept lower-case, as people type them in any case.
-    username: Mapped[str] = mapped_column(sa.String(80), unique=True)
-    email: Mapped[str] = mapped_column(sa.String(254), unique=True)
+    username: Mapped[str] = mapped_column(sa.String(80))
+    email: Mapped[str] = mapped_column(sa.String(254))
     name: Mapped[str] = mapped_column(sa.String(200))
     password_hash: Mapped[str] = mapped_column(sa.String(200))
     password_changed_at: Mapped[dt.datetime]
@@ -35,6 +50,31 @@ class Person(Base, scopes.OwnedByOrganizationOrPayer):
     email_returned_at: Mapped[dt.datetime | None]
     # When they said that they want no second factor now: they are not asked again.
     factor_declined_at: Mapped[dt.datetime | None]
+
+    @hybrid_property
+    def root_id(self) -> int:
+        """The id of the row that holds the account."""
+        return self.account_id or self.id
+
+    @root_id.inplace.expression
+    @classmethod
+    def _root_id(cls) -> sa.ColumnElement[int]:
+        return sa.func.coalesce(cls.account_id, cls.id)
+
+
+_COPIED = ("username", "email", "name", "email_returned_at")
+
+
+@sa.event.listens_for(Person, "after_update")
+def _copy(_mapper: object, connection: sa.Connection, person: Person) -> None:
+    """Whoever changes what an account is called changes it in every organization."""
+    if person.account_id is not None:
+        return
+    state = sa.inspect(person)
+    changed = {name: getattr(person, name) for name in _COPIED if state.attrs[name].history.has_changes()}
+    if changed:
+        others = sa.update(Person).where(Person.account_id == person.id).values(changed)
+        connection.execute(others, execution_options=CORE)
 
 
 _OPEN = sa.column("ended_at").is_(None)

@@ -81,7 +81,7 @@ def enter_by_directory(
         person = _find(session, settings.oidc_issuer, told.subject)
         wanted = _roles_of(session, settings, told.groups)
         if person is not None:
-            lock(session, f"account:{person.id}")
+            lock(session, f"account:{person.root_id}")
             session.refresh(person)
             if _find(session, settings.oidc_issuer, told.subject) is not person:  # unlinked meanwhile
                 raise _refused("unlinked", told)

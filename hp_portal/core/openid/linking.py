@@ -24,7 +24,7 @@ def _staff(session: PortalSession, username: str) -> Person:
     person = session.scalars(wanted).one_or_none()
     if person is None:
         raise NoSuchStaff(f"no member of staff has the user name {username}")
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     return person
 
 

@@ -273,7 +273,7 @@ def end_everybodys_sessions(session: PortalSession, reason: str) -> int:
 
 def deactivate(session: PortalSession, person: Person, reason: str) -> bool:
     """Let somebody in no longer, end their sign-ins and links; False when the account is deactivated already."""
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     session.refresh(person)
     if person.deactivated_at is not None:
         return False
@@ -292,7 +292,7 @@ def reactivate(session: PortalSession, person: Person, *, reopen: bool = False) 
 
     `reopen`: an organization that has ended goes on with them. Raises OrganizationEnded without it, and TaxIdTaken.
     """
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     session.refresh(person)
     if person.deactivated_at is None:
         return False

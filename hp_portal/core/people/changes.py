@@ -116,7 +116,7 @@ def tell_change(session: PortalSession, person: Person, what: str, detail: str =
 def tell_step_failed(session: PortalSession, person: Person) -> None:
     """Tell somebody, once in a day, that whoever tries to sign in knows their password."""
     same = ChangeNotice.person_id == person.id, ChangeNotice.what == "step-failed"
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     if session.scalar(sa.select(ChangeNotice.id).where(*same, ChangeNotice.at > clock.now() - QUIET).limit(1)) is None:
         tell_change(session, person, "step-failed")
 
@@ -155,7 +155,7 @@ def disown(session: PortalSession, token: str) -> int:
     """
     notice, person = _find(session, token)
     lock(session, "names of accounts")
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     ended = sa.update(ChangeNotice).where(ChangeNotice.id == notice.id, ChangeNotice.disowned_at.is_(None))
     if session.execute(ended.values(disowned_at=clock.now()).returning(ChangeNotice.id)).first() is None:
         raise NoticeDead
@@ -174,7 +174,7 @@ def remove_factors(session: PortalSession, person: Person, reason: str, what: st
     `what` tells the person who did it, a key of `WHAT`: our staff, or delegates. The password alone opens the account then, so
     every sign-in ends, and the person and the other delegates are told.
     """
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     if not has_factor(session, person):
         return False
     forget_factors(session, person.id)

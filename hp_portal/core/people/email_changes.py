@@ -92,7 +92,7 @@ def confirm(session: PortalSession, token: str) -> None:
     """The address is the person's from now on; they are told at both. Once. Raises LinkDead."""
     lock(session, "names of accounts")
     change, person = _find(session, token)
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     session.refresh(person)
     if person.deactivated_at is not None:
         raise LinkDead

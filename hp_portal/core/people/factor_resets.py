@@ -45,7 +45,7 @@ def open_reset(session: PortalSession, person_id: int) -> FactorReset | None:
 
 def ask(session: PortalSession, settings: Settings, actor: Actor, person: Person, reason: str) -> None:
     """A delegate asks; the person and the other delegates are told. `reason`: how they know who it is. Raises NothingToReset."""
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     session.refresh(person)
     if person.deactivated_at is not None or not has_factor(session, person) or open_reset(session, person.id):
         raise NothingToReset
@@ -81,7 +81,7 @@ def ask(session: PortalSession, settings: Settings, actor: Actor, person: Person
 
 def agree(session: PortalSession, actor: Actor, person: Person) -> None:
     """A second delegate agrees: it is done now. Raises SecondNeeded, or NothingToReset."""
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     reset = open_reset(session, person.id)
     if reset is None:
         raise NothingToReset
@@ -94,7 +94,7 @@ def agree(session: PortalSession, actor: Actor, person: Person) -> None:
 
 def cancel(session: PortalSession, person: Person) -> None:
     """A delegate takes it back. Raises NothingToReset."""
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     reset = open_reset(session, person.id)
     if reset is None:
         raise NothingToReset
@@ -113,7 +113,7 @@ def reset_due(session: PortalSession) -> None:
     for reset_id in session.scalars(due.order_by(FactorReset.id)).all():
         reset = session.get_one(FactorReset, reset_id)
         person = session.get_one(Person, reset.person_id)
-        lock(session, f"account:{person.id}")
+        lock(session, f"account:{person.root_id}")
         session.refresh(person)
         session.refresh(reset)
         if reset.ended_at is None:

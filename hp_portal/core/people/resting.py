@@ -87,7 +87,7 @@ def rest_accounts(session: PortalSession, settings: Settings) -> None:
 
 def _go_on(session: PortalSession, settings: Settings, person: Person, last_use: dt.datetime) -> None:
     lock(session, f"delegates of {person.organization_id}")
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     session.refresh(person)
     now = clock.now()
     if (

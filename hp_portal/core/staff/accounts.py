@@ -47,7 +47,7 @@ def restore_staff(session: PortalSession, *, username: str, password: str, reaso
     person = session.scalars(wanted).one_or_none()
     if person is None:
         raise NoSuchStaff(f"no member of staff has the user name {username}")
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     session.refresh(person)
     person.deactivated_at = None
     person.password_hash, person.password_changed_at = hash_password(password), clock.now()
