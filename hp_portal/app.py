@@ -17,6 +17,7 @@ from hp_portal.core.account import (
     confirming_views,
     email_views,
     factor_views,
+    organization_views,
     passkey_views,
     reason_views,
     second_step_views,
@@ -50,7 +51,7 @@ from hp_portal.core.staff.fax_views import DOCUMENTS as FAX_DOCUMENTS
 from hp_portal.core.staff.letter_views import DOCUMENTS as LETTER_DOCUMENTS
 from hp_portal.core.staff.permissions import CORE_STAFF_LINKS, CORE_STAFF_PERMISSIONS
 from hp_portal.core.tax_ids import application as tax_id_npi_access
-from hp_portal.core.web import assets, logs, security, templating, where_from
+from hp_portal.core.web import assets, logs, prefixes, security, templating, where_from
 from hp_portal.database import Database, sqlite_files
 from hp_portal.events import EventRegistry
 from hp_portal.plugin_settings import load_plugin_settings
@@ -98,7 +99,9 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
 
     # The order of the before_request functions: id and clock, the portal's name, gate, the reason, CSRF, whatever pages add.
     logs.install(app)
+    prefixes.install(app)
     where_from.install(app, settings)
+    organization_views.install(app)
     enforce.install(app)
     reasons.install(app)
     noting.install(app)
@@ -149,6 +152,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         confirming_views.blueprint,
         email_views.blueprint,
         reason_views.blueprint,
+        organization_views.blueprint,
         activity_views.blueprint,
         people_views.blueprint,
         change_views.blueprint,

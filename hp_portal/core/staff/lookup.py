@@ -238,7 +238,7 @@ class PersonPage:
 def view_person(session: PortalSession, settings: Settings, person: Person) -> PersonPage:
     """Somebody of an organization, recorded."""
     organization = session.get_one(Organization, person.organization_id)
-    last = session.scalar(sa.select(sa.func.max(SignIn.created_at)).where(SignIn.person_id == person.id))
+    last = session.scalar(sa.select(sa.func.max(SignIn.created_at)).where(SignIn.person_id == person.root_id))
     record(session, "staff.person.viewed", person=person.id)
     locked = locked_for(session, settings, [person.id]).get(person.id)
     return PersonPage(
@@ -246,7 +246,7 @@ def view_person(session: PortalSession, settings: Settings, person: Person) -> P
         organization.name,
         last,
         locked,
-        described(session, person.id),
+        described(session, person.root_id),
         organization.ended_at,
         tax_id_taken_by(session, organization) if organization.ended_at else "",
         look_shared(session, [person.id]).get(person.id),
@@ -345,7 +345,7 @@ def view_organization(session: PortalSession, organization_id: int) -> Organizat
 def _members(session: PortalSession, organization_id: int) -> list[Member]:
     last = (
         sa.select(sa.func.max(SignIn.created_at))
-        .where(SignIn.person_id == Person.id)
+        .where(SignIn.person_id == Person.root_id)
         .correlate(Person)
         .scalar_subquery()
     )
