@@ -51,7 +51,7 @@ from hp_portal.core.staff.fax_views import DOCUMENTS as FAX_DOCUMENTS
 from hp_portal.core.staff.letter_views import DOCUMENTS as LETTER_DOCUMENTS
 from hp_portal.core.staff.permissions import CORE_STAFF_LINKS, CORE_STAFF_PERMISSIONS
 from hp_portal.core.tax_ids import application as tax_id_npi_access
-from hp_portal.core.web import assets, logs, prefixes, security, templating, where_from
+from hp_portal.core.web import assets, logs, security, templating, where_from
 from hp_portal.database import Database, sqlite_files
 from hp_portal.events import EventRegistry
 from hp_portal.plugin_settings import load_plugin_settings
@@ -99,9 +99,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
 
     # The order of the before_request functions: id and clock, the portal's name, gate, the reason, CSRF, whatever pages add.
     logs.install(app)
-    prefixes.install(app)
     where_from.install(app, settings)
-    organization_views.install(app)
     enforce.install(app)
     reasons.install(app)
     noting.install(app)

@@ -18,6 +18,7 @@ from hp_portal.core.access.who_is import find_actor, note_chosen, touch
 from hp_portal.core.audit.record import Who, set_who
 from hp_portal.core.identity.accounts import SignInEnded
 from hp_portal.core.identity.actor import Actor, Limits
+from hp_portal.core.web import prefixes
 from hp_portal.core.web.bodies import MAY_SEND, views_for_files
 from hp_portal.core.web.prefixes import asked_organization, below, here, leave, split
 from hp_portal.core.web.render import db_session, redirect_to, settings, wants_fragment
@@ -263,6 +264,7 @@ def install(app: Flask) -> None:
     manager.session_protection = None
     manager.init_app(app)
     manager.user_loader(load_actor)
+    prefixes.install(app)
     app.before_request(enforce)
     app.register_error_handler(SignInEnded, _ended_meanwhile)
     app.jinja_env.globals["can"] = can

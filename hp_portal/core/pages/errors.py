@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 from urllib.parse import urlencode
 
 import sqlalchemy as sa
@@ -95,10 +96,10 @@ def _own_organizations(path: str) -> list[tuple[str, str]]:
     return [(name, below(organization_id, path)) for organization_id, name in (actor.organizations if actor else ())]
 
 
-def _in_other_organizations() -> list[tuple[str, str]]:
+def _in_other_organizations(code: int) -> list[tuple[str, str]]:
     """A link in a message names no organization: what is not in this one may be in another of the person's."""
     own = asked_organization()
-    if own is None or request.method != "GET":
+    if own is None or code != 404 or request.method != "GET":
         return []
     path = here()
     actor = current_actor()
@@ -145,6 +146,14 @@ def queue_full(error: QueueFull) -> Response:
     )
 
 
+HANDLERS: dict[type[Exception], Callable[[Any], Response]] = {
+    OtherOrganization: other_organization,
+    NoOrganization: no_organization,
+    QueueFull: queue_full,
+    **dict.fromkeys(DATABASE_GONE, unavailable),
+}
+
+
 def install(app: Flask) -> None:
     """Register the handlers."""
 
@@ -158,7 +167,7 @@ def install(app: Flask) -> None:
             return make_response(error.get_response())
         wait = getattr(error, "retry_after", None)
         detail = _how_large() if error.code == 413 else None
-        elsewhere = _in_other_organizations() if error.code == 404 else []
+        elsewhere = _in_other_organizations(error.code)
         response = error_response(error.code, detail, wait if isinstance(wait, int) else None, elsewhere)
         for name, value in error.get_headers():
             # Allow of a 405, Retry-After of a 429
@@ -182,8 +191,7 @@ def install(app: Flask) -> None:
     @app.errorhandler(PastTheEnd)
     def past_the_end(error: PastTheEnd) -> Response:
         kept = [(name, value) for name, value in request.args.items(multi=True) if name != "page"]
-        path = here(query=False)
-        first = f"{path}?{urlencode(kept)}" if kept else path
+        first = here(query=False) + (f"?{urlencode(kept)}" if kept else "")
         pages = "1 page" if error.pages == 1 else f"{error.pages:,} pages"
         return error_response(404, f"There is no such page: the list has {pages}.", actions=[("First page", first)])
 
@@ -199,11 +207,8 @@ def install(app: Flask) -> None:
             "The home page says what is missing.",
         )
 
-    app.register_error_handler(OtherOrganization, other_organization)
-    app.register_error_handler(NoOrganization, no_organization)
-    app.register_error_handler(QueueFull, queue_full)
-    for kind in DATABASE_GONE:
-        app.register_error_handler(kind, unavailable)
+    for kind, handler in HANDLERS.items():
+        app.register_error_handler(kind, handler)
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:

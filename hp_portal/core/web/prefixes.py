@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, Response, request, session
 from flask.globals import request_ctx
 
 _PREFIX = re.compile(r"/o/([1-9][0-9]{0,17})(?=/|$)")
 _KEY = "hp_portal.organization"
+_FLASHES = "_flashes"
 Answer = Iterable[bytes]
 
 
@@ -53,8 +54,28 @@ def leave() -> None:
         request_ctx.url_adapter.script_name = "/"
 
 
+def _kept_for(organization_id: int) -> str:
+    return f"{_FLASHES} {organization_id}"
+
+
+def _take_own() -> None:
+    """What is to be said on the next page is said on the next page of the same organization."""
+    asked = asked_organization()
+    if asked is not None and _kept_for(asked) in session:
+        session[_FLASHES] = [*session.get(_FLASHES, []), *session.pop(_kept_for(asked))]
+
+
+def _leave_own(response: Response) -> Response:
+    asked = asked_organization()
+    if asked is not None and _FLASHES in session:
+        session[_kept_for(asked)] = session.pop(_FLASHES)
+    return response
+
+
 def install(app: Flask) -> None:
-    """Take what stands before addresses away before they are looked up."""
+    """Take what stands before addresses away before they are looked up, and keep the notices of organizations apart."""
+    app.before_request(_take_own)
+    app.after_request(_leave_own)
     inner: Callable[[dict[str, Any], Any], Answer] = app.wsgi_app
 
     def outer(environ: dict[str, Any], start_response: Any) -> Answer:
