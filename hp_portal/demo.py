@@ -26,12 +26,14 @@ from hp_portal.core.audit.record import Who
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.delegates.demo import add_demo_requests
 from hp_portal.core.factors.demo import DAYS_WITHOUT_FACTOR, MUST_HAVE, WITH_APP, add_demo_factors
+from hp_portal.core.identity.accounts import by_name
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.people.memberships import add_membership
 from hp_portal.core.refusals.judging import OTHERS, judge
 from hp_portal.core.refusals.models import Refusal
 from hp_portal.core.refusals.noting import PAGE, ROW, note_refusal
@@ -114,7 +116,7 @@ UNVALIDATED = {PENDING, demo_registrations.WAITS, demo_registrations.WAS_DECLINE
 
 @dataclass(frozen=True)
 class DemoPerson:
-    """Somebody who can sign in to the demo."""
+    """Somebody who can sign in to the demo; `also` is another organization that they work for with the same account."""
 
     role: str
     username: str
@@ -124,12 +126,14 @@ class DemoPerson:
     applications: bool = True
     terms: bool = True
     left: bool = False
+    also: str = ""
 
 
 PEOPLE = (
     DemoPerson("delegate", "demo.delegate", "Demo Delegate", PHYSICIANS, delegate=True),
     DemoPerson("user", "demo.office", "Demo Office", PHYSICIANS),
     DemoPerson("user with an authenticator app", WITH_APP, "Demo Secure", PHYSICIANS),
+    DemoPerson("user who works for two organizations", "demo.both", "Demo Both", PHYSICIANS, also=HOSPITAL),
     DemoPerson("user without applications", "demo.noapps", "Demo Noapps", PHYSICIANS, applications=False),
     DemoPerson("user at the first sign-in (terms of use)", "demo.first", "Demo First", PHYSICIANS, terms=False),
     DemoPerson("user who has left and can no longer sign in", "demo.left", "Demo Left", PHYSICIANS, left=True),
@@ -277,7 +281,10 @@ def _load_core(app: Flask, session: PortalSession) -> None:
         _add_payee(session, entry, organizations)
     keys = [application.key for application in plugins.applications]
     for person in PEOPLE:
-        _add_person(session, person, organizations[person.organization].id, keys, settings)
+        account = _add_person(session, person, organizations[person.organization].id, keys, settings)
+        if person.also:
+            there = organizations[person.also].id
+            add_membership(session, None, plugins.applications, account=account, organization_id=there)
     _add_visits(session)
     add_demo_factors(session)
     _add_staff(app, session, settings)
@@ -292,7 +299,7 @@ def _load_core(app: Flask, session: PortalSession) -> None:
 def _add_visits(session: PortalSession) -> None:
     """The people of the demo were here some days ago, so that there is something new to them."""
     at = clock.now() - DAYS_SINCE_VISIT
-    for person in session.scalars(sa.select(Person).where(Person.username.in_([one.username for one in PEOPLE]))):
+    for person in session.scalars(sa.select(Person).where(by_name(*(one.username for one in PEOPLE)))):
         session.add(
             SignIn(
                 person_id=person.id,
@@ -362,7 +369,7 @@ def _add_notice(
 
 def _add_person(
     session: PortalSession, entry: DemoPerson, organization_id: int, applications: list[str], settings: Settings
-) -> None:
+) -> Person:
     now = clock.now()
     person = Person(
         organization_id=organization_id,
@@ -382,6 +389,7 @@ def _add_person(
         session.add_all(PersonApplication(person_id=person.id, application=key, given_at=now) for key in applications)
     if entry.terms:
         _accept(session, person, settings)
+    return person
 
 
 def _accept(session: PortalSession, person: Person, settings: Settings) -> None:

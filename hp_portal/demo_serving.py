@@ -23,6 +23,10 @@ from hp_portal.demo_to_try import TO_TRY
 from hp_portal.hookspecs import DemoCheck
 
 
+def _organizations(person: dict[str, Any]) -> list[str]:
+    return [person[name] for name in ("organization", "also") if name in person]
+
+
 def describe(url: str, checks: list[DemoCheck]) -> dict[str, Any]:
     """Address, who can sign in, payments worth trying and what else to try, for scripts."""
     people = [
@@ -31,6 +35,7 @@ def describe(url: str, checks: list[DemoCheck]) -> dict[str, Any]:
             "username": person.username,
             "password": PASSWORD,
             "organization": person.organization,
+            **({"also": person.also} if person.also else {}),
             **({"authenticator_key": KEY} if person.username == WITH_APP else {}),
         }
         for person in PEOPLE
@@ -116,7 +121,9 @@ def _as_text(description: dict[str, Any], last: str) -> str:
         "",
     ]
     people, checks = description["people"], description["checks"]
-    lines += _columns([(person["username"], f"{person['role']}, {person['organization']}") for person in people])
+    lines += _columns(
+        [(person["username"], f"{person['role']}, {' and '.join(_organizations(person))}") for person in people]
+    )
     if checks:
         lines += ["", "  Numbers to try in Remittance Inquiry", ""]
         lines += _columns(

@@ -51,6 +51,12 @@ TO_TRY = (
         "forget the password of demo.office: the message is in /demo/mailbox/; try nobody@office.example, too, and demo.staff, "
         "who has no second factor",
     ),
+    (
+        "demo.both",
+        "/",
+        "one account for a practice and a hospital: choose one, open the other from the top of a page in a new tab, and see that "
+        "each tab stays with its own",
+    ),
     ("demo.required", "/", "a delegate who is led to set up a second factor before anything else"),
     (
         "nobody",

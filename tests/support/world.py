@@ -13,12 +13,14 @@ from flask import Flask
 from hp_portal import clock
 from hp_portal.core.agreements.kinds import asked_kinds, first_version
 from hp_portal.core.applications.menu import start_settings
+from hp_portal.core.identity.accounts import by_name
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.applications import ApplicationSetting, PersonApplication
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
 from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.people.memberships import add_membership
 from hp_portal.core.staff.accounts import create_staff, ensure_role
 from hp_portal.database import PortalSession
 from hp_portal.scopes import OrganizationScope, WholeScope
@@ -116,6 +118,26 @@ class World:
                 self.accept_terms(session, row)
         return row
 
+    def membership(
+        self,
+        person: Person,
+        organization: Organization,
+        *,
+        applications: Iterable[str] | None = None,
+        delegate: bool = False,
+        terms: bool = True,
+    ) -> Person:
+        """The same person in another organization, with the applications given to them there (None: all)."""
+        with self.session() as session:
+            row = add_membership(session, None, [], account=person, organization_id=organization.id, delegate=delegate)
+            given = self.applications if applications is None else applications
+            session.add_all(
+                PersonApplication(person_id=row.id, application=key, given_at=row.created_at) for key in given
+            )
+            if terms:
+                self.accept_terms(session, row)
+        return row
+
     def staff(
         self, username: str, *, permissions: Iterable[str] = (), terms: bool = True, password: str = PASSWORD
     ) -> Person:
@@ -207,7 +229,7 @@ class World:
         token = f"token-of-{username}-{next(self._count)}"
         now = clock.now()
         with self.session() as session:
-            person_id = session.scalars(sa.select(Person.id).where(Person.username == username)).one()
+            person_id = session.scalars(sa.select(Person.id).where(by_name(username))).one()
             session.add(
                 SignIn(
                     token_hash=hash_token(token),

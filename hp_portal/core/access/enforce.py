@@ -14,11 +14,13 @@ from hp_portal import scopes
 from hp_portal.core.access.gate import Directory, Verdict, decide
 from hp_portal.core.access.rules import DELEGATE, Kind, Rule, rule_of
 from hp_portal.core.access.unsent import keep_unsent, page_before
-from hp_portal.core.access.who_is import find_actor, touch
+from hp_portal.core.access.who_is import find_actor, note_chosen, touch
 from hp_portal.core.audit.record import Who, set_who
 from hp_portal.core.identity.accounts import SignInEnded
 from hp_portal.core.identity.actor import Actor, Limits
+from hp_portal.core.web import prefixes
 from hp_portal.core.web.bodies import MAY_SEND, views_for_files
+from hp_portal.core.web.prefixes import asked_organization, below, here, leave, split
 from hp_portal.core.web.render import db_session, redirect_to, settings, wants_fragment
 from hp_portal.core.web.where_from import client_address
 from hp_portal.database import PortalSession
@@ -30,6 +32,18 @@ class NotGiven(Exception):
 
 class NotValidated(Exception):
     """The organization's account is not validated yet."""
+
+
+class OtherOrganization(Exception):
+    """The address is of an organization that the person does not work for; `left`: the name of one that they did work for."""
+
+    def __init__(self, left: str) -> None:
+        super().__init__("the address is of another organization")
+        self.left = left
+
+
+class NoOrganization(Exception):
+    """Somebody with several organizations has sent a form whose address does not say for which one."""
 
 
 def directory() -> Directory:
@@ -68,15 +82,24 @@ def load_actor(token: str) -> Actor | None:
     """Flask-Login's user loader: from the cookie's token to the person."""
     session = db_session()
     with scopes.whole(session, "who is this? asked before anything else"):
-        return find_actor(session, token, limits(), settings())
+        return find_actor(session, token, limits(), settings(), asked_organization())
 
 
 def safe_next(target: str | None) -> str:
-    """A path of this portal to return to, or the home page for anything else (no open redirect)."""
+    """A path of this portal to return to, or the home page for anything else (no open redirect).
+
+    It stays with the organization of this tab, and leads to none that whoever is signed in does not work for.
+    """
     if not target or not target.startswith("/") or target.startswith("//"):
         return url_for("pages.home")
     # Browsers read a backslash as a slash, and read past line ends and tabs.
     if "\\" in target or any(ord(letter) < 32 for letter in target):
+        return url_for("pages.home")
+    wanted, own = split(target)[0], asked_organization()
+    if own is not None and wanted is None:
+        return below(own, target)
+    actor = current_actor() if wanted is not None else None
+    if wanted != (own or wanted) or (actor is not None and wanted is not None and not actor.works_for(wanted)):
         return url_for("pages.home")
     return target
 
@@ -91,7 +114,7 @@ def page_asked_for() -> str:
         return safe_next(f"{shown.path}?{shown.query}" if shown.query else shown.path)
     if request.method != "GET":
         return safe_next(page_before())
-    return request.full_path.removesuffix("?")
+    return here()
 
 
 def _sign_in_first(rule: Rule) -> ResponseReturnValue:
@@ -114,6 +137,42 @@ def _ended_meanwhile(_error: SignInEnded) -> ResponseReturnValue:
     if rule is None:
         raise RuntimeError(f"{request.endpoint} has no access rule")
     return _sign_in_first(rule)
+
+
+HOME = "pages.home"
+CHOOSE = "organizations.choose"
+# About the session alone, whatever organization the page was for.
+_OF_NONE = frozenset({CHOOSE, "account.sign_out", "account.keepalive"})
+
+
+def organization_first(rule: Rule, actor: Actor | None) -> ResponseReturnValue | None:
+    """The organization that stands before the address is one of the actor's, and stands there for whoever has several.
+
+    Raises OtherOrganization, or NoOrganization for a form, of which nothing has been done.
+    """
+    asked, reading = asked_organization(), request.method in ("GET", "HEAD", "OPTIONS")
+    if asked is not None:
+        if actor is not None and asked == actor.organization_id:
+            return None
+        if actor is None and rule.kind != "public":
+            return None
+        plain = split(here())[1]
+        leave()
+        if rule.kind == "public" and reading:
+            return redirect_to(plain)
+        if actor is None:
+            return None
+        g.other_organization = True
+        raise OtherOrganization(actor.left)
+    if actor is None or not actor.organizations or actor.organization_id is None or request.endpoint in _OF_NONE:
+        return None
+    if not reading:
+        if rule.kind == "public":
+            return None
+        raise NoOrganization
+    # For htmx the whole page: nobody knows for which organization the rest of it was.
+    wanted = page_asked_for()
+    return redirect_to(url_for(CHOOSE, next=wanted) if actor.undecided else below(actor.organization_id, wanted))
 
 
 AFTER_FACTOR = "after_factor"
@@ -149,6 +208,8 @@ def enforce() -> ResponseReturnValue | None:
     who = Who(request_id=g.request_id, address=client_address())
     set_who(session, who)
     actor = current_actor()
+    if (answer := organization_first(rule, actor)) is not None:
+        return answer
     verdict = decide(rule, actor, directory())
     if verdict is not Verdict.ALLOW:
         return _refuse(verdict, rule)
@@ -157,7 +218,8 @@ def enforce() -> ResponseReturnValue | None:
             actor.person_id, actor.organization_id, actor.sign_in_id, who.request_id, who.address, actor.reason
         )
         set_who(session, signed_in)
-        if not rule.passive and touch(session, actor, limits().idle):
+        chosen = bool(actor.organizations) and request.endpoint == HOME and note_chosen(session, actor)
+        if (not rule.passive and touch(session, actor, limits().idle)) or chosen:
             session.commit()
         _remember_uploads(actor)
     set_scope_for(session, rule, actor)
@@ -171,6 +233,8 @@ def _remember_uploads(actor: Actor) -> None:
         rules = [(endpoint, rule_of(view)) for endpoint, view in views_for_files(current_app).items()]
         current_app.extensions["hp_portal.rules_for_files"] = rules
     may = [endpoint for endpoint, rule in rules if decide(rule, actor, directory()) is Verdict.ALLOW]
+    if actor.organizations:  # another tab may be open for another one
+        may = sorted({*may, *kept.get(MAY_SEND, [])})
     if may != kept.get(MAY_SEND, []):
         kept[MAY_SEND] = may
 
@@ -202,6 +266,7 @@ def install(app: Flask) -> None:
     manager.session_protection = None
     manager.init_app(app)
     manager.user_loader(load_actor)
+    prefixes.install(app)
     app.before_request(enforce)
     app.register_error_handler(SignInEnded, _ended_meanwhile)
     app.jinja_env.globals["can"] = can

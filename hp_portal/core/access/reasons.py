@@ -17,6 +17,7 @@ from hp_portal.core.access.unsent import LARGEST, is_own_form
 from hp_portal.core.audit.record import record
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import SignIn
+from hp_portal.core.web.prefixes import here
 from hp_portal.core.web.render import page, redirect_to, settings
 from hp_portal.database import PortalSession
 from hp_portal.session import Who
@@ -70,7 +71,7 @@ def _ask() -> Response:
     """The page that asks. It leads back to what was asked for; what was typed into a form waits in it."""
     if request.method == "POST" and _can_wait():
         fields = [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
-        return ask_page(request.full_path.removesuffix("?"), fields, status=SAY_WHY)
+        return ask_page(here(), fields, status=SAY_WHY)
     return redirect_to(url_for("reason.ask", next=page_asked_for()))
 
 

@@ -24,6 +24,7 @@ from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.kept.keeping import find_kept, keep_values, take_kept
 from hp_portal.core.kept.models import KeptValues
+from hp_portal.core.web.prefixes import asked_organization, here
 from hp_portal.database import PortalSession
 
 KIND = "portal unsent form"
@@ -75,7 +76,7 @@ def keep_unsent(db: PortalSession, rule: Rule) -> str | None:
             return None
         fields = [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
         db.execute(sa.delete(KeptValues).where(KeptValues.person_id == owner.person_id, KeptValues.kind == KIND))
-        values = {"address": request.full_path.removesuffix("?"), "fields": fields, "page": page_before()}
+        values = {"address": here(), "fields": fields, "page": page_before()}
         token = keep_values(db, owner, KIND, values, TTL)
         db.commit()
     return token
@@ -101,12 +102,15 @@ def _read(values: dict[str, Any]) -> Unsent:
 def _whose(db: PortalSession, token: str | None) -> _Somebody | None:
     if not token:
         return None
-    found = db.execute(
+    rows = db.execute(
         sa.select(Person.id, Person.organization_id)
-        .join(SignIn, SignIn.person_id == Person.id)
+        .join(SignIn, SignIn.person_id == Person.root_id)
         .where(SignIn.token_hash == hash_token(token), Person.deactivated_at.is_(None))
-    ).one_or_none()
-    return _Somebody(*found) if found else None
+    ).all()
+    asked = asked_organization()
+    # Of somebody with several organizations, for the one that the form was for.
+    found = [row for row in rows if row[1] == asked or (asked is None and len(rows) == 1)]
+    return _Somebody(*found[0]) if found else None
 
 
 def is_own_form() -> bool:

@@ -1,12 +1,17 @@
-"""Who is signed in, read with one statement: the person, the organization, what is given and what is enabled."""
+"""Who is signed in, read with one statement: the person, the organization, what is given and what is enabled.
+
+Of somebody with several organizations it is first found which one the request is for.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -41,8 +46,8 @@ def _group_concat(element: _comma_list, compiler: SQLCompiler, **options: Any) -
     return f"group_concat({compiler.process(element.clauses, **options)})"
 
 
-def _accepted(agreement: str, first: str) -> sa.ScalarSelect[Any]:
-    """Something where the person has accepted the version that applies today: the one published last, or else the first."""
+def _accepted(agreement: str, first: str, whose: InstrumentedAttribute[int]) -> sa.ScalarSelect[Any]:
+    """Something where this row has accepted the version that applies today: the one published last, or else the first."""
     key = sa.literal_column(f"'{agreement}'", sa.String())
     published = (
         sa.select(AgreementVersion.version)
@@ -54,66 +59,93 @@ def _accepted(agreement: str, first: str) -> sa.ScalarSelect[Any]:
     return (
         sa.select(sa.literal_column("1"))
         .where(
-            Acceptance.person_id == Person.id,
+            Acceptance.person_id == whose,
             Acceptance.agreement == key,
             Acceptance.version == sa.func.coalesce(published, sa.bindparam(first)),
         )
-        .correlate(Person)
+        .correlate(Person, SignIn)
         .scalar_subquery()
     )
 
 
-_who_is = (
-    sa.select(
-        SignIn.id,
-        SignIn.created_at,
-        SignIn.last_seen_at,
-        SignIn.access_reason,
-        Person.id,
-        Person.name,
-        Person.username,
-        Person.is_staff,
-        Person.is_delegate,
-        Person.organization_id,
-        Organization.name,
-        Organization.audience,
-        Organization.validated_at,
-        _accepted(TERMS_OF_USE, "terms_version"),
-        sa.select(_comma_list(PersonApplication.application))
-        .where(PersonApplication.person_id == Person.id)
-        .correlate(Person)
-        .scalar_subquery(),
-        sa.select(_comma_list(ApplicationSetting.application))
-        .where(ApplicationSetting.audience == Organization.audience, ApplicationSetting.enabled)
-        .correlate(Organization)
-        .scalar_subquery(),
-        sa.select(_comma_list(StaffRolePermission.permission))
-        .where(
-            StaffRolePermission.role_id.in_(
-                sa.select(StaffRoleMember.role_id).where(StaffRoleMember.person_id == Person.id).correlate(Person)
-            ),
+_OPEN = (
+    SignIn.token_hash == sa.bindparam("token_hash"),
+    SignIn.ended_at.is_(None),
+    SignIn.last_seen_at > sa.bindparam("idle_since"),
+    SignIn.created_at > sa.bindparam("oldest"),
+)
+
+
+def _who_is(
+    whose: sa.ColumnElement[bool], account_since: sa.SQLColumnExpression[dt.datetime]
+) -> sa.Select[*tuple[Any, ...]]:
+    """`whose`: which row of the sign-in's account; `account_since`: when that was made."""
+    return (
+        sa.select(
+            SignIn.id,
+            SignIn.created_at,
+            SignIn.last_seen_at,
+            SignIn.access_reason,
+            Person.id,
+            Person.name,
+            Person.username,
             Person.is_staff,
+            Person.is_delegate,
+            Person.organization_id,
+            Organization.name,
+            Organization.audience,
+            Organization.validated_at,
+            _accepted(TERMS_OF_USE, "terms_version", SignIn.person_id),
+            sa.select(_comma_list(PersonApplication.application))
+            .where(PersonApplication.person_id == Person.id)
+            .correlate(Person)
+            .scalar_subquery(),
+            sa.select(_comma_list(ApplicationSetting.application))
+            .where(ApplicationSetting.audience == Organization.audience, ApplicationSetting.enabled)
+            .correlate(Organization)
+            .scalar_subquery(),
+            sa.select(_comma_list(StaffRolePermission.permission))
+            .where(
+                StaffRolePermission.role_id.in_(
+                    sa.select(StaffRoleMember.role_id).where(StaffRoleMember.person_id == Person.id).correlate(Person)
+                ),
+                Person.is_staff,
+            )
+            .correlate(Person)
+            .scalar_subquery(),
+            passes.entering(Person.organization_id),
+            _accepted(DELEGATE_AGREEMENT, "delegate_version", Person.id),
+            account_since,
+            owns_factor(),
+            SignIn.confirmed_at,
+            SignIn.by_directory,
+            Person.delegate_since,
+            sa.and_(SignIn.elsewhere_id.is_not(None), SignIn.elsewhere_seen_at.is_(None)),
+            SignIn.person_id,
         )
-        .correlate(Person)
-        .scalar_subquery(),
-        passes.entering(Person.organization_id),
-        _accepted(DELEGATE_AGREEMENT, "delegate_version"),
-        Person.created_at,
-        owns_factor(),
-        SignIn.confirmed_at,
-        SignIn.by_directory,
-        Person.delegate_since,
-        sa.and_(SignIn.elsewhere_id.is_not(None), SignIn.elsewhere_seen_at.is_(None)),
+        .select_from(SignIn)
+        .join(Person, whose)
+        .outerjoin(Organization, Organization.id == Person.organization_id)
+        .where(*_OPEN, Person.deactivated_at.is_(None))
     )
-    .join(Person, Person.id == SignIn.person_id)
-    .outerjoin(Organization, Organization.id == Person.organization_id)
-    .where(
-        SignIn.token_hash == sa.bindparam("token_hash"),
-        SignIn.ended_at.is_(None),
-        SignIn.last_seen_at > sa.bindparam("idle_since"),
-        SignIn.created_at > sa.bindparam("oldest"),
-        Person.deactivated_at.is_(None),
-    )
+
+
+_account, _other = aliased(Person), aliased(Person)
+# Nearly everybody: an account of one organization, or of none.
+_who_alone = _who_is(Person.id == SignIn.person_id, Person.created_at).where(
+    ~sa.exists().where(_other.account_id == SignIn.person_id).correlate(SignIn)
+)
+_who_there = _who_is(
+    sa.and_(Person.id == sa.bindparam("row"), Person.root_id == SignIn.person_id),
+    sa.select(_account.created_at).where(_account.id == SignIn.person_id).correlate(SignIn).scalar_subquery(),
+)
+_rows_of_account = (
+    sa.select(Person.id, Person.organization_id, Organization.name, Person.deactivated_at, SignIn.chosen_id)
+    .select_from(SignIn)
+    .join(Person, sa.or_(Person.id == SignIn.person_id, Person.account_id == SignIn.person_id))
+    .join(Organization, Organization.id == Person.organization_id)
+    .where(*_OPEN)
+    .order_by(sa.func.lower(Organization.name), Person.id)
 )
 
 
@@ -121,8 +153,14 @@ def _words(text: str | None) -> frozenset[str]:
     return frozenset(text.split(",")) if text else frozenset()
 
 
-def find_actor(session: PortalSession, token: str, limits: Limits, settings: Settings) -> Actor | None:
-    """The person behind a sign-in's token, or None when it has ended or run out. Needs a whole scope."""
+def find_actor(
+    session: PortalSession, token: str, limits: Limits, settings: Settings, organization_id: int | None = None
+) -> Actor | None:
+    """The person behind a sign-in's token, or None when it has ended or run out. Needs a whole scope.
+
+    `organization_id` is the organization that the request is for, where it says. Whoever works for several and not for that one
+    is found in the one chosen last, or else in any: it is for the caller to refuse.
+    """
     now = clock.now()
     # Asked of the connection: nothing of the session is needed, and every request pays for it.
     connection = session.connection()
@@ -134,7 +172,14 @@ def find_actor(session: PortalSession, token: str, limits: Limits, settings: Set
         "terms_version": first_version(settings, TERMS_OF_USE),
         "delegate_version": first_version(settings, DELEGATE_AGREEMENT),
     }
-    row = connection.execute(_who_is, values).one_or_none()
+    place = _Place()
+    row = connection.execute(_who_alone, values).one_or_none()
+    if row is None:
+        found = _find_place(connection, values, organization_id)
+        if found is None:
+            return None
+        place = found
+        row = connection.execute(_who_there, {**values, "row": place.row}).one_or_none()
     if row is None:
         return None
     passes.entered(connection, row[17])
@@ -161,7 +206,47 @@ def find_actor(session: PortalSession, token: str, limits: Limits, settings: Set
         confirmed_at=row[21],
         by_directory=by_directory,
         elsewhere=bool(row[24]),
+        account_id=row[25],
+        organizations=place.organizations,
+        undecided=place.undecided,
+        left=place.left,
     )
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The row of an account that a request is for, and what an Actor says of the others."""
+
+    row: int = 0
+    organizations: tuple[tuple[int, str], ...] = ()
+    undecided: bool = False
+    left: str = ""
+
+
+def _find_place(connection: sa.Connection, values: dict[str, Any], organization_id: int | None) -> _Place | None:
+    rows = connection.execute(_rows_of_account, values).all()
+    active = [row for row in rows if row[3] is None]
+    if not active:
+        return None
+    asked = next((row for row in active if row[1] == organization_id), None)
+    chosen = next((row for row in active if row[0] == row[4]), None)
+    several = len(active) > 1
+    return _Place(
+        (asked or chosen or active[0])[0],
+        tuple((row[1] or 0, row[2]) for row in active) if several else (),
+        several and asked is None and chosen is None,
+        next((row[2] for row in rows if row[3] is not None and row[1] == organization_id), ""),
+    )
+
+
+@in_whole("one's own sign-in")
+def note_chosen(session: PortalSession, actor: Actor) -> bool:
+    """Remember for which of their organizations somebody opened the home page; whether there is something to commit."""
+    mine = sa.update(SignIn).where(
+        SignIn.id == actor.sign_in_id, sa.or_(SignIn.chosen_id.is_(None), SignIn.chosen_id != actor.person_id)
+    )
+    changed = mine.values(chosen_id=actor.person_id).returning(SignIn.id)
+    return session.execute(changed).first() is not None
 
 
 @in_whole("one's own sign-in")

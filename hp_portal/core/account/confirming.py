@@ -69,7 +69,7 @@ def confirm(session: PortalSession, settings: Settings, actor: Actor, kind: str,
     SignInEnded like `hold_own`.
     """
     with scopes.whole(session, _WHY):
-        person = session.get_one(Person, actor.person_id) if kind == PASSWORD else hold_own(session, actor)
+        person = session.get_one(Person, actor.account_id) if kind == PASSWORD else hold_own(session, actor)
         try:
             used = proof(session, person)
         except (WrongCredentials, WrongCode, WrongPasskey, ChallengeGone) as error:
@@ -90,4 +90,4 @@ def confirm(session: PortalSession, settings: Settings, actor: Actor, kind: str,
 def begin_passkey(session: PortalSession, actor: Actor, party: Party) -> dict[str, Any]:
     """What the browser asks for one of the actor's passkeys with. The caller commits."""
     with scopes.whole(session, _WHY):
-        return passkeys.begin_using(session, party, session.get_one(Person, actor.person_id))
+        return passkeys.begin_using(session, party, session.get_one(Person, actor.account_id))

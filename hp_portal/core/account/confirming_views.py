@@ -29,6 +29,7 @@ from hp_portal.core.factors.apps import CodeUsed, WrongCode
 from hp_portal.core.factors.passkeys import ChallengeGone, WrongPasskey
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
+from hp_portal.core.web.prefixes import here
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
 blueprint = Blueprint("confirm", __name__)
@@ -61,7 +62,7 @@ def confirmed(view: Callable[Values, ResponseReturnValue]) -> Callable[Values, R
 
 def to_confirm() -> ResponseReturnValue:
     """Lead to the page that asks, and from there back to the page that the person is on."""
-    return redirect_to(url_for("confirm.ask", next=request.path if _is_page() else url_for("factors.index")))
+    return redirect_to(url_for("confirm.ask", next=here(query=False) if _is_page() else url_for("factors.index")))
 
 
 def _is_page() -> bool:

@@ -49,9 +49,9 @@ class Own:
 def look(session: PortalSession, actor: Actor) -> Own:
     """The actor's second factors."""
     with scopes.whole(session, _WHY):
-        codes = recovery.codes_of(session, actor.person_id)
+        codes = recovery.codes_of(session, actor.account_id)
         return Own(
-            apps.apps_of(session, actor.person_id),
+            apps.apps_of(session, actor.account_id),
             _passkeys(session, actor),
             codes[0].made_at if codes else None,
             sum(1 for code in codes if code.used_at is None),
@@ -76,10 +76,10 @@ def factor_offer(session: PortalSession, actor: Actor) -> str:
     if last is None:
         return ""
     with scopes.whole(session, _WHY):
-        declined = session.get_one(Person, actor.person_id).factor_declined_at
+        declined = session.get_one(Person, actor.account_id).factor_declined_at
         if not actor.has_factor:
             return "offered" if declined is None else ""
-        added = [app.created_at for app in apps.apps_of(session, actor.person_id)]
+        added = [app.created_at for app in apps.apps_of(session, actor.account_id)]
         added += [passkey.created_at for passkey in _passkeys(session, actor)]
         if len(added) != 1 or last <= added[0]:
             return ""
@@ -87,7 +87,7 @@ def factor_offer(session: PortalSession, actor: Actor) -> str:
 
 
 def _passkeys(session: PortalSession, actor: Actor) -> list[Passkey]:
-    return passkeys.passkeys_of(session, actor.person_id)
+    return passkeys.passkeys_of(session, actor.account_id)
 
 
 def decline_factor(session: PortalSession, actor: Actor) -> None:
@@ -139,14 +139,14 @@ def _end_others(session: PortalSession, actor: Actor) -> None:
 def find_factor(session: PortalSession, actor: Actor, model: type[Factor], factor_id: int) -> Factor | None:
     """One of the actor's apps, or passkeys."""
     with scopes.whole(session, _WHY):
-        return owned.find_factor(session, model, actor.person_id, factor_id)
+        return owned.find_factor(session, model, actor.account_id, factor_id)
 
 
 def rename_factor(session: PortalSession, actor: Actor, model: type[Factor], factor_id: int, name: str) -> None:
     """Call one of the actor's apps or passkeys otherwise; nothing happens when it is gone."""
     with scopes.whole(session, _WHY):
         hold_own(session, actor)
-        if (factor := owned.find_factor(session, model, actor.person_id, factor_id)) is not None:
+        if (factor := owned.find_factor(session, model, actor.account_id, factor_id)) is not None:
             owned.rename_factor(session, factor, name)
             session.flush()
 
@@ -159,7 +159,7 @@ def remove_factor(session: PortalSession, actor: Actor, model: type[Factor], fac
     """
     with scopes.whole(session, _WHY):
         person = hold_own(session, actor)
-        factor = owned.find_factor(session, model, actor.person_id, factor_id)
+        factor = owned.find_factor(session, model, actor.account_id, factor_id)
         if factor is None:
             return None
         if must_have(actor) and look(session, actor).count == 1:
@@ -169,14 +169,14 @@ def remove_factor(session: PortalSession, actor: Actor, model: type[Factor], fac
         _end_others(session, actor)
         tell_change(session, person, "factor-removed", name)
         if not has_factor(session, person):
-            recovery.forget_codes(session, actor.person_id)
+            recovery.forget_codes(session, actor.account_id)
         return name
 
 
 def begin_passkey(session: PortalSession, actor: Actor, party: Party) -> dict[str, Any]:
     """What the browser makes a new passkey from."""
     with scopes.whole(session, _WHY):
-        return passkeys.begin_adding(session, party, session.get_one(Person, actor.person_id))
+        return passkeys.begin_adding(session, party, session.get_one(Person, actor.account_id))
 
 
 def add_passkey(session: PortalSession, actor: Actor, party: Party, token: str, name: str, credential: str) -> bool:

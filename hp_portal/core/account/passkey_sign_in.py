@@ -12,6 +12,7 @@ from hp_portal.core.audit.record import record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.factors import passkeys
 from hp_portal.core.factors.passkeys import ChallengeGone, Party, RolledBack, WrongPasskey
+from hp_portal.core.identity.accounts import is_open
 from hp_portal.core.identity.models import Person
 from hp_portal.core.limits.attempts import check_attempts, count_failure
 from hp_portal.database import PortalSession
@@ -54,7 +55,7 @@ def sign_in_with_passkey(
             passkey = passkeys.use_passkey(session, party, token, credential)
             person = session.get_one(Person, passkey.person_id)
             session.refresh(person)
-            if person.deactivated_at is not None:
+            if not is_open(session, person):
                 raise WrongPasskey
         except (WrongPasskey, ChallengeGone) as error:
             count_failure(session, "passkey", subject)

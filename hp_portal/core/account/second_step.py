@@ -16,6 +16,7 @@ from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.factors import apps, passkeys, recovery
 from hp_portal.core.factors.apps import WrongCode
 from hp_portal.core.factors.passkeys import ChallengeGone, Party, RolledBack, WrongPasskey
+from hp_portal.core.identity.accounts import is_open, row_at_work
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.factors import HalfSignIn, owns_factor
 from hp_portal.core.identity.known_browsers import KnownBrowser
@@ -59,7 +60,7 @@ def _person_of(session: PortalSession, token: str) -> Person:
         .where(HalfSignIn.token_hash == hash_token(token), HalfSignIn.created_at > clock.now() - TTL, owns_factor())
     ).one_or_none()
     # Somebody may have set another password, been deactivated, or lost every factor since.
-    if found is None or found[0].deactivated_at is not None or found[0].password_changed_at != found[1]:
+    if found is None or not is_open(session, found[0]) or found[0].password_changed_at != found[1]:
         raise HalfGone
     return found[0]
 
@@ -98,8 +99,8 @@ def begin_passkey(session: PortalSession, party: Party, token: str) -> dict[str,
 
 
 def _who(session: PortalSession, person: Person) -> Who:
-    here = get_who(session)
-    return Who(person.id, person.organization_id, None, here.request_id, here.address)
+    here, row = get_who(session), row_at_work(session, person)
+    return Who(row.id, row.organization_id, None, here.request_id, here.address)
 
 
 Proof = Callable[[PortalSession, Person], str | int]

@@ -13,7 +13,14 @@ from hp_portal.core.access.enforce import limits
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.identity import passwords
-from hp_portal.core.identity.accounts import check_still_in, hold_account, known_about
+from hp_portal.core.identity.accounts import (
+    by_name,
+    check_still_in,
+    hold_account,
+    is_open,
+    known_about,
+    row_at_work,
+)
 from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.directory import OpenedByDirectory, only_by_directory
 from hp_portal.core.identity.factors import HalfSignIn, has_factor
@@ -68,7 +75,7 @@ class Reserved:
 
 
 def _find_person(session: PortalSession, name: str) -> Person | None:
-    return session.scalars(sa.select(Person).where(sa.or_(Person.username == name, Person.email == name))).one_or_none()
+    return session.scalars(sa.select(Person).where(by_name(name))).one_or_none()
 
 
 def reserve_try(
@@ -101,7 +108,7 @@ def sign_in(
         right = passwords.verify_password(person.password_hash if person else None, password)
         stale = person is not None and right and passwords.needs_rehash(person.password_hash)
         rehashed = passwords.hash_password(password) if stale else None
-        if person is None or not right or not hold_account(session, person) or person.deactivated_at is not None:
+        if person is None or not right or not hold_account(session, person) or not is_open(session, person):
             _record_failure(session, "identity.sign-in.failed", person, reserved.name)
             raise WrongCredentials
         check_local(session, settings, person)
@@ -131,8 +138,8 @@ def _begin_half(session: PortalSession, person: Person) -> Half:
         )
     )
     session.flush()
-    here = get_who(session)
-    who = Who(person.id, person.organization_id, None, here.request_id, here.address)
+    here, row = get_who(session), row_at_work(session, person)
+    who = Who(row.id, row.organization_id, None, here.request_id, here.address)
     record(session, "identity.second-step.asked", who=who)
     return Half(token)
 
@@ -147,7 +154,8 @@ def record_blocked(session: PortalSession, name: str) -> None:
 def _record_failure(session: PortalSession, event: str, person: Person | None, name: str) -> None:
     who = get_who(session)
     if person is not None:
-        who = Who(person.id, person.organization_id, None, who.request_id, who.address)
+        row = row_at_work(session, person)
+        who = Who(row.id, row.organization_id, None, who.request_id, who.address)
     # Somebody may have typed the password into the wrong field: an unknown name is kept as a hash.
     account = person.username if person else session.vault.digest(name, "account").hex()[:16]
     record_refusal(session, event, who=who, account=account)
@@ -167,14 +175,24 @@ def start_sign_in(
         address=address,
         user_agent=user_agent[:300],
         by_directory=by_directory,
+        chosen_id=_chosen_before(session, person),
     )
     session.add(row)
     session.flush()
     end_used(session, person)
     _tell_others(session, row)
-    who = Who(person.id, person.organization_id, row.id, get_who(session).request_id, address)
+    at = row_at_work(session, person)
+    who = Who(at.id, at.organization_id, row.id, get_who(session).request_id, address)
     record(session, "identity.sign-in.succeeded", who=who)
     return NewSignIn(token, person, who)
+
+
+def _chosen_before(session: PortalSession, person: Person) -> int | None:
+    """For which of their organizations somebody opened the home page last, the time before."""
+    before = (
+        sa.select(SignIn.chosen_id).where(SignIn.person_id == person.id).order_by(SignIn.created_at.desc()).limit(1)
+    )
+    return session.scalar(before)
 
 
 def _tell_others(session: PortalSession, row: SignIn) -> None:
@@ -205,7 +223,7 @@ def end_sign_in(session: PortalSession, actor: Actor, sign_in_id: int, how: str)
     """End one of the actor's own sign-ins; False when it is not theirs or has ended."""
     ended = session.execute(
         sa.update(SignIn)
-        .where(SignIn.id == sign_in_id, SignIn.person_id == actor.person_id, SignIn.ended_at.is_(None))
+        .where(SignIn.id == sign_in_id, SignIn.person_id == actor.account_id, SignIn.ended_at.is_(None))
         .values(ended_at=clock.now(), end_reason=how)
         .returning(SignIn.id)
     ).first()
@@ -235,7 +253,7 @@ def open_sign_ins(session: PortalSession, actor: Actor, settings: Settings) -> l
         session.scalars(
             sa.select(SignIn)
             .where(
-                SignIn.person_id == actor.person_id,
+                SignIn.person_id == actor.account_id,
                 SignIn.ended_at.is_(None),
                 SignIn.last_seen_at > now - dt.timedelta(minutes=settings.idle_minutes),
                 SignIn.created_at > now - dt.timedelta(hours=settings.absolute_hours),
@@ -249,7 +267,7 @@ def open_sign_ins(session: PortalSession, actor: Actor, settings: Settings) -> l
 @in_whole("one's own account")
 def own_email(session: PortalSession, actor: Actor) -> str:
     """The actor's e-mail address."""
-    return session.get_one(Person, actor.person_id).email
+    return session.get_one(Person, actor.account_id).email
 
 
 def reserve_own_try(session: PortalSession, settings: Settings, actor: Actor) -> None:
@@ -268,7 +286,7 @@ def change_password(session: PortalSession, settings: Settings, actor: Actor, *,
     Raises WrongCredentials for a wrong current password, or passwords.WeakPassword; the caller commits all the same. Raises
     SignInEnded like `hold_own`.
     """
-    person = session.get_one(Person, actor.person_id)
+    person = session.get_one(Person, actor.account_id)
     if not passwords.verify_password(person.password_hash, current):
         _record_failure(session, "identity.sign-in.failed", person, person.username)
         raise WrongCredentials
@@ -295,7 +313,7 @@ def end_others(session: PortalSession, actor: Actor, how: str) -> int:
     """End the actor's other sign-ins; how many there were."""
     others = session.execute(
         sa.update(SignIn)
-        .where(SignIn.person_id == actor.person_id, SignIn.id != actor.sign_in_id, SignIn.ended_at.is_(None))
+        .where(SignIn.person_id == actor.account_id, SignIn.id != actor.sign_in_id, SignIn.ended_at.is_(None))
         .values(ended_at=clock.now(), end_reason=how)
         .returning(SignIn.id)
     ).all()

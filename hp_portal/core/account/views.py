@@ -21,11 +21,13 @@ from hp_portal.core.account.second_step_views import begin_step, enter, leave_ol
 from hp_portal.core.account.user_agents import describe_user_agent
 from hp_portal.core.agreements.accepting import Agreement, accept, accepted_versions, current_agreements
 from hp_portal.core.agreements.forms import agreements_form
+from hp_portal.core.identity.actor import DELEGATE_AGREEMENT, Actor
 from hp_portal.core.identity.directory import OpenedByDirectory
 from hp_portal.core.identity.passwords import WeakPassword
 from hp_portal.core.kept.keeping import KeptGone
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
+from hp_portal.core.web.prefixes import split
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.web.where_from import client_address, counted_address
 
@@ -44,7 +46,7 @@ def how_ended() -> str:
 
 
 def _sign_in_page(form: SignInForm, status: int = 200) -> Response:
-    kept = (form.next.data or "").startswith(url_for("account.unsent", token=""))
+    kept = split(form.next.data or "")[1].startswith(url_for("account.unsent", token=""))
     return page("account/sign_in.html", form=form, ended=how_ended() if status == 200 else "", kept=kept, status=status)
 
 
@@ -246,10 +248,20 @@ def change_password_post() -> ResponseReturnValue:
     return remember_browser(redirect_to(url_for("pages.home")), db, person)
 
 
+def whose_agreement(actor: Actor, key: str) -> int:
+    """The row that accepts: of the account, or what is agreed to for one organization, the row in it."""
+    return actor.person_id if key == DELEGATE_AGREEMENT else actor.account_id
+
+
 def _to_accept(form: type[AcceptForm] = AcceptForm, **given: Any) -> tuple[Any, list[Agreement]]:
     """The form with what the person has not accepted yet, and what they have."""
     db, actor = db_session(), the_actor()
-    before = accepted_versions(db, actor.person_id)
+    before = {
+        (key, version)
+        for row in (actor.account_id, actor.person_id)
+        for key, version in accepted_versions(db, row)
+        if row == whose_agreement(actor, key)
+    }
     found = current_agreements(db, settings(), delegate=actor.is_delegate and not actor.is_staff)
     missing = [one for one in found if (one.key, one.version) not in before]
     return agreements_form(missing, form, **given), [one for one in found if one not in missing]
@@ -277,6 +289,8 @@ def terms_post() -> ResponseReturnValue:
         return redirect_to(safe_next(form.next.data))
     if not form.validate_on_submit():
         return _terms_page(form, accepted, 422)
-    accept(db, the_actor().person_id, [one for one, _ in form.agreements], client_address())
+    actor = the_actor()
+    for one, _ in form.agreements:
+        accept(db, whose_agreement(actor, one.key), [one], client_address())
     db.commit()
     return redirect_to(safe_next(form.next.data))

@@ -12,6 +12,7 @@ from hp_portal.core.agreements.accepting import Agreement, current_agreements
 from hp_portal.core.agreements.kinds import KINDS, filled_in, first_source, first_text, first_version
 from hp_portal.core.agreements.models import AgreementDraft, AgreementVersion
 from hp_portal.core.audit.record import get_who, record
+from hp_portal.core.identity.accounts import opens
 from hp_portal.core.identity.actor import TERMS_OF_USE
 from hp_portal.core.identity.models import Acceptance, Person
 from hp_portal.database import PortalSession, lock
@@ -90,9 +91,10 @@ def _overview(session: PortalSession, settings: Settings, current: Agreement) ->
 
 def _counts(session: PortalSession, current: Agreement) -> tuple[int, int]:
     """How many active people are asked for an agreement, and how many of them have accepted its current version."""
-    asked: list[sa.ColumnElement[bool]] = [Person.deactivated_at.is_(None)]
+    # The terms are of an account, the other one of somebody in an organization.
+    asked = [Person.account_id.is_(None), opens()]
     if current.key != TERMS_OF_USE:
-        asked.append(sa.and_(Person.is_delegate, sa.not_(Person.is_staff)))
+        asked = [Person.deactivated_at.is_(None), sa.and_(Person.is_delegate, sa.not_(Person.is_staff))]
     has = sa.exists().where(
         Acceptance.person_id == Person.id,
         Acceptance.agreement == current.key,

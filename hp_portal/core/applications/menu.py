@@ -15,6 +15,7 @@ from hp_portal.core.access.gate import Verdict, decide
 from hp_portal.core.access.rules import Rule
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.applications import ApplicationDefault, ApplicationSetting
+from hp_portal.core.web.prefixes import asked_organization, below
 from hp_portal.database import PortalSession
 from hp_portal.hookspecs import Application, StaffLink
 from hp_portal.plugins import Plugins
@@ -127,15 +128,19 @@ def start_settings(session: PortalSession, applications: list[Application]) -> N
 
 def install(app: Flask) -> None:
     """Give every full page its menus; a fragment has none."""
+    app.jinja_env.globals["home_below"] = lambda organization_id: below(organization_id, "/")
 
     @app.context_processor
     def menus() -> dict[str, Any]:
         actor = current_actor()
         if actor is None or g.get("is_fragment"):
-            return {"menu": [], "staff_menu": [], "session_limits": None}
+            return {"menu": [], "staff_menu": [], "session_limits": None, "between": False}
+        # With several organizations and none before the address, the page is of none of them.
+        between = bool(actor.organizations) and asked_organization() is None
         return {
+            "between": between,
             "menu": []
-            if actor.is_staff or not actor.terms_accepted or actor.factor_missing
+            if between or actor.is_staff or not actor.terms_accepted or actor.factor_missing
             else applications_menu(actor),
             "staff_menu": staff_menu() if actor.is_staff and actor.terms_accepted and not actor.factor_missing else [],
             "session_limits": int(limits().idle.total_seconds()),

@@ -18,6 +18,7 @@ from hp_portal.core.applications import giving
 from hp_portal.core.applications.matrix import audiences_of
 from hp_portal.core.audit.record import record
 from hp_portal.core.delegates.holding import (
+    WHY,
     ChangedMeanwhile,
     LastDelegate,
     LockedByOwner,
@@ -29,7 +30,7 @@ from hp_portal.core.delegates.holding import (
 )
 from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.documents.sheets import csv_file
-from hp_portal.core.identity.accounts import hold_account
+from hp_portal.core.identity.accounts import account_of, hold_account
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.factors import owns_factor
@@ -46,7 +47,10 @@ from hp_portal.hookspecs import Application
 from hp_portal.settings import Settings
 
 _last = (
-    sa.select(sa.func.max(SignIn.created_at)).where(SignIn.person_id == Person.id).correlate(Person).scalar_subquery()
+    sa.select(sa.func.max(SignIn.created_at))
+    .where(SignIn.person_id == Person.root_id)
+    .correlate(Person)
+    .scalar_subquery()
 )
 ACCOUNTS = Sorting(
     (
@@ -121,7 +125,8 @@ class Account:
         return "Deactivated" if self.deactivated_at else "Locked" if self.locked else "Active"
 
 
-def _rows() -> AnySelect:
+def _rows(organization_id: int | None) -> AnySelect:
+    """For a whole scope: signing in hangs on the account, which may be another organization's."""
     return sa.select(
         Person.id,
         Person.name,
@@ -133,11 +138,11 @@ def _rows() -> AnySelect:
         _last,
         owns_factor(),
         Person.email_returned_at,
-    ).where(sa.not_(Person.is_staff))
+    ).where(sa.not_(Person.is_staff), Person.organization_id == organization_id)
 
 
 def _narrowed(session: PortalSession, settings: Settings, actor: Actor, wanted: AccountFilter) -> AnySelect:
-    rows = _rows()
+    rows = _rows(actor.organization_id)
     if wanted.name:
         # `icontains` writes a literal into the statement, which the wall around an organization's scope lets nobody do.
         pattern = "%" + re.sub("([/%_])", r"/\1", wanted.name) + "%"
@@ -195,7 +200,8 @@ def list_accounts(
     session: PortalSession, settings: Settings, actor: Actor, wanted: AccountFilter, order: Order
 ) -> Listing[Account]:
     """One page of the organization's accounts, recorded. Raises PastTheEnd. The caller commits."""
-    listing = page_of(session, _narrowed(session, settings, actor, wanted), order, make=_account)
+    with scopes.whole(session, WHY):
+        listing = page_of(session, _narrowed(session, settings, actor, wanted), order, make=_account)
     record(session, "delegates.account.listed", filters=_filters(wanted), found=listing.total)
     return listing.with_rows(_with_sharing(session, _with_details(session, settings, listing.rows)))
 
@@ -204,7 +210,9 @@ def accounts_csv(
     session: PortalSession, settings: Settings, actor: Actor, wanted: AccountFilter, applications: list[Application]
 ) -> bytes:
     """The same as a CSV file, all of them by name, recorded. The caller commits."""
-    rows = session.execute(_narrowed(session, settings, actor, wanted).order_by(sa.func.lower(Person.name), Person.id))
+    with scopes.whole(session, WHY):
+        wanted_rows = _narrowed(session, settings, actor, wanted)
+        rows = session.execute(wanted_rows.order_by(sa.func.lower(Person.name), Person.id)).all()
     found = _with_details(session, settings, [_account(row) for row in rows])
     labels = {one.key: one.label for one in applications}
     record(session, "delegates.account.downloaded", filters=_filters(wanted), found=len(found))
@@ -236,7 +244,8 @@ def find_account(session: PortalSession, person_id: int) -> Person | None:
 def view_account(session: PortalSession, settings: Settings, person: Person) -> Account:
     """One account, recorded. The caller commits."""
     record(session, "delegates.account.viewed", person=person.id)
-    row = session.execute(_rows().where(Person.id == person.id)).one()
+    with scopes.whole(session, WHY):
+        row = session.execute(_rows(person.organization_id).where(Person.id == person.id)).one()
     return _with_sharing(session, _with_details(session, settings, [_account(row)]))[0]
 
 
@@ -264,7 +273,7 @@ def send_password_link(session: PortalSession, settings: Settings, actor: Actor,
     Raises ChangedMeanwhile for a deactivated account, and NoAddress.
     """
     with held(session, actor, person):
-        hold_account(session, person)  # its address stays as it is until the link is written
+        hold_account(session, account_of(session, person))  # its address stays as it is until the link is written
         if person.deactivated_at is not None:
             raise ChangedMeanwhile
         if is_unconfirmed(person.email):
@@ -278,7 +287,7 @@ def send_password_link(session: PortalSession, settings: Settings, actor: Actor,
             "link": absolute_url("people.follow_link", token=made.token),
             "hours": f"{settings.password_link_hours:g}",
         }
-        about, subject = accounts.password_links_about(person.id), "Set a password for the provider portal"
+        about, subject = accounts.password_links_about(person.root_id), "Set a password for the provider portal"
         add_message(session, Outgoing(person.email, "password_link", subject, about, values, secrets=("link",)))
 
 

@@ -17,7 +17,7 @@ from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession, lock
 from hp_portal.settings import Settings
 
-_WHY = "a delegate looks after an account of the own organization"
+WHY = "a delegate looks after an account of the own organization"
 
 
 class LastDelegate(Exception):
@@ -46,7 +46,7 @@ def held_organization(session: PortalSession, actor: Actor) -> Iterator[None]:
 
     Raises ChangedMeanwhile when the actor is no delegate anymore.
     """
-    with scopes.whole(session, _WHY):
+    with scopes.whole(session, WHY):
         lock(session, f"delegates of {actor.organization_id}")
         if actor.person_id not in {one.id for one in delegates_of(session, [actor.organization_id])}:
             raise ChangedMeanwhile

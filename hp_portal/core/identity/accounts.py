@@ -35,6 +35,19 @@ def account_of(session: PortalSession, person: Person) -> Person:
     return person if person.account_id is None else session.get_one(Person, person.account_id)
 
 
+def rows_of(session: PortalSession, person: Person) -> list[Person]:
+    """Every row of the account behind this one, in the order in which they were made. Needs a whole scope."""
+    return list(session.scalars(sa.select(Person).where(Person.root_id == person.root_id).order_by(Person.id)))
+
+
+def row_at_work(session: PortalSession, account: Person) -> Person:
+    """The row under which something about the account itself is recorded: the one that holds it, or where that one is
+    deactivated, the first that is active. Needs a whole scope."""
+    if account.deactivated_at is None:
+        return account
+    return next((row for row in rows_of(session, account) if row.deactivated_at is None), account)
+
+
 def by_name(*names: str) -> sa.ColumnElement[bool]:
     """A condition on Person: holds the account with one of these as its user name or address, since either is accepted at the
     sign-in."""
@@ -62,8 +75,13 @@ def check_still_in(session: PortalSession, actor: Actor) -> None:
     """Raises SignInEnded when the actor's sign-in is no longer open. For whoever holds the account; needs a whole scope."""
     still = (
         sa.select(SignIn.id)
-        .join(Person, Person.id == SignIn.person_id)
-        .where(SignIn.id == actor.sign_in_id, SignIn.ended_at.is_(None), Person.deactivated_at.is_(None))
+        .join(Person, Person.root_id == SignIn.person_id)
+        .where(
+            SignIn.id == actor.sign_in_id,
+            SignIn.ended_at.is_(None),
+            Person.id == actor.person_id,
+            Person.deactivated_at.is_(None),
+        )
     )
     if session.scalar(still) is None:
         raise SignInEnded
@@ -75,8 +93,8 @@ def hold_own(session: PortalSession, actor: Actor) -> Person:
     Raises SignInEnded: whoever has ended the session meanwhile, or locked the account, has ended what it was about to do as well.
     Needs a whole scope.
     """
-    lock(session, f"account:{actor.person_id}")
+    lock(session, f"account:{actor.account_id}")
     check_still_in(session, actor)
-    person = session.get_one(Person, actor.person_id)
+    person = session.get_one(Person, actor.account_id)
     session.refresh(person)
     return person

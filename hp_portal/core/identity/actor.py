@@ -25,6 +25,11 @@ class Actor(UserMixin):  # type: ignore[misc]
     `by_directory`: staff whom the payer's own directory has signed in; how strongly is the directory's business.
     `elsewhere`: the account was signed in to at another network address while this session was open, and they have not said yet
     that they have read so.
+
+    `person_id` is their row in the organization that the request is for, `account_id` the row that holds their account: what
+    belongs to signing in hangs on that one. `organizations` are id and name of all those that somebody works for who works for
+    several, empty for everybody else; `undecided`: neither the address nor an earlier choice says which of them this is for.
+    `left`: the name of the organization in the address, when they work for it no longer.
     """
 
     token: str
@@ -51,10 +56,22 @@ class Actor(UserMixin):  # type: ignore[misc]
     confirmed_at: dt.datetime | None = None
     by_directory: bool = False
     elsewhere: bool = False
+    account_id: int = 0
+    organizations: tuple[tuple[int, str], ...] = ()
+    undecided: bool = False
+    left: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.account_id:
+            object.__setattr__(self, "account_id", self.person_id)
+
+    def works_for(self, organization_id: int) -> bool:
+        """Is this an organization of theirs?"""
+        return organization_id == self.organization_id or organization_id in dict(self.organizations)
 
     @property
     def person_key(self) -> str:
-        """Tells the browser's kept drafts of one person from another's, without naming anybody."""
+        """Tells the browser's kept drafts of one person in one organization from others, without naming anybody."""
         return hashlib.sha256(f"drafts of {self.person_id}".encode()).hexdigest()[:16]
 
     def get_id(self) -> str:

@@ -103,9 +103,9 @@ class PasskeyChallenge(Base, scopes.PayersOwn):
 
 
 def owns_factor() -> sa.ColumnElement[bool]:
-    """A condition on Person: has set up a second factor."""
-    app = sa.exists().where(AuthenticatorApp.person_id == Person.id).correlate(Person)
-    passkey = sa.exists().where(Passkey.person_id == Person.id).correlate(Person)
+    """A condition on Person: has set up a second factor. In a whole scope it is true of every row of an account."""
+    app = sa.exists().where(AuthenticatorApp.person_id == Person.root_id).correlate(Person)
+    passkey = sa.exists().where(Passkey.person_id == Person.root_id).correlate(Person)
     return sa.or_(app, passkey)
 
 

@@ -113,6 +113,8 @@ class SignIn(Base, scopes.OfPerson):
     # While this one was open, the person signed in at another network address: the newest such sign-in, and when they were told.
     elsewhere_id: Mapped[int | None] = mapped_column(sa.ForeignKey("sign_in.id"))
     elsewhere_seen_at: Mapped[dt.datetime | None]
+    # For which of their organizations somebody who works for several opened the home page last: their row in it.
+    chosen_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
 
 
 class Acceptance(Base, scopes.OfPerson):

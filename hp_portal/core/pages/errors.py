@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 from urllib.parse import urlencode
 
 import sqlalchemy as sa
@@ -11,12 +12,21 @@ from flask import Flask, Response, current_app, g, make_response, render_templat
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from hp_portal.core.access.enforce import NotGiven, NotValidated, the_actor
+from hp_portal.core.access.enforce import (
+    NoOrganization,
+    NotGiven,
+    NotValidated,
+    OtherOrganization,
+    current_actor,
+    the_actor,
+)
+from hp_portal.core.access.unsent import page_before
 from hp_portal.core.applications.blank_menu import delegate_names
 from hp_portal.core.downloads.queue import QueueFull
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.web.bodies import megabytes, most_of
 from hp_portal.core.web.listing import PastTheEnd
+from hp_portal.core.web.prefixes import asked_organization, below, here
 from hp_portal.core.web.render import db_session, settings, wants_fragment
 
 log = structlog.get_logger(__name__)
@@ -80,6 +90,48 @@ def _how_large() -> str:
     return f"{sent} page takes at most {megabytes(most)} at a time. {instead}"
 
 
+def _own_organizations(path: str) -> list[tuple[str, str]]:
+    """Where somebody with several organizations goes on: the path below each."""
+    actor = current_actor()
+    return [(name, below(organization_id, path)) for organization_id, name in (actor.organizations if actor else ())]
+
+
+def _in_other_organizations(code: int) -> list[tuple[str, str]]:
+    """A link in a message names no organization: what is not in this one may be in another of the person's."""
+    own = asked_organization()
+    if own is None or code != 404 or request.method != "GET":
+        return []
+    path = here()
+    actor = current_actor()
+    others = [(key, name) for key, name in (actor.organizations if actor else ()) if key != own]
+    return [(f"Look in {name}", below(key, path)) for key, name in others]
+
+
+def other_organization(error: OtherOrganization) -> Response:
+    """403: the same words for an organization that there is not."""
+    nothing = " Nothing that you sent was saved." if request.method == "POST" else ""
+    if error.left:
+        return error_response(
+            403,
+            f"You do not work for {error.left} in this portal anymore, so its pages are closed to you.{nothing}",
+            actions=_own_organizations("/"),
+        )
+    return error_response(
+        403, f"This page belongs to an organization that you do not work for.{nothing}", actions=_own_organizations("/")
+    )
+
+
+def no_organization(_error: NoOrganization) -> Response:
+    """409: before the form is looked at."""
+    return error_response(
+        409,
+        "You work for several organizations, and this form does not say which of them it is for: it was opened when you had only "
+        "one. Nothing was changed. Go back to see what you entered, open the page again for the right organization, and enter "
+        "it there.",
+        actions=_own_organizations(page_before() or "/"),
+    )
+
+
 def queue_full(error: QueueFull) -> Response:
     """503: who asks for a document has to wait, and loses nothing."""
     own = "You already have as many documents waiting as we make for one person."
@@ -92,6 +144,14 @@ def queue_full(error: QueueFull) -> Response:
         retry_after=error.seconds,
         actions=[("Your documents", url_for("documents.own"))],
     )
+
+
+HANDLERS: dict[type[Exception], Callable[[Any], Response]] = {
+    OtherOrganization: other_organization,
+    NoOrganization: no_organization,
+    QueueFull: queue_full,
+    **dict.fromkeys(DATABASE_GONE, unavailable),
+}
 
 
 def install(app: Flask) -> None:
@@ -107,7 +167,8 @@ def install(app: Flask) -> None:
             return make_response(error.get_response())
         wait = getattr(error, "retry_after", None)
         detail = _how_large() if error.code == 413 else None
-        response = error_response(error.code, detail, wait if isinstance(wait, int) else None)
+        elsewhere = _in_other_organizations(error.code)
+        response = error_response(error.code, detail, wait if isinstance(wait, int) else None, elsewhere)
         for name, value in error.get_headers():
             # Allow of a 405, Retry-After of a 429
             if name not in ("Content-Type", "Content-Length"):
@@ -130,7 +191,7 @@ def install(app: Flask) -> None:
     @app.errorhandler(PastTheEnd)
     def past_the_end(error: PastTheEnd) -> Response:
         kept = [(name, value) for name, value in request.args.items(multi=True) if name != "page"]
-        first = f"{request.path}?{urlencode(kept)}" if kept else request.path
+        first = here(query=False) + (f"?{urlencode(kept)}" if kept else "")
         pages = "1 page" if error.pages == 1 else f"{error.pages:,} pages"
         return error_response(404, f"There is no such page: the list has {pages}.", actions=[("First page", first)])
 
@@ -146,9 +207,8 @@ def install(app: Flask) -> None:
             "The home page says what is missing.",
         )
 
-    app.register_error_handler(QueueFull, queue_full)
-    for kind in DATABASE_GONE:
-        app.register_error_handler(kind, unavailable)
+    for kind, handler in HANDLERS.items():
+        app.register_error_handler(kind, handler)
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:

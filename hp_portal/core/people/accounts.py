@@ -19,6 +19,7 @@ from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import record
 from hp_portal.core.audit.refusals import WINDOW
 from hp_portal.core.delivery.outbox import cancel_messages
+from hp_portal.core.identity.accounts import by_name, is_open, rows_of
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.passwords import hash_password
@@ -127,7 +128,7 @@ def create_person(
     username = username.strip().lower() or suggest_username(session, name)
     for field, value in (("username", username), ("email", email)):
         # Either is accepted at the sign-in, so none may be the other of somebody else.
-        if session.scalar(sa.select(Person.id).where(sa.or_(Person.username == value, Person.email == value))):
+        if session.scalar(sa.select(Person.id).where(by_name(value))):
             raise NameTaken(field)
     now = clock.now()
     person = Person(
@@ -159,16 +160,16 @@ class Pause:
 
 def locked_for(session: PortalSession, settings: Settings, person_ids: Iterable[int]) -> dict[int, Pause]:
     """How long each of these people has to wait somewhere before another try to sign in; the others are left out."""
-    wanted = sa.select(Person.id, Person.username, Person.email).where(Person.id.in_(list(person_ids)))
+    wanted = sa.select(Person.id, Person.root_id, Person.username, Person.email).where(Person.id.in_(list(person_ids)))
     rows = session.execute(wanted).all()
-    whose = {name: person_id for person_id, *names in rows for name in names}
+    whose = {name: root_id for _, root_id, *names in rows for name in names}
     waits: dict[int, dt.timedelta] = {}
     for name, wait in sign_ins.longest_waits(session, settings, list(whose)).items():
         waits[whose[name]] = max(wait, waits.get(whose[name], wait))
-    found = {person_id: Pause(wait) for person_id, wait in waits.items()}
-    for person_id, wait in sign_ins.longest_step_waits(session, settings, [row[0] for row in rows]).items():
-        found[person_id] = Pause(max(wait, waits.get(person_id, wait)), second_step=True)
-    return found
+    found = {root_id: Pause(wait) for root_id, wait in waits.items()}
+    for root_id, wait in sign_ins.longest_step_waits(session, settings, list({row[1] for row in rows})).items():
+        found[root_id] = Pause(max(wait, waits.get(root_id, wait)), second_step=True)
+    return {person_id: found[root_id] for person_id, root_id, *_ in rows if root_id in found}
 
 
 def locked_people(session: PortalSession, settings: Settings, organization_id: int | None = None) -> dict[int, Pause]:
@@ -178,22 +179,22 @@ def locked_people(session: PortalSession, settings: Settings, organization_id: i
     since = clock.now() - longest - WINDOW
     tried = session.scalars(
         sa.select(AuditEvent.person_id)
-        .where(
-            AuditEvent.event.in_(FAILED),
-            AuditEvent.at > since,
-            AuditEvent.organization_id.is_not(None)
-            if organization_id is None
-            else AuditEvent.organization_id == organization_id,
-        )
+        .where(AuditEvent.event.in_(FAILED), AuditEvent.at > since, AuditEvent.organization_id.is_not(None))
         .distinct()
     )
-    return locked_for(session, settings, [person_id for person_id in tried if person_id is not None])
+    # It names one row of an account, and is about each.
+    accounts = sa.select(Person.root_id).where(Person.id.in_([one for one in tried if one is not None]))
+    there = (
+        Person.organization_id.is_not(None) if organization_id is None else Person.organization_id == organization_id
+    )
+    rows = session.scalars(sa.select(Person.id).where(Person.root_id.in_(accounts), there))
+    return locked_for(session, settings, rows)
 
 
 def forget_tries(session: PortalSession, person: Person) -> None:
     """Nothing counts any more that was tried at somebody's password or second step."""
     sign_ins.forget_names(session, person.username, person.email)
-    sign_ins.forget_second_steps(session, person.id)
+    sign_ins.forget_second_steps(session, person.root_id)
 
 
 def unlock(session: PortalSession, person: Person) -> None:
@@ -287,7 +288,7 @@ def end_leaving(session: PortalSession, person_id: int, outcome: str) -> None:
 
 def end_sessions(session: PortalSession, person: Person) -> int:
     """Sign somebody out everywhere; returns how many sessions that ended. The password stays."""
-    ended = end_sign_ins(session, person.id, "by staff")
+    ended = end_sign_ins(session, person.root_id, "by staff")
     record(session, "people.person.signed-out", person=person.id, sign_ins_ended=ended)
     return ended
 
@@ -307,20 +308,32 @@ def end_everybodys_sessions(session: PortalSession, reason: str) -> int:
 
 
 def deactivate(session: PortalSession, person: Person, reason: str) -> bool:
-    """Let somebody in no longer, end their sign-ins and links; False when the account is deactivated already."""
+    """Let somebody into their organization no longer; False when that is so already.
+
+    Where it was the only one, their sign-ins and links end; with another one they go on for that.
+    """
     lock(session, f"account:{person.root_id}")
     session.refresh(person)
     if person.deactivated_at is not None:
         return False
     person.deactivated_at = clock.now()
     session.flush()
-    ended = end_sign_ins(session, person.id, "deactivated")
-    end_links(session, person.id)
-    end_email_changes(session, person.id)
     end_resets(session, person.id, RESET_CANCELED)
     end_leaving(session, person.id, STAYS)
+    ended = 0
+    if not is_open(session, person):
+        ended = end_sign_ins(session, person.root_id, "deactivated")
+        end_links(session, person.root_id)
+        end_email_changes(session, person.root_id)
     record(session, "people.person.deactivated", reason=reason, person=person.id, sign_ins_ended=ended)
     return True
+
+
+def deactivate_account(session: PortalSession, person: Person, reason: str) -> bool:
+    """The same in every organization of theirs, so that nobody can sign in; False when nobody can already."""
+    lock(session, f"account:{person.root_id}")
+    ended = [deactivate(session, row, reason) for row in rows_of(session, person)]
+    return any(ended)
 
 
 def reactivate(session: PortalSession, person: Person, *, reopen: bool = False) -> bool:

@@ -12,6 +12,7 @@ from flask import current_app
 from hp_portal import clock
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.delivery.outbox import Outgoing, add_message
+from hp_portal.core.identity.accounts import by_name, row_at_work, rows_of
 from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.factors import forget_factors, has_factor
@@ -20,11 +21,12 @@ from hp_portal.core.identity.passwords import hash_password
 from hp_portal.core.identity.unconfirmed import is_unconfirmed, reachable
 from hp_portal.core.limits import attempts
 from hp_portal.core.limits.sign_ins import forget_second_steps
-from hp_portal.core.people.accounts import deactivate, end_sessions
+from hp_portal.core.people.accounts import deactivate_account, end_sessions
 from hp_portal.core.people.models import ChangeNotice
 from hp_portal.core.web.formats import show_datetime
 from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession, lock
+from hp_portal.scopes import in_whole
 from hp_portal.settings import Settings
 
 # Who reads an e-mail after their vacation can still say that it was not them.
@@ -91,7 +93,7 @@ def tell_change(session: PortalSession, person: Person, what: str, detail: str =
     settings: Settings = current_app.extensions["hp_portal.settings"]
     token, now = secrets.token_urlsafe(32), clock.now()
     notice = ChangeNotice(
-        person_id=person.id,
+        person_id=person.root_id,
         what=what,
         detail=detail,
         email_before=email_before,
@@ -116,7 +118,7 @@ def tell_change(session: PortalSession, person: Person, what: str, detail: str =
 
 def tell_step_failed(session: PortalSession, person: Person) -> None:
     """Tell somebody, once in a day, that whoever tries to sign in knows their password."""
-    same = ChangeNotice.person_id == person.id, ChangeNotice.what == "step-failed"
+    same = ChangeNotice.person_id == person.root_id, ChangeNotice.what == "step-failed"
     lock(session, f"account:{person.root_id}")
     if session.scalar(sa.select(ChangeNotice.id).where(*same, ChangeNotice.at > clock.now() - QUIET).limit(1)) is None:
         tell_change(session, person, "step-failed")
@@ -160,12 +162,13 @@ def disown(session: PortalSession, token: str) -> int:
     ended = sa.update(ChangeNotice).where(ChangeNotice.id == notice.id, ChangeNotice.disowned_at.is_(None))
     if session.execute(ended.values(disowned_at=clock.now()).returning(ChangeNotice.id)).first() is None:
         raise NoticeDead
-    here = get_who(session)
-    who = Who(person.id, person.organization_id, None, here.request_id, here.address)
+    here, row = get_who(session), row_at_work(session, person)
+    who = Who(row.id, row.organization_id, None, here.request_id, here.address)
     record(session, "identity.change.disowned", who=who, what=notice.what)
-    deactivate(session, person, REASON)
+    deactivate_account(session, person, REASON)
     _take_back(session, notice, person)
-    _tell_delegates(session, person, "account_locked", f"The account of {person.name} is locked")
+    for row in rows_of(session, person):
+        _tell_delegates(session, row, "account_locked", f"The account of {person.name} is locked")
     return person.id
 
 
@@ -178,13 +181,14 @@ def remove_factors(session: PortalSession, person: Person, reason: str, what: st
     lock(session, f"account:{person.root_id}")
     if not has_factor(session, person):
         return False
-    forget_factors(session, person.id)
-    forget_second_steps(session, person.id)
+    forget_factors(session, person.root_id)
+    forget_second_steps(session, person.root_id)
     end_sessions(session, person)
     record(session, "people.factors.removed", reason=reason, person=person.id)
     tell_change(session, person, what)
     by = "Our staff" if what == "factors-lost" else "Delegates of the organization"
-    _tell_delegates(session, person, "account_reset", f"The second factors of {person.name} were removed", by=by)
+    for row in rows_of(session, person) if what == "factors-lost" else [person]:
+        _tell_delegates(session, row, "account_reset", f"The second factors of {person.name} were removed", by=by)
     return True
 
 
@@ -197,11 +201,7 @@ def _take_back(session: PortalSession, notice: ChangeNotice, person: Person) -> 
     before = notice.email_before or session.scalar(changed.order_by(ChangeNotice.id).limit(1))
     # What was changed later may have been told to somebody else alone: their links say nothing any more.
     session.execute(sa.update(ChangeNotice).where(*later).values(expires_at=clock.now()))
-    if (
-        before
-        and session.scalar(sa.select(Person.id).where(sa.or_(Person.email == before, Person.username == before)))
-        is None
-    ):
+    if before and session.scalar(sa.select(Person.id).where(by_name(before))) is None:
         person.email = before
     session.flush()
 
@@ -241,9 +241,11 @@ def disowned(session: PortalSession) -> list[Disowned]:
     ]
 
 
+@in_whole("whether somebody has said that of the account")
 def is_disowned(session: PortalSession, person_id: int) -> bool:
     """Has somebody said that a change of this account was not theirs, and staff have not looked into it yet?"""
-    mine = sa.select(ChangeNotice.id).where(ChangeNotice.person_id == person_id, _WAITS)
+    whose = sa.select(Person.root_id).where(Person.id == person_id).scalar_subquery()
+    mine = sa.select(ChangeNotice.id).where(ChangeNotice.person_id == whose, _WAITS)
     return session.scalar(mine.limit(1)) is not None
 
 

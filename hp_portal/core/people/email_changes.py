@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.delivery.outbox import Outgoing, add_message
-from hp_portal.core.identity.accounts import hold_own
+from hp_portal.core.identity.accounts import by_name, hold_own, is_open, opens, row_at_work
 from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.models import Person
 from hp_portal.core.limits.attempts import check_attempts, count_failure
@@ -35,7 +35,7 @@ class SameAddress(Exception):
 
 def _is_taken(session: PortalSession, email: str) -> bool:
     # Either is accepted at the sign-in, so an address may not be the user name of somebody else.
-    other = sa.select(Person.id).where(sa.or_(Person.email == email, Person.username == email))
+    other = sa.select(Person.id).where(by_name(email))
     return session.scalar(other.limit(1)) is not None
 
 
@@ -79,7 +79,7 @@ def _find(session: PortalSession, token: str) -> tuple[EmailChange, Person]:
             EmailChange.token_hash == hash_token(token),
             EmailChange.ended_at.is_(None),
             EmailChange.asked_at > clock.now() - KEPT,
-            Person.deactivated_at.is_(None),
+            opens(),
         )
     ).one_or_none()
     if found is None:
@@ -99,7 +99,7 @@ def confirm(session: PortalSession, token: str) -> None:
     change, person = _find(session, token)
     lock(session, f"account:{person.root_id}")
     session.refresh(person)
-    if person.deactivated_at is not None:
+    if not is_open(session, person):
         raise LinkDead
     ended = sa.update(EmailChange).where(EmailChange.id == change.id, EmailChange.ended_at.is_(None))
     taken = _is_taken(session, change.email)
@@ -109,11 +109,11 @@ def confirm(session: PortalSession, token: str) -> None:
     person.email_returned_at = None
     end_links(session, person.id)  # they may lie in the mailbox of before
     session.flush()
-    here = get_who(session)
+    here, row = get_who(session), row_at_work(session, person)
     record(
         session,
         "identity.email.changed",
-        who=Who(person.id, person.organization_id, None, here.request_id, here.address),
+        who=Who(row.id, row.organization_id, None, here.request_id, here.address),
     )
     tell_change(session, person, "email", change.email, email_before=before)
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.core.audit.record import record
 from hp_portal.core.delivery.outbox import Outgoing, add_message
+from hp_portal.core.identity.accounts import rows_of
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.factors import has_factor
@@ -103,8 +104,9 @@ def cancel(session: PortalSession, person: Person) -> None:
 
 
 def end_used(session: PortalSession, person: Person) -> None:
-    """The person has used a second factor: what was said to be lost is not."""
-    end_resets(session, person.id, RESET_USED)
+    """The person has used a second factor: what was said to be lost is not, in whichever of their organizations."""
+    for row in rows_of(session, person):
+        end_resets(session, row.id, RESET_USED)
 
 
 def reset_due(session: PortalSession) -> None:

@@ -5,7 +5,10 @@ Every verb needs a whole scope.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from hp_portal import clock
 from hp_portal.core.applications.giving import give_starting_applications
@@ -13,6 +16,7 @@ from hp_portal.core.audit.record import record
 from hp_portal.core.identity.accounts import is_open
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
+from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.ended import hold_going_on
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import Application
@@ -37,6 +41,34 @@ def find_row(session: PortalSession, account: Person, organization_id: int) -> P
     """The row of somebody in an organization, deactivated or not. `account` is any of their rows."""
     wanted = sa.select(Person).where(Person.root_id == account.root_id, Person.organization_id == organization_id)
     return session.scalars(wanted).one_or_none()
+
+
+def has_others() -> sa.ColumnElement[bool]:
+    """A condition on Person: the account behind the row has rows in other organizations."""
+    other = aliased(Person)
+    return sa.exists().where(other.root_id == Person.root_id, other.id != Person.id).correlate(Person)
+
+
+@dataclass(frozen=True)
+class Membership:
+    """One of the organizations of an account: `person_id` is the row in it."""
+
+    person_id: int
+    organization_id: int
+    organization: str
+    is_delegate: bool
+    active: bool
+
+
+def memberships_of(session: PortalSession, person: Person) -> list[Membership]:
+    """Every organization of the account behind this row, by name, those as well that it works for no longer."""
+    rows = session.execute(
+        sa.select(Person.id, Organization.id, Organization.name, Person.is_delegate, Person.deactivated_at.is_(None))
+        .join(Organization, Organization.id == Person.organization_id)
+        .where(Person.root_id == person.root_id)
+        .order_by(sa.func.lower(Organization.name), Person.id)
+    )
+    return [Membership(*row) for row in rows]
 
 
 def add_membership(

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from hp_portal import clock, scopes
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.identity import passwords
-from hp_portal.core.identity.accounts import hold_account, known_about
+from hp_portal.core.identity.accounts import account_of, hold_account, known_about, opens, row_at_work
 from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.directory import only_by_directory
 from hp_portal.core.identity.models import Person
@@ -47,8 +47,10 @@ class Invited:
 
 def make_link(session: PortalSession, settings: Settings, actor: Actor, person: Person) -> NewLink:
     """Make a link for somebody to set a password; earlier ones of theirs stop working. Needs a whole scope."""
-    end_links(session, person.id)
-    link = _add_link(session, person, actor.person_id, dt.timedelta(hours=settings.password_link_hours))
+    end_links(session, person.root_id)
+    link = _add_link(
+        session, account_of(session, person), actor.person_id, dt.timedelta(hours=settings.password_link_hours)
+    )
     record(session, "people.password-link.made", person=person.id)
     return link
 
@@ -82,7 +84,7 @@ def _open_link(token: str) -> sa.Select[PasswordLink, Person]:
             PasswordLink.token_hash == hash_token(token),
             PasswordLink.ended_at.is_(None),
             PasswordLink.expires_at > clock.now(),
-            Person.deactivated_at.is_(None),
+            opens(),
         )
     )
 
@@ -138,8 +140,8 @@ def _after(session: PortalSession, person: Person) -> None:
     sign_ins.forget_names(session, person.username, person.email)
     end_email_changes(session, person.id)  # somebody else may have asked
     ended = end_sign_ins(session, person.id, "password")
-    here = get_who(session)
-    who = Who(person.id, person.organization_id, None, here.request_id, here.address)
+    here, row = get_who(session), row_at_work(session, person)
+    who = Who(row.id, row.organization_id, None, here.request_id, here.address)
     record(session, "identity.password.set", who=who, other_sign_ins_ended=ended)
     tell_change(session, person, "password-link")
 

@@ -1,8 +1,8 @@
 """Accounts of organizations that nobody uses: reminded of, then deactivated. The worker does it; everything needs a whole scope.
 
-An account is used whenever its person is signed in. Nobody with a confirmed address is deactivated who was not told
-twice, 14 days and 3 days before: where the worker stood still, the day moves. The only delegate of an organization
-is never deactivated so, since nobody could take over: they are told once, and then staff are.
+An account is used whenever its person is signed in, for whichever organization. Nobody with a confirmed address is deactivated
+who was not told twice, 14 days and 3 days before: where the worker stood still, the day moves. The only delegate of an
+organization is never deactivated so, since nobody could take over: they are told once, and then staff are.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from sqlalchemy.orm import aliased
 from hp_portal import clock
 from hp_portal.core.audit.record import record
 from hp_portal.core.delivery.outbox import Outgoing, add_message
+from hp_portal.core.identity.accounts import is_open, opens, rows_of
 from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.unconfirmed import is_unconfirmed, reachable
 from hp_portal.core.organizations.models import Organization
-from hp_portal.core.people.accounts import deactivate
+from hp_portal.core.people.accounts import deactivate_account
 from hp_portal.core.people.models import AccountRest
 from hp_portal.core.web.formats import show_day
 from hp_portal.core.web.links import absolute_url
@@ -50,25 +51,39 @@ def _last_use() -> sa.ScalarSelect[dt.datetime]:
     return mine.scalar_subquery()
 
 
+def _begun(row: type[Person]) -> sa.ColumnElement[dt.datetime]:
+    """When a row was made, or brought back."""
+    return sa.func.coalesce(row.reactivated_at, row.created_at)
+
+
 def _unused(session: PortalSession, settings: Settings) -> dict[int, tuple[Person, dt.datetime]]:
     """The active accounts of organizations that will have been unused for too long in two weeks, and when each was last used."""
     before = clock.now() - dt.timedelta(days=settings.account_rest_days) + FIRST
     seen = sa.exists().where(SignIn.person_id == Person.id, SignIn.last_seen_at > before).correlate(Person)
+    other = aliased(Person)
+    newer = sa.exists().where(other.account_id == Person.id, _begun(other) > before).correlate(Person)
+    joined = (
+        sa.select(sa.func.max(_begun(other))).where(other.account_id == Person.id).correlate(Person).scalar_subquery()
+    )
     rows = session.execute(
-        sa.select(Person, _last_use())
+        sa.select(Person, _last_use(), joined)
         .where(
+            Person.account_id.is_(None),
             Person.organization_id.is_not(None),
             sa.not_(Person.is_staff),
-            Person.deactivated_at.is_(None),
-            Person.created_at <= before,
-            sa.or_(Person.reactivated_at.is_(None), Person.reactivated_at <= before),
+            opens(),
+            _begun(Person) <= before,
+            sa.not_(newer),
             sa.not_(seen),
         )
         .order_by(Person.id)
     )
     return {
-        person.id: (person, max(one for one in (person.created_at, person.reactivated_at, seen_at) if one is not None))
-        for person, seen_at in rows
+        person.id: (
+            person,
+            max(one for one in (person.created_at, person.reactivated_at, *moments) if one is not None),
+        )
+        for person, *moments in rows
     }
 
 
@@ -86,18 +101,20 @@ def rest_accounts(session: PortalSession, settings: Settings) -> None:
 
 
 def _go_on(session: PortalSession, settings: Settings, person: Person, last_use: dt.datetime) -> None:
-    lock(session, f"delegates of {person.organization_id}")
+    for organization_id in sorted(row.organization_id or 0 for row in rows_of(session, person)):
+        lock(session, f"delegates of {organization_id}")
     lock(session, f"account:{person.root_id}")
     session.refresh(person)
     now = clock.now()
     if (
-        person.deactivated_at is not None
+        not is_open(session, person)
         or (session.scalar(sa.select(_last_use()).where(Person.id == person.id)) or last_use) > last_use
     ):
         return
     rest = session.scalars(sa.select(AccountRest).where(AccountRest.person_id == person.id)).one_or_none()
-    others = [one for one in delegates_of(session, [person.organization_id]) if one.id != person.id]
-    alone = person.is_delegate and not others
+    rows = [row for row in rows_of(session, person) if row.deactivated_at is None]
+    others = {row.id: [one for one in delegates_of(session, [row.organization_id]) if one.id != row.id] for row in rows}
+    alone = any(row.is_delegate and not others[row.id] for row in rows)
     if rest is None:
         due = max(last_use + dt.timedelta(days=settings.account_rest_days), now + FIRST)
         session.add(AccountRest(person_id=person.id, last_use=last_use, first_told_at=now, rests_at=due))
@@ -111,8 +128,8 @@ def _go_on(session: PortalSession, settings: Settings, person: Person, last_use:
     elif now >= rest.rests_at:
         session.delete(rest)
         session.flush()
-        deactivate(session, person, f"Not used for {settings.account_rest_days} days")
-        _tell_rested(session, settings, person, others)
+        deactivate_account(session, person, f"Not used for {settings.account_rest_days} days")
+        _tell_rested(session, settings, person, {row: others[row.id] for row in rows})
 
 
 def _remind(
@@ -136,18 +153,23 @@ def _remind(
     add_message(session, Outgoing(person.email, "account_unused", subject, rests_about(person.id), values))
 
 
-def _tell_rested(session: PortalSession, settings: Settings, person: Person, delegates: list[Person]) -> None:
+def _tell_rested(
+    session: PortalSession, settings: Settings, person: Person, delegates: dict[Person, list[Person]]
+) -> None:
+    """`delegates`: those of each organization that the person worked for, by the person's row in it."""
+    everybody = dict.fromkeys(one.name for those in delegates.values() for one in those)
     values = {
         "name": person.name,
         "username": person.username,
         "days": settings.account_rest_days,
-        "delegates": ", ".join(one.name for one in delegates),
+        "delegates": ", ".join(everybody),
         "contact": absolute_url("pages.contact"),
-        "link": absolute_url("accounts.one", person_id=person.id),
     }
     about, subject = rests_about(person.id), f"The account of {person.name} is deactivated"
-    for delegate in reachable(delegates):
-        add_message(session, Outgoing(delegate.email, "account_rested_delegate", subject, about, values))
+    for row, those in delegates.items():
+        told = {**values, "link": absolute_url("accounts.one", person_id=row.id), "delegates": ""}
+        for delegate in reachable(those):
+            add_message(session, Outgoing(delegate.email, "account_rested_delegate", subject, about, told))
     if not is_unconfirmed(person.email):
         add_message(session, Outgoing(person.email, "account_rested", "Your account is deactivated", about, values))
 
@@ -162,7 +184,7 @@ def _unused_delegates() -> sa.Select[int, str, str, dt.datetime]:
     )
     return (
         sa.select(Person.id, Person.name, Organization.name, AccountRest.last_use)
-        .join(AccountRest, AccountRest.person_id == Person.id)
+        .join(AccountRest, AccountRest.person_id == Person.root_id)
         .join(Organization, Organization.id == Person.organization_id)
         .where(
             Person.is_delegate,

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from hp_portal import clock
-from hp_portal.core.identity.models import SignIn
+from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.web.where_from import network_of
 from hp_portal.database import PortalSession
+from hp_portal.scopes import in_whole
 
 DAYS = 30
 MANY_ADDRESSES, MANY_OVERLAPS = 8, 3
@@ -31,14 +32,16 @@ class Sharing:
     overlaps: int
 
 
+@in_whole("sign-ins hang on the account, which may be in another organization")
 def look_shared(session: PortalSession, person_ids: Iterable[int]) -> dict[int, Sharing]:
-    """Those of these accounts that look as if several people used them. In any scope that shows the people."""
+    """Those of these people whose accounts look as if several people used them; the caller has found them in its own scope."""
     networks: dict[int, set[str]] = {}
     overlaps: dict[int, int] = {}
     rows = session.execute(
-        sa.select(SignIn.person_id, SignIn.address, sa.func.count(SignIn.elsewhere_id))
-        .where(SignIn.person_id.in_(list(person_ids)), SignIn.created_at > clock.now() - dt.timedelta(days=DAYS))
-        .group_by(SignIn.person_id, SignIn.address)
+        sa.select(Person.id, SignIn.address, sa.func.count(SignIn.elsewhere_id))
+        .join(SignIn, SignIn.person_id == Person.root_id)
+        .where(Person.id.in_(list(person_ids)), SignIn.created_at > clock.now() - dt.timedelta(days=DAYS))
+        .group_by(Person.id, SignIn.address)
     )
     for person_id, address, at_once in rows:
         networks.setdefault(person_id, set()).add(network_of(address))

@@ -16,7 +16,7 @@ from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.delivery.mail import is_email
 from hp_portal.core.delivery.outbox import Outgoing, add_message
-from hp_portal.core.identity.accounts import hold_account
+from hp_portal.core.identity.accounts import by_name, hold_account, is_open, row_at_work, rows_of
 from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.directory import only_by_directory
 from hp_portal.core.identity.factors import has_factor
@@ -105,12 +105,13 @@ def forget_old(session: PortalSession) -> None:
 
 
 def _answer(session: PortalSession, settings: Settings, typed: str, address: str) -> None:
-    found = sa.select(Person).where(sa.or_(Person.username == typed, Person.email == typed))
+    found = sa.select(Person).where(by_name(typed))
     person = session.scalars(found).one_or_none()
     if person is None:
         _tell_nobody(session, typed)
         return
-    who = Who(person.id, person.organization_id, None, get_who(session).request_id, address)
+    row = row_at_work(session, person)
+    who = Who(row.id, row.organization_id, None, get_who(session).request_id, address)
     limit = [Limit(f"person:{person.id}", 6, HOUR)]
     try:
         limits.check(session, ANSWER, limit)
@@ -132,9 +133,10 @@ def _write(session: PortalSession, settings: Settings, person: Person) -> str:
     }
     if is_unconfirmed(person.email):
         return "unconfirmed"
-    if person.deactivated_at is not None:
-        delegates = delegates_of(session, [person.organization_id]) if person.organization_id is not None else []
-        told = {**values, "delegates": ", ".join(one.name for one in delegates if one.id != person.id)}
+    if not is_open(session, person):
+        rows = rows_of(session, person)
+        delegates = delegates_of(session, [row.organization_id for row in rows]) if not person.is_staff else []
+        told = {**values, "delegates": ", ".join(one.name for one in delegates if one.root_id != person.id)}
         add_message(session, Outgoing(person.email, "recovery_closed", SUBJECT, password_links_about(person.id), told))
         return "deactivated"
     if only_by_directory(session, settings, person):

@@ -98,7 +98,8 @@ def _after(response: Response) -> Response:
 
 def _note(status: int) -> None:
     rule = rule_of(current_app.view_functions.get(request.endpoint or ""))
-    actor = current_actor() if rule is not None and rule.kind != "public" else None
+    watched = rule is not None and (rule.kind != "public" or g.get("other_organization"))
+    actor = current_actor() if watched else None
     if rule is None or actor is None:
         return
     verdict = decide(rule, actor, directory())
@@ -109,6 +110,8 @@ def _note(status: int) -> None:
     elif verdict in _WHY:
         # The console does not exist for people of organizations: asking for it is no slip.
         kind, why = (PAGE, "not allowed") if rule.kind == "staff" else _WHY[verdict]
+    if g.get("other_organization"):
+        table, row_id, kind, why = "", None, PAGE, "of an organization that the person does not work for"
     if not kind:
         return
     # What the view has not committed is lost anyway; on SQLite its lock would keep this from being written.

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.core.audit.record import record
 from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_messages
+from hp_portal.core.identity.accounts import by_name
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.unconfirmed import is_unconfirmed
@@ -69,8 +70,7 @@ def confirm_address(session: PortalSession, registration: Registration) -> None:
         return
     if waits_for_address(session, registration):
         lock(session, "names of accounts")
-        taken = sa.or_(Person.email == registration.email, Person.username == registration.email)
-        if session.scalar(sa.select(Person.id).where(taken).limit(1)) is not None:
+        if session.scalar(sa.select(Person.id).where(by_name(registration.email)).limit(1)) is not None:
             raise NameTaken("email")
         person = session.get_one(Person, registration.person_id)
         person.email = registration.email

@@ -12,7 +12,9 @@ from hp_portal.core.audit.record import record
 from hp_portal.core.downloads.queue import move_documents
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.people.accounts import deactivate, reactivate
 from hp_portal.core.people.ended import hold_going_on, hold_organization
+from hp_portal.core.people.memberships import find_row
 from hp_portal.database import PortalSession
 
 
@@ -21,6 +23,10 @@ def move_person(session: PortalSession, person: Person, organization: Organizati
     from ends when nobody is left in it. Raises OrganizationEnded."""
     before = person.organization_id
     hold_going_on(session, organization.id)
+    there = find_row(session, person, organization.id)
+    if there is not None and there is not person:
+        _go_on_there(session, person, there, delegate=delegate)
+        return
     if delegate != person.is_delegate:
         person.delegate_since = clock.now() if delegate else None
     person.organization_id, person.is_delegate = organization.id, delegate
@@ -30,6 +36,18 @@ def move_person(session: PortalSession, person: Person, organization: Organizati
     move_documents(session, person.id, organization.id)
     if before is not None:
         end_if_empty(session, before)
+
+
+def _go_on_there(session: PortalSession, person: Person, there: Person, *, delegate: bool) -> None:
+    """Somebody who works for the other organization already: their row there stays, and the one they come from ends."""
+    reactivate(session, there)
+    if delegate and not there.is_delegate:
+        there.is_delegate, there.delegate_since = True, clock.now()
+        session.flush()
+        record(session, "registration.delegate.added", person=there.id, organization=there.organization_id)
+    deactivate(session, person, "Goes on in another organization")
+    if person.organization_id is not None:
+        end_if_empty(session, person.organization_id)
 
 
 def end_if_empty(session: PortalSession, organization_id: int) -> bool:

@@ -20,6 +20,7 @@ from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.people.accounts import Pause, locked_for, locked_people
 from hp_portal.core.people.ended import tax_id_taken_by
+from hp_portal.core.people.memberships import has_others
 from hp_portal.core.people.sharing import Sharing, look_shared
 from hp_portal.core.web.listing import Listing
 from hp_portal.database import PortalSession
@@ -42,7 +43,7 @@ class FoundOrganization:
 
 @dataclass(frozen=True)
 class FoundPerson:
-    """A person in a list of results. `organization_id` is None for the payer's staff."""
+    """A person in a list of results. `organization_id` is None for the payer's staff; `several`: one of several of theirs."""
 
     id: int
     name: str
@@ -52,6 +53,7 @@ class FoundPerson:
     deactivated: bool
     organization_id: int | None
     organization: str
+    several: bool
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def _organizations(session: PortalSession, query: str, linked: set[int]) -> list
 
 def _people(session: PortalSession, query: str) -> list[FoundPerson]:
     rows = session.execute(
-        sa.select(Person, Organization.name)
+        sa.select(Person, Organization.name, has_others())
         .outerjoin(Organization, Organization.id == Person.organization_id)
         .where(
             sa.or_(
@@ -158,7 +160,7 @@ def _people(session: PortalSession, query: str) -> list[FoundPerson]:
                 Person.email.contains(query.lower(), autoescape=True),
             )
         )
-        .order_by(Person.name)
+        .order_by(Person.name, Person.root_id, Person.id)
         .limit(LIMIT)
     )
     return [
@@ -171,8 +173,9 @@ def _people(session: PortalSession, query: str) -> list[FoundPerson]:
             person.deactivated_at is not None,
             person.organization_id,
             organization or "",
+            several,
         )
-        for person, organization in rows
+        for person, organization, several in rows
     ]
 
 
@@ -238,7 +241,7 @@ class PersonPage:
 def view_person(session: PortalSession, settings: Settings, person: Person) -> PersonPage:
     """Somebody of an organization, recorded."""
     organization = session.get_one(Organization, person.organization_id)
-    last = session.scalar(sa.select(sa.func.max(SignIn.created_at)).where(SignIn.person_id == person.id))
+    last = session.scalar(sa.select(sa.func.max(SignIn.created_at)).where(SignIn.person_id == person.root_id))
     record(session, "staff.person.viewed", person=person.id)
     locked = locked_for(session, settings, [person.id]).get(person.id)
     return PersonPage(
@@ -246,7 +249,7 @@ def view_person(session: PortalSession, settings: Settings, person: Person) -> P
         organization.name,
         last,
         locked,
-        described(session, person.id),
+        described(session, person.root_id),
         organization.ended_at,
         tax_id_taken_by(session, organization) if organization.ended_at else "",
         look_shared(session, [person.id]).get(person.id),
@@ -345,7 +348,7 @@ def view_organization(session: PortalSession, organization_id: int) -> Organizat
 def _members(session: PortalSession, organization_id: int) -> list[Member]:
     last = (
         sa.select(sa.func.max(SignIn.created_at))
-        .where(SignIn.person_id == Person.id)
+        .where(SignIn.person_id == Person.root_id)
         .correlate(Person)
         .scalar_subquery()
     )

@@ -8,12 +8,14 @@ from flask.typing import ResponseReturnValue
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.applications.menu import plugins
+from hp_portal.core.identity.accounts import is_open, rows_of
 from hp_portal.core.identity.delegates import has_delegate
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people import accounts, changes, password_links, resting
 from hp_portal.core.people.ended import OrganizationEnded, TaxIdTaken
 from hp_portal.core.people.forms import CreatePersonForm, ReasonForm
+from hp_portal.core.people.memberships import memberships_of
 from hp_portal.core.registration.closing import close_account
 from hp_portal.core.staff import lookup
 from hp_portal.core.staff.blueprint import blueprint
@@ -72,7 +74,8 @@ def _person_page(person: Person, form: ReasonForm, status: int) -> Response:
     db = db_session()
     found = lookup.view_person(db, settings(), person)
     db.commit()
-    return page("staff/person.html", found=found, form=form, goes_on=GOES_ON, status=status)
+    own = memberships_of(db, person)
+    return page("staff/person.html", found=found, form=form, goes_on=GOES_ON, memberships=own, status=status)
 
 
 def _back(person: Person) -> Response:
@@ -161,12 +164,16 @@ def people_deactivate(person_id: int) -> ResponseReturnValue:
     person, db, form = _member(person_id), db_session(), ReasonForm()
     if not form.validate_on_submit():
         return _person_page(person, form, 422)
-    done = close_account(db, person, form.reason.data)
+    rows = rows_of(db, person) if request.form.get("whole") else [person]
+    done = [row for row in rows if close_account(db, row, form.reason.data)]
+    left = is_open(db, person)
     db.commit()
     if done:
-        flash(f"{person.name}’s account is deactivated, and their sessions have been ended.", "good")
-    if not has_delegate(db, person.organization_id):
-        flash("This organization now has no delegate who can sign in.", "warn")
+        closed = f"{person.name}’s account is deactivated, and their sessions have been ended."
+        flash(f"{person.name} no longer works for this organization." if left else closed, "good")
+    if not all(has_delegate(db, row.organization_id) for row in rows):
+        which = "This organization" if len(rows) == 1 else "One of these organizations"
+        flash(f"{which} now has no delegate who can sign in.", "warn")
     return _back(person)
 
 

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from flask import Flask, abort, current_app, request
 from werkzeug.exceptions import HTTPException
 
+from hp_portal.core.web.prefixes import split
 from hp_portal.settings import Settings
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -63,7 +64,7 @@ def largest_body(app: Flask, environ: dict[str, Any]) -> int:
     settings: Settings = app.extensions["hp_portal.settings"]
     asked = app.request_class(environ)
     try:
-        endpoint, _ = app.url_map.bind("localhost", url_scheme=asked.scheme).match(asked.path, asked.method)
+        endpoint, _ = app.url_map.bind("localhost", url_scheme=asked.scheme).match(split(asked.path)[1], asked.method)
     except HTTPException:
         return SMALL
     most = most_of(app.view_functions.get(endpoint), settings)

@@ -11,6 +11,7 @@ from jinja2 import FileSystemBytecodeCache
 
 from hp_portal.core.web.formats import currency_sign, show_count, show_date, show_datetime, show_day, show_money
 from hp_portal.core.web.links import absolute_url
+from hp_portal.core.web.prefixes import here
 from hp_portal.core.web.render import settings_of
 from hp_portal.settings import Settings
 
@@ -29,6 +30,7 @@ def install(app: Flask, settings: Settings, *, version: str) -> None:
         portal_settings=settings,
         settings_of=settings_of,
         absolute_url=absolute_url,
+        here=here,
         t_date=show_date,
         t_day=lambda moment: show_day(moment, settings.payer.zone),
         t_datetime=lambda moment: show_datetime(moment, settings.payer.zone),

@@ -1,7 +1,7 @@
 """PINs in letters, by which staff make sure who has lost the second factors
 
 Revision ID: 1795950500
-Revises: 1795950400
+Revises: 1795950410
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 import hp_portal.database
 
 revision = "1795950500"
-down_revision = "1795950400"
+down_revision = "1795950410"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
