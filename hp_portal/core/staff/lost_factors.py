@@ -228,7 +228,7 @@ def remove_by_pin(session: PortalSession, person: Person, typed: str) -> None:
 
 
 def _hold(session: PortalSession, person: Person) -> None:
-    lock(session, f"account:{person.id}")
+    lock(session, f"account:{person.root_id}")
     session.refresh(person)
     if person.deactivated_at is not None or not has_factor(session, person):
         raise NothingLost

@@ -163,7 +163,7 @@ def _showing(session: PortalSession) -> list[EventSpec]:
 
 
 def _people(session: PortalSession, organization: Organization) -> list[PersonWhoSees]:
-    last = sa.select(sa.func.max(SignIn.created_at)).where(SignIn.person_id == Person.id).correlate(Person)
+    last = sa.select(sa.func.max(SignIn.created_at)).where(SignIn.person_id == Person.root_id).correlate(Person)
     rows = session.execute(
         sa.select(
             Person.id, Person.name, Person.username, Person.is_delegate, Person.created_at, last.scalar_subquery()
