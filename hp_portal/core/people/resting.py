@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
 from hp_portal import clock
+from hp_portal.core.agreements.delegates import once_accepted
 from hp_portal.core.audit.record import record
 from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.identity.delegates import delegates_of
@@ -97,7 +98,9 @@ def _go_on(session: PortalSession, settings: Settings, person: Person, last_use:
         return
     rest = session.scalars(sa.select(AccountRest).where(AccountRest.person_id == person.id)).one_or_none()
     others = [one for one in delegates_of(session, [person.organization_id]) if one.id != person.id]
-    alone = person.is_delegate and not others
+    # Somebody who has not accepted to be a delegate could not take over yet.
+    taking_over = sa.select(Person.id).where(Person.id.in_([one.id for one in others]), once_accepted(Person))
+    alone = person.is_delegate and session.scalar(taking_over.limit(1)) is None
     if rest is None:
         due = max(last_use + dt.timedelta(days=settings.account_rest_days), now + FIRST)
         session.add(AccountRest(person_id=person.id, last_use=last_use, first_told_at=now, rests_at=due))
@@ -159,6 +162,7 @@ def _unused_delegates() -> sa.Select[int, str, str, dt.datetime]:
         other.id != Person.id,
         other.is_delegate,
         other.deactivated_at.is_(None),
+        once_accepted(other),
     )
     return (
         sa.select(Person.id, Person.name, Organization.name, AccountRest.last_use)
