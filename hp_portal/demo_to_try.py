@@ -72,6 +72,28 @@ TO_TRY = (
         "everybody with an account in the organization: open demo.office, take an application, send a password link, deactivate "
         "it and bring it back; /demo/mailbox/ has what the person is told",
     ),
+    (
+        "demo.delegate",
+        "/accounts/new",
+        "create an account for a new colleague: an invitation, whose link is in /demo/mailbox/: follow it in a private window; "
+        "try demo.dental@office.example, too, which has an account elsewhere: nothing tells so before the link is followed",
+    ),
+    (
+        "demo.delegate",
+        "/accounts/invitations",
+        "an invitation that waits, and one that has expired: send it again, cancel it",
+    ),
+    (
+        "demo.delegate",
+        "/accounts/applications",
+        "who has which application, in one table: change several people, and save once",
+    ),
+    (
+        "demo.delegate",
+        "/accounts?name=noapps",
+        "somebody who leaves in two weeks: change the day, make it today, or take it back",
+    ),
+    ("demo.pharmacy", "/", "one delegate alone is advised to name a second, and can put that away"),
     ("demo.delegate", "/joins", "who asks to join, or has registered because somebody has left"),
     (
         "nobody",

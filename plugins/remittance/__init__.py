@@ -68,6 +68,7 @@ from .intake import (
     uploads,
 )
 from .intake.queues import QUEUES
+from .office import leaving
 from .settings import RemittanceSettings
 
 # Imported for what they hang on the blueprints.
@@ -156,6 +157,13 @@ def portal_verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeR
 @hookimpl
 def portal_practitioners(session: PortalSession, payee_id: int, number: str) -> Sequence[str]:
     return proofs.practitioners(session, payee_id, number)
+
+
+@hookimpl
+def portal_person_leaves(
+    session: PortalSession, person_id: int, successor_id: int, organization_id: int
+) -> Sequence[str]:
+    return leaving.hand_over(session, organization_id, person_id, successor_id)
 
 
 @hookimpl

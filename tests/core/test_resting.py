@@ -168,6 +168,19 @@ def test_the_only_delegate_stays_and_staff_are_told(world: World, begin: Clock) 
     assert delegates[1].name not in staff.get("/staff/people/locked").text
 
 
+def test_somebody_who_has_not_accepted_to_be_a_delegate_does_not_take_over(world: World, begin: Clock) -> None:
+    clinic = world.organization("Sample Clinic")
+    only = world.person("a.first", organization=clinic, delegate=True)
+    named = world.person("b.second", organization=clinic, delegate=True, terms=False)
+    used(world, named, 70)
+    for day in (76, 87, 90, 91):
+        work(world, begin, day)
+    assert active(world, only) == [True]
+    begin.set(BEGIN + dt.timedelta(days=120))
+    world.staff("a.staff", permissions=("staff:console:open", "staff:people:unlock"))
+    assert only.name in world.sign_in("a.staff").get("/staff/people/locked").text
+
+
 def test_the_only_delegate_is_told_once_in_other_words(world: World, begin: Clock) -> None:
     person = world.person("d.elegate", organization=world.organization("Sample Clinic"), delegate=True)
     for day in (76, 87, 90, 91):

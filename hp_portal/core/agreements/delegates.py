@@ -12,6 +12,11 @@ from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
 
 
+def once_accepted(person: type[Person]) -> sa.ColumnElement[bool]:
+    """A condition on Person, or an alias of it: has accepted to be a delegate, be it in an older version."""
+    return sa.exists().where(Acceptance.person_id == person.id, Acceptance.agreement == DELEGATE_AGREEMENT)
+
+
 def accepted_delegates(session: PortalSession, settings: Settings, organization_id: int | None) -> list[Person]:
     """Those who can sign in and have accepted the site delegate agreement as it is now, by name. Needs a whole scope."""
     found = delegates_of(session, [organization_id])

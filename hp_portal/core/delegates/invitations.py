@@ -191,10 +191,12 @@ def _count_message(session: PortalSession, actor: Actor, email: str) -> None:
         raise TooManyAttempts(IN_DAYS)
 
 
-def _send(session: PortalSession, settings: Settings, actor: Actor, invitation: Invitation) -> None:
-    """A new link, in the actor's name; the one before is dead."""
+def send_link(
+    session: PortalSession, settings: Settings, by: Person, organization_name: str, invitation: Invitation
+) -> None:
+    """A new link, in a delegate's name; the one before is dead."""
     token, now = secrets.token_urlsafe(32), clock.now()
-    invitation.token_hash, invitation.invited_by_id = hash_token(token), actor.person_id
+    invitation.token_hash, invitation.invited_by_id = hash_token(token), by.id
     invitation.sent_at, invitation.expires_at = now, now + dt.timedelta(days=settings.invitation_days)
     invitation.sent += 1
     session.add(invitation)
@@ -203,13 +205,13 @@ def _send(session: PortalSession, settings: Settings, actor: Actor, invitation: 
     cancel_messages(session, about)
     values = {
         "name": invitation.name,
-        "delegate": actor.display_name,
-        "organization": actor.organization_name,
+        "delegate": by.name,
+        "organization": organization_name,
         "as_delegate": invitation.delegate,
         "link": absolute_url("invitation.follow_link", token=token),
         "days": settings.invitation_days,
     }
-    subject = f"{actor.display_name} invites you to the provider portal"
+    subject = f"{by.name} invites you to the provider portal"
     add_message(session, Outgoing(invitation.email, "invitation", subject, about, values, secrets=("link",)))
 
 
@@ -240,7 +242,7 @@ def invite(
             made_at=clock.now(),
             sent=0,
         )
-        _send(session, settings, actor, invitation)
+        send_link(session, settings, session.get_one(Person, actor.person_id), actor.organization_name, invitation)
         record(session, "delegates.invitation.made", invitation=invitation.id, delegate=wanted.delegate)
     return invitation
 
@@ -261,7 +263,7 @@ def send_again(session: PortalSession, settings: Settings, actor: Actor, invitat
         _hold_waiting(session, invitation)
         hold_going_on(session, invitation.organization_id)
         _count_message(session, actor, invitation.email)
-        _send(session, settings, actor, invitation)
+        send_link(session, settings, session.get_one(Person, actor.person_id), actor.organization_name, invitation)
         record(session, "delegates.invitation.repeated", invitation=invitation.id)
 
 

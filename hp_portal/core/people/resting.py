@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
 from hp_portal import clock
+from hp_portal.core.agreements.delegates import once_accepted
 from hp_portal.core.audit.record import record
 from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.identity.accounts import is_open, opens, rows_of
@@ -100,6 +101,12 @@ def rest_accounts(session: PortalSession, settings: Settings) -> None:
         session.commit()
 
 
+def _can_take_over(session: PortalSession, delegates: list[Person]) -> bool:
+    """Has one of these delegates accepted to be one? Who has not could not take over yet."""
+    accepted = sa.select(Person.id).where(Person.id.in_([one.id for one in delegates]), once_accepted(Person))
+    return session.scalar(accepted.limit(1)) is not None
+
+
 def _go_on(session: PortalSession, settings: Settings, person: Person, last_use: dt.datetime) -> None:
     for organization_id in sorted(row.organization_id or 0 for row in rows_of(session, person)):
         lock(session, f"delegates of {organization_id}")
@@ -114,7 +121,7 @@ def _go_on(session: PortalSession, settings: Settings, person: Person, last_use:
     rest = session.scalars(sa.select(AccountRest).where(AccountRest.person_id == person.id)).one_or_none()
     rows = [row for row in rows_of(session, person) if row.deactivated_at is None]
     others = {row.id: [one for one in delegates_of(session, [row.organization_id]) if one.id != row.id] for row in rows}
-    alone = any(row.is_delegate and not others[row.id] for row in rows)
+    alone = any(row.is_delegate and not _can_take_over(session, others[row.id]) for row in rows)
     if rest is None:
         due = max(last_use + dt.timedelta(days=settings.account_rest_days), now + FIRST)
         session.add(AccountRest(person_id=person.id, last_use=last_use, first_told_at=now, rests_at=due))
@@ -181,6 +188,7 @@ def _unused_delegates() -> sa.Select[int, str, str, dt.datetime]:
         other.id != Person.id,
         other.is_delegate,
         other.deactivated_at.is_(None),
+        once_accepted(other),
     )
     return (
         sa.select(Person.id, Person.name, Organization.name, AccountRest.last_use)

@@ -19,6 +19,11 @@ from .tracing import payees_shown
 Fields = Sequence[Mapping[str, Any]]
 
 
+def _searches(_session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
+    numbers = [event["count"] for event in events]
+    return [Reference("1 saved search" if number == 1 else f"{number} saved searches") for number in numbers]
+
+
 def payments(session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
     """The payment of each event, `EFT 9400000001`, linked for those who can open it."""
     rows = session.execute(
@@ -224,6 +229,13 @@ EVENTS = (
     *(
         EventSpec(f"remittance.saved-search.{deed}", f"{did} a saved search", ("search", "kind", "shared"))
         for deed, did in (("saved", "Added"), ("changed", "Changed"), ("removed", "Removed"), ("run", "Ran"))
+    ),
+    EventSpec(
+        "remittance.saved-search.handed-over",
+        "Handed saved searches over to a colleague",
+        ("count",),
+        "Handed {searches} over to a colleague",
+        {"searches": _searches},
     ),
     EventSpec("remittance.saved-search.listed", "Listed saved searches", ("shown",)),
     EventSpec(

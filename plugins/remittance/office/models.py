@@ -77,7 +77,7 @@ class SavedSearch(api.Base, api.OwnedByOrganizationAlone):
     """A search that somebody of an office saved under a name, for themselves or for everybody there.
 
     Name and search are sealed together: they may tell of a patient. They stay when the person's account is deactivated: what
-    is shared goes on, and a delegate of the organization can remove it.
+    is shared goes on, and a delegate of the organization can remove it. Whoever leaves hands them over to a colleague.
     """
 
     __tablename__ = "remittance_saved_search"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from hp_portal.core.identity.models import Person
 from hp_portal_plugins.remittance.office import saved_searches
 from tests.support.client import tree_of
 from tests.support.clock import Clock
@@ -131,3 +132,28 @@ def test_names_are_checked_and_there_are_so_many_and_no_more(
     assert "You have 2 saved searches, as many as one can have. Remove one first." in answer.text
     assert 'value="Three"' in answer.text
     assert list(names(office.client)) == ["One", "Two"]
+
+
+def test_whoever_leaves_hands_their_searches_over(office: Office, world: World) -> None:
+    """Those of their own and those that they share, each under a name that the successor does not have yet."""
+    world.person("ada.admin", organization=office.organization, delegate=True, name="Ada Admin")
+    admin = world.sign_in("ada.admin")
+    for name, query, shared in (("Zero", "zero=1", ""), ("For all", "new=1", "y")):
+        save(office.client, query, name, **({"shared": shared} if shared else {}))
+    save(admin, "new=1", "zero")
+    with world.session() as session:
+        ids = dict(session.execute(sa.select(Person.username, Person.id)).all())
+    leaving = {
+        "day": dt.datetime.now(world.settings.payer.zone).date().isoformat(),
+        "successor": str(ids["ada.admin"]),
+        "reason": "New job",
+        "known": "0",
+    }
+    answer = admin.post(f"/accounts/{ids[office.username]}/leaving/save", leaving, follow_redirects=True)
+    assert "has left" in answer.text
+    saved = names(admin)
+    assert list(saved) == ["For all", "zero", "Zero (2)"]
+    assert admin.get(saved["Zero (2)"], follow_redirects=True).status_code == 200
+    assert events(world, "remittance.saved-search.handed-over") == [{"count": 2}]
+    world.person("cole.colleague", organization=office.organization)
+    assert list(names(world.sign_in("cole.colleague"))) == ["For all"], "what was not shared is not shared now"
