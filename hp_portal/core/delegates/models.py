@@ -56,6 +56,9 @@ class DelegateRequest(Base, scopes.OwnedByOrganization):
     settlement: Mapped[str] = mapped_column(sa.String(500), default="")
 
 
+_UNSIGNED = sa.column("signed_at").is_(None)
+
+
 class AccessReview(Base, scopes.OwnedByOrganization):
     """Delegates go through everybody's access, row by row, and sign at the end. At most one of an organization is open.
 
@@ -69,8 +72,8 @@ class AccessReview(Base, scopes.OwnedByOrganization):
             "uq_access_review_open",
             "organization_id",
             unique=True,
-            sqlite_where=sa.text("signed_at IS NULL"),
-            postgresql_where=sa.text("signed_at IS NULL"),
+            sqlite_where=_UNSIGNED,
+            postgresql_where=_UNSIGNED,
         ),
     )
 

@@ -20,7 +20,7 @@ from hp_portal.core.applications.blank_menu import delegate_names, why_blank
 from hp_portal.core.applications.home import home_of
 from hp_portal.core.applications.menu import applications_menu, plugins
 from hp_portal.core.delegates.requests import waiting_requests
-from hp_portal.core.delegates.reviews import review_due
+from hp_portal.core.delegates.reviewing import review_due
 from hp_portal.core.delivery.returns import own_address_returned
 from hp_portal.core.downloads.queue import unseen
 from hp_portal.core.identity.actor import Actor
