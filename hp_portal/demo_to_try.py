@@ -94,6 +94,22 @@ TO_TRY = (
         "somebody who leaves in two weeks: change the day, make it today, or take it back",
     ),
     ("demo.pharmacy", "/", "one delegate alone is advised to name a second, and can put that away"),
+        "/who-can-see-our-data",
+        "who can see the payments of the organization: open one as demo.billing and see it counted, then end its access; "
+        "/demo/mailbox/ has who is told",
+    ),
+    ("demo.specialty", "/", "access of a billing service that ends soon: extend it, or let it end"),
+    (
+        "demo.delegate",
+        "/access-review",
+        "keep or end each account and each billing service, sign, and take the PDF for the auditor along",
+    ),
+    ("demo.staff", "/staff/access-reviews", "an access review that is overdue, and one that was signed"),
+    (
+        "demo.delegate",
+        "/our-activity",
+        "the record of the organization: by person, application and day, by a patient account such as one of a claim, as CSV",
+    ),
     ("demo.delegate", "/joins", "who asks to join, or has registered because somebody has left"),
     (
         "nobody",

@@ -7,10 +7,12 @@ import datetime as dt
 import io
 
 import pytest
+import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
 from hp_portal.core.activity import ours
 from hp_portal.core.downloads.making import make_documents
+from hp_portal.core.identity.models import Person
 from tests.support.client import PortalClient, tree_of
 from tests.support.clock import Clock
 from tests.support.html import text_of
@@ -127,7 +129,7 @@ def test_the_record_is_taken_along_as_csv(
     world: World, delegate: PortalClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with world.session() as session:
-        who = session.execute(ours.sa.update(ours.Person).where(ours.Person.username == "a.clerk").values(name="=Anna"))
+        who = session.execute(sa.update(Person).where(Person.username == "a.clerk").values(name="=Anna"))
         assert who is not None
     answer = delegate.get("/our-activity/csv?event=people.person.deactivated")
     table = list(csv.reader(io.StringIO(answer.get_data().decode("utf-8-sig"))))
@@ -157,7 +159,5 @@ def test_the_record_is_taken_along_as_csv(
         "Viewed Tax ID & NPI access: 0 linked",
     ]
     with world.session() as session:
-        session.execute(
-            ours.sa.update(ours.Person).where(ours.Person.username == "d.elegate").values(is_delegate=False)
-        )
+        session.execute(sa.update(Person).where(Person.username == "d.elegate").values(is_delegate=False))
     assert delegate.get(f"{waiting.location}/file").status_code == 404, "for delegates alone"

@@ -1,18 +1,23 @@
-"""What the demo has of requests for contact, invitations, and people who leave: production never imports it."""
+"""What the demo has of requests for contact, invitations, people who leave, access reviews, and access that ends soon: production
+never imports it."""
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 
 import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.delegates.invitations import send_link
-from hp_portal.core.delegates.models import REPORTED, DelegateRequest, Invitation
+from hp_portal.core.delegates.models import REPORTED, AccessReview, DelegateRequest, Invitation
 from hp_portal.core.delegates.requests import Asker, add_request
+from hp_portal.core.delegates.reviewing import AGREEMENT
 from hp_portal.core.identity.models import Person
-from hp_portal.core.organizations.models import Organization
+from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.people.models import Leaving
+from hp_portal.core.tax_ids.billing_access import ask_about_endings
 from hp_portal.database import PortalSession
 from hp_portal.settings import Settings
 
@@ -80,3 +85,68 @@ def add_demo_invitations(session: PortalSession, settings: Settings, organizatio
             )
         )
     session.flush()
+
+
+def add_demo_reviews(session: PortalSession, owner: Organization, late: Organization, billing: Organization) -> None:
+    """One organization has signed a review and is at the next; another's is overdue, and access to its payments ends soon."""
+    now, day = clock.now(), dt.timedelta(days=1)
+    delegate = session.scalars(
+        sa.select(Person).where(Person.organization_id == owner.id, Person.is_delegate).order_by(Person.id).limit(1)
+    ).one()
+    begun, signed = now - 112 * day, now - 90 * day
+    contents = json.dumps(_signed(owner, delegate, begun, signed), sort_keys=True)
+    session.add(
+        AccessReview(
+            organization_id=owner.id,
+            started_at=begun,
+            due_at=begun + 30 * day,
+            told="start",
+            told_at=begun,
+            signed_at=signed,
+            signed_by_id=delegate.id,
+            signed_name=delegate.name,
+            address="192.0.2.9",
+            contents=contents,
+            digest=hashlib.sha256(contents.encode()).hexdigest(),
+        )
+    )
+    for organization, left in ((owner, 10 * day), (late, -5 * day)):
+        due = now + left
+        told = "soon" if left > dt.timedelta() else "due"
+        session.add(
+            AccessReview(
+                organization_id=organization.id, started_at=due - 30 * day, due_at=due, told=told, told_at=now - day
+            )
+        )
+    payees = sa.select(Grant.payee_id).where(Grant.organization_id == late.id)
+    ends = sa.update(Grant).where(Grant.organization_id == billing.id, Grant.payee_id.in_(payees))
+    session.execute(
+        ends.values(granted_at=now - 345 * day, ends_at=now + 20 * day).execution_options(synchronize_session=False)
+    )
+    ask_about_endings(session)
+
+
+def _signed(owner: Organization, delegate: Person, begun: dt.datetime, signed: dt.datetime) -> dict[str, object]:
+    row = {
+        "subject": f"person:{delegate.id}",
+        "name": delegate.name,
+        "decision": "keep",
+        "decided_by": delegate.name,
+        "decided_at": signed.isoformat(),
+        "last_use": "",
+        "delegate": True,
+        "applications": ["remittance"],
+        "last_sign_in": signed.isoformat(),
+    }
+    return {
+        "organization": owner.name,
+        "started": begun.isoformat(),
+        "due": (begun + dt.timedelta(days=30)).isoformat(),
+        "signed": signed.isoformat(),
+        "signed_by": delegate.name,
+        "username": delegate.username,
+        "signature": delegate.name,
+        "address": "192.0.2.9",
+        "agreement": AGREEMENT,
+        "rows": [row],
+    }

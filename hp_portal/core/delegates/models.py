@@ -14,6 +14,7 @@ from hp_portal.seals import sealed_column
 ACCEPTED, CANCELED, DECLINED = "accepted", "canceled", "declined"
 """How an invitation ends."""
 _OPEN = sa.column("ended_at").is_(None)
+_UNSIGNED = sa.column("signed_at").is_(None)
 UNCONFIRMED, WAITING, ANSWERED, DONE, REPORTED = "asked", "waiting", "answered", "done", "reported"
 
 
@@ -105,8 +106,8 @@ class AccessReview(Base, scopes.OwnedByOrganization):
             "uq_access_review_open",
             "organization_id",
             unique=True,
-            sqlite_where=sa.text("signed_at IS NULL"),
-            postgresql_where=sa.text("signed_at IS NULL"),
+            sqlite_where=_UNSIGNED,
+            postgresql_where=_UNSIGNED,
         ),
     )
 

@@ -15,7 +15,7 @@ from hp_portal.core.access.rules import DELEGATE
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.audit.record import record
 from hp_portal.core.delegates.models import AccessReview
-from hp_portal.core.delegates.reviews import KEEP
+from hp_portal.core.delegates.reviewing import KEEP
 from hp_portal.core.documents.limited import AT_ONCE, BY_THE_WORKER, DocumentError
 from hp_portal.core.documents.rendering import render_pdf
 from hp_portal.core.web.formats import show_datetime

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.delegates.models import AccessReview
-from hp_portal.core.delegates.reviews import about_review
+from hp_portal.core.delegates.reviewing import about_review
 from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.models import Person

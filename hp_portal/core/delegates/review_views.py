@@ -10,11 +10,11 @@ from flask.typing import ResponseReturnValue
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.applications.menu import plugins
-from hp_portal.core.delegates import reviews
+from hp_portal.core.delegates import reviewing
 from hp_portal.core.delegates.accounts import ChangedMeanwhile
 from hp_portal.core.delegates.forms import SignReviewForm
 from hp_portal.core.delegates.review_documents import PDF, find_signed
-from hp_portal.core.delegates.reviews import DecidedMeanwhile, NoSuchRow, NotComplete, NotOwnAccount, SignedAlready
+from hp_portal.core.delegates.reviewing import DecidedMeanwhile, NoSuchRow, NotComplete, NotOwnAccount, SignedAlready
 from hp_portal.core.downloads.handing import hand_over
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
@@ -27,12 +27,12 @@ OWN = "You cannot end your own account. Another delegate can, and then signs."
 GONE = "Whoever this was about has no access any more."
 
 
-def _page(found: reviews.OpenReview | None, form: SignReviewForm, status: int = 200) -> Response:
+def _page(found: reviewing.OpenReview | None, form: SignReviewForm, status: int = 200) -> Response:
     labels = {one.key: one.label for one in plugins().applications}
-    signed, me = reviews.signed_reviews(db_session()), the_actor().person_id
+    signed, me = reviewing.signed_reviews(db_session()), the_actor().person_id
     shown: dict[str, Any] = {"review": found, "signed": signed, "labels": labels, "me": me}
     months = settings().access_review_months
-    agreement = reviews.AGREEMENT
+    agreement = reviewing.AGREEMENT
     return page("delegates/access_review.html", form=form, months=months, agreement=agreement, **shown, status=status)
 
 
@@ -40,7 +40,7 @@ def _page(found: reviews.OpenReview | None, form: SignReviewForm, status: int = 
 @access.delegate
 def index() -> ResponseReturnValue:
     db = db_session()
-    found = reviews.view_review(db, the_actor())
+    found = reviewing.view_review(db, the_actor())
     db.commit()
     return _page(found, SignReviewForm(formdata=None, shown=found.shown if found else ""))
 
@@ -54,11 +54,11 @@ def _back(anchor: str = "") -> Response:
 def decide(review_id: int) -> ResponseReturnValue:
     """Keep or end one row; it counts once the review is signed."""
     db, subject, decision = db_session(), request.form.get("subject", ""), request.form.get("decision", "")
-    if decision not in (reviews.KEEP, reviews.END):
+    if decision not in (reviewing.KEEP, reviewing.END):
         abort(400)
     row = subject.replace(":", "-")
     try:
-        reviews.decide(db, the_actor(), review_id, subject, decision, request.form.get("before", ""))
+        reviewing.decide(db, the_actor(), review_id, subject, decision, request.form.get("before", ""))
     except DecidedMeanwhile as error:
         db.rollback()
         flash(f"{error.by} has decided about this row meanwhile: look at it again.", "warn")
@@ -77,10 +77,10 @@ def sign(review_id: int) -> ResponseReturnValue:
     db, form, actor = db_session(), SignReviewForm(), the_actor()
     form.account_name = actor.display_name
     if not form.validate_on_submit():
-        found = reviews.open_review(db, actor)
+        found = reviewing.open_review(db, actor)
         return _page(found, form, 422) if found and found.id == review_id else _signed_meanwhile()
     try:
-        reviews.sign(db, actor, review_id, " ".join(form.name.data.split()), form.shown.data or "")
+        reviewing.sign(db, actor, review_id, " ".join(form.name.data.split()), form.shown.data or "")
     except SignedAlready:
         return _signed_meanwhile()
     except (ChangedMeanwhile, NotComplete):
@@ -102,7 +102,7 @@ def _signed_meanwhile() -> Response:
 
 def _refused(form: SignReviewForm, words: str) -> Response:
     """The page as it is now, with what was typed, and what to do."""
-    found = reviews.open_review(db_session(), the_actor())
+    found = reviewing.open_review(db_session(), the_actor())
     if found is None:
         return _signed_meanwhile()
     form.form_errors = [words]

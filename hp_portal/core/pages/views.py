@@ -21,7 +21,7 @@ from hp_portal.core.applications.home import home_of
 from hp_portal.core.applications.menu import applications_menu, plugins
 from hp_portal.core.billing_access.offers import count_for_office
 from hp_portal.core.delegates.requests import waiting_requests
-from hp_portal.core.delegates.reviews import review_due
+from hp_portal.core.delegates.reviewing import review_due
 from hp_portal.core.delegates.successors import needs_second
 from hp_portal.core.delivery.returns import own_address_returned
 from hp_portal.core.downloads.queue import unseen

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from hp_portal.core.access import rules as access
 from hp_portal.core.delegates.review_documents import STAFF_PDF, STAFF_READ, find_signed
 from hp_portal.core.downloads.handing import hand_over
-from hp_portal.core.staff import access_reviews as reading
+from hp_portal.core.staff import review_list as reading
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.forms import AccessReviewsForm
 from hp_portal.core.web.render import db_session, page

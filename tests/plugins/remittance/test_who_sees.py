@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import values_of
+from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant
 from hp_portal.core.tax_ids import billing_access, seeing
 from tests.plugins.remittance.inquiry import Office, claim, url_of
@@ -92,13 +93,13 @@ def test_who_sees_what_and_how_much_they_opened(town: Town, clock: Clock) -> Non
     clock.advance(days=-40)
     world.sign_in("l.edger").get(url_of(town.payment))
     clock.advance(days=40)
-    for page in (
+    for opened in (
         url_of(town.payment),
         f"{url_of(town.payment)}/claims/1",
         f"{url_of(town.payment)}/csv",
         url_of(town.others),
     ):
-        town.biller.get(page)
+        town.biller.get(opened)
     town.clinic.client.get(url_of(town.payment))
 
     assert WHO in town.delegate.get("/").text, "one page from the home page"
@@ -180,7 +181,7 @@ def test_a_provider_ends_what_a_billing_organization_sees(town: Town) -> None:
         assert (
             billing_access.end_billing_access(session, actor, [town.twins.id, town.elsewhere.id], "Past the page") == []
         )
-        session.execute(sa.update(seeing.Person).where(seeing.Person.username == "d.elegate").values(is_delegate=False))
+        session.execute(sa.update(Person).where(Person.username == "d.elegate").values(is_delegate=False))
         with pytest.raises(billing_access.NoDelegate):
             billing_access.end_billing_access(session, actor, [town.more.id], "No delegate any more")
         session.rollback()
@@ -197,7 +198,7 @@ def test_a_provider_ends_what_a_billing_organization_sees(town: Town) -> None:
 
 
 def _actor(session: Any, username: str) -> Any:
-    person = session.scalars(sa.select(seeing.Person).where(seeing.Person.username == username)).one()
+    person = session.scalars(sa.select(Person).where(Person.username == username)).one()
     return SimpleNamespace(person_id=person.id, organization_id=person.organization_id, display_name=person.name)
 
 
