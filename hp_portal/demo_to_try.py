@@ -94,6 +94,8 @@ TO_TRY = (
         "somebody who leaves in two weeks: change the day, make it today, or take it back",
     ),
     ("demo.pharmacy", "/", "one delegate alone is advised to name a second, and can put that away"),
+    (
+        "demo.delegate",
         "/who-can-see-our-data",
         "who can see the payments of the organization: open one as demo.billing and see it counted, then end its access; "
         "/demo/mailbox/ has who is told",
