@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
 from hp_portal.core.activity import ours
+from hp_portal.core.activity.reading import PAGE
 from hp_portal.core.downloads.making import make_documents
 from hp_portal.core.identity.models import Person
 from tests.support.client import PortalClient, tree_of
@@ -25,7 +26,7 @@ CLINIC, OTHER = "Harbor Sample Clinic", "Hilltop Sample Clinic"
 
 def rows(answer: TestResponse) -> list[tuple[str, ...]]:
     """Who, what and which application, as the page lists them."""
-    found = []
+    found: list[tuple[str, ...]] = []
     for body in tree_of(answer).iter("tbody"):
         for row in body.iter("tr"):
             cells = {cell.get("data-label"): text_of(cell) for cell in row.iter("td")}
@@ -63,9 +64,9 @@ LISTED = ("Anna Clerk", "Viewed Tax ID & NPI access: 0 linked", "Tax ID & NPI ac
 DEACTIVATED = (
     "The health plan",
     "Deactivated Anna Clerk Reason: Asked by telephone",
-    "Sign-in, accounts and documents",
+    "Sign-in and accounts",
 )
-REACTIVATED = ("The health plan", "Reactivated Anna Clerk", "Sign-in, accounts and documents")
+REACTIVATED = ("The health plan", "Reactivated Anna Clerk", "Sign-in and accounts")
 
 
 def test_the_own_organization_and_what_staff_did_to_it(world: World, delegate: PortalClient) -> None:
@@ -111,9 +112,9 @@ def test_days_are_those_of_the_payer_and_pages_stand_still(world: World, clock: 
     for moment in (dt.datetime(2026, 3, 2, 5, 59, tzinfo=dt.UTC), dt.datetime(2026, 3, 2, 6, 0, tzinfo=dt.UTC)):
         clock.set(moment)
         client = world.sign_in("d.elegate")
-        for _ in range(ours.PAGE // 2 + 1):
+        for _ in range(PAGE // 2 + 1):
             client.get("/apps/tax-id-npi-access/", check=False)
-    each = ours.PAGE // 2 + 1
+    each = PAGE // 2 + 1
     clock.set(dt.datetime(2026, 3, 4, 6, 0, tzinfo=dt.UTC))
     client = world.sign_in("d.elegate")
     assert len(shown(client, "?since=2026-03-02&until=2026-03-02")) == each
@@ -121,8 +122,8 @@ def test_days_are_those_of_the_payer_and_pages_stand_still(world: World, clock: 
     first = client.get(OURS + "?until=2026-03-02")
     link = next(one.get("href", "") for one in tree_of(first).iter("a") if one.get("rel") == "next")
     client.get(OURS)
-    assert len(rows(first)) == ours.PAGE
-    assert len(rows(client.get(link))) == 2 * each - ours.PAGE
+    assert len(rows(first)) == PAGE
+    assert len(rows(client.get(link))) == 2 * each - PAGE
 
 
 def test_the_record_is_taken_along_as_csv(
@@ -135,7 +136,7 @@ def test_the_record_is_taken_along_as_csv(
     table = list(csv.reader(io.StringIO(answer.get_data().decode("utf-8-sig"))))
     assert table[0] == list(ours.COLUMNS)
     assert [row[1:] for row in table[1:]] == [
-        ["The health plan", "Deactivated =Anna", "Sign-in, accounts and documents", "Asked by telephone", ""]
+        ["The health plan", "Deactivated =Anna", "Sign-in and accounts", "Asked by telephone", ""]
     ]
     listed = delegate.get("/our-activity/csv?person=a.clerk").get_data().decode("utf-8-sig")
     assert ",'=Anna," in listed, "no spreadsheet takes a name for a formula"

@@ -81,7 +81,7 @@ def kinds_of_ours(session: PortalSession) -> list[tuple[str, str]]:
 def applications_of_ours() -> list[tuple[str, str]]:
     """Those that have events, as (key, label), and what belongs to none."""
     found = [(one.key, one.label) for one in plugins().applications if one.audit_events]
-    return [*found, (PORTAL, "Sign-in, accounts and documents")]
+    return [*found, (PORTAL, "Sign-in and accounts")]
 
 
 def _field(session: PortalSession, name: str) -> sa.ColumnElement[Any]:

@@ -90,6 +90,10 @@ def add_demo_invitations(session: PortalSession, settings: Settings, organizatio
 def add_demo_reviews(session: PortalSession, owner: Organization, late: Organization, billing: Organization) -> None:
     """One organization has signed a review and is at the next; another's is overdue, and access to its payments ends soon."""
     now, day = clock.now(), dt.timedelta(days=1)
+    of_both = Person.organization_id.in_((owner.id, late.id))
+    session.execute(sa.update(Person).where(of_both).values(created_at=now - 400 * day))
+    works = sa.update(Grant).where(Grant.organization_id == billing.id)
+    session.execute(works.values(granted_at=now - 345 * day).execution_options(synchronize_session=False))
     delegate = session.scalars(
         sa.select(Person).where(Person.organization_id == owner.id, Person.is_delegate).order_by(Person.id).limit(1)
     ).one()
@@ -120,9 +124,7 @@ def add_demo_reviews(session: PortalSession, owner: Organization, late: Organiza
         )
     payees = sa.select(Grant.payee_id).where(Grant.organization_id == late.id)
     ends = sa.update(Grant).where(Grant.organization_id == billing.id, Grant.payee_id.in_(payees))
-    session.execute(
-        ends.values(granted_at=now - 345 * day, ends_at=now + 20 * day).execution_options(synchronize_session=False)
-    )
+    session.execute(ends.values(ends_at=now + 20 * day).execution_options(synchronize_session=False))
     ask_about_endings(session)
 
 

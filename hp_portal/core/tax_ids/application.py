@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hp_portal.audience import Audience
 from hp_portal.core.organizations.models import PROOFS
-from hp_portal.core.people.named import counted, organizations, payees, worded
+from hp_portal.core.people.named import organizations, payees, worded
 from hp_portal.core.tax_ids.ending import HOW_ENDED
 from hp_portal.core.tax_ids.models import ENDED, KEPT
 from hp_portal.core.tax_ids.notices import told_organizations, told_payees
@@ -90,8 +90,6 @@ EVENTS = (
         "tax-id-npi-access.access.listed",
         "Looked at who can see the organization’s payments",
         ("people", "others"),
-        "Looked at who can see the organization’s payments: {who}",
-        {"who": counted("people", "person of its own", "people of its own")},
     ),
     EventSpec(
         "tax-id-npi-access.access.asked-about",

@@ -75,7 +75,7 @@ class Access:
     """Another organization's access to one payee.
 
     `proof` is a key of PROOFS; `by` is who approved it or, of its own people, proved it. `ends_at` is when it ends by itself;
-    None: it does not. `notice_id`: by which one may object to it, None where one cannot.
+    None: it does not. `notice_id`: by which one may object to it, None where one cannot, or has (`objected`).
     """
 
     grant_id: int
@@ -85,6 +85,7 @@ class Access:
     by: str
     ends_at: dt.datetime | None
     notice_id: int | None
+    objected: bool
 
     @property
     def ends_soon(self) -> bool:
@@ -207,7 +208,7 @@ def _used_by_people(session: PortalSession, organization_id: int) -> dict[int, U
 
 def _others(session: PortalSession, organization_id: int, payees: dict[int, OwnPayee]) -> list[OtherWhoSees]:
     rows = session.execute(
-        sa.select(Grant, Organization, Person.name, LinkNotice.id, AccessRequest)
+        sa.select(Grant, Organization, Person.name, LinkNotice, AccessRequest)
         .join(Organization, Organization.id == Grant.organization_id)
         .outerjoin(Person, sa.and_(Person.id == Grant.granted_by_id, Person.organization_id == Grant.organization_id))
         .outerjoin(AccessRequest, AccessRequest.id == Grant.request_id)
@@ -217,7 +218,6 @@ def _others(session: PortalSession, organization_id: int, payees: dict[int, OwnP
                 LinkNotice.grant_id == Grant.id,
                 LinkNotice.organization_id == organization_id,
                 LinkNotice.kind == LINKED,
-                LinkNotice.objected_at.is_(None),
             ),
         )
         .where(
@@ -230,11 +230,20 @@ def _others(session: PortalSession, organization_id: int, payees: dict[int, OwnP
     ).all()
     accesses: dict[int, dict[int, Access]] = {}
     organizations: dict[int, Organization] = {}
-    for grant, other, proved_by, notice_id, request in rows:
+    for grant, other, proved_by, notice, request in rows:
         organizations[other.id] = other
         by = _signature(request) or proved_by or ""
-        since, ends_at = grant.granted_at, grant.ends_at
-        found = Access(grant.id, payees[grant.payee_id], grant.proof, since, by, ends_at, notice_id)
+        objected = notice is not None and notice.objected_at is not None
+        found = Access(
+            grant.id,
+            payees[grant.payee_id],
+            grant.proof,
+            grant.granted_at,
+            by,
+            grant.ends_at,
+            notice.id if notice is not None and not objected else None,
+            objected,
+        )
         accesses.setdefault(other.id, {})[grant.id] = found
     used = _used_by_others(session, organizations, payees)
     seen = [
