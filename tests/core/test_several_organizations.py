@@ -195,6 +195,18 @@ def test_what_was_typed_waits_for_its_own_organization(two: Two) -> None:
     assert (done.status_code, done.location) == (307, below(practice, "/reason"))
 
 
+def test_each_organization_has_its_own_reason_of_access(two: Two) -> None:
+    client, practice, hospital = two.client(), two.practice, two.hospital
+    for organization, other in ((practice, "Audit"), (hospital, "Answering the family"), (hospital, "Appeal")):
+        client.post(below(organization, "/reason"), {"why-other": other})
+    now = "Your reason now: <strong>{}</strong>"
+    for organization, own in ((practice, "Audit"), (hospital, "Appeal")):
+        assert now.format(own) in client.get(below(organization, "/reason")).text
+    client.post(below(practice, "/reason"), {"why-other": "Posting a check"})
+    assert now.format("Posting a check") in client.get(below(practice, "/reason")).text
+    assert now.format("Appeal") in client.get(below(hospital, "/reason")).text
+
+
 def test_a_link_in_a_message_is_found_in_the_other_organization(two: Two) -> None:
     client = two.client()
     client.get(below(two.practice, "/"))
