@@ -7,7 +7,9 @@ import re
 import pytest
 import sqlalchemy as sa
 
-from hp_portal.core.identity.models import Person, SignIn
+from hp_portal.core.agreements.kinds import first_version
+from hp_portal.core.identity.actor import DELEGATE_AGREEMENT, TERMS_OF_USE
+from hp_portal.core.identity.models import Acceptance, Person, SignIn
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people import accounts
 from tests.support.client import PortalClient, heading_of
@@ -169,6 +171,52 @@ def test_who_is_ended_in_one_organization_goes_on_in_the_other(two: Two) -> None
         assert session.scalar(sa.select(sa.func.count()).where(SignIn.ended_at.is_(None))) == 0
 
 
+def test_what_was_typed_waits_for_its_own_organization(two: Two) -> None:
+    client, practice, hospital = two.client(), two.practice, two.hospital
+    pages = [client.get(below(one, "/accounts")).text for one in (practice, hospital)]
+    whose = [re.findall(r'data-person="([0-9a-f]+)"', page) for page in pages]
+    assert whose[0] != whose[1]
+    with two.world.session() as session:
+        session.execute(sa.update(SignIn).values(ended_at=SignIn.created_at))
+    sent = client.post(below(practice, "/reason"), {"why-choice": "Answering a patient", "note": "kept words"})
+    assert sent.location is not None
+    unsent = sent.location.partition("next=")[2]
+    assert unsent.startswith(below(practice, "/sign-in/unsent/"))
+    # Whichever organization was not said is kept for nobody.
+    assert client.post("/reason", {"note": "lost"}).location == "/sign-in?next=/"
+    page = client.get(client.get(sent.location).location or "")
+    assert "kept words" not in page.text
+    entered = client.post("/sign-in", {"username": "mina.keeper", "password": PASSWORD, "next": unsent})
+    assert entered.location == unsent
+    assert "kept words" in client.get(unsent).text
+    elsewhere = client.get(below(hospital, unsent.partition(str(practice.id))[2]))
+    assert elsewhere.location == below(hospital, "/")
+    done = client.post(unsent)
+    assert (done.status_code, done.location) == (307, below(practice, "/reason"))
+
+
+def test_each_organization_has_its_own_reason_of_access(two: Two) -> None:
+    client, practice, hospital = two.client(), two.practice, two.hospital
+    for organization, other in ((practice, "Audit"), (hospital, "Answering the family"), (hospital, "Appeal")):
+        client.post(below(organization, "/reason"), {"why-other": other})
+    now = "Your reason now: <strong>{}</strong>"
+    for organization, own in ((practice, "Audit"), (hospital, "Appeal")):
+        assert now.format(own) in client.get(below(organization, "/reason")).text
+    client.post(below(practice, "/reason"), {"why-other": "Posting a check"})
+    assert now.format("Posting a check") in client.get(below(practice, "/reason")).text
+    assert now.format("Appeal") in client.get(below(hospital, "/reason")).text
+
+
+def test_a_link_in_a_message_is_found_in_the_other_organization(two: Two) -> None:
+    client = two.client()
+    client.get(below(two.practice, "/"))
+    link = f"/accounts/{two.there.id}"
+    missing = client.get(client.get(link).location or "")
+    assert missing.status_code == 404
+    assert f'href="{below(two.hospital, link)}">Look in Lake Hospital<' in missing.text
+    assert "Look in" not in two.world.sign_in("p.colleague").get("/accounts/999999").text
+
+
 def test_terms_are_accepted_once_and_the_delegates_agreement_for_each(world: World) -> None:
     practice, hospital = world.organization("Birch Practice"), world.organization("Lake Hospital")
     person = world.person("mina.keeper", organization=practice)
@@ -179,6 +227,12 @@ def test_terms_are_accepted_once_and_the_delegates_agreement_for_each(world: Wor
     assert terms.location == below(hospital, "/terms")
     page = client.get(terms.location)
     assert heading_of(page) == "Terms of use and agreements"
-    done = client.post(terms.location, {"site-delegate-agreement-accept": "y", "next": below(hospital, "/accounts")})
-    assert done.status_code in (303, 422), done.text
-    assert there.id
+    assert len(re.findall(r'type="checkbox"', page.text)) == 1
+    version = first_version(world.settings, DELEGATE_AGREEMENT)
+    ticked = {"site_delegate_agreement": version, "next": below(hospital, "/accounts")}
+    done = client.post(terms.location or "", ticked)
+    assert done.location == below(hospital, "/accounts")
+    assert client.get(below(hospital, "/accounts")).status_code == 200
+    with world.session() as session:
+        rows = session.execute(sa.select(Acceptance.person_id, Acceptance.agreement)).all()
+    assert [tuple(row) for row in rows] == [(person.id, TERMS_OF_USE), (there.id, DELEGATE_AGREEMENT)]

@@ -13,7 +13,7 @@ from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.directory import DirectoryAccount, UsedState
 from hp_portal.core.identity.factors import AuthenticatorApp, HalfSignIn, Passkey, RecoveryCode
-from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.models import AccessReason, Person, SignIn
 from hp_portal.core.kept.models import KeptValues
 from hp_portal.core.organizations.access_requests import AccessRequestLink, AccessRequestPayee
 from hp_portal.core.organizations.models import Grant, Organization
@@ -93,6 +93,18 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
         user_handle=b"",
         created_at=now,
     )
+    mine = SignIn(
+        person_id=person.id,
+        token_hash=hash_token(f"reason-{person.id}"),
+        created_at=now,
+        last_seen_at=now,
+        ended_at=now,
+        address="192.0.2.8",
+        user_agent="",
+    )
+    session.add(mine)
+    session.flush()
+    yield AccessReason(sign_in_id=mine.id, person_id=person.id, reason="Sample")
     half = hash_token(f"half-{person.id}")
     yield HalfSignIn(person_id=person.id, token_hash=half, password_changed_at=now, created_at=now)
     yield DocumentRequest(

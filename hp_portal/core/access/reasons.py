@@ -14,12 +14,12 @@ from hp_portal import scopes
 from hp_portal.core.access.enforce import current_actor, directory, page_asked_for, the_actor
 from hp_portal.core.access.rules import Rule, rule_of
 from hp_portal.core.access.unsent import LARGEST, is_own_form
-from hp_portal.core.audit.record import record
+from hp_portal.core.audit.record import get_who, record
 from hp_portal.core.identity.actor import Actor
-from hp_portal.core.identity.models import SignIn
+from hp_portal.core.identity.models import AccessReason, SignIn
 from hp_portal.core.web.prefixes import here
 from hp_portal.core.web.render import page, redirect_to, settings
-from hp_portal.database import PortalSession
+from hp_portal.database import PortalSession, lock
 from hp_portal.session import Who
 
 # What the form that asks calls its own fields: those of a form that waits for the answer stand beside them.
@@ -44,9 +44,19 @@ def reason_first() -> None:
 
 
 def give_reason(session: PortalSession, sign_in_id: int | None, reason: str, *, who: Who | None = None) -> None:
-    """Keep the reason for somebody's session, recorded; `who`: where the sign-in has just begun. The caller commits."""
+    """Keep the reason for somebody's session, recorded; `who`: where the sign-in has just begun. The caller commits.
+
+    It is that of the organization they work for just now, and of none of their others.
+    """
+    row = (who or get_who(session)).person_id
     with scopes.whole(session, "one's own sign-in"):
-        session.execute(sa.update(SignIn).where(SignIn.id == sign_in_id).values(access_reason=reason))
+        lock(session, f"reason:{sign_in_id}")
+        own = sa.update(SignIn).where(SignIn.id == sign_in_id, SignIn.person_id == row)
+        if session.execute(own.values(access_reason=reason).returning(SignIn.id)).first() is None:
+            mine = AccessReason.sign_in_id == sign_in_id, AccessReason.person_id == row
+            session.execute(sa.delete(AccessReason).where(*mine))
+            session.add(AccessReason(sign_in_id=sign_in_id, person_id=row, reason=reason))
+            session.flush()
     record(session, "identity.reason.given", reason=reason, who=who)
 
 

@@ -21,7 +21,7 @@ from hp_portal.core.agreements.models import AgreementVersion
 from hp_portal.core.identity.actor import DELEGATE_AGREEMENT, TERMS_OF_USE, Actor, Limits, hash_token
 from hp_portal.core.identity.applications import ApplicationSetting, PersonApplication
 from hp_portal.core.identity.factors import factor_by, owns_factor
-from hp_portal.core.identity.models import Acceptance, Person, SignIn
+from hp_portal.core.identity.models import Acceptance, AccessReason, Person, SignIn
 from hp_portal.core.identity.staff_roles import StaffRoleMember, StaffRolePermission
 from hp_portal.core.organizations.models import Organization
 from hp_portal.database import PortalSession
@@ -77,15 +77,17 @@ _OPEN = (
 
 
 def _who_is(
-    whose: sa.ColumnElement[bool], account_since: sa.SQLColumnExpression[dt.datetime]
+    whose: sa.ColumnElement[bool],
+    account_since: sa.SQLColumnExpression[dt.datetime],
+    reason: sa.SQLColumnExpression[str],
 ) -> sa.Select[*tuple[Any, ...]]:
-    """`whose`: which row of the sign-in's account; `account_since`: when that was made."""
+    """`whose`: which row of the sign-in's account; `account_since`: when that was made; `reason`: that of the session for it."""
     return (
         sa.select(
             SignIn.id,
             SignIn.created_at,
             SignIn.last_seen_at,
-            SignIn.access_reason,
+            reason,
             Person.id,
             Person.name,
             Person.username,
@@ -132,12 +134,22 @@ def _who_is(
 
 _account, _other = aliased(Person), aliased(Person)
 # Nearly everybody: an account of one organization, or of none.
-_who_alone = _who_is(Person.id == SignIn.person_id, Person.created_at).where(
+_who_alone = _who_is(Person.id == SignIn.person_id, Person.created_at, SignIn.access_reason).where(
     ~sa.exists().where(_other.account_id == SignIn.person_id).correlate(SignIn)
 )
 _who_there = _who_is(
     sa.and_(Person.id == sa.bindparam("row"), Person.root_id == SignIn.person_id),
     sa.select(_account.created_at).where(_account.id == SignIn.person_id).correlate(SignIn).scalar_subquery(),
+    sa.case(
+        (Person.id == SignIn.person_id, SignIn.access_reason),
+        else_=sa.func.coalesce(
+            sa.select(AccessReason.reason)
+            .where(AccessReason.sign_in_id == SignIn.id, AccessReason.person_id == Person.id)
+            .correlate(SignIn, Person)
+            .scalar_subquery(),
+            sa.literal(""),
+        ),
+    ),
 )
 _rows_of_account = (
     sa.select(Person.id, Person.organization_id, Organization.name, Person.deactivated_at, SignIn.chosen_id)

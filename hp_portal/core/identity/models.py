@@ -106,7 +106,7 @@ class SignIn(Base, scopes.OfPerson):
     user_agent: Mapped[str] = mapped_column(sa.String(300))
     # When they last showed in this session that it is still them.
     confirmed_at: Mapped[dt.datetime | None]
-    # Why member data is looked at in this session, as the person said; empty: not said yet.
+    # Why member data is looked at in this session, as the person said; empty: not said yet. For memberships see AccessReason.
     access_reason: Mapped[str] = mapped_column(sa.String(200), server_default="", default="")
     # Staff whom the payer's own directory has signed in.
     by_directory: Mapped[bool] = mapped_column(server_default=sa.false(), default=False)
@@ -115,6 +115,19 @@ class SignIn(Base, scopes.OfPerson):
     elsewhere_seen_at: Mapped[dt.datetime | None]
     # For which of their organizations somebody who works for several opened the home page last: their row in it.
     chosen_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+
+
+class AccessReason(Base, scopes.OfPerson):
+    """Why member data is looked at in a session for another organization than that of the account's own row: each has its own
+    reason, as it is written into that organization's record."""
+
+    __tablename__ = "access_reason"
+    __table_args__ = (sa.UniqueConstraint("sign_in_id", "person_id"),)
+
+    id: Mapped[key]
+    sign_in_id: Mapped[int] = mapped_column(sa.ForeignKey("sign_in.id"))
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    reason: Mapped[str] = mapped_column(sa.String(200))
 
 
 class Acceptance(Base, scopes.OfPerson):

@@ -59,6 +59,7 @@ def _bare(code: int) -> Response:
     """When even the page around an error may fail."""
     template = "errors/fragment.html" if wants_fragment() else "errors/bare.html"
     context = {"code": code, "detail": None, "retry_after": None, "actions": (), "request_id": g.get("request_id", "")}
+    context["home"] = f"{request.script_root}/"
     response = make_response(current_app.jinja_env.get_template(template).render(**context), code)
     response.vary.update(("HX-Request", "HX-Request-Type"))
     return response

@@ -198,7 +198,7 @@ def create_gallery(out: Path) -> Flask:
     for endpoint, rule in ENDPOINTS.items():
         app.add_url_rule(rule, endpoint, _gallery, methods=["GET", "POST"])
     app.add_url_rule("/error/<int:code>", "error", _error)
-    app.add_url_rule("/bare", "bare", lambda: render_template("errors/bare.html", code=503))
+    app.add_url_rule("/bare", "bare", lambda: render_template("errors/bare.html", code=503, home="/"))
     app.add_url_rule("/fragment", "fragment", _fragment, methods=["GET", "POST"])
     app.after_request(_harden)
     return app
