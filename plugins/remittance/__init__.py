@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hp_portal.api import (
     Application,
     Audience,
     DemoCheck,
     Job,
+    PaidSoFar,
     PayeeRef,
     PaymentProof,
     Permission,
@@ -154,6 +155,11 @@ def portal_verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeR
 @hookimpl
 def portal_practitioners(session: PortalSession, payee_id: int, number: str) -> Sequence[str]:
     return proofs.practitioners(session, payee_id, number)
+
+
+@hookimpl
+def portal_paid_so_far(session: PortalSession, payee_ids: Sequence[int]) -> Mapping[int, PaidSoFar]:
+    return proofs.paid_so_far(session, payee_ids)
 
 
 @hookimpl
