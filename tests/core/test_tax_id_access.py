@@ -229,7 +229,7 @@ def test_removing_says_what_is_lost_and_a_delegate_does_it(portal: World, paymen
     delegate = portal.sign_in("d.delegate")
     shown = text_of(tree_of(delegate.get(page)))
     assert "Anna Clerk" in shown
-    assert "Who can see them now Anna Clerk" in shown
+    assert "Anna Clerk, Person D Delegate" in shown
     assert portal.sign_in("s.stranger").get(page).status_code == 404
     assert portal.sign_in("s.stranger").post(f"{page}/remove", {"reason": "closed"}).status_code == 404
     assert delegate.post(f"{page}/remove", {"reason": ""}).status_code == 422
