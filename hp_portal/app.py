@@ -61,6 +61,7 @@ from hp_portal.core.staff.fax_views import DOCUMENTS as FAX_DOCUMENTS
 from hp_portal.core.staff.letter_views import DOCUMENTS as LETTER_DOCUMENTS
 from hp_portal.core.staff.permissions import CORE_STAFF_LINKS, CORE_STAFF_PERMISSIONS
 from hp_portal.core.tax_ids import application as tax_id_npi_access
+from hp_portal.core.tax_ids import more_views as more_views
 from hp_portal.core.web import assets, logs, security, templating, where_from
 from hp_portal.database import Database, sqlite_files
 from hp_portal.events import EventRegistry

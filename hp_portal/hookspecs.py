@@ -235,6 +235,16 @@ class PayeeRef:
     paid_on: dt.date | None = None
 
 
+@dataclass(frozen=True)
+class PaidSoFar:
+    """What has been paid to a payee: how many payments, the day of the newest, and what an organization keeps about them, in
+    words, such as `3 notes`."""
+
+    payments: int = 0
+    last_paid_on: dt.date | None = None
+    kept: Sequence[str] = ()
+
+
 LANES = ("short", "long", "render", "mail")
 
 
@@ -293,6 +303,11 @@ def portal_verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeR
 @hookspec
 def portal_practitioners(session: PortalSession, payee_id: int, number: str) -> Sequence[str]:  # type: ignore[empty-body]
     """Names of the practitioners who rendered what a payment to this payee pays, as the payment says them."""
+
+
+@hookspec
+def portal_paid_so_far(session: PortalSession, payee_ids: Sequence[int]) -> Mapping[int, PaidSoFar]:  # type: ignore[empty-body]
+    """What has been paid to these payees, by payee; those to whom nothing was paid are left out."""
 
 
 @hookspec

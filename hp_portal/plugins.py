@@ -22,7 +22,17 @@ from flask import Flask
 
 from hp_portal import addresses, hookspecs
 from hp_portal.database import PortalSession, start_writing
-from hp_portal.hookspecs import CHANNELS, LANES, Application, DemoCheck, Job, PayeeRef, PortalEvent, Transport
+from hp_portal.hookspecs import (
+    CHANNELS,
+    LANES,
+    Application,
+    DemoCheck,
+    Job,
+    PaidSoFar,
+    PayeeRef,
+    PortalEvent,
+    Transport,
+)
 from hp_portal.scopes import whole
 from hp_portal.settings import ConfigurationError
 
@@ -190,6 +200,8 @@ def check_answer(hook: str, state: PluginState, answer: Any) -> Any:
         return _check_transports(answer)
     if hook in ("portal_practitioners", "portal_person_leaves"):
         return _all_of(str, answer)
+    if hook == "portal_paid_so_far":
+        return dict(zip(answer, _all_of(PaidSoFar, list(answer.values())), strict=True))
     if hook == "portal_demo":
         return _all_of(DemoCheck, answer)
     if hook == "portal_verify_payment" and not (answer is None or isinstance(answer, PayeeRef)):

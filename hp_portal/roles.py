@@ -45,6 +45,7 @@ _KEPT = frozenset(
         "proof_warning",
         "sign_in",
         "staff_role",
+        "tax_id_case",
         "used_proof",
     }
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hp_portal.api import (
     Application,
     Audience,
     DemoCheck,
     Job,
+    PaidSoFar,
     PayeeRef,
     PaymentProof,
     Permission,
@@ -164,6 +165,11 @@ def portal_person_leaves(
     session: PortalSession, person_id: int, successor_id: int, organization_id: int
 ) -> Sequence[str]:
     return leaving.hand_over(session, organization_id, person_id, successor_id)
+
+
+@hookimpl
+def portal_paid_so_far(session: PortalSession, payee_ids: Sequence[int]) -> Mapping[int, PaidSoFar]:
+    return proofs.paid_so_far(session, payee_ids)
 
 
 @hookimpl

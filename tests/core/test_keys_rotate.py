@@ -44,7 +44,7 @@ from hp_portal_plugins.remittance.intake.kept_text import kept_interchange
 from hp_portal_plugins.remittance.models import PAYEE_TIN, Claim, Payment, PaymentText
 from tests.conftest import MakeApp
 from tests.plugins.remittance.import_files import CLINIC, file_of, import_835, many_payments
-from tests.support.access_requests import access_request
+from tests.support.access_requests import access_request, tax_id_case
 from tests.support.databases import DATA_KEY, data_key, database_of
 from tests.support.factors import add_app, code
 from tests.support.identifiers import make_npi, make_tin
@@ -150,6 +150,7 @@ def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
     answered_request(world, organization)
     with world.session() as session:
         access_request(session, organization, tin=make_tin(98))
+        tax_id_case(session, organization)
     add_app(world, clerk)
     made = Filled(world, person, token, organization.id, stored.id)
     made.read(world)

@@ -181,3 +181,85 @@ def test_an_ended_link_is_not_listed_and_needs_another_payment(portal: World, pa
     payments.known["PROOF-0043", TIN, NPI] = PayeeRef(grant.payee_id, False, "PROOF-0043", 100, DAY)
     assert add(client, number="PROOF-0043").status_code == 303
     assert len(linked(client)) == 1
+
+
+def test_many_at_once_row_by_row(portal: World, payments: Payments) -> None:
+    second, third = portal.payee(make_tin(1), make_npi(1), "Second"), portal.payee(make_tin(2), None, "Third")
+    payments.known["P-2", make_tin(1), make_npi(1)] = PayeeRef(second.id, False, "P-2", 100, DAY)
+    payments.known["P-3", make_tin(2), None] = PayeeRef(third.id, False, "P-3", 100, DAY)
+    portal.person("a.clerk")
+    client = portal.sign_in("a.clerk")
+    send = "/apps/tax-id-npi-access/add-several/send"
+    assert client.post(send, {"table": "Tax ID;Color\n1;2"}).status_code == 422
+    table = [
+        "Check number,NPI,Tax ID",
+        f"{NUMBER},{NPI},{TIN}",
+        f"P-2,{make_npi(1)},{make_tin(1)}",
+        f"P-3,,{make_tin(2)}",
+    ]
+    wrong = [f"NO-{n},{NPI},{TIN}" for n in range(4)]
+    answer = client.post(send, {"table": "\n".join([*table, "P-9,123,12", *wrong])})
+    assert answer.status_code == 422
+    text = text_of(tree_of(answer))
+    assert "3 added, 5 not" in text
+    assert "A Tax ID has 9 digits" in text
+    assert text.count("This does not match a payment") == 3
+    assert text.count("Not tried: there were too many numbers") == 1, "each row counts as a try"
+    assert "NO-3" in answer.text
+    assert [row[0] for row in linked(client)] == ["Harbor Payee", "Second", "Third"]
+    assert len(recorded(portal, "tax-id-npi-access.grant.added")) == 3
+    again = client.post(
+        send, {"table": "\n".join(table[1:2]).replace(f"{NUMBER},{NPI},{TIN}", f"{TIN},{NPI},{NUMBER}")}
+    )
+    assert "Not tried" in text_of(tree_of(again))
+
+
+def test_removing_says_what_is_lost_and_a_delegate_does_it(portal: World, payments: Payments) -> None:
+    organization = portal.organization()
+    portal.person("a.clerk", organization=organization, name="Anna Clerk")
+    portal.person("d.delegate", organization=organization, delegate=True)
+    portal.person("s.stranger", delegate=True)
+    client = portal.sign_in("a.clerk")
+    add(client)
+    with portal.session() as session:
+        grant_id = session.scalars(sa.select(Grant.id)).one()
+    page = f"/apps/tax-id-npi-access/linked/{grant_id}"
+    assert "Only a delegate" in client.get(page).text
+    assert client.post(f"{page}/remove", {"reason": "closed"}).status_code == 422
+    delegate = portal.sign_in("d.delegate")
+    shown = text_of(tree_of(delegate.get(page)))
+    assert "Anna Clerk" in shown
+    assert "Anna Clerk, Person D Delegate" in shown
+    assert portal.sign_in("s.stranger").get(page).status_code == 404
+    assert portal.sign_in("s.stranger").post(f"{page}/remove", {"reason": "closed"}).status_code == 404
+    assert delegate.post(f"{page}/remove", {"reason": ""}).status_code == 422
+    assert delegate.post(f"{page}/remove", {"reason": "The office is closed."}).status_code == 303
+    assert linked(client) == []
+    with portal.session() as session:
+        assert session.scalars(sa.select(Grant.ended_how)).one() == "own"
+
+
+def test_without_a_payment_staff_get_a_case_with_what_was_typed(portal: World) -> None:
+    portal.staff("s.links", permissions=["staff:tax-ids:manage", "staff:console:open"])
+    portal.person("a.clerk", name="Anna Clerk")
+    client = portal.sign_in("a.clerk")
+    form = client.post("/apps/tax-id-npi-access/case/start", {"tin": TIN, "npi": NPI}).text
+    assert f'value="{TIN}"' in form
+    assert f'value="{NPI}"' in form
+    about = {"phone": "952-555-0100", "about": "The first payment is still to come."}
+    send = "/apps/tax-id-npi-access/case/send"
+    assert client.post(send, {"tin": TIN, "npi": NPI, **about, "phone": "1"}).status_code == 422
+    for _ in range(2):
+        assert client.post(send, {"tin": TIN, "npi": NPI, **about}).status_code == 303
+    staff = portal.sign_in("s.links")
+    assert "1 organization asks for a Tax ID without a payment" in staff.get("/staff/").text
+    [path] = {link.get("href") or "" for link in tree_of(staff.get("/staff/tax-id-alerts")).iter("a")} & {
+        f"/staff/tax-id-alerts/cases/{number}" for number in range(1, 9)
+    }
+    shown = staff.get(path).text
+    assert "Anna Clerk" in shown
+    assert TIN not in shown
+    assert staff.post(f"{path}/answer", {"reason": ""}).status_code == 422
+    assert staff.post(f"{path}/answer", {"reason": "It is linked now."}).status_code == 303
+    assert "It is linked now." in client.get("/apps/tax-id-npi-access/").text
+    assert staff.get(path).status_code == 404

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hp_portal.api import (
     Application,
@@ -11,6 +11,7 @@ from hp_portal.api import (
     DemoCheck,
     EventSpec,
     Job,
+    PaidSoFar,
     PayeeRef,
     PaymentProof,
     Permission,
@@ -56,6 +57,11 @@ def portal_verify_payment(session: PortalSession, proof: PaymentProof) -> PayeeR
 @hookimpl
 def portal_practitioners(number: str) -> Sequence[str]:
     return ["SAMPLE, PAT"] if number == "SAMPLE-1" else []
+
+
+@hookimpl
+def portal_paid_so_far(payee_ids: Sequence[int]) -> Mapping[int, PaidSoFar]:
+    return {}
 
 
 @hookimpl

@@ -27,12 +27,16 @@ from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.identity.actor import TERMS_OF_USE, hash_token
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.limits.proofs import FailedProof
+from hp_portal.core.organizations.access_requests import STAFF as STAFF_LOOK
+from hp_portal.core.organizations.access_requests import WAITING
 from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration.models import ProofCluster
 from hp_portal.core.staff.accounts import ensure_role
 from hp_portal.core.tax_ids.models import LINKED, LinkNotice, ProofWarning
 from hp_portal.core.tax_ids.notices import warn
 
+from .access_requests import access_request, tax_id_case
 from .client import PortalClient
 from .factors import add_app, add_passkey, disowned_change
 from .messages import digest_token, posted_letter, print_run, returned_mail, waiting_fax
@@ -239,6 +243,23 @@ def _cluster(scene: Scene) -> int:
         return row.id
 
 
+def _access_request(scene: Scene, *, held: bool) -> int:
+    """A billing organization asks for the Tax ID of the own organization's first grant; staff look first, or it was sent."""
+    ledger = scene.world.organization(audience="billing")
+    with scene.world.session() as session:
+        payee = session.get_one(Payee, _open_grant(scene).payee_id)
+        state = STAFF_LOOK if held else WAITING
+        due_at = clock.now() + dt.timedelta(days=30)
+        tin = payee.whole_tin(session)
+        return access_request(session, ledger, tin=tin, state=state, sent_at=clock.now(), due_at=due_at).id
+
+
+def _case(scene: Scene) -> int:
+    """The own organization asks for a Tax ID of which it has no payment."""
+    with scene.world.session() as session:
+        return tax_id_case(session, scene.own.organization).id
+
+
 # What stands in the core's URLs for each name of a parameter, given the scene and the person who asks. A plugin's are in
 # its own scene.py.
 PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
@@ -264,6 +285,8 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "run_id": lambda scene, person: print_run(scene.world),
     "request_id": lambda scene, person: _contact_request(scene, reported=person is not None and person.is_staff),
     "invitation_id": lambda scene, person: _invitation(scene),
+    "access_request_id": lambda scene, person: _access_request(scene, held=person is not None and person.is_staff),
+    "case_id": lambda scene, person: _case(scene),
     "agreement": lambda scene, person: TERMS_OF_USE,
     "version_id": lambda scene, person: _published(scene),
     "change_id": lambda scene, person: disowned_change(scene.world, scene.own.person),
@@ -273,9 +296,9 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "sign_in_id": lambda scene, person: _another_sign_in(scene, (person or scene.own.person).id),
 }
 # Of these, what only the organization may see whose it is.
-OWNED = {"notice_id", "registration_id"}
+OWNED = {"notice_id", "registration_id", "grant_id"}
 # Views that answer 404 by themselves without what the matrix does not give them.
-MAY_MISS = {"pages.go", "documents.file"}
+MAY_MISS = {"pages.go", "documents.file", "approvals.office_record"}
 # Public views that lead somebody who is signed in to the terms by themselves.
 MAY_LEAD_TO_TERMS = {"pages.home"}
 

@@ -22,7 +22,7 @@ from hp_portal.core.recovery.models import RecoveryAsk
 from hp_portal.core.tax_ids.models import GUESSED, AccessEnding, LinkNotice
 from hp_portal.database import Base, PortalSession
 
-from .access_requests import access_request
+from .access_requests import access_request, tax_id_case
 from .registering import asking
 from .reviews import signed_review
 
@@ -125,6 +125,7 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
         address="",
         state=WAITING,
     )
+    yield tax_id_case(session, organization)
     request = access_request(session, organization)
     yield AccessRequestLink(
         request_id=request.id,

@@ -25,7 +25,7 @@ from hp_portal.core.web.where_from import client_address
 blueprint = Blueprint("approvals", __name__)
 ANSWERING = "approvals.answering"
 """Where a visitor's session keeps the token of the link that they followed."""
-ID = "<id:request_id>"
+ID = "<id:access_request_id>"
 TOO_OFTEN = "This request was handed on too often. Decline it, and say who at your office can approve."
 FASTER = "Somebody has answered this request already, it was withdrawn, or it has expired: see below."
 
@@ -134,14 +134,14 @@ def _answer_page(
 def _actions(offer: Offer, office: bool) -> dict[str, str]:
     names = ("approve", "decline", "pass_on", "not_known")
     if office:
-        return {name: url_for(f"approvals.office_{name}", request_id=offer.id) for name in names}
+        return {name: url_for(f"approvals.office_{name}", access_request_id=offer.id) for name in names}
     return {name: url_for(f"approvals.{name}") for name in names}
 
 
 def _done(office: bool, offer: Offer, words: str, tone: str = "good") -> Response:
     flash(words, tone)
     if office:
-        return redirect_to(url_for("approvals.office_one", request_id=offer.id))
+        return redirect_to(url_for("approvals.office_one", access_request_id=offer.id))
     return redirect_to(url_for("approvals.done"))
 
 
@@ -263,45 +263,45 @@ def office() -> ResponseReturnValue:
     return page("billing_access/office.html", offers=found)
 
 
-def _offer(request_id: int) -> Offer:
-    return offers.offer_for_office(db_session(), the_actor(), request_id) or abort(404)
+def _offer(access_request_id: int) -> Offer:
+    return offers.offer_for_office(db_session(), the_actor(), access_request_id) or abort(404)
 
 
 @blueprint.get(f"/access-requests/{ID}")
 @access.delegate
-def office_one(request_id: int) -> ResponseReturnValue:
-    return _answer_page(_offer(request_id), office=True)
+def office_one(access_request_id: int) -> ResponseReturnValue:
+    return _answer_page(_offer(access_request_id), office=True)
 
 
 @blueprint.post(f"/access-requests/{ID}/approve")
 @access.delegate
-def office_approve(request_id: int) -> ResponseReturnValue:
-    return _approve(_offer(request_id), True)
+def office_approve(access_request_id: int) -> ResponseReturnValue:
+    return _approve(_offer(access_request_id), True)
 
 
 @blueprint.post(f"/access-requests/{ID}/decline")
 @access.delegate
-def office_decline(request_id: int) -> ResponseReturnValue:
-    return _decline(_offer(request_id), True)
+def office_decline(access_request_id: int) -> ResponseReturnValue:
+    return _decline(_offer(access_request_id), True)
 
 
 @blueprint.post(f"/access-requests/{ID}/pass-on")
 @access.delegate
-def office_pass_on(request_id: int) -> ResponseReturnValue:
-    return _pass_on(_offer(request_id), True)
+def office_pass_on(access_request_id: int) -> ResponseReturnValue:
+    return _pass_on(_offer(access_request_id), True)
 
 
 @blueprint.post(f"/access-requests/{ID}/not-known")
 @access.delegate
-def office_not_known(request_id: int) -> ResponseReturnValue:
-    return _not_known(_offer(request_id), True)
+def office_not_known(access_request_id: int) -> ResponseReturnValue:
+    return _not_known(_offer(access_request_id), True)
 
 
 @blueprint.get(f"/access-requests/{ID}/record")
 @access.delegate
-def office_record(request_id: int) -> ResponseReturnValue:
+def office_record(access_request_id: int) -> ResponseReturnValue:
     db = db_session()
-    _offer(request_id)
-    body = records.download(db, the_actor(), request_id) or abort(404)
+    _offer(access_request_id)
+    body = records.download(db, the_actor(), access_request_id) or abort(404)
     db.commit()
-    return attachment(body, f"approval-{request_id}.pdf", "application/pdf")
+    return attachment(body, f"approval-{access_request_id}.pdf", "application/pdf")

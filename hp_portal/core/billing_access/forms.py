@@ -29,7 +29,7 @@ from hp_portal.core.identifiers.numbers import parse_npi
 from hp_portal.core.people.forms import a_name, an_email
 from hp_portal.core.tax_ids.tables import TableColumn
 from hp_portal.core.web.cleaning import one_line
-from hp_portal.core.web.fields import DayField, ParsedField, TinField, without_tax_ids
+from hp_portal.core.web.fields import DayField, ParsedField, TinField, a_phone, without_tax_ids
 
 PERSON, DELEGATES = "person", "delegates"
 MOST_NPIS = 80
@@ -56,12 +56,6 @@ class NpisField(ParsedField):
 
     def show(self, value: tuple[str, ...]) -> str:
         return " ".join(value)
-
-
-def _a_phone(_form: Any, field: Any) -> None:
-    text = field.data or ""
-    if not re.fullmatch(r"[0-9 +().\-]*(?:\s*(?:x|ext\.?)\s*\d{1,6})?", text) or len(re.findall(r"\d", text)) < 10:
-        raise ValidationError("Enter a telephone number with its area code, such as 555-010-0100.")
 
 
 def _approver(*, required: bool = True) -> dict[str, Any]:
@@ -91,7 +85,7 @@ def _approver(*, required: bool = True) -> dict[str, Any]:
         ),
         "phone": StringField(
             "Telephone",
-            [needed("Enter the approver’s telephone number."), Length(max=40), _a_phone],
+            [needed("Enter the approver’s telephone number."), Length(max=40), a_phone],
             filters=[one_line],
             render_kw={**OFF, "type": "tel"},
         ),

@@ -30,14 +30,14 @@ from hp_portal.core.web.attachments import attachment
 from hp_portal.core.web.listing import page_number
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
-ID = "<id:request_id>"
+ID = "<id:access_request_id>"
 CHANGED = "This request has changed in the meantime: see below where it stands."
 
 
 def _billing() -> Actor:
-    """The actor, of a billing organization: to others these pages do not exist."""
+    """The actor, of a billing organization: others have nothing to ask, and are led to what is theirs."""
     actor = the_actor()
-    return actor if actor.audience == Audience.BILLING else abort(404)
+    return actor if actor.audience == Audience.BILLING else abort(redirect_to(url_for(f"{KEY}.index")))
 
 
 def _sent_words(number: int) -> str:
@@ -98,7 +98,7 @@ def request_send() -> ResponseReturnValue:
         return _new_page(form, 422)
     db.commit()
     flash(_sent_words(1), "good")
-    return redirect_to(url_for(f"{KEY}.request_one", request_id=result.request_id))
+    return redirect_to(url_for(f"{KEY}.request_one", access_request_id=result.request_id))
 
 
 @blueprint.get("/requests/many")
@@ -200,55 +200,55 @@ def _left_page(form: RowsForm, right: Sequence[int], results: Sequence[Result], 
     return page("billing_access/rows.html", form=form, right=0, wrong=wrong, sent=names, status=422)
 
 
-def _one(request_id: int) -> showing.Shown:
-    return showing.own_request(db_session(), _billing(), request_id) or abort(404)
+def _one(access_request_id: int) -> showing.Shown:
+    return showing.own_request(db_session(), _billing(), access_request_id) or abort(404)
 
 
 @blueprint.get(f"/requests/{ID}")
 @access.requires(READ)
-def request_one(request_id: int) -> ResponseReturnValue:
-    one = _one(request_id)
-    decided = showing.decided(db_session(), the_actor(), request_id)
+def request_one(access_request_id: int) -> ResponseReturnValue:
+    one = _one(access_request_id)
+    decided = showing.decided(db_session(), the_actor(), access_request_id)
     return page("billing_access/one.html", one=one, decided=decided)
 
 
-def _to(request_id: int, words: str, tone: str) -> Response:
+def _to(access_request_id: int, words: str, tone: str) -> Response:
     flash(words, tone)
-    return redirect_to(url_for(f"{KEY}.request_one", request_id=request_id))
+    return redirect_to(url_for(f"{KEY}.request_one", access_request_id=access_request_id))
 
 
 @blueprint.post(f"/requests/{ID}/withdraw")
 @access.requires(READ)
-def request_withdraw(request_id: int) -> ResponseReturnValue:
-    db, actor, _ = db_session(), _billing(), _one(request_id)
+def request_withdraw(access_request_id: int) -> ResponseReturnValue:
+    db, actor, _ = db_session(), _billing(), _one(access_request_id)
     try:
-        asking.withdraw(db, actor, request_id)
+        asking.withdraw(db, actor, access_request_id)
     except ChangedMeanwhile:
         db.rollback()
-        return _to(request_id, CHANGED, "warn")
+        return _to(access_request_id, CHANGED, "warn")
     db.commit()
-    return _to(request_id, "The request is withdrawn. The link in our e-mail opens nothing any more.", "good")
+    return _to(access_request_id, "The request is withdrawn. The link in our e-mail opens nothing any more.", "good")
 
 
 @blueprint.post(f"/requests/{ID}/resend")
 @access.requires(READ)
-def request_resend(request_id: int) -> ResponseReturnValue:
-    db, actor, _ = db_session(), _billing(), _one(request_id)
+def request_resend(access_request_id: int) -> ResponseReturnValue:
+    db, actor, _ = db_session(), _billing(), _one(access_request_id)
     try:
-        sent = asking.resend(db, actor, request_id)
+        sent = asking.resend(db, actor, access_request_id)
     except ChangedMeanwhile:
         db.rollback()
-        return _to(request_id, CHANGED, "warn")
+        return _to(access_request_id, CHANGED, "warn")
     db.commit()
     if not sent:
-        return _to(request_id, "It was sent less than a day ago. You can send it again once a day.", "info")
-    return _to(request_id, "The request is on the way again.", "good")
+        return _to(access_request_id, "It was sent less than a day ago. You can send it again once a day.", "info")
+    return _to(access_request_id, "The request is on the way again.", "good")
 
 
 @blueprint.get(f"/requests/{ID}/approver")
 @access.requires(READ)
-def request_approver(request_id: int) -> ResponseReturnValue:
-    return _approver_page(_one(request_id), ApproverForm(formdata=None), 200)
+def request_approver(access_request_id: int) -> ResponseReturnValue:
+    return _approver_page(_one(access_request_id), ApproverForm(formdata=None), 200)
 
 
 def _approver_page(one: showing.Shown, form: ApproverForm, status: int = 422) -> Response:
@@ -257,47 +257,49 @@ def _approver_page(one: showing.Shown, form: ApproverForm, status: int = 422) ->
 
 @blueprint.post(f"/requests/{ID}/approver/change")
 @access.requires(READ)
-def request_approver_change(request_id: int) -> ResponseReturnValue:
-    db, actor, one, form = db_session(), _billing(), _one(request_id), ApproverForm()
+def request_approver_change(access_request_id: int) -> ResponseReturnValue:
+    db, actor, one, form = db_session(), _billing(), _one(access_request_id), ApproverForm()
     if not form.validate_on_submit():
         return _approver_page(one, form)
     try:
-        asking.change_approver(db, actor, request_id, form.approver())
+        asking.change_approver(db, actor, access_request_id, form.approver())
     except ChangedMeanwhile:
         db.rollback()
-        return _to(request_id, CHANGED, "warn")
+        return _to(access_request_id, CHANGED, "warn")
     except ApproverRefused as error:
         db.rollback()
         form.put(error.problems)
         return _approver_page(one, form)
     db.commit()
-    return _to(request_id, "The request goes to the new approver. The links sent before open nothing any more.", "good")
+    return _to(
+        access_request_id, "The request goes to the new approver. The links sent before open nothing any more.", "good"
+    )
 
 
 @blueprint.post(f"/requests/{ID}/again")
 @access.requires(READ)
-def request_again(request_id: int) -> ResponseReturnValue:
+def request_again(access_request_id: int) -> ResponseReturnValue:
     """Ask for the same once more: a request of its own, of the same person."""
-    db, actor, _ = db_session(), _billing(), _one(request_id)
+    db, actor, _ = db_session(), _billing(), _one(access_request_id)
     try:
-        result = asking.ask_again(db, settings(), actor, request_id)
+        result = asking.ask_again(db, settings(), actor, access_request_id)
     except ChangedMeanwhile:
         db.rollback()
-        return _to(request_id, CHANGED, "warn")
+        return _to(access_request_id, CHANGED, "warn")
     except TooManyToday as error:
         db.rollback()
-        return _to(request_id, str(error), "warn")
+        return _to(access_request_id, str(error), "warn")
     if result.problems:
         db.rollback()
-        return _to(request_id, " ".join(result.problems.values()), "warn")
+        return _to(access_request_id, " ".join(result.problems.values()), "warn")
     db.commit()
-    return _to(result.request_id or request_id, _sent_words(1), "good")
+    return _to(result.request_id or access_request_id, _sent_words(1), "good")
 
 
 @blueprint.get(f"/requests/{ID}/record")
 @access.requires(READ)
-def request_record(request_id: int) -> ResponseReturnValue:
+def request_record(access_request_id: int) -> ResponseReturnValue:
     db = db_session()
-    body = records.download(db, _billing(), request_id) or abort(404)
+    body = records.download(db, _billing(), access_request_id) or abort(404)
     db.commit()
-    return attachment(body, f"approval-{request_id}.pdf", "application/pdf")
+    return attachment(body, f"approval-{access_request_id}.pdf", "application/pdf")

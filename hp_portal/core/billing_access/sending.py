@@ -71,7 +71,7 @@ def send(session: PortalSession, request: AccessRequest, *, reminder: int = 0) -
     if reminder:
         subject = f"Reminder: {subject}"
     if request.to_delegates:
-        link = absolute_url(OFFICE, request_id=request.id)
+        link = absolute_url(OFFICE, access_request_id=request.id)
         for delegate in reachable(delegates_of(session, offices_of(session, request))):
             told = {**values, "approver": delegate.name, "link": link, "signed_in": True}
             add_message(session, Outgoing(delegate.email, "access_asked", subject, about(request), told))
@@ -116,7 +116,7 @@ def tell_asker(
         "provider": request.provider,
         "tin": request.masked_tin(session),
         "answer": request.answer,
-        "link": absolute_url(STATUS, request_id=request.id),
+        "link": absolute_url(STATUS, access_request_id=request.id),
         **more,
     }
     for person in people.values():

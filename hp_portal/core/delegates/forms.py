@@ -15,7 +15,7 @@ from hp_portal.core.delegates.finding import Wanted
 from hp_portal.core.identifiers.numbers import BadIdentifier, parse_npi
 from hp_portal.core.people.forms import a_name, an_email
 from hp_portal.core.web.cleaning import one_line, several_lines
-from hp_portal.core.web.fields import DayField, ParsedField, TinField, without_tax_ids
+from hp_portal.core.web.fields import DayField, ParsedField, TinField, a_phone, without_tax_ids
 from hp_portal.core.web.render import settings
 
 LONGEST = dt.timedelta(days=731)
@@ -56,12 +56,6 @@ def _no_links(_form: Any, field: Any) -> None:
         )
 
 
-def _a_phone(_form: Any, field: Any) -> None:
-    text = field.data or ""
-    if not re.fullmatch(r"[0-9 +().\-]*(?:\s*(?:x|ext\.?)\s*\d{1,6})?", text) or len(re.findall(r"\d", text)) < 10:
-        raise ValidationError("Enter a telephone number with its area code, such as 555-010-0100.")
-
-
 class AskForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """Who asks to be contacted."""
 
@@ -79,7 +73,7 @@ class AskForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     )
     phone = StringField(
         "Your telephone number",
-        [DataRequired("Enter a telephone number."), Length(max=40), _a_phone],
+        [DataRequired("Enter a telephone number."), Length(max=40), a_phone],
         filters=[one_line],
         render_kw={"autocomplete": "tel", "type": "tel"},
     )

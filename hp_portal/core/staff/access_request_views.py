@@ -12,7 +12,7 @@ from hp_portal.core.people.forms import ReasonForm
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.web.render import db_session, page, redirect_to
 
-ID = "<id:request_id>"
+ID = "<id:access_request_id>"
 CHANGED = "Somebody has decided on this request meanwhile, or it was withdrawn."
 
 
@@ -25,15 +25,15 @@ def access_requests() -> ResponseReturnValue:
     return page("staff/access_requests.html", held=held, alarms=alarms)
 
 
-def _page(request_id: int, form: ReasonForm, status: int = 200) -> Response:
-    one = by_staff.find_held(db_session(), request_id) or abort(404)
+def _page(access_request_id: int, form: ReasonForm, status: int = 200) -> Response:
+    one = by_staff.find_held(db_session(), access_request_id) or abort(404)
     return page("staff/access_request.html", one=one, form=form, status=status)
 
 
 @blueprint.get(f"/access-requests/{ID}")
 @access.staff("staff:tax-ids:manage")
-def access_request_one(request_id: int) -> ResponseReturnValue:
-    return _page(request_id, ReasonForm(formdata=None))
+def access_request_one(access_request_id: int) -> ResponseReturnValue:
+    return _page(access_request_id, ReasonForm(formdata=None))
 
 
 def _back(done: bool, words: str) -> Response:
@@ -43,31 +43,31 @@ def _back(done: bool, words: str) -> Response:
 
 @blueprint.post(f"/access-requests/{ID}/send")
 @access.staff("staff:tax-ids:manage")
-def access_request_send(request_id: int) -> ResponseReturnValue:
+def access_request_send(access_request_id: int) -> ResponseReturnValue:
     db, form = db_session(), ReasonForm()
     if not form.validate_on_submit():
-        return _page(request_id, form, 422)
-    done = by_staff.confirm(db, request_id, form.reason.data)
+        return _page(access_request_id, form, 422)
+    done = by_staff.confirm(db, access_request_id, form.reason.data)
     db.commit()
     return _back(done, "The request is on its way to the approver.")
 
 
 @blueprint.post(f"/access-requests/{ID}/refuse")
 @access.staff("staff:tax-ids:manage")
-def access_request_refuse(request_id: int) -> ResponseReturnValue:
+def access_request_refuse(access_request_id: int) -> ResponseReturnValue:
     db, form = db_session(), ReasonForm()
     if not form.validate_on_submit():
-        return _page(request_id, form, 422)
-    done = by_staff.refuse(db, the_actor(), request_id, form.reason.data)
+        return _page(access_request_id, form, 422)
+    done = by_staff.refuse(db, the_actor(), access_request_id, form.reason.data)
     db.commit()
     return _back(done, "The request is not sent. Whoever asked reads your answer.")
 
 
 @blueprint.post(f"/access-requests/{ID}/settle")
 @access.staff("staff:tax-ids:manage")
-def access_request_settle(request_id: int) -> ResponseReturnValue:
+def access_request_settle(access_request_id: int) -> ResponseReturnValue:
     """Somebody has looked into an alarm."""
     db = db_session()
-    done = by_staff.settle_alarm(db, the_actor(), request_id)
+    done = by_staff.settle_alarm(db, the_actor(), access_request_id)
     db.commit()
     return _back(done, "The alarm is closed.")

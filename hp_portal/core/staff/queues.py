@@ -33,6 +33,7 @@ from hp_portal.core.registration import clusters
 from hp_portal.core.registration.models import CHALLENGED
 from hp_portal.core.staff import registrations
 from hp_portal.core.staff.roles import MANAGE, nobodys, roles
+from hp_portal.core.tax_ids.cases import count_cases
 from hp_portal.core.tax_ids.objections import count_objections, count_warnings
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession, is_postgresql
@@ -141,6 +142,13 @@ CORE_QUEUES = (
         "staff:tax-ids:manage",
         count_held,
         "warn",
+    ),
+    StaffQueue(
+        "organization asks for a Tax ID without a payment",
+        "organizations ask for Tax IDs without a payment",
+        "staff.tax_id_alerts",
+        "staff:tax-ids:manage",
+        count_cases,
     ),
     StaffQueue(
         "request for contact was reported",

@@ -136,6 +136,19 @@ EVENTS = (
         {**_BOTH, "outcome": worded("outcome", {ENDED: "the link has ended", KEPT: "the link stays"})},
     ),
     EventSpec(
+        "tax-id-npi-access.case.opened",
+        "Asked staff to link a Tax ID",
+        ("tin",),
+        "Asked staff to link the Tax ID {tin}",
+    ),
+    EventSpec(
+        "tax-id-npi-access.case.settled",
+        "Answered a request to link a Tax ID",
+        ("organization", "tin"),
+        "Answered the request of {organization} to link the Tax ID {tin}",
+        {"organization": organizations},
+    ),
+    EventSpec(
         "tax-id-npi-access.alert.listed",
         "Listed objections and warnings about Tax IDs",
         ("objections", "warnings"),

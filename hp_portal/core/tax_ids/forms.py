@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, StringField
+from flask_wtf.file import FileField
+from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional
 
 from hp_portal.core.tax_ids.proving import Proof
-from hp_portal.core.web.cleaning import one_line
-from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField
+from hp_portal.core.web.cleaning import one_line, several_lines
+from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField, a_phone, without_tax_ids
 
 
 class PaymentProofForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
@@ -53,4 +54,34 @@ class ObjectionForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
         ],
         filters=[one_line],
         render_kw={"autocomplete": "off"},
+    )
+
+
+class SeveralForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Many Tax IDs, each with a payment."""
+
+    table = TextAreaField(
+        "Paste your table",
+        [Optional(), Length(max=200_000)],
+        render_kw={"rows": 10, "spellcheck": "false", "autocomplete": "off"},
+    )
+    file = FileField("Or choose a CSV file", render_kw={"accept": ".csv,.txt,text/csv"})
+
+
+class CaseForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """No payment at hand: staff get in touch."""
+
+    tin = TinField("Tax ID (TIN)", required="Enter the Tax ID that you want to add.")
+    npi = NpiField("NPI")
+    phone = StringField(
+        "Your telephone number",
+        [DataRequired("Enter the number at which we can call you."), Length(max=40), a_phone],
+        filters=[one_line],
+        render_kw={"type": "tel", "autocomplete": "tel"},
+    )
+    about = TextAreaField(
+        "Why is there no payment, and how are you connected with this Tax ID?",
+        [DataRequired("Say why there is no payment that you can name."), Length(5, 500), without_tax_ids],
+        filters=[several_lines],
+        render_kw={"rows": 4},
     )

@@ -53,6 +53,8 @@ class LinkedPayee:
     proof: str
     granted_at: dt.datetime
     granted_by: str
+    payee_id: int
+    ends_at: dt.datetime | None
 
 
 def linked_payees(session: PortalSession) -> list[LinkedPayee]:
@@ -74,6 +76,8 @@ def linked_payees(session: PortalSession) -> list[LinkedPayee]:
             grant.proof,
             grant.granted_at,
             person or "",
+            payee.id,
+            grant.ends_at,
         )
         for grant, payee, person in rows
     ]

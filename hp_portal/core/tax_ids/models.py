@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hp_portal import scopes
+from hp_portal.core.identifiers.sealed import SealedTin
 from hp_portal.database import Base, key
 
 
@@ -86,6 +87,25 @@ class AccessEnding(Base, scopes.OwnedByOrganization):
     answered_at: Mapped[dt.datetime | None]
     answered_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
     answer: Mapped[str | None] = mapped_column(sa.String(10))
+
+
+class TaxIdCase(Base, SealedTin, scopes.OwnedByOrganization):
+    """An organization asks staff to link a Tax ID to it of which it has no payment at hand; staff answer and close it."""
+
+    __tablename__ = "tax_id_case"
+    __tin_row__ = ("token",)
+    __table_args__ = (sa.Index("ix_tax_id_case_tin_hash", "tin_hash"),)
+
+    id: Mapped[key]
+    token: Mapped[str] = mapped_column(sa.String(32), unique=True)
+    npi: Mapped[str] = mapped_column(sa.String(10))
+    about: Mapped[str] = mapped_column(sa.String(500))
+    phone: Mapped[str] = mapped_column(sa.String(40))
+    asked_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    asked_at: Mapped[dt.datetime]
+    settled_at: Mapped[dt.datetime | None] = mapped_column(index=True)
+    settled_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    answer: Mapped[str] = mapped_column(sa.String(300), default="")
 
 
 EXTENDED, LET_END = "extended", "ends"

@@ -74,7 +74,8 @@ def read_table(text: str, columns: Sequence[TableColumn], most: int) -> list[dic
             raise UnreadableTable(
                 f"Row {number} has more cells than columns. Put quotation marks around text with commas."
             )
-    return [dict(zip(names, [*row, *[""] * len(names)], strict=False)) for row in rows]
+    empty = {column.name: "" for column in columns}
+    return [{**empty, **dict(zip(names, row, strict=False))} for row in rows]
 
 
 def _order(row: Sequence[str], columns: Sequence[TableColumn]) -> list[str]:

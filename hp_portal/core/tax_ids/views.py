@@ -11,6 +11,7 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.organizations.models import PROOFS
+from hp_portal.core.tax_ids.cases import own_cases
 from hp_portal.core.tax_ids.forms import AddPayeeForm, ObjectionForm
 from hp_portal.core.tax_ids.grants import (
     AlreadyLinked,
@@ -22,6 +23,7 @@ from hp_portal.core.tax_ids.grants import (
 )
 from hp_portal.core.tax_ids.notices import ObjectedAlready, find_notice, notices, object_to, put_away
 from hp_portal.core.tax_ids.proving import MoreAsked
+from hp_portal.core.tax_ids.removing import paid_so_far
 from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.render import db_session, form_status, page, redirect_to, settings
 
@@ -43,8 +45,18 @@ blueprint = Blueprint(KEY, __name__)
 def index() -> ResponseReturnValue:
     db, actor = db_session(), the_actor()
     rows, told = view_linked_payees(db), notices(db, actor)
+    paid = paid_so_far(db, plugins(), [row.payee_id for row in rows])
+    cases = own_cases(db)
     db.commit()
-    return page("tax_ids/index.html", rows=rows, proofs=PROOFS, told=told, billing=actor.audience == "billing")
+    return page(
+        "tax_ids/index.html",
+        rows=rows,
+        paid=paid,
+        proofs=PROOFS,
+        told=told,
+        cases=cases,
+        billing=actor.audience == "billing",
+    )
 
 
 @blueprint.get("/add")

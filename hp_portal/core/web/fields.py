@@ -68,21 +68,26 @@ class ParsedField(Field):  # type: ignore[misc] # WTForms has no types
 _TAX_ID = re.compile(r"(?<![\d-])(?:\d{2}-?\d{7}|\d{3}-\d{2}-\d{4})(?![\d-])")
 
 
+def read_day(text: str) -> dt.date:
+    """A day as browsers send it or people type it. Raises ValueError with a text for whoever typed it."""
+    for pattern in _DAYS:
+        try:
+            day = dt.datetime.strptime(text, pattern).date()  # noqa: DTZ007 - a day has no zone
+        except ValueError:
+            continue
+        if day.year not in _YEARS:
+            raise ValueError(NOT_A_YEAR)
+        return day
+    raise ValueError(NOT_A_DAY)
+
+
 class DayField(ParsedField):
     """A business date (`datetime.date`). Browsers without a date picker send what was typed: 3/2/2026 is read, too."""
 
     widget = DateInput()
 
     def read(self, text: str) -> dt.date:
-        for pattern in _DAYS:
-            try:
-                day = dt.datetime.strptime(text, pattern).date()  # noqa: DTZ007 - a day has no zone
-            except ValueError:
-                continue
-            if day.year not in _YEARS:
-                raise ValueError(NOT_A_YEAR)
-            return day
-        raise ValueError(NOT_A_DAY)
+        return read_day(text)
 
     def show(self, value: dt.date) -> str:
         return value.isoformat()
@@ -144,3 +149,10 @@ def without_tax_ids(_form: Any, field: Any) -> None:
     """A validator of what leaves by e-mail: no full Tax ID, as nine digits or written as an EIN or an SSN."""
     if _TAX_ID.search(field.data or ""):
         raise ValidationError("Leave out the Tax ID: e-mail is not secure. Its last four digits are enough.")
+
+
+def a_phone(_form: Any, field: Any) -> None:
+    """A validator: a telephone number with its area code, perhaps with an extension."""
+    text = field.data or ""
+    if not re.fullmatch(r"[0-9 +().\-]*(?:\s*(?:x|ext\.?)\s*\d{1,6})?", text) or len(re.findall(r"\d", text)) < 10:
+        raise ValidationError("Enter a telephone number with its area code, such as 555-010-0100.")

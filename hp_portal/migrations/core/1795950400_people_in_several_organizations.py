@@ -1,7 +1,7 @@
 """somebody with one account works for several organizations
 
 Revision ID: 1795950400
-Revises: 1795950310
+Revises: 1795950320
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "1795950400"
-down_revision = "1795950310"
+down_revision = "1795950320"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 IS_ACCOUNT = sa.text("account_id IS NULL")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
 from hp_portal import api
-from hp_portal.api import Payee, PayeeRef, PaymentProof, PortalSession
+from hp_portal.api import PaidSoFar, Payee, PayeeRef, PaymentProof, PortalSession
 
 from ..keys import number_key
 from ..models import Claim, Payment
+from ..office.models import Note, Posting
 
 NON_PAYMENT = "NP"
 MOST_PRACTITIONERS = 1000
@@ -59,3 +60,31 @@ def practitioners(session: PortalSession, payee_id: int, number: str) -> Sequenc
     )
     with api.whole(session, "who rendered what a proof pays"):
         return [name for name in session.scalars(wanted.distinct().limit(MOST_PRACTITIONERS)) if name]
+
+
+def paid_so_far(session: PortalSession, payee_ids: Sequence[int]) -> Mapping[int, PaidSoFar]:
+    """What has been paid to these payees, as the session's organization sees it."""
+    paid_on = sa.func.coalesce(Payment.effective_on, Payment.produced_on)
+    rows = session.execute(
+        sa.select(Payment.payee_id, sa.func.count(Payment.id), sa.func.max(paid_on, type_=sa.Date()))
+        .where(Payment.payee_id.in_(payee_ids), Payment.counts())
+        .group_by(Payment.payee_id)
+    )
+    kept: dict[int, list[str]] = {}
+    for model, one, many in (
+        (Posting, "payment marked as posted", "payments marked as posted"),
+        (Note, "note", "notes"),
+    ):
+        counted = (
+            sa.select(Payment.payee_id, sa.func.count(model.id))
+            .join(model, model.payment_id == Payment.id)
+            .where(Payment.payee_id.in_(payee_ids))
+            .group_by(Payment.payee_id)
+        )
+        for payee_id, number in session.execute(counted):
+            kept.setdefault(payee_id or 0, []).append(f"{number} {one if number == 1 else many}")
+    return {
+        payee_id: PaidSoFar(payments, last, kept.get(payee_id, ()))
+        for payee_id, payments, last in rows
+        if payee_id is not None
+    }

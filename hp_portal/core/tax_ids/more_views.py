@@ -1,0 +1,135 @@
+"""Tax ID & NPI access: many at once, removing one, and a case for staff when there is no payment at hand."""
+
+from __future__ import annotations
+
+from flask import Response, abort, flash, request, url_for
+from flask.typing import ResponseReturnValue
+
+from hp_portal.core.access import rules as access
+from hp_portal.core.access.enforce import the_actor
+from hp_portal.core.applications.menu import plugins
+from hp_portal.core.people.forms import ReasonForm
+from hp_portal.core.tax_ids.cases import TooManyCases, open_case
+from hp_portal.core.tax_ids.forms import CaseForm, SeveralForm
+from hp_portal.core.tax_ids.grants import NotForBilling
+from hp_portal.core.tax_ids.removing import Loss, OnlyDelegates, find_loss, remove
+from hp_portal.core.tax_ids.several import ADDED, COLUMNS, MOST, WRONG, add_many, as_table
+from hp_portal.core.tax_ids.tables import UnreadableTable, decode, read_table
+from hp_portal.core.tax_ids.views import KEY, READ, blueprint
+from hp_portal.core.web.render import db_session, page, redirect_to, settings
+
+
+@blueprint.get("/add-several")
+@access.requires(READ)
+def add_several() -> ResponseReturnValue:
+    return _several_page(SeveralForm(formdata=None))
+
+
+def _several_page(form: SeveralForm, status: int = 200) -> Response:
+    if the_actor().audience == "billing":
+        return redirect_to(url_for(f"{KEY}.add"))
+    asks, days = settings().proof_asks_more, settings().proof_days
+    return page(
+        "tax_ids/several.html", form=form, most=MOST, columns=COLUMNS, asks=asks, days=days, results=[], status=status
+    )
+
+
+@blueprint.post("/add-several/send")
+@access.requires(READ)
+def add_several_send() -> ResponseReturnValue:
+    """Add row by row, and say of each what became of it; what was not added can be corrected and sent again."""
+    form, db = SeveralForm(), db_session()
+    if not form.validate_on_submit():
+        return _several_page(form, 422)
+    try:
+        typed = decode(form.file.data.read(1 << 20)) if form.file.data else form.table.data or ""
+        rows = read_table(typed, COLUMNS, MOST)
+        results = add_many(db, settings(), plugins(), the_actor(), rows)
+    except UnreadableTable as error:
+        form.form_errors = [str(error)]
+        return _several_page(form, 422)
+    except NotForBilling:
+        db.rollback()
+        return redirect_to(url_for(f"{KEY}.add"))
+    db.commit()
+    wrong = [one for one in results if one.outcome == WRONG]
+    added = sum(1 for one in results if one.outcome == ADDED)
+    again = SeveralForm(formdata=None, table=as_table(wrong)) if wrong else None
+    return page(
+        "tax_ids/several_done.html",
+        results=results,
+        added=added,
+        wrong=len(wrong),
+        form=again,
+        status=422 if wrong else 200,
+    )
+
+
+def _loss(grant_id: int) -> Loss:
+    return find_loss(db_session(), plugins(), the_actor(), grant_id) or abort(404)
+
+
+@blueprint.get("/linked/<id:grant_id>")
+@access.requires(READ)
+def linked_remove(grant_id: int) -> ResponseReturnValue:
+    """What will no longer be seen, before it is removed."""
+    return _remove_page(_loss(grant_id), ReasonForm(formdata=None))
+
+
+def _remove_page(loss: Loss, form: ReasonForm, status: int = 200) -> Response:
+    return page("tax_ids/remove.html", loss=loss, form=form, delegate=the_actor().is_delegate, status=status)
+
+
+@blueprint.post("/linked/<id:grant_id>/remove")
+@access.requires(READ)
+def linked_remove_post(grant_id: int) -> ResponseReturnValue:
+    db, form, loss = db_session(), ReasonForm(), _loss(grant_id)
+    if not form.validate_on_submit():
+        return _remove_page(loss, form, 422)
+    try:
+        done = remove(db, the_actor(), grant_id, form.reason.data)
+    except OnlyDelegates:
+        form.form_errors = ["Only a delegate of your organization can remove a Tax ID. Ask them to."]
+        return _remove_page(loss, form, 422)
+    db.commit()
+    words = (
+        f"{loss.name} is removed. Its payments can no longer be seen." if done else "Somebody has removed it already."
+    )
+    flash(words, "good" if done else "info")
+    return redirect_to(url_for(f"{KEY}.index"))
+
+
+@blueprint.get("/case")
+@access.requires(READ)
+def case() -> ResponseReturnValue:
+    return _case_page(CaseForm(formdata=None))
+
+
+def _case_page(form: CaseForm, status: int = 200) -> Response:
+    return page("tax_ids/case.html", form=form, status=status)
+
+
+@blueprint.post("/case/start")
+@access.requires(READ)
+def case_start() -> ResponseReturnValue:
+    """The form with what was typed where a payment was asked for."""
+    return _case_page(
+        CaseForm(formdata=None, tin=request.form.get("tin", "")[:20], npi=request.form.get("npi", "")[:20])
+    )
+
+
+@blueprint.post("/case/send")
+@access.requires(READ)
+def case_send() -> ResponseReturnValue:
+    form, db = CaseForm(), db_session()
+    if not form.validate_on_submit():
+        return _case_page(form, 422)
+    try:
+        open_case(db, the_actor(), form.tin.data, form.npi.data or "", form.about.data, form.phone.data)
+    except TooManyCases:
+        db.rollback()
+        form.form_errors = ["So many of your cases wait that we take no more. Please call us."]
+        return _case_page(form, 429)
+    db.commit()
+    flash("We have got your question, and get in touch. You find it below.", "good")
+    return redirect_to(url_for(f"{KEY}.index", _anchor="cases"))
