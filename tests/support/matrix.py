@@ -7,7 +7,6 @@ follows from the route's rule.
 from __future__ import annotations
 
 import datetime as dt
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,10 +20,10 @@ from werkzeug.test import TestResponse
 from hp_portal import clock
 from hp_portal.core.access.rules import Rule, rule_of
 from hp_portal.core.agreements.models import AgreementVersion
-from hp_portal.core.delegates.models import REPORTED, AccessReview, DelegateRequest, Invitation
+from hp_portal.core.delegates.models import REPORTED, AccessReview, DelegateRequest
 from hp_portal.core.delegates.requests import Asker, add_request
 from hp_portal.core.downloads.models import DocumentRequest
-from hp_portal.core.identity.actor import TERMS_OF_USE, hash_token
+from hp_portal.core.identity.actor import TERMS_OF_USE
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.limits.proofs import FailedProof
 from hp_portal.core.organizations.access_requests import STAFF as STAFF_LOOK
@@ -39,6 +38,7 @@ from hp_portal.core.tax_ids.notices import warn
 from .access_requests import access_request, tax_id_case
 from .client import PortalClient
 from .factors import add_app, add_passkey, disowned_change
+from .invitations import open_invitation
 from .messages import digest_token, posted_letter, print_run, returned_mail, waiting_fax
 from .registering import asked_to_join
 from .reviews import signed_review
@@ -166,21 +166,8 @@ def _contact_request(scene: Scene, *, reported: bool) -> int:
 
 def _invitation(scene: Scene) -> int:
     """Somebody is invited to the own organization."""
-    now, word = clock.now(), secrets.token_hex(8)
     with scene.world.session() as session:
-        row = Invitation(
-            organization_id=scene.own.organization.id,
-            name="Sample",
-            email=f"{word}@office.example",
-            applications="",
-            delegate=False,
-            invited_by_id=scene.own.person.id,
-            token_hash=hash_token(word),
-            made_at=now,
-            sent_at=now,
-            sent=1,
-            expires_at=now + dt.timedelta(days=1),
-        )
+        row = open_invitation(scene.own.organization, scene.own.person)
         session.add(row)
         session.flush()
         return row.id

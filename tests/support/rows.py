@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from hp_portal import clock
-from hp_portal.core.delegates.models import WAITING, DelegateRequest, Invitation, ReviewDecision
+from hp_portal.core.delegates.models import WAITING, DelegateRequest, ReviewDecision
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.directory import DirectoryAccount, UsedState
@@ -23,6 +23,7 @@ from hp_portal.core.tax_ids.models import GUESSED, AccessEnding, LinkNotice
 from hp_portal.database import Base, PortalSession
 
 from .access_requests import access_request, tax_id_case
+from .invitations import open_invitation
 from .registering import asking
 from .reviews import signed_review
 
@@ -39,19 +40,7 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
         expires_at=now,
     )
     yield AccountRest(person_id=person.id, last_use=now, first_told_at=now, rests_at=now)
-    yield Invitation(
-        organization_id=organization.id,
-        name="Sample",
-        email="new@office.example",
-        applications="remittance",
-        delegate=False,
-        invited_by_id=person.id,
-        token_hash=hash_token(f"invitation-{organization.id}"),
-        made_at=now,
-        sent_at=now,
-        sent=1,
-        expires_at=now,
-    )
+    yield open_invitation(organization, person)
     yield Leaving(
         person_id=person.id,
         leaves_on=now.date(),

@@ -11,8 +11,8 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.delegates import reviewing
-from hp_portal.core.delegates.accounts import ChangedMeanwhile
 from hp_portal.core.delegates.forms import SignReviewForm
+from hp_portal.core.delegates.holding import ChangedMeanwhile
 from hp_portal.core.delegates.review_documents import PDF, find_signed
 from hp_portal.core.delegates.reviewing import DecidedMeanwhile, NoSuchRow, NotComplete, NotOwnAccount, SignedAlready
 from hp_portal.core.downloads.handing import hand_over
