@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from hp_portal import clock, scopes
 from hp_portal.core.audit.record import get_who, record
-from hp_portal.core.delegates.holding import ChangedMeanwhile, deactivate
+from hp_portal.core.delegates.accounts import deactivate
+from hp_portal.core.delegates.holding import ChangedMeanwhile
 from hp_portal.core.delegates.models import AccessReview, ReviewDecision
 from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_messages
 from hp_portal.core.identity.actor import Actor
