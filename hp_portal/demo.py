@@ -24,6 +24,7 @@ from hp_portal.core.applications.giving import give_application
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit.record import Who
 from hp_portal.core.audit.refusals import record_refusal
+from hp_portal.core.billing_access.demo import add_demo_access
 from hp_portal.core.delegates.demo import add_demo_requests
 from hp_portal.core.factors.demo import DAYS_WITHOUT_FACTOR, MUST_HAVE, WITH_APP, add_demo_factors
 from hp_portal.core.identity.actor import hash_token
@@ -285,6 +286,7 @@ def _load_core(app: Flask, session: PortalSession) -> None:
         _add_notice(session, organizations[owner], organizations[PENDING], vendor_number, objection)
     _add_refusals(session)
     add_demo_requests(session, organizations[PHYSICIANS])
+    add_demo_access(session, organizations[BILLING], "000000011", "000000022", demo_npi(7))
     demo_registrations.add_registrations(session, settings, organizations)
     add_messages(session, settings.payer.short_name)
 
