@@ -24,6 +24,7 @@ from hp_portal.core.applications.giving import give_application
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.audit.record import Who
 from hp_portal.core.audit.refusals import record_refusal
+from hp_portal.core.billing_access.demo import add_demo_access
 from hp_portal.core.delegates.demo import add_demo_invitations, add_demo_requests, add_demo_reviews
 from hp_portal.core.factors.demo import DAYS_WITHOUT_FACTOR, MUST_HAVE, WITH_APP, add_demo_factors
 from hp_portal.core.identity.accounts import by_name
@@ -294,6 +295,7 @@ def _load_core(app: Flask, session: PortalSession) -> None:
     add_demo_requests(session, organizations[PHYSICIANS])
     add_demo_invitations(session, settings, organizations[PHYSICIANS])
     add_demo_reviews(session, organizations[PHYSICIANS], organizations[SPECIALTY], organizations[BILLING])
+    add_demo_access(session, organizations[BILLING], "000000011", "000000022", demo_npi(7))
     demo_registrations.add_registrations(session, settings, organizations)
     add_messages(session, settings.payer.short_name)
 

@@ -124,6 +124,23 @@ TO_TRY = (
         "/contact-requests",
         "somebody asks to be contacted: answer, close or report it, then look into /demo/mailbox/",
     ),
+    (
+        "demo.billing",
+        "/apps/tax-id-npi-access/requests",
+        "requests for access: waiting, declined, expired. Ask for one more, or paste a table under Many at once; the "
+        "approver’s link is in /demo/mailbox/: answer it in a private window",
+    ),
+    (
+        "demo.delegate",
+        "/access-requests",
+        "a billing service asks to see payments: approve a part of it until a day, or decline",
+    ),
+    (
+        "demo.staff",
+        "/staff/access-requests",
+        "a request for a Tax ID that is not on record, and an approver who knows nobody",
+    ),
+    ("demo.office", "/apps/tax-id-npi-access/add-several", "add Tax IDs from a table, row by row"),
     ("demo.staff", "/staff/contact-requests", "a request that a delegate reported as suspicious"),
     (
         "demo.staff",

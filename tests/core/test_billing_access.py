@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.access_requests import AccessRequest
-from hp_portal.core.organizations.models import Organization
+from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.worker import core_jobs, run_job
 from tests.support.client import PortalClient, tree_of
@@ -335,3 +336,53 @@ def test_forty_at_once_checked_row_by_row(scene: Scene) -> None:
     assert "No request fits" in client.get(f"{BASE}?status=approved").text
     for path in ("", "/new", "/many", "/csv"):
         assert scene.world.sign_in("h.delegate").get(BASE + path).location == "/apps/tax-id-npi-access/"
+
+
+def test_two_answers_at_once_are_one(scene: Scene) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        asked = list(pool.map(lambda _: scene.ask().status_code, range(3)))
+    assert asked == [303] * 3
+    assert len(scene.messages("access_asked")) == 1
+    visitors = [scene.follow() for _ in range(2)]
+    delegate = scene.world.sign_in("h.delegate")
+    one = f"/access-requests/{scene.request().id}"
+    form = {"payees": [str(scene.payees[0].id)], "until": "2026-09-01", "signed_name": "Hanna", "signed_title": "Owner"}
+    deeds = [
+        lambda: scene.approve(visitors[0]).status_code,
+        lambda: visitors[1].post("/approve/request/decline", {"decline-answer": "We do not know why."}).status_code,
+        lambda: delegate.post(f"{one}/approve", form).status_code,
+    ]
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda deed: deed(), deeds))
+    assert answers == [303] * 3
+    assert len(scene.messages("access_answered")) == 1
+    seen = {"approved": 2, "partly": 1, "declined": 0}[scene.request().state]
+    assert len(scene.sees()) == seen
+    assert len(scene.messages("access_approved")) == (1 if seen else 0)
+    with scene.world.session() as session:
+        assert (
+            session.scalar(sa.select(sa.func.count(Grant.id)).where(Grant.organization_id == scene.ledger.id)) == seen
+        )
+
+
+def test_forty_requests_take_less_than_ten_minutes(scene: Scene) -> None:
+    """The pages from the home page to forty requests, how many words stand on them, and what is pressed."""
+    client, clicks = scene.asker, 0
+    lines = [f"Clinic {n}\t{make_tin(n)}\t\tAnna Adams\tManager\ta@c{n}.example\t952-555-0100" for n in range(1, 41)]
+    pages = [client.get(path) for path in ("/", "/apps/tax-id-npi-access/", f"{BASE}/many")]
+    pages.append(client.post(f"{BASE}/many/check", {"table": "\n".join(lines)}))
+    sent = client.post(f"{BASE}/many/send", rows_of(pages[-1]))
+    pages.append(client.get(sent.location))
+    clicks = len(pages)  # the application and Go, Many at once, Check the table, Send 40 requests
+    words = 0
+    for one in pages[:-1]:  # whoever sees the list has finished
+        main = next(tree_of(one).iter("main"))
+        for closed in [found for found in main.iter("details") if found.get("open") is None]:
+            closed.clear()
+        words += len(text_of(main).split())
+    seconds = words / 250 * 60 + clicks * 5 + 30  # read at 250 words a minute; half a minute to copy the table
+    print(f"{len(pages)} pages, {clicks} clicks, {words} words, {seconds:.0f} seconds")
+    with scene.world.session() as session:
+        assert session.scalar(sa.select(sa.func.count(AccessRequest.id))) == 40
+    assert (len(pages), clicks) == (5, 5)
+    assert seconds <= 600
