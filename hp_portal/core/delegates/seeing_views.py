@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, abort, flash, request, url_for
+from flask import Blueprint, Response, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
@@ -146,9 +146,9 @@ def invite() -> ResponseReturnValue:
     return redirect_to(url_for("seeing.index"))
 
 
-def _ending() -> Ending:
-    """The access that is asked about, or 404."""
-    return find_ending(db_session(), the_actor(), _number("grant") or 0) or abort(404)
+def _ending() -> Ending | None:
+    """The access that is asked about; None: it has ended, has no end, or is not theirs to extend."""
+    return find_ending(db_session(), the_actor(), _number("grant") or 0)
 
 
 def _ending_page(ending: Ending, form: ExtendForm, status: int = 200) -> Response:
@@ -160,13 +160,19 @@ def _ending_page(ending: Ending, form: ExtendForm, status: int = 200) -> Respons
 def ending() -> ResponseReturnValue:
     """Access that ends by itself: extend it, or let it end."""
     found = _ending()
-    return _ending_page(found, ExtendForm(formdata=None, ends=found.ends_at.isoformat()))
+    return (
+        _nothing_to_end()
+        if found is None
+        else _ending_page(found, ExtendForm(formdata=None, ends=found.ends_at.isoformat()))
+    )
 
 
 @blueprint.post("/who-can-see-our-data/ending/answered")
 @access.delegate
 def ending_post() -> ResponseReturnValue:
     form, db, found = ExtendForm(), db_session(), _ending()
+    if found is None:
+        return _nothing_to_end()
     extends = request.form.get("answer") == "extend"
     if (extends and not form.validate_on_submit()) or (not extends and request.form.get("answer") != "end"):
         return _ending_page(found, form, 422)

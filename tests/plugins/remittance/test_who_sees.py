@@ -262,9 +262,12 @@ def test_access_that_ends_soon_is_asked_about_and_extended_or_not(town: Town, cl
     clock.set(dt.datetime(2027, 1, 1, 6, tzinfo=dt.UTC))
     delegate = world.sign_in("d.elegate")
     assert "Third" not in str(table(delegate.get(WHO), f"sees-{town.ledger.id}"))
-    assert delegate.get(path).status_code == 404
-    assert delegate.get(f"{WHO}/ending?grant={town.twins.id}").status_code == 404
-    assert delegate.get(f"{WHO}/ending?grant={short.id}").status_code == 404
+    for gone in (grant, town.twins, short):
+        assert delegate.get(f"{WHO}/ending?grant={gone.id}").location == WHO
+    late = delegate.post(
+        f"{WHO}/ending/answered?grant={town.twins.id}", {"ends": "", "answer": "end"}, follow_redirects=True
+    )
+    assert "nothing to end any more" in late.text
 
 
 def test_a_billing_service_is_invited(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
