@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.applications.menu import plugins
+from hp_portal.core.delegates.leaving import plans_of
 from hp_portal.core.identity.delegates import has_delegate
 from hp_portal.core.identity.factors import has_factor
 from hp_portal.core.identity.models import Person
@@ -74,8 +75,8 @@ def _person_page(person: Person, form: ReasonForm, status: int, lost: ReasonForm
     db = db_session()
     found = lookup.view_person(db, settings(), person)
     db.commit()
-    lost = lost or ReasonForm(formdata=None, prefix=LOST)
-    return page("staff/person.html", found=found, form=form, lost=lost, goes_on=GOES_ON, status=status)
+    lost, plan = lost or ReasonForm(formdata=None, prefix=LOST), plans_of(db, [person.id]).get(person.id)
+    return page("staff/person.html", found=found, form=form, lost=lost, goes_on=GOES_ON, plan=plan, status=status)
 
 
 def _back(person: Person) -> Response:
