@@ -194,6 +194,18 @@ def test_an_organization_that_has_ended_lets_nobody_in(
     assert invite(delegate, email="other@office.example").status_code == 422
 
 
+@pytest.mark.parametrize("values", [{"validated_at": None}, {"provisional": True}])
+def test_whoever_has_not_proved_anything_yet_writes_to_nobody(
+    world: World, clinic: Organization, delegate: PortalClient, values: dict[str, Any]
+) -> None:
+    with world.session() as session:
+        session.execute(sa.update(Organization).where(Organization.id == clinic.id).values(**values))
+    answer = invite(delegate)
+    assert answer.status_code == 422
+    assert "once the registration of your organization is finished" in answer.text
+    assert mails(world, "invitation") == []
+
+
 def test_whoever_has_an_account_accepts_with_it_and_no_delegate_learns_of_it(
     world: World, clinic: Organization, delegate: PortalClient, clock: Clock
 ) -> None:
@@ -286,6 +298,11 @@ def test_who_is_known_here_is_shown_first(
     same = delegate.get("/accounts/new?name=Somebody+Else&email=g.one%40office.example").text
     assert "has a deactivated account here" in same
     assert "Send the invitation" not in same
+    waits = delegate.get("/accounts/new?name=Somebody+Else&email=Robin%40invited.example").text
+    assert "This address has an invitation that waits" in waits
+    assert "Send the invitation" not in waits
+    world.staff("a.staff", permissions=("staff:console:open", "staff:people:search"))
+    assert "robin@" in world.sign_in("a.staff").get(f"/staff/organizations/{clinic.id}").text
     again = invite(delegate, email="ROBIN@invited.example")
     assert "was invited by Dana Delegate" in again.text
     assert len(mails(world, "invitation")) == 1

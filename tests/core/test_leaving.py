@@ -103,7 +103,9 @@ def test_on_the_day_the_account_ends_and_a_colleague_takes_over(
     assert leaves(delegate, person, person).status_code == 422, "not to themselves"
     assert "Bo Clerk leaves on Jun 5, 2026, in 4 days" in leaves(delegate, person, own).text
     assert mails(world) == [("b.clerk", "planned"), ("d.elegate", "planned")]
-    assert "Leaves on" in delegate.get("/accounts").text
+    assert "leaves on" in delegate.get("/accounts").text
+    world.staff("a.staff", permissions=("staff:console:open", "staff:people:search"))
+    assert "Bo Clerk leaves on Jun 5, 2026" in world.sign_in("a.staff").get(f"/staff/people/{person.id}").text
     clock.set(BEFORE)
     work(world)
     assert is_active(world, "b.clerk")
@@ -214,6 +216,21 @@ def test_a_successor_who_has_left_as_well_is_followed_by_another(
     clock.set(BEGINS)
     work(world)
     assert recorded(world, "delegates.leaving.done") == [{"person": person.id, "successor": own.id}]
+
+
+def test_whoever_has_been_moved_does_not_leave_the_other_organization(
+    world: World, clinic: Organization, delegate: PortalClient, clock: Clock
+) -> None:
+    own, person = find(world, "d.elegate"), world.person("b.clerk", organization=clinic)
+    other = world.organization("Other Clinic")
+    assert own is not None
+    leaves(delegate, person, own)
+    with world.session() as session:
+        session.execute(sa.update(Person).where(Person.id == person.id).values(organization_id=other.id))
+    clock.set(BEGINS)
+    work(world)
+    assert is_active(world, "b.clerk")
+    assert known(world) == 0
 
 
 def test_two_delegates_at_once_have_one_result(world: World, clinic: Organization, delegate: PortalClient) -> None:

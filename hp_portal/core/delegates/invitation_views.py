@@ -24,7 +24,13 @@ from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
 CHANGED = "This invitation has changed in the meantime: it was accepted, or another delegate was faster. See below."
 ENDED = "Your organization has ended on the portal, so nobody can be invited to it."
+UNFINISHED = "You can invite people once the registration of your organization is finished."
 TOO_MANY = "Too many invitations were sent to this address, or by your organization. Wait {wait}, then try again."
+REFUSED: dict[type[Exception], str] = {
+    ChangedMeanwhile: "You are not a delegate anymore.",
+    OrganizationEnded: ENDED,
+    invitations.Unfinished: UNFINISHED,
+}
 
 
 def _look_page(form: LookForForm, status: int = 200) -> Response:
@@ -82,9 +88,9 @@ def invite() -> ResponseReturnValue:
     except TooManyAttempts as error:
         db.rollback()
         return too_many(form, error, _invite_page, TOO_MANY)
-    except (ChangedMeanwhile, OrganizationEnded) as error:
+    except tuple(REFUSED) as error:
         db.rollback()
-        form.form_errors = [ENDED if isinstance(error, OrganizationEnded) else "You are not a delegate anymore."]
+        form.form_errors = [REFUSED[type(error)]]
         return _invite_page(form, 422)
     db.commit()
     flash(f"An invitation is on its way to {form.email.data}.", "good")
@@ -114,9 +120,9 @@ def _do(invitation_id: int, deed: Callable[[Any, Invitation], str]) -> Response:
     except TooManyAttempts as error:
         db.rollback()
         flash(TOO_MANY.format(wait=wait_words(error)), "warn")
-    except (ChangedMeanwhile, OrganizationEnded) as error:
+    except tuple(REFUSED) as error:
         db.rollback()
-        flash(ENDED if isinstance(error, OrganizationEnded) else CHANGED, "warn")
+        flash(CHANGED if isinstance(error, ChangedMeanwhile) else REFUSED[type(error)], "warn")
     else:
         db.commit()
         flash(said, "good")

@@ -46,6 +46,10 @@ SHOWN = dt.timedelta(days=60)
 """How long those are listed that have ended."""
 
 
+class Unfinished(Exception):
+    """The organization's own registration is not finished, or it is on trial: nobody is invited to it yet."""
+
+
 class HasAccount(Exception):
     """Somebody of the own organization has this e-mail address."""
 
@@ -176,6 +180,19 @@ def matching(session: PortalSession, which: sa.ColumnElement[bool]) -> list[Invi
     return [_as_read(row, inviter) for row, inviter in rows.all()]
 
 
+def open_invitations_of(session: PortalSession, organization_id: int) -> list[Invited]:
+    """Those of an organization that have not ended, for the payer's staff."""
+    return matching(session, Invitation.organization_id == organization_id)
+
+
+def _hold_finished(session: PortalSession, organization_id: int) -> None:
+    """An organization that is validated and goes on. Raises OrganizationEnded, or Unfinished: whoever has proved nothing yet
+    writes to nobody in the payer's name."""
+    organization = hold_going_on(session, organization_id)
+    if organization.validated_at is None or organization.provisional:
+        raise Unfinished
+
+
 def _count_message(session: PortalSession, actor: Actor, email: str) -> None:
     """Count one message more to an address. Raises TooManyAttempts."""
     to, of = f"to:{email} of:{actor.organization_id}", f"of:{actor.organization_id}"
@@ -220,7 +237,7 @@ def invite(
 ) -> Invitation:
     """Invite somebody to the actor's organization. Of the applications those count that are `allowed`: that delegates may give.
 
-    Raises HasAccount, InvitedAlready, TooManyAttempts, OrganizationEnded, or ChangedMeanwhile.
+    Raises HasAccount, InvitedAlready, TooManyAttempts, OrganizationEnded, Unfinished, or ChangedMeanwhile.
     """
     email = wanted.email.strip().lower()
     with held_organization(session, actor):
@@ -230,7 +247,7 @@ def invite(
         same = Invitation.organization_id == actor.organization_id, Invitation.email == email
         if found := matching(session, sa.and_(*same)):
             raise InvitedAlready(found[0].id, found[0].by)
-        hold_going_on(session, actor.organization_id or 0)
+        _hold_finished(session, actor.organization_id or 0)
         _count_message(session, actor, email)
         keys = {one.key for one in allowed}
         invitation = Invitation(
@@ -257,11 +274,11 @@ def _hold_waiting(session: PortalSession, invitation: Invitation) -> None:
 def send_again(session: PortalSession, settings: Settings, actor: Actor, invitation: Invitation) -> None:
     """Send another link for as many days, also when the one before has expired; the actor invites from now on.
 
-    Raises ChangedMeanwhile when it has ended, TooManyAttempts, or OrganizationEnded.
+    Raises ChangedMeanwhile when it has ended, TooManyAttempts, OrganizationEnded, or Unfinished.
     """
     with held_organization(session, actor):
         _hold_waiting(session, invitation)
-        hold_going_on(session, invitation.organization_id)
+        _hold_finished(session, invitation.organization_id)
         _count_message(session, actor, invitation.email)
         send_link(session, settings, session.get_one(Person, actor.person_id), actor.organization_name, invitation)
         record(session, "delegates.invitation.repeated", invitation=invitation.id)

@@ -208,6 +208,10 @@ def leave_due(session: PortalSession, settings: Settings, plugins: Plugins) -> N
 def _leave_or_stay(
     session: PortalSession, settings: Settings, plugins: Plugins, person: Person, leaving: Leaving
 ) -> None:
+    asker = session.get_one(Person, leaving.asked_by_id)
+    if asker.organization_id != person.organization_id:  # moved to another one, where nobody has said so
+        end_leaving(session, person.id, STAYS)
+        return
     others = other_delegates(session, settings, person)
     chosen = session.get_one(Person, leaving.successor_id)
     if person.is_delegate and not others:

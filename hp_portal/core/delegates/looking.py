@@ -18,6 +18,7 @@ from hp_portal.core.delegates.invitations import Invited, matching
 from hp_portal.core.delegates.models import Invitation
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.unconfirmed import is_unconfirmed
 from hp_portal.core.registration.models import WAITING_STATES, Registration
 from hp_portal.core.registration.own import requests_of
 from hp_portal.database import PortalSession
@@ -35,6 +36,11 @@ class KnownAccount:
     deactivated_at: dt.datetime | None
     same_email: bool
 
+    @property
+    def reachable(self) -> bool:
+        """Has the account an address that somebody has confirmed?"""
+        return not is_unconfirmed(self.email)
+
 
 @dataclass(frozen=True)
 class KnownRequest:
@@ -49,11 +55,12 @@ class KnownRequest:
 
 @dataclass(frozen=True)
 class Known:
-    """Who is known by a name or an address: at most ten of each."""
+    """Who is known by a name or an address: at most ten of each. `invited`: this very address has an invitation that waits."""
 
     accounts: list[KnownAccount]
     invitations: list[Invited]
     requests: list[KnownRequest]
+    invited: bool
 
     @property
     def found(self) -> bool:
@@ -85,10 +92,12 @@ def look_for(session: PortalSession, actor: Actor, name: str, email: str) -> Kno
         .order_by((Person.email == email).desc(), Person.name, Person.id)
         .limit(SHOWN)
     )
+    invited = matching(session, sa.or_(Invitation.email == email, _called(name, Invitation.name)))
     known = Known(
         [KnownAccount(*row, same_email=row.email == email) for row in accounts],
-        matching(session, sa.or_(Invitation.email == email, _called(name, Invitation.name)))[:SHOWN],
+        invited[:SHOWN],
         _requests(session, actor, name, email),
+        any(one.email == email for one in invited),
     )
     record(
         session, "delegates.person.looked-for", found=len(known.accounts) + len(known.invitations) + len(known.requests)

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.applications.menu import plugins
+from hp_portal.core.delegates.leaving import plans_of
 from hp_portal.core.identity.accounts import is_open, rows_of
 from hp_portal.core.identity.delegates import has_delegate
 from hp_portal.core.identity.models import Person
@@ -74,8 +75,10 @@ def _person_page(person: Person, form: ReasonForm, status: int) -> Response:
     db = db_session()
     found = lookup.view_person(db, settings(), person)
     db.commit()
-    own = memberships_of(db, person)
-    return page("staff/person.html", found=found, form=form, goes_on=GOES_ON, memberships=own, status=status)
+    own, plan = memberships_of(db, person), plans_of(db, [person.id]).get(person.id)
+    return page(
+        "staff/person.html", found=found, form=form, goes_on=GOES_ON, memberships=own, plan=plan, status=status
+    )
 
 
 def _back(person: Person) -> Response:

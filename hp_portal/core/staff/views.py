@@ -18,6 +18,7 @@ from hp_portal.core.activity.views import newest_shown, steady_pages
 from hp_portal.core.applications import giving, matrix
 from hp_portal.core.applications.menu import plugins, staff_menu
 from hp_portal.core.audit.reports import record_state
+from hp_portal.core.delegates.invitations import open_invitations_of
 from hp_portal.core.jobs.failures import failures
 from hp_portal.core.jobs.reports import reports
 from hp_portal.core.organizations.models import PROOFS
@@ -157,6 +158,7 @@ def organizations_one(organization_id: int) -> ResponseReturnValue:
         organization=found,
         applications=[one for one in plugins().applications if one.key in enabled],
         proofs=PROOFS,
+        invitations=open_invitations_of(db, organization_id),
     )
 
 
