@@ -76,9 +76,7 @@ def _person_page(person: Person, form: ReasonForm, status: int) -> Response:
     found = lookup.view_person(db, settings(), person)
     db.commit()
     own, plan = memberships_of(db, person), plans_of(db, [person.id]).get(person.id)
-    return page(
-        "staff/person.html", found=found, form=form, goes_on=GOES_ON, memberships=own, plan=plan, status=status
-    )
+    return page("staff/person.html", found=found, form=form, goes_on=GOES_ON, memberships=own, plan=plan, status=status)
 
 
 def _back(person: Person) -> Response:
