@@ -161,6 +161,7 @@ def test_from_the_request_to_the_end_of_access(scene: Scene) -> None:
         ({"name": "sample, Lanna"}, "Somebody of this name has an account in your own organization"),
         ({"tin": "12345"}, "A Tax ID has 9 digits"),
         ({"npis": "1234567890"}, "check digit is wrong"),
+        ({"whom": "delegates"}, "You have named somebody below"),
         ({"phone": "12"}, "telephone number with its area code"),
         ({"name": "", "title": "", "email": "", "phone": ""}, "first and last name"),
     ],
@@ -306,7 +307,7 @@ def test_forty_at_once_checked_row_by_row(scene: Scene) -> None:
         f"Clinic {n}\t{make_tin(n)}\t\tAnna Adams\tManager\ta{n}@clinic{n}.example\t952-555-0100" for n in range(1, 41)
     ]
     lines[3] = lines[3].replace("a4@clinic4.example", "a4@ledger.example")
-    lines[4] = lines[4].replace(make_tin(5), "12")
+    lines[4] = lines[4].replace(make_tin(5), "12").replace("a5@clinic5.example", "l@ledger.example")
     lines.append(f"Clinic 1 again\t{make_tin(1)}\t\t\t\t\t")
     client = scene.asker
     assert client.post(f"{BASE}/many/check", {"table": ""}).status_code == 422
@@ -316,6 +317,9 @@ def test_forty_at_once_checked_row_by_row(scene: Scene) -> None:
     assert scene.messages("access_asked") == [], "nothing is sent yet"
     form = rows_of(checked)
     assert form["rows-4-tin"] == "12"
+    assert "address of an account of your own organization" in text_of(tree_of(checked)), (
+        "all that is wrong is said at once"
+    )
     sent = client.post(f"{BASE}/many/send", form)
     assert sent.status_code == 422
     text = text_of(tree_of(sent))
@@ -323,7 +327,12 @@ def test_forty_at_once_checked_row_by_row(scene: Scene) -> None:
     assert "3 rows were not sent" in text
     rest = rows_of(sent)
     assert [name for name in rest if name.endswith("-tin")] == ["rows-3-tin", "rows-4-tin", "rows-40-tin"]
-    rest |= {"rows-3-email": "a4@clinic4.example", "rows-4-tin": make_tin(5), "rows-40-tin": make_tin(77)}
+    rest |= {
+        "rows-3-email": "a4@clinic4.example",
+        "rows-4-tin": make_tin(5),
+        "rows-4-email": "a5@clinic5.example",
+        "rows-40-tin": make_tin(77),
+    }
     assert client.post(f"{BASE}/many/send", rest).status_code == 303
     assert client.post(f"{BASE}/many/send", rest).status_code == 303, "pressed twice"
     with scene.world.session() as session:

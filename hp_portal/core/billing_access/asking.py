@@ -93,6 +93,12 @@ def _overlap(one: Wanted, other: Wanted) -> bool:
     return one.tin == other.tin and (not one.npis or not other.npis or bool(set(one.npis) & set(other.npis)))
 
 
+@in_whole("an approver is checked against the accounts of the organization that asks")
+def check_approver(session: PortalSession, actor: Actor, approver: Approver) -> dict[str, str]:
+    """Why this person may not approve, by field."""
+    return approver_problems(session, actor.organization_id or 0, approver)
+
+
 @in_whole("requests for access are written")
 def ask(session: PortalSession, settings: Settings, actor: Actor, rows: Sequence[Wanted]) -> list[Result]:
     """Ask for every row that nothing speaks against; the others come back with what does. Raises TooManyToday: none is sent."""

@@ -43,6 +43,7 @@ from hp_portal.hookspecs import PortalEvent
 from hp_portal.scopes import in_whole
 
 PASSED_ON_AT_MOST = 2
+NOT_KNOWN = "They say that they do not know your organization."
 THEIR_OWN = "This person seems to belong to the organization that asks. Name somebody at the provider’s own office."
 
 
@@ -194,11 +195,9 @@ def decline(session: PortalSession, request_id: int, signer: Signer, reason: str
 def disown(session: PortalSession, request_id: int, signer: Signer) -> None:
     """Nobody there knows who asks: it ends, and staff look into it. Raises LinkDead, DecidedAlready."""
     request = _hold(session, request_id, signer)
-    _answered(session, request, signer, UNKNOWN)
+    _answered(session, request, signer, UNKNOWN, NOT_KNOWN)
     _note(session, request, signer, "billing.access.disowned")
-    tell_asker(
-        session, request, "The person whom you asked has said that they do not know your organization.", payees=[]
-    )
+    tell_asker(session, request, "The person whom you asked has ended your request.", payees=[])
 
 
 @in_whole("the wrong person was asked and names another")

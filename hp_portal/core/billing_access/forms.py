@@ -153,6 +153,10 @@ class RequestForm(_Wanting, FlaskForm):  # type: ignore[misc] # Flask-WTF has no
     def asks_person(self) -> bool:
         return bool(self.whom.data != DELEGATES)
 
+    def validate_whom(self, field: Any) -> None:
+        if field.data == DELEGATES and any((self[name].data or "").strip() for name in ("name", "email", "phone")):
+            raise ValidationError("You have named somebody below. Choose that, or empty those fields.")
+
 
 class RowForm(_Wanting, Form):  # type: ignore[misc] # WTForms has no types
     """A row of many: without an approver it goes to the delegates of the registered provider."""

@@ -14,6 +14,7 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.billing_access import asking, records, showing
 from hp_portal.core.billing_access.asking import ApproverRefused, ChangedMeanwhile, Result, TooManyToday
+from hp_portal.core.billing_access.checking import Approver
 from hp_portal.core.billing_access.forms import (
     COLUMNS,
     ApproverForm,
@@ -154,6 +155,13 @@ def _check_rows(actor: Actor, form: RowsForm) -> list[int]:
     if len(form.rows.entries) > settings().access_requests_at_once:
         abort(413)
     form.validate()
+    for entry in form.rows.entries:
+        row = entry.form
+        if row.errors and row.asks_person():  # what else speaks against a row is said at once
+            approver = Approver(
+                row["name"].data or "", row.title.data or "", row.email.data or "", row.phone.data or ""
+            )
+            row.put(asking.check_approver(db_session(), actor, approver))
     readable = [place for place, entry in enumerate(form.rows.entries) if not entry.form.errors]
     wanted = [form.rows.entries[place].form.wanted(form.form.data or "") for place in readable]
     right = []

@@ -84,13 +84,12 @@ def _remove_page(loss: Loss, form: ReasonForm, status: int = 200) -> Response:
 @access.requires(READ)
 def linked_remove_post(grant_id: int) -> ResponseReturnValue:
     db, form, loss = db_session(), ReasonForm(), _loss(grant_id)
-    if not form.validate_on_submit():
-        return _remove_page(loss, form, 422)
     try:
-        done = remove(db, the_actor(), grant_id, form.reason.data)
+        if the_actor().is_delegate and not form.validate_on_submit():
+            return _remove_page(loss, form, 422)
+        done = remove(db, the_actor(), grant_id, form.reason.data or "")
     except OnlyDelegates:
-        form.form_errors = ["Only a delegate of your organization can remove a Tax ID. Ask them to."]
-        return _remove_page(loss, form, 422)
+        return _remove_page(loss, ReasonForm(formdata=None), 422)
     db.commit()
     words = (
         f"{loss.name} is removed. Its payments can no longer be seen." if done else "Somebody has removed it already."
