@@ -5,17 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import io
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pikepdf
 import pytest
 import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
-from hp_portal.core.delegates import review_reminding
+from hp_portal.core.delegates import review_reminding, reviewing
 from hp_portal.core.delegates.models import AccessReview
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import values_of
+from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant
 from tests.conftest import MakeApp
@@ -200,6 +202,10 @@ def test_what_changed_since_must_be_decided_anew(clinic: Clinic, clock: Clock) -
     page = dana.get(REVIEW)
     assert "Nina New New since the review began" in decisions(page)
     assert "1 row is not decided yet" in page.text
+    with world.session() as session, world.app.app_context():
+        now = reviewing.open_review(session, cast(Actor, SimpleNamespace(organization_id=clinic.organization.id)))
+    assert now is not None
+    assert clinic.sign(dana, shown=now.shown).status_code == 409, "whatever is said to have been shown"
     assert clinic.review().signed_at is None
     clinic.decide(dana, f"person:{clinic.of_name('Nina New')}", "keep")
     assert "not decided yet" not in dana.get(REVIEW).text

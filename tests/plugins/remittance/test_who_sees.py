@@ -181,6 +181,10 @@ def test_a_provider_ends_what_a_billing_organization_sees(town: Town) -> None:
         assert (
             billing_access.end_billing_access(session, actor, [town.twins.id, town.elsewhere.id], "Past the page") == []
         )
+        assert (
+            billing_access.end_billing_access(session, _actor(session, "l.edger"), [town.more.id], "Not a provider")
+            == []
+        )
         session.execute(sa.update(Person).where(Person.username == "d.elegate").values(is_delegate=False))
         with pytest.raises(billing_access.NoDelegate):
             billing_access.end_billing_access(session, actor, [town.more.id], "No delegate any more")
@@ -223,6 +227,7 @@ def test_access_that_ends_soon_is_asked_about_and_extended_or_not(town: Town, cl
         with world.session() as session:
             return session.get_one(Grant, grant.id).ends_at
 
+    assert ask() == [], "nothing is asked of what was given for less than 30 days"
     clock.set(end - dt.timedelta(days=30, minutes=1))
     assert ask() == []
     clock.set(end - dt.timedelta(days=30))
@@ -248,6 +253,10 @@ def test_access_that_ends_soon_is_asked_about_and_extended_or_not(town: Town, cl
     assert "ends soon" not in delegate.get("/").text
     late = other.post(to, {"ends": shown, "answer": "end"}, follow_redirects=True)
     assert "Another delegate has answered meanwhile" in late.text
+    with world.session() as session, world.app.app_context():
+        stale = billing_access.Ending(grant.id, "Ledger Sample Billing", "Third", end)
+        with pytest.raises(billing_access.AnsweredMeanwhile):
+            billing_access.answer_ending(session, _actor(session, "e.lse"), stale, None)
     assert "was extended until" in world.sign_in("l.edger").get("/my-activity").text
 
     # Asked again before the new end; what is let end does, by itself.
