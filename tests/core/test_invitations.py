@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
-from hp_portal.core.delegates import invitations
+from hp_portal.core.delegates import accepting, invitations
 from hp_portal.core.delegates.models import Invitation
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import values_of
@@ -191,6 +191,12 @@ def test_an_organization_that_has_ended_lets_nobody_in(
     assert "has ended on the portal" in opened(world)[1].text
     assert visitor.post("/invitation/account", ACCOUNT).status_code == 410
     assert "nobody can be invited" in do(delegate, world, "send-again").text
+    # It ends while the button is being pressed: what was looked at before does not count.
+    token, applications = link(world).rpartition("/")[2], world.app.extensions["hp_portal.plugins"].applications
+    given = {"username": "robin.new", "password": NEW_PASSWORD}
+    with world.app.app_context(), world.session() as session, pytest.raises(accepting.NotOpen):
+        accepting.accept_as_new(session, world.settings, applications, token, **given)
+    assert find(world, "robin.new") is None
     assert invite(delegate, email="other@office.example").status_code == 422
 
 

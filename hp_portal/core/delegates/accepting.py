@@ -30,8 +30,8 @@ from hp_portal.core.limits.attempts import check_attempts, count_failure
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.accounts import NameTaken, create_person
 from hp_portal.core.people.changes import is_disowned
-from hp_portal.core.people.ended import hold_going_on
-from hp_portal.core.people.memberships import add_membership, find_row
+from hp_portal.core.people.ended import OrganizationEnded, hold_going_on
+from hp_portal.core.people.memberships import AccountClosed, AlreadyMember, add_membership, find_row
 from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import Application
@@ -157,11 +157,15 @@ def _hold(session: PortalSession, token: str) -> tuple[Invitation, Organization,
 
 @contextmanager
 def _in_name_of(session: PortalSession, inviter: Person) -> Iterator[None]:
-    """What an accepted invitation does, its delegate does."""
+    """What an accepted invitation does, its delegate does. Raises NotOpen or OtherAccount for what has changed just now."""
     before = get_who(session)
     set_who(session, Who(inviter.id, inviter.organization_id, None, before.request_id, before.address))
     try:
         yield
+    except OrganizationEnded as error:
+        raise NotOpen from error
+    except (AccountClosed, AlreadyMember) as error:
+        raise OtherAccount from error
     finally:
         set_who(session, before)
 
