@@ -93,7 +93,8 @@ def test_a_form_is_taken_for_the_organization_of_its_address_alone(two: Two) -> 
     assert two.other.name not in foreign.text
     unknown = client.get("/o/999999/accounts")
     assert "an organization that you do not work for" in unknown.text
-    assert recorded(two.world, "access.page.refused")[-1]["page"] == "accounts.index"
+    noted = recorded(two.world, "access.page.refused")[-1]
+    assert noted == {"page": "accounts.index", "why": "of an organization that the person does not work for"}
     assert recorded(two.world, "people.person.deactivated") == []
     # Notices are read where they belong.
     done = client.post(below(two.practice, form), {"reason": "Left the office"})
