@@ -151,6 +151,15 @@ def test_from_the_request_to_the_end_of_access(scene: Scene) -> None:
     assert answer.status_code == 303
     assert scene.request().id != request.id
     assert "Requested" in scene.status()
+    assert scene.approve(scene.follow(), until="2027-09-01").status_code == 303
+    assert len(scene.sees()) == 2
+    assert scene.ask(form="f9").status_code == 303
+    assert scene.approve(scene.follow(), until="2027-12-01").status_code == 303, "asked again before the end"
+    with scene.world.session() as session:
+        open_now = session.scalars(sa.select(Grant).where(Grant.organization_id == scene.ledger.id, Grant.is_open()))
+        assert {f"{grant.ends_at:%Y-%m-%d}" for grant in open_now} == {"2027-12-02"}, (
+            "midnight of the payer is later in UTC"
+        )
 
 
 @pytest.mark.parametrize(
@@ -215,6 +224,7 @@ def test_the_delegates_of_the_provider_answer_signed_in(scene: Scene) -> None:
     assert "Hanna" not in page
     delegate = scene.world.sign_in("h.delegate")
     assert "A billing organization asks to see your payments" in delegate.get("/").text
+    assert "asks to see your payments" not in scene.world.sign_in("h.clerk").get("/").text
     one = f"/access-requests/{scene.request().id}"
     for stranger in ("o.delegate", "l.biller"):
         assert scene.world.sign_in(stranger).get(one).status_code == 404
@@ -345,6 +355,18 @@ def test_forty_at_once_checked_row_by_row(scene: Scene) -> None:
     assert "No request fits" in client.get(f"{BASE}?status=approved").text
     for path in ("", "/new", "/many", "/csv"):
         assert scene.world.sign_in("h.delegate").get(BASE + path).location == "/apps/tax-id-npi-access/"
+
+
+def test_so_many_requests_a_day_and_what_was_typed_stays(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = scene.world.settings.model_copy(update={"access_requests_per_day": 1})
+    monkeypatch.setitem(scene.world.app.extensions, "hp_portal.settings", few)
+    assert scene.ask().status_code == 303
+    refused = scene.ask(tin=make_tin(2), form="f2")
+    assert refused.status_code == 429
+    assert "At most 1 requests can be sent in 24 hours" in refused.text
+    assert f'value="{make_tin(2)}"' in refused.text
+    scene.clock.advance(days=1)
+    assert scene.ask(tin=make_tin(2), form="f2").status_code == 303
 
 
 def test_two_answers_at_once_are_one(scene: Scene) -> None:
