@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import io
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -230,6 +231,27 @@ def test_what_changed_since_must_be_decided_anew(clinic: Clinic, clock: Clock) -
         open_ones = sa.select(Grant.id).where(Grant.organization_id == clinic.ledger.id, Grant.ended_at.is_(None))
         assert session.scalars(open_ones).all() == []
     assert world.sign_in("e.ve").get(REVIEW).status_code == 403
+
+
+def test_two_who_sign_at_once_give_one_signature_and_one_message(clinic: Clinic) -> None:
+    world = clinic.world
+    dana, eve = world.sign_in("d.ana"), world.sign_in("e.ve")
+    clinic.everything(dana, {f"person:{clinic.clerk.id}": "end"})
+    shown = next(one.get("value", "") for one in tree_of(dana.get(REVIEW)).iter("input") if one.get("name") == "shown")
+    before = len(told(world))
+
+    def sign(who: tuple[PortalClient, str]) -> str:
+        client, name = who
+        data = {"agree": "y", "name": name, "shown": shown}
+        return client.post(f"{REVIEW}/{clinic.id}/sign", data, follow_redirects=True).text
+
+    with ThreadPoolExecutor(2) as pool:
+        said = list(pool.map(sign, ((dana, "Dana Delegate"), (eve, "Eve Delegate"))))
+    assert sum("The access review is signed" in one for one in said) == 1
+    assert sum("has signed this review meanwhile" in one for one in said) == 1
+    assert len(recorded(world, "delegates.access-review.signed")) == 1
+    assert [what for _, what in told(world)[before:]] == ["signed"]
+    assert len(recorded(world, "people.person.deactivated")) == 1
 
 
 def test_reminders_the_next_review_and_what_staff_see(clinic: Clinic, clock: Clock) -> None:
