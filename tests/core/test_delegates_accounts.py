@@ -242,6 +242,10 @@ def test_applications_are_given_and_taken_and_only_those_that_are_enabled(
     assert clerk.get("/apps/tax-id-npi-access/").status_code == 200
     assert "no longer has" in delegate.post(address, {"enabled": "0"}, follow_redirects=True).text
     assert clerk.get("/apps/tax-id-npi-access/").status_code == 403
+    assert [(values["given"], values["taken"]) for _, values in mails(world, "account_told")] == [
+        (["Tax ID & NPI access"], []),
+        ([], ["Tax ID & NPI access"]),
+    ]
     assert delegate.post(address, {"enabled": "2"}).status_code == 400
     world.disable(key, "physician")
     assert delegate.post(address, {"enabled": "1"}).status_code == 404

@@ -255,10 +255,15 @@ def applications_to_give(session: PortalSession, actor: Actor, applications: lis
 
 
 def give(session: PortalSession, actor: Actor, person: Person, application: Application, *, wanted: bool) -> None:
-    """Give an application to somebody of the own organization, or take it. Again changes nothing. Raises ChangedMeanwhile."""
+    """Give an application to somebody of the own organization, or take it, and tell them. Again changes nothing.
+
+    Raises ChangedMeanwhile.
+    """
     deed = giving.give_application if wanted else giving.take_application
     with held(session, actor, person):
-        deed(session, actor, person, application)
+        if deed(session, actor, person, application) and person.id != actor.person_id:
+            label = [application.label]
+            tell(session, actor, person, "applications", given=label if wanted else [], taken=[] if wanted else label)
 
 
 def unlock(session: PortalSession, actor: Actor, person: Person) -> None:

@@ -109,6 +109,7 @@ def save_table(
                     taken.append(one.label)
             if given or taken:
                 done.changed.append(person.name)
+            if (given or taken) and person.id != actor.person_id:
                 tell(session, actor, person, "applications", given=given, taken=taken)
     return done
 
