@@ -204,9 +204,11 @@ def test_the_demo_seeds_once_and_says_who_can_sign_in(folder: Path) -> None:
     assert first == second
     assert set(first) == {"url", "people", "checks", "to_try"}
     assert all(set(one) == {"username", "url", "what"} for one in first["to_try"])
-    more = {"authenticator_key"}
-    assert all(set(person) - more == {"role", "username", "password", "organization"} for person in first["people"])
-    assert [person["username"] for person in first["people"] if set(person) & more] == ["demo.secure"]
+    more = {"authenticator_key": "demo.secure", "also": "demo.both"}
+    usual = {"role", "username", "password", "organization"}
+    assert all(set(person) - set(more) == usual for person in first["people"])
+    for key, username in more.items():
+        assert [person["username"] for person in first["people"] if key in person] == [username]
     assert all(set(check) == {"number", "method", "organization", "what"} for check in first["checks"])
     assert {check["method"] for check in first["checks"]} >= {"EFT", "check", "non-payment notice"}
     lines = ok(run_program(folder, "demo", "--seed-only")).splitlines()
