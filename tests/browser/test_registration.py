@@ -28,6 +28,7 @@ BECAUSE = "Posting payments"
 # Whoever wants to see a payment sees it on the eighth page at the latest.
 PAGES = 8
 SECONDS = 180
+CLICKS = 12
 
 NewWalk = Callable[[], Walk]
 
@@ -283,6 +284,10 @@ def test_after_somebody_has_left(live: Live, walk: NewWalk) -> None:
     me.press("Continue")
     finish(me, BECAUSE)
     sees_the_payment(me, CHECK)
+    headings = [page.heading for page in me.seen]
+    print(f"\n{len(headings)} pages, {me.clicks} clicks: {headings}")
+    assert len(headings) <= PAGES
+    assert me.clicks <= CLICKS
     me.go("/registration")
     me.see("Your registration")
     me.says("You can see payments now", "If none of them does, you become a delegate, too")

@@ -40,6 +40,7 @@ class Walk:
     seen: list[Seen] = field(default_factory=list)
     seen_elsewhere: int = 0
     keys: int = 0
+    clicks: int = 0
 
     @classmethod
     def begin(cls, live: Live, new_context: Any, *, keyboard: bool) -> Walk:
@@ -92,6 +93,7 @@ class Walk:
             self.page.get_by_role("textbox", name=name).fill(text)
 
     def select(self, label: str, option: str) -> None:
+        self.clicks += 1
         if self.keyboard:
             self._to(label)
             self._type(option[:3])
@@ -101,6 +103,7 @@ class Walk:
 
     def press(self, name: str) -> None:
         """A button, or a link that looks like one."""
+        self.clicks += 1
         if self.keyboard:
             self._to(name)
             self._key("Enter")
@@ -109,6 +112,7 @@ class Walk:
 
     def tick(self, label: str) -> None:
         """A box."""
+        self.clicks += 1
         if self.keyboard:
             self._to(label)
             self._key("Space")
@@ -117,6 +121,7 @@ class Walk:
 
     def pick(self, label: str) -> None:
         """One of several: the keyboard comes to the first of them, and goes on with the arrow."""
+        self.clicks += 1
         wanted = self.page.get_by_label(label)
         if not self.keyboard:
             wanted.check()
