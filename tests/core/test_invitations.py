@@ -239,7 +239,7 @@ def test_whoever_has_an_account_accepts_with_it_and_no_delegate_learns_of_it(
     change(world, "r.obin", deactivated_at=clock.now())
     assert "Your account is deactivated" in opened(world)[1].text
     change(world, "r.obin", deactivated_at=None)
-    assert visitor.post("/invitation/accept").location == "/"
+    assert visitor.post("/invitation/accept").location == f"/o/{clinic.id}/", "the new organization opens"
     with world.session() as session:
         rows = session.scalars(sa.select(Person).where(Person.email == person.email).order_by(Person.id)).all()
     assert [(row.organization_id, row.account_id, row.is_delegate) for row in rows] == [

@@ -24,6 +24,7 @@ from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many, wait_words, with_retry_after
 from hp_portal.core.people.accounts import NameTaken, propose_username
 from hp_portal.core.registration.drafts import check_names, count_name
+from hp_portal.core.web.prefixes import below
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.web.where_from import client_address, counted_address
 
@@ -157,13 +158,15 @@ def accept_with_account() -> ResponseReturnValue:
     if actor is None:
         return redirect_to(url_for("account.sign_in", next=url_for("invitation.look")))
     try:
-        accepting.accept_as(db, actor, plugins().applications, _token())
+        person = accepting.accept_as(db, actor, plugins().applications, _token())
     except (LinkDead, NotOpen, OtherAccount):
         return _changed()
+    there = person.organization_id or 0
     db.commit()
     session.pop(INVITATION, None)
     flash(f"You are at {offer.organization} now, with the account you have.", "good")
-    return redirect_to(url_for("pages.home"))
+    home = url_for("pages.home")
+    return redirect_to(home if there == actor.organization_id else below(there, home))
 
 
 @blueprint.post("/invitation/decline")
