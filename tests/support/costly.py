@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from hp_portal.core.access.rules import Rule
 
 from .client import PortalClient
+from .fuzz import Asked
 from .matrix import Scene, cast_person, routes, url_of
 
 ROOM = 900_000  # what a request may have is a megabyte, the form's token included
@@ -89,7 +90,10 @@ def post(client: PortalClient, url: str, options: dict[str, Any]) -> tuple[float
 
 
 def all_answers(scene: Scene) -> Iterator[tuple[str, str, float, TestResponse]]:
-    """What every page that takes a form answers to some of them, and the seconds of the processor: its endpoint, with what."""
+    """What every page that takes a form answers to some of them, and the seconds of the processor: its endpoint, with what. One
+    that reads nothing of a form is sent a single one."""
+    asked_for = Asked()
+    asked_for.note(scene.world.app)
     filled, written = texts(), list(bodies())
     long = {"data": {"password": LONG["characters that stand for others"]}}
     posted = [(route, rule) for route, method, rule in routes(scene.world.app) if method == "POST"]
@@ -100,5 +104,7 @@ def all_answers(scene: Scene) -> Iterator[tuple[str, str, float, TestResponse]]:
         for what, options in [*fields, *written] if number % 4 == 0 else fields:
             seconds, answer = post(client, url, options)
             yield route.endpoint, what, seconds, answer
+            if not asked_for.of(route.endpoint):
+                break
             if answer.headers.get("Location", "").startswith("/sign-in"):
                 client, url = asked(scene, route, rule)  # the form before it ended the session

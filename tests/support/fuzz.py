@@ -74,13 +74,21 @@ HEADERS = {
 }
 
 
-class _Asked:
+class Asked:
     """The names of parameters that each endpoint has asked for."""
 
     def __init__(self) -> None:
         self.names: dict[str, set[str]] = defaultdict(set)
 
-    def storage(self) -> type[ImmutableMultiDict[str, Any]]:
+    def note(self, app: Flask) -> None:
+        """Note from now on what views of this app ask for."""
+        app.request_class = type("NotingRequest", (Request,), {"parameter_storage_class": self._storage()})
+
+    def of(self, endpoint: str) -> list[str]:
+        """What an endpoint has asked for so far, but the form's token."""
+        return sorted(self.names[endpoint] - {"csrf_token"})
+
+    def _storage(self) -> type[ImmutableMultiDict[str, Any]]:
         asked = self
 
         class Noting(ImmutableMultiDict[str, Any]):
@@ -112,8 +120,8 @@ class Fuzz:
 
     def __init__(self, scene: Scene) -> None:
         self.scene, self.app = scene, scene.world.app
-        self.asked = _Asked()
-        self.app.request_class = type("NotingRequest", (Request,), {"parameter_storage_class": self.asked.storage()})
+        self.asked = Asked()
+        self.asked.note(self.app)
         self.sent = 0
         self.problems: list[str] = []
         self._clients: dict[int | None, PortalClient] = {}
@@ -166,12 +174,14 @@ class Fuzz:
     def parameters(self, route: Route, method: str, person: Person | None) -> None:
         """Every value in every parameter that the view asks for: in all at once, and beside other odd values in two others;
         and all twice. Half of the threes are asked with each database, the first two values both hold a NUL. Of what both
-        take alike, each database is asked half."""
+        take alike, each database is asked half. A view that asks for nothing gets nothing."""
         where = "data" if method == "POST" else "query_string"
         self.send(route, method, person, "nothing", {where: {}})
+        if not self.asked.of(route.endpoint):
+            return  # whatever is sent, nobody reads it
         half = self.scene.world.database.engine.dialect.name == "sqlite"
         for row, value in enumerate(VALUES):
-            names = sorted(self.asked.names[route.endpoint] - {"csrf_token"})
+            names = self.asked.of(route.endpoint)
             if value not in TEXT_ALONE or row % 2 == half:
                 self.send(route, method, person, f"{value[:20]!r} in {names}", {where: dict.fromkeys(names, value)})
             for column in range(0, len(names) if len(names) > 1 else 0, 3):
@@ -180,7 +190,7 @@ class Fuzz:
                     odd = {name: VALUES[(row + 7 * place) % len(VALUES)] for place, name in enumerate(some)}
                     told = ", ".join(f"{text[:20]!r} in {name}" for name, text in odd.items())
                     self.send(route, method, person, told, {where: odd})
-        names = sorted(self.asked.names[route.endpoint] - {"csrf_token"})
+        names = self.asked.of(route.endpoint)
         self.send(route, method, person, f"{names} repeated", {where: {name: ["1", "\x00"] for name in names}})
 
     def addresses(self, route: Route, method: str, person: Person | None) -> None:
