@@ -271,7 +271,7 @@ def test_a_billing_organization(live: Live, walk: NewWalk) -> None:
     me.press("Continue")
     finish(me)
     me.see("Welcome, Mina Keeper")
-    me.says("No provider has let you see its payments yet", "Ask for the first")
+    me.says("No provider has let you see its payments yet", "Request access for the first")
 
 
 def test_after_somebody_has_left(live: Live, walk: NewWalk) -> None:
