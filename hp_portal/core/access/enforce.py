@@ -160,15 +160,15 @@ def organization_first(rule: Rule, actor: Actor | None) -> ResponseReturnValue |
         leave()
         if rule.kind == "public" and reading:
             return redirect_to(plain)
-        if actor is None:
+        if actor is None or request.endpoint in _OF_NONE:
             return None
         g.other_organization = True
         raise OtherOrganization(actor.left)
     if actor is None or not actor.organizations or actor.organization_id is None or request.endpoint in _OF_NONE:
         return None
+    if rule.kind == "public" and (not reading or "token" in (request.view_args or {})):
+        return None  # a link out of a message is about itself, and stays out of addresses
     if not reading:
-        if rule.kind == "public":
-            return None
         raise NoOrganization
     # For htmx the whole page: nobody knows for which organization the rest of it was.
     wanted = page_asked_for()

@@ -115,7 +115,6 @@ def _who_is(
             )
             .correlate(Person)
             .scalar_subquery(),
-            passes.entering(Person.organization_id),
             _accepted(DELEGATE_AGREEMENT, "delegate_version", Person.id),
             account_since,
             owns_factor(),
@@ -124,6 +123,8 @@ def _who_is(
             Person.delegate_since,
             sa.and_(SignIn.elsewhere_id.is_not(None), SignIn.elsewhere_seen_at.is_(None)),
             SignIn.person_id,
+            # After everything that is asked of the account, which may be another organization's row.
+            passes.entering(Person.organization_id),
         )
         .select_from(SignIn)
         .join(Person, whose)
@@ -194,31 +195,31 @@ def find_actor(
         row = connection.execute(_who_there, {**values, "row": place.row}).one_or_none()
     if row is None:
         return None
-    passes.entered(connection, row[17])
-    by_directory = row[22]
+    passes.entered(connection, row[25])
+    by_directory = row[21]
     if row[7] and settings.staff_sign_in == ("local" if by_directory else "oidc"):
         return None  # the payer has changed how staff sign in
     asked_as_delegate = row[8] and not row[7]
     by = None
     if not by_directory:
-        by = factor_by(settings, is_staff=row[7], is_delegate=row[8], since=row[19], delegate_since=row[23])
+        by = factor_by(settings, is_staff=row[7], is_delegate=row[8], since=row[18], delegate_since=row[22])
     return Actor(
         token,
         *row[:10],
         organization_name=row[10] or "",
         audience=row[11] or "",
         validated=row[12] is not None,
-        terms_accepted=row[13] is not None and (row[18] is not None or not asked_as_delegate),
+        terms_accepted=row[13] is not None and (row[17] is not None or not asked_as_delegate),
         given=_words(row[14]),
         enabled=_words(row[15]),
         permissions=_words(row[16]),
-        has_factor=row[20],
-        factor_missing=by is not None and by <= now and not row[20],
+        has_factor=row[19],
+        factor_missing=by is not None and by <= now and not row[19],
         factor_by=by,
-        confirmed_at=row[21],
+        confirmed_at=row[20],
         by_directory=by_directory,
-        elsewhere=bool(row[24]),
-        account_id=row[25],
+        elsewhere=bool(row[23]),
+        account_id=row[24],
         organizations=place.organizations,
         undecided=place.undecided,
         left=place.left,

@@ -24,7 +24,7 @@ from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many, wait_words, with_retry_after
 from hp_portal.core.people.accounts import NameTaken, propose_username
 from hp_portal.core.registration.drafts import check_names, count_name
-from hp_portal.core.web.prefixes import below
+from hp_portal.core.web.prefixes import below, leave
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.web.where_from import client_address, counted_address
 
@@ -164,6 +164,7 @@ def accept_with_account() -> ResponseReturnValue:
     there = person.organization_id or 0
     db.commit()
     session.pop(INVITATION, None)
+    leave()  # it is said at the new organization
     flash(f"You are at {offer.organization} now, with the account you have.", "good")
     home = url_for("pages.home")
     return redirect_to(home if there == actor.organization_id else below(there, home))

@@ -108,6 +108,8 @@ def look(
 
     Raises LinkDead, the try counted (the caller commits), or TooManyAttempts.
     """
+    if not token:  # no link was followed, so no wrong one
+        raise LinkDead
     window, subject = dt.timedelta(minutes=settings.attempts_window_minutes), f"at:{address}"
     check_attempts(session, "invitation-link", subject, limit=settings.attempts_per_address, window=window)
     try:

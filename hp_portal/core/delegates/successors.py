@@ -40,7 +40,7 @@ def needs_second(session: PortalSession, actor: Actor) -> bool:
 @in_whole("one's own account")
 def put_off(session: PortalSession, actor: Actor) -> None:
     """Not now: the advice comes again after a while. Raises SignInEnded. The caller commits."""
-    person = hold_own(session, actor)
-    person.successor_declined_at = clock.now()
+    hold_own(session, actor)
+    session.get_one(Person, actor.person_id).successor_declined_at = clock.now()
     session.flush()
     record(session, "delegates.successor.put-off")

@@ -64,7 +64,7 @@ def not_me_post() -> ResponseReturnValue:
         return page("people/not_me.html", told=None, done=False, wait="", status=410)
     db.commit()
     session.pop(KEPT, None)
-    if (actor := current_actor()) is not None and actor.person_id == person_id:
+    if (actor := current_actor()) is not None and actor.account_id == person_id:
         # The page is drawn for somebody who is signed out.
         logout_user()
         session.clear()

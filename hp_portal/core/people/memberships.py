@@ -13,11 +13,13 @@ from sqlalchemy.orm import aliased
 from hp_portal import clock
 from hp_portal.core.applications.giving import give_starting_applications
 from hp_portal.core.audit.record import record
-from hp_portal.core.identity.accounts import is_open
+from hp_portal.core.identity.accounts import is_open, rows_of
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
+from hp_portal.core.people.accounts import end_email_changes, end_resets
 from hp_portal.core.people.ended import hold_going_on
+from hp_portal.core.people.models import RESET_CANCELED
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import Application
 
@@ -93,6 +95,10 @@ def add_membership(
     hold_going_on(session, organization_id)
     if (there := find_row(session, root, organization_id)) is not None:
         raise AlreadyMember(there)
+    # What a delegate of one organization has begun about the account does not reach into the other.
+    end_email_changes(session, root.id)
+    for row in rows_of(session, root):
+        end_resets(session, row.id, RESET_CANCELED)
     now = clock.now()
     person = Person(
         account_id=root.id,
