@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.core.audit.record import record
 from hp_portal.core.billing_access.asking import LASTS
-from hp_portal.core.billing_access.checking import FREE_MAIL, NOBODY, UNKNOWN_TIN
+from hp_portal.core.billing_access.checking import FREE_MAIL, NOBODY, UNKNOWN_TIN, payees_of
 from hp_portal.core.billing_access.sending import end_links, send, tell_asker
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
@@ -27,7 +27,7 @@ WHY = {
 
 @dataclass(frozen=True)
 class ForStaff:
-    """A request as staff read it. The TIN is masked; `why` in words; `may_be_sent`: there is somebody to send it to."""
+    """A request as staff read it. The TIN is masked; `why` in words; `may_be_sent`: there is somebody to send it to, and a payee."""
 
     id: int
     organization_id: int
@@ -86,12 +86,19 @@ def _read(session: PortalSession, *where: sa.ColumnElement[bool]) -> list[ForSta
             one.approver_email,
             one.approver_phone,
             WHY.get(one.why, ""),
-            not one.to_delegates,
+            _may_be_sent(session, one),
             one.ended_at,
             one.signed_address,
         )
         for one, organization, asker in rows
     ]
+
+
+def _may_be_sent(session: PortalSession, request: AccessRequest) -> bool:
+    """Is there somebody to send it to, and something that they could approve?"""
+    return not request.to_delegates and bool(
+        payees_of(session, request.whole_tin(session), tuple(request.npis.split()))
+    )
 
 
 def view_queue(session: PortalSession) -> tuple[list[ForStaff], list[ForStaff]]:
@@ -115,7 +122,7 @@ def _hold(session: PortalSession, request_id: int) -> AccessRequest | None:
 def confirm(session: PortalSession, request_id: int, reason: str) -> bool:
     """Send a request that staff have looked at; False when it has changed meanwhile. The 30 days begin now."""
     request = _hold(session, request_id)
-    if request is None or request.to_delegates:
+    if request is None or not _may_be_sent(session, request):
         return False
     request.state, request.due_at = WAITING, clock.now() + LASTS
     session.flush()

@@ -137,6 +137,44 @@ def _status(request: AccessRequest, grants: Sequence[Grant], open_ids: set[int])
     return request.state, at
 
 
+def _grants(session: PortalSession, requests: Sequence[AccessRequest]) -> dict[int, list[Grant]]:
+    """What was opened by each of these requests, or was open already when it was approved: then the same link goes on."""
+    wanted = AccessRequestPayee.request_id.in_([one.id for one in requests]), AccessRequestPayee.approved
+    approved: dict[int, set[int]] = defaultdict(set)
+    for request_id, payee_id in session.execute(
+        sa.select(AccessRequestPayee.request_id, AccessRequestPayee.payee_id).where(*wanted)
+    ):
+        approved[request_id].add(payee_id)
+    of_payee: dict[tuple[int, int], list[Grant]] = defaultdict(list)
+    for grant in session.scalars(
+        sa.select(Grant).where(
+            Grant.organization_id.in_({one.organization_id for one in requests}),
+            Grant.payee_id.in_(set().union(*approved.values())),
+        )
+    ):
+        of_payee[grant.organization_id, grant.payee_id].append(grant)
+    return {
+        one.id: [
+            grant
+            for payee_id in approved[one.id]
+            for grant in of_payee[one.organization_id, payee_id]
+            if grant.request_id == one.id or _was_open(grant, one.ended_at or one.asked_at)
+        ]
+        for one in requests
+    }
+
+
+def _was_open(grant: Grant, at: dt.datetime) -> bool:
+    ends = [one for one in (grant.ended_at, grant.ends_at) if one is not None]
+    return grant.granted_at <= at and all(one > at for one in ends)
+
+
+def _until(request: AccessRequest, open_now: Sequence[Grant]) -> dt.datetime | None:
+    """The last moment of what is open, which may have been extended; None where it has no end."""
+    ends = [one.ends_at for one in open_now]
+    return max(filter(None, ends), default=request.access_until) if all(ends) else None
+
+
 def _read(session: PortalSession, *where: sa.ColumnElement[bool]) -> list[Shown]:
     rows = session.execute(
         sa.select(AccessRequest, Person.name)
@@ -144,12 +182,9 @@ def _read(session: PortalSession, *where: sa.ColumnElement[bool]) -> list[Shown]
         .where(*where)
         .order_by(AccessRequest.asked_at.desc(), AccessRequest.id.desc())
     ).all()
-    grants: dict[int, list[Grant]] = defaultdict(list)
-    ids = [request.id for request, _ in rows]
-    of_them = Grant.request_id.in_(ids)
-    for grant in session.scalars(sa.select(Grant).where(of_them)):
-        grants[grant.request_id or 0].append(grant)
-    open_ids = set(session.scalars(sa.select(Grant.id).where(of_them, Grant.is_open())))
+    grants = _grants(session, [request for request, _ in rows])
+    every = {one.id for own in grants.values() for one in own}
+    open_ids = set(session.scalars(sa.select(Grant.id).where(Grant.id.in_(every), Grant.is_open())))
     found = []
     for request, asker in rows:
         own = grants[request.id]
@@ -171,7 +206,7 @@ def _read(session: PortalSession, *where: sa.ColumnElement[bool]) -> list[Shown]
                 at,
                 request.due_at,
                 request.sent_at,
-                request.access_until,
+                _until(request, [one for one in own if one.id in open_ids]),
                 request.answer,
                 sum(1 for one in own if one.id in open_ids),
                 request.state in (APPROVED, PARTLY),
@@ -214,17 +249,21 @@ def own_request(session: PortalSession, actor: Actor, request_id: int) -> Shown 
 @in_whole("what was decided of a request of the actor's own organization")
 def decided(session: PortalSession, actor: Actor, request_id: int) -> list[tuple[str, str, str]]:
     """What was approved of a request, each with how it stands: name, NPI, words. What was left out is a number, without names."""
+    of_own = AccessRequest.id == request_id, AccessRequest.organization_id == actor.organization_id
     rows = session.execute(
-        sa.select(Payee, Grant, AccessRequestPayee.approved)
-        .join(AccessRequestPayee, AccessRequestPayee.payee_id == Payee.id)
-        .join(AccessRequest, AccessRequest.id == AccessRequestPayee.request_id)
-        .outerjoin(Grant, sa.and_(Grant.request_id == AccessRequest.id, Grant.payee_id == Payee.id))
-        .where(AccessRequest.id == request_id, AccessRequest.organization_id == actor.organization_id)
+        sa.select(AccessRequest, Payee, AccessRequestPayee.approved)
+        .join(AccessRequestPayee, AccessRequestPayee.request_id == AccessRequest.id)
+        .join(Payee, Payee.id == AccessRequestPayee.payee_id)
+        .where(*of_own)
         .order_by(Payee.name, Payee.npi)
     ).all()
+    grants = [one for own in _grants(session, [request for request, _, _ in rows[:1]]).values() for one in own]
+    open_now = set(
+        session.scalars(sa.select(Grant.payee_id).where(Grant.id.in_([one.id for one in grants]), Grant.is_open()))
+    )
     found = [
-        (payee.name, payee.npi or "", "Approved" if grant is None or grant.ended_at is None else "Ended")
-        for payee, grant, approved in rows
+        (payee.name, payee.npi or "", "Approved" if payee.id in open_now else "Ended")
+        for _, payee, approved in rows
         if approved
     ]
     left_out = sum(1 for _, _, approved in rows if not approved)

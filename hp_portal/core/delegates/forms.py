@@ -18,8 +18,6 @@ from hp_portal.core.web.cleaning import one_line, several_lines
 from hp_portal.core.web.fields import DayField, ParsedField, TinField, a_phone, without_tax_ids
 from hp_portal.core.web.render import settings
 
-LONGEST = dt.timedelta(days=731)
-"""So far ahead access can be extended."""
 _ZIP = re.compile(r"(\d{5})(?:-?\d{4})?")
 
 
@@ -134,9 +132,10 @@ class ExtendForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     ends = HiddenField()
 
     def validate_until(self, field: Any) -> None:
-        today = clock.now().astimezone(settings().payer.zone).date()
-        if field.data is not None and not today < field.data <= today + LONGEST:
-            raise ValidationError("Enter a day after today and within two years.")
+        today = clock.today(settings().payer.zone)
+        last_day = today + dt.timedelta(days=settings().access_days_most)
+        if field.data is not None and not today < field.data <= last_day:
+            raise ValidationError(f"Choose a day after today, until {last_day:%m/%d/%Y} at the latest.")
 
 
 class SignReviewForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
