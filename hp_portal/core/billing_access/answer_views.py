@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, abort, flash, session, url_for
+from flask import Blueprint, Response, abort, flash, request, session, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import SelectChoice
 
@@ -39,6 +39,13 @@ def _dead() -> Response:
     return page("billing_access/link_dead.html", status=410)
 
 
+def _of_another(offer: Offer) -> Response | None:
+    """The answer to a form that belongs to another request than the one whose link was followed last; None: it belongs to it."""
+    if request.form.get("request") == str(offer.id):
+        return None
+    return page("billing_access/another.html", status=409)
+
+
 @blueprint.get("/approve/<token>")
 @access.public
 def follow_link(token: str) -> ResponseReturnValue:
@@ -63,24 +70,28 @@ def start() -> ResponseReturnValue:
 def open_request() -> ResponseReturnValue:
     db = db_session()
     try:
-        offers.note_opened(db, _token())
+        refused = _of_another(offers.offer_with(db, _token()))
+        if refused is None:
+            offers.note_opened(db, _token())
     except LinkDead:
         return _dead()
     db.commit()
-    return redirect_to(url_for("approvals.read"))
+    return refused or redirect_to(url_for("approvals.read"))
 
 
 @blueprint.get("/approve/request")
 @access.public
 def read() -> ResponseReturnValue:
-    return _by_link(lambda offer: _answer_page(offer))
+    return _by_link(lambda offer: _answer_page(offer), posted=False)
 
 
-def _by_link(answer: Callable[[Offer], ResponseReturnValue]) -> ResponseReturnValue:
+def _by_link(answer: Callable[[Offer], ResponseReturnValue], *, posted: bool = True) -> ResponseReturnValue:
     try:
         offer = offers.offer_with(db_session(), _token())
     except LinkDead:
         return _dead()
+    if posted and (refused := _of_another(offer)) is not None:
+        return refused
     if not offer.opened and offer.waits:
         return redirect_to(url_for("approvals.start"))
     return answer(offer)

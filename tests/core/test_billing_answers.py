@@ -1,0 +1,54 @@
+"""Who may answer a request for access, to which request the answer goes, and what is told of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.asked import BASE, OFFICE, TIN, Scene, make_scene
+from tests.support.client import tree_of
+from tests.support.clock import Clock
+from tests.support.html import text_of
+from tests.support.world import World
+
+
+@pytest.fixture
+def scene(world: World, clock: Clock) -> Scene:
+    return make_scene(world, clock)
+
+
+def hidden(page: Any) -> list[str]:
+    """What tells the request, in every form of a page."""
+    return [one.get("value") or "" for one in tree_of(page).iter("input") if one.get("name") == "request"]
+
+
+def test_an_answer_goes_to_the_request_that_was_shown(scene: Scene) -> None:
+    scene.ask()
+    first = scene.follow()
+    page = first.get("/approve/request")
+    own = str(scene.request().id)
+    assert hidden(page) == [own] * 4, "one in each of the four forms"
+    shady = scene.world.organization("Shady Billing", audience="billing")
+    scene.world.person("s.biller", organization=shady, delegate=True, name="Sid Shade")
+    form = {"provider": "", "tin": TIN, "npis": "", "whom": "person", "form": "s1", **OFFICE}
+    assert scene.world.sign_in("s.biller").post(f"{BASE}/new/send", form).status_code == 303
+    other = scene.messages("access_asked")[-1][1]["link"].rpartition("/")[2]
+    first.get(f"/approve/{other}")
+    started = first.get("/approve")
+    assert hidden(started) == [str(scene.request().id)]
+    assert first.post("/approve/open", {"request": own}).status_code == 409
+    assert scene.request().opened_at is None
+    assert first.post("/approve/open", {"request": hidden(started)[0]}).status_code == 303
+    handed = {f"other-{key}": value for key, value in {**OFFICE, "email": "paul@harbor.example"}.items()}
+    for how, typed in (("decline", {"decline-answer": "We do not know why."}), ("not-known", {}), ("pass-on", handed)):
+        for request in ({"request": own}, {}):
+            assert first.post(f"/approve/request/{how}", {**typed, **request}).status_code == 409
+    refused = scene.approve(first, request=own)
+    assert refused.status_code == 409
+    assert "another request in this browser" in text_of(tree_of(refused))
+    request = scene.request()
+    assert (request.state, request.passed_on) == ("waiting", 0)
+    assert scene.approve(first).status_code == 303
+    assert scene.request().state == "approved"
+    assert scene.sees() == [], "Ledger's own request still waits"
