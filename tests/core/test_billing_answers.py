@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from tests.support.asked import BASE, OFFICE, TIN, Scene, make_scene
+from hp_portal.core.identity.models import Person
+from tests.support.asked import BASE, OFFICE, ONE, TIN, Scene, make_scene
 from tests.support.client import tree_of
 from tests.support.clock import Clock
 from tests.support.html import text_of
@@ -16,6 +18,9 @@ from tests.support.world import World
 @pytest.fixture
 def scene(world: World, clock: Clock) -> Scene:
     return make_scene(world, clock)
+
+
+DELEGATES = {"whom": "delegates", "name": "", "title": "", "email": "", "phone": ""}
 
 
 def hidden(page: Any) -> list[str]:
@@ -42,8 +47,8 @@ def test_an_answer_goes_to_the_request_that_was_shown(scene: Scene) -> None:
     assert first.post("/approve/open", {"request": hidden(started)[0]}).status_code == 303
     handed = {f"other-{key}": value for key, value in {**OFFICE, "email": "paul@harbor.example"}.items()}
     for how, typed in (("decline", {"decline-answer": "We do not know why."}), ("not-known", {}), ("pass-on", handed)):
-        for request in ({"request": own}, {}):
-            assert first.post(f"/approve/request/{how}", {**typed, **request}).status_code == 409
+        for told in ({"request": own}, {}):
+            assert first.post(f"/approve/request/{how}", {**typed, **told}).status_code == 409
     refused = scene.approve(first, request=own)
     assert refused.status_code == 409
     assert "another request in this browser" in text_of(tree_of(refused))
@@ -52,3 +57,29 @@ def test_an_answer_goes_to_the_request_that_was_shown(scene: Scene) -> None:
     assert scene.approve(first).status_code == 303
     assert scene.request().state == "approved"
     assert scene.sees() == [], "Ledger's own request still waits"
+
+
+def test_nobody_answers_what_their_other_organization_asks_for(scene: Scene) -> None:
+    with scene.world.session() as session:
+        biller = session.scalars(sa.select(Person).filter_by(username="l.biller")).one()
+    scene.world.membership(biller, scene.harbor, delegate=True)
+    own = f"/o/{scene.ledger.id}{BASE}"
+    assert scene.asker.post(f"{own}/new/send", {**ONE, **DELEGATES}).status_code == 303
+    assert [to for to, _ in scene.messages("access_asked")] == ["h@harbor.example"]
+    page = f"/o/{scene.harbor.id}/access-requests/{scene.request().id}"
+    read = scene.asker.get(page)
+    assert "Another delegate has to answer" in read.text
+    assert hidden(read) == []
+    form = {"payees": [str(scene.payees[0].id)], "until": "2026-09-01", "signed_name": "L", "signed_title": "Owner"}
+    for how, typed in (("approve", {**form, "signed_name": "Lou Sample"}), ("not-known", {})):
+        refused = scene.asker.post(f"{page}/{how}", typed)
+        assert refused.status_code == 303
+        assert "You work for Ledger Billing, too" in scene.asker.get(page).text
+    assert scene.request().state == "waiting"
+    assert scene.sees() == []
+    scene.asker.post(f"{own}/{scene.request().id}/withdraw", {})
+    with scene.world.session() as session:
+        session.execute(sa.update(Person).filter_by(username="h.delegate").values(is_delegate=False))
+    assert scene.asker.post(f"{own}/new/send", {**ONE, **DELEGATES, "form": "f2"}).status_code == 303
+    assert len(scene.messages("access_asked")) == 1
+    assert scene.request().state == "staff", "nobody else is left to ask"

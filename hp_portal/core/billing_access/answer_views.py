@@ -15,7 +15,7 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.billing_access import deciding, offers, records
 from hp_portal.core.billing_access.asking import ApproverRefused
-from hp_portal.core.billing_access.deciding import DecidedAlready, PassedOnTooOften, Signer
+from hp_portal.core.billing_access.deciding import DecidedAlready, PassedOnTooOften, Signer, WorksForBoth
 from hp_portal.core.billing_access.forms import ApproveForm, ApproverForm, DeclineForm
 from hp_portal.core.billing_access.offers import LinkDead, Offer
 from hp_portal.core.web.attachments import attachment
@@ -28,6 +28,8 @@ ANSWERING = "approvals.answering"
 ID = "<id:access_request_id>"
 TOO_OFTEN = "This request was handed on too often. Decline it, and say who at your office can approve."
 FASTER = "Somebody has answered this request already, it was withdrawn, or it has expired: see below."
+
+ANOTHER_ANSWERS = "So another delegate of your organization has to answer this request. Nothing has changed."
 
 
 def _token() -> str:
@@ -168,6 +170,9 @@ def _try(offer: Offer, office: bool, act: Callable[[], None], words: str) -> Res
         act()
     except LinkDead:
         return _dead()
+    except WorksForBoth:
+        db.rollback()
+        return _done(office, offer, f"You work for {offer.organization}, too. {ANOTHER_ANSWERS}", "warn")
     except DecidedAlready:
         db.rollback()
         return _done(office, offer, FASTER, "warn")

@@ -21,7 +21,7 @@ from hp_portal.database import PortalSession, lock
 WHY = {
     UNKNOWN_TIN: "We have no payee with this Tax ID and NPI.",
     FREE_MAIL: "The approver’s address is a free one, and the registered provider has a domain of its own.",
-    NOBODY: "It is for the delegates of the registered provider, and nobody is registered for this Tax ID.",
+    NOBODY: "It is for the delegates of the registered provider, and we know no delegate there who can be asked.",
 }
 
 

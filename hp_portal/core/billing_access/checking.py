@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from hp_portal.core.identity.actor import Actor
+from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.models import Person
-from hp_portal.core.identity.unconfirmed import is_unconfirmed
+from hp_portal.core.identity.unconfirmed import is_unconfirmed, reachable
 from hp_portal.core.organizations.access_requests import OPEN_STATES, AccessRequest
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
@@ -140,14 +141,29 @@ def _sees_all(session: PortalSession, organization_id: int, wanted: Wanted) -> b
     return set(session.scalars(open_now)) == set(wanted.npis)
 
 
-def why_staff_look(session: PortalSession, wanted: Wanted) -> str:
+def works_for(session: PortalSession, organization_id: int, person_id: int) -> bool:
+    """Does somebody work for this organization, too? Then they do not answer what it asks for."""
+    account = sa.select(Person.root_id).where(Person.id == person_id).scalar_subquery()
+    theirs = sa.select(Person.id).where(
+        Person.organization_id == organization_id, Person.deactivated_at.is_(None), Person.root_id == account
+    )
+    return session.scalar(theirs.limit(1)) is not None
+
+
+def delegates_to_ask(session: PortalSession, organization_id: int, tin: str) -> list[Person]:
+    """The delegates of the registered provider whom this organization may ask: nobody who works for it as well."""
+    found = reachable(delegates_of(session, holders_of(session, tin)))
+    return [one for one in found if not works_for(session, organization_id, one.id)]
+
+
+def why_staff_look(session: PortalSession, organization_id: int, wanted: Wanted) -> str:
     """For what reason staff look before it is sent; empty: it is sent at once. The asker is not told."""
     payees = payees_of(session, wanted.tin, wanted.npis)
     if not payees:
         return UNKNOWN_TIN
-    offices = holders_of(session, wanted.tin)
     if wanted.to_delegates:
-        return "" if offices else NOBODY
+        return "" if delegates_to_ask(session, organization_id, wanted.tin) else NOBODY
+    offices = holders_of(session, wanted.tin)
     if domain_of(wanted.approver.email) in FREE and _business_domains(session, offices):
         return FREE_MAIL
     return ""

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.billing_access.asking import ApproverRefused, put_approver
-from hp_portal.core.billing_access.checking import Approver, approver_problems, payees_of
+from hp_portal.core.billing_access.checking import Approver, approver_problems, payees_of, works_for
 from hp_portal.core.billing_access.offers import LinkDead, find_link, offer_of
 from hp_portal.core.billing_access.records import approval_pdf
 from hp_portal.core.billing_access.sending import about, cancel, end_links, offices_of, tell_asker
@@ -51,6 +51,10 @@ class DecidedAlready(Exception):
     """The request was answered, withdrawn or has expired meanwhile."""
 
 
+class WorksForBoth(Exception):
+    """Whoever wants to answer works for the organization that asks, too: another delegate has to answer."""
+
+
 class PassedOnTooOften(Exception):
     """It was handed on as often as may be: whoever asked has to name somebody else."""
 
@@ -67,7 +71,7 @@ class Signer:
 
 
 def _hold(session: PortalSession, request_id: int, signer: Signer) -> AccessRequest:
-    """Lock a request that this signer may answer, and read it anew. Raises LinkDead, DecidedAlready."""
+    """Lock a request that this signer may answer, and read it anew. Raises LinkDead, DecidedAlready, WorksForBoth."""
     lock(session, f"access-request:{request_id}")
     if signer.actor is None:
         link = find_link(session, signer.token)
@@ -76,8 +80,11 @@ def _hold(session: PortalSession, request_id: int, signer: Signer) -> AccessRequ
         if link.ended_at is not None or link.expires_at <= clock.now():
             raise DecidedAlready
     request = session.get_one(AccessRequest, request_id, populate_existing=True)
-    if signer.actor is not None and signer.actor.organization_id not in offices_of(session, request):
-        raise LinkDead
+    if signer.actor is not None:
+        if signer.actor.organization_id not in offices_of(session, request):
+            raise LinkDead
+        if works_for(session, request.organization_id, signer.actor.person_id):
+            raise WorksForBoth
     if request.state != WAITING or (request.due_at or clock.now()) <= clock.now():
         raise DecidedAlready
     return request
