@@ -8,10 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from hp_portal.core.identity.models import Person
+from hp_portal.core.payees.models import Payee
 from tests.support.asked import BASE, OFFICE, ONE, TIN, Scene, make_scene
 from tests.support.client import tree_of
 from tests.support.clock import Clock
 from tests.support.html import text_of
+from tests.support.identifiers import make_tin
 from tests.support.world import World
 
 
@@ -83,3 +85,64 @@ def test_nobody_answers_what_their_other_organization_asks_for(scene: Scene) -> 
     assert scene.asker.post(f"{own}/new/send", {**ONE, **DELEGATES, "form": "f2"}).status_code == 303
     assert len(scene.messages("access_asked")) == 1
     assert scene.request().state == "staff", "nobody else is left to ask"
+
+
+def test_staff_look_where_the_approver_may_be_anybody(scene: Scene) -> None:
+    scene.world.staff("s.links", permissions=["staff:tax-ids:manage", "staff:console:open"])
+    staff, unregistered = scene.world.sign_in("s.links"), make_tin(4720)
+    scene.world.payee(unregistered, "", "Nobody's Clinic")
+
+    def ask(form: str, email: str, tin: str = TIN, **changed: str) -> str:
+        assert scene.ask(tin=tin, form=form, email=email, **changed).status_code == 303
+        request = scene.request()
+        scene.asker.post(f"{BASE}/{request.id}/withdraw", {})
+        return request.why
+
+    assert ask("f1", "olive@bought.example") == "other-domain"
+    assert ask("f2", "olive@mail.harbor.example") == ""
+    assert ask("f3", "me.second@gmail.com", unregistered) == "free-mail"
+    assert ask("f4", "olive@practice.example", unregistered) == ""
+    for email in ("x@mail.ledger.example", "L+office@ledger.example"):
+        assert "own organization" in text_of(tree_of(scene.ask(email=email))), email
+    with scene.world.session() as session:
+        person = sa.update(Person).where(Person.username == "l.biller")
+        session.execute(person.values(email="ledger.one@gmail.com"))
+    assert scene.ask(email="ledgerone+office@googlemail.com").status_code == 422
+    assert scene.ask(form="f5", email="olive@bought.example").status_code == 303
+    held = f"/staff/access-requests/{scene.request().id}"
+    assert "domain is none of those" in text_of(tree_of(staff.get(held)))
+    with scene.world.session() as session:
+        session.execute(person.values(email="olive@bought.example"))
+    refused = staff.post(f"{held}/send", {"reason": "called them"})
+    assert refused.status_code == 422
+    assert "belongs to the organization that asks" in text_of(tree_of(refused))
+    for how in ("send", "refuse", "settle"):
+        assert staff.post(f"/staff/access-requests/99999/{how}", {"reason": "called them"}).status_code == 404
+    assert scene.ask(tin=make_tin(4721), form="f6", email="olive@practice.example").status_code == 303
+    unknown = f"/staff/access-requests/{scene.request().id}"
+    assert "Send it to" not in staff.get(unknown).text
+    assert staff.post(f"{unknown}/send", {"reason": "called them"}).status_code == 422
+    assert scene.ask(**DELEGATES, tin=unregistered, form="f7").status_code == 303
+    nobody = f"/staff/access-requests/{scene.request().id}"
+    assert staff.post(f"{nobody}/send", {"reason": "called them"}).status_code == 422
+    with scene.world.session() as session:
+        payee = session.scalars(sa.select(Payee).where(Payee.name == "Nobody's Clinic")).one()
+    scene.world.grant(scene.harbor, payee)
+    assert "it can be sent" in staff.get(nobody).text
+    assert staff.post(f"{nobody}/send", {"reason": "they have registered"}).status_code == 303
+    assert scene.messages("access_asked")[-1][0] == "h@harbor.example"
+
+
+def test_who_approves_is_checked_once_more(scene: Scene) -> None:
+    scene.ask()
+    client = scene.follow()
+    refused = scene.approve(client, signed_name="Sample, Lanna")
+    assert refused.status_code == 422
+    assert "works for the organization that asks" in refused.text
+    assert 'value="Sample, Lanna"' in refused.text
+    scene.world.person("l.olive", organization=scene.ledger, name="Olive Office")
+    refused = scene.approve(client, signed_name="Harriet Harbor")
+    assert refused.status_code == 422
+    assert "Name another person below" in refused.text
+    assert scene.sees() == []
+    assert scene.answer(client, "decline", {"decline-answer": "She left us."}).status_code == 303

@@ -31,6 +31,8 @@ FASTER = "Somebody has answered this request already, it was withdrawn, or it ha
 
 ANOTHER_ANSWERS = "So another delegate of your organization has to answer this request. Nothing has changed."
 
+PAYEES_CHANGED = "What we pay under this Tax ID has changed meanwhile. Open the request again, and choose once more."
+
 
 def _token() -> str:
     return str(session.get(ANSWERING, ""))
@@ -187,12 +189,20 @@ def _approve(offer: Offer, office: bool) -> ResponseReturnValue:
     until = dt.datetime.combine(form.until.data, dt.time(23, 59, 59), tzinfo=settings().payer.zone)
     signer = _signer(office, name=form.signed_name.data, title=form.signed_title.data)
     chosen = [int(one) for one in form.payees.data]
-    return _try(
-        offer,
-        office,
-        lambda: deciding.approve(db_session(), offer.id, signer, chosen, until),
-        f"Thank you. {offer.organization} can see what you have approved. A copy goes to you by e-mail.",
-    )
+    try:
+        return _try(
+            offer,
+            office,
+            lambda: deciding.approve(db_session(), offer.id, signer, chosen, until),
+            f"Thank you. {offer.organization} can see what you have approved. A copy goes to you by e-mail.",
+        )
+    except ApproverRefused as error:
+        form.form_errors = [text for field, text in error.problems.items() if not field]
+        form.signed_name.errors = [text for field, text in error.problems.items() if field]
+    except ValueError:
+        form.form_errors = [PAYEES_CHANGED]
+    db_session().rollback()
+    return _answer_page(offer, approve=form, status=422, office=office)
 
 
 def _decline(offer: Offer, office: bool) -> ResponseReturnValue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -19,7 +20,7 @@ from hp_portal.core.tax_ids.notices import holders_of
 from hp_portal.database import PortalSession
 
 THEIRS = "Name somebody at the provider’s office."
-UNKNOWN_TIN, FREE_MAIL, NOBODY = "unknown-tin", "free-mail", "nobody"
+UNKNOWN_TIN, FREE_MAIL, NOBODY, OTHER_DOMAIN = "unknown-tin", "free-mail", "nobody", "other-domain"
 """Why staff look at a request before it is sent."""
 _FREE = """aim.com aol.com att.net bellsouth.net charter.net comcast.net cox.net earthlink.net fastmail.com frontier.com gmail.com
     gmx.com gmx.net googlemail.com hey.com hotmail.com icloud.com juno.com live.com mac.com mail.com me.com msn.com outlook.com
@@ -59,6 +60,19 @@ def domain_of(email: str) -> str:
     return email.rpartition("@")[2].strip().lower()
 
 
+def mailbox(email: str) -> str:
+    """An address as it is compared: what stands behind a plus sign, and dots at Gmail, lead to the same mailbox."""
+    local, domain = email.rpartition("@")[0].strip().lower().partition("+")[0], domain_of(email)
+    if domain in ("gmail.com", "googlemail.com"):
+        return f"{local.replace('.', '')}@gmail.com"
+    return f"{local}@{domain}"
+
+
+def belongs_to(domain: str, domains: Collection[str]) -> bool:
+    """Is a domain one of these, or below one of them?"""
+    return any(domain == one or domain.endswith(f".{one}") for one in domains)
+
+
 def name_words(name: str) -> frozenset[str]:
     """A name as it is compared: `Doe, Jane A.` is `Jane Doe`; accents, case and initials do not matter."""
     plain = unicodedata.normalize("NFKD", name.casefold())
@@ -70,24 +84,29 @@ def name_words(name: str) -> frozenset[str]:
 
 def approver_problems(session: PortalSession, organization_id: int, approver: Approver) -> dict[str, str]:
     """Why this person may not approve, by field: they belong to the billing organization itself."""
-    email, domain = approver.email.strip().lower(), domain_of(approver.email)
+    email, domain = mailbox(approver.email), domain_of(approver.email)
     people = session.execute(
         sa.select(Person.name, Person.email).where(Person.organization_id == organization_id)
     ).all()
     problems = {}
     own_domains = {domain_of(own) for _, own in people if not is_unconfirmed(own)} - FREE
-    if any(own == email for _, own in people):
+    if any(mailbox(own) == email for _, own in people):
         problems["email"] = (
             "This is the address of an account of your own organization. Somebody at the provider’s office approves."
         )
-    elif domain in own_domains:
+    elif belongs_to(domain, own_domains):
         problems["email"] = f"{domain} is your own organization’s e-mail domain. {THEIRS}"
-    words = name_words(approver.name)
-    if words and any(words == name_words(own) for own, _ in people):
+    if has_account_name(approver.name, [own for own, _ in people]):
         problems["name"] = (
             "Somebody of this name has an account in your own organization. Name somebody at the provider’s office."
         )
     return problems
+
+
+def has_account_name(name: str, accounts: Iterable[str]) -> bool:
+    """Is this, as names are compared, the name of one of these accounts?"""
+    words = name_words(name)
+    return bool(words) and any(words == name_words(one) for one in accounts)
 
 
 def payees_of(session: PortalSession, tin: str, npis: tuple[str, ...] = ()) -> list[Payee]:
@@ -164,11 +183,24 @@ def why_staff_look(session: PortalSession, organization_id: int, wanted: Wanted)
     if wanted.to_delegates:
         return "" if delegates_to_ask(session, organization_id, wanted.tin) else NOBODY
     offices = holders_of(session, wanted.tin)
-    if domain_of(wanted.approver.email) in FREE and _business_domains(session, offices):
-        return FREE_MAIL
+    domain = domain_of(wanted.approver.email)
+    if domain in FREE:
+        return "" if _has_account(session, offices, wanted.approver.email) else FREE_MAIL
+    if offices and not belongs_to(domain, _business_domains(session, offices)):
+        return OTHER_DOMAIN
     return ""
 
 
+def _emails(session: PortalSession, offices: list[int]) -> list[str]:
+    accounts = sa.select(Person.email).where(
+        Person.organization_id.in_(offices or [0]), Person.deactivated_at.is_(None)
+    )
+    return [email for email in session.scalars(accounts) if not is_unconfirmed(email)]
+
+
+def _has_account(session: PortalSession, offices: list[int], email: str) -> bool:
+    return mailbox(email) in {mailbox(one) for one in _emails(session, offices)}
+
+
 def _business_domains(session: PortalSession, offices: list[int]) -> set[str]:
-    emails = session.scalars(sa.select(Person.email).where(Person.organization_id.in_(offices or [0])))
-    return {domain_of(email) for email in emails if not is_unconfirmed(email)} - FREE
+    return {domain_of(email) for email in _emails(session, offices)} - FREE

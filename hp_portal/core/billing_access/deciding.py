@@ -45,6 +45,10 @@ from hp_portal.scopes import in_whole
 PASSED_ON_AT_MOST = 2
 NOT_KNOWN = "They say that they do not know your organization."
 THEIR_OWN = "This person seems to belong to the organization that asks. Name somebody at the provider’s own office."
+NOT_BY_THEM = "Whoever this request was sent to belongs to the organization that asks. Name another person below."
+SIGNED_BY_THEM = (
+    "Somebody of this name works for the organization that asks. The person at your office who decides has to sign."
+)
 
 
 class DecidedAlready(Exception):
@@ -122,8 +126,13 @@ def approve(
     session: PortalSession, request_id: int, signer: Signer, payee_ids: Sequence[int], until: dt.datetime
 ) -> None:
     """Let the organization that asked see these payees' payments until a moment. Those of the request that are left out are noted
-    as not approved. Raises LinkDead, DecidedAlready, ValueError for payees that were not asked for."""
+    as not approved.
+
+    Raises LinkDead, DecidedAlready, WorksForBoth, ApproverRefused, or ValueError for payees that were not asked for.
+    """
     request = _hold(session, request_id, signer)
+    if signer.actor is None and (problems := _signer_problems(session, request, signer)):
+        raise ApproverRefused(problems)
     asked = payees_of(session, request.whole_tin(session), tuple(request.npis.split()))
     chosen = [one for one in asked if one.id in payee_ids]
     if not chosen or len(chosen) != len(set(payee_ids)):
@@ -139,6 +148,15 @@ def approve(
         _open(session, request, payee, until, signer)
     _note(session, request, signer, "billing.access.approved", approved=len(chosen), asked=len(asked))
     _tell_both(session, request, signer, chosen)
+
+
+def _signer_problems(session: PortalSession, request: AccessRequest, signer: Signer) -> dict[str, str]:
+    """Why whoever has the link may not approve: they, or whoever was asked, belong to the organization that asks by now."""
+    asked = Approver(request.approver_name, "", request.approver_email)
+    if approver_problems(session, request.organization_id, asked):
+        return {"": NOT_BY_THEM}
+    signed = Approver(signer.name, "", request.approver_email)
+    return dict.fromkeys(approver_problems(session, request.organization_id, signed), SIGNED_BY_THEM)
 
 
 def _open(session: PortalSession, request: AccessRequest, payee: Payee, until: dt.datetime, signer: Signer) -> None:

@@ -18,7 +18,7 @@ from hp_portal.core.organizations.access_requests import DECLINED, EXPIRED, STAF
 from hp_portal.core.organizations.models import Organization
 from hp_portal.database import PortalSession
 
-OFFICE = ("Olive Office", "Office manager", "olive@practice.example", "555-010-0150")
+OFFICE = ("Olive Office", "Office manager", "olive@office.example", "555-010-0150")
 
 
 def add_demo_access(session: PortalSession, ledger: Organization, known: str, other: str, unlisted_npi: str) -> None:
