@@ -133,7 +133,7 @@ TO_TRY = (
     (
         "demo.delegate",
         "/access-requests",
-        "a billing service asks to see payments: approve a part of it until a day, or decline",
+        "a billing service asks to see payments: approve a part of it until a day, or decline; one NPI is not linked yet",
     ),
     (
         "demo.staff",

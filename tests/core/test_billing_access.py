@@ -156,6 +156,7 @@ def test_the_delegates_of_the_provider_answer_signed_in(scene: Scene) -> None:
         "signed_name": "Hanna",
         "signed_title": "Owner",
     }
+    scene.world.grant(scene.harbor, scene.payees[1])
     assert delegate.post(f"{one}/approve", form).status_code == 303
     assert len(scene.sees()) == 2
     with scene.world.session() as session:

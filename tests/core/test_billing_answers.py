@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from hp_portal import clock
 from hp_portal.core.identity.models import Person
+from hp_portal.core.organizations.models import Grant
 from hp_portal.core.payees.models import Payee
-from tests.support.asked import BASE, OFFICE, ONE, TIN, Scene, make_scene
+from tests.support.asked import BASE, NPI, OFFICE, ONE, SECOND, TIN, Scene, make_scene
 from tests.support.client import tree_of
 from tests.support.clock import Clock
 from tests.support.html import text_of
@@ -146,3 +148,33 @@ def test_who_approves_is_checked_once_more(scene: Scene) -> None:
     assert "Name another person below" in refused.text
     assert scene.sees() == []
     assert scene.answer(client, "decline", {"decline-answer": "She left us."}).status_code == 303
+
+
+def test_a_delegate_approves_what_their_organization_sees(scene: Scene) -> None:
+    scene.ask()
+    delegate, one = scene.world.sign_in("h.delegate"), f"/access-requests/{scene.request().id}"
+    page = delegate.get(one)
+    assert NPI in page.text
+    assert SECOND not in page.text
+    assert "Some of it is not yours to approve" in page.text
+    form = {"until": "2026-09-01", "signed_name": "Hanna Sample", "signed_title": "Owner"}
+    for payees in (scene.payees, scene.payees[1:]):
+        chosen = [str(payee.id) for payee in payees]
+        assert delegate.post(f"{one}/approve", {**form, "payees": chosen}).status_code == 422
+    scene.world.grant(scene.harbor, scene.payees[1])
+    shown = delegate.get(one)
+    assert SECOND in shown.text
+    assert "not yours" not in shown.text
+    with scene.world.session() as session:
+        second = sa.update(Grant).filter_by(organization_id=scene.harbor.id, payee_id=scene.payees[1].id)
+        session.execute(second.values(ended_at=clock.now()))
+    assert delegate.post(f"{one}/approve", {**form, "payees": [str(scene.payees[0].id)]}).status_code == 303
+    assert scene.sees() == [scene.payees[0].id]
+    assert scene.request().state == "partly"
+    assert scene.asker.post(f"{BASE}/{scene.request().id}/again", {}).status_code == 303
+    only = {**DELEGATES, "npis": SECOND, "form": "f2"}
+    scene.asker.post(f"{BASE}/{scene.request().id}/withdraw", {})
+    assert scene.ask(**only).status_code == 303
+    page = delegate.get(f"/access-requests/{scene.request().id}")
+    assert "Nothing here is yours to approve yet" in page.text
+    assert "Decline, with a reason" in page.text

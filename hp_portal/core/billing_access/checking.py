@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -113,6 +113,16 @@ def payees_of(session: PortalSession, tin: str, npis: tuple[str, ...] = ()) -> l
     """What the payer's record has of a Tax ID, or of these of its NPIs."""
     wanted = sa.select(Payee).where(Payee.tin_is(session, tin)).order_by(Payee.name, Payee.npi, Payee.id)
     return list(session.scalars(wanted.where(Payee.npi.in_(npis)) if npis else wanted))
+
+
+def seen_by(session: PortalSession, organization_id: int | None, payees: Sequence[Payee]) -> list[Payee]:
+    """Those of these payees that an organization is linked to itself: of them, and no others, it decides."""
+    ids = [one.id for one in payees]
+    own = sa.select(Grant.payee_id).where(
+        Grant.organization_id == organization_id, Grant.payee_id.in_(ids), Grant.is_open()
+    )
+    found = set(session.scalars(own))
+    return [one for one in payees if one.id in found]
 
 
 def request_problems(session: PortalSession, actor: Actor, wanted: Wanted) -> dict[str, str]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.billing_access.asking import ApproverRefused, put_approver
-from hp_portal.core.billing_access.checking import Approver, approver_problems, payees_of, works_for
+from hp_portal.core.billing_access.checking import Approver, approver_problems, payees_of, seen_by, works_for
 from hp_portal.core.billing_access.offers import LinkDead, find_link, offer_of
 from hp_portal.core.billing_access.records import approval_pdf
 from hp_portal.core.billing_access.sending import about, cancel, end_links, offices_of, tell_asker
@@ -128,13 +128,15 @@ def approve(
     """Let the organization that asked see these payees' payments until a moment. Those of the request that are left out are noted
     as not approved.
 
-    Raises LinkDead, DecidedAlready, WorksForBoth, ApproverRefused, or ValueError for payees that were not asked for.
+    Raises LinkDead, DecidedAlready, WorksForBoth, ApproverRefused, or ValueError for payees that were not asked for,
+    or that a signer with an account does not see.
     """
     request = _hold(session, request_id, signer)
     if signer.actor is None and (problems := _signer_problems(session, request, signer)):
         raise ApproverRefused(problems)
     asked = payees_of(session, request.whole_tin(session), tuple(request.npis.split()))
-    chosen = [one for one in asked if one.id in payee_ids]
+    may = asked if signer.actor is None else seen_by(session, signer.actor.organization_id, asked)
+    chosen = [one for one in may if one.id in payee_ids]
     if not chosen or len(chosen) != len(set(payee_ids)):
         raise ValueError("payees that were not asked for")
     try:

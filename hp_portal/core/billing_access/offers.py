@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from hp_portal import clock, scopes
 from hp_portal.audience import Audience
 from hp_portal.core.audit.record import Who, get_who, record
-from hp_portal.core.billing_access.checking import payees_of, works_for
+from hp_portal.core.billing_access.checking import payees_of, seen_by, works_for
 from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.access_requests import WAITING, AccessRequest, AccessRequestLink
@@ -41,6 +41,7 @@ class Asked:
 class Offer:
     """What somebody at the provider's office is asked. The TIN is masked; `waits`: it can be answered.
 
+    `others_left`: it is for payees, too, that the reader's organization is not linked to, and so does not decide about.
     With `works_for_both` whoever reads it works for the organization that asks as well: another delegate answers.
     """
 
@@ -61,6 +62,7 @@ class Offer:
     access_until: dt.datetime | None
     signed_name: str
     signed_title: str
+    others_left: bool
     works_for_both: bool
 
 
@@ -76,7 +78,8 @@ def find_link(session: PortalSession, token: str) -> AccessRequestLink | None:
 def offer_of(session: PortalSession, request: AccessRequest, reader: Actor | None = None) -> Offer:
     """A request in words, as whoever has the link, or a delegate who is signed in, reads it. Needs a whole scope."""
     asker = session.get(Person, request.asked_by_id) if request.asked_by_id else None
-    payees = payees_of(session, request.whole_tin(session), tuple(request.npis.split()))
+    asked = payees_of(session, request.whole_tin(session), tuple(request.npis.split()))
+    payees = asked if reader is None else seen_by(session, reader.organization_id, asked)
     due = request.due_at or clock.now()
     return Offer(
         request.id,
@@ -96,6 +99,7 @@ def offer_of(session: PortalSession, request: AccessRequest, reader: Actor | Non
         request.access_until,
         request.signed_name,
         request.signed_title,
+        len(asked) > len(payees),
         reader is not None and works_for(session, request.organization_id, reader.person_id),
     )
 
