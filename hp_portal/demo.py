@@ -295,7 +295,7 @@ def _load_core(app: Flask, session: PortalSession) -> None:
     add_demo_requests(session, organizations[PHYSICIANS])
     add_demo_invitations(session, settings, organizations[PHYSICIANS])
     add_demo_reviews(session, organizations[PHYSICIANS], organizations[SPECIALTY], organizations[BILLING])
-    add_demo_access(session, organizations[BILLING], "000000011", "000000022", demo_npi(7))
+    add_demo_access(session, organizations[BILLING], "000000011", "000000022")
     demo_registrations.add_registrations(session, settings, organizations)
     add_messages(session, settings.payer.short_name)
 
@@ -378,7 +378,7 @@ def _add_person(
     person = Person(
         organization_id=organization_id,
         username=entry.username,
-        email=f"{entry.username}@office.example",
+        email=f"{entry.username}@{'ledger' if entry.organization == BILLING else 'office'}.example",
         name=entry.name,
         password_hash=hash_password(PASSWORD),
         password_changed_at=now,

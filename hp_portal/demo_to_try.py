@@ -128,12 +128,12 @@ TO_TRY = (
         "demo.billing",
         "/apps/tax-id-npi-access/requests",
         "requests for access: waiting, declined, expired. Ask for one more, or paste a table under Many at once; the "
-        "approver’s link is in /demo/mailbox/: answer it in a private window",
+        "link of an approver at office.example is in /demo/mailbox/: answer it in a private window; staff look at others first",
     ),
     (
         "demo.delegate",
         "/access-requests",
-        "a billing service asks to see payments: approve a part of it until a day, or decline",
+        "a billing service asks to see payments: approve a part of it until a day, or decline; one NPI is not linked yet",
     ),
     (
         "demo.staff",

@@ -2,108 +2,28 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from hp_portal.core.audit.models import AuditEvent
-from hp_portal.core.delivery.models import Message
-from hp_portal.core.delivery.outbox import values_of
-from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.access_requests import AccessRequest
-from hp_portal.core.organizations.models import Grant, Organization
-from hp_portal.core.payees.models import Payee
-from hp_portal.worker import core_jobs, run_job
-from tests.support.client import PortalClient, tree_of
+from hp_portal.core.organizations.models import Grant
+from tests.support.asked import BASE, NPI, OFFICE, SECOND, TIN, Scene, make_scene
+from tests.support.client import tree_of
 from tests.support.clock import Clock
 from tests.support.html import text_of
-from tests.support.identifiers import make_npi, make_tin
+from tests.support.identifiers import make_tin
 from tests.support.world import World
-
-START = dt.datetime(2026, 3, 2, 15, tzinfo=dt.UTC)
-TIN, NPI, SECOND = make_tin(4711), make_npi(4711), make_npi(4712)
-BASE = "/apps/tax-id-npi-access/requests"
-OFFICE = {"name": "Olive Office", "title": "Office manager", "email": "olive@harbor.example", "phone": "952-555-0100"}
-ONE = {"provider": "Harbor", "tin": TIN, "npis": "", "whom": "person", "form": "f1", **OFFICE}
-
-
-@dataclass
-class Scene:
-    """Ledger bills for Harbor, whose delegate is H; Harbor is paid under two NPIs."""
-
-    world: World
-    harbor: Organization
-    ledger: Organization
-    payees: list[Payee]
-    clock: Clock
-
-    @property
-    def asker(self) -> PortalClient:
-        return self.world.sign_in("l.biller")
-
-    def ask(self, **changed: str) -> Any:
-        return self.asker.post(f"{BASE}/new/send", {**ONE, **changed})
-
-    def request(self) -> AccessRequest:
-        with self.world.session() as session:
-            return session.scalars(sa.select(AccessRequest).order_by(AccessRequest.id.desc())).first()  # type: ignore[return-value]
-
-    def messages(self, template: str) -> list[tuple[str, dict[str, Any]]]:
-        with self.world.session() as session:
-            rows = session.scalars(sa.select(Message).filter_by(template=template).order_by(Message.id))
-            return [(one.recipient, values_of(session, one)) for one in rows]
-
-    def follow(self) -> PortalClient:
-        """A stranger with the newest link, who has opened the request."""
-        link = self.messages("access_asked")[-1][1]["link"]
-        client = self.world.client()
-        client.get(f"/approve/{link.rpartition('/')[2]}")
-        assert client.post("/approve/open", {}).status_code == 303
-        return client
-
-    def approve(self, client: PortalClient, payees: list[int] | None = None, **changed: Any) -> Any:
-        chosen = [str(one) for one in payees or [one.id for one in self.payees]]
-        form = {
-            "payees": chosen,
-            "until": "2027-03-01",
-            "signed_name": "Olive Office",
-            "signed_title": "Office manager",
-        }
-        return client.post("/approve/request/approve", {**form, **changed})
-
-    def status(self) -> str:
-        return text_of(tree_of(self.asker.get(BASE)))
-
-    def sees(self) -> list[int]:
-        with self.world.session_of(self.ledger) as session:
-            return sorted(session.scalars(sa.select(Payee.id)))
-
-    def work(self) -> None:
-        with self.world.app.app_context():
-            for job in core_jobs(self.world.settings):
-                if job.key in ("billing.tend-requests", "tax-ids.end-access"):
-                    assert run_job(self.world.app, job)
 
 
 @pytest.fixture
 def scene(world: World, clock: Clock) -> Scene:
-    clock.set(START)
-    harbor = world.organization("Harbor Clinic")
-    ledger = world.organization("Ledger Billing", audience="billing")
-    payees = [world.payee(TIN, npi, f"Harbor {npi[-1]}") for npi in (NPI, SECOND)]
-    world.grant(harbor, payees[0])
-    for username, organization in (("l.biller", ledger), ("h.delegate", harbor)):
-        world.person(username, organization=organization, delegate=True, name=f"{username[0].upper()}anna Sample")
-    with world.session() as session:
-        for username, email in (("l.biller", "l@ledger.example"), ("h.delegate", "h@harbor.example")):
-            session.execute(sa.update(Person).where(Person.username == username).values(email=email))
-    return Scene(world, harbor, ledger, payees, clock)
+    return make_scene(world, clock)
 
 
 def test_from_the_request_to_the_end_of_access(scene: Scene) -> None:
@@ -236,6 +156,7 @@ def test_the_delegates_of_the_provider_answer_signed_in(scene: Scene) -> None:
         "signed_name": "Hanna",
         "signed_title": "Owner",
     }
+    scene.world.grant(scene.harbor, scene.payees[1])
     assert delegate.post(f"{one}/approve", form).status_code == 303
     assert len(scene.sees()) == 2
     with scene.world.session() as session:
@@ -248,20 +169,20 @@ def test_other_answers_end_it_and_the_link(scene: Scene) -> None:
     scene.ask()
     client = scene.follow()
     other = {f"other-{key}": value for key, value in {**OFFICE, "name": "Paul Partner"}.items()}
-    refused = client.post("/approve/request/pass-on", {**other, "other-email": "x@ledger.example"})
+    refused = scene.answer(client, "pass-on", {**other, "other-email": "x@ledger.example"})
     assert refused.status_code == 422
     assert "seems to belong to the organization that asks" in refused.text
-    assert client.post("/approve/request/pass-on", {**other, "other-email": "paul@harbor.example"}).status_code == 303
+    assert scene.answer(client, "pass-on", {**other, "other-email": "paul@harbor.example"}).status_code == 303
     assert scene.messages("access_asked")[-1][0] == "paul@harbor.example"
     assert scene.approve(client).status_code == 410, "the link of the wrong person opens nothing any more"
     client = scene.follow()
-    assert client.post("/approve/request/decline", {"decline-answer": "We end the contract."}).status_code == 303
+    assert scene.answer(client, "decline", {"decline-answer": "We end the contract."}).status_code == 303
     assert scene.approve(client).status_code == 303
     assert scene.sees() == []
     assert "Declined" in scene.status()
     assert "We end the contract." in scene.asker.get(f"{BASE}/{scene.request().id}").text
     scene.ask(form="f2")
-    assert scene.follow().post("/approve/request/not-known", {}).status_code == 303
+    assert scene.answer(scene.follow(), "not-known", {}).status_code == 303
     staff = scene.world.sign_in("s.links")
     assert "came from somebody the approver does not know" in staff.get("/staff/").text
     assert staff.post(f"/staff/access-requests/{scene.request().id}/settle", {}).status_code == 303
@@ -380,7 +301,7 @@ def test_two_answers_at_once_are_one(scene: Scene) -> None:
     form = {"payees": [str(scene.payees[0].id)], "until": "2026-09-01", "signed_name": "Hanna", "signed_title": "Owner"}
     deeds = [
         lambda: scene.approve(visitors[0]).status_code,
-        lambda: visitors[1].post("/approve/request/decline", {"decline-answer": "We do not know why."}).status_code,
+        lambda: scene.answer(visitors[1], "decline", {"decline-answer": "We do not know why."}).status_code,
         lambda: delegate.post(f"{one}/approve", form).status_code,
     ]
     with ThreadPoolExecutor(3) as pool:

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, abort, flash, session, url_for
+from flask import Blueprint, Response, abort, flash, request, session, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import SelectChoice
 
@@ -15,7 +15,7 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.billing_access import deciding, offers, records
 from hp_portal.core.billing_access.asking import ApproverRefused
-from hp_portal.core.billing_access.deciding import DecidedAlready, PassedOnTooOften, Signer
+from hp_portal.core.billing_access.deciding import DecidedAlready, PassedOnTooOften, Signer, WorksForBoth
 from hp_portal.core.billing_access.forms import ApproveForm, ApproverForm, DeclineForm
 from hp_portal.core.billing_access.offers import LinkDead, Offer
 from hp_portal.core.web.attachments import attachment
@@ -29,6 +29,10 @@ ID = "<id:access_request_id>"
 TOO_OFTEN = "This request was handed on too often. Decline it, and say who at your office can approve."
 FASTER = "Somebody has answered this request already, it was withdrawn, or it has expired: see below."
 
+ANOTHER_ANSWERS = "So another delegate of your organization has to answer this request. Nothing has changed."
+
+PAYEES_CHANGED = "What we pay under this Tax ID has changed meanwhile. Open the request again, and choose once more."
+
 
 def _token() -> str:
     return str(session.get(ANSWERING, ""))
@@ -37,6 +41,13 @@ def _token() -> str:
 def _dead() -> Response:
     db_session().rollback()
     return page("billing_access/link_dead.html", status=410)
+
+
+def _of_another(offer: Offer) -> Response | None:
+    """The answer to a form that belongs to another request than the one whose link was followed last; None: it belongs to it."""
+    if request.form.get("request") == str(offer.id):
+        return None
+    return page("billing_access/another.html", status=409)
 
 
 @blueprint.get("/approve/<token>")
@@ -63,24 +74,28 @@ def start() -> ResponseReturnValue:
 def open_request() -> ResponseReturnValue:
     db = db_session()
     try:
-        offers.note_opened(db, _token())
+        refused = _of_another(offers.offer_with(db, _token()))
+        if refused is None:
+            offers.note_opened(db, _token())
     except LinkDead:
         return _dead()
     db.commit()
-    return redirect_to(url_for("approvals.read"))
+    return refused or redirect_to(url_for("approvals.read"))
 
 
 @blueprint.get("/approve/request")
 @access.public
 def read() -> ResponseReturnValue:
-    return _by_link(lambda offer: _answer_page(offer))
+    return _by_link(lambda offer: _answer_page(offer), posted=False)
 
 
-def _by_link(answer: Callable[[Offer], ResponseReturnValue]) -> ResponseReturnValue:
+def _by_link(answer: Callable[[Offer], ResponseReturnValue], *, posted: bool = True) -> ResponseReturnValue:
     try:
         offer = offers.offer_with(db_session(), _token())
     except LinkDead:
         return _dead()
+    if posted and (refused := _of_another(offer)) is not None:
+        return refused
     if not offer.opened and offer.waits:
         return redirect_to(url_for("approvals.start"))
     return answer(offer)
@@ -157,6 +172,9 @@ def _try(offer: Offer, office: bool, act: Callable[[], None], words: str) -> Res
         act()
     except LinkDead:
         return _dead()
+    except WorksForBoth:
+        db.rollback()
+        return _done(office, offer, f"You work for {offer.organization}, too. {ANOTHER_ANSWERS}", "warn")
     except DecidedAlready:
         db.rollback()
         return _done(office, offer, FASTER, "warn")
@@ -171,12 +189,20 @@ def _approve(offer: Offer, office: bool) -> ResponseReturnValue:
     until = dt.datetime.combine(form.until.data, dt.time(23, 59, 59), tzinfo=settings().payer.zone)
     signer = _signer(office, name=form.signed_name.data, title=form.signed_title.data)
     chosen = [int(one) for one in form.payees.data]
-    return _try(
-        offer,
-        office,
-        lambda: deciding.approve(db_session(), offer.id, signer, chosen, until),
-        f"Thank you. {offer.organization} can see what you have approved. A copy goes to you by e-mail.",
-    )
+    try:
+        return _try(
+            offer,
+            office,
+            lambda: deciding.approve(db_session(), offer.id, signer, chosen, until),
+            f"Thank you. {offer.organization} can see what you have approved. A copy goes to you by e-mail.",
+        )
+    except ApproverRefused as error:
+        form.form_errors = [text for field, text in error.problems.items() if not field]
+        form.signed_name.errors = [text for field, text in error.problems.items() if field]
+    except ValueError:
+        form.form_errors = [PAYEES_CHANGED]
+    db_session().rollback()
+    return _answer_page(offer, approve=form, status=422, office=office)
 
 
 def _decline(offer: Offer, office: bool) -> ResponseReturnValue:

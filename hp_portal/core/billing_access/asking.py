@@ -119,7 +119,7 @@ def _is_new(one: Result) -> bool:
 
 def _add(session: PortalSession, actor: Actor, wanted: Wanted) -> int:
     token, now = secrets.token_hex(16), clock.now()
-    why = why_staff_look(session, wanted)
+    why = why_staff_look(session, actor.organization_id or 0, wanted)
     request = AccessRequest(
         **AccessRequest.tin_values(session, wanted.tin, token=token),
         organization_id=actor.organization_id,
@@ -226,7 +226,7 @@ def put_approver(session: PortalSession, request: AccessRequest, approver: Appro
     request.approver_name, request.approver_title = approver.name, approver.title
     request.approver_email, request.approver_phone = approver.email.lower(), approver.phone
     wanted = Wanted(request.whole_tin(session), tuple(request.npis.split()), approver=approver)
-    request.why = why_staff_look(session, wanted)
+    request.why = why_staff_look(session, request.organization_id, wanted)
     request.state = STAFF if request.why else WAITING
     request.due_at, request.reminded, request.opened_at = clock.now() + LASTS, 0, None
     session.flush()

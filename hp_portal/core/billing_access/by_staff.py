@@ -9,8 +9,17 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.record import record
-from hp_portal.core.billing_access.asking import LASTS
-from hp_portal.core.billing_access.checking import FREE_MAIL, NOBODY, UNKNOWN_TIN, payees_of
+from hp_portal.core.billing_access.asking import LASTS, ApproverRefused
+from hp_portal.core.billing_access.checking import (
+    FREE_MAIL,
+    NOBODY,
+    OTHER_DOMAIN,
+    UNKNOWN_TIN,
+    Approver,
+    Wanted,
+    approver_problems,
+    why_staff_look,
+)
 from hp_portal.core.billing_access.sending import end_links, send, tell_asker
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
@@ -20,9 +29,13 @@ from hp_portal.database import PortalSession, lock
 
 WHY = {
     UNKNOWN_TIN: "We have no payee with this Tax ID and NPI.",
-    FREE_MAIL: "The approver’s address is a free one, and the registered provider has a domain of its own.",
-    NOBODY: "It is for the delegates of the registered provider, and nobody is registered for this Tax ID.",
+    FREE_MAIL: "The approver’s address is a free one, and no account of a registered provider has it.",
+    OTHER_DOMAIN: "The approver’s e-mail domain is none of those that the accounts of the registered provider have.",
+    NOBODY: "It is for the delegates of the registered provider, and we know no delegate there who can be asked.",
 }
+
+THEIR_OWN_NOW = "The approver’s name or address belongs to the organization that asks."
+SETTLED = "What spoke against it speaks against it no more: it can be sent."
 
 
 @dataclass(frozen=True)
@@ -70,8 +83,10 @@ def _read(session: PortalSession, *where: sa.ColumnElement[bool]) -> list[ForSta
         .where(*where)
         .order_by(AccessRequest.asked_at, AccessRequest.id)
     ).all()
-    return [
-        ForStaff(
+    found = []
+    for one, organization, asker in rows:
+        why, may_be_sent = _why_now(session, one) if one.state == STAFF else ("", False)
+        shown = ForStaff(
             one.id,
             one.organization_id,
             organization,
@@ -85,20 +100,28 @@ def _read(session: PortalSession, *where: sa.ColumnElement[bool]) -> list[ForSta
             one.approver_title,
             one.approver_email,
             one.approver_phone,
-            WHY.get(one.why, ""),
-            _may_be_sent(session, one),
+            why,
+            may_be_sent,
             one.ended_at,
             one.signed_address,
         )
-        for one, organization, asker in rows
-    ]
+        found.append(shown)
+    return found
 
 
-def _may_be_sent(session: PortalSession, request: AccessRequest) -> bool:
-    """Is there somebody to send it to, and something that they could approve?"""
-    return not request.to_delegates and bool(
-        payees_of(session, request.whole_tin(session), tuple(request.npis.split()))
-    )
+def _why_now(session: PortalSession, request: AccessRequest) -> tuple[str, bool]:
+    """Why a request still waits, in words, as accounts, links and payees are today; and can it be sent?"""
+    approver = _approver(request)
+    if not request.to_delegates and approver_problems(session, request.organization_id, approver):
+        return THEIR_OWN_NOW, False
+    npis = tuple(request.npis.split())
+    wanted = Wanted(request.whole_tin(session), npis, to_delegates=request.to_delegates, approver=approver)
+    why = why_staff_look(session, request.organization_id, wanted)
+    return WHY.get(why, SETTLED), why not in (UNKNOWN_TIN, NOBODY)
+
+
+def _approver(request: AccessRequest) -> Approver:
+    return Approver(request.approver_name, request.approver_title, request.approver_email, request.approver_phone)
 
 
 def view_queue(session: PortalSession) -> tuple[list[ForStaff], list[ForStaff]]:
@@ -113,6 +136,11 @@ def find_held(session: PortalSession, request_id: int) -> ForStaff | None:
     return next(iter(_read(session, _held, AccessRequest.id == request_id)), None)
 
 
+def is_known(session: PortalSession, request_id: int) -> bool:
+    """Is there such a request?"""
+    return session.scalar(sa.select(AccessRequest.id).where(AccessRequest.id == request_id)) is not None
+
+
 def _hold(session: PortalSession, request_id: int) -> AccessRequest | None:
     lock(session, f"access-request:{request_id}")
     request = session.get_one(AccessRequest, request_id, populate_existing=True)
@@ -120,10 +148,16 @@ def _hold(session: PortalSession, request_id: int) -> AccessRequest | None:
 
 
 def confirm(session: PortalSession, request_id: int, reason: str) -> bool:
-    """Send a request that staff have looked at; False when it has changed meanwhile. The 30 days begin now."""
+    """Send a request that staff have looked at; False when it has changed meanwhile. The 30 days begin now.
+
+    Raises ApproverRefused: there is nobody to send it to, or nothing to approve.
+    """
     request = _hold(session, request_id)
-    if request is None or not _may_be_sent(session, request):
+    if request is None:
         return False
+    why, may_be_sent = _why_now(session, request)
+    if not may_be_sent:
+        raise ApproverRefused({"": why})
     request.state, request.due_at = WAITING, clock.now() + LASTS
     session.flush()
     send(session, request)

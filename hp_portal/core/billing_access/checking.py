@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from hp_portal.core.identity.actor import Actor
+from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.models import Person
-from hp_portal.core.identity.unconfirmed import is_unconfirmed
+from hp_portal.core.identity.unconfirmed import is_unconfirmed, reachable
 from hp_portal.core.organizations.access_requests import OPEN_STATES, AccessRequest
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
@@ -18,7 +20,7 @@ from hp_portal.core.tax_ids.notices import holders_of
 from hp_portal.database import PortalSession
 
 THEIRS = "Name somebody at the provider’s office."
-UNKNOWN_TIN, FREE_MAIL, NOBODY = "unknown-tin", "free-mail", "nobody"
+UNKNOWN_TIN, FREE_MAIL, NOBODY, OTHER_DOMAIN = "unknown-tin", "free-mail", "nobody", "other-domain"
 """Why staff look at a request before it is sent."""
 _FREE = """aim.com aol.com att.net bellsouth.net charter.net comcast.net cox.net earthlink.net fastmail.com frontier.com gmail.com
     gmx.com gmx.net googlemail.com hey.com hotmail.com icloud.com juno.com live.com mac.com mail.com me.com msn.com outlook.com
@@ -58,6 +60,19 @@ def domain_of(email: str) -> str:
     return email.rpartition("@")[2].strip().lower()
 
 
+def mailbox(email: str) -> str:
+    """An address as it is compared: what stands behind a plus sign, and dots at Gmail, lead to the same mailbox."""
+    local, domain = email.rpartition("@")[0].strip().lower().partition("+")[0], domain_of(email)
+    if domain in ("gmail.com", "googlemail.com"):
+        return f"{local.replace('.', '')}@gmail.com"
+    return f"{local}@{domain}"
+
+
+def belongs_to(domain: str, domains: Collection[str]) -> bool:
+    """Is a domain one of these, or below one of them?"""
+    return any(domain == one or domain.endswith(f".{one}") for one in domains)
+
+
 def name_words(name: str) -> frozenset[str]:
     """A name as it is compared: `Doe, Jane A.` is `Jane Doe`; accents, case and initials do not matter."""
     plain = unicodedata.normalize("NFKD", name.casefold())
@@ -69,30 +84,45 @@ def name_words(name: str) -> frozenset[str]:
 
 def approver_problems(session: PortalSession, organization_id: int, approver: Approver) -> dict[str, str]:
     """Why this person may not approve, by field: they belong to the billing organization itself."""
-    email, domain = approver.email.strip().lower(), domain_of(approver.email)
+    email, domain = mailbox(approver.email), domain_of(approver.email)
     people = session.execute(
         sa.select(Person.name, Person.email).where(Person.organization_id == organization_id)
     ).all()
     problems = {}
     own_domains = {domain_of(own) for _, own in people if not is_unconfirmed(own)} - FREE
-    if any(own == email for _, own in people):
+    if any(mailbox(own) == email for _, own in people):
         problems["email"] = (
             "This is the address of an account of your own organization. Somebody at the provider’s office approves."
         )
-    elif domain in own_domains:
+    elif belongs_to(domain, own_domains):
         problems["email"] = f"{domain} is your own organization’s e-mail domain. {THEIRS}"
-    words = name_words(approver.name)
-    if words and any(words == name_words(own) for own, _ in people):
+    if has_account_name(approver.name, [own for own, _ in people]):
         problems["name"] = (
             "Somebody of this name has an account in your own organization. Name somebody at the provider’s office."
         )
     return problems
 
 
+def has_account_name(name: str, accounts: Iterable[str]) -> bool:
+    """Is this, as names are compared, the name of one of these accounts?"""
+    words = name_words(name)
+    return bool(words) and any(words == name_words(one) for one in accounts)
+
+
 def payees_of(session: PortalSession, tin: str, npis: tuple[str, ...] = ()) -> list[Payee]:
     """What the payer's record has of a Tax ID, or of these of its NPIs."""
     wanted = sa.select(Payee).where(Payee.tin_is(session, tin)).order_by(Payee.name, Payee.npi, Payee.id)
     return list(session.scalars(wanted.where(Payee.npi.in_(npis)) if npis else wanted))
+
+
+def seen_by(session: PortalSession, organization_id: int | None, payees: Sequence[Payee]) -> list[Payee]:
+    """Those of these payees that an organization is linked to itself: of them, and no others, it decides."""
+    ids = [one.id for one in payees]
+    own = sa.select(Grant.payee_id).where(
+        Grant.organization_id == organization_id, Grant.payee_id.in_(ids), Grant.is_open()
+    )
+    found = set(session.scalars(own))
+    return [one for one in payees if one.id in found]
 
 
 def request_problems(session: PortalSession, actor: Actor, wanted: Wanted) -> dict[str, str]:
@@ -140,19 +170,47 @@ def _sees_all(session: PortalSession, organization_id: int, wanted: Wanted) -> b
     return set(session.scalars(open_now)) == set(wanted.npis)
 
 
-def why_staff_look(session: PortalSession, wanted: Wanted) -> str:
+def works_for(session: PortalSession, organization_id: int, person_id: int) -> bool:
+    """Does somebody work for this organization, too? Then they do not answer what it asks for."""
+    account = sa.select(Person.root_id).where(Person.id == person_id).scalar_subquery()
+    theirs = sa.select(Person.id).where(
+        Person.organization_id == organization_id, Person.deactivated_at.is_(None), Person.root_id == account
+    )
+    return session.scalar(theirs.limit(1)) is not None
+
+
+def delegates_to_ask(session: PortalSession, organization_id: int, tin: str) -> list[Person]:
+    """The delegates of the registered provider whom this organization may ask: nobody who works for it as well."""
+    found = reachable(delegates_of(session, holders_of(session, tin)))
+    return [one for one in found if not works_for(session, organization_id, one.id)]
+
+
+def why_staff_look(session: PortalSession, organization_id: int, wanted: Wanted) -> str:
     """For what reason staff look before it is sent; empty: it is sent at once. The asker is not told."""
     payees = payees_of(session, wanted.tin, wanted.npis)
     if not payees:
         return UNKNOWN_TIN
-    offices = holders_of(session, wanted.tin)
     if wanted.to_delegates:
-        return "" if offices else NOBODY
-    if domain_of(wanted.approver.email) in FREE and _business_domains(session, offices):
-        return FREE_MAIL
+        return "" if delegates_to_ask(session, organization_id, wanted.tin) else NOBODY
+    offices = holders_of(session, wanted.tin)
+    domain = domain_of(wanted.approver.email)
+    if domain in FREE:
+        return "" if _has_account(session, offices, wanted.approver.email) else FREE_MAIL
+    if offices and not belongs_to(domain, _business_domains(session, offices)):
+        return OTHER_DOMAIN
     return ""
 
 
+def _emails(session: PortalSession, offices: list[int]) -> list[str]:
+    accounts = sa.select(Person.email).where(
+        Person.organization_id.in_(offices or [0]), Person.deactivated_at.is_(None)
+    )
+    return [email for email in session.scalars(accounts) if not is_unconfirmed(email)]
+
+
+def _has_account(session: PortalSession, offices: list[int], email: str) -> bool:
+    return mailbox(email) in {mailbox(one) for one in _emails(session, offices)}
+
+
 def _business_domains(session: PortalSession, offices: list[int]) -> set[str]:
-    emails = session.scalars(sa.select(Person.email).where(Person.organization_id.in_(offices or [0])))
-    return {domain_of(email) for email in emails if not is_unconfirmed(email)} - FREE
+    return {domain_of(email) for email in _emails(session, offices)} - FREE

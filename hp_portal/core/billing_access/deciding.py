@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.billing_access.asking import ApproverRefused, put_approver
-from hp_portal.core.billing_access.checking import Approver, approver_problems, payees_of
+from hp_portal.core.billing_access.checking import Approver, approver_problems, payees_of, seen_by, works_for
 from hp_portal.core.billing_access.offers import LinkDead, find_link, offer_of
 from hp_portal.core.billing_access.records import approval_pdf
 from hp_portal.core.billing_access.sending import about, cancel, end_links, offices_of, tell_asker
@@ -45,10 +45,18 @@ from hp_portal.scopes import in_whole
 PASSED_ON_AT_MOST = 2
 NOT_KNOWN = "They say that they do not know your organization."
 THEIR_OWN = "This person seems to belong to the organization that asks. Name somebody at the provider’s own office."
+NOT_BY_THEM = "Whoever this request was sent to belongs to the organization that asks. Name another person below."
+SIGNED_BY_THEM = (
+    "Somebody of this name works for the organization that asks. The person at your office who decides has to sign."
+)
 
 
 class DecidedAlready(Exception):
     """The request was answered, withdrawn or has expired meanwhile."""
+
+
+class WorksForBoth(Exception):
+    """Whoever wants to answer works for the organization that asks, too: another delegate has to answer."""
 
 
 class PassedOnTooOften(Exception):
@@ -67,7 +75,7 @@ class Signer:
 
 
 def _hold(session: PortalSession, request_id: int, signer: Signer) -> AccessRequest:
-    """Lock a request that this signer may answer, and read it anew. Raises LinkDead, DecidedAlready."""
+    """Lock a request that this signer may answer, and read it anew. Raises LinkDead, DecidedAlready, WorksForBoth."""
     lock(session, f"access-request:{request_id}")
     if signer.actor is None:
         link = find_link(session, signer.token)
@@ -76,8 +84,11 @@ def _hold(session: PortalSession, request_id: int, signer: Signer) -> AccessRequ
         if link.ended_at is not None or link.expires_at <= clock.now():
             raise DecidedAlready
     request = session.get_one(AccessRequest, request_id, populate_existing=True)
-    if signer.actor is not None and signer.actor.organization_id not in offices_of(session, request):
-        raise LinkDead
+    if signer.actor is not None:
+        if signer.actor.organization_id not in offices_of(session, request):
+            raise LinkDead
+        if works_for(session, request.organization_id, signer.actor.person_id):
+            raise WorksForBoth
     if request.state != WAITING or (request.due_at or clock.now()) <= clock.now():
         raise DecidedAlready
     return request
@@ -115,10 +126,17 @@ def approve(
     session: PortalSession, request_id: int, signer: Signer, payee_ids: Sequence[int], until: dt.datetime
 ) -> None:
     """Let the organization that asked see these payees' payments until a moment. Those of the request that are left out are noted
-    as not approved. Raises LinkDead, DecidedAlready, ValueError for payees that were not asked for."""
+    as not approved.
+
+    Raises LinkDead, DecidedAlready, WorksForBoth, ApproverRefused, or ValueError for payees that were not asked for,
+    or that a signer with an account does not see.
+    """
     request = _hold(session, request_id, signer)
+    if signer.actor is None and (problems := _signer_problems(session, request, signer)):
+        raise ApproverRefused(problems)
     asked = payees_of(session, request.whole_tin(session), tuple(request.npis.split()))
-    chosen = [one for one in asked if one.id in payee_ids]
+    may = asked if signer.actor is None else seen_by(session, signer.actor.organization_id, asked)
+    chosen = [one for one in may if one.id in payee_ids]
     if not chosen or len(chosen) != len(set(payee_ids)):
         raise ValueError("payees that were not asked for")
     try:
@@ -132,6 +150,15 @@ def approve(
         _open(session, request, payee, until, signer)
     _note(session, request, signer, "billing.access.approved", approved=len(chosen), asked=len(asked))
     _tell_both(session, request, signer, chosen)
+
+
+def _signer_problems(session: PortalSession, request: AccessRequest, signer: Signer) -> dict[str, str]:
+    """Why whoever has the link may not approve: they, or whoever was asked, belong to the organization that asks by now."""
+    asked = Approver(request.approver_name, "", request.approver_email)
+    if approver_problems(session, request.organization_id, asked):
+        return {"": NOT_BY_THEM}
+    signed = Approver(signer.name, "", request.approver_email)
+    return dict.fromkeys(approver_problems(session, request.organization_id, signed), SIGNED_BY_THEM)
 
 
 def _open(session: PortalSession, request: AccessRequest, payee: Payee, until: dt.datetime, signer: Signer) -> None:

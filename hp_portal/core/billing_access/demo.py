@@ -18,12 +18,12 @@ from hp_portal.core.organizations.access_requests import DECLINED, EXPIRED, STAF
 from hp_portal.core.organizations.models import Organization
 from hp_portal.database import PortalSession
 
-OFFICE = ("Olive Office", "Office manager", "olive@practice.example", "555-010-0150")
+OFFICE = ("Olive Office", "Office manager", "olive@office.example", "555-010-0150")
 
 
-def add_demo_access(session: PortalSession, ledger: Organization, known: str, other: str, unlisted_npi: str) -> None:
-    """The billing service has asked: for an NPI of `known`, of its delegates; for `other`, by e-mail; and more."""
-    _add(session, ledger, "Lakeshore, new site", known, npis=unlisted_npi, to_delegates=True)
+def add_demo_access(session: PortalSession, ledger: Organization, known: str, other: str) -> None:
+    """The billing service has asked: for all of `known`, of its delegates, who see a part; for `other`, by e-mail; and more."""
+    _add(session, ledger, "Lakeshore, all sites", known, to_delegates=True)
     _add(session, ledger, "Exampleton Hospital", other)
     _add(session, ledger, "Practice with a typing error", "000000999", state=STAFF, why=UNKNOWN_TIN)
     _add(

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from hp_portal import clock, scopes
 from hp_portal.audience import Audience
 from hp_portal.core.audit.record import Who, get_who, record
-from hp_portal.core.billing_access.checking import payees_of
+from hp_portal.core.billing_access.checking import payees_of, seen_by, works_for
 from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.access_requests import WAITING, AccessRequest, AccessRequestLink
@@ -39,7 +39,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class Offer:
-    """What somebody at the provider's office is asked. The TIN is masked; `waits`: it can be answered."""
+    """What somebody at the provider's office is asked. The TIN is masked; `waits`: it can be answered.
+
+    `others_left`: it is for payees, too, that the reader's organization is not linked to, and so does not decide about.
+    With `works_for_both` whoever reads it works for the organization that asks as well: another delegate answers.
+    """
 
     id: int
     organization: str
@@ -58,6 +62,8 @@ class Offer:
     access_until: dt.datetime | None
     signed_name: str
     signed_title: str
+    others_left: bool
+    works_for_both: bool
 
 
 def find_link(session: PortalSession, token: str) -> AccessRequestLink | None:
@@ -69,10 +75,11 @@ def find_link(session: PortalSession, token: str) -> AccessRequestLink | None:
     ).one_or_none()
 
 
-def offer_of(session: PortalSession, request: AccessRequest) -> Offer:
-    """A request in words. Needs a whole scope."""
+def offer_of(session: PortalSession, request: AccessRequest, reader: Actor | None = None) -> Offer:
+    """A request in words, as whoever has the link, or a delegate who is signed in, reads it. Needs a whole scope."""
     asker = session.get(Person, request.asked_by_id) if request.asked_by_id else None
-    payees = payees_of(session, request.whole_tin(session), tuple(request.npis.split()))
+    asked = payees_of(session, request.whole_tin(session), tuple(request.npis.split()))
+    payees = asked if reader is None else seen_by(session, reader.organization_id, asked)
     due = request.due_at or clock.now()
     return Offer(
         request.id,
@@ -92,6 +99,8 @@ def offer_of(session: PortalSession, request: AccessRequest) -> Offer:
         request.access_until,
         request.signed_name,
         request.signed_title,
+        len(asked) > len(payees),
+        reader is not None and works_for(session, request.organization_id, reader.person_id),
     )
 
 
@@ -164,7 +173,7 @@ def offers_for_office(session: PortalSession, actor: Actor) -> list[Offer]:
         return []
     wanted = sa.select(AccessRequest).where(_of_office(session, actor), AccessRequest.sent_at.is_not(None))
     rows = session.scalars(wanted.order_by(AccessRequest.state != WAITING, AccessRequest.id.desc()).limit(200))
-    found = [offer_of(session, one) for one in rows]
+    found = [offer_of(session, one, actor) for one in rows]
     record(session, "billing.access.office-listed", shown=len(found))
     return found
 
@@ -178,4 +187,4 @@ def offer_for_office(session: PortalSession, actor: Actor, request_id: int) -> O
         AccessRequest.id == request_id, _of_office(session, actor), AccessRequest.sent_at.is_not(None)
     )
     request = session.scalars(wanted).one_or_none()
-    return offer_of(session, request) if request is not None else None
+    return offer_of(session, request, actor) if request is not None else None

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hp_portal import clock
+from hp_portal.core.billing_access.checking import delegates_to_ask
 from hp_portal.core.delivery.attaching import Attachment
 from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_messages
 from hp_portal.core.identity.actor import hash_token
@@ -72,7 +73,7 @@ def send(session: PortalSession, request: AccessRequest, *, reminder: int = 0) -
         subject = f"Reminder: {subject}"
     if request.to_delegates:
         link = absolute_url(OFFICE, access_request_id=request.id)
-        for delegate in reachable(delegates_of(session, offices_of(session, request))):
+        for delegate in delegates_to_ask(session, request.organization_id, request.whole_tin(session)):
             told = {**values, "approver": delegate.name, "link": link, "signed_in": True}
             add_message(session, Outgoing(delegate.email, "access_asked", subject, about(request), told))
         return

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.billing_access import by_staff
+from hp_portal.core.billing_access.asking import ApproverRefused
 from hp_portal.core.people.forms import ReasonForm
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.web.render import db_session, page, redirect_to
@@ -23,6 +24,10 @@ def access_requests() -> ResponseReturnValue:
     held, alarms = by_staff.view_queue(db)
     db.commit()
     return page("staff/access_requests.html", held=held, alarms=alarms)
+
+
+def _known(access_request_id: int) -> int:
+    return access_request_id if by_staff.is_known(db_session(), access_request_id) else abort(404)
 
 
 def _page(access_request_id: int, form: ReasonForm, status: int = 200) -> Response:
@@ -47,9 +52,14 @@ def access_request_send(access_request_id: int) -> ResponseReturnValue:
     db, form = db_session(), ReasonForm()
     if not form.validate_on_submit():
         return _page(access_request_id, form, 422)
-    done = by_staff.confirm(db, access_request_id, form.reason.data)
+    try:
+        done = by_staff.confirm(db, _known(access_request_id), form.reason.data)
+    except ApproverRefused as error:
+        form.form_errors = [f"It cannot be sent. {error}"]
+        db.rollback()
+        return _page(access_request_id, form, 422)
     db.commit()
-    return _back(done, "The request is on its way to the approver.")
+    return _back(done, "The request is on its way.")
 
 
 @blueprint.post(f"/access-requests/{ID}/refuse")
@@ -58,7 +68,7 @@ def access_request_refuse(access_request_id: int) -> ResponseReturnValue:
     db, form = db_session(), ReasonForm()
     if not form.validate_on_submit():
         return _page(access_request_id, form, 422)
-    done = by_staff.refuse(db, the_actor(), access_request_id, form.reason.data)
+    done = by_staff.refuse(db, the_actor(), _known(access_request_id), form.reason.data)
     db.commit()
     return _back(done, "The request is not sent. Whoever asked reads your answer.")
 
@@ -68,6 +78,6 @@ def access_request_refuse(access_request_id: int) -> ResponseReturnValue:
 def access_request_settle(access_request_id: int) -> ResponseReturnValue:
     """Somebody has looked into an alarm."""
     db = db_session()
-    done = by_staff.settle_alarm(db, the_actor(), access_request_id)
+    done = by_staff.settle_alarm(db, the_actor(), _known(access_request_id))
     db.commit()
     return _back(done, "The alarm is closed.")

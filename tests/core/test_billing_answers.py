@@ -1,0 +1,180 @@
+"""Who may answer a request for access, to which request the answer goes, and what is told of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.core.identity.models import Person
+from hp_portal.core.organizations.models import Grant
+from hp_portal.core.payees.models import Payee
+from tests.support.asked import BASE, NPI, OFFICE, ONE, SECOND, TIN, Scene, make_scene
+from tests.support.client import tree_of
+from tests.support.clock import Clock
+from tests.support.html import text_of
+from tests.support.identifiers import make_tin
+from tests.support.world import World
+
+
+@pytest.fixture
+def scene(world: World, clock: Clock) -> Scene:
+    return make_scene(world, clock)
+
+
+DELEGATES = {"whom": "delegates", "name": "", "title": "", "email": "", "phone": ""}
+
+
+def hidden(page: Any) -> list[str]:
+    """What tells the request, in every form of a page."""
+    return [one.get("value") or "" for one in tree_of(page).iter("input") if one.get("name") == "request"]
+
+
+def test_an_answer_goes_to_the_request_that_was_shown(scene: Scene) -> None:
+    scene.ask()
+    first = scene.follow()
+    page = first.get("/approve/request")
+    own = str(scene.request().id)
+    assert hidden(page) == [own] * 4, "one in each of the four forms"
+    shady = scene.world.organization("Shady Billing", audience="billing")
+    scene.world.person("s.biller", organization=shady, delegate=True, name="Sid Shade")
+    form = {"provider": "", "tin": TIN, "npis": "", "whom": "person", "form": "s1", **OFFICE}
+    assert scene.world.sign_in("s.biller").post(f"{BASE}/new/send", form).status_code == 303
+    other = scene.messages("access_asked")[-1][1]["link"].rpartition("/")[2]
+    first.get(f"/approve/{other}")
+    started = first.get("/approve")
+    assert hidden(started) == [str(scene.request().id)]
+    assert first.post("/approve/open", {"request": own}).status_code == 409
+    assert scene.request().opened_at is None
+    assert first.post("/approve/open", {"request": hidden(started)[0]}).status_code == 303
+    handed = {f"other-{key}": value for key, value in {**OFFICE, "email": "paul@harbor.example"}.items()}
+    for how, typed in (("decline", {"decline-answer": "We do not know why."}), ("not-known", {}), ("pass-on", handed)):
+        for told in ({"request": own}, {}):
+            assert first.post(f"/approve/request/{how}", {**typed, **told}).status_code == 409
+    refused = scene.approve(first, request=own)
+    assert refused.status_code == 409
+    assert "another request in this browser" in text_of(tree_of(refused))
+    request = scene.request()
+    assert (request.state, request.passed_on) == ("waiting", 0)
+    assert scene.approve(first).status_code == 303
+    assert scene.request().state == "approved"
+    assert scene.sees() == [], "Ledger's own request still waits"
+
+
+def test_nobody_answers_what_their_other_organization_asks_for(scene: Scene) -> None:
+    with scene.world.session() as session:
+        biller = session.scalars(sa.select(Person).filter_by(username="l.biller")).one()
+    scene.world.membership(biller, scene.harbor, delegate=True)
+    own = f"/o/{scene.ledger.id}{BASE}"
+    assert scene.asker.post(f"{own}/new/send", {**ONE, **DELEGATES}).status_code == 303
+    assert [to for to, _ in scene.messages("access_asked")] == ["h@harbor.example"]
+    page = f"/o/{scene.harbor.id}/access-requests/{scene.request().id}"
+    read = scene.asker.get(page)
+    assert "Another delegate has to answer" in read.text
+    assert hidden(read) == []
+    form = {"payees": [str(scene.payees[0].id)], "until": "2026-09-01", "signed_name": "L", "signed_title": "Owner"}
+    for how, typed in (("approve", {**form, "signed_name": "Lou Sample"}), ("not-known", {})):
+        refused = scene.asker.post(f"{page}/{how}", typed)
+        assert refused.status_code == 303
+        assert "You work for Ledger Billing, too" in scene.asker.get(page).text
+    assert scene.request().state == "waiting"
+    assert scene.sees() == []
+    scene.asker.post(f"{own}/{scene.request().id}/withdraw", {})
+    with scene.world.session() as session:
+        session.execute(sa.update(Person).filter_by(username="h.delegate").values(is_delegate=False))
+    assert scene.asker.post(f"{own}/new/send", {**ONE, **DELEGATES, "form": "f2"}).status_code == 303
+    assert len(scene.messages("access_asked")) == 1
+    assert scene.request().state == "staff", "nobody else is left to ask"
+
+
+def test_staff_look_where_the_approver_may_be_anybody(scene: Scene) -> None:
+    scene.world.staff("s.links", permissions=["staff:tax-ids:manage", "staff:console:open"])
+    staff, unregistered = scene.world.sign_in("s.links"), make_tin(4720)
+    scene.world.payee(unregistered, "", "Nobody's Clinic")
+
+    def ask(form: str, email: str, tin: str = TIN, **changed: str) -> str:
+        assert scene.ask(tin=tin, form=form, email=email, **changed).status_code == 303
+        request = scene.request()
+        scene.asker.post(f"{BASE}/{request.id}/withdraw", {})
+        return request.why
+
+    assert ask("f1", "olive@bought.example") == "other-domain"
+    assert ask("f2", "olive@mail.harbor.example") == ""
+    assert ask("f3", "me.second@gmail.com", unregistered) == "free-mail"
+    assert ask("f4", "olive@practice.example", unregistered) == ""
+    for email in ("x@mail.ledger.example", "L+office@ledger.example"):
+        assert "own organization" in text_of(tree_of(scene.ask(email=email))), email
+    with scene.world.session() as session:
+        person = sa.update(Person).where(Person.username == "l.biller")
+        session.execute(person.values(email="ledger.one@gmail.com"))
+    assert scene.ask(email="ledgerone+office@googlemail.com").status_code == 422
+    assert scene.ask(form="f5", email="olive@bought.example").status_code == 303
+    held = f"/staff/access-requests/{scene.request().id}"
+    assert "domain is none of those" in text_of(tree_of(staff.get(held)))
+    with scene.world.session() as session:
+        session.execute(person.values(email="olive@bought.example"))
+    refused = staff.post(f"{held}/send", {"reason": "called them"})
+    assert refused.status_code == 422
+    assert "belongs to the organization that asks" in text_of(tree_of(refused))
+    for how in ("send", "refuse", "settle"):
+        assert staff.post(f"/staff/access-requests/99999/{how}", {"reason": "called them"}).status_code == 404
+    assert scene.ask(tin=make_tin(4721), form="f6", email="olive@practice.example").status_code == 303
+    unknown = f"/staff/access-requests/{scene.request().id}"
+    assert "Send it to" not in staff.get(unknown).text
+    assert staff.post(f"{unknown}/send", {"reason": "called them"}).status_code == 422
+    assert scene.ask(**DELEGATES, tin=unregistered, form="f7").status_code == 303
+    nobody = f"/staff/access-requests/{scene.request().id}"
+    assert staff.post(f"{nobody}/send", {"reason": "called them"}).status_code == 422
+    with scene.world.session() as session:
+        payee = session.scalars(sa.select(Payee).where(Payee.name == "Nobody's Clinic")).one()
+    scene.world.grant(scene.harbor, payee)
+    assert "it can be sent" in staff.get(nobody).text
+    assert staff.post(f"{nobody}/send", {"reason": "they have registered"}).status_code == 303
+    assert scene.messages("access_asked")[-1][0] == "h@harbor.example"
+
+
+def test_who_approves_is_checked_once_more(scene: Scene) -> None:
+    scene.ask()
+    client = scene.follow()
+    refused = scene.approve(client, signed_name="Sample, Lanna")
+    assert refused.status_code == 422
+    assert "works for the organization that asks" in refused.text
+    assert 'value="Sample, Lanna"' in refused.text
+    scene.world.person("l.olive", organization=scene.ledger, name="Olive Office")
+    refused = scene.approve(client, signed_name="Harriet Harbor")
+    assert refused.status_code == 422
+    assert "Name another person below" in refused.text
+    assert scene.sees() == []
+    assert scene.answer(client, "decline", {"decline-answer": "She left us."}).status_code == 303
+
+
+def test_a_delegate_approves_what_their_organization_sees(scene: Scene) -> None:
+    scene.ask()
+    delegate, one = scene.world.sign_in("h.delegate"), f"/access-requests/{scene.request().id}"
+    page = delegate.get(one)
+    assert NPI in page.text
+    assert SECOND not in page.text
+    assert "Some of it is not yours to approve" in page.text
+    form = {"until": "2026-09-01", "signed_name": "Hanna Sample", "signed_title": "Owner"}
+    for payees in (scene.payees, scene.payees[1:]):
+        chosen = [str(payee.id) for payee in payees]
+        assert delegate.post(f"{one}/approve", {**form, "payees": chosen}).status_code == 422
+    scene.world.grant(scene.harbor, scene.payees[1])
+    shown = delegate.get(one)
+    assert SECOND in shown.text
+    assert "not yours" not in shown.text
+    with scene.world.session() as session:
+        second = sa.update(Grant).filter_by(organization_id=scene.harbor.id, payee_id=scene.payees[1].id)
+        session.execute(second.values(ended_at=clock.now()))
+    assert delegate.post(f"{one}/approve", {**form, "payees": [str(scene.payees[0].id)]}).status_code == 303
+    assert scene.sees() == [scene.payees[0].id]
+    assert scene.request().state == "partly"
+    assert scene.asker.post(f"{BASE}/{scene.request().id}/again", {}).status_code == 303
+    only = {**DELEGATES, "npis": SECOND, "form": "f2"}
+    scene.asker.post(f"{BASE}/{scene.request().id}/withdraw", {})
+    assert scene.ask(**only).status_code == 303
+    page = delegate.get(f"/access-requests/{scene.request().id}")
+    assert "Nothing here is yours to approve yet" in page.text
+    assert "Decline, with a reason" in page.text
