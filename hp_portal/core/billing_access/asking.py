@@ -19,7 +19,7 @@ from hp_portal.core.billing_access.checking import (
     waiting_for,
     why_staff_look,
 )
-from hp_portal.core.billing_access.sending import cancel, end_links, send
+from hp_portal.core.billing_access.sending import cancel, end_links, forget_unsent, send
 from hp_portal.core.identifiers.numbers import mask_tin
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.organizations.access_requests import OPEN_STATES, STAFF, WAITING, WITHDRAWN, AccessRequest
@@ -140,9 +140,16 @@ def _add(session: PortalSession, actor: Actor, wanted: Wanted) -> int:
     session.add(request)
     session.flush()
     record(session, "billing.access.requested", request=request.id, tin=mask_tin(wanted.tin))
-    if not why:
-        send(session, request)
+    _send_or_hold(session, request)
     return request.id
+
+
+def _send_or_hold(session: PortalSession, request: AccessRequest) -> None:
+    """Send a request. What staff look at first is dated alike: nothing that the asker sees may tell it from others."""
+    if request.state == STAFF:
+        request.sent_at = clock.now()
+    else:
+        send(session, request)
 
 
 @in_whole("a request of the actor's own organization is made once more")
@@ -184,6 +191,7 @@ def _hold(session: PortalSession, actor: Actor, request_id: int) -> AccessReques
 def withdraw(session: PortalSession, actor: Actor, request_id: int) -> None:
     """Take a request back: its links open nothing any more. Raises ChangedMeanwhile."""
     request = _hold(session, actor, request_id)
+    forget_unsent(request)
     request.state, request.ended_at = WITHDRAWN, clock.now()
     session.flush()
     cancel(session, request)
@@ -197,10 +205,7 @@ def resend(session: PortalSession, actor: Actor, request_id: int) -> bool:
     request = _hold(session, actor, request_id)
     if (request.sent_at or request.asked_at) > clock.now() - dt.timedelta(days=1):
         return False
-    if (
-        request.state == WAITING
-    ):  # what staff look at first is sent when they have looked, and is told from others by nothing
-        send(session, request)
+    _send_or_hold(session, request)
     record(session, "billing.access.resent", request=request.id)
     return True
 
@@ -230,5 +235,4 @@ def put_approver(session: PortalSession, request: AccessRequest, approver: Appro
     request.state = STAFF if request.why else WAITING
     request.due_at, request.reminded, request.opened_at = clock.now() + LASTS, 0, None
     session.flush()
-    if not request.why:
-        send(session, request)
+    _send_or_hold(session, request)

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.record import record
-from hp_portal.core.billing_access.asking import LASTS
 from hp_portal.core.billing_access.checking import FREE_MAIL, NOBODY, UNKNOWN_TIN
 from hp_portal.core.billing_access.sending import end_links, send, tell_asker
 from hp_portal.core.identity.actor import Actor
@@ -113,13 +112,17 @@ def _hold(session: PortalSession, request_id: int) -> AccessRequest | None:
 
 
 def confirm(session: PortalSession, request_id: int, reason: str) -> bool:
-    """Send a request that staff have looked at; False when it has changed meanwhile. The 30 days begin now."""
+    """Send a request that staff have looked at; False when it has changed meanwhile. Its asker sees no difference.
+
+    So its days go on as they began when it was asked: new ones would tell that somebody has looked.
+    """
     request = _hold(session, request_id)
-    if request is None or request.to_delegates:
+    if request is None or request.to_delegates or (request.due_at or clock.now()) <= clock.now():
         return False
-    request.state, request.due_at = WAITING, clock.now() + LASTS
+    shown_at, request.state = request.sent_at, WAITING
     session.flush()
     send(session, request)
+    request.sent_at = shown_at or request.sent_at
     record(session, "billing.access.confirmed", reason=reason, request=request.id)
     return True
 
