@@ -6,6 +6,7 @@ import datetime as dt
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -84,9 +85,26 @@ def check(session: PortalSession, actor: Actor, rows: Sequence[Wanted]) -> list[
 
 
 def _sent_before(session: PortalSession, actor: Actor, wanted: Wanted) -> int | None:
-    """The request that this very form has made: the button was pressed twice."""
+    """The request that this very form has made of the same person: the button was pressed twice."""
     sent = waiting_for(session, actor.organization_id or 0, wanted) if wanted.form else None
-    return sent.id if sent is not None and sent.form == wanted.form and sent.npis == " ".join(wanted.npis) else None
+    if sent is None or sent.form != wanted.form:
+        return None
+    asked = _asked(wanted)
+    return sent.id if all(getattr(sent, name) == value for name, value in asked.items()) else None
+
+
+def _asked(wanted: Wanted) -> dict[str, Any]:
+    """What was typed, as a request keeps it; the Tax ID is sealed on its own."""
+    return {
+        "npis": " ".join(wanted.npis),
+        "provider": wanted.provider,
+        "form": wanted.form,
+        "to_delegates": wanted.to_delegates,
+        "approver_name": wanted.approver.name,
+        "approver_title": wanted.approver.title,
+        "approver_email": wanted.approver.email.lower(),
+        "approver_phone": wanted.approver.phone,
+    }
 
 
 def _overlap(one: Wanted, other: Wanted) -> bool:
@@ -123,14 +141,7 @@ def _add(session: PortalSession, actor: Actor, wanted: Wanted) -> int:
     request = AccessRequest(
         **AccessRequest.tin_values(session, wanted.tin, token=token),
         organization_id=actor.organization_id,
-        npis=" ".join(wanted.npis),
-        provider=wanted.provider,
-        form=wanted.form,
-        to_delegates=wanted.to_delegates,
-        approver_name=wanted.approver.name,
-        approver_title=wanted.approver.title,
-        approver_email=wanted.approver.email.lower(),
-        approver_phone=wanted.approver.phone,
+        **_asked(wanted),
         asked_by_id=actor.person_id,
         asked_at=now,
         state=STAFF if why else WAITING,
