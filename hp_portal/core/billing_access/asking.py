@@ -6,6 +6,7 @@ import datetime as dt
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -19,7 +20,7 @@ from hp_portal.core.billing_access.checking import (
     waiting_for,
     why_staff_look,
 )
-from hp_portal.core.billing_access.sending import cancel, end_links, send
+from hp_portal.core.billing_access.sending import cancel, end_links, forget_unsent, send
 from hp_portal.core.identifiers.numbers import mask_tin
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.organizations.access_requests import OPEN_STATES, STAFF, WAITING, WITHDRAWN, AccessRequest
@@ -84,9 +85,26 @@ def check(session: PortalSession, actor: Actor, rows: Sequence[Wanted]) -> list[
 
 
 def _sent_before(session: PortalSession, actor: Actor, wanted: Wanted) -> int | None:
-    """The request that this very form has made: the button was pressed twice."""
+    """The request that this very form has made of the same person: the button was pressed twice."""
     sent = waiting_for(session, actor.organization_id or 0, wanted) if wanted.form else None
-    return sent.id if sent is not None and sent.form == wanted.form and sent.npis == " ".join(wanted.npis) else None
+    if sent is None or sent.form != wanted.form:
+        return None
+    asked = _asked(wanted)
+    return sent.id if all(getattr(sent, name) == value for name, value in asked.items()) else None
+
+
+def _asked(wanted: Wanted) -> dict[str, Any]:
+    """What was typed, as a request keeps it; the Tax ID is sealed on its own."""
+    return {
+        "npis": " ".join(wanted.npis),
+        "provider": wanted.provider,
+        "form": wanted.form,
+        "to_delegates": wanted.to_delegates,
+        "approver_name": wanted.approver.name,
+        "approver_title": wanted.approver.title,
+        "approver_email": wanted.approver.email.lower(),
+        "approver_phone": wanted.approver.phone,
+    }
 
 
 def _overlap(one: Wanted, other: Wanted) -> bool:
@@ -123,14 +141,7 @@ def _add(session: PortalSession, actor: Actor, wanted: Wanted) -> int:
     request = AccessRequest(
         **AccessRequest.tin_values(session, wanted.tin, token=token),
         organization_id=actor.organization_id,
-        npis=" ".join(wanted.npis),
-        provider=wanted.provider,
-        form=wanted.form,
-        to_delegates=wanted.to_delegates,
-        approver_name=wanted.approver.name,
-        approver_title=wanted.approver.title,
-        approver_email=wanted.approver.email.lower(),
-        approver_phone=wanted.approver.phone,
+        **_asked(wanted),
         asked_by_id=actor.person_id,
         asked_at=now,
         state=STAFF if why else WAITING,
@@ -140,9 +151,16 @@ def _add(session: PortalSession, actor: Actor, wanted: Wanted) -> int:
     session.add(request)
     session.flush()
     record(session, "billing.access.requested", request=request.id, tin=mask_tin(wanted.tin))
-    if not why:
-        send(session, request)
+    _send_or_hold(session, request)
     return request.id
+
+
+def _send_or_hold(session: PortalSession, request: AccessRequest) -> None:
+    """Send a request. What staff look at first is dated alike: nothing that the asker sees may tell it from others."""
+    if request.state == STAFF:
+        request.sent_at = clock.now()
+    else:
+        send(session, request)
 
 
 @in_whole("a request of the actor's own organization is made once more")
@@ -184,6 +202,7 @@ def _hold(session: PortalSession, actor: Actor, request_id: int) -> AccessReques
 def withdraw(session: PortalSession, actor: Actor, request_id: int) -> None:
     """Take a request back: its links open nothing any more. Raises ChangedMeanwhile."""
     request = _hold(session, actor, request_id)
+    forget_unsent(request)
     request.state, request.ended_at = WITHDRAWN, clock.now()
     session.flush()
     cancel(session, request)
@@ -197,10 +216,7 @@ def resend(session: PortalSession, actor: Actor, request_id: int) -> bool:
     request = _hold(session, actor, request_id)
     if (request.sent_at or request.asked_at) > clock.now() - dt.timedelta(days=1):
         return False
-    if (
-        request.state == WAITING
-    ):  # what staff look at first is sent when they have looked, and is told from others by nothing
-        send(session, request)
+    _send_or_hold(session, request)
     record(session, "billing.access.resent", request=request.id)
     return True
 
@@ -230,5 +246,4 @@ def put_approver(session: PortalSession, request: AccessRequest, approver: Appro
     request.state = STAFF if request.why else WAITING
     request.due_at, request.reminded, request.opened_at = clock.now() + LASTS, 0, None
     session.flush()
-    if not request.why:
-        send(session, request)
+    _send_or_hold(session, request)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.record import record
-from hp_portal.core.billing_access.asking import LASTS, ApproverRefused
+from hp_portal.core.billing_access.asking import ApproverRefused
 from hp_portal.core.billing_access.checking import (
     FREE_MAIL,
     NOBODY,
@@ -148,19 +148,21 @@ def _hold(session: PortalSession, request_id: int) -> AccessRequest | None:
 
 
 def confirm(session: PortalSession, request_id: int, reason: str) -> bool:
-    """Send a request that staff have looked at; False when it has changed meanwhile. The 30 days begin now.
+    """Send a request that staff have looked at; False when it has changed meanwhile. Its asker sees no difference.
 
-    Raises ApproverRefused: there is nobody to send it to, or nothing to approve.
+    So its days go on as they began when it was asked: new ones would tell that somebody has looked. Raises ApproverRefused: there
+    is nobody to send it to, or nothing to approve.
     """
     request = _hold(session, request_id)
-    if request is None:
+    if request is None or (request.due_at or clock.now()) <= clock.now():
         return False
     why, may_be_sent = _why_now(session, request)
     if not may_be_sent:
         raise ApproverRefused({"": why})
-    request.state, request.due_at = WAITING, clock.now() + LASTS
+    shown_at, request.state = request.sent_at, WAITING
     session.flush()
     send(session, request)
+    request.sent_at = shown_at or request.sent_at
     record(session, "billing.access.confirmed", reason=reason, request=request.id)
     return True
 

@@ -159,8 +159,9 @@ class RequestForm(_Wanting, FlaskForm):  # type: ignore[misc] # Flask-WTF has no
 
 
 class RowForm(_Wanting, Form):  # type: ignore[misc] # WTForms has no types
-    """A row of many: without an approver it goes to the delegates of the registered provider."""
+    """A row of many: without an approver it goes to the delegates of the registered provider. `row` stays when rows above go."""
 
+    row = HiddenField(filters=[lambda text: (text or "")[:32]])
     provider = _provider()
     tin = _tin()
     npis = NpisField("NPIs", render_kw=OFF)

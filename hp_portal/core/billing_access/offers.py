@@ -17,7 +17,7 @@ from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.billing_access.checking import payees_of, seen_by, works_for
 from hp_portal.core.identity.actor import Actor, hash_token
 from hp_portal.core.identity.models import Person
-from hp_portal.core.organizations.access_requests import WAITING, AccessRequest, AccessRequestLink
+from hp_portal.core.organizations.access_requests import REFUSED, STAFF, WAITING, AccessRequest, AccessRequestLink
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.database import PortalSession
@@ -133,6 +133,9 @@ def note_opened(session: PortalSession, token: str) -> Offer:
     return offer
 
 
+_SENT = (AccessRequest.sent_at.is_not(None), AccessRequest.state.not_in((STAFF, REFUSED)))
+
+
 def _of_office(session: PortalSession, actor: Actor) -> sa.ColumnElement[bool]:
     """A condition: the request is about a Tax ID that the actor's organization is linked to. Needs a whole scope."""
     one_each = (
@@ -171,7 +174,7 @@ def offers_for_office(session: PortalSession, actor: Actor) -> list[Offer]:
     """The requests about the Tax IDs of a delegate's organization that wait, the oldest first, and the newest of the others."""
     if not _may_answer(actor):
         return []
-    wanted = sa.select(AccessRequest).where(_of_office(session, actor), AccessRequest.sent_at.is_not(None))
+    wanted = sa.select(AccessRequest).where(_of_office(session, actor), *_SENT)
     rows = session.scalars(wanted.order_by(AccessRequest.state != WAITING, AccessRequest.id.desc()).limit(200))
     found = [offer_of(session, one, actor) for one in rows]
     record(session, "billing.access.office-listed", shown=len(found))
@@ -183,8 +186,6 @@ def offer_for_office(session: PortalSession, actor: Actor, request_id: int) -> O
     """One of them, or None."""
     if not _may_answer(actor):
         return None
-    wanted = sa.select(AccessRequest).where(
-        AccessRequest.id == request_id, _of_office(session, actor), AccessRequest.sent_at.is_not(None)
-    )
+    wanted = sa.select(AccessRequest).where(AccessRequest.id == request_id, _of_office(session, actor), *_SENT)
     request = session.scalars(wanted).one_or_none()
     return offer_of(session, request, actor) if request is not None else None

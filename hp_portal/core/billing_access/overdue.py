@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.record import Who, record
-from hp_portal.core.billing_access.sending import cancel, end_links, send, tell_asker
+from hp_portal.core.billing_access.sending import cancel, end_links, forget_unsent, send, tell_asker
 from hp_portal.core.organizations.access_requests import (
     EXPIRED,
     OPEN_STATES,
@@ -42,6 +42,7 @@ def expire_due(session: PortalSession) -> None:
         request = _open(session, request_id)
         if request is None or (request.due_at or clock.now()) > clock.now():
             continue
+        forget_unsent(request)
         request.state, request.ended_at = EXPIRED, clock.now()
         session.flush()
         cancel(session, request)
@@ -51,23 +52,27 @@ def expire_due(session: PortalSession) -> None:
 
 
 def remind_due(session: PortalSession) -> None:
-    """Remind of requests, 7, 14, 21 and 28 days after they were sent; after a pause of the worker once, not four times."""
+    """Remind of requests, 7, 14, 21 and 28 days after they were sent; after a pause of the worker once, not four times.
+
+    Those that staff look at first are counted alike, and nothing is sent: whoever asked cannot tell them from others.
+    """
     now = clock.now()
     waits = sa.select(AccessRequest.id).where(
         AccessRequest.ended_at.is_(None),
-        AccessRequest.state == WAITING,
+        AccessRequest.state.in_(OPEN_STATES),
         AccessRequest.sent_at <= now - REMINDED_AFTER[0],
     )
     for request_id in session.scalars(waits.order_by(AccessRequest.id)).all():
         request = _open(session, request_id)
-        if request is None or request.state != WAITING or request.sent_at is None:
+        if request is None or request.sent_at is None:
             continue
         due = sum(1 for after in REMINDED_AFTER if request.sent_at + after <= now)
         if due <= request.reminded:
             continue
         request.reminded = due
-        cancel(session, request)
-        send(session, request, reminder=due)
+        if request.state == WAITING:
+            cancel(session, request)
+            send(session, request, reminder=due)
         record(
             session,
             "billing.access.reminded",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Sequence
+from typing import cast
 
 from flask import Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,7 +16,7 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.billing_access import asking, records, showing
 from hp_portal.core.billing_access.asking import ApproverRefused, ChangedMeanwhile, Result, TooManyToday
-from hp_portal.core.billing_access.checking import Approver
+from hp_portal.core.billing_access.checking import Approver, Wanted
 from hp_portal.core.billing_access.forms import (
     COLUMNS,
     ApproverForm,
@@ -119,7 +121,7 @@ def _table_page(form: TableForm, status: int = 200) -> Response:
 def requests_check() -> ResponseReturnValue:
     """Read a table that was pasted or uploaded, and show what speaks against each row."""
     actor = _billing()
-    if "rows-0-tin" in request.form:
+    if any(name.startswith("rows-") for name in request.form):  # those that were sent are gone, the first perhaps, too
         return _checked_page(actor, RowsForm())
     form = TableForm()
     if not form.validate_on_submit():
@@ -137,6 +139,7 @@ def _rows_form(rows: Sequence[dict[str, str]]) -> RowsForm:
     """The form as if its rows had been typed, so that each is read and checked in the same way."""
     typed = MultiDict({"form": secrets.token_hex(16)})
     for number, row in enumerate(rows):
+        typed[f"rows-{number}-row"] = str(number)
         for column in COLUMNS:
             typed[f"rows-{number}-{column.name}"] = row.get(column.name, "")
     return RowsForm(formdata=typed, meta={"csrf": False})
@@ -148,6 +151,13 @@ def _checked_page(actor: Actor, form: RowsForm) -> Response:
     return page(
         "billing_access/rows.html", form=form, right=len(right), wrong=wrong, sent=[], status=422 if wrong else 200
     )
+
+
+def _wanted(form: RowsForm, place: int) -> Wanted:
+    """A row, known by its place in the table: sent twice it asks once, and another row that asks for the same is told so."""
+    entry = form.rows.entries[place]
+    row = hashlib.sha256(f"{form.form.data} {entry.form.row.data or entry.name}".encode()).hexdigest()[:32]
+    return cast("Wanted", entry.form.wanted(row if form.form.data else ""))
 
 
 def _check_rows(actor: Actor, form: RowsForm) -> list[int]:
@@ -163,7 +173,7 @@ def _check_rows(actor: Actor, form: RowsForm) -> list[int]:
             )
             row.put(asking.check_approver(db_session(), actor, approver))
     readable = [place for place, entry in enumerate(form.rows.entries) if not entry.form.errors]
-    wanted = [form.rows.entries[place].form.wanted(form.form.data or "") for place in readable]
+    wanted = [_wanted(form, place) for place in readable]
     right = []
     for place, result in zip(readable, asking.check(db_session(), actor, wanted), strict=True):
         form.rows.entries[place].form.put(result.problems)
@@ -180,7 +190,7 @@ def requests_send() -> ResponseReturnValue:
     if not form.rows.entries:
         return redirect_to(url_for(f"{KEY}.requests_many"))
     right = _check_rows(actor, form)
-    wanted = [form.rows.entries[place].form.wanted(form.form.data or "") for place in right]
+    wanted = [_wanted(form, place) for place in right]
     try:
         results = asking.ask(db, settings(), actor, wanted)
     except TooManyToday as error:

@@ -16,7 +16,7 @@ from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.unconfirmed import is_unconfirmed, reachable
-from hp_portal.core.organizations.access_requests import AccessRequest, AccessRequestLink
+from hp_portal.core.organizations.access_requests import STAFF, AccessRequest, AccessRequestLink
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.tax_ids.notices import holders_of
 from hp_portal.core.web.formats import show_day
@@ -47,6 +47,12 @@ def end_links(session: PortalSession, request: AccessRequest) -> None:
         .values(ended_at=clock.now())
         .execution_options(synchronize_session=False)
     )
+
+
+def forget_unsent(request: AccessRequest) -> None:
+    """What ends before staff let it go was never sent, whatever its asker was shown: no office finds it."""
+    if request.state == STAFF:
+        request.sent_at = None
 
 
 def offices_of(session: PortalSession, request: AccessRequest) -> list[int]:

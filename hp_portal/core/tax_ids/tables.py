@@ -74,12 +74,17 @@ def read_table(text: str, columns: Sequence[TableColumn], most: int) -> list[dic
             raise UnreadableTable(
                 f"Row {number} has more cells than columns. Put quotation marks around text with commas."
             )
+    for place in [place for place, name in enumerate(names) if not name]:
+        if any(row[place] for row in rows if len(row) > place):
+            raise UnreadableTable(
+                f"Column {place + 1} has no heading, and cells below it are filled. Give it a heading, or empty it."
+            )
     empty = {column.name: "" for column in columns}
-    return [{**empty, **dict(zip(names, row, strict=False))} for row in rows]
+    return [{**empty, **{name: cell for name, cell in zip(names, row, strict=False) if name}} for row in rows]
 
 
 def _order(row: Sequence[str], columns: Sequence[TableColumn]) -> list[str]:
-    """The names of the columns as the headings say; empty: these are no headings. Raises UnreadableTable."""
+    """The names of the columns as the headings say, empty where there is none; no name at all: these are no headings. Raises UnreadableTable."""
     known = {heading: column.name for column in columns for heading in (column.name, *column.headings)}
     found = [known.get(_plain(cell), "") for cell in row]
     if not any(found):
@@ -90,4 +95,4 @@ def _order(row: Sequence[str], columns: Sequence[TableColumn]) -> list[str]:
         )
     if len(set(filter(None, found))) < len([name for name in found if name]):
         raise UnreadableTable("Two columns have the same heading.")
-    return [name or f"-{place}" for place, name in enumerate(found)]
+    return found

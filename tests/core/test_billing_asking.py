@@ -1,0 +1,116 @@
+"""What a billing organization asks, asks again and corrects, and how it reads where its requests stand."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from hp_portal.core.organizations.access_requests import AccessRequest
+from tests.core.test_billing_access import BASE, NPI, OFFICE, ONE, SECOND, TIN, Scene, rows_of
+from tests.core.test_billing_access import scene as scene
+from tests.support.client import tree_of
+from tests.support.html import text_of
+from tests.support.identifiers import make_tin
+
+
+def _words(page: Any) -> str:
+    """A page as it reads without the numbers that differ from request to request."""
+    return re.sub(r"•+\d+|ending in \d+|Request \d+", "", text_of(tree_of(page)).partition("Version")[0])
+
+
+def _alike(scene: Scene, address: str) -> str:
+    return _words(scene.asker.get(address))
+
+
+def test_nothing_tells_what_staff_look_at_from_what_was_sent(scene: Scene) -> None:
+    scene.world.staff("s.links", permissions=["staff:tax-ids:manage", "staff:console:open"])
+    known, held = [scene.ask(tin=tin, form=tin[:5]).location for tin in (TIN, make_tin(999))]
+    for days, resends in ((1, True), (0, True), (8, False), (1, True), (7, False)):
+        scene.clock.advance(days=days, seconds=1)
+        scene.work()
+        if resends:
+            said = [scene.asker.post(f"{one}/resend", {}, follow_redirects=True) for one in (known, held)]
+            assert _words(said[0]) == _words(said[1])
+        assert _alike(scene, known) == _alike(scene, held)
+    assert "Reminded" in _alike(scene, held)
+    assert {to for to, _ in scene.messages("access_asked")} == {OFFICE["email"]}
+    mails = len(scene.messages("access_asked"))
+    staff = scene.world.sign_in("s.links")
+    path = f"/staff/access-requests/{held.rpartition('/')[2]}/send"
+    assert staff.post(path, {"reason": "called them"}).status_code == 303
+    assert len(scene.messages("access_asked")) == mails + 1
+    assert _alike(scene, known) == _alike(scene, held), "nor when staff have let it go"
+
+
+def test_the_office_never_finds_what_was_not_sent(scene: Scene) -> None:
+    delegate = scene.world.sign_in("h.delegate")
+    gone = scene.ask(email="olive@gmail.com").location
+    office = f"/access-requests/{gone.rpartition('/')[2]}"
+    assert "Ledger Billing" not in delegate.get("/access-requests").text
+    scene.asker.post(f"{gone}/withdraw", {})
+    assert delegate.get(office).status_code == 404
+    scene.ask(email="olive@gmail.com", form="f2")
+    scene.clock.advance(days=31)
+    scene.work()
+    assert "Expired" in scene.status()
+    assert "Ledger Billing" not in delegate.get("/access-requests").text
+
+
+HEADS = ("provider", "tin", "npis", "name", "title", "email", "phone")
+
+
+def _table(*rows: dict[str, str]) -> str:
+    return "\n".join(["\t".join(HEADS), *("\t".join({**ONE, **row}[head] for head in HEADS) for row in rows)])
+
+
+def test_a_corrected_approver_is_never_dropped(scene: Scene) -> None:
+    """Whoever goes back in the browser and corrects the form has sent the wrong one already, and is told so."""
+    assert scene.ask().status_code == 303
+    for changed in (
+        {"email": "other@harbor.example"},
+        {"name": "Paul Partner"},
+        {"phone": "952-555-0199"},
+        {"provider": "Harbor Clinic"},
+        {"whom": "delegates", "name": "", "title": "", "email": "", "phone": ""},
+    ):
+        answer = scene.ask(**changed)
+        assert answer.status_code == 422, changed
+        assert "Change the approver there" in text_of(tree_of(answer))
+    assert scene.ask(email=OFFICE["email"].upper()).status_code == 303, "the very same, though, asks once"
+    assert len(scene.messages("access_asked")) == 1
+
+
+def test_the_rest_of_a_table_is_checked_again_and_asks_for_nothing_twice(scene: Scene) -> None:
+    client = scene.asker
+    checked = client.post(
+        f"{BASE}/many/check",
+        {"table": _table({}, {"tin": make_tin(5), "email": "a@ledger.example"}, {}, {"email": "x@harbor.example"})},
+    )
+    rest = rows_of(client.post(f"{BASE}/many/send", rows_of(checked)))
+    assert [name for name in rest if name.endswith("-tin")] == ["rows-1-tin", "rows-2-tin", "rows-3-tin"]
+    again = client.post(f"{BASE}/many/check", {**rest, "rows-1-email": "a@clinic.example"})
+    assert again.status_code == 422
+    assert "a@clinic.example" in again.text
+    left = text_of(tree_of(again))
+    assert "1 of 3 rows can be sent" in left
+    assert left.count("You have asked for this on") == 2, "neither is on the way"
+    sent = client.post(f"{BASE}/many/send", rows_of(again))
+    assert "One request is on the way" in text_of(tree_of(sent))
+    assert len(scene.messages("access_asked")) == 1, "of the other Tax ID nobody knows anything: staff look"
+    with scene.world.session() as session:
+        assert session.scalar(sa.select(sa.func.count(AccessRequest.id))) == 2
+
+
+def test_a_column_without_a_heading_is_not_left_out(scene: Scene) -> None:
+    table = _table({"npis": NPI}).replace("\tnpis\t", "\t\t")
+    answer = scene.asker.post(f"{BASE}/many/check", {"table": table})
+    assert answer.status_code == 422
+    assert "Column 3 has no heading, and cells below it are filled." in text_of(tree_of(answer))
+    assert NPI in answer.text, "what was pasted stays"
+    empty = scene.asker.post(f"{BASE}/many/check", {"table": _table({}).replace("\tnpis\t", "\t\t")})
+    assert empty.status_code == 200
+    assert rows_of(empty)["rows-0-npis"] == ""
