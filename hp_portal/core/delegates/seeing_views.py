@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, flash, request, url_for
+from flask import Blueprint, Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
@@ -35,6 +35,7 @@ from hp_portal.core.web.render import db_session, page, redirect_to
 
 blueprint = Blueprint("seeing", __name__)
 NOTHING = "There is nothing to end any more: see below who can see your payments now."
+MORE = "More access was given since the page was shown. Look at the list again, then end it."
 LAST_MOMENT = dt.timedelta(seconds=1)
 """Access ends with the midnight that ends its last day."""
 OFTEN = "You have invited many billing services today. Wait {wait}, then try again."
@@ -58,8 +59,20 @@ def _seen() -> WhoSees:
 
 
 def _number(name: str) -> int | None:
-    text = request.values.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+    """A number of the address or the form; None: it is not there. One that cannot be read is nobody's, and never everybody's."""
+    text = request.values.get(name)
+    if text is None:
+        return None
+    return _read(text) or abort(404)
+
+
+def _read(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
+
+def _shown() -> set[int]:
+    """The access that the page listed as what the button would end."""
+    return {_read(one) for one in request.form.get("shown", "").split(",")}
 
 
 def _chosen() -> Chosen:
@@ -110,6 +123,9 @@ def end_post() -> ResponseReturnValue:
     form, db, chosen = ReasonForm(), db_session(), _chosen()
     if chosen.grants and not form.validate_on_submit():
         return _end_page(chosen, form, 422)
+    if not _shown().issuperset(chosen.grants):
+        form.form_errors = [MORE]
+        return _end_page(chosen, form, 409)
     try:
         ended = end_billing_access(db, the_actor(), chosen.grants, form.reason.data or "") if chosen.grants else []
     except NoDelegate:

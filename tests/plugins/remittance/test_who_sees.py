@@ -75,8 +75,16 @@ class Town:
         self.delegate, self.biller = world.sign_in("d.elegate"), world.sign_in("l.edger")
 
     def end(self, client: PortalClient, **what: int) -> TestResponse:
-        data = {"reason": "Contract ended", **{name: str(value) for name, value in what.items()}}
+        asked = {name: str(value) for name, value in what.items()}
+        data = {"reason": "Contract ended", "shown": self.shown(client, **what), **asked}
         return client.post(f"{WHO}/end/confirmed", data, follow_redirects=True)
+
+    def shown(self, client: PortalClient, **what: int) -> str:
+        """The access that the page lists as what would be ended."""
+        page = client.get(f"{WHO}/end?" + "&".join(f"{name}={value}" for name, value in what.items()))
+        if page.status_code != 200:
+            return ""
+        return next(one.get("value", "") for one in tree_of(page).iter("input") if one.get("name") == "shown")
 
     def is_open(self, grant: Grant) -> bool:
         with self.world.session() as session:
@@ -189,6 +197,23 @@ def test_a_provider_ends_what_a_billing_organization_sees(town: Town) -> None:
         with pytest.raises(billing_access.NoDelegate):
             billing_access.end_billing_access(session, actor, [town.more.id], "No delegate any more")
         session.rollback()
+
+    # What cannot be read stands for nothing, and what came since the page was shown is not ended unseen.
+    for odd in ("1x", "", "0", "9" * 30):
+        for name in ("grant", "organization"):
+            data = {"reason": "Contract ended", "shown": str(town.more.id), name: odd}
+            assert town.delegate.post(f"{WHO}/end/confirmed", data).status_code == 404
+            assert town.delegate.get(f"{WHO}/end?{name}={odd}").status_code == 404
+    assert town.is_open(town.more)
+    before = town.shown(town.delegate)
+    assert before == str(town.more.id)
+    newer = world.grant(world.organization("Newer Sample Billing", audience="billing"), town.second)
+    data = {"reason": "Contract ended", "shown": before}
+    refused = town.delegate.post(f"{WHO}/end/confirmed", data)
+    assert (refused.status_code, "More access was given since" in refused.text) == (409, True)
+    assert ("Newer Sample Billing" in refused.text, 'value="Contract ended"' in refused.text) == (True, True)
+    assert (town.is_open(town.more), town.is_open(newer)) == (True, True)
+    assert "Newer Sample Billing no longer sees" in town.end(town.delegate, grant=newer.id).text
 
     # All of one, and all of all.
     agency = world.organization("Second Sample Billing", audience="billing")
