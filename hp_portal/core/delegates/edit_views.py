@@ -15,8 +15,9 @@ from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.delegates import editing, leaving, successors
 from hp_portal.core.delegates.account_views import CHANGED, ID, REFUSED, account_or_404, blueprint
-from hp_portal.core.delegates.holding import ChangedMeanwhile, LastDelegate, NoAddress, OwnAccount
+from hp_portal.core.delegates.holding import ChangedMeanwhile, LastDelegate, NoAddress, OwnAccount, SharedAccount
 from hp_portal.core.delegates.invitation_forms import EditForm, LeavingForm, StayForm
+from hp_portal.core.identity.accounts import is_shared
 from hp_portal.core.identity.models import Person
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
@@ -44,7 +45,7 @@ def edit(person_id: int) -> ResponseReturnValue:
     if person.id == the_actor().person_id:
         flash(REFUSED[OwnAccount], "info")
         return _back(person)
-    if editing.is_shared(db, person):
+    if is_shared(db, person):
         flash(SHARED, "info")
         return _back(person)
     return _edit_page(person, EditForm(formdata=None, name=person.name, email=person.email, known=person.name))
@@ -75,9 +76,9 @@ def save_edit(person_id: int) -> ResponseReturnValue:
             f"{person.name} has not confirmed an address yet, and corrects it themselves at the next sign-in."
         ]
         return _edit_page(person, form, 422)
-    except (ChangedMeanwhile, OwnAccount, editing.SharedAccount) as error:
+    except (ChangedMeanwhile, OwnAccount, SharedAccount) as error:
         db.rollback()
-        flash(SHARED if isinstance(error, editing.SharedAccount) else REFUSED[type(error)], "warn")
+        flash(SHARED if isinstance(error, SharedAccount) else REFUSED[type(error)], "warn")
         return _back(person)
     db.commit()
     flash(" ".join(said) or "Nothing was changed.", "good" if said else "info")

@@ -187,7 +187,9 @@ def remove_factors(session: PortalSession, person: Person, reason: str, what: st
     record(session, "people.factors.removed", reason=reason, person=person.id)
     tell_change(session, person, what)
     by = "Our staff" if what == "factors-lost" else "Delegates of the organization"
-    for row in rows_of(session, person) if what == "factors-lost" else [person]:
+    # Whoever looks after people that the account opens something for is told, whichever organization that is.
+    rows = rows_of(session, person)
+    for row in [one for one in rows if one.deactivated_at is None] or rows:
         _tell_delegates(session, row, "account_reset", f"The second factors of {person.name} were removed", by=by)
     return True
 
