@@ -19,6 +19,7 @@ from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Acceptance, Person
 from hp_portal.core.organizations.models import Organization
+from hp_portal.core.people.models import ChangeNotice
 from tests.support.client import PortalClient, heading_of, tree_of
 from tests.support.clock import Clock
 from tests.support.people import NEW_PASSWORD, enter, find, recorded
@@ -233,7 +234,9 @@ def test_whoever_has_an_account_accepts_with_it_and_no_delegate_learns_of_it(
     assert signed.location == "/invitation", "the link is kept while one signs in"
     assert "opens Sample Clinic as well" in visitor.get("/invitation").text
     stranger = world.person("x.stranger", organization=other)
-    wrong = opened(world, world.sign_in("x.stranger"))[0]
+    wrong, shown = opened(world, world.sign_in("x.stranger"))
+    assert "belongs to another account than x.stranger" in shown.text
+    assert "Accept the invitation" not in shown.text
     wrong.post("/invitation/accept")
     assert recorded(world, "people.membership.added") == [], "another account does not accept what is this one's"
     change(world, "r.obin", deactivated_at=clock.now())
@@ -251,9 +254,28 @@ def test_whoever_has_an_account_accepts_with_it_and_no_delegate_learns_of_it(
     invite(delegate, email="x.at.work@office.example")
     client, shown = opened(world, world.sign_in("x.stranger"))
     assert "Accept with this account" in shown.text
+    with world.session() as session:
+        now = clock.now()
+        values = {"token_hash": b"x" * 32, "what": "password", "at": now, "disowned_at": now, "expires_at": now}
+        session.add(ChangeNotice(person_id=stranger.id, detail="", email_before="", **values))
+    locked = client.get("/invitation").text
+    assert "Your account is locked" in locked
+    assert "Accept the invitation" not in locked
+    client.post("/invitation/accept")
+    with world.session() as session:
+        session.execute(sa.update(ChangeNotice).values(settled_at=now))
     client.post("/invitation/accept")
     assert len(recorded(world, "people.membership.added")) == 2
     assert [to for to, _ in mails(world, "invitation_accepted")][1:] == ["x.at.work@office.example", stranger.email]
+    # Whoever was deactivated here reads so, whatever address the invitation has.
+    with world.session() as session:
+        here = Person.account_id == stranger.id
+        session.execute(sa.update(Person).where(here).values(deactivated_at=clock.now()))
+    invite(delegate, email="x.again@office.example")
+    client, shown = opened(world, world.sign_in("x.stranger"))
+    assert "Your account is deactivated at Sample Clinic" in shown.text
+    assert "Accept the invitation" not in shown.text
+    assert client.post("/invitation/accept").location == "/invitation"
 
 
 def test_staff_join_no_organization(world: World, clinic: Organization, delegate: PortalClient) -> None:

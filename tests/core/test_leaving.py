@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from hp_portal.core.delegates.models import Invitation
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import values_of
-from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.models import EmailChange, FactorReset, Leaving
 from hp_portal.worker import all_jobs, run_job
@@ -117,13 +117,18 @@ def test_on_the_day_the_account_ends_and_a_colleague_takes_over(
     assert enter(world, "b.clerk", PASSWORD) == 422
     with world.session() as session:
         assert session.scalars(sa.select(Invitation.invited_by_id)).all() == [own.id]
-        for model in (EmailChange, FactorReset):
-            assert session.scalar(sa.select(sa.func.count(model.id)).where(model.ended_at.is_(None))) == 0
+        assert session.scalar(sa.select(sa.func.count(EmailChange.id)).where(EmailChange.ended_at.is_(None))) == 0
+        (reset,) = session.scalars(sa.select(FactorReset))
+        assert (reset.asked_by_id, reset.ended_at) == (own.id, None), "the successor asks now"
         assert session.scalars(sa.select(Note.text)).all() == [f"{own.id}:call back"]
         last = session.scalars(
             sa.select(Message).where(Message.template == "account_leaving").order_by(Message.id.desc()).limit(1)
         ).one()
-        assert values_of(session, last)["handed"] == ["1 sample notes", "1 open invitation"]
+        assert values_of(session, last)["handed"] == [
+            "1 sample notes",
+            "the request to remove the second factors of Person L Ocked",
+            "1 open invitation",
+        ]
     assert mails(world)[2:] == [("b.clerk", "done"), ("d.elegate", "done")], "once"
     assert recorded(world, "delegates.leaving.done") == [{"person": person.id, "successor": own.id}]
     with world.session() as session:
@@ -198,10 +203,39 @@ def test_the_only_delegate_stays_until_the_successor_has_accepted(
 def test_a_delegate_who_leaves_today_is_signed_out(world: World, clinic: Organization, delegate: PortalClient) -> None:
     own, second = find(world, "d.elegate"), world.person("s.econd", organization=clinic, delegate=True)
     assert own is not None
-    answer = leaves(delegate, own, second, "2026-06-01")
-    assert "are signed out" in answer.text
-    assert delegate.get("/accounts").status_code == 303
-    assert not is_active(world, "d.elegate")
+    other = world.organization("Other Clinic")
+    world.membership(own, other)
+    world.membership(second, other)
+    below = f"/o/{clinic.id}/accounts/{own.id}/leaving/save"
+    data = {"day": "2026-06-01", "successor": str(second.id), "reason": "New job", "known": "0"}
+    answer = delegate.post(below, data)
+    assert answer.location == f"/o/{other.id}/", "they work on where they work as well"
+    assert "You have left Sample Clinic" in delegate.get(answer.location).text
+    assert delegate.get("/my-sign-ins").status_code == 200
+    with world.session() as session:
+        assert session.get_one(Person, own.id).deactivated_at is not None
+    # With no other organization, or none by now, one is signed out.
+    client = world.sign_in("s.econd")
+    third = world.person("t.hird", organization=clinic, delegate=True)
+    with world.session() as session:
+        elsewhere = sa.update(Person).where(Person.account_id == second.id)
+        session.execute(elsewhere.values(deactivated_at=NOON))
+    add_app(world, third)
+    client.post(f"/accounts/{third.id}/lost-factors", {"lost-reason": "Lost the phone"})
+    answer = client.post(f"/o/{clinic.id}/accounts/{second.id}/leaving/save", {**data, "successor": str(third.id)})
+    assert answer.location == "/sign-in"
+    assert "are signed out" in client.get(answer.location).text
+    assert client.get("/accounts").status_code == 303
+    with world.session() as session:
+        open_ones = sa.select(SignIn.id).where(SignIn.person_id == second.id, SignIn.ended_at.is_(None))
+        assert session.scalars(open_ones).all() == []
+        # Nobody goes on asking for their own factors; they are told that these stay.
+        assert session.scalars(sa.select(FactorReset.outcome)).all() == ["canceled"]
+        told = sa.select(Message).where(Message.template == "account_changed").order_by(Message.id.desc()).limit(1)
+        message = session.scalars(told).one()
+        assert message.recipient == third.email
+        assert "has left, so they stay" in values_of(session, message)["what"]
+    assert recorded(world, "people.factors.reset-canceled") == [{"person": third.id}]
 
 
 def test_a_successor_who_has_left_as_well_is_followed_by_another(

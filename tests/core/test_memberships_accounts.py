@@ -13,12 +13,14 @@ from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people import accounts, resting
-from hp_portal.core.people.changes import disown, tell_change
+from hp_portal.core.people.changes import disown, remove_factors, tell_change
+from hp_portal.core.people.models import FactorReset
 from hp_portal.core.registration.moving import move_person
+from hp_portal.worker import all_jobs, run_job
 from tests.support.client import PortalClient, heading_of
 from tests.support.clock import Clock
 from tests.support.factors import add_app, code, first_step, second_step
-from tests.support.people import PERMISSIONS, enter, recorded
+from tests.support.people import PERMISSIONS, enter, find, recorded
 from tests.support.world import PASSWORD, World
 
 NOON = dt.datetime(2026, 6, 1, 12, 0, 5, tzinfo=dt.UTC)
@@ -55,6 +57,12 @@ def two(world: World, clock: Clock) -> Two:
     return Two(world)
 
 
+def run(world: World, key: str) -> None:
+    (job,) = [one for one in all_jobs(world.app) if one.key == key]
+    with world.app.app_context():
+        assert run_job(world.app, job)
+
+
 def below(organization: Organization, path: str) -> str:
     return f"/o/{organization.id}{path}"
 
@@ -79,14 +87,34 @@ def test_delegates_of_each_organization_look_after_the_account_and_never_read_of
     assert "Mina Keeper" in hospital.get("/accounts?state=locked").text
     hospital.post(f"{page}/unlock", follow_redirects=True)
     assert "Mina Keeper" not in hospital.get("/accounts?state=locked").text
-    # A lost factor is asked for by one organization, and another one neither reads of it nor agrees.
-    hospital.post(f"{page}/lost-factors", {"lost-reason": "Called her"})
+    # A lost factor is a matter for staff: delegates of one organization never weaken what opens another.
+    assert "our staff help them back in" in hospital.get(page).text
+    refused = hospital.post(f"{page}/lost-factors", {"lost-reason": "Called her"}, follow_redirects=True)
+    assert "delegates cannot remove its second factors" in refused.text
     practice = world.sign_in("p.delegate")
-    assert "Lost second factor</h2>" in hospital.get(page).text
+    world.person("h.second", organization=two.hospital, delegate=True)
+    for days, what in ((1, "/agree"), (0, "")):
+        with world.session() as session:  # asked before the account came to open both
+            values = {"asked_at": NOON, "due_at": NOON + dt.timedelta(days=days), "reason": "Called her"}
+            session.add(FactorReset(person_id=two.there.id, asked_by_id=find(world, "h.delegate").id, **values))  # type: ignore[union-attr] # made above
+        if what:
+            second = world.sign_in("h.second")
+            assert "Agree: remove" not in second.get(page).text
+            second.post(f"{page}/lost-factors{what}")
+            hospital.post(f"{page}/lost-factors/cancel")
+        else:
+            run(world, "people.reset-factors")
     assert "Called her" not in practice.get(f"/accounts/{two.person.id}").text
-    second = world.person("h.second", organization=two.hospital, delegate=True)
-    assert world.sign_in(second.username).post(f"{page}/lost-factors/agree").status_code == 303
-    assert [one["person"] for one in recorded(world, "people.factors.removed")] == [two.there.id]
+    with world.session() as session:
+        assert list(session.scalars(sa.select(FactorReset.outcome))) == ["canceled", "canceled"]
+    assert [one["person"] for one in recorded(world, "people.factors.reset-canceled")] == [two.there.id] * 2
+    assert recorded(world, "people.factors.removed") == []
+    assert person.get(below(two.practice, "/my-activity")).status_code == 200
+    # Whoever removes them, the delegates of both are told.
+    with world.app.test_request_context(), world.session() as session:
+        remove_factors(session, session.get_one(Person, two.there.id), "Called her", "factors-reset")
+    told = {to for to, _ in two.mails("account_reset")}
+    assert told == {f"{one}@office.example" for one in ("p.delegate", "h.delegate", "h.second")}
     assert "/sign-in?next=" in (person.get(below(two.practice, "/my-activity")).location or "")
     assert enter(world, "mina.keeper", PASSWORD) == 303
     hospital.post(f"{page}/end-sessions")

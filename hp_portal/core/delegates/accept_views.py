@@ -51,7 +51,7 @@ def _offered() -> Offer | Response:
     """What the link offers, or the page that says why it offers nothing."""
     db = db_session()
     try:
-        offer = accepting.look(db, settings(), _token(), counted_address(), plugins().applications)
+        offer = accepting.look(db, settings(), _token(), counted_address(), plugins().applications, current_actor())
     except LinkDead:
         db.commit()
         return _dead()
@@ -80,7 +80,7 @@ def _page(offer: Offer, form: Any = None, status: int = 200) -> Response:
         offer=offer,
         form=form if makes else None,
         actor=actor,
-        can_accept=actor is not None and not actor.is_staff and offer.account in (NONE, HERE, ELSEWHERE),
+        can_accept=offer.own in (HERE, ELSEWHERE),
         min_length=settings().password_min_length,
         status=status,
     )

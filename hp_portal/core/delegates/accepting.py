@@ -42,6 +42,8 @@ ENDED = "ended"
 """The organization has ended: an invitation to it leads nowhere."""
 # What account has the address.
 NONE, HERE, ELSEWHERE, CLOSED, STAFF = "none", "here", "elsewhere", "closed", "staff"
+# Why the account of whoever is signed in does not accept, beside CLOSED there and STAFF.
+ANOTHER, LOCKED = "another", "locked"
 _WHY = "nobody is known before an invitation is accepted"
 
 
@@ -61,7 +63,8 @@ class OtherAccount(Exception):
 class Offer:
     """An invitation as whoever was invited reads it.
 
-    `state`: a key of `LABELS` or `ENDED`. `account`: what account has its address. `applications`: labels of what is given.
+    `state`: a key of `LABELS` or `ENDED`. `account`: what account has its address. `own`: how the account of whoever is signed in
+    stands to it; HERE and ELSEWHERE accept, and it is empty while nobody is. `applications`: labels of what is given.
     """
 
     id: int
@@ -73,6 +76,7 @@ class Offer:
     state: str
     account: str
     expires_at: dt.datetime
+    own: str = ""
     applications: tuple[str, ...] = field(default=())
 
 
@@ -100,11 +104,26 @@ def _kind(session: PortalSession, invitation: Invitation, account: Person | None
     return ELSEWHERE if is_open(session, account) else CLOSED
 
 
+def _own(session: PortalSession, invitation: Invitation, account: Person) -> str:
+    """How an account that is signed in stands to an invitation: it accepts when it is HERE or ELSEWHERE."""
+    kind, with_address = _kind(session, invitation, account), _account_with(session, invitation)
+    if kind == STAFF:
+        return STAFF
+    if with_address is not None and with_address.id != account.id:
+        return ANOTHER
+    return LOCKED if kind != CLOSED and is_disowned(session, account.id) else kind
+
+
 @in_whole(_WHY)
 def look(
-    session: PortalSession, settings: Settings, token: str, address: str, applications: Sequence[Application] = ()
+    session: PortalSession,
+    settings: Settings,
+    token: str,
+    address: str,
+    applications: Sequence[Application] = (),
+    actor: Actor | None = None,
 ) -> Offer:
-    """What the link offers; `applications` are those that are installed.
+    """What the link offers; `applications` are those that are installed, `actor` is who is signed in.
 
     Raises LinkDead, the try counted (the caller commits), or TooManyAttempts.
     """
@@ -121,6 +140,7 @@ def look(
     inviter = session.get(Person, found.invited_by_id)
     state = state_of(found, inviter)
     given = {one.key for one in _given(session, found, organization, applications)}
+    account = account_of(session, session.get_one(Person, actor.person_id)) if actor else None
     return Offer(
         found.id,
         found.name,
@@ -131,6 +151,7 @@ def look(
         ENDED if state in (OPEN, EXPIRED) and organization.ended_at is not None else state,
         _kind(session, found, _account_with(session, found)),
         found.expires_at,
+        _own(session, found, account) if account else "",
         tuple(one.label for one in applications if one.key in given),
     )
 
@@ -223,16 +244,13 @@ def _payer(settings: Settings) -> tuple[str, ...]:
 def accept_as(session: PortalSession, actor: Actor, applications: Sequence[Application], token: str) -> Person:
     """The actor's account gets the organization of the invitation as well; whoever is of it already, what was offered.
 
-    Raises LinkDead, NotOpen, or OtherAccount: the invitation's address is another account's, or the actor is of our staff or was
-    deactivated there.
+    Raises LinkDead, NotOpen, or OtherAccount: the invitation's address is another account's, or the actor is of our staff, was
+    deactivated there, or has locked the account.
     """
     invitation, organization, inviter = _hold(session, token)
     lock(session, "names of accounts")
     account = account_of(session, session.get_one(Person, actor.person_id))
-    with_address = _account_with(session, invitation)
-    if with_address is not None and with_address.id != account.id:
-        raise OtherAccount
-    if _kind(session, invitation, account) not in (HERE, ELSEWHERE) or is_disowned(session, account.id):
+    if _own(session, invitation, account) not in (HERE, ELSEWHERE):
         raise OtherAccount
     person = find_row(session, account, organization.id)
     with _in_name_of(session, inviter):

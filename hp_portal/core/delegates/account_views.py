@@ -15,10 +15,18 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.delegates import accounts, lost_factors
 from hp_portal.core.delegates.accounts import ACCOUNTS, Account, AccountFilter
 from hp_portal.core.delegates.forms import AccountsForm
-from hp_portal.core.delegates.holding import ChangedMeanwhile, LastDelegate, LockedByOwner, NoAddress, OwnAccount
+from hp_portal.core.delegates.holding import (
+    ChangedMeanwhile,
+    LastDelegate,
+    LockedByOwner,
+    NoAddress,
+    OwnAccount,
+    SharedAccount,
+)
 from hp_portal.core.delegates.invitations import count_waiting
 from hp_portal.core.delegates.leaving import plans_of
 from hp_portal.core.documents.sheets import CSV_TYPE
+from hp_portal.core.identity.accounts import is_shared
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.people.changes import is_disowned
@@ -47,6 +55,8 @@ REFUSED: dict[type[Exception], str] = {
     OrganizationEnded: CHANGED,
     TaxIdTaken: CHANGED,
     OwnAccount: "You cannot do this with your own account. Another delegate can.",
+    SharedAccount: "This account opens another organization as well, so delegates cannot remove its second factors. Its owner "
+    "contacts us, and our staff help them back in.",
     SecondNeeded: "Another delegate has to agree, not the one who asked, nor the person it is about.",
 }
 
@@ -129,6 +139,7 @@ def _account_page(person: Person, form: ReasonForm, status: int = 200, lost: Rea
         me=actor.person_id,
         plan=plans_of(db, [person.id]).get(person.id),
         own=person.id == actor.person_id,
+        serves_others=is_shared(db, person),
         locked_by_owner=is_disowned(db, person.id),
         applications=applications_to_give(),
         status=status,

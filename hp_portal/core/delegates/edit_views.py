@@ -12,14 +12,18 @@ from wtforms import SelectChoice
 from hp_portal import clock
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
+from hp_portal.core.account.signing_in import end_sign_in
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.delegates import editing, leaving, successors
 from hp_portal.core.delegates.account_views import CHANGED, ID, REFUSED, account_or_404, blueprint
-from hp_portal.core.delegates.holding import ChangedMeanwhile, LastDelegate, NoAddress, OwnAccount
+from hp_portal.core.delegates.holding import ChangedMeanwhile, LastDelegate, NoAddress, OwnAccount, SharedAccount
 from hp_portal.core.delegates.invitation_forms import EditForm, LeavingForm, StayForm
+from hp_portal.core.identity.accounts import is_shared
+from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
+from hp_portal.core.web import prefixes
 from hp_portal.core.web.formats import show_date
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
@@ -44,7 +48,7 @@ def edit(person_id: int) -> ResponseReturnValue:
     if person.id == the_actor().person_id:
         flash(REFUSED[OwnAccount], "info")
         return _back(person)
-    if editing.is_shared(db, person):
+    if is_shared(db, person):
         flash(SHARED, "info")
         return _back(person)
     return _edit_page(person, EditForm(formdata=None, name=person.name, email=person.email, known=person.name))
@@ -75,9 +79,9 @@ def save_edit(person_id: int) -> ResponseReturnValue:
             f"{person.name} has not confirmed an address yet, and corrects it themselves at the next sign-in."
         ]
         return _edit_page(person, form, 422)
-    except (ChangedMeanwhile, OwnAccount, editing.SharedAccount) as error:
+    except (ChangedMeanwhile, OwnAccount, SharedAccount) as error:
         db.rollback()
-        flash(SHARED if isinstance(error, editing.SharedAccount) else REFUSED[type(error)], "warn")
+        flash(SHARED if isinstance(error, SharedAccount) else REFUSED[type(error)], "warn")
         return _back(person)
     db.commit()
     flash(" ".join(said) or "Nothing was changed.", "good" if said else "info")
@@ -160,13 +164,26 @@ def plan_leaving(person_id: int) -> ResponseReturnValue:
         return _back(person)
     db.commit()
     if done and person.id == actor.person_id:
-        logout_user()
-        session.clear()
-        flash("You have left, and are signed out. Thank you for your work.", "good")
-        return redirect_to(url_for("account.sign_in"))
+        return _left(actor)
     name = person.name
     flash(f"{name} has left: the account is deactivated." if done else _planned(name, form.day.data), "good")
     return _back(person)
+
+
+def _left(actor: Actor) -> Response:
+    """Whoever has left goes on in another organization of theirs, or is signed out."""
+    another = next((one for one, _ in actor.organizations if one != actor.organization_id), None)
+    prefixes.leave()  # what is said is read where they are now
+    if another is not None:
+        flash(f"You have left {actor.organization_name}. Thank you for your work.", "good")
+        return redirect_to(prefixes.below(another, url_for("pages.home")))
+    db = db_session()
+    end_sign_in(db, actor, actor.sign_in_id, "left")
+    db.commit()
+    logout_user()
+    session.clear()
+    flash("You have left, and are signed out. Thank you for your work.", "good")
+    return redirect_to(url_for("account.sign_in"))
 
 
 def _planned(name: str, day: dt.date) -> str:

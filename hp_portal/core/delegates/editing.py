@@ -7,29 +7,15 @@ several organizations is its owner's alone: what it is called there is no busine
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-
 from hp_portal.core.audit.record import record
-from hp_portal.core.delegates.holding import ChangedMeanwhile, NoAddress, OwnAccount, held, tell
-from hp_portal.core.identity.accounts import hold_account
+from hp_portal.core.delegates.holding import ChangedMeanwhile, NoAddress, OwnAccount, SharedAccount, held, tell
+from hp_portal.core.identity.accounts import hold_account, is_shared
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.unconfirmed import is_unconfirmed
 from hp_portal.core.people import email_changes
 from hp_portal.core.people.changes import tell_change
 from hp_portal.database import PortalSession
-from hp_portal.scopes import whole
-
-
-class SharedAccount(Exception):
-    """The account serves another organization as well: its owner alone changes its name and address."""
-
-
-def is_shared(session: PortalSession, person: Person) -> bool:
-    """Does the account behind somebody serve several organizations?"""
-    with whole(session, "does an account serve several organizations"):
-        others = sa.select(Person.id).where(Person.root_id == person.root_id, Person.id != person.id)
-        return session.scalar(others.limit(1)) is not None
 
 
 def _check(session: PortalSession, actor: Actor, person: Person) -> None:

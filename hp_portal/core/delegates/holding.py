@@ -32,6 +32,10 @@ class LockedByOwner(Exception):
     """Its owner has said that a change of the account was not theirs, and staff have not looked into it yet."""
 
 
+class SharedAccount(Exception):
+    """The account serves another organization as well: what opens it is no business of this one's delegates."""
+
+
 class NoAddress(Exception):
     """The e-mail address of the account is not confirmed, so nothing can be sent to it."""
 

@@ -1,8 +1,8 @@
 """*This person leaves on …*: planned by a delegate, done when the day begins, and handed over to a colleague.
 
 On the day the account is deactivated, with which its sessions, its links, and what was asked for it end. What the person had
-open is the successor's: what applications keep for people (`portal_person_leaves`), and the invitations that they sent, where
-the successor is a delegate. An only delegate stays until the successor has accepted to be one.
+open is the successor's: what applications keep for people (`portal_person_leaves`), and the invitations that they sent and the
+lost factors that they asked to remove, where the successor is a delegate. An only delegate stays until the successor has accepted to be one.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.unconfirmed import reachable
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.accounts import end_leaving, end_resets
+from hp_portal.core.people.changes import tell_change
 from hp_portal.core.people.models import CHANGED, LEFT, RESET_CANCELED, STAYS, FactorReset, Leaving
 from hp_portal.core.registration.closing import close_account
 from hp_portal.core.web.formats import show_date
@@ -233,16 +234,13 @@ def _leave(
 ) -> None:
     """The account is held, and somebody else is a delegate where this person is one."""
     handed = _hand_over(session, plugins, person, successor)
-    for asked in session.scalars(
-        sa.select(FactorReset.person_id).where(FactorReset.asked_by_id == person.id, FactorReset.ended_at.is_(None))
-    ).all():
-        end_resets(session, asked, RESET_CANCELED)
     end_leaving(session, person.id, LEFT)
     organization_id = person.organization_id
     before = get_who(session)
     if before.person_id is None:  # the worker's: the organization finds it in its record
         set_who(session, Who(None, organization_id, None, before.request_id, before.address))
     try:
+        _end_asked(session, person)
         close_account(session, person, leaving.reason)
         to = successor.id if successor else None
         record(session, "delegates.leaving.done", person=person.id, successor=to)
@@ -265,6 +263,7 @@ def _hand_over(session: PortalSession, plugins: Plugins, person: Person, success
     ):
         handed += words
     if successor.is_delegate:
+        handed += _hand_asked(session, person, successor)
         mine = Invitation.invited_by_id == person.id, Invitation.organization_id == person.organization_id
         moved = session.execute(
             sa.update(Invitation)
@@ -275,6 +274,31 @@ def _hand_over(session: PortalSession, plugins: Plugins, person: Person, success
         if moved:
             handed.append("1 open invitation" if len(moved) == 1 else f"{len(moved)} open invitations")
     return handed
+
+
+def _hand_asked(session: PortalSession, person: Person, successor: Person) -> list[str]:
+    """Whose lost second factors somebody has asked to remove: the successor asks now, but never for their own."""
+    asked = session.scalars(
+        sa.update(FactorReset)
+        .where(
+            FactorReset.asked_by_id == person.id, FactorReset.person_id != successor.id, FactorReset.ended_at.is_(None)
+        )
+        .values(asked_by_id=successor.id)
+        .returning(FactorReset.person_id)
+    ).all()
+    names = session.scalars(sa.select(Person.name).where(Person.id.in_(asked)).order_by(Person.name, Person.id))
+    return [f"the request to remove the second factors of {name}" for name in names]
+
+
+def _end_asked(session: PortalSession, person: Person) -> None:
+    """What somebody had asked for and nobody goes on asking for: whose factors stay is told."""
+    wanted = sa.select(FactorReset.person_id).where(
+        FactorReset.asked_by_id == person.id, FactorReset.ended_at.is_(None)
+    )
+    for person_id in session.scalars(wanted.order_by(FactorReset.person_id)).all():
+        record(session, "people.factors.reset-canceled", person=person_id)
+        end_resets(session, person_id, RESET_CANCELED)
+        tell_change(session, session.get_one(Person, person_id), "factors-kept")
 
 
 def _tell(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from hp_portal.core.delegates.holding import NoAddress, OwnAccount, held
+from hp_portal.core.delegates.holding import NoAddress, OwnAccount, SharedAccount, held
+from hp_portal.core.identity.accounts import hold_account, is_shared
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.unconfirmed import is_unconfirmed
@@ -21,19 +22,28 @@ from hp_portal.settings import Settings
 def ask_reset(session: PortalSession, settings: Settings, actor: Actor, person: Person, reason: str) -> None:
     """Ask to remove the second factors that somebody has lost.
 
-    Raises OwnAccount, NothingToReset, or NoAddress: one delegate alone does nothing of which the person is not told.
+    Raises OwnAccount, NothingToReset, SharedAccount, or NoAddress: nothing is done of which the person is not told.
     """
     if person.id == actor.person_id:
         raise OwnAccount
     with held(session, actor, person):
         if is_unconfirmed(person.email):
             raise NoAddress
+        _check_shared(session, person)
         factor_resets.ask(session, settings, actor, person, reason)
 
 
+def _check_shared(session: PortalSession, person: Person) -> None:
+    """Raises SharedAccount: delegates of one organization weaken no account that opens another."""
+    hold_account(session, person)
+    if is_shared(session, person):
+        raise SharedAccount
+
+
 def agree_to_reset(session: PortalSession, actor: Actor, person: Person) -> None:
-    """Agree to what another delegate has asked: it is done now. Raises SecondNeeded, or NothingToReset."""
+    """Agree to what another delegate has asked: it is done now. Raises SecondNeeded, SharedAccount, or NothingToReset."""
     with held(session, actor, person):
+        _check_shared(session, person)
         factor_resets.agree(session, actor, person)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import aliased
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.database import PortalSession, lock
+from hp_portal.scopes import whole
 from hp_portal.settings import Payer
 
 
@@ -38,6 +39,13 @@ def account_of(session: PortalSession, person: Person) -> Person:
 def rows_of(session: PortalSession, person: Person) -> list[Person]:
     """Every row of the account behind this one, in the order in which they were made. Needs a whole scope."""
     return list(session.scalars(sa.select(Person).where(Person.root_id == person.root_id).order_by(Person.id)))
+
+
+def is_shared(session: PortalSession, person: Person) -> bool:
+    """Does the account behind somebody serve several organizations? In any scope that shows the person."""
+    with whole(session, "does an account serve several organizations"):
+        others = sa.select(Person.id).where(Person.root_id == person.root_id, Person.id != person.id)
+        return session.scalar(others.limit(1)) is not None
 
 
 def row_at_work(session: PortalSession, account: Person) -> Person:

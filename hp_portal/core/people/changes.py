@@ -41,6 +41,7 @@ WHAT = {
     "factor-removed": "A second factor was removed",
     "factors-lost": "Our staff removed your second factors, since you could not use them any more",
     "factors-asked": "A delegate of your organization asks to remove your second factors, since you cannot use them anymore",
+    "factors-kept": "The delegate who asked to remove your second factors has left, so they stay unless another one asks",
     "factors-reset": "Delegates of your organization removed your second factors, since you could not use them anymore",
     "restored": "Our staff gave you a new password and removed your second factors, so that you can sign in again",
     "codes": "New recovery codes were made",
@@ -53,7 +54,7 @@ WHAT = {
 }
 
 # These change nothing by themselves.
-ONLY_SEEN = frozenset({"factors-asked", "email-asked", "codes-used", "codes-shown", "step-failed"})
+ONLY_SEEN = frozenset({"factors-asked", "factors-kept", "email-asked", "codes-used", "codes-shown", "step-failed"})
 
 
 class NoticeDead(Exception):
@@ -187,7 +188,9 @@ def remove_factors(session: PortalSession, person: Person, reason: str, what: st
     record(session, "people.factors.removed", reason=reason, person=person.id)
     tell_change(session, person, what)
     by = "Our staff" if what == "factors-lost" else "Delegates of the organization"
-    for row in rows_of(session, person) if what == "factors-lost" else [person]:
+    # Whoever looks after people that the account opens something for is told, whichever organization that is.
+    rows = rows_of(session, person)
+    for row in [one for one in rows if one.deactivated_at is None] or rows:
         _tell_delegates(session, row, "account_reset", f"The second factors of {person.name} were removed", by=by)
     return True
 

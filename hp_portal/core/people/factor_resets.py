@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.core.audit.record import record
 from hp_portal.core.delivery.outbox import Outgoing, add_message
-from hp_portal.core.identity.accounts import rows_of
+from hp_portal.core.identity.accounts import is_shared, rows_of
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.factors import has_factor
@@ -124,6 +124,9 @@ def reset_due(session: PortalSession) -> None:
 
 
 def _do(session: PortalSession, reset: FactorReset, person: Person) -> None:
-    active = person.deactivated_at is None
-    done = active and remove_factors(session, person, reset.reason, BY_DELEGATES)
+    # It may have come to open another organization since it was asked.
+    ours = person.deactivated_at is None and not is_shared(session, person)
+    if not ours:
+        record(session, "people.factors.reset-canceled", person=person.id)
+    done = ours and remove_factors(session, person, reset.reason, BY_DELEGATES)
     end_resets(session, person.id, RESET_DONE if done else RESET_CANCELED)
