@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 
 from hp_portal.core.organizations.access_requests import AccessRequest
-from tests.core.test_billing_access import BASE, NPI, OFFICE, ONE, SECOND, TIN, Scene, rows_of
+from tests.core.test_billing_access import BASE, NPI, OFFICE, ONE, TIN, Scene, rows_of
 from tests.core.test_billing_access import scene as scene
 from tests.support.client import tree_of
 from tests.support.html import text_of
