@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from hp_portal import clock
+from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant
 from hp_portal.core.payees.models import Payee
@@ -16,6 +17,7 @@ from tests.support.client import tree_of
 from tests.support.clock import Clock
 from tests.support.html import text_of
 from tests.support.identifiers import make_tin
+from tests.support.pdf import TaggedPdf
 from tests.support.world import World
 
 
@@ -178,3 +180,35 @@ def test_a_delegate_approves_what_their_organization_sees(scene: Scene) -> None:
     page = delegate.get(f"/access-requests/{scene.request().id}")
     assert "Nothing here is yours to approve yet" in page.text
     assert "Decline, with a reason" in page.text
+
+
+def test_whoever_asked_reads_of_the_answer_what_is_for_them(scene: Scene) -> None:
+    scene.ask()
+    assert scene.approve(scene.follow(), [scene.payees[0].id]).status_code == 303
+    request_id = scene.request().id
+    delegate = scene.world.sign_in("h.delegate")
+    theirs = TaggedPdf(scene.asker.get(f"{BASE}/{request_id}/record").data).tree.whole_text
+    ours = TaggedPdf(delegate.get(f"/access-requests/{request_id}/record").data).tree.whole_text
+    for text in (theirs, scene.attached("access_answered")):
+        assert NPI in text
+        assert SECOND not in text
+        assert "1 more" in text
+        assert "Network address" not in text
+    for text in (ours, scene.attached("access_approved")):
+        assert SECOND in text
+        assert "Network address" in text
+    scene.ask(npis=SECOND, form="f2")
+    assert scene.answer(scene.follow(), "not-known", {}).status_code == 303
+    [told, *_] = reversed(scene.messages("access_answered"))
+    assert told[1]["what"] == "The provider’s office has declined your request."
+    words = text_of(tree_of(scene.asker.get(f"{BASE}/{scene.request().id}")))
+    activity = text_of(tree_of(scene.asker.get("/my-activity"))) + text_of(tree_of(scene.asker.get("/our-activity")))
+    assert "Declined" in words
+    assert "was declined" in activity
+    assert "know" not in told[1]["answer"]
+    for text in (words, activity):
+        assert "do not know" not in text
+        assert "does not know" not in text
+    with scene.world.session() as session:
+        events = session.scalars(sa.select(AuditEvent).where(AuditEvent.event == "billing.access.disowned")).all()
+    assert [one.organization_id for one in events] == [None]
