@@ -10,8 +10,10 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.identity.models import Person
-from hp_portal.core.organizations.models import Grant
+from hp_portal.core.organizations.access_requests import AccessRequest
+from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.registration.moving import end_if_empty
 from tests.support.asked import BASE, NPI, OFFICE, ONE, SECOND, TIN, Scene, make_scene
 from tests.support.client import tree_of
 from tests.support.clock import Clock
@@ -212,3 +214,52 @@ def test_whoever_asked_reads_of_the_answer_what_is_for_them(scene: Scene) -> Non
     with scene.world.session() as session:
         events = session.scalars(sa.select(AuditEvent).where(AuditEvent.event == "billing.access.disowned")).all()
     assert [one.organization_id for one in events] == [None]
+
+
+def test_a_link_that_went_to_somebody_else_stays_dead(scene: Scene) -> None:
+    scene.ask()
+    wrong = scene.follow()
+    handed = {f"other-{key}": value for key, value in {**OFFICE, "email": "paul@harbor.example"}.items()}
+    assert scene.answer(wrong, "pass-on", handed).status_code == 303
+    assert wrong.get("/approve/request").status_code == 410
+    right = scene.follow()
+    elsewhere = {**handed, "other-email": "gwen@gmail.com"}
+    scene.approve(right)
+    for path in ("/approve", "/approve/request"):
+        assert wrong.get(path).status_code == 410
+        assert right.get(path).status_code == 200, "whoever answered reads the answer"
+    assert scene.ask(form="f2", npis="").status_code == 303
+    again = scene.follow()
+    assert scene.answer(again, "pass-on", elsewhere).status_code == 303
+    assert scene.request().state == "staff"
+    assert again.get("/approve").status_code == 410, "staff look at it first"
+
+
+def test_requests_end_with_the_organization_that_asked(scene: Scene) -> None:
+    scene.world.staff("s.links", permissions=["staff:tax-ids:manage", "staff:console:open"])
+    scene.ask()
+    client, page = scene.follow(), scene.request()
+    scene.ask(tin=make_tin(4730), form="f2")
+    held = f"/staff/access-requests/{scene.request().id}"
+    with scene.world.session() as session:
+        ended = sa.update(Organization).where(Organization.id == scene.ledger.id)
+        session.execute(ended.values(ended_at=clock.now()))
+    assert "does not use the portal any more" in client.get("/approve/request").text
+    form = {"request": str(page.id), "payees": [str(scene.payees[0].id)], "until": "2026-09-01"}
+    signed = {"signed_name": "Olive Office", "signed_title": "Owner"}
+    assert client.post("/approve/request/approve", {**form, **signed}).status_code == 303
+    assert "does not use the portal any more" in client.get("/approve/done").text
+    staff = scene.world.sign_in("s.links")
+    assert "has ended" in staff.get(held).text
+    assert staff.post(f"{held}/send", {"reason": "called them"}).status_code == 422
+    scene.clock.advance(days=8)
+    scene.work()
+    assert len(scene.messages("access_asked")) == 1, "nobody is reminded"
+    with scene.world.session() as session:
+        session.execute(ended.values(ended_at=None))
+        session.execute(sa.update(Person).filter_by(username="l.biller").values(deactivated_at=clock.now()))
+        assert end_if_empty(session, scene.ledger.id)
+        session.commit()
+    with scene.world.session() as session:
+        assert set(session.scalars(sa.select(AccessRequest.state))) == {"withdrawn"}
+    assert "does not use the portal any more" in client.get("/approve/request").text

@@ -54,6 +54,10 @@ class DecidedAlready(Exception):
     """The request was answered, withdrawn or has expired meanwhile."""
 
 
+class AskerEnded(Exception):
+    """The organization that asks has ended: there is nobody to let see anything."""
+
+
 class WorksForBoth(Exception):
     """Whoever wants to answer works for the organization that asks, too: another delegate has to answer."""
 
@@ -132,7 +136,7 @@ def approve(
     """Let the organization that asked see these payees' payments until a moment. Those of the request that are left out are noted
     as not approved.
 
-    Raises LinkDead, DecidedAlready, WorksForBoth, ApproverRefused, or ValueError for payees that were not asked for,
+    Raises LinkDead, DecidedAlready, WorksForBoth, AskerEnded, ApproverRefused, or ValueError for payees that were not asked for,
     or that a signer with an account does not see.
     """
     request = _hold(session, request_id, signer)
@@ -146,7 +150,7 @@ def approve(
     try:
         hold_going_on(session, request.organization_id)
     except OrganizationEnded:
-        raise LinkDead from None
+        raise AskerEnded from None
     request.access_until = until
     _answered(session, request, signer, APPROVED if len(chosen) == len(asked) else PARTLY)
     session.add_all(AccessRequestPayee(request_id=request.id, payee_id=one.id, approved=one in chosen) for one in asked)
