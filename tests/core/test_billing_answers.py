@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.billing_access import deciding
+from hp_portal.core.billing_access.checking import payees_of
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.access_requests import AccessRequest
 from hp_portal.core.organizations.models import Grant, Organization
@@ -187,10 +190,16 @@ def test_a_delegate_approves_what_their_organization_sees(scene: Scene) -> None:
 def test_whoever_asked_reads_of_the_answer_what_is_for_them(scene: Scene) -> None:
     scene.ask()
     assert scene.approve(scene.follow(), [scene.payees[0].id]).status_code == 303
-    request_id = scene.request().id
+    request_id, zone = scene.request().id, scene.world.settings.payer.zone
+    with scene.world.session() as session:
+        grant = session.scalars(sa.select(Grant).where(Grant.organization_id == scene.ledger.id)).one()
+    midnight = dt.datetime(2027, 3, 2, tzinfo=zone)
+    assert grant.ends_at == midnight, "as when a delegate extends it"
+    assert "until Mar 1, 2027" in scene.messages("access_answered")[-1][1]["what"]
     delegate = scene.world.sign_in("h.delegate")
     theirs = TaggedPdf(scene.asker.get(f"{BASE}/{request_id}/record").data).tree.whole_text
     ours = TaggedPdf(delegate.get(f"/access-requests/{request_id}/record").data).tree.whole_text
+    assert "Mar 1, 2027" in theirs
     for text in (theirs, scene.attached("access_answered")):
         assert NPI in text
         assert SECOND not in text
@@ -263,3 +272,14 @@ def test_requests_end_with_the_organization_that_asked(scene: Scene) -> None:
     with scene.world.session() as session:
         assert set(session.scalars(sa.select(AccessRequest.state))) == {"withdrawn"}
     assert "does not use the portal any more" in client.get("/approve/request").text
+
+
+def test_payees_that_go_while_somebody_approves(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.ask()
+    client = scene.follow()
+    monkeypatch.setattr(deciding, "payees_of", lambda session, tin, npis: payees_of(session, tin, npis)[1:])
+    refused = scene.approve(client, signed_title="Office manager")
+    assert refused.status_code == 422
+    assert "has changed meanwhile" in refused.text
+    assert 'value="Office manager"' in refused.text
+    assert scene.sees() == []

@@ -18,6 +18,7 @@ from hp_portal.core.billing_access.asking import ApproverRefused
 from hp_portal.core.billing_access.deciding import AskerEnded, DecidedAlready, PassedOnTooOften, Signer, WorksForBoth
 from hp_portal.core.billing_access.forms import ApproveForm, ApproverForm, DeclineForm
 from hp_portal.core.billing_access.offers import LinkDead, Offer
+from hp_portal.core.tax_ids.billing_access import end_of
 from hp_portal.core.web.attachments import attachment
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.web.where_from import client_address
@@ -190,7 +191,7 @@ def _approve(offer: Offer, office: bool) -> ResponseReturnValue:
     form = _approve_form(offer)
     if not form.validate_on_submit():
         return _answer_page(offer, approve=form, status=422, office=office)
-    until = dt.datetime.combine(form.until.data, dt.time(23, 59, 59), tzinfo=settings().payer.zone)
+    until = end_of(form.until.data)
     signer = _signer(office, name=form.signed_name.data, title=form.signed_title.data)
     chosen = [int(one) for one in form.payees.data]
     try:

@@ -197,7 +197,7 @@ def _tell_both(session: PortalSession, request: AccessRequest, signer: Signer, c
         Attachment("approval.pdf", "application/pdf", approval_pdf(session, request, office=office))
         for office in (False, True)
     )
-    until = show_day(request.access_until, settings().payer.zone)
+    until = show_day(request.last_moment, settings().payer.zone)
     which = [f"{one.name}{f' (NPI {one.npi})' if one.npi else ''}" for one in chosen]
     part = "" if request.state == APPROVED else "a part of "
     what = f"{signer.name}, {signer.title}, has approved {part}your request. You can see these payments until {until}."

@@ -41,9 +41,9 @@ class Asked:
 class Offer:
     """What somebody at the provider's office is asked. The TIN is masked; `waits`: it can be answered.
 
-    `asker_ended`: the organization that asks uses the portal no more. `others_left`: it is for payees, too, that the reader's
-    organization is not linked to, and so does not decide about. With `works_for_both` whoever reads it works for the
-    organization that asks as well: another delegate answers.
+    `access_until`: the last moment of it. `asker_ended`: the organization that asks uses the portal no more. `others_left`: it
+    is for payees, too, that the reader's organization is not linked to, and so does not decide about. With `works_for_both`
+    whoever reads it works for the organization that asks as well: another delegate answers.
     """
 
     id: int
@@ -99,7 +99,7 @@ def offer_of(session: PortalSession, request: AccessRequest, reader: Actor | Non
         request.state == WAITING and due > clock.now() and organization.ended_at is None,
         request.opened_at is not None,
         request.ended_at,
-        request.access_until,
+        request.last_moment,
         request.signed_name,
         request.signed_title,
         organization.ended_at is not None,

@@ -15,7 +15,7 @@ from hp_portal.core.identity.actor import Actor
 from hp_portal.core.organizations.access_requests import APPROVED, PARTLY, AccessRequest, AccessRequestPayee
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.payees.models import Payee
-from hp_portal.core.web.formats import show_datetime
+from hp_portal.core.web.formats import show_datetime, show_day
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession
 
@@ -50,7 +50,7 @@ def approval_pdf(session: PortalSession, request: AccessRequest, *, office: bool
             ["Request", f"{request.id}, of {show_datetime(request.asked_at, zone)}"],
             ["Who may see the payments", organization],
             ["Tax ID of the provider", request.masked_tin(session)],
-            ["Until", show_datetime(request.access_until, zone)],
+            ["Until", show_day(request.last_moment, zone)],
         ],
         "payees": [
             [one.name, one.npi or "none", "approved" if approved else "not approved"]
