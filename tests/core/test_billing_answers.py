@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from hp_portal import clock
+from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.billing_access import deciding
+from hp_portal.core.billing_access.checking import payees_of
 from hp_portal.core.identity.models import Person
-from hp_portal.core.organizations.models import Grant
+from hp_portal.core.organizations.access_requests import AccessRequest
+from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.registration.moving import end_if_empty
 from tests.support.asked import BASE, NPI, OFFICE, ONE, SECOND, TIN, Scene, make_scene
 from tests.support.client import tree_of
 from tests.support.clock import Clock
 from tests.support.html import text_of
 from tests.support.identifiers import make_tin
+from tests.support.pdf import TaggedPdf
 from tests.support.world import World
 
 
@@ -178,3 +185,101 @@ def test_a_delegate_approves_what_their_organization_sees(scene: Scene) -> None:
     page = delegate.get(f"/access-requests/{scene.request().id}")
     assert "Nothing here is yours to approve yet" in page.text
     assert "Decline, with a reason" in page.text
+
+
+def test_whoever_asked_reads_of_the_answer_what_is_for_them(scene: Scene) -> None:
+    scene.ask()
+    assert scene.approve(scene.follow(), [scene.payees[0].id]).status_code == 303
+    request_id, zone = scene.request().id, scene.world.settings.payer.zone
+    with scene.world.session() as session:
+        grant = session.scalars(sa.select(Grant).where(Grant.organization_id == scene.ledger.id)).one()
+    midnight = dt.datetime(2027, 3, 2, tzinfo=zone)
+    assert grant.ends_at == midnight, "as when a delegate extends it"
+    assert "until Mar 1, 2027" in scene.messages("access_answered")[-1][1]["what"]
+    delegate = scene.world.sign_in("h.delegate")
+    theirs = TaggedPdf(scene.asker.get(f"{BASE}/{request_id}/record").data).tree.whole_text
+    ours = TaggedPdf(delegate.get(f"/access-requests/{request_id}/record").data).tree.whole_text
+    assert "Mar 1, 2027" in theirs
+    for text in (theirs, scene.attached("access_answered")):
+        assert NPI in text
+        assert SECOND not in text
+        assert "1 more" in text
+        assert "Network address" not in text
+    for text in (ours, scene.attached("access_approved")):
+        assert SECOND in text
+        assert "Network address" in text
+    scene.ask(npis=SECOND, form="f2")
+    assert scene.answer(scene.follow(), "not-known", {}).status_code == 303
+    [told, *_] = reversed(scene.messages("access_answered"))
+    assert told[1]["what"] == "The provider’s office has declined your request."
+    words = text_of(tree_of(scene.asker.get(f"{BASE}/{scene.request().id}")))
+    activity = text_of(tree_of(scene.asker.get("/my-activity"))) + text_of(tree_of(scene.asker.get("/our-activity")))
+    assert "Declined" in words
+    assert "was declined" in activity
+    assert "know" not in told[1]["answer"]
+    for text in (words, activity):
+        assert "do not know" not in text
+        assert "does not know" not in text
+    with scene.world.session() as session:
+        events = session.scalars(sa.select(AuditEvent).where(AuditEvent.event == "billing.access.disowned")).all()
+    assert [one.organization_id for one in events] == [None]
+
+
+def test_a_link_that_went_to_somebody_else_stays_dead(scene: Scene) -> None:
+    scene.ask()
+    wrong = scene.follow()
+    handed = {f"other-{key}": value for key, value in {**OFFICE, "email": "paul@harbor.example"}.items()}
+    assert scene.answer(wrong, "pass-on", handed).status_code == 303
+    assert wrong.get("/approve/request").status_code == 410
+    right = scene.follow()
+    elsewhere = {**handed, "other-email": "gwen@gmail.com"}
+    scene.approve(right)
+    for path in ("/approve", "/approve/request"):
+        assert wrong.get(path).status_code == 410
+        assert right.get(path).status_code == 200, "whoever answered reads the answer"
+    assert scene.ask(form="f2", npis="").status_code == 303
+    again = scene.follow()
+    assert scene.answer(again, "pass-on", elsewhere).status_code == 303
+    assert scene.request().state == "staff"
+    assert again.get("/approve").status_code == 410, "staff look at it first"
+
+
+def test_requests_end_with_the_organization_that_asked(scene: Scene) -> None:
+    scene.world.staff("s.links", permissions=["staff:tax-ids:manage", "staff:console:open"])
+    scene.ask()
+    client, page = scene.follow(), scene.request()
+    scene.ask(tin=make_tin(4730), form="f2")
+    held = f"/staff/access-requests/{scene.request().id}"
+    with scene.world.session() as session:
+        ended = sa.update(Organization).where(Organization.id == scene.ledger.id)
+        session.execute(ended.values(ended_at=clock.now()))
+    assert "does not use the portal any more" in client.get("/approve/request").text
+    form = {"request": str(page.id), "payees": [str(scene.payees[0].id)], "until": "2026-09-01"}
+    signed = {"signed_name": "Olive Office", "signed_title": "Owner"}
+    assert client.post("/approve/request/approve", {**form, **signed}).status_code == 303
+    assert "does not use the portal any more" in client.get("/approve/done").text
+    staff = scene.world.sign_in("s.links")
+    assert "has ended" in staff.get(held).text
+    assert staff.post(f"{held}/send", {"reason": "called them"}).status_code == 422
+    scene.clock.advance(days=8)
+    scene.work()
+    assert len(scene.messages("access_asked")) == 1, "nobody is reminded"
+    with scene.world.session() as session:
+        session.execute(ended.values(ended_at=None))
+        session.execute(sa.update(Person).filter_by(username="l.biller").values(deactivated_at=clock.now()))
+        assert end_if_empty(session, scene.ledger.id)
+        session.commit()
+    with scene.world.session() as session:
+        assert set(session.scalars(sa.select(AccessRequest.state))) == {"withdrawn"}
+    assert "does not use the portal any more" in client.get("/approve/request").text
+
+
+def test_payees_that_go_while_somebody_approves(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.ask()
+    client = scene.follow()
+    monkeypatch.setattr(deciding, "payees_of", lambda session, tin, npis: payees_of(session, tin, npis)[1:])
+    refused = scene.approve(client, signed_title="Office manager")
+    assert refused.status_code == 422
+    assert "has changed meanwhile" in refused.text
+    assert 'value="Office manager"' in refused.text
+    assert scene.sees() == []

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hp_portal.core.delivery.attaching import attachments_of
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.identity.models import Person
@@ -20,6 +21,7 @@ from .client import PortalClient, tree_of
 from .clock import Clock
 from .html import text_of
 from .identifiers import make_npi, make_tin
+from .pdf import TaggedPdf
 from .world import World
 
 START = dt.datetime(2026, 3, 2, 15, tzinfo=dt.UTC)
@@ -76,6 +78,13 @@ class Scene:
             "signed_title": "Office manager",
         }
         return self.answer(client, "approve", {**form, **changed})
+
+    def attached(self, template: str) -> str:
+        """What a screen reader finds in the record that came with the newest message."""
+        with self.world.session() as session:
+            wanted = sa.select(Message).filter_by(template=template).order_by(Message.id.desc())
+            [one] = attachments_of(session, session.scalars(wanted.limit(1)).one())
+        return TaggedPdf(one.body).tree.whole_text
 
     def status(self) -> str:
         return text_of(tree_of(self.asker.get(BASE)))

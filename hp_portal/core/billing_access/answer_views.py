@@ -15,9 +15,10 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.billing_access import deciding, offers, records
 from hp_portal.core.billing_access.asking import ApproverRefused
-from hp_portal.core.billing_access.deciding import DecidedAlready, PassedOnTooOften, Signer, WorksForBoth
+from hp_portal.core.billing_access.deciding import AskerEnded, DecidedAlready, PassedOnTooOften, Signer, WorksForBoth
 from hp_portal.core.billing_access.forms import ApproveForm, ApproverForm, DeclineForm
 from hp_portal.core.billing_access.offers import LinkDead, Offer
+from hp_portal.core.tax_ids.billing_access import end_of
 from hp_portal.core.web.attachments import attachment
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.web.where_from import client_address
@@ -31,6 +32,7 @@ FASTER = "Somebody has answered this request already, it was withdrawn, or it ha
 
 ANOTHER_ANSWERS = "So another delegate of your organization has to answer this request. Nothing has changed."
 
+ASKER_ENDED = "does not use the portal any more. Nothing is left to answer, and they see nothing."
 PAYEES_CHANGED = "What we pay under this Tax ID has changed meanwhile. Open the request again, and choose once more."
 
 
@@ -175,6 +177,9 @@ def _try(offer: Offer, office: bool, act: Callable[[], None], words: str) -> Res
     except WorksForBoth:
         db.rollback()
         return _done(office, offer, f"You work for {offer.organization}, too. {ANOTHER_ANSWERS}", "warn")
+    except AskerEnded:
+        db.rollback()
+        return _done(office, offer, f"{offer.organization} {ASKER_ENDED}", "warn")
     except DecidedAlready:
         db.rollback()
         return _done(office, offer, FASTER, "warn")
@@ -186,7 +191,7 @@ def _approve(offer: Offer, office: bool) -> ResponseReturnValue:
     form = _approve_form(offer)
     if not form.validate_on_submit():
         return _answer_page(offer, approve=form, status=422, office=office)
-    until = dt.datetime.combine(form.until.data, dt.time(23, 59, 59), tzinfo=settings().payer.zone)
+    until = end_of(form.until.data)
     signer = _signer(office, name=form.signed_name.data, title=form.signed_title.data)
     chosen = [int(one) for one in form.payees.data]
     try:

@@ -25,6 +25,7 @@ from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.access_requests import REFUSED, STAFF, UNKNOWN, WAITING, AccessRequest
 from hp_portal.core.organizations.models import Organization
+from hp_portal.core.people.ended import hold_going_on
 from hp_portal.database import PortalSession, lock
 
 WHY = {
@@ -35,6 +36,7 @@ WHY = {
 }
 
 THEIR_OWN_NOW = "The approver’s name or address belongs to the organization that asks."
+ASKER_ENDED = "The organization that asks has ended."
 SETTLED = "What spoke against it speaks against it no more: it can be sent."
 
 
@@ -112,6 +114,8 @@ def _read(session: PortalSession, *where: sa.ColumnElement[bool]) -> list[ForSta
 def _why_now(session: PortalSession, request: AccessRequest) -> tuple[str, bool]:
     """Why a request still waits, in words, as accounts, links and payees are today; and can it be sent?"""
     approver = _approver(request)
+    if session.get_one(Organization, request.organization_id).ended_at is not None:
+        return ASKER_ENDED, False
     if not request.to_delegates and approver_problems(session, request.organization_id, approver):
         return THEIR_OWN_NOW, False
     npis = tuple(request.npis.split())
@@ -159,6 +163,7 @@ def confirm(session: PortalSession, request_id: int, reason: str) -> bool:
     why, may_be_sent = _why_now(session, request)
     if not may_be_sent:
         raise ApproverRefused({"": why})
+    hold_going_on(session, request.organization_id)
     shown_at, request.state = request.sent_at, WAITING
     session.flush()
     send(session, request)

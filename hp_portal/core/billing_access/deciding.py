@@ -43,7 +43,6 @@ from hp_portal.hookspecs import PortalEvent
 from hp_portal.scopes import in_whole
 
 PASSED_ON_AT_MOST = 2
-NOT_KNOWN = "They say that they do not know your organization."
 THEIR_OWN = "This person seems to belong to the organization that asks. Name somebody at the provider’s own office."
 NOT_BY_THEM = "Whoever this request was sent to belongs to the organization that asks. Name another person below."
 SIGNED_BY_THEM = (
@@ -53,6 +52,10 @@ SIGNED_BY_THEM = (
 
 class DecidedAlready(Exception):
     """The request was answered, withdrawn or has expired meanwhile."""
+
+
+class AskerEnded(Exception):
+    """The organization that asks has ended: there is nobody to let see anything."""
 
 
 class WorksForBoth(Exception):
@@ -95,20 +98,25 @@ def _hold(session: PortalSession, request_id: int, signer: Signer) -> AccessRequ
 
 
 def _note(
-    session: PortalSession, request: AccessRequest, signer: Signer, event: str, reason: str = "", **fields: object
+    session: PortalSession,
+    request: AccessRequest,
+    signer: Signer,
+    event: str,
+    reason: str = "",
+    answer: str = "",
+    **fields: object,
 ) -> None:
     """An event of the organization that asked, and one of whoever answered with an account."""
     who = Who(organization_id=request.organization_id, request_id=get_who(session).request_id)
     record(session, event, reason=reason, who=who, request=request.id, **fields)
     if signer.actor is not None:
-        answer = event.rpartition(".")[2]
         record(
             session,
             "billing.access.answered",
             reason=reason,
             organization=request.organization_id,
             request=request.id,
-            answer=answer,
+            answer=answer or event.rpartition(".")[2],
         )
 
 
@@ -128,7 +136,7 @@ def approve(
     """Let the organization that asked see these payees' payments until a moment. Those of the request that are left out are noted
     as not approved.
 
-    Raises LinkDead, DecidedAlready, WorksForBoth, ApproverRefused, or ValueError for payees that were not asked for,
+    Raises LinkDead, DecidedAlready, WorksForBoth, AskerEnded, ApproverRefused, or ValueError for payees that were not asked for,
     or that a signer with an account does not see.
     """
     request = _hold(session, request_id, signer)
@@ -142,7 +150,7 @@ def approve(
     try:
         hold_going_on(session, request.organization_id)
     except OrganizationEnded:
-        raise LinkDead from None
+        raise AskerEnded from None
     request.access_until = until
     _answered(session, request, signer, APPROVED if len(chosen) == len(asked) else PARTLY)
     session.add_all(AccessRequestPayee(request_id=request.id, payee_id=one.id, approved=one in chosen) for one in asked)
@@ -185,12 +193,15 @@ def _open(session: PortalSession, request: AccessRequest, payee: Payee, until: d
 
 
 def _tell_both(session: PortalSession, request: AccessRequest, signer: Signer, chosen: Sequence[Payee]) -> None:
-    files = [Attachment("approval.pdf", "application/pdf", approval_pdf(session, request))]
-    until = show_day(request.access_until, settings().payer.zone)
+    theirs, copy = (
+        Attachment("approval.pdf", "application/pdf", approval_pdf(session, request, office=office))
+        for office in (False, True)
+    )
+    until = show_day(request.last_moment, settings().payer.zone)
     which = [f"{one.name}{f' (NPI {one.npi})' if one.npi else ''}" for one in chosen]
     part = "" if request.state == APPROVED else "a part of "
     what = f"{signer.name}, {signer.title}, has approved {part}your request. You can see these payments until {until}."
-    tell_asker(session, request, what, files, payees=which)
+    tell_asker(session, request, what, [theirs], payees=which)
     offer = offer_of(session, request)
     email = request.approver_email
     if signer.actor is not None:
@@ -205,7 +216,7 @@ def _tell_both(session: PortalSession, request: AccessRequest, signer: Signer, c
     }
     subject = f"Your approval for {offer.organization}"
     add_message(
-        session, Outgoing(email, "access_approved", subject, f"{about(request)}:copy", values, attachments=tuple(files))
+        session, Outgoing(email, "access_approved", subject, f"{about(request)}:copy", values, attachments=(copy,))
     )
 
 
@@ -220,11 +231,16 @@ def decline(session: PortalSession, request_id: int, signer: Signer, reason: str
 
 @in_whole("the provider's office does not know who asks")
 def disown(session: PortalSession, request_id: int, signer: Signer) -> None:
-    """Nobody there knows who asks: it ends, and staff look into it. Raises LinkDead, DecidedAlready."""
+    """Nobody there knows who asks: it ends, and staff look into it; whoever asked reads that it was declined.
+
+    Raises LinkDead, DecidedAlready, WorksForBoth.
+    """
     request = _hold(session, request_id, signer)
-    _answered(session, request, signer, UNKNOWN, NOT_KNOWN)
-    _note(session, request, signer, "billing.access.disowned")
-    tell_asker(session, request, "The person whom you asked has ended your request.", payees=[])
+    _answered(session, request, signer, UNKNOWN)
+    _note(session, request, signer, "billing.access.declined", answer="disowned")
+    for_staff = Who(request_id=get_who(session).request_id)
+    record(session, "billing.access.disowned", who=for_staff, request=request.id)
+    tell_asker(session, request, "The provider’s office has declined your request.", payees=[])
 
 
 @in_whole("the wrong person was asked and names another")

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.core.billing_access.asking import LASTS
 from hp_portal.core.billing_access.checking import UNKNOWN_TIN
-from hp_portal.core.billing_access.deciding import NOT_KNOWN
 from hp_portal.core.billing_access.sending import send
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.access_requests import DECLINED, EXPIRED, STAFF, UNKNOWN, WAITING, AccessRequest
@@ -30,7 +29,7 @@ def add_demo_access(session: PortalSession, ledger: Organization, known: str, ot
         session, ledger, "Bay Practice", "000000998", state=DECLINED, answer="We do our own billing from this year on."
     )
     _add(session, ledger, "Hill Practice", "000000997", state=EXPIRED)
-    _add(session, ledger, "Valley Practice", "000000996", state=UNKNOWN, answer=NOT_KNOWN)
+    _add(session, ledger, "Valley Practice", "000000996", state=UNKNOWN)
 
 
 def _add(session: PortalSession, ledger: Organization, provider: str, tin: str, **values: Any) -> None:

@@ -75,7 +75,7 @@ BILLING_EVENTS = (
         "The approver does not know who asks",
         ("request",),
         "The approver of request {request} does not know who asks",
-        told=True,
+        staff_only=True,
     ),
     EventSpec(
         "billing.access.answered",

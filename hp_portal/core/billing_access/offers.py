@@ -25,7 +25,7 @@ from hp_portal.scopes import in_whole
 
 
 class LinkDead(Exception):
-    """The link opens nothing: it is unknown, or its request went to somebody else."""
+    """The link opens nothing: it is unknown, its request went to somebody else, or waits for staff."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ class Asked:
 class Offer:
     """What somebody at the provider's office is asked. The TIN is masked; `waits`: it can be answered.
 
-    `others_left`: it is for payees, too, that the reader's organization is not linked to, and so does not decide about.
-    With `works_for_both` whoever reads it works for the organization that asks as well: another delegate answers.
+    `access_until`: the last moment of it. `asker_ended`: the organization that asks uses the portal no more. `others_left`: it
+    is for payees, too, that the reader's organization is not linked to, and so does not decide about. With `works_for_both`
+    whoever reads it works for the organization that asks as well: another delegate answers.
     """
 
     id: int
@@ -62,6 +63,7 @@ class Offer:
     access_until: dt.datetime | None
     signed_name: str
     signed_title: str
+    asker_ended: bool
     others_left: bool
     works_for_both: bool
 
@@ -77,13 +79,14 @@ def find_link(session: PortalSession, token: str) -> AccessRequestLink | None:
 
 def offer_of(session: PortalSession, request: AccessRequest, reader: Actor | None = None) -> Offer:
     """A request in words, as whoever has the link, or a delegate who is signed in, reads it. Needs a whole scope."""
+    organization = session.get_one(Organization, request.organization_id)
     asker = session.get(Person, request.asked_by_id) if request.asked_by_id else None
     asked = payees_of(session, request.whole_tin(session), tuple(request.npis.split()))
     payees = asked if reader is None else seen_by(session, reader.organization_id, asked)
     due = request.due_at or clock.now()
     return Offer(
         request.id,
-        session.get_one(Organization, request.organization_id).name,
+        organization.name,
         asker.name if asker else "",
         request.asked_at,
         due,
@@ -93,12 +96,13 @@ def offer_of(session: PortalSession, request: AccessRequest, reader: Actor | Non
         request.approver_name,
         request.approver_title,
         request.state,
-        request.state == WAITING and due > clock.now(),
+        request.state == WAITING and due > clock.now() and organization.ended_at is None,
         request.opened_at is not None,
         request.ended_at,
-        request.access_until,
+        request.last_moment,
         request.signed_name,
         request.signed_title,
+        organization.ended_at is not None,
         len(asked) > len(payees),
         reader is not None and works_for(session, request.organization_id, reader.person_id),
     )
@@ -111,9 +115,13 @@ def offer_with(session: PortalSession, token: str) -> Offer:
     if link is None:
         raise LinkDead
     request = session.get_one(AccessRequest, link.request_id)
-    if link.ended_at is not None and request.state == WAITING:
+    if link.email != request.approver_email or request.state == STAFF or _is_ended(link, request):
         raise LinkDead
     return offer_of(session, request)
+
+
+def _is_ended(link: AccessRequestLink, request: AccessRequest) -> bool:
+    return link.ended_at is not None and request.state == WAITING
 
 
 @in_whole("the request was opened with its link")

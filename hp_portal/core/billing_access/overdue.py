@@ -16,6 +16,7 @@ from hp_portal.core.organizations.access_requests import (
     AccessRequest,
     AccessRequestLink,
 )
+from hp_portal.core.organizations.models import Organization
 from hp_portal.database import PortalSession, lock
 
 REMINDED_AFTER = tuple(dt.timedelta(days=days) for days in (7, 14, 21, 28))
@@ -61,6 +62,7 @@ def remind_due(session: PortalSession) -> None:
         AccessRequest.ended_at.is_(None),
         AccessRequest.state.in_(OPEN_STATES),
         AccessRequest.sent_at <= now - REMINDED_AFTER[0],
+        AccessRequest.organization_id.in_(sa.select(Organization.id).where(Organization.ended_at.is_(None))),
     )
     for request_id in session.scalars(waits.order_by(AccessRequest.id)).all():
         request = _open(session, request_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,7 +15,7 @@ from hp_portal.core.identity.actor import Actor
 from hp_portal.core.organizations.access_requests import APPROVED, PARTLY, AccessRequest, AccessRequestPayee
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.payees.models import Payee
-from hp_portal.core.web.formats import show_datetime
+from hp_portal.core.web.formats import show_datetime, show_day
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession
 
@@ -30,8 +31,11 @@ def sentence(organization: str) -> str:
     return SENTENCE.format(organization=organization, payer=settings().payer.name)
 
 
-def approval_pdf(session: PortalSession, request: AccessRequest) -> bytes:
-    """The record of an approved request. Needs a whole scope."""
+def approval_pdf(session: PortalSession, request: AccessRequest, *, office: bool) -> bytes:
+    """The record of an approved request, as the provider's office keeps it, or as whoever asked may read it. Needs a whole scope.
+
+    Whoever asked reads what they may see, how many others there are, and not from where it was signed.
+    """
     zone = settings().payer.zone
     rows = session.execute(
         sa.select(Payee, AccessRequestPayee.approved)
@@ -41,24 +45,31 @@ def approval_pdf(session: PortalSession, request: AccessRequest) -> bytes:
     ).all()
     organization = session.get_one(Organization, request.organization_id).name
     how = "signed in to the portal" if request.decided_by_id else f"by the link sent to {request.approver_email}"
-    data = {
+    data: dict[str, Any] = {
         "facts": [
             ["Request", f"{request.id}, of {show_datetime(request.asked_at, zone)}"],
             ["Who may see the payments", organization],
             ["Tax ID of the provider", request.masked_tin(session)],
-            ["Until", show_datetime(request.access_until, zone)],
+            ["Until", show_day(request.last_moment, zone)],
         ],
-        "payees": [[one.name, one.npi or "none", "approved" if approved else "not approved"] for one, approved in rows],
+        "payees": [
+            [one.name, one.npi or "none", "approved" if approved else "not approved"]
+            for one, approved in rows
+            if approved or office
+        ],
         "sentence": sentence(organization),
         "signed": [
             ["Name", request.signed_name],
             ["Title", request.signed_title],
             ["Signed on", show_datetime(request.ended_at, zone)],
             ["How", how],
-            ["Network address", request.signed_address or "unknown"],
+            *([["Network address", request.signed_address or "unknown"]] if office else []),
         ],
         "made": f"Written on {show_datetime(clock.now(), zone)}. What has changed since stands in the portal.",
     }
+    left_out = sum(1 for _, approved in rows if not approved)
+    if left_out and not office:
+        data["payees"].append([f"{left_out} more", "", "not approved"])
     title = f"Approval of access for {organization}"
     return render_pdf(_TEMPLATE, data, title=title, author=settings().payer.name, payer=settings().payer)
 
@@ -73,4 +84,4 @@ def download(session: PortalSession, actor: Actor, request_id: int) -> bytes | N
         if not own and offer_for_office(session, actor, request_id) is None:
             return None
         record(session, "billing.access.downloaded", request=request.id)
-        return approval_pdf(session, request)
+        return approval_pdf(session, request, office=not own)

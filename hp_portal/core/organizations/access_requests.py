@@ -70,6 +70,11 @@ class AccessRequest(Base, SealedTin, scopes.OwnedByOrganization):
     settled_at: Mapped[dt.datetime | None]
     settled_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
 
+    @property
+    def last_moment(self) -> dt.datetime | None:
+        """The last moment of access as people are told it: it ends at midnight, which is the next day's already."""
+        return self.access_until - dt.timedelta(seconds=1) if self.access_until else None
+
 
 class AccessRequestLink(Base, scopes.PayersOwn):
     """A link by which somebody without an account reads and decides a request. It holds a token, the row only its hash.

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.record import record
+from hp_portal.core.billing_access.closing import withdraw_all
 from hp_portal.core.downloads.queue import move_documents
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
@@ -60,4 +61,5 @@ def end_if_empty(session: PortalSession, organization_id: int) -> bool:
     organization.ended_at = clock.now()
     session.flush()
     record(session, "registration.organization.ended", organization=organization_id)
+    withdraw_all(session, organization_id)
     return True

@@ -138,7 +138,7 @@ def _tell_at_home(session: PortalSession, actor: Actor, other: str, payees: Sequ
         )
 
 
-def _end_of(day: dt.date) -> dt.datetime:
+def end_of(day: dt.date) -> dt.datetime:
     """The midnight that ends a day, in the payer's zone."""
     return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), settings().payer.zone).astimezone(dt.UTC)
 
@@ -171,7 +171,7 @@ def answer_ending(session: PortalSession, actor: Actor, ending: Ending, until: d
     if until is None:
         record(session, "tax-id-npi-access.access.let-end", organization=other.id, payee=payee.id)
         return
-    grant.ends_at = _end_of(until)
+    grant.ends_at = end_of(until)
     session.flush()
     shown = show_date(until)
     record(session, "tax-id-npi-access.access.extended", organization=other.id, payee=payee.id, until=shown)
