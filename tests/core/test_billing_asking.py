@@ -8,8 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from hp_portal.core.organizations.access_requests import AccessRequest
-from tests.core.test_billing_access import BASE, NPI, OFFICE, ONE, TIN, Scene, rows_of
+from hp_portal.core.organizations.models import BY_PROVIDER, Grant
+from hp_portal.core.tax_ids.several import COLUMNS as SEVERAL
+from hp_portal.core.tax_ids.tables import read_table
+from tests.core.test_billing_access import BASE, NPI, OFFICE, ONE, SECOND, START, TIN, Scene, rows_of
 from tests.core.test_billing_access import scene as scene
+from tests.support.access_requests import access_request
 from tests.support.client import tree_of
 from tests.support.html import text_of
 from tests.support.identifiers import make_tin
@@ -112,3 +116,126 @@ def test_a_column_without_a_heading_is_not_left_out(scene: Scene) -> None:
     empty = scene.asker.post(f"{BASE}/many/check", {"table": _table({}).replace("\tnpis\t", "\t\t")})
     assert empty.status_code == 200
     assert rows_of(empty)["rows-0-npis"] == ""
+
+
+def test_changing_the_approver_is_limited_as_sending_is(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = scene.world.settings.model_copy(update={"access_requests_per_day": 5})
+    monkeypatch.setitem(scene.world.app.extensions, "hp_portal.settings", few)
+    one = scene.ask().location
+    asker = scene.asker
+
+    def change(email: str) -> Any:
+        return asker.post(f"{one}/approver/change", {**OFFICE, "email": email})
+
+    same = change(OFFICE["email"].title())
+    assert same.status_code == 422
+    assert "sent to this address less than a day ago" in text_of(tree_of(same))
+    for number in range(3):
+        assert change(f"p{number}@harbor.example").status_code == 303
+    fourth = change("p4@harbor.example")
+    assert fourth.status_code == 429
+    assert "can be changed 3 times in 24 hours" in fourth.text
+    assert 'value="p4@harbor.example"' in fourth.text, "what was typed stays"
+    assert len(scene.messages("access_asked")) == 4
+    assert scene.ask(tin=make_tin(2), form="f2").status_code == 303
+    assert scene.ask(tin=make_tin(3), form="f3").status_code == 429, "each change was one of the day"
+    for number in range(4):
+        scene.clock.advance(days=25)
+        change(f"d{number}@harbor.example")
+        scene.work()
+    assert "Expired" in _alike(scene, one), "and goes on for 90 days in all"
+
+
+def test_days_are_those_of_the_payer(scene: Scene) -> None:
+    scene.clock.set(START.replace(day=3, hour=3))  # the evening before, where the payer is
+    scene.ask()
+    assert "You have asked for this on Mar 2, 2026 already" in text_of(tree_of(scene.ask(form="f2")))
+
+
+def test_a_second_question_about_a_tax_id_is_not_swallowed(scene: Scene) -> None:
+    client, send = scene.world.sign_in("h.delegate"), "/apps/tax-id-npi-access/case/send"
+    form = {"tin": make_tin(8), "npi": "", "phone": "952-555-0100", "about": "The first payment is to come."}
+    assert client.post(send, form).status_code == client.post(send, form).status_code == 303
+    for changed in ({"phone": "952-555-0199"}, {"about": "They pay us next week."}):
+        answer = client.post(send, {**form, **changed})
+        assert answer.status_code == 409
+        assert "asked about this Tax ID and NPI on Mar 2, 2026 already" in text_of(tree_of(answer))
+        assert next(iter(changed.values())) in answer.text, "what was typed stays"
+
+
+def test_rows_to_correct_come_back_as_they_were(scene: Scene) -> None:
+    client, send = scene.world.sign_in("h.delegate"), "/apps/tax-id-npi-access/add-several/send"
+    number = '7"8\tA\nB'
+    quoted = '"7""8\tA\nB"'
+    table = f"tin\tnpi\tnumber\tvendor\tamount\tdate\n{TIN}\t{NPI}\t{quoted}\t\t\t"
+    for _ in range(2):
+        answer = client.post(send, {"table": table})
+        assert answer.status_code == 422
+        [area] = tree_of(answer).iter("textarea")
+        table = (area.text_content() if hasattr(area, "text_content") else "".join(area.itertext())).strip("\n")
+        [row] = read_table(table, SEVERAL, 5)
+        assert row["number"] == number
+
+
+def test_a_request_stands_as_the_access_that_it_opened(scene: Scene) -> None:
+    first = scene.ask().location
+    scene.approve(scene.follow(), until="2026-09-01")
+    other = scene.ask(form="f2", provider="Longer").location
+    scene.approve(scene.follow(), [scene.payees[0].id], until="2026-12-01")
+    for one in (first, other):
+        shown = _alike(scene, one)
+        assert f"Harbor {NPI[-1]} (NPI {NPI}): approved" in shown
+    assert "Partly approved" in _alike(scene, other)
+    assert "payments until Dec" in _alike(scene, other)
+    assert "payments until Sep" in _alike(scene, first), "of the second payee it is over sooner"
+    with scene.world.session() as session:
+        longer = sa.select(Grant.id).where(
+            Grant.organization_id == scene.ledger.id, Grant.payee_id == scene.payees[0].id
+        )
+        session.execute(
+            sa.update(Grant).where(Grant.id.in_(longer)).values(ended_at=START + dt.timedelta(1), ended_how=BY_PROVIDER)
+        )
+    scene.clock.advance(days=2)
+    assert "Revoked" in _alike(scene, other)
+    half = _alike(scene, first)
+    assert f"(NPI {NPI}): ended" in half
+    assert f"(NPI {SECOND}): approved" in half
+    scene.clock.advance(days=200)
+    scene.work()
+    assert "Revoked" in _alike(scene, first)
+    listed = scene.asker
+    assert "2 requests" in text_of(tree_of(listed.get(f"{BASE}?status=revoked")))
+    assert "No request fits" in listed.get(f"{BASE}?status=approved").text
+    assert scene.asker.post(f"{first}/again", {}).status_code == 303
+    scene.approve(scene.follow(), until="2026-12-01")
+    assert "1 request" in text_of(tree_of(listed.get(f"{BASE}?status=approved")))
+    assert "Revoked" in _alike(scene, first), "what came later is of another request"
+
+
+def test_a_long_list_opens_and_reads_a_page_of_requests(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    with scene.world.session() as session:
+        for number in range(130):
+            state = "approved" if number % 2 else "expired"
+            access_request(
+                session, scene.ledger, tin=make_tin(number + 1), state=state, ended_at=START, provider=f"P{number}"
+            )
+    opened: list[int] = []
+    masked = AccessRequest.masked_tin
+    monkeypatch.setattr(AccessRequest, "masked_tin", lambda one, session: opened.append(1) or masked(one, session))
+    widths: list[int] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
+        widths.append(len(parameters) if "access_request" in statement else 0)
+
+    engine = scene.world.app.extensions["hp_portal.database"].engine
+    sa.event.listen(engine, "before_cursor_execute", note)
+    client = scene.asker
+    for query, total, rows in (("", 130, 50), ("?page=3", 130, 30), ("?status=ended", 65, 50), ("?text=P12", 11, 11)):
+        opened.clear()
+        page = client.get(BASE + query)
+        assert f"{total} requests" in text_of(tree_of(page))
+        assert len(opened) == rows
+    assert 50 <= max(widths) <= 60
+    assert "1 request" in text_of(tree_of(client.get(f"{BASE}?text={make_tin(77)[-4:]}")))
+    assert client.get(f"{BASE}/csv").text.count("\n") == 131
+    sa.event.remove(engine, "before_cursor_execute", note)

@@ -23,12 +23,18 @@ from hp_portal.core.billing_access.checking import (
 from hp_portal.core.billing_access.sending import cancel, end_links, forget_unsent, send
 from hp_portal.core.identifiers.numbers import mask_tin
 from hp_portal.core.identity.actor import Actor
+from hp_portal.core.limits.attempts import count_failure, count_recent
 from hp_portal.core.organizations.access_requests import OPEN_STATES, STAFF, WAITING, WITHDRAWN, AccessRequest
 from hp_portal.database import PortalSession, lock
 from hp_portal.scopes import in_whole
 from hp_portal.settings import Settings
 
 LASTS = dt.timedelta(days=30)
+LASTS_AT_MOST = 3 * LASTS
+DAY = dt.timedelta(days=1)
+CHANGES_A_DAY = 3
+AGAIN, CHANGED = "access-again", "access-changed"
+"""What is counted besides new requests: what an organization sends once more, and how often a request goes to somebody else."""
 
 
 class TooManyToday(Exception):
@@ -57,9 +63,10 @@ class Result:
 
 
 def asked_today(session: PortalSession, organization_id: int) -> int:
-    """How many requests the organization has sent in 24 hours. Needs a whole scope."""
-    since = clock.now() - dt.timedelta(days=1)
-    return (
+    """How many requests the organization has sent in 24 hours, with those that it has sent again. Needs a whole scope."""
+    since = clock.now() - DAY
+    again = count_recent(session, AGAIN, str(organization_id), DAY)
+    return again + (
         session.scalar(
             sa.select(sa.func.count(AccessRequest.id)).where(
                 AccessRequest.organization_id == organization_id, AccessRequest.asked_at > since
@@ -123,12 +130,16 @@ def ask(session: PortalSession, settings: Settings, actor: Actor, rows: Sequence
     organization_id = actor.organization_id or 0
     lock(session, f"access-requests:{organization_id}")
     checked = check(session, actor, rows)
-    good = sum(1 for one in checked if _is_new(one))
+    _limit(session, settings, organization_id, sum(1 for one in checked if _is_new(one)))
+    return [replace(one, request_id=_add(session, actor, one.wanted)) if _is_new(one) else one for one in checked]
+
+
+def _limit(session: PortalSession, settings: Settings, organization_id: int, more: int) -> None:
+    """May the organization send so many more today? Raises TooManyToday."""
     left = max(0, settings.access_requests_per_day - asked_today(session, organization_id))
-    if good > left:
+    if more > left:
         rest = f"{left} of them are left. Send fewer rows, or try again tomorrow." if left else "none is left today."
         raise TooManyToday(f"At most {settings.access_requests_per_day} requests can be sent in 24 hours, and {rest}")
-    return [replace(one, request_id=_add(session, actor, one.wanted)) if _is_new(one) else one for one in checked]
 
 
 def _is_new(one: Result) -> bool:
@@ -211,25 +222,51 @@ def withdraw(session: PortalSession, actor: Actor, request_id: int) -> None:
 
 
 @in_whole("a request of the actor's own organization is sent again")
-def resend(session: PortalSession, actor: Actor, request_id: int) -> bool:
-    """Send a request once more, at most once a day; False when it was sent a short while ago. Raises ChangedMeanwhile."""
+def resend(session: PortalSession, settings: Settings, actor: Actor, request_id: int) -> bool:
+    """Send a request once more, at most once a day; False when it was sent a short while ago.
+
+    Raises ChangedMeanwhile, TooManyToday.
+    """
+    lock(session, f"access-requests:{actor.organization_id}")
     request = _hold(session, actor, request_id)
-    if (request.sent_at or request.asked_at) > clock.now() - dt.timedelta(days=1):
+    if _sent_today(request):
         return False
+    _limit(session, settings, request.organization_id, 1)
+    count_failure(session, AGAIN, str(request.organization_id))
     _send_or_hold(session, request)
     record(session, "billing.access.resent", request=request.id)
     return True
 
 
-@in_whole("another person is asked")
-def change_approver(session: PortalSession, actor: Actor, request_id: int, approver: Approver) -> None:
-    """Ask somebody else: the links sent before open nothing any more, and the 30 days begin again.
+def _sent_today(request: AccessRequest) -> bool:
+    return (request.sent_at or request.asked_at) > clock.now() - DAY
 
-    Raises ChangedMeanwhile, ApproverRefused.
+
+@in_whole("another person is asked")
+def change_approver(
+    session: PortalSession, settings: Settings, actor: Actor, request_id: int, approver: Approver
+) -> None:
+    """Ask somebody else: the links sent before open nothing any more, and the 30 days begin again, at most until LASTS_AT_MOST.
+
+    Each counts as a request of the day, and the same address gets one mail a day. Raises ChangedMeanwhile, ApproverRefused,
+    TooManyToday.
     """
+    lock(session, f"access-requests:{actor.organization_id}")
     request = _hold(session, actor, request_id)
     if problems := approver_problems(session, request.organization_id, approver):
         raise ApproverRefused(problems)
+    if approver.email.lower() == request.approver_email and _sent_today(request):
+        raise ApproverRefused(
+            {"email": "It was sent to this address less than a day ago. Name another, or try tomorrow."}
+        )
+    if count_recent(session, CHANGED, str(request.id), DAY) >= CHANGES_A_DAY:
+        raise TooManyToday(
+            f"The approver of a request can be changed {CHANGES_A_DAY} times in 24 hours. Call the office and ask who decides "
+            "there, then try again tomorrow."
+        )
+    _limit(session, settings, request.organization_id, 1)
+    count_failure(session, AGAIN, str(request.organization_id))
+    count_failure(session, CHANGED, str(request.id))
     put_approver(session, request, approver)
     record(session, "billing.access.redirected", request=request.id)
 
@@ -244,6 +281,7 @@ def put_approver(session: PortalSession, request: AccessRequest, approver: Appro
     wanted = Wanted(request.whole_tin(session), tuple(request.npis.split()), approver=approver)
     request.why = why_staff_look(session, request.organization_id, wanted)
     request.state = STAFF if request.why else WAITING
-    request.due_at, request.reminded, request.opened_at = clock.now() + LASTS, 0, None
+    request.due_at = min(clock.now() + LASTS, request.asked_at + LASTS_AT_MOST)
+    request.reminded, request.opened_at = 0, None
     session.flush()
     _send_or_hold(session, request)

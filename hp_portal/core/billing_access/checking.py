@@ -17,6 +17,8 @@ from hp_portal.core.organizations.access_requests import OPEN_STATES, AccessRequ
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.tax_ids.notices import holders_of
+from hp_portal.core.web.formats import show_day
+from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession
 
 THEIRS = "Name somebody at the provider’s office."
@@ -136,8 +138,8 @@ def request_problems(session: PortalSession, actor: Actor, wanted: Wanted) -> di
         problems["tin"] = "This is your own organization’s Tax ID. Enter the provider’s."
     elif waiting := waiting_for(session, organization_id, wanted):
         problems["tin"] = (
-            f"You have asked for this on {waiting.asked_at:%B} {waiting.asked_at.day} already, and the answer is still open. "
-            "Change the approver there, or withdraw it first."
+            f"You have asked for this on {show_day(waiting.asked_at, settings().payer.zone)} already, and the answer is still "
+            "open. Change the approver there, or withdraw it first."
         )
     elif _sees_all(session, organization_id, wanted):
         problems["tin"] = "Your organization can see these payments already."

@@ -253,10 +253,13 @@ def request_withdraw(access_request_id: int) -> ResponseReturnValue:
 def request_resend(access_request_id: int) -> ResponseReturnValue:
     db, actor, _ = db_session(), _billing(), _one(access_request_id)
     try:
-        sent = asking.resend(db, actor, access_request_id)
+        sent = asking.resend(db, settings(), actor, access_request_id)
     except ChangedMeanwhile:
         db.rollback()
         return _to(access_request_id, CHANGED, "warn")
+    except TooManyToday as error:
+        db.rollback()
+        return _to(access_request_id, str(error), "warn")
     db.commit()
     if not sent:
         return _to(access_request_id, "It was sent less than a day ago. You can send it again once a day.", "info")
@@ -280,7 +283,7 @@ def request_approver_change(access_request_id: int) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _approver_page(one, form)
     try:
-        asking.change_approver(db, actor, access_request_id, form.approver())
+        asking.change_approver(db, settings(), actor, access_request_id, form.approver())
     except ChangedMeanwhile:
         db.rollback()
         return _to(access_request_id, CHANGED, "warn")
@@ -288,6 +291,10 @@ def request_approver_change(access_request_id: int) -> ResponseReturnValue:
         db.rollback()
         form.put(error.problems)
         return _approver_page(one, form)
+    except TooManyToday as error:
+        db.rollback()
+        form.form_errors = [str(error)]
+        return _approver_page(one, form, 429)
     db.commit()
     return _to(
         access_request_id, "The request goes to the new approver. The links sent before open nothing any more.", "good"

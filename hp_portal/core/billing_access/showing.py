@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -70,6 +71,7 @@ NEXT = {
 }
 OPEN = (REQUESTED, OPENED, REMINDED)
 _SHOWN = 50
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,51 @@ class RequestFilter:
     text: str = ""
 
 
-def _status(request: AccessRequest, grants: Sequence[Grant], open_ids: set[int]) -> tuple[str, dt.datetime]:
+@dataclass(frozen=True)
+class _Access:
+    """What a request was approved for, as it stands: the access that was there, or was opened, when it was approved."""
+
+    open: bool
+    until: dt.datetime | None
+    revoked: bool
+
+
+def _access(session: PortalSession, *where: sa.ColumnElement[bool]) -> dict[int, dict[int, _Access]]:
+    """The access to each approved payee of these requests, by request and payee. Needs a whole scope.
+
+    Access that one request has opened another may have prolonged, so it is found by organization and payee.
+    """
+    rows = session.execute(
+        sa.select(
+            AccessRequest.id,
+            AccessRequest.ended_at,
+            Grant.payee_id,
+            Grant.ended_at,
+            Grant.ends_at,
+            Grant.ended_how,
+            sa.case((Grant.is_open(), True), else_=False),
+        )
+        .join(AccessRequestPayee, AccessRequestPayee.request_id == AccessRequest.id)
+        .join(
+            Grant,
+            sa.and_(
+                Grant.organization_id == AccessRequest.organization_id, Grant.payee_id == AccessRequestPayee.payee_id
+            ),
+        )
+        .where(AccessRequestPayee.approved, *where)
+        .order_by(Grant.id)
+    )
+    found: dict[int, dict[int, _Access]] = defaultdict(dict)
+    for request_id, approved_at, payee_id, ended_at, ends_at, how, is_open in rows:
+        end = min(filter(None, (ended_at, ends_at)), default=None)
+        if approved_at is None or (end is not None and end <= approved_at):  # over before: another took its place
+            continue
+        found[request_id].setdefault(payee_id, _Access(is_open, end, how in (BY_PROVIDER, BY_PAYER)))
+    return found
+
+
+def _status(request: Any, access: Collection[_Access]) -> tuple[str, dt.datetime]:
+    """A key of STATUSES, and since when. `request`: one, or what `_LIGHT` has of it."""
     if request.state in OPEN_STATES:
         if request.opened_at is not None:
             return OPENED, request.opened_at
@@ -130,65 +176,28 @@ def _status(request: AccessRequest, grants: Sequence[Grant], open_ids: set[int])
     at = request.ended_at or request.asked_at
     if request.state == UNKNOWN:  # what was said of them is for staff
         return DECLINED, at
-    if request.state in (APPROVED, PARTLY) and grants and not any(one.id in open_ids for one in grants):
-        ends = [one.ended_at or one.ends_at or at for one in grants]
-        revoked = any(one.ended_how in (BY_PROVIDER, BY_PAYER) for one in grants)
-        return (REVOKED if revoked else ENDED), max(ends)
+    if request.state in (APPROVED, PARTLY) and not any(one.open for one in access):
+        revoked = any(one.revoked for one in access)
+        return (REVOKED if revoked else ENDED), max((one.until for one in access if one.until), default=at)
     return request.state, at
 
 
-def _grants(session: PortalSession, requests: Sequence[AccessRequest]) -> dict[int, list[Grant]]:
-    """What was opened by each of these requests, or was open already when it was approved: then the same link goes on."""
-    wanted = AccessRequestPayee.request_id.in_([one.id for one in requests]), AccessRequestPayee.approved
-    approved: dict[int, set[int]] = defaultdict(set)
-    for request_id, payee_id in session.execute(
-        sa.select(AccessRequestPayee.request_id, AccessRequestPayee.payee_id).where(*wanted)
-    ):
-        approved[request_id].add(payee_id)
-    of_payee: dict[tuple[int, int], list[Grant]] = defaultdict(list)
-    for grant in session.scalars(
-        sa.select(Grant).where(
-            Grant.organization_id.in_({one.organization_id for one in requests}),
-            Grant.payee_id.in_(set().union(*approved.values())),
+def _read(session: PortalSession, ids: Sequence[int]) -> list[Shown]:
+    """These requests in this order: a page of them, or a part of a file."""
+    rows = {
+        request.id: (request, asker)
+        for request, asker in session.execute(
+            sa.select(AccessRequest, Person.name)
+            .outerjoin(Person, Person.id == AccessRequest.asked_by_id)
+            .where(AccessRequest.id.in_(ids))
         )
-    ):
-        of_payee[grant.organization_id, grant.payee_id].append(grant)
-    return {
-        one.id: [
-            grant
-            for payee_id in approved[one.id]
-            for grant in of_payee[one.organization_id, payee_id]
-            if grant.request_id == one.id or _was_open(grant, one.ended_at or one.asked_at)
-        ]
-        for one in requests
     }
-
-
-def _was_open(grant: Grant, at: dt.datetime) -> bool:
-    ends = [one for one in (grant.ended_at, grant.ends_at) if one is not None]
-    return grant.granted_at <= at and all(one > at for one in ends)
-
-
-def _until(request: AccessRequest, open_now: Sequence[Grant]) -> dt.datetime | None:
-    """The last moment of what is open, which may have been extended; None where it has no end."""
-    ends = [one.ends_at for one in open_now]
-    return max(filter(None, ends), default=request.access_until) if all(ends) else None
-
-
-def _read(session: PortalSession, *where: sa.ColumnElement[bool]) -> list[Shown]:
-    rows = session.execute(
-        sa.select(AccessRequest, Person.name)
-        .outerjoin(Person, Person.id == AccessRequest.asked_by_id)
-        .where(*where)
-        .order_by(AccessRequest.asked_at.desc(), AccessRequest.id.desc())
-    ).all()
-    grants = _grants(session, [request for request, _ in rows])
-    every = {one.id for own in grants.values() for one in own}
-    open_ids = set(session.scalars(sa.select(Grant.id).where(Grant.id.in_(every), Grant.is_open())))
+    access = _access(session, AccessRequest.id.in_(ids))
     found = []
-    for request, asker in rows:
-        own = grants[request.id]
-        status, at = _status(request, own, open_ids)
+    for request, asker in (rows[one] for one in ids):
+        own = access[request.id].values()
+        status, at = _status(request, own)
+        ends = [one.until for one in own if one.open]
         found.append(
             Shown(
                 request.id,
@@ -206,9 +215,9 @@ def _read(session: PortalSession, *where: sa.ColumnElement[bool]) -> list[Shown]
                 at,
                 request.due_at,
                 request.sent_at,
-                _until(request, [one for one in own if one.id in open_ids]),
+                min((end for end in ends if end), default=None) if ends else request.access_until,
                 request.answer,
-                sum(1 for one in own if one.id in open_ids),
+                len(ends),
                 request.state in (APPROVED, PARTLY),
                 request.reminded,
             )
@@ -216,64 +225,98 @@ def _read(session: PortalSession, *where: sa.ColumnElement[bool]) -> list[Shown]
     return found
 
 
-def _fits(one: Shown, wanted: RequestFilter) -> bool:
-    if wanted.status and one.status not in (OPEN if wanted.status == "open" else (wanted.status,)):
+_LIGHT = (
+    AccessRequest.id,
+    AccessRequest.state,
+    AccessRequest.opened_at,
+    AccessRequest.reminded,
+    AccessRequest.asked_at,
+    AccessRequest.ended_at,
+    AccessRequest.provider,
+    AccessRequest.approver_name,
+    AccessRequest.approver_email,
+    AccessRequest.npis,
+    AccessRequest.token,
+    AccessRequest.tin_sealed,
+)
+
+
+def _fits_text(session: PortalSession, row: Any, text: str) -> bool:
+    typed = " ".join((row.provider, row.approver_name, row.approver_email, *row.npis.split())).lower()
+    if text.lower() in typed:
+        return True
+    digits = "".join(filter(str.isdigit, text))
+    if len(digits) != 4:  # else no Tax ID is opened
         return False
-    digits = "".join(filter(str.isdigit, wanted.text))
-    text = " ".join((one.provider, one.approver_name, one.approver_email, *one.npis)).lower()
-    return wanted.text.lower() in text or (len(digits) == 4 and one.tin.endswith(digits))
+    request = AccessRequest(token=row.token, tin_sealed=row.tin_sealed)
+    return request.masked_tin(session).endswith(digits)
 
 
 @in_whole("the requests of the actor's own organization, with what became of them")
-def own_requests(session: PortalSession, actor: Actor, wanted: RequestFilter) -> list[Shown]:
-    """The requests of the actor's organization, the newest first."""
-    rows = _read(session, AccessRequest.organization_id == actor.organization_id)
-    return [one for one in rows if _fits(one, wanted)]
+def own_requests(session: PortalSession, actor: Actor, wanted: RequestFilter) -> list[int]:
+    """The ids of those requests of the actor's organization that fit, the newest first."""
+    own = AccessRequest.organization_id == actor.organization_id
+    newest = (AccessRequest.asked_at.desc(), AccessRequest.id.desc())
+    if not wanted.status and not wanted.text:
+        return list(session.scalars(sa.select(AccessRequest.id).where(own).order_by(*newest)))
+    access = _access(session, own) if wanted.status else {}
+    statuses = OPEN if wanted.status == "open" else (wanted.status,)
+    return [
+        row.id
+        for row in session.execute(sa.select(*_LIGHT).where(own).order_by(*newest))
+        if (not wanted.status or _status(row, access.get(row.id, {}).values())[0] in statuses)
+        and (not wanted.text or _fits_text(session, row, wanted.text))
+    ]
+
+
+@in_whole("a page of requests of the actor's own organization")
+def _shown(session: PortalSession, ids: Sequence[int]) -> list[Shown]:
+    return _read(session, ids)
 
 
 def list_requests(session: PortalSession, actor: Actor, wanted: RequestFilter, number: int) -> Listing[Shown]:
     """One page of them, recorded as looked at. The caller commits."""
-    rows = own_requests(session, actor, wanted)
-    number = max(1, min(number, -(-len(rows) // _SHOWN) or 1))
-    record(session, "billing.access.listed", shown=len(rows))
-    return Listing(rows[(number - 1) * _SHOWN : number * _SHOWN], number, _SHOWN, len(rows), None)
+    ids = own_requests(session, actor, wanted)
+    number = max(1, min(number, -(-len(ids) // _SHOWN) or 1))
+    record(session, "billing.access.listed", shown=len(ids))
+    rows = _shown(session, ids[(number - 1) * _SHOWN : number * _SHOWN])
+    return Listing(rows, number, _SHOWN, len(ids), None)
 
 
 @in_whole("a request of the actor's own organization, with what became of it")
 def own_request(session: PortalSession, actor: Actor, request_id: int) -> Shown | None:
     """One of them, or None."""
     own = AccessRequest.organization_id == actor.organization_id
-    return next(iter(_read(session, own, AccessRequest.id == request_id)), None)
+    found = session.scalars(sa.select(AccessRequest.id).where(own, AccessRequest.id == request_id)).all()
+    return next(iter(_read(session, found)), None)
 
 
 @in_whole("what was decided of a request of the actor's own organization")
 def decided(session: PortalSession, actor: Actor, request_id: int) -> list[tuple[str, str, str]]:
     """What was approved of a request, each with how it stands: name, NPI, words. What was left out is a number, without names."""
-    of_own = AccessRequest.id == request_id, AccessRequest.organization_id == actor.organization_id
+    own = (AccessRequest.id == request_id, AccessRequest.organization_id == actor.organization_id)
     rows = session.execute(
-        sa.select(AccessRequest, Payee, AccessRequestPayee.approved)
-        .join(AccessRequestPayee, AccessRequestPayee.request_id == AccessRequest.id)
-        .join(Payee, Payee.id == AccessRequestPayee.payee_id)
-        .where(*of_own)
+        sa.select(Payee, AccessRequestPayee.approved)
+        .join(AccessRequestPayee, AccessRequestPayee.payee_id == Payee.id)
+        .join(AccessRequest, AccessRequest.id == AccessRequestPayee.request_id)
+        .where(*own)
         .order_by(Payee.name, Payee.npi)
     ).all()
-    grants = [one for own in _grants(session, [request for request, _, _ in rows[:1]]).values() for one in own]
-    open_now = set(
-        session.scalars(sa.select(Grant.payee_id).where(Grant.id.in_([one.id for one in grants]), Grant.is_open()))
-    )
+    open_now = {payee_id for payee_id, one in _access(session, *own)[request_id].items() if one.open}
     found = [
         (payee.name, payee.npi or "", "Approved" if payee.id in open_now else "Ended")
-        for _, payee, approved in rows
+        for payee, approved in rows
         if approved
     ]
-    left_out = sum(1 for _, _, approved in rows if not approved)
+    left_out = sum(1 for _, approved in rows if not approved)
     return [*found, *([(f"{left_out} more of this Tax ID", "", "Not approved")] if left_out else [])]
 
 
 def requests_csv(session: PortalSession, actor: Actor, wanted: RequestFilter) -> bytes:
     """The same as a CSV file, recorded. The caller commits."""
-    rows = own_requests(session, actor, wanted)
-    record(session, "billing.access.csv", shown=len(rows))
+    ids = own_requests(session, actor, wanted)
+    record(session, "billing.access.csv", shown=len(ids))
+    rows = [one for start in range(0, len(ids), _AT_ONCE) for one in _shown(session, ids[start : start + _AT_ONCE])]
     columns = (
         "request", "provider", "tin_ends_in", "npis", "approver", "title", "email", "phone", "asked_at", "asked_by",
         "status", "status_since", "expires_at", "access_until", "answer", "what_to_do_next",

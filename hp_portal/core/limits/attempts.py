@@ -89,6 +89,14 @@ def count_failure(session: PortalSession, kind: str, subject: str, *, of: str = 
 
 
 @in_whole("failed tries are counted for everybody")
+def count_recent(session: PortalSession, kind: str, subject: str, window: dt.timedelta) -> int:
+    """How many were counted within `window`; the worker keeps them for a day."""
+    mine = Attempt.subject.in_(session.vault.digests(subject, "attempt"))
+    recent = sa.select(sa.func.count(Attempt.id)).where(Attempt.kind == kind, mine, Attempt.at > clock.now() - window)
+    return session.scalar(recent) or 0
+
+
+@in_whole("failed tries are counted for everybody")
 def forget_failures(session: PortalSession, kind: str, subject: str) -> None:
     """A success starts the count anew."""
     session.execute(

@@ -30,6 +30,14 @@ class TooManyCases(Exception):
     """So many cases of the organization wait that no more are taken."""
 
 
+class WaitsAlready(Exception):
+    """The organization has asked about this Tax ID `at` a time before, and nobody has answered: nothing was added to that."""
+
+    def __init__(self, at: dt.datetime) -> None:
+        super().__init__("waits already")
+        self.at = at
+
+
 @dataclass(frozen=True)
 class Case:
     """A case as its organization and staff read it. The TIN is masked; `answer` is empty while it waits."""
@@ -86,11 +94,13 @@ def own_cases(session: PortalSession) -> list[Case]:
 
 @in_whole("a case is put before staff")
 def open_case(session: PortalSession, actor: Actor, tin: str, npi: str, about: str, phone: str) -> None:
-    """Put a Tax ID before staff; one that waits already stays as it is. Raises TooManyCases. The caller commits."""
+    """Put a Tax ID before staff; sent twice, it is one case. Raises WaitsAlready, TooManyCases. The caller commits."""
     lock(session, f"tax-id-cases:{actor.organization_id}")
     own = (TaxIdCase.organization_id == actor.organization_id, TaxIdCase.settled_at.is_(None))
-    same = sa.select(TaxIdCase.id).where(*own, TaxIdCase.tin_is(session, tin), TaxIdCase.npi == npi)
-    if session.scalar(same.limit(1)) is not None:
+    same = sa.select(TaxIdCase).where(*own, TaxIdCase.tin_is(session, tin), TaxIdCase.npi == npi)
+    if (waits := session.scalars(same.limit(1)).one_or_none()) is not None:
+        if (waits.about, waits.phone) != (about, phone):
+            raise WaitsAlready(waits.asked_at)
         return
     if (session.scalar(sa.select(sa.func.count(TaxIdCase.id)).where(*own)) or 0) >= MOST_OPEN:
         raise TooManyCases

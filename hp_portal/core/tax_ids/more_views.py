@@ -9,13 +9,14 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.people.forms import ReasonForm
-from hp_portal.core.tax_ids.cases import TooManyCases, open_case
+from hp_portal.core.tax_ids.cases import TooManyCases, WaitsAlready, open_case
 from hp_portal.core.tax_ids.forms import CaseForm, SeveralForm
 from hp_portal.core.tax_ids.grants import NotForBilling
 from hp_portal.core.tax_ids.removing import Loss, OnlyDelegates, find_loss, remove
 from hp_portal.core.tax_ids.several import ADDED, COLUMNS, MOST, WRONG, add_many, as_table
 from hp_portal.core.tax_ids.tables import UnreadableTable, decode, read_table
 from hp_portal.core.tax_ids.views import KEY, READ, blueprint
+from hp_portal.core.web.formats import show_day
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
 
@@ -129,6 +130,14 @@ def case_send() -> ResponseReturnValue:
         db.rollback()
         form.form_errors = ["So many of your cases wait that we take no more. Please call us."]
         return _case_page(form, 429)
+    except WaitsAlready as error:
+        db.rollback()
+        day = show_day(error.at, settings().payer.zone)
+        form.form_errors = [
+            f"Your organization has asked about this Tax ID and NPI on {day} already, and our answer is still to come. What you "
+            "have typed now was not sent. Is it urgent, or has your number changed? Please call us."
+        ]
+        return _case_page(form, 409)
     db.commit()
     flash("We have got your question, and get in touch. You find it below.", "good")
     return redirect_to(url_for(f"{KEY}.index", _anchor="cases"))

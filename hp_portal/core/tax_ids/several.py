@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -98,4 +100,7 @@ def add_many(
 def as_table(rows: Sequence[RowResult]) -> str:
     """The rows that were not added, as a table that can be corrected and sent again: tabs between the cells."""
     heads = [column.name for column in COLUMNS]
-    return "\n".join(["\t".join(heads), *("\t".join(one.row.get(head, "") for head in heads) for one in rows)])
+    text = io.StringIO()
+    table = csv.writer(text, delimiter="\t", lineterminator="\n")
+    table.writerows([heads, *([one.row.get(head, "") for head in heads] for one in rows)])
+    return text.getvalue().rstrip("\n")

@@ -84,7 +84,10 @@ def read_table(text: str, columns: Sequence[TableColumn], most: int) -> list[dic
 
 
 def _order(row: Sequence[str], columns: Sequence[TableColumn]) -> list[str]:
-    """The names of the columns as the headings say, empty where there is none; no name at all: these are no headings. Raises UnreadableTable."""
+    """The names of the columns as the headings say, empty where there is none; no names at all: these are no headings.
+
+    Raises UnreadableTable.
+    """
     known = {heading: column.name for column in columns for heading in (column.name, *column.headings)}
     found = [known.get(_plain(cell), "") for cell in row]
     if not any(found):
