@@ -180,13 +180,14 @@ def _told(session: PortalSession, kept: Sequence[tuple[AuditEvent, str | None]])
 
 
 def _activity(event: AuditEvent, person: str | None, sentence: Any) -> Activity:
+    # What staff wrote down as their reason is for the payer.
     by_us = event.organization_id is not None
     who = (person or ITSELF) if by_us else (HEALTH_PLAN if event.person_id is not None else ITSELF)
     return Activity(
         event.id,
         event.at,
         sentence,
-        event.reason,
+        event.reason if by_us else "",
         event.address if by_us else "",
         event.request_id if by_us else "",
         who,
