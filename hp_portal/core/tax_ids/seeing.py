@@ -244,6 +244,8 @@ def _used_by_people(session: PortalSession, organization_id: int) -> dict[int, U
         .where(
             AuditEvent.organization_id == organization_id,
             AuditEvent.event.in_([spec.key for spec in _showing(session)]),
+            # A search that showed no claim.
+            sa.not_(AuditEvent.fields.contains('"claims":{}')),
             AuditEvent.at >= now - REMEMBERED,
         )
         .group_by(AuditEvent.person_id)

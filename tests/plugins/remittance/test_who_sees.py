@@ -138,6 +138,16 @@ def test_who_sees_what_and_how_much_they_opened(town: Town, clock: Clock) -> Non
     assert people["Person D Elegate Delegate"]["Last opened"] == "Not in 90 days"
     assert len(people) == 3
     assert facts(page, ledger)["Opened in 30 days"] == "3", "not what it opened of others, nor before"
+    search = world.sign_in("l.edger").post("/apps/remittance/search", {"member_id": "M00000001"})
+    searcher = world.sign_in("l.edger")
+    searcher.get(search.location.partition("#")[0])
+    searcher.get("/apps/remittance/")
+    for vain in ("M00000077", "ACCT-00088"):
+        town.clinic.client.get(town.clinic.client.post("/apps/remittance/search", {"member_id": vain}).location)
+    again = town.delegate.get(WHO)
+    assert facts(again, ledger)["Opened in 30 days"] == "4", "and the claims that a search has listed"
+    people = {row["Name"]: row for row in table(again, "people")}
+    assert next(row for name, row in people.items() if "Delegate" not in name)["Opened in 30 days"] == "1"
     assert facts(page, town.twin.id)["Last opened"] == "Not in 90 days"
     seen = table(page, f"sees-{ledger}")
     assert [(row["Name"], row["NPI"]) for row in seen] == [
