@@ -156,11 +156,13 @@ class PatientTrace:
     """How an application's audit events tell that they are about a number: a patient's, a member's, a claim's.
 
     `texts` are pieces of what events keep, such as a keyed hash; an event without any of them is not about it.
-    `shows(event, fields)` looks closer at one that has some, given its key and fields.
+    `shows(event, fields)` looks closer at one that has some, given its key and fields. `newest_only`: the number has more claims
+    than are looked for, and events about the oldest are not found.
     """
 
     texts: tuple[str, ...] = ()
     shows: Callable[[str, Mapping[str, Any]], bool] = _nothing
+    newest_only: bool = False
 
 
 @dataclass(frozen=True)

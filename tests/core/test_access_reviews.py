@@ -14,17 +14,20 @@ import pytest
 import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
+from hp_portal.clock import now as the_time
 from hp_portal.core.delegates import review_reminding, reviewing
 from hp_portal.core.delegates.models import AccessReview
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
-from hp_portal.core.organizations.models import Grant
+from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.tax_ids import seeing
 from tests.conftest import MakeApp
 from tests.support.client import PortalClient, tree_of
 from tests.support.clock import Clock
 from tests.support.html import text_of
+from tests.support.identifiers import make_tin
 from tests.support.people import recorded
 from tests.support.world import World
 
@@ -211,6 +214,13 @@ def test_what_changed_since_must_be_decided_anew(clinic: Clinic, clock: Clock) -
     clinic.decide(dana, f"person:{clinic.of_name('Nina New')}", "keep")
     assert "not decided yet" not in dana.get(REVIEW).text
 
+    # Access that goes on for longer than what was kept.
+    with world.session() as session:
+        session.get_one(Grant, clinic.grant.id).ends_at = the_time() + dt.timedelta(days=900)
+    assert "Ledger Sample Billing Changed since it was decided" in decisions(dana.get(REVIEW))
+    clinic.decide(dana, f"organization:{clinic.ledger.id}", "keep")
+    assert "not decided yet" not in dana.get(REVIEW).text
+
     # More access of somebody who was decided about already; and less of it counts as a change as well.
     second = world.payee(name="Harbor Sample Second")
     world.grant(clinic.organization, second)
@@ -330,6 +340,45 @@ def test_the_signed_review_is_a_pdf_for_the_auditor(clinic: Clinic) -> None:
         row = session.get_one(AccessReview, clinic.id)
         row.contents = row.contents.replace("Casey", "Carol")
     assert dana.get(f"{REVIEW}/{clinic.id}/pdf").status_code == 500, "what was changed since is handed to nobody"
+
+
+def test_no_use_is_counted_where_it_is_not_shown(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does the worker ask for more than an organization of one person that nobody works for."""
+    world, counted = clinic.world, []
+
+    def used(*given: Any) -> dict[int, Any]:
+        counted.append(given)
+        return {}
+
+    monkeypatch.setattr(seeing, "_used_by_others", used)
+    monkeypatch.setattr(seeing, "_used_by_people", used)
+    dana = world.sign_in("d.ana")
+    dana.get(REVIEW)
+    assert len(counted) == 2
+    data = {"subject": f"person:{clinic.eve.id}", "decision": "keep"}
+    assert dana.post(f"{REVIEW}/{clinic.id}/decide", data).status_code == 303
+    assert dana.get(f"/who-can-see-our-data/end?grant={clinic.grant.id}").status_code == 200
+    assert len(counted) == 2
+
+    asked: list[int] = []
+
+    def seen(session: Any, organization_id: int, **more: Any) -> Any:
+        asked.append(organization_id)
+        return seeing.who_sees(session, organization_id, **more)
+
+    monkeypatch.setattr(review_reminding, "who_sees", seen)
+    lone, helped = world.organization("Lone Sample Clinic"), world.organization("Helped Sample Clinic")
+    for name, organization in (("l.one", lone), ("h.elped", helped)):
+        world.person(name, organization=organization, delegate=True)
+    tin = make_tin(5511)
+    world.grant(helped, world.payee(tin))
+    world.grant(clinic.ledger, world.payee(tin))
+    with world.session() as session:
+        session.execute(sa.update(Organization).values(validated_at=START))
+    work(world)
+    assert asked == [helped.id]
+    assert len(counted) == 2
+    assert ("h.elped", "start") in told(world)
 
 
 def test_reviews_can_be_turned_off(database_url: str, make_app: MakeApp, clock: Clock) -> None:

@@ -12,7 +12,7 @@ from hp_portal.core.delivery.letters import make_print_run, mark_posted, note_do
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.identity.factors import AuthenticatorApp
 from hp_portal.core.identity.models import Person
-from hp_portal.core.organizations.models import Organization
+from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from tests.core.test_registration import NOW, NPI, TIN, payments, portal
 from tests.support.client import PortalClient
@@ -179,3 +179,47 @@ def test_staff_are_led_to_the_delegates_first(office: Office) -> None:
         session.get_one(Person, office.person.id).deactivated_at = NOW
     assert "Nothing was changed" in office.post("payment", **RIGHT)[1]
     assert office.apps() == 1
+
+
+def test_a_payment_is_not_enough_for_several_organizations_or_beside_a_billing_service(office: Office) -> None:
+    """Whoever bills for the payee knows its remittance advices, and the account may open more than who was paid."""
+    world = office.world
+    ledger = world.organization("Ledger Sample Billing", audience="billing")
+    billed = world.grant(ledger, office.payee)
+    told = office.post("payment", **RIGHT)[1]
+    assert ("a payment is not enough here" in told, "With a PIN by mail" in told, office.apps()) == (True, True, 1)
+    world.end_grant(billed)
+
+    # What is linked to one organization alone protects the account also on the page of another one.
+    small = world.organization("Small Sample Clinic")
+    row = world.membership(office.person, small)
+    page = office.staff.get(office.where).text
+    assert "also works for Small Sample Clinic" in page
+    assert ("With a payment" in page, "With a PIN by mail" in page) == (False, True)
+    assert "a payment is not enough here" in office.post("payment", **RIGHT)[1]
+    there = f"/staff/people/{row.id}/lost-factors"
+    page = office.staff.get(there).text
+    assert ("also works for Lost Lantern Clinic" in page, "Without a proof" in page) == (True, False)
+    assert "No letter can be sent for this organization" in page
+    assert office.staff.post(f"{there}/remove", {"reason": "Called back."}).location == there
+    assert office.apps() == 1
+
+    # A letter goes once staff have seen the names of the others.
+    assert "works for another organization by now" in office.post("letter", payee=str(office.payee.id))[1]
+    assert office.letters() == []
+    assert office.post("letter", payee=str(office.payee.id), others=str(small.id))[0] == 303
+    pin = mailed_pin(world)
+    office.mail()
+    assert office.post("pin", pin=pin)[0] == 303
+    assert office.apps() == 0
+
+
+def test_a_payee_whose_link_is_over_by_itself_proves_nothing(office: Office) -> None:
+    with office.world.session() as session:
+        grant = session.scalars(sa.select(Grant).where(Grant.organization_id == office.clinic.id)).one()
+        grant.ends_at = NOW - dt.timedelta(days=1)
+    page = office.staff.get(office.where).text
+    assert ("With a payment" in page, "Without a proof" in page) == (False, True)
+    assert "no Tax ID is linked" in office.post("payment", **RIGHT)[1]
+    assert office.post("remove", reason="Called back.")[0] == 303
+    assert office.apps() == 0

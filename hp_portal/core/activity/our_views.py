@@ -86,13 +86,13 @@ def index() -> ResponseReturnValue:
         return _number_gone()
     filters, wanted = _filters(form), _wanted(form, number)
     organization_id = the_actor().organization_id or 0
-    found = ours.view_our_activity(db, organization_id, wanted, filters, page_number(request.args), newest_shown())
+    page_wanted, newest = page_number(request.args), newest_shown()
+    found, cut_off = ours.view_our_activity(db, organization_id, wanted, filters, page_wanted, newest)
     word = request.args.get("patient", "")
     listing = steady_pages(found, "our_activity.index", **filters, patient=word)
     db.commit()
-    return _page(
-        form, PatientForm(formdata=None), listing=listing, number=number, labels=dict(ours.applications_of_ours())
-    )
+    missing, labels = ours.NEWEST_ONLY if cut_off else "", dict(ours.applications_of_ours())
+    return _page(form, PatientForm(formdata=None), listing=listing, number=number, missing=missing, labels=labels)
 
 
 @blueprint.post("/our-activity/patient")
@@ -119,7 +119,7 @@ def download() -> ResponseReturnValue:
     except KeptGone:
         return _number_gone()
     wanted, newest = _wanted(form, number), newest_shown()
-    found = ours.our_activity(db, the_actor().organization_id or 0, wanted, 1, newest)
+    found, _ = ours.our_activity(db, the_actor().organization_id or 0, wanted, 1, newest)
     asked = ours.as_json(wanted, _filters(form), newest or (found.rows[0].id if found.rows else None))
     small = found.total <= ours.MOST_AT_ONCE
     return hand_over(ours.CSV, {**asked, "found": found.total}, title="Our activity", small=small)

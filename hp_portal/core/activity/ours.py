@@ -42,6 +42,10 @@ MOST_EVENTS = 100_000
 """Events in a file at all."""
 LOOKED_AT = 20_000
 """So many of the newest events that may be about a patient's number are looked at closer."""
+NEWEST_ONLY = (
+    "There is a lot in the record about this number, and only the newest of it was looked through. Who saw its older claims, "
+    "or saw it long ago, may be missing."
+)
 HEALTH_PLAN, ITSELF = "The health plan", "The portal"
 # What staff and the worker do to an organization's accounts and access begins so.
 _TO_US = ("people.", "person.", "tax-id-npi-access.grant.", "tax-id-npi-access.objection.")
@@ -132,9 +136,13 @@ def _where(session: PortalSession, organization_id: int, wanted: OursFilter) -> 
     return where
 
 
-def _about_patient(session: PortalSession, number: str, where: list[sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]:
-    """A condition: among these, the events in which somebody asked for the number or saw a claim of it."""
+def _about_patient(
+    session: PortalSession, number: str, where: list[sa.ColumnElement[bool]]
+) -> tuple[sa.ColumnElement[bool], bool]:
+    """A condition: among these, the events in which somebody asked for the number or saw a claim of it; and whether there may be
+    older ones that were not looked for."""
     found: list[int] = []
+    cut_off = False
     for application in plugins().applications:
         trace = application.patient_trace(session, number) if application.patient_trace else None
         if trace is None or not trace.texts:
@@ -148,21 +156,23 @@ def _about_patient(session: PortalSession, number: str, where: list[sa.ColumnEle
                     sa.or_(*(AuditEvent.fields.contains(text, autoescape=True) for text in trace.texts)),
                 )
                 .order_by(AuditEvent.id.desc())
-                .limit(LOOKED_AT)
-            )
-            found += [row.id for row in rows if trace.shows(row.event, json.loads(row.fields))]
-    return AuditEvent.id.in_(found)
+                .limit(LOOKED_AT + 1)
+            ).all()
+        cut_off = cut_off or trace.newest_only or len(rows) > LOOKED_AT
+        found += [row.id for row in rows[:LOOKED_AT] if trace.shows(row.event, json.loads(row.fields))]
+    return AuditEvent.id.in_(found), cut_off
 
 
 def _conditions(
     session: PortalSession, organization_id: int, wanted: OursFilter, newest: int | None
-) -> list[sa.ColumnElement[bool]]:
-    where = _where(session, organization_id, wanted)
+) -> tuple[list[sa.ColumnElement[bool]], bool]:
+    where, cut_off = _where(session, organization_id, wanted), False
     if newest is not None:
         where.append(AuditEvent.id <= newest)
     if wanted.patient:
-        where.append(_about_patient(session, wanted.patient, where))
-    return where
+        about, cut_off = _about_patient(session, wanted.patient, where)
+        where.append(about)
+    return where, cut_off
 
 
 def _rows(where: list[sa.ColumnElement[bool]]) -> sa.Select[AuditEvent, str]:
@@ -180,13 +190,14 @@ def _told(session: PortalSession, kept: Sequence[tuple[AuditEvent, str | None]])
 
 
 def _activity(event: AuditEvent, person: str | None, sentence: Any) -> Activity:
+    # What staff wrote down as their reason is for the payer.
     by_us = event.organization_id is not None
     who = (person or ITSELF) if by_us else (HEALTH_PLAN if event.person_id is not None else ITSELF)
     return Activity(
         event.id,
         event.at,
         sentence,
-        event.reason,
+        event.reason if by_us else "",
         event.address if by_us else "",
         event.request_id if by_us else "",
         who,
@@ -196,17 +207,18 @@ def _activity(event: AuditEvent, person: str | None, sentence: Any) -> Activity:
 
 def our_activity(
     session: PortalSession, organization_id: int, wanted: OursFilter, number: int, newest: int | None = None
-) -> Listing[Activity]:
-    """One page of the organization's record, newest first; `newest` as in `own_activity`. In the organization's scope.
+) -> tuple[Listing[Activity], bool]:
+    """One page of the organization's record, newest first, and whether older events about the patient may be missing; `newest` as
+    in `own_activity`. In the organization's scope.
 
     An `Activity.organization` is the key of the application here.
     """
-    where = _conditions(session, organization_id, wanted, newest)
+    where, cut_off = _conditions(session, organization_id, wanted, newest)
     with scopes.whole(session, _WHOLE):
         count = sa.select(sa.func.count(AuditEvent.id)).where(*where)
         kept = page_of(session, _rows(where), number, count=count, size=PAGE, make=tuple)
     # Names in the reader's own scope: what has been taken from the organization since is not named.
-    return kept.with_rows(_told(session, kept.rows))
+    return kept.with_rows(_told(session, kept.rows)), cut_off
 
 
 def view_our_activity(
@@ -216,11 +228,11 @@ def view_our_activity(
     filters: dict[str, str],
     number: int,
     newest: int | None = None,
-) -> Listing[Activity]:
+) -> tuple[Listing[Activity], bool]:
     """As `our_activity`, recorded as looked at with its filters as they were typed. The caller commits."""
-    listing = our_activity(session, organization_id, wanted, number, newest)
+    found = our_activity(session, organization_id, wanted, number, newest)
     record(session, "audit.ours.viewed", filters=_kept_filters(session, wanted, filters), page=number)
-    return listing
+    return found
 
 
 def _kept_filters(session: PortalSession, wanted: OursFilter, filters: dict[str, str]) -> dict[str, str]:
@@ -247,9 +259,11 @@ def _text(activity: Activity) -> str:
 
 def _every(
     session: PortalSession, organization_id: int, wanted: OursFilter, newest: int | None, tell: Callable[[int], None]
-) -> Iterator[Activity]:
-    """Every event found, newest first, some hundreds at a time. Raises DocumentTooLarge for more than a file may have."""
-    where, done = _conditions(session, organization_id, wanted, newest), 0
+) -> Iterator[Activity | None]:
+    """Every event found, newest first, some hundreds at a time, and None at the end when older ones may be missing. Raises
+    DocumentTooLarge for more than a file may have."""
+    where, cut_off = _conditions(session, organization_id, wanted, newest)
+    done = 0
     last: int | None = None
     while True:
         more = [*where, AuditEvent.id < last] if last is not None else where
@@ -257,12 +271,14 @@ def _every(
             kept = [(event, name) for event, name in session.execute(_rows(more).limit(_AT_A_TIME)).all()]
         yield from _told(session, kept)
         if len(kept) < _AT_A_TIME:
-            return
+            break
         done, last = done + len(kept), kept[-1][0].id
         session.expunge_all()
         tell(done)
         if done >= MOST_EVENTS:
             raise DocumentTooLarge(f"more than {MOST_EVENTS:,} events")
+    if cut_off:
+        yield None
 
 
 def _make(session: PortalSession, wanted: Any, making: Making) -> MadeFile | None:
@@ -279,7 +295,10 @@ def _make(session: PortalSession, wanted: Any, making: Making) -> MadeFile | Non
         lambda done: making.progress(done, wanted["found"]),
     )
     rows = (
-        (one.at, one.person, _text(one), labels.get(one.organization, ""), one.reason, one.address) for one in found
+        (one.at, one.person, _text(one), labels.get(one.organization, ""), one.reason, one.address)
+        if one is not None
+        else (None, "", NEWEST_ONLY, "", "", "")
+        for one in found
     )
     limits = AT_ONCE if making.at_once else BY_THE_WORKER
     body = csv_file_apart(COLUMNS, rows, zone=settings().payer.zone, limits=limits)

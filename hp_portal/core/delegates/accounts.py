@@ -34,24 +34,20 @@ from hp_portal.core.identity.accounts import account_of, hold_account
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.factors import owns_factor
-from hp_portal.core.identity.models import Person, SignIn
+from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.unconfirmed import is_unconfirmed
 from hp_portal.core.people import accounts, password_links
 from hp_portal.core.people.changes import is_disowned
 from hp_portal.core.people.sharing import Sharing, look_shared
 from hp_portal.core.registration.closing import close_account
+from hp_portal.core.tax_ids.seeing import last_sign_in
 from hp_portal.core.web.links import absolute_url
 from hp_portal.core.web.listing import AnySelect, Column, Listing, Order, Sorting, page_of
 from hp_portal.database import PortalSession
 from hp_portal.hookspecs import Application
 from hp_portal.settings import Settings
 
-_last = (
-    sa.select(sa.func.max(SignIn.created_at))
-    .where(SignIn.person_id == Person.root_id)
-    .correlate(Person)
-    .scalar_subquery()
-)
+_last = last_sign_in()
 ACCOUNTS = Sorting(
     (
         Column("name", "Name", sa.func.lower(Person.name)),

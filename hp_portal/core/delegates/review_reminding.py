@@ -6,8 +6,10 @@ import calendar
 import datetime as dt
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from hp_portal import clock
+from hp_portal.audience import Audience
 from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.delegates.models import AccessReview
 from hp_portal.core.delegates.reviewing import about_review
@@ -15,7 +17,8 @@ from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.unconfirmed import reachable
-from hp_portal.core.organizations.models import Organization
+from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.payees.models import Payee
 from hp_portal.core.tax_ids.seeing import who_sees
 from hp_portal.core.web.formats import show_day
 from hp_portal.core.web.links import absolute_url
@@ -62,6 +65,33 @@ def _open_ones() -> sa.Select[AccessReview]:
     )
 
 
+def _more_than_one() -> sa.ColumnElement[bool]:
+    """A condition on Organization: there is somebody to review beside one person, or a billing organization."""
+    own, theirs, biller = aliased(Grant), aliased(Grant), aliased(Organization)
+    own_payee, payee = aliased(Payee), aliased(Payee)
+    people = (
+        sa.select(sa.func.count(Person.id))
+        .where(Person.organization_id == Organization.id, Person.deactivated_at.is_(None), sa.not_(Person.is_staff))
+        .correlate(Organization)
+    )
+    billing = (
+        sa.select(theirs.id)
+        .join(payee, payee.id == theirs.payee_id)
+        .join(biller, biller.id == theirs.organization_id)
+        .join(own_payee, own_payee.tin_hash == payee.tin_hash)
+        .join(own, own.payee_id == own_payee.id)
+        .where(
+            own.organization_id == Organization.id,
+            own.is_open(),
+            theirs.is_open(),
+            theirs.organization_id != Organization.id,
+            biller.audience == Audience.BILLING,
+        )
+        .correlate(Organization)
+    )
+    return sa.or_(people.scalar_subquery() > 1, sa.exists(billing))
+
+
 def _due(session: PortalSession, settings: Settings) -> list[int]:
     """The organizations whose next review begins now."""
     has_delegate = sa.exists().where(
@@ -81,6 +111,7 @@ def _due(session: PortalSession, settings: Settings) -> list[int]:
             Organization.ended_at.is_(None),
             sa.not_(Organization.provisional),
             has_delegate,
+            _more_than_one(),
         )
         .group_by(Organization.id, Organization.validated_at)
         .order_by(Organization.id)
@@ -101,7 +132,7 @@ def _begin(session: PortalSession, settings: Settings, organization_id: int) -> 
     wanted = sa.select(AccessReview.id).where(
         AccessReview.organization_id == organization_id, AccessReview.signed_at.is_(None)
     )
-    seen = who_sees(session, organization_id)
+    seen = who_sees(session, organization_id, with_use=False)
     if session.scalar(wanted) is not None or len(seen.people) + len(seen.billing) < 2:
         return
     now = clock.now()

@@ -172,7 +172,7 @@ def _rows(seen: WhoSees, started_at: dt.datetime) -> list[Row]:
             f"{ORGANIZATION}:{one.id}",
             one.name,
             max(each.since for each in one.accesses) > started_at,
-            _hash(sorted(each.grant_id for each in one.accesses)),
+            _hash(sorted([each.grant_id, each.ends_at.isoformat() if each.ends_at else ""] for each in one.accesses)),
             other=one,
         )
         for one in seen.billing
@@ -205,12 +205,13 @@ def _open(session: PortalSession, organization_id: int | None) -> AccessReview |
         return session.scalars(wanted.execution_options(populate_existing=True)).one_or_none()
 
 
-def open_review(session: PortalSession, actor: Actor) -> OpenReview | None:
-    """The review of the actor's organization that is not signed yet, with every row as it is now; None: there is none."""
+def open_review(session: PortalSession, actor: Actor, *, with_use: bool = True) -> OpenReview | None:
+    """The review of the actor's organization that is not signed yet, with every row as it is now; None: there is none.
+    `with_use` as in `who_sees`."""
     review = _open(session, actor.organization_id)
     if review is None:
         return None
-    rows = _rows(who_sees(session, review.organization_id), review.started_at)
+    rows = _rows(who_sees(session, review.organization_id, with_use=with_use), review.started_at)
     return OpenReview(review.id, review.started_at, review.due_at, _decided(session, review.id, rows))
 
 
@@ -240,13 +241,13 @@ def signed_reviews(session: PortalSession) -> list[SignedReview]:
     ]
 
 
-def _held(session: PortalSession, actor: Actor, review_id: int) -> OpenReview:
-    """The open review, locked until the transaction ends. Raises SignedAlready, ChangedMeanwhile."""
+def _held(session: PortalSession, actor: Actor, review_id: int, *, with_use: bool) -> OpenReview:
+    """The open review, locked until the transaction ends; `with_use` as in `who_sees`. Raises SignedAlready, ChangedMeanwhile."""
     with scopes.whole(session, _WHY):
         lock(session, f"delegates of {actor.organization_id}")
         if actor.person_id not in {one.id for one in delegates_of(session, [actor.organization_id])}:
             raise ChangedMeanwhile
-    found = open_review(session, actor)
+    found = open_review(session, actor, with_use=with_use)
     if found is None or found.id != review_id:
         raise SignedAlready
     return found
@@ -257,7 +258,7 @@ def decide(session: PortalSession, actor: Actor, review_id: int, subject: str, d
 
     Raises SignedAlready, ChangedMeanwhile, NoSuchRow, NotOwnAccount, DecidedMeanwhile.
     """
-    review = _held(session, actor, review_id)
+    review = _held(session, actor, review_id, with_use=False)
     row = next((one for one in review.rows if one.subject == subject), None)
     if row is None:
         raise NoSuchRow
@@ -292,7 +293,7 @@ def sign(session: PortalSession, actor: Actor, review_id: int, name: str, shown:
     `shown` is what the page showed. Raises SignedAlready, ChangedMeanwhile, NotComplete, and NotOwnAccount when another delegate
     has decided to end the signer's own account.
     """
-    review = _held(session, actor, review_id)
+    review = _held(session, actor, review_id, with_use=True)
     if review.left or review.shown != shown:
         raise NotComplete
     ends = [row for row in review.rows if row.decision == END]

@@ -54,8 +54,8 @@ class Chosen:
         return [one.grant_id for other in self.others for one in other.accesses if self.grant in (None, one.grant_id)]
 
 
-def _seen() -> WhoSees:
-    return who_sees(db_session(), the_actor().organization_id or 0)
+def _seen(*, with_use: bool = True) -> WhoSees:
+    return who_sees(db_session(), the_actor().organization_id or 0, with_use=with_use)
 
 
 def _number(name: str) -> int | None:
@@ -79,7 +79,7 @@ def _chosen() -> Chosen:
     grant, organization = _number("grant"), _number("organization")
     others = [
         one
-        for one in _seen().billing
+        for one in _seen(with_use=False).billing
         if organization in (None, one.id) and (grant is None or grant in [each.grant_id for each in one.accesses])
     ]
     return Chosen(others, grant, organization)

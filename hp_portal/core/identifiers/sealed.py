@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Protocol, cast
 
 import sqlalchemy as sa
@@ -70,6 +71,12 @@ class _Tin:
     def tin_is(cls, session: PortalSession, tin: str) -> sa.ColumnElement[bool]:
         """A condition: the row's Tax ID is this one (digits only), whichever data key it was stored under."""
         return cast(_TinColumns, cls).tin_hash.in_(session.vault.digests(tin, _PURPOSE))
+
+    @classmethod
+    def tin_in(cls, session: PortalSession, tins: Iterable[str]) -> sa.ColumnElement[bool]:
+        """A condition: the row's Tax ID is one of these, as in `tin_is`."""
+        digests = [one for tin in sorted(tins) for one in session.vault.digests(tin, _PURPOSE)]
+        return cast(_TinColumns, cls).tin_hash.in_(digests)
 
     def masked_tin(self, session: PortalSession) -> str:
         """The last four digits, as every screen shows it; empty for none. Raises SealBroken."""

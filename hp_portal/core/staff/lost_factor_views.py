@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, abort, flash, url_for
+from flask import Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
@@ -26,7 +26,12 @@ WHERE = "/people/<id:person_id>/lost-factors"
 MAY = "staff:factors:remove"
 DEAD = "No PIN works for this person now. Send a letter, or ask for a payment."
 SENT = "Nothing was sent: a letter is on its way already. See below when another one can be sent."
-LINKED = "Nothing was changed: a Tax ID is linked to this organization, so it can be proved who it is."
+LINKED = "Nothing was changed: a Tax ID is linked to an organization of this person, so it can be proved who it is."
+NOT_ENOUGH = (
+    "Nothing was changed: a payment is not enough here, as this person works for several organizations, or a billing "
+    "organization knows the same remittance advices. Send a letter with a PIN, or refer them to a delegate."
+)
+OTHERS = "Nothing was sent: this person works for another organization by now. Look at the names, then send the letter."
 NOT_PROVED = "This does not match a payment of the last {days} days to a Tax ID and NPI of this person’s organization."
 
 
@@ -125,6 +130,9 @@ def lost_factors_payment(person_id: int) -> ResponseReturnValue:
         db.rollback()
         form.form_errors = [str(error)]
         return _page(person, 422, payment=form)
+    except lost.PaymentNotEnough:
+        db.rollback()
+        return _told(person, NOT_ENOUGH)
     except lost.NotProved:
         db.commit()
         form.form_errors = [NOT_PROVED.format(days=settings().proof_days)]
@@ -146,8 +154,13 @@ def lost_factors_letter(person_id: int) -> ResponseReturnValue:
         return _told(person, SENT)
     if not form.with_payees(ways.mail_to).validate_on_submit():
         return _page(person, 422, mail=form)
+    # The letter opens them all: staff have seen which.
+    others = {int(one) for one in request.form.get("others", "").split() if one.isascii() and one.isdecimal()}
     try:
-        lost.send_letter(db, settings(), the_actor(), person, int(form.payee.data))
+        lost.send_letter(db, settings(), the_actor(), person, int(form.payee.data), others)
+    except lost.OthersNotShown:
+        db.rollback()
+        return _told(person, OTHERS)
     except lost.NothingLost:
         return _nothing(person)
     except TooSoon:

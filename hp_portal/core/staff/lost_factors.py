@@ -1,8 +1,9 @@
 """Lost second factors, removed by staff: only after somebody has proved who they are as an organization does that registers.
 
 A payment to the organization's payee proves it, by what stands on its remittance advice, or a PIN in a letter to the payee's
-address on record. An organization that no payee is linked to has neither; there staff say how they made sure. Every verb needs a
-whole scope.
+address on record. An organization that no payee is linked to has neither; there staff say how they made sure. A payment is not
+enough for an account that opens several organizations, nor where a billing organization sees the same remittance advices. Every
+verb needs a whole scope.
 """
 
 from __future__ import annotations
@@ -61,6 +62,14 @@ class NotProved(Exception):
     """No such payment to a Tax ID and NPI of the person's organization; the answer does not tell what was wrong."""
 
 
+class PaymentNotEnough(Exception):
+    """Others know the payment as well, or the account opens more than the organization that was paid: only a PIN proves it."""
+
+
+class OthersNotShown(Exception):
+    """The account opens other organizations than staff were shown."""
+
+
 @dataclass(frozen=True)
 class MailTo:
     """A payee that a PIN can be mailed to: its Tax ID masked, and the lines on the envelope."""
@@ -77,7 +86,8 @@ class WaysBack:
 
     `delegates`: others of the organization who can do it themselves. `linked`: a payment proves who it is. `mail_to`: where a
     PIN can go, at most `MOST_PAYEES`; none for a billing organization, whose letters would go to its clients. `letter`: how far
-    the newest one is; `another_at`: from when on another may be sent.
+    the newest one is; `another_at`: from when on another may be sent. `others`: the other organizations that the account opens,
+    by id; with any, a payment is not enough.
     """
 
     delegates: list[str]
@@ -85,6 +95,12 @@ class WaysBack:
     mail_to: list[MailTo]
     letter: PinState | None
     another_at: dt.datetime | None
+    others: dict[int, str]
+
+    @property
+    def others_shown(self) -> str:
+        """What a form says back of the others that the page named."""
+        return " ".join(map(str, sorted(self.others)))
 
 
 MOST_PAYEES = 200
@@ -102,15 +118,54 @@ def ways_back(session: PortalSession, person: Person) -> WaysBack:
     ]
     others = [one.name for one in delegates_of(session, [person.organization_id]) if one.id != person.id]
     letter, at = _letter(session, person.id)
-    return WaysBack(others, bool(payees), mail_to, letter, at)
+    elsewhere = _others(session, person)
+    return WaysBack(others, _linked(session, person), mail_to, letter, at, elsewhere)
+
+
+def _others(session: PortalSession, person: Person) -> dict[int, str]:
+    """The other organizations that the account of this person opens."""
+    rows = session.execute(
+        sa.select(Organization.id, Organization.name)
+        .join(Person, Person.organization_id == Organization.id)
+        .where(
+            Person.root_id == person.root_id,
+            Person.id != person.id,
+            Person.deactivated_at.is_(None),
+            Organization.ended_at.is_(None),
+        )
+        .order_by(sa.func.lower(Organization.name), Organization.id)
+    )
+    return {row.id: row.name for row in rows}
+
+
+def _linked(session: PortalSession, person: Person) -> bool:
+    """Is a payee linked to any of the organizations that the account opens?"""
+    opened = [person.organization_id, *_others(session, person)]
+    return (
+        session.scalar(sa.select(Grant.id).where(Grant.organization_id.in_(opened), Grant.is_open()).limit(1))
+        is not None
+    )
 
 
 def _payees(person: Person) -> sa.Select[Payee]:
     return sa.select(Payee).where(
-        Payee.id.in_(
-            sa.select(Grant.payee_id).where(Grant.organization_id == person.organization_id, Grant.ended_at.is_(None))
+        Payee.id.in_(sa.select(Grant.payee_id).where(Grant.organization_id == person.organization_id, Grant.is_open()))
+    )
+
+
+def _is_billed_for(session: PortalSession, person: Person, payee_id: int) -> bool:
+    """Does a billing organization, but for the person's own, see what is paid to the payee?"""
+    wanted = (
+        sa.select(Grant.id)
+        .join(Organization, Organization.id == Grant.organization_id)
+        .where(
+            Grant.payee_id == payee_id,
+            Grant.is_open(),
+            Grant.organization_id != person.organization_id,
+            Organization.audience == "billing",
         )
     )
+    return session.scalar(wanted.limit(1)) is not None
 
 
 def _newest(session: PortalSession, person_id: int) -> FactorPin | None:
@@ -131,7 +186,7 @@ def _letter(session: PortalSession, person_id: int) -> tuple[PinState | None, dt
 def remove_without_proof(session: PortalSession, person: Person, reason: str) -> None:
     """For an organization that nothing is linked to. Raises ProofNeeded, or NothingLost."""
     _hold(session, person)
-    if session.scalar(_payees(person).with_only_columns(Payee.id).limit(1)) is not None:
+    if _linked(session, person):
         raise ProofNeeded
     _remove(session, person, reason)
 
@@ -141,10 +196,12 @@ def remove_by_payment(
 ) -> None:
     """Remove the factors of somebody who has named a payment to their organization.
 
-    Raises MoreAsked; NotProved (counted: the caller commits); TooManyAttempts; NothingLost.
+    Raises MoreAsked; NotProved (counted: the caller commits); PaymentNotEnough; TooManyAttempts; NothingLost.
     """
     check_enough(settings, proof)
     _hold(session, person)
+    if _others(session, person):
+        raise PaymentNotEnough
     window = dt.timedelta(minutes=settings.attempts_window_minutes)
     subject = f"person:{person.id}"
     check_attempts(session, COUNTED, subject, limit=settings.proof_attempts, window=window)
@@ -154,16 +211,23 @@ def remove_by_payment(
         count_failure(session, COUNTED, subject)
         record_refusal(session, "people.factors.not-proved", person=person.id, tin=mask_tin(proof.tin))
         raise NotProved
+    if _is_billed_for(session, person, found.payee_id):
+        raise PaymentNotEnough
     forget_failures(session, COUNTED, subject)
     _remove(session, person, f"Named a payment to the Tax ID {mask_tin(proof.tin)}")
 
 
-def send_letter(session: PortalSession, settings: Settings, actor: Actor, person: Person, payee_id: int) -> None:
+def send_letter(
+    session: PortalSession, settings: Settings, actor: Actor, person: Person, payee_id: int, others: set[int]
+) -> None:
     """Mail a PIN to one of the organization's payees; an earlier PIN works no longer.
 
-    Raises TooSoon, NoAddress (also for a payee that is not theirs), or NothingLost.
+    `others`: the other organizations of the account that staff were shown. Raises OthersNotShown, TooSoon, NoAddress (also for a
+    payee that is not theirs), or NothingLost.
     """
     _hold(session, person)
+    if set(_others(session, person)) - others:
+        raise OthersNotShown
     _, at = _letter(session, person.id)
     if at is not None:
         raise TooSoon(at)

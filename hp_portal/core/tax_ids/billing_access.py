@@ -24,6 +24,7 @@ from hp_portal.core.organizations.models import BY_PROVIDER, Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.tax_ids.ending import HOW_ENDED, end_access
 from hp_portal.core.tax_ids.models import EXTENDED, LET_END, AccessEnding
+from hp_portal.core.tax_ids.seeing import on_trial, tins_of
 from hp_portal.core.web.formats import show_date
 from hp_portal.core.web.links import absolute_url
 from hp_portal.core.web.render import settings
@@ -80,16 +81,23 @@ def _hold(session: PortalSession, actor: Actor) -> Organization:
 Row = tuple[Grant, Organization, Payee]
 
 
-def _decidable(session: PortalSession, own: Organization, *which: sa.ColumnElement[bool]) -> list[Row]:
-    """Open access of billing organizations to payees that a provider is linked to itself."""
-    if own.audience == Audience.BILLING or own.provisional or own.validated_at is None:
+def _decidable(
+    session: PortalSession, own: Organization, *which: sa.ColumnElement[bool], whole_tins: bool = False
+) -> list[Row]:
+    """Open access of billing organizations to payees that a provider is linked to itself; with `whole_tins` also to the other
+    payees of its Tax IDs."""
+    if own.audience == Audience.BILLING or on_trial(own):
         return []
-    mine = sa.select(Grant.payee_id).where(Grant.organization_id == own.id, Grant.is_open())
+    mine: sa.ColumnElement[bool] = Grant.payee_id.in_(
+        sa.select(Grant.payee_id).where(Grant.organization_id == own.id, Grant.is_open())
+    )
+    if whole_tins:
+        mine = sa.or_(mine, Payee.tin_in(session, tins_of(session, own.id)))
     rows = session.execute(
         sa.select(Grant, Organization, Payee)
         .join(Organization, Organization.id == Grant.organization_id)
         .join(Payee, Payee.id == Grant.payee_id)
-        .where(Grant.is_open(), Grant.payee_id.in_(mine), Organization.audience == Audience.BILLING, *which)
+        .where(Grant.is_open(), mine, Organization.audience == Audience.BILLING, *which)
         .order_by(Grant.organization_id, Grant.payee_id)
         .execution_options(populate_existing=True)
     ).all()
@@ -98,7 +106,7 @@ def _decidable(session: PortalSession, own: Organization, *which: sa.ColumnEleme
 
 @in_whole(_WHY)
 def end_billing_access(session: PortalSession, actor: Actor, grants: Collection[int], reason: str) -> list[Lost]:
-    """End access of billing organizations to payees that the actor's organization is linked to itself, from the next page on.
+    """End access of billing organizations to payees of the actor's organization and of its Tax IDs, from the next page on.
 
     Whoever loses it is told, and so are the other delegates of the actor's organization. Left out of the answer is what has ended
     meanwhile, what belongs to another kind of organization, and what is about payees of others. Raises NoDelegate. The caller
@@ -107,7 +115,7 @@ def end_billing_access(session: PortalSession, actor: Actor, grants: Collection[
     own = _hold(session, actor)
     found = {
         grant.id: Lost(other.id, other.name, _named(payee))
-        for grant, other, payee in _decidable(session, own, Grant.id.in_(grants))
+        for grant, other, payee in _decidable(session, own, Grant.id.in_(grants), whole_tins=True)
     }
     ended = end_access(session, actor, Grant.id.in_(sorted(found)), BY_PROVIDER, reason) if found else []
     lost = [found[one.grant_id] for one in ended]

@@ -32,7 +32,12 @@ HOW_ENDED = {
     BY_ITSELF: "ended by the organization itself",
     BY_TIME: "ended on its day",
 }
-OVER = "This is the day until which it was approved."
+_ANSWERS = {
+    BY_PROVIDER: "The provider’s office has ended this access.",
+    BY_ITSELF: "The organization no longer has this access: it gave it up itself.",
+    BY_TIME: "This was the day until which it was approved.",
+}
+"""What organizations that objected read when it was not the payer's staff who ended it."""
 _AT_ONCE = 500
 
 
@@ -52,7 +57,8 @@ def end_access(
     """End what is open of these grants, from the next page on: what ended. What had ended before is not touched.
 
     `how` is a key of HOW_ENDED, `actor` who does it; None: time. Objections are settled by it, and the organizations concerned
-    are told, but for the actor's own.
+    are told, but for the actor's own. The reason is kept with the record. Nobody else is told it, but organizations that objected
+    what the payer's staff wrote, who know that.
     """
     session.flush()
     rows = session.execute(
@@ -75,8 +81,9 @@ def end_access(
             )
         told = {"organization": one.organization_id, "payee": one.payee_id}
         session.announce(PortalEvent("grant.ended", told))
-        settle_by_end(session, actor, one.grant_id, reason or OVER)
-    _tell(session, actor, ended, how, reason)
+        by_staff = actor if how == BY_PAYER else None
+        settle_by_end(session, by_staff, one.grant_id, _ANSWERS.get(how, reason))
+    _tell(session, actor, ended, how)
     return ended
 
 
@@ -90,7 +97,7 @@ def end_overdue(session: PortalSession, organization_id: int | None = None, paye
         end_access(session, None, sa.and_(Grant.id.in_(due), *which), BY_TIME)
 
 
-def _tell(session: PortalSession, actor: Actor | None, ended: Sequence[Ended], how: str, reason: str) -> None:
+def _tell(session: PortalSession, actor: Actor | None, ended: Sequence[Ended], how: str) -> None:
     """Tell the organization whose access ended, and the offices of the provider: an event each, and one message."""
     told: dict[tuple[int, int], list[Payee]] = defaultdict(list)
     for one in ended:
@@ -104,16 +111,16 @@ def _tell(session: PortalSession, actor: Actor | None, ended: Sequence[Ended], h
         who = Who(organization_id=told_id, request_id=request_id)
         for payee in payees:
             record(session, "tax-id-npi-access.access.ended", who=who, organization=own, payee=payee.id, how=how)
-        _write(session, told_id, own, payees, how, reason)
+        _write(session, told_id, own, payees, how)
 
 
-def _write(session: PortalSession, told_id: int, own: int, payees: Sequence[Payee], how: str, reason: str) -> None:
+def _write(session: PortalSession, told_id: int, own: int, payees: Sequence[Payee], how: str) -> None:
     organization = session.get_one(Organization, own)
     values = {
         "organization": organization.name,
         "own": told_id == own,
         "how": HOW_ENDED.get(how, "ended"),
-        "reason": reason,
+        "reason": "",
         "payees": [
             f"{one.name}, Tax ID {one.masked_tin(session)}{f', NPI {one.npi}' if one.npi else ''}" for one in payees
         ],

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
 from hp_portal import clock
-from hp_portal.core.audit.record import record
+from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
@@ -130,7 +130,8 @@ def keep_link(session: PortalSession, actor: Actor, objection: Objection, reason
 
 
 def settle_by_end(session: PortalSession, actor: Actor | None, grant_id: int, reason: str) -> int:
-    """The link has ended, which answers every objection to it; how many there were."""
+    """The link has ended, which answers every objection to it; how many there were. `actor`: who of the payer's staff ended it;
+    None: nobody of them, and whoever did has not decided on an objection."""
     return _settle(session, actor, ENDED, reason, LinkNotice.grant_id == grant_id)
 
 
@@ -145,11 +146,13 @@ def _settle(
         .returning(LinkNotice.organization_id, LinkNotice.payee_id)
         .execution_options(synchronize_session=False)
     ).all()
+    who = None if actor else Who(request_id=get_who(session).request_id)
     for organization_id, payee_id in settled:
         record(
             session,
             "tax-id-npi-access.objection.settled",
             reason=reason,
+            who=who,
             organization=organization_id,
             payee=payee_id,
             outcome=outcome,

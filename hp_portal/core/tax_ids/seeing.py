@@ -75,7 +75,8 @@ class Access:
     """Another organization's access to one payee.
 
     `proof` is a key of PROOFS; `by` is who approved it or, of its own people, proved it. `ends_at` is when it ends by itself;
-    None: it does not. `notice_id`: by which one may object to it, None where one cannot, or has (`objected`).
+    None: it does not. `notice_id`: by which one may object to it, None where one cannot, or has (`objected`). `own`: the
+    organization is linked to the payee itself, not only to another NPI of its Tax ID.
     """
 
     grant_id: int
@@ -86,6 +87,7 @@ class Access:
     ends_at: dt.datetime | None
     notice_id: int | None
     objected: bool
+    own: bool
 
     @property
     def ends_soon(self) -> bool:
@@ -127,17 +129,35 @@ class WhoSees:
 
 
 @in_whole("who else sees what is paid to the organization's own payees")
-def who_sees(session: PortalSession, organization_id: int) -> WhoSees:
-    """Everybody who can see what is paid to the payees that an organization is linked to.
+def who_sees(session: PortalSession, organization_id: int, *, with_use: bool = True) -> WhoSees:
+    """Everybody who can see what is paid to the payees that an organization is linked to, and the billing organizations that see
+    other payees of the same Tax IDs.
 
-    A billing organization is shown its own people alone: who else sees a provider's payments is the provider's business.
+    A billing organization is shown its own people alone: who else sees a provider's payments is the provider's business. So is
+    whoever has access on trial, or none yet. Without `with_use` nobody seems to have opened anything, which is cheap.
     """
     organization = session.get_one(Organization, organization_id)
     payees = _own_payees(session, organization_id)
-    people = _people(session, organization)
-    if organization.audience == Audience.BILLING or not payees:
+    people = _people(session, organization, with_use=with_use)
+    if organization.audience == Audience.BILLING or on_trial(organization) or not payees:
         return WhoSees(payees, people, [])
-    return WhoSees(payees, people, _others(session, organization_id, {one.id: one for one in payees}))
+    own = {one.id: one for one in payees}
+    return WhoSees(payees, people, _others(session, organization_id, own, with_use=with_use))
+
+
+def on_trial(organization: Organization) -> bool:
+    """Its access may be taken from it again, or it has none yet: it is told nothing of others."""
+    return organization.provisional or organization.validated_at is None
+
+
+def tins_of(session: PortalSession, organization_id: int) -> set[str]:
+    """The Tax IDs that an organization is linked to. Needs a whole scope."""
+    rows = session.scalars(
+        sa.select(Payee)
+        .join(Grant, Grant.payee_id == Payee.id)
+        .where(Grant.organization_id == organization_id, Grant.is_open())
+    )
+    return {one.whole_tin(session) for one in rows}
 
 
 def view_who_sees(session: PortalSession, organization_id: int) -> WhoSees:
@@ -155,7 +175,11 @@ def _own_payees(session: PortalSession, organization_id: int) -> list[OwnPayee]:
         .where(Grant.organization_id == organization_id, Grant.is_open())
         .order_by(Payee.name, Payee.npi, Payee.id)
     )
-    return [OwnPayee(one.id, one.name, one.masked_tin(session), one.npi or "") for one in rows]
+    return [_payee(session, one) for one in rows]
+
+
+def _payee(session: PortalSession, one: Payee) -> OwnPayee:
+    return OwnPayee(one.id, one.name, one.masked_tin(session), one.npi or "")
 
 
 def _showing(session: PortalSession) -> list[EventSpec]:
@@ -163,18 +187,39 @@ def _showing(session: PortalSession) -> list[EventSpec]:
     return [spec for spec in session.context.events.all() if spec.payees_shown is not None]
 
 
-def _people(session: PortalSession, organization: Organization) -> list[PersonWhoSees]:
-    last = sa.select(sa.func.max(SignIn.created_at)).where(SignIn.person_id == Person.root_id).correlate(Person)
-    rows = session.execute(
-        sa.select(
-            Person.id, Person.name, Person.username, Person.is_delegate, Person.created_at, last.scalar_subquery()
+def last_sign_in() -> sa.ColumnElement[Any]:
+    """When somebody last signed in; of who works for several organizations, when they last did something for this one.
+
+    When they sign in for another one is not this one's business.
+    """
+    other = sa.orm.aliased(Person)
+    elsewhere = sa.exists().where(other.account_id == Person.id).correlate(Person)
+    signed_in = sa.select(sa.func.max(SignIn.created_at)).where(SignIn.person_id == Person.root_id).correlate(Person)
+    here = (
+        sa.select(AuditEvent.at)
+        .where(
+            AuditEvent.person_id == Person.id,
+            AuditEvent.organization_id == Person.organization_id,
+            # Of the account itself, whichever organization it is used for.
+            AuditEvent.event.not_like("identity.%"),
         )
+        .order_by(AuditEvent.id.desc())
+        .limit(1)
+        .correlate(Person)
+    )
+    several = sa.or_(Person.account_id.is_not(None), elsewhere)
+    return sa.case((several, here.scalar_subquery()), else_=signed_in.scalar_subquery())
+
+
+def _people(session: PortalSession, organization: Organization, *, with_use: bool) -> list[PersonWhoSees]:
+    rows = session.execute(
+        sa.select(Person.id, Person.name, Person.username, Person.is_delegate, Person.created_at, last_sign_in())
         .where(Person.organization_id == organization.id, Person.deactivated_at.is_(None), sa.not_(Person.is_staff))
         .order_by(sa.func.lower(Person.name), Person.id)
     ).all()
     ids = [row.id for row in rows]
     given = _given(session, ids, enabled_for(session, Audience(organization.audience)))
-    used = _used_by_people(session, organization.id)
+    used = _used_by_people(session, organization.id) if with_use else {}
     return [
         replace(PersonWhoSees(*row), applications=given.get(row.id, ()), use=used.get(row.id, Use())) for row in rows
     ]
@@ -199,6 +244,8 @@ def _used_by_people(session: PortalSession, organization_id: int) -> dict[int, U
         .where(
             AuditEvent.organization_id == organization_id,
             AuditEvent.event.in_([spec.key for spec in _showing(session)]),
+            # A search that showed no claim.
+            sa.not_(AuditEvent.fields.contains('"claims":{}')),
             AuditEvent.at >= now - REMEMBERED,
         )
         .group_by(AuditEvent.person_id)
@@ -206,10 +253,14 @@ def _used_by_people(session: PortalSession, organization_id: int) -> dict[int, U
     return {person_id: Use(int(opened), last) for person_id, opened, last in rows if person_id is not None}
 
 
-def _others(session: PortalSession, organization_id: int, payees: dict[int, OwnPayee]) -> list[OtherWhoSees]:
+def _others(
+    session: PortalSession, organization_id: int, own: dict[int, OwnPayee], *, with_use: bool
+) -> list[OtherWhoSees]:
+    same_tin = Payee.tin_in(session, tins_of(session, organization_id))
     rows = session.execute(
-        sa.select(Grant, Organization, Person.name, LinkNotice, AccessRequest)
+        sa.select(Grant, Organization, Payee, Person.name, LinkNotice, AccessRequest)
         .join(Organization, Organization.id == Grant.organization_id)
+        .join(Payee, Payee.id == Grant.payee_id)
         .outerjoin(Person, sa.and_(Person.id == Grant.granted_by_id, Person.organization_id == Grant.organization_id))
         .outerjoin(AccessRequest, AccessRequest.id == Grant.request_id)
         .outerjoin(
@@ -221,7 +272,7 @@ def _others(session: PortalSession, organization_id: int, payees: dict[int, OwnP
             ),
         )
         .where(
-            Grant.payee_id.in_(payees),
+            sa.or_(Grant.payee_id.in_(own), sa.and_(Organization.audience == Audience.BILLING, same_tin)),
             Grant.organization_id != organization_id,
             Grant.is_open(),
             Organization.ended_at.is_(None),
@@ -230,9 +281,12 @@ def _others(session: PortalSession, organization_id: int, payees: dict[int, OwnP
     ).all()
     accesses: dict[int, dict[int, Access]] = {}
     organizations: dict[int, Organization] = {}
-    for grant, other, proved_by, notice, request in rows:
+    payees = dict(own)
+    for grant, other, payee, proved_by, notice, request in rows:
         organizations[other.id] = other
-        by = _signature(request) or proved_by or ""
+        payees.setdefault(payee.id, _payee(session, payee))
+        # Who works for another provider is that provider's business.
+        by = (_signature(request) or proved_by or "") if other.audience == Audience.BILLING else ""
         objected = notice is not None and notice.objected_at is not None
         found = Access(
             grant.id,
@@ -243,9 +297,10 @@ def _others(session: PortalSession, organization_id: int, payees: dict[int, OwnP
             grant.ends_at,
             notice.id if notice is not None and not objected else None,
             objected,
+            grant.payee_id in own,
         )
         accesses.setdefault(other.id, {})[grant.id] = found
-    used = _used_by_others(session, organizations, payees)
+    used = _used_by_others(session, organizations, payees) if with_use else {}
     seen = [
         OtherWhoSees(
             other.id,

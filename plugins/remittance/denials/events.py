@@ -30,6 +30,7 @@ EVENTS = (
         "Viewed lines that were denied or reduced for {code}",
         {"code": _code},
         member_data=True,
+        payees_shown=payees_shown,
     ),
     EventSpec(
         "remittance.denial.downloaded",
@@ -45,6 +46,7 @@ EVENTS = (
         "Viewed recoveries",
         ("filter", "page", "shown", "payments", "claims"),
         member_data=True,
+        payees_shown=payees_shown,
     ),
     EventSpec(
         "remittance.recovery.downloaded",

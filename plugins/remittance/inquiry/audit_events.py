@@ -160,6 +160,7 @@ EVENTS = (
         "{search}",
         {"search": searches},
         member_data=True,
+        payees_shown=payees_shown,
     ),
     EventSpec(
         "remittance.payment.viewed",

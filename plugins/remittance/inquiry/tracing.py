@@ -33,16 +33,16 @@ def trace_patient(session: PortalSession, number: str) -> PatientTrace:
         sa.select(Claim.payment_id, Claim.claim)
         .where(sa.or_(*has_it))
         .order_by(Claim.payment_id.desc(), Claim.claim)
-        .limit(MOST_CLAIMS)
-    )
-    claims = {(payment, claim) for payment, claim in rows}
+        .limit(MOST_CLAIMS + 1)
+    ).all()
+    claims = {(payment, claim) for payment, claim in rows[:MOST_CLAIMS]}
     payments = {payment for payment, _ in claims}
     texts = [*sorted(hashes), *(text for one in sorted(payments) for text in (f'"payment":{one}', f'"{one}":"'))]
 
     def shows(event: str, fields: Mapping[str, Any]) -> bool:
         return _asked(fields, hashes) or _claims_of(event, fields, claims)
 
-    return PatientTrace(tuple(texts), shows)
+    return PatientTrace(tuple(texts), shows, newest_only=len(rows) > MOST_CLAIMS)
 
 
 def _asked(fields: Mapping[str, Any], hashes: set[str]) -> bool:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from hp_portal.core.activity import ours
+from hp_portal_plugins.remittance.inquiry import tracing
 from tests.core.test_our_activity import OURS, shown
 from tests.plugins.remittance.inquiry import Office, claim, url_of
 from tests.support.people import recorded
@@ -16,7 +20,7 @@ def look_for(office: Office, number: str) -> list[str]:
     return [what for _, what, _ in shown(client, answer.location.removeprefix(OURS))]
 
 
-def test_who_asked_for_a_number_and_who_saw_a_claim_of_it(office: Office) -> None:
+def test_who_asked_for_a_number_and_who_saw_a_claim_of_it(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     world, client = office.world, office.client
     world.person("d.elegate", organization=office.organization, delegate=True, name="Dana Delegate")
     payment = office.paid("4501", *(claim(n) for n in range(1, 71)))
@@ -45,6 +49,17 @@ def test_who_asked_for_a_number_and_who_saw_a_claim_of_it(office: Office) -> Non
         "patient" in one["filters"] and len(one["filters"]["patient"]) == 64
         for one in recorded(world, "audit.ours.viewed")
     )
+
+    # What is not looked through is said, on the page and in the file.
+    delegate = world.sign_in("d.elegate")
+    where = delegate.post("/our-activity/patient", {"number": "M00000003"}).location
+    file = where.replace(OURS, f"{OURS}/csv")
+    for module, most, cut_off in ((ours, "LOOKED_AT", True), (tracing, "MOST_CLAIMS", True), (ours, "", False)):
+        with monkeypatch.context() as patch:
+            if most:
+                patch.setattr(module, most, 1 if module is ours else 0)
+            assert ("may be missing" in delegate.get(where).text) == cut_off
+            assert ("may be missing" in delegate.get(file).get_data().decode("utf-8-sig")) == cut_off
 
     # Somebody else's record stays theirs, whatever number is known.
     stranger = Office(world, "Cedar Sample Clinic")

@@ -11,11 +11,14 @@ import pytest
 import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
+from hp_portal.clock import now as the_time
+from hp_portal.core.audit.record import Who, record
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.identity.models import Person
-from hp_portal.core.organizations.models import Grant
+from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.tax_ids import billing_access, seeing
+from hp_portal.core.tax_ids.models import LINKED, LinkNotice
 from tests.plugins.remittance.inquiry import Office, claim, url_of
 from tests.support.client import PortalClient, tree_of
 from tests.support.clock import Clock
@@ -86,6 +89,22 @@ class Town:
             return ""
         return next(one.get("value", "") for one in tree_of(page).iter("input") if one.get("name") == "shown")
 
+    def twin_objects(self) -> None:
+        """The twin was told of the access of the billing service, and has objected to it."""
+        now = the_time()
+        with self.world.session() as session:
+            notice = LinkNotice(
+                organization_id=self.twin.id,
+                kind=LINKED,
+                payee_id=self.clinic.payee.id,
+                other_id=self.ledger.id,
+                grant_id=self.grant.id,
+                at=now,
+                objected_at=now,
+                objection="Who is this?",
+            )
+            session.add(notice)
+
     def is_open(self, grant: Grant) -> bool:
         with self.world.session() as session:
             return session.get_one(Grant, grant.id).ended_at is None
@@ -119,6 +138,16 @@ def test_who_sees_what_and_how_much_they_opened(town: Town, clock: Clock) -> Non
     assert people["Person D Elegate Delegate"]["Last opened"] == "Not in 90 days"
     assert len(people) == 3
     assert facts(page, ledger)["Opened in 30 days"] == "3", "not what it opened of others, nor before"
+    search = world.sign_in("l.edger").post("/apps/remittance/search", {"member_id": "M00000001"})
+    searcher = world.sign_in("l.edger")
+    searcher.get(search.location.partition("#")[0])
+    searcher.get("/apps/remittance/")
+    for vain in ("M00000077", "ACCT-00088"):
+        town.clinic.client.get(town.clinic.client.post("/apps/remittance/search", {"member_id": vain}).location)
+    again = town.delegate.get(WHO)
+    assert facts(again, ledger)["Opened in 30 days"] == "4", "and the claims that a search has listed"
+    people = {row["Name"]: row for row in table(again, "people")}
+    assert next(row for name, row in people.items() if "Delegate" not in name)["Opened in 30 days"] == "1"
     assert facts(page, town.twin.id)["Last opened"] == "Not in 90 days"
     seen = table(page, f"sees-{ledger}")
     assert [(row["Name"], row["NPI"]) for row in seen] == [
@@ -131,10 +160,51 @@ def test_who_sees_what_and_how_much_they_opened(town: Town, clock: Clock) -> Non
     assert "Cedar" not in page.text
     assert recorded(world, "tax-id-npi-access.access.listed")[-1] == {"people": 3, "others": [ledger, town.twin.id]}
 
+    # Neither who of another provider proved a link, nor anything to whoever has access on trial.
+    with world.session() as session:
+        twin = session.scalars(sa.select(Person).where(Person.username == "t.win")).one()
+        twin.name = "Terry Twin"
+        session.get_one(Grant, town.twins.id).granted_by_id = twin.id
+        biller = session.scalars(sa.select(Person).where(Person.username == "l.edger")).one()
+        session.get_one(Grant, town.grant.id).granted_by_id = biller.id
+    page = town.delegate.get(WHO)
+    assert "Terry Twin" not in page.text
+    assert f"by {biller.name}" in table(page, f"sees-{ledger}")[0]["How it was granted"]
+    for unproved in ({"provisional": True}, {"validated_at": None}):
+        with world.session() as session:
+            row = session.get_one(Organization, town.twin.id)
+            before = {name: getattr(row, name) for name in unproved}
+            for name, value in unproved.items():
+                setattr(row, name, value)
+        with world.session() as session, world.app.app_context():
+            seen = seeing.who_sees(session, town.twin.id)
+        assert ([one.name for one in seen.people], seen.others) == (["Terry Twin"], [])
+        with world.session() as session:
+            row = session.get_one(Organization, town.twin.id)
+            for name, value in before.items():
+                setattr(row, name, value)
+
     # Others' delegates see their own side alone, and clerks nothing.
     assert "Birch" not in world.sign_in("l.edger").get(WHO).text
     assert "Ledger" in world.sign_in("t.win").get(WHO).text
     assert town.clinic.client.get(WHO).status_code == 403
+
+    # When somebody who works for several organizations signs in for another one is not this one's business.
+    clock.advance(days=1)
+    several = world.person("s.everal", organization=town.clinic.organization)
+    world.membership(several, town.other.organization, applications=())
+    world.sign_in("s.everal")
+    delegate = world.sign_in("d.elegate")
+    people = {row["Name"]: row["Last sign-in"] for row in table(delegate.get(WHO), "people")}
+    assert people[several.name] == "Never"
+    assert people["Person D Elegate Delegate"] != "Never"
+    listed = {row["Name"]: row for row in table(delegate.get("/accounts"), "accounts")}
+    assert next(row["Last sign-in"] for name, row in listed.items() if several.name in name) == "Never"
+    with world.session() as session, world.app.app_context():
+        who = Who(person_id=several.id, organization_id=several.organization_id)
+        record(session, "tax-id-npi-access.access.listed", who=who, people=1, others=[])
+    people = {row["Name"]: row["Last sign-in"] for row in table(delegate.get(WHO), "people")}
+    assert people[several.name] != "Never"
 
     # More people, payees and organizations cost no more statements.
     def statements() -> int:
@@ -162,6 +232,7 @@ def test_a_provider_ends_what_a_billing_organization_sees(town: Town) -> None:
     refused = town.delegate.post(f"{WHO}/end/confirmed", {"grant": str(town.grant.id), "reason": ""})
     assert (refused.status_code, "Say why" in refused.text, town.is_open(town.grant)) == (422, True, True)
 
+    town.twin_objects()
     said = town.end(town.delegate, grant=town.grant.id)
     assert "Ledger Sample Billing no longer sees payments to" in said.text
     assert (town.is_open(town.grant), town.is_open(town.more), town.is_open(town.elsewhere)) == (False, True, True)
@@ -171,7 +242,20 @@ def test_a_provider_ends_what_a_billing_organization_sees(town: Town) -> None:
     assert set(told) == {"e.lse@office.example", "l.edger@office.example", "t.win@office.example"}
     assert {values["own"] for name, values in told.items() if name.startswith("l.edger")} == {True}
     assert "by Person D Elegate" in told["e.lse@office.example"]["how"]
-    assert "Contract ended" in town.delegate.get("/our-activity").text
+    ours = "".join(row["What"] for row in table(town.delegate.get("/our-activity"), "events"))
+    assert ("Contract ended" in ours, "objection" in ours) == (True, False)
+    # The reason is for those it was written for.
+    assert {name.partition("@")[0]: values["reason"] for name, values in told.items()} == {
+        "e.lse": "Contract ended",
+        "l.edger": "",
+        "t.win": "",
+    }
+    twin = world.sign_in("t.win")
+    answered = twin.get("/apps/tax-id-npi-access/").text
+    assert ("The provider’s office has ended this access" in answered, "Contract ended" in answered) == (True, False)
+    for page in ("/our-activity", "/my-activity"):
+        assert "Contract ended" not in twin.get(page).text
+        assert "Contract ended" not in world.sign_in("l.edger").get(page).text
     assert "was ended by the provider’s office" in world.sign_in("l.edger").get("/my-activity").text
     assert "nothing to end any more" in town.end(town.delegate, grant=town.grant.id).text
     assert len(mails(world, "access_ended")) == 3, "told once"
@@ -214,6 +298,21 @@ def test_a_provider_ends_what_a_billing_organization_sees(town: Town) -> None:
     assert ("Newer Sample Billing" in refused.text, 'value="Contract ended"' in refused.text) == (True, True)
     assert (town.is_open(town.more), town.is_open(newer)) == (True, True)
     assert "Newer Sample Billing no longer sees" in town.end(town.delegate, grant=newer.id).text
+
+    # To another NPI of the same Tax ID, which was approved by somebody with a link: listed and ended, not extended.
+    branch = world.payee(town.clinic.payee_text.tin, name="Birch Sample Clinic – Branch")
+    lone = world.organization("Lone Sample Billing", audience="billing")
+    end = the_time() + dt.timedelta(days=10)
+    by_link = world.grant(lone, branch, proof="approval", ends_at=end)
+    twins = world.grant(town.twin, branch)
+    page = town.delegate.get(WHO)
+    assert [row["Name"] for row in table(page, f"sees-{lone.id}")] == [branch.name]
+    assert f"ending?grant={by_link.id}" not in page.text
+    assert branch.name not in "".join(row["Name"] for row in table(page, f"sees-{town.twin.id}"))
+    assert town.delegate.get(f"{WHO}/ending?grant={by_link.id}").location == WHO
+    assert "nothing to end any more" in town.end(town.delegate, grant=twins.id).text
+    assert "Lone Sample Billing no longer sees payments to" in town.end(town.delegate, grant=by_link.id).text
+    assert (town.is_open(by_link), town.is_open(twins)) == (False, True)
 
     # All of one, and all of all.
     agency = world.organization("Second Sample Billing", audience="billing")
