@@ -22,7 +22,9 @@ from tests.sample_plugin.notes import Note
 from tests.support.client import PortalClient
 from tests.support.clock import Clock
 from tests.support.factors import add_app
+from tests.support.locks import locks_taken
 from tests.support.people import enter, find, recorded
+from tests.support.registering import asking
 from tests.support.world import PASSWORD, World
 
 NOON = dt.datetime(2026, 6, 1, 17, tzinfo=dt.UTC)
@@ -291,6 +293,31 @@ def test_two_delegates_at_once_have_one_result(world: World, clinic: Organizatio
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(go, (0, 1)))
     assert is_active(world, "d.elegate") != is_active(world, "s.econd")
+
+
+def test_locks_are_taken_in_the_order_of_everybody_else(
+    world: World, clinic: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Registrations before accounts, and of two accounts the older one first."""
+    clerk = world.person("c.lerk", organization=clinic)
+    own = world.person("d.elegate", organization=clinic, delegate=True)
+    client = world.sign_in("d.elegate")
+    with world.session() as session:
+        case = asking(clinic, person_id=own.id)
+        case.state = "pin"
+        session.add(case)
+        session.flush()
+        waits = f"registration:{case.id}"
+    taken = locks_taken(monkeypatch)
+    leaves(client, own, clerk)
+    organization, accounts = f"delegates of {clinic.id}", [f"account:{one.id}" for one in (clerk, own)]
+    assert taken == [organization, waits, *accounts]
+    accept(world, clerk)
+    clock.set(BEGINS)
+    taken.clear()
+    work(world)
+    assert taken == [organization, waits, accounts[1]]
+    assert not is_active(world, "d.elegate")
 
 
 def test_another_organizations_people_are_not_found(world: World, delegate: PortalClient) -> None:

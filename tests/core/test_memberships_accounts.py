@@ -20,7 +20,9 @@ from hp_portal.worker import all_jobs, run_job
 from tests.support.client import PortalClient, heading_of
 from tests.support.clock import Clock
 from tests.support.factors import add_app, code, first_step, second_step
+from tests.support.locks import locks_taken
 from tests.support.people import PERMISSIONS, enter, find, recorded
+from tests.support.registering import asking
 from tests.support.world import PASSWORD, World
 
 NOON = dt.datetime(2026, 6, 1, 12, 0, 5, tzinfo=dt.UTC)
@@ -192,7 +194,7 @@ def test_the_other_organization_goes_on_whichever_row_ends(two: Two) -> None:
     assert client.get("/my-activity").location is not None
 
 
-def test_staff_see_one_account_and_end_one_organization_or_all(two: Two) -> None:
+def test_staff_see_one_account_and_end_one_organization_or_all(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     world = two.world
     world.staff("a.staff", permissions=PERMISSIONS)
     staff: PortalClient = world.sign_in("a.staff")
@@ -205,11 +207,20 @@ def test_staff_see_one_account_and_end_one_organization_or_all(two: Two) -> None
     assert "Mina Keeper no longer works for this organization." in ended.text
     assert two.active == [True, False]
     staff.post(f"/staff/people/{two.there.id}/reactivate")
+    with world.session() as session:
+        cases = [asking(two.practice, person_id=two.person.id), asking(two.hospital, person_id=two.there.id)]
+        for case in cases:
+            case.state = "pin"
+            session.add(case)
+        session.flush()
+        waits = [f"registration:{case.id}" for case in cases]
+    taken = locks_taken(monkeypatch)
     closed = staff.post(
         f"/staff/people/{two.there.id}/deactivate", {"reason": "Left", "whole": "1"}, follow_redirects=True
     )
     assert "account is deactivated" in closed.text
     assert two.active == [False, False]
+    assert taken == [*waits, f"account:{two.person.id}"], "as whoever decides about a registration takes them"
     assert "Deactivate the whole account" not in staff.get(f"/staff/people/{two.there.id}").text
 
 

@@ -1,8 +1,9 @@
 """*This person leaves on …*: planned by a delegate, done when the day begins, and handed over to a colleague.
 
 On the day the account is deactivated, with which its sessions, its links, and what was asked for it end. What the person had
-open is the successor's: what applications keep for people (`portal_person_leaves`), and the invitations that they sent and the
-lost factors that they asked to remove, where the successor is a delegate. An only delegate stays until the successor has accepted to be one.
+open is the successor's: what applications keep for people (`portal_person_leaves`), and where the successor is a delegate, the
+invitations that they sent and the lost factors that they asked to remove. An only delegate stays until the successor has accepted
+to be one.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.accounts import end_leaving, end_resets
 from hp_portal.core.people.changes import tell_change
 from hp_portal.core.people.models import CHANGED, LEFT, RESET_CANCELED, STAYS, FactorReset, Leaving
-from hp_portal.core.registration.closing import close_account
+from hp_portal.core.registration.closing import close_account, hold_waiting
 from hp_portal.core.web.formats import show_date
 from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession, lock
@@ -121,6 +122,16 @@ def _check_known(session: PortalSession, person: Person, known: int) -> Leaving 
     return found
 
 
+def _hold_both(session: PortalSession, person: Person, successor: Person | None) -> None:
+    """Whoever leaves and who becomes a delegate, in one order; what waits for a PIN is held before."""
+    hold_waiting(session, person)
+    both = [person]
+    if successor is not None and successor.organization_id == person.organization_id:
+        both.append(successor)
+    for one in sorted(both, key=lambda one: one.root_id):
+        hold_account(session, one)
+
+
 def plan(
     session: PortalSession,
     settings: Settings,
@@ -139,7 +150,7 @@ def plan(
     NoSuccessor, or LastDelegate: the only delegate does not leave today.
     """
     with held(session, actor, person):
-        hold_account(session, person)
+        _hold_both(session, person, session.get(Person, successor_id))
         before = _check_known(session, person, known)
         today = clock.today(settings.payer.zone)
         if not today <= day <= today + LONGEST:
@@ -199,7 +210,7 @@ def leave_due(session: PortalSession, settings: Settings, plugins: Plugins) -> N
         leaving = session.get_one(Leaving, leaving_id)
         person = session.get_one(Person, leaving.person_id)
         lock(session, f"delegates of {person.organization_id}")
-        hold_account(session, person)
+        _hold_both(session, person, None)
         session.refresh(leaving)
         if leaving.ended_at is None:
             _leave_or_stay(session, settings, plugins, person, leaving)
