@@ -22,7 +22,7 @@ from tests.support.clock import Clock
 from tests.support.factors import add_app, code, first_step, second_step
 from tests.support.locks import locks_taken
 from tests.support.people import PERMISSIONS, enter, find, recorded
-from tests.support.registering import asking
+from tests.support.registering import asking, mailed_text
 from tests.support.world import PASSWORD, World
 
 NOON = dt.datetime(2026, 6, 1, 12, 0, 5, tzinfo=dt.UTC)
@@ -179,7 +179,14 @@ def test_the_other_organization_goes_on_whichever_row_ends(two: Two) -> None:
     world = two.world
     add_app(world, two.person)
     practice, client = world.sign_in("p.delegate"), world.sign_in("mina.keeper")
-    practice.post(f"/accounts/{two.person.id}/deactivate", {"reason": "Left the practice"})
+    page = f"/accounts/{two.person.id}"
+    done = practice.post(f"{page}/deactivate", {"reason": "Left the practice"}, follow_redirects=True).text
+    assert "they no longer work for your organization in the portal" in done
+    assert "sessions have been ended" not in done, "they go on where they work as well"
+    text = mailed_text(world, two.person.email)
+    assert "you no longer work for Birch Practice in the portal" in text
+    assert "sign in" not in text
+    assert "Lake" not in text
     assert two.active == [False, True]
     assert client.get(below(two.practice, "/my-activity")).status_code == 403
     assert client.get("/my-activity").status_code == 200
