@@ -244,7 +244,7 @@ def _leave(
     session: PortalSession, plugins: Plugins, person: Person, successor: Person | None, leaving: Leaving
 ) -> None:
     """The account is held, and somebody else is a delegate where this person is one."""
-    handed = _hand_over(session, plugins, person, successor)
+    handed, failed = _hand_over(session, plugins, person, successor)
     end_leaving(session, person.id, LEFT)
     organization_id = person.organization_id
     before = get_who(session)
@@ -257,21 +257,25 @@ def _leave(
         record(session, "delegates.leaving.done", person=person.id, successor=to)
     finally:
         set_who(session, before)
-    _tell(session, person, successor, "done", leaving, handed=handed)
+    _tell(session, person, successor, "done", leaving, handed=handed, failed=failed)
 
 
-def _hand_over(session: PortalSession, plugins: Plugins, person: Person, successor: Person | None) -> list[str]:
-    """What somebody had open is the successor's; what that is, in words."""
+def _hand_over(
+    session: PortalSession, plugins: Plugins, person: Person, successor: Person | None
+) -> tuple[list[str], list[str]]:
+    """What somebody had open is the successor's; what that is, in words, and the applications that could not hand it over."""
     if successor is None:
-        return []
+        return [], []
     handed: list[str] = []
-    for _, words in plugins.collect(
+    failed = plugins.having("portal_person_leaves")
+    for name, words in plugins.collect(
         "portal_person_leaves",
         session=session,
         person_id=person.id,
         successor_id=successor.id,
         organization_id=person.organization_id,
     ):
+        del failed[name]
         handed += words
     if successor.is_delegate:
         handed += _hand_asked(session, person, successor)
@@ -284,7 +288,7 @@ def _hand_over(session: PortalSession, plugins: Plugins, person: Person, success
         ).all()
         if moved:
             handed.append("1 open invitation" if len(moved) == 1 else f"{len(moved)} open invitations")
-    return handed
+    return handed, list(failed.values())
 
 
 def _hand_asked(session: PortalSession, person: Person, successor: Person) -> list[str]:
@@ -321,6 +325,7 @@ def _tell(
     *,
     by: str = "",
     handed: Iterable[str] = (),
+    failed: Iterable[str] = (),
 ) -> None:
     """Tell the person and whoever takes over: `what` is planned, withdrawn, late, or done."""
     organization = session.get_one(Organization, person.organization_id)
@@ -333,6 +338,7 @@ def _tell(
         "by": by,
         "what": what,
         "handed": list(handed),
+        "failed": list(failed),
         "link": absolute_url("account.sign_in"),
         "contact": absolute_url("pages.contact"),
     }
