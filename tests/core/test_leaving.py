@@ -18,11 +18,14 @@ from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.models import EmailChange, FactorReset, Leaving
 from hp_portal.worker import all_jobs, run_job
+from tests.sample_plugin import notes
 from tests.sample_plugin.notes import Note
 from tests.support.client import PortalClient
 from tests.support.clock import Clock
 from tests.support.factors import add_app
+from tests.support.locks import locks_taken
 from tests.support.people import enter, find, recorded
+from tests.support.registering import asking, mailed_text
 from tests.support.world import PASSWORD, World
 
 NOON = dt.datetime(2026, 6, 1, 17, tzinfo=dt.UTC)
@@ -142,7 +145,9 @@ def test_on_the_day_the_account_ends_and_a_colleague_takes_over(
     assert "Dana Delegate" in visitor.get("/invitation").text, "the link goes on in the successor's name"
 
 
-def test_changed_taken_back_and_today(world: World, clinic: Organization, delegate: PortalClient, clock: Clock) -> None:
+def test_changed_taken_back_and_today(
+    world: World, clinic: Organization, delegate: PortalClient, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own, person = find(world, "d.elegate"), world.person("b.clerk", organization=clinic, name="Bo Clerk")
     assert own is not None
     other = world.person("o.ther", organization=clinic)
@@ -169,7 +174,20 @@ def test_changed_taken_back_and_today(world: World, clinic: Organization, delega
     delegate.post(f"/accounts/{person.id}/deactivate", {"reason": "Left early"})
     assert known(world) == 0, "deactivated, nobody leaves any more"
     delegate.post(f"/accounts/{person.id}/reactivate")
+
+    def fail(*_: object) -> list[str]:
+        raise RuntimeError("nobody hands this over")
+
+    monkeypatch.setattr(notes, "hand_over", fail)
     assert "has left" in leaves(delegate, person, own, "2026-06-21").text
+    with world.session() as session:
+        last = session.scalars(sa.select(Message).order_by(Message.id.desc()).limit(1)).one()
+    assert values_of(session, last)["failed"] == ["Sample notes"]
+    told = mailed_text(world, own.email)
+    assert "could not be handed over: Sample notes. Our staff see" in told
+    assert "Nothing was open" not in told
+    world.staff("a.staff", permissions=("staff:console:open", "staff:plugins:read"))
+    assert "portal_person_leaves" in world.sign_in("a.staff").get("/staff/plugins").text
     assert not is_active(world, "b.clerk"), "today counts at once"
     assert len(recorded(world, "delegates.leaving.planned")) == 4
     assert len(recorded(world, "delegates.leaving.withdrawn")) == 1
@@ -291,6 +309,31 @@ def test_two_delegates_at_once_have_one_result(world: World, clinic: Organizatio
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(go, (0, 1)))
     assert is_active(world, "d.elegate") != is_active(world, "s.econd")
+
+
+def test_locks_are_taken_in_the_order_of_everybody_else(
+    world: World, clinic: Organization, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Registrations before accounts, and of two accounts the older one first."""
+    clerk = world.person("c.lerk", organization=clinic)
+    own = world.person("d.elegate", organization=clinic, delegate=True)
+    client = world.sign_in("d.elegate")
+    with world.session() as session:
+        case = asking(clinic, person_id=own.id)
+        case.state = "pin"
+        session.add(case)
+        session.flush()
+        waits = f"registration:{case.id}"
+    taken = locks_taken(monkeypatch)
+    leaves(client, own, clerk)
+    organization, accounts = f"delegates of {clinic.id}", [f"account:{one.id}" for one in (clerk, own)]
+    assert taken == [organization, waits, *accounts]
+    accept(world, clerk)
+    clock.set(BEGINS)
+    taken.clear()
+    work(world)
+    assert taken == [organization, waits, accounts[1]]
+    assert not is_active(world, "d.elegate")
 
 
 def test_another_organizations_people_are_not_found(world: World, delegate: PortalClient) -> None:

@@ -20,7 +20,9 @@ from hp_portal.worker import all_jobs, run_job
 from tests.support.client import PortalClient, heading_of
 from tests.support.clock import Clock
 from tests.support.factors import add_app, code, first_step, second_step
+from tests.support.locks import locks_taken
 from tests.support.people import PERMISSIONS, enter, find, recorded
+from tests.support.registering import asking, mailed_text
 from tests.support.world import PASSWORD, World
 
 NOON = dt.datetime(2026, 6, 1, 12, 0, 5, tzinfo=dt.UTC)
@@ -177,7 +179,14 @@ def test_the_other_organization_goes_on_whichever_row_ends(two: Two) -> None:
     world = two.world
     add_app(world, two.person)
     practice, client = world.sign_in("p.delegate"), world.sign_in("mina.keeper")
-    practice.post(f"/accounts/{two.person.id}/deactivate", {"reason": "Left the practice"})
+    page = f"/accounts/{two.person.id}"
+    done = practice.post(f"{page}/deactivate", {"reason": "Left the practice"}, follow_redirects=True).text
+    assert "they no longer work for your organization in the portal" in done
+    assert "sessions have been ended" not in done, "they go on where they work as well"
+    text = mailed_text(world, two.person.email)
+    assert "you no longer work for Birch Practice in the portal" in text
+    assert "sign in" not in text
+    assert "Lake" not in text
     assert two.active == [False, True]
     assert client.get(below(two.practice, "/my-activity")).status_code == 403
     assert client.get("/my-activity").status_code == 200
@@ -192,7 +201,7 @@ def test_the_other_organization_goes_on_whichever_row_ends(two: Two) -> None:
     assert client.get("/my-activity").location is not None
 
 
-def test_staff_see_one_account_and_end_one_organization_or_all(two: Two) -> None:
+def test_staff_see_one_account_and_end_one_organization_or_all(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     world = two.world
     world.staff("a.staff", permissions=PERMISSIONS)
     staff: PortalClient = world.sign_in("a.staff")
@@ -205,11 +214,20 @@ def test_staff_see_one_account_and_end_one_organization_or_all(two: Two) -> None
     assert "Mina Keeper no longer works for this organization." in ended.text
     assert two.active == [True, False]
     staff.post(f"/staff/people/{two.there.id}/reactivate")
+    with world.session() as session:
+        cases = [asking(two.practice, person_id=two.person.id), asking(two.hospital, person_id=two.there.id)]
+        for case in cases:
+            case.state = "pin"
+            session.add(case)
+        session.flush()
+        waits = [f"registration:{case.id}" for case in cases]
+    taken = locks_taken(monkeypatch)
     closed = staff.post(
         f"/staff/people/{two.there.id}/deactivate", {"reason": "Left", "whole": "1"}, follow_redirects=True
     )
     assert "account is deactivated" in closed.text
     assert two.active == [False, False]
+    assert taken == [*waits, f"account:{two.person.id}"], "as whoever decides about a registration takes them"
     assert "Deactivate the whole account" not in staff.get(f"/staff/people/{two.there.id}").text
 
 

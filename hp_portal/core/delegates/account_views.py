@@ -215,7 +215,7 @@ def deactivate(person_id: int) -> ResponseReturnValue:
 
     def deed(db: PortalSession, actor: Actor) -> str:
         accounts.deactivate(db, actor, person, form.reason.data)
-        return f"{person.name}’s account is deactivated, and their sessions have been ended."
+        return f"{person.name}’s account is deactivated: they no longer work for your organization in the portal."
 
     return _do(person, deed)
 

@@ -1,8 +1,9 @@
 """*This person leaves on …*: planned by a delegate, done when the day begins, and handed over to a colleague.
 
 On the day the account is deactivated, with which its sessions, its links, and what was asked for it end. What the person had
-open is the successor's: what applications keep for people (`portal_person_leaves`), and the invitations that they sent and the
-lost factors that they asked to remove, where the successor is a delegate. An only delegate stays until the successor has accepted to be one.
+open is the successor's: what applications keep for people (`portal_person_leaves`), and where the successor is a delegate, the
+invitations that they sent and the lost factors that they asked to remove. An only delegate stays until the successor has accepted
+to be one.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.accounts import end_leaving, end_resets
 from hp_portal.core.people.changes import tell_change
 from hp_portal.core.people.models import CHANGED, LEFT, RESET_CANCELED, STAYS, FactorReset, Leaving
-from hp_portal.core.registration.closing import close_account
+from hp_portal.core.registration.closing import close_account, hold_waiting
 from hp_portal.core.web.formats import show_date
 from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession, lock
@@ -121,6 +122,16 @@ def _check_known(session: PortalSession, person: Person, known: int) -> Leaving 
     return found
 
 
+def _hold_both(session: PortalSession, person: Person, successor: Person | None) -> None:
+    """Whoever leaves and who becomes a delegate, in one order; what waits for a PIN is held before."""
+    hold_waiting(session, person)
+    both = [person]
+    if successor is not None and successor.organization_id == person.organization_id:
+        both.append(successor)
+    for one in sorted(both, key=lambda one: one.root_id):
+        hold_account(session, one)
+
+
 def plan(
     session: PortalSession,
     settings: Settings,
@@ -139,7 +150,7 @@ def plan(
     NoSuccessor, or LastDelegate: the only delegate does not leave today.
     """
     with held(session, actor, person):
-        hold_account(session, person)
+        _hold_both(session, person, session.get(Person, successor_id))
         before = _check_known(session, person, known)
         today = clock.today(settings.payer.zone)
         if not today <= day <= today + LONGEST:
@@ -199,7 +210,7 @@ def leave_due(session: PortalSession, settings: Settings, plugins: Plugins) -> N
         leaving = session.get_one(Leaving, leaving_id)
         person = session.get_one(Person, leaving.person_id)
         lock(session, f"delegates of {person.organization_id}")
-        hold_account(session, person)
+        _hold_both(session, person, None)
         session.refresh(leaving)
         if leaving.ended_at is None:
             _leave_or_stay(session, settings, plugins, person, leaving)
@@ -233,7 +244,7 @@ def _leave(
     session: PortalSession, plugins: Plugins, person: Person, successor: Person | None, leaving: Leaving
 ) -> None:
     """The account is held, and somebody else is a delegate where this person is one."""
-    handed = _hand_over(session, plugins, person, successor)
+    handed, failed = _hand_over(session, plugins, person, successor)
     end_leaving(session, person.id, LEFT)
     organization_id = person.organization_id
     before = get_who(session)
@@ -246,21 +257,25 @@ def _leave(
         record(session, "delegates.leaving.done", person=person.id, successor=to)
     finally:
         set_who(session, before)
-    _tell(session, person, successor, "done", leaving, handed=handed)
+    _tell(session, person, successor, "done", leaving, handed=handed, failed=failed)
 
 
-def _hand_over(session: PortalSession, plugins: Plugins, person: Person, successor: Person | None) -> list[str]:
-    """What somebody had open is the successor's; what that is, in words."""
+def _hand_over(
+    session: PortalSession, plugins: Plugins, person: Person, successor: Person | None
+) -> tuple[list[str], list[str]]:
+    """What somebody had open is the successor's; what that is, in words, and the applications that could not hand it over."""
     if successor is None:
-        return []
+        return [], []
     handed: list[str] = []
-    for _, words in plugins.collect(
+    failed = plugins.having("portal_person_leaves")
+    for name, words in plugins.collect(
         "portal_person_leaves",
         session=session,
         person_id=person.id,
         successor_id=successor.id,
         organization_id=person.organization_id,
     ):
+        del failed[name]
         handed += words
     if successor.is_delegate:
         handed += _hand_asked(session, person, successor)
@@ -273,7 +288,7 @@ def _hand_over(session: PortalSession, plugins: Plugins, person: Person, success
         ).all()
         if moved:
             handed.append("1 open invitation" if len(moved) == 1 else f"{len(moved)} open invitations")
-    return handed
+    return handed, list(failed.values())
 
 
 def _hand_asked(session: PortalSession, person: Person, successor: Person) -> list[str]:
@@ -310,6 +325,7 @@ def _tell(
     *,
     by: str = "",
     handed: Iterable[str] = (),
+    failed: Iterable[str] = (),
 ) -> None:
     """Tell the person and whoever takes over: `what` is planned, withdrawn, late, or done."""
     organization = session.get_one(Organization, person.organization_id)
@@ -322,6 +338,7 @@ def _tell(
         "by": by,
         "what": what,
         "handed": list(handed),
+        "failed": list(failed),
         "link": absolute_url("account.sign_in"),
         "contact": absolute_url("pages.contact"),
     }

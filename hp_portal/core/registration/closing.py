@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from hp_portal.core.identity.models import Person
@@ -13,16 +15,26 @@ from hp_portal.database import PortalSession
 
 
 def close_account(session: PortalSession, person: Person, reason: str) -> bool:
-    """Let somebody in no longer; False when the account is closed already. Once it is reactivated they ask for another letter."""
-    waiting = _waiting(session, person)
-    if not deactivate(session, person, reason):
-        return False
-    for registration in waiting:
-        end_pins(session, registration)
-    return True
+    """Let somebody in no longer; False when the account is closed already. Once it is reactivated they ask for another letter.
+
+    Whoever holds the account before has held what waits for it first: `hold_waiting`.
+    """
+    return bool(close_rows(session, [person], reason))
 
 
-def _waiting(session: PortalSession, person: Person) -> list[Registration]:
+def close_rows(session: PortalSession, people: Sequence[Person], reason: str) -> list[Person]:
+    """The same for several rows of one account; returns those that were not closed already."""
+    waiting = [(person, hold_waiting(session, person)) for person in people]
+    closed = []
+    for person, registrations in waiting:
+        if deactivate(session, person, reason):
+            closed.append(person)
+            for registration in registrations:
+                end_pins(session, registration)
+    return closed
+
+
+def hold_waiting(session: PortalSession, person: Person) -> list[Registration]:
     """The registrations of somebody that wait for a PIN, each held: before the account, as whoever decides holds them."""
     wanted = sa.select(Registration).where(Registration.person_id == person.id, Registration.state == PIN)
     held = []

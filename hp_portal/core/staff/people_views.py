@@ -17,7 +17,7 @@ from hp_portal.core.people import accounts, changes, password_links, resting
 from hp_portal.core.people.ended import OrganizationEnded, TaxIdTaken
 from hp_portal.core.people.forms import CreatePersonForm, ReasonForm
 from hp_portal.core.people.memberships import memberships_of
-from hp_portal.core.registration.closing import close_account
+from hp_portal.core.registration.closing import close_rows
 from hp_portal.core.staff import lookup
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.organizations import find_organization
@@ -166,7 +166,7 @@ def people_deactivate(person_id: int) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _person_page(person, form, 422)
     rows = rows_of(db, person) if request.form.get("whole") else [person]
-    done = [row for row in rows if close_account(db, row, form.reason.data)]
+    done = close_rows(db, rows, form.reason.data)
     left = is_open(db, person)
     db.commit()
     if done:
