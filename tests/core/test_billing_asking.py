@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from hp_portal.core.organizations.access_requests import AccessRequest

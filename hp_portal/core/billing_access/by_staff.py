@@ -42,7 +42,7 @@ SETTLED = "What spoke against it speaks against it no more: it can be sent."
 
 @dataclass(frozen=True)
 class ForStaff:
-    """A request as staff read it. The TIN is masked; `why` in words; `may_be_sent`: there is somebody to send it to, and a payee."""
+    """A request as staff read it, the TIN masked. `why` in words; `may_be_sent`: is there a payee, and somebody to send it to?"""
 
     id: int
     organization_id: int
