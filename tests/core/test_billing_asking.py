@@ -13,9 +13,10 @@ from hp_portal.core.organizations.access_requests import AccessRequest
 from hp_portal.core.organizations.models import BY_PROVIDER, Grant
 from hp_portal.core.tax_ids.several import COLUMNS as SEVERAL
 from hp_portal.core.tax_ids.tables import read_table
-from tests.core.test_billing_access import BASE, NPI, OFFICE, ONE, SECOND, START, TIN, Scene, rows_of
+from tests.core.test_billing_access import rows_of
 from tests.core.test_billing_access import scene as scene
 from tests.support.access_requests import access_request
+from tests.support.asked import BASE, NPI, OFFICE, ONE, SECOND, START, TIN, Scene
 from tests.support.client import tree_of
 from tests.support.html import text_of
 from tests.support.identifiers import make_tin
@@ -223,7 +224,12 @@ def test_a_long_list_opens_and_reads_a_page_of_requests(scene: Scene, monkeypatc
             )
     opened: list[int] = []
     masked = AccessRequest.masked_tin
-    monkeypatch.setattr(AccessRequest, "masked_tin", lambda one, session: opened.append(1) or masked(one, session))
+
+    def counted(one: AccessRequest, session: Any) -> str:
+        opened.append(1)
+        return masked(one, session)
+
+    monkeypatch.setattr(AccessRequest, "masked_tin", counted)
     widths: list[int] = []
 
     def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
