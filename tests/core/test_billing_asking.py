@@ -223,7 +223,12 @@ def test_a_long_list_opens_and_reads_a_page_of_requests(scene: Scene, monkeypatc
             )
     opened: list[int] = []
     masked = AccessRequest.masked_tin
-    monkeypatch.setattr(AccessRequest, "masked_tin", lambda one, session: opened.append(1) or masked(one, session))
+
+    def count(one: AccessRequest, session: Any) -> str:
+        opened.append(1)
+        return masked(one, session)
+
+    monkeypatch.setattr(AccessRequest, "masked_tin", count)
     widths: list[int] = []
 
     def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
