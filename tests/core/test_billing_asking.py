@@ -225,11 +225,11 @@ def test_a_long_list_opens_and_reads_a_page_of_requests(scene: Scene, monkeypatc
     opened: list[int] = []
     masked = AccessRequest.masked_tin
 
-    def counted(one: AccessRequest, session: Any) -> str:
+    def count(one: AccessRequest, session: Any) -> str:
         opened.append(1)
         return masked(one, session)
 
-    monkeypatch.setattr(AccessRequest, "masked_tin", counted)
+    monkeypatch.setattr(AccessRequest, "masked_tin", count)
     widths: list[int] = []
 
     def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
