@@ -173,15 +173,15 @@ def test_who_sees_what_and_how_much_they_opened(town: Town, clock: Clock) -> Non
     for unproved in ({"provisional": True}, {"validated_at": None}):
         with world.session() as session:
             row = session.get_one(Organization, town.twin.id)
-            before = {name: getattr(row, name) for name in unproved}
+            kept = {name: getattr(row, name) for name in unproved}
             for name, value in unproved.items():
                 setattr(row, name, value)
         with world.session() as session, world.app.app_context():
-            seen = seeing.who_sees(session, town.twin.id)
-        assert ([one.name for one in seen.people], seen.others) == (["Terry Twin"], [])
+            shown = seeing.who_sees(session, town.twin.id)
+        assert ([one.name for one in shown.people], shown.others) == (["Terry Twin"], [])
         with world.session() as session:
             row = session.get_one(Organization, town.twin.id)
-            for name, value in before.items():
+            for name, value in kept.items():
                 setattr(row, name, value)
 
     # Others' delegates see their own side alone, and clerks nothing.
@@ -195,16 +195,16 @@ def test_who_sees_what_and_how_much_they_opened(town: Town, clock: Clock) -> Non
     world.membership(several, town.other.organization, applications=())
     world.sign_in("s.everal")
     delegate = world.sign_in("d.elegate")
-    people = {row["Name"]: row["Last sign-in"] for row in table(delegate.get(WHO), "people")}
-    assert people[several.name] == "Never"
-    assert people["Person D Elegate Delegate"] != "Never"
+    last = {row["Name"]: row["Last sign-in"] for row in table(delegate.get(WHO), "people")}
+    assert last[several.name] == "Never"
+    assert last["Person D Elegate Delegate"] != "Never"
     listed = {row["Name"]: row for row in table(delegate.get("/accounts"), "accounts")}
     assert next(row["Last sign-in"] for name, row in listed.items() if several.name in name) == "Never"
     with world.session() as session, world.app.app_context():
         who = Who(person_id=several.id, organization_id=several.organization_id)
         record(session, "tax-id-npi-access.access.listed", who=who, people=1, others=[])
-    people = {row["Name"]: row["Last sign-in"] for row in table(delegate.get(WHO), "people")}
-    assert people[several.name] != "Never"
+    last = {row["Name"]: row["Last sign-in"] for row in table(delegate.get(WHO), "people")}
+    assert last[several.name] != "Never"
 
     # More people, payees and organizations cost no more statements.
     def statements() -> int:
@@ -253,9 +253,9 @@ def test_a_provider_ends_what_a_billing_organization_sees(town: Town) -> None:
     twin = world.sign_in("t.win")
     answered = twin.get("/apps/tax-id-npi-access/").text
     assert ("The provider’s office has ended this access" in answered, "Contract ended" in answered) == (True, False)
-    for page in ("/our-activity", "/my-activity"):
-        assert "Contract ended" not in twin.get(page).text
-        assert "Contract ended" not in world.sign_in("l.edger").get(page).text
+    for read in ("/our-activity", "/my-activity"):
+        assert "Contract ended" not in twin.get(read).text
+        assert "Contract ended" not in world.sign_in("l.edger").get(read).text
     assert "was ended by the provider’s office" in world.sign_in("l.edger").get("/my-activity").text
     assert "nothing to end any more" in town.end(town.delegate, grant=town.grant.id).text
     assert len(mails(world, "access_ended")) == 3, "told once"
