@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from hp_portal import clock, scopes
 from hp_portal.core.audit.record import record
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.files.storing import delete_stored
-from hp_portal.core.kept.keeping import KeptGone, Owner, find_kept, forget_kept, keep_values, move_kept
+from hp_portal.core.kept.keeping import KeptGone, Owner, find_kept, forget_kept, hand_over_kept, keep_values, move_kept
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import DocumentKind
@@ -37,6 +38,14 @@ class QueueFull(Exception):
         super().__init__("too many documents")
         self.own, self.kept = own, kept
         self.seconds = RETRY_AFTER
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Whose documents are in another organization now."""
+
+    person_id: int
+    organization_id: int | None
 
 
 def kept_for() -> dt.timedelta:
@@ -187,12 +196,23 @@ def move_documents(session: PortalSession, person_id: int, organization_id: int)
     Needs a whole scope."""
     lock(session, "documents")
     move_kept(session, person_id, organization_id)
+    _move(session, person_id, Moved(person_id, organization_id))
+
+
+def hand_over_documents(session: PortalSession, person_id: int, to: Owner) -> None:
+    """The same for somebody who has a row in the other organization already: what they had asked for is that one's."""
+    lock(session, "documents")
+    hand_over_kept(session, person_id, to)
+    _move(session, person_id, to)
+
+
+def _move(session: PortalSession, person_id: int, to: Owner) -> None:
     rows = sa.select(DocumentRequest).where(
-        DocumentRequest.person_id == person_id, DocumentRequest.organization_id.is_distinct_from(organization_id)
+        DocumentRequest.person_id == person_id, DocumentRequest.organization_id.is_distinct_from(to.organization_id)
     )
     for request in session.scalars(rows.execution_options(populate_existing=True)).all():
         file_id, request.stored_file_id = request.stored_file_id, None
-        request.organization_id, request.size = organization_id, None
+        request.person_id, request.organization_id, request.size = to.person_id, to.organization_id, None
         if request.state != FAILED:
             request.state, request.done, request.of, request.attempts, request.seen_at = WAITING, 0, 0, 0, None
             # A worker that is at it notices at its end.

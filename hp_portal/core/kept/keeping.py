@@ -107,6 +107,16 @@ def move_kept(session: PortalSession, person_id: int, organization_id: int) -> N
     session.execute(moved.execution_options(synchronize_session=False))
 
 
+def hand_over_kept(session: PortalSession, person_id: int, to: Owner) -> None:
+    """What was kept for somebody is another row's of the same person now, sealed anew. Needs a whole scope."""
+    rows = sa.select(KeptValues).where(KeptValues.person_id == person_id, KeptValues.expires_at > clock.now())
+    for row in session.scalars(rows.execution_options(populate_existing=True)).all():
+        values = session.vault.open_text(row.sealed, _PLACE(row.kind, row.token_hash, person_id), f"kept {row.kind}")
+        row.sealed = session.vault.seal_text(values, _PLACE(row.kind, row.token_hash, to.person_id))
+        row.person_id, row.organization_id = to.person_id, to.organization_id
+    session.flush()
+
+
 def forget_expired(session: PortalSession) -> None:
     """Remove what can no longer be found. Needs a whole scope; the worker does it."""
     session.execute(sa.delete(KeptValues).where(KeptValues.expires_at <= clock.now()))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.core.audit.record import record
 from hp_portal.core.billing_access.closing import withdraw_all
-from hp_portal.core.downloads.queue import move_documents
+from hp_portal.core.downloads.queue import Moved, hand_over_documents, move_documents
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.people.accounts import deactivate, reactivate
@@ -40,13 +40,15 @@ def move_person(session: PortalSession, person: Person, organization: Organizati
 
 
 def _go_on_there(session: PortalSession, person: Person, there: Person, *, delegate: bool) -> None:
-    """Somebody who works for the other organization already: their row there stays, and the one they come from ends."""
+    """Somebody who works for the other organization already: their row there stays and gets the documents that they wait
+    for, and the one they come from ends."""
     reactivate(session, there)
     if delegate and not there.is_delegate:
         there.is_delegate, there.delegate_since = True, clock.now()
         session.flush()
         record(session, "registration.delegate.added", person=there.id, organization=there.organization_id)
     deactivate(session, person, "Goes on in another organization")
+    hand_over_documents(session, person.id, Moved(there.id, there.organization_id))
     if person.organization_id is not None:
         end_if_empty(session, person.organization_id)
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 
+from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.identity.models import Person
+from hp_portal.core.kept.models import KeptValues
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.registration.moving import move_person
 from hp_portal_plugins.remittance.downloads import documents
 from tests.plugins.remittance.inquiry import Office, claim, url_of
 from tests.plugins.remittance.test_download_queue import ask, make_all
 from tests.support.client import tree_of
+from tests.support.people import recorded
 from tests.support.world import World
 
 HOME = "/apps/remittance/"
@@ -28,7 +32,7 @@ def office(world: World, monkeypatch: pytest.MonkeyPatch) -> Office:
 
 def move(office: Office, to: Organization) -> None:
     with office.world.app.test_request_context(), office.world.session() as session:
-        person = session.query(Person).filter_by(username=office.username).one()
+        person = session.query(Person).filter_by(username=office.username, account_id=None).one()
         move_person(session, person, session.get_one(Organization, to.id), delegate=False)
 
 
@@ -71,3 +75,32 @@ def test_nothing_of_the_former_organization_is_seen(office: Office, world: World
     for search in (1, 2):
         assert client.get(f"{HOME}saved-searches/{search}").status_code == 404
     assert tree_of(client.get("/my-activity")) is not None
+
+
+def test_who_works_there_already_goes_on_with_what_was_asked_for(office: Office, world: World) -> None:
+    """The row that ends keeps nothing; the other one has the documents, and what addresses stand for."""
+    client = office.client
+    payment = office.paid("4512", claim(1, ("SECRETNAME", "KIM")))
+    results = client.post(f"{HOME}search", SOUGHT).headers["Location"]
+    made = ask(client, f"{url_of(payment)}/csv")
+    make_all(world)
+    waiting = ask(client, f"{url_of(payment)}/pdf")
+    cedar = Office(world, "Cedar Sample Clinic")
+    with world.session() as session:
+        person = session.query(Person).filter_by(username=office.username, account_id=None).one()
+    there = world.membership(person, cedar.organization)
+    move(office, cedar.organization)
+    assert client.get(f"{made}/file").status_code == 404
+    make_all(world)
+    for address in (made, waiting):
+        assert "no longer yours to see" in client.get(address).text
+        assert client.get(f"{address}/file").status_code == 404
+    shown = client.get(results)
+    assert shown.status_code == 200
+    assert "SECRETNAME" in shown.text, "what was looked for is kept"
+    assert "KIM" not in shown.text
+    with world.session() as session:
+        documents_of = session.execute(sa.select(DocumentRequest.person_id, DocumentRequest.organization_id)).all()
+        kept_of = session.execute(sa.select(KeptValues.person_id, KeptValues.organization_id)).all()
+    assert {tuple(row) for row in (*documents_of, *kept_of)} == {(there.id, cedar.organization.id)}
+    assert len(recorded(world, "document.moved")) == 2
