@@ -27,7 +27,7 @@ WHY = {
 
 @dataclass(frozen=True)
 class ForStaff:
-    """A request as staff read it. The TIN is masked; `why` in words; `may_be_sent`: there is somebody to send it to, and a payee."""
+    """A request as staff read it. The TIN is masked; `why` in words; `may_be_sent`: somebody can approve it."""
 
     id: int
     organization_id: int
