@@ -184,7 +184,7 @@ class Billing(Town):
         """What the practice reads of who can see its data: for which payee there is which button."""
         page = client.get(self.below(HARBOR, "/who-can-see-our-data"))
         assert page.status_code == 200
-        found = {}
+        found: dict[int, str] = {}
         for row in tree_of(page).iter("tr"):
             links = [one.get("href") or "" for one in row.iter("a")]
             numbers = [link.rpartition("grant=")[2] for link in links if "/end?grant=" in link]

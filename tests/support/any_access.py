@@ -217,7 +217,7 @@ class Town(RuleBasedStateMachine):
 
     def go_on(self, **parts: float) -> None:
         """Time passes, and what ends by itself is over at once."""
-        self.clock.advance(**parts)
+        self.clock.advance(dt.timedelta(**parts))
         self.touched = True
         self.is_over(set(self.sees) - self.seen_now())
 
