@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.record import Who, get_who, record
-from hp_portal.core.billing_access.sending import cancel, end_links
+from hp_portal.core.billing_access.sending import cancel, end_links, forget_unsent
 from hp_portal.core.organizations.access_requests import OPEN_STATES, WITHDRAWN, AccessRequest
 from hp_portal.database import PortalSession, lock
 
@@ -22,6 +22,7 @@ def withdraw_all(session: PortalSession, organization_id: int) -> None:
         request = session.get_one(AccessRequest, request_id, populate_existing=True)
         if request.state not in OPEN_STATES:
             continue
+        forget_unsent(request)
         request.state, request.ended_at = WITHDRAWN, clock.now()
         session.flush()
         cancel(session, request)
