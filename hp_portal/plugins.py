@@ -145,12 +145,6 @@ class Plugins:
                 self.succeeded(name, hook)
                 yield name, answer
 
-    def having(self, hook: str) -> dict[str, str]:
-        """What the plugins that implement a hook are called, by their names."""
-        names = [one.plugin_name for one in getattr(self.manager.hook, hook).get_hookimpls()]
-        applications = {name: self.states[name].application for name in names}
-        return {name: found.label if found else name for name, found in applications.items()}
-
     def first(self, hook: str, **arguments: Any) -> Any:
         """The first answer that is not None, or None."""
         for _, answer in self.collect(hook, **arguments):

@@ -44,6 +44,7 @@ def test_nothing_tells_what_staff_look_at_from_what_was_sent(scene: Scene) -> No
     assert "Reminded" in _alike(scene, held)
     assert {to for to, _ in scene.messages("access_asked")} == {OFFICE["email"]}
     mails = len(scene.messages("access_asked"))
+    scene.world.payee(make_tin(999))  # by now
     staff = scene.world.sign_in("s.links")
     path = f"/staff/access-requests/{held.rpartition('/')[2]}/send"
     assert staff.post(path, {"reason": "called them"}).status_code == 303

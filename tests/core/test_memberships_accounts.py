@@ -75,6 +75,8 @@ def test_delegates_of_each_organization_look_after_the_account_and_never_read_of
     person, hospital = first_step(world, "mina.keeper"), world.sign_in("h.delegate")
     second_step(person, code())
     assert person.get(below(two.practice, "/")).status_code == 200
+    assert "Never" in hospital.get(page).text, "signing in for the other one is not theirs to know"
+    person.get(below(two.hospital, "/my-activity"))
     shown = hospital.get(page)
     assert "Never" not in shown.text
     assert "Set up" in shown.text

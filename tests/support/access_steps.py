@@ -165,7 +165,7 @@ class Billing(Town):
         may = works and one.state == WAITING and one.due > self.clock.now() and how != "too long"
         may = may and (verb != "approve" or bool(form["payees"])) and (verb != "pass-on" or one.passed_on < 2)
         dead = len(self.tokens_of(one))
-        self.press(client, f"{path}/{verb}", form, may=may)
+        self.press(client, f"{path}/{verb}", {"request": str(one.id), **form}, may=may)
         if not may:
             return
         if verb == "pass-on":

@@ -260,6 +260,13 @@ def _leave(
     _tell(session, person, successor, "done", leaving, handed=handed, failed=failed)
 
 
+def _having(plugins: Plugins, hook: str) -> dict[str, str]:
+    """What the plugins that implement a hook are called, by their names."""
+    names = [one.plugin_name for one in getattr(plugins.manager.hook, hook).get_hookimpls()]
+    applications = {name: plugins.states[name].application for name in names}
+    return {name: found.label if found else name for name, found in applications.items()}
+
+
 def _hand_over(
     session: PortalSession, plugins: Plugins, person: Person, successor: Person | None
 ) -> tuple[list[str], list[str]]:
@@ -267,7 +274,7 @@ def _hand_over(
     if successor is None:
         return [], []
     handed: list[str] = []
-    failed = plugins.having("portal_person_leaves")
+    failed = _having(plugins, "portal_person_leaves")
     for name, words in plugins.collect(
         "portal_person_leaves",
         session=session,
