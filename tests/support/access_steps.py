@@ -40,7 +40,7 @@ class Billing(Town):
         assert found, location
         one = Asked(int(found.group(1)), tin, npis, wanted, email, WAITING, now, now + dt.timedelta(days=30))
         one.state = STAFF if self.why_staff_look(one) else WAITING
-        one.sent_at = now if one.state == WAITING else None
+        one.sent_at = now  # of what staff look at as well: nothing tells it from the others
         self.asked.append(one)
         return one
 
@@ -85,22 +85,25 @@ class Billing(Town):
         elif how == "resend":
             may = one.is_open and (one.sent_at or one.at) <= now - dt.timedelta(days=1)
             self.press(client, f"{address}/resend", {}, may=may)
-            if may and one.state == WAITING:
+            if may:
                 one.sent_at = now
         else:
             email = f"other{len(self.mails)}@{'harbor' if how == 'change' else 'office'}.example"
-            may = one.is_open and how == "change"
+            lately = [at for at in one.changed if at > now - dt.timedelta(days=1)]
+            may = one.is_open and how == "change" and len(lately) < 3
             dead = len(self.tokens_of(one))
             self.press(client, f"{address}/approver/change", {**OFFICE, "email": email}, may=may)
             if may:
+                one.changed.append(now)
                 self.goes_to(one, email, dead)
 
     def goes_to(self, one: Asked, email: str, dead: int) -> None:
         """Somebody else is asked from now on."""
         now = self.clock.now()
-        one.email, one.dead, one.due = email, dead, now + dt.timedelta(days=30)
+        latest = one.at + dt.timedelta(days=90)
+        one.email, one.dead, one.due = email, dead, min(now + dt.timedelta(days=30), latest)
         one.state = STAFF if self.why_staff_look(one) else WAITING
-        one.sent_at = now if one.state == WAITING else one.sent_at
+        one.sent_at = now
 
     def ends(self, one: Asked, really: bool = True) -> None:
         if really:
@@ -111,10 +114,11 @@ class Billing(Town):
     def staff_decide(self, number: int, verb: str) -> None:
         held = [one for one in self.asked if one.state == STAFF]
         one = held[number % len(held)] if held else self.pick(number)
-        may, now = one.state == STAFF and (verb == "refuse" or one.tin == self.tin), self.clock.now()
+        sendable = one.tin == self.tin and one.due > self.clock.now()
+        may = one.state == STAFF and (verb == "refuse" or sendable)
         self.press(self.client("a.staff"), f"/staff/access-requests/{one.id}/{verb}", WHY, may=may)
         if may and verb == "send":
-            one.state, one.sent_at, one.due = WAITING, now, now + dt.timedelta(days=30)
+            one.state = WAITING  # for as long as was said when it was asked
         elif may:
             self.ends(one)
 
@@ -146,7 +150,7 @@ class Billing(Town):
             return
         place, client = link % len(tokens), self.world.client()
         client.get(f"/approve/{tokens[place]}")
-        client.post("/approve/open", {})
+        client.post("/approve/open", {"request": str(one.id)})
         self.answers(one, how, client, "/approve/request", place >= one.dead)
 
     @precondition(lambda town: town.asked)
@@ -204,8 +208,11 @@ class Billing(Town):
         what = {"organization": str(self.places[LEDGER].id)}
         if place is not None:
             what = {"grant": self.grants.get(self.payees[place].id, "0")}
-        address = self.below(HARBOR, "/who-can-see-our-data/end/confirmed")
-        self.press(client, address, {**what, **WHY}, may=bool(chosen))
+        address = self.below(HARBOR, "/who-can-see-our-data/end")
+        asked = client.get(address, query_string=what, check=False)
+        inputs = tree_of(asked).iter("input") if asked.status_code == 200 else ()
+        listed = {one.get("name"): one.get("value") or "" for one in inputs if one.get("name") == "shown"}
+        self.press(client, f"{address}/confirmed", {**what, **listed, **WHY}, may=bool(chosen))
         self.is_over(chosen)
 
     @precondition(lambda town: town.grants or town.sees)
@@ -225,4 +232,4 @@ class Billing(Town):
         may = payee in self.seen_now() and (days is None or 0 < days <= self.most)
         self.press(client, f"{address}/answered", form, may=may)
         if may and days is not None:
-            self.sees[payee] = self.end_of(until + dt.timedelta(days=1), dt.time())
+            self.sees[payee] = self.end_of(until)

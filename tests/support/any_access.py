@@ -94,6 +94,7 @@ class Asked:
     sent_at: dt.datetime | None = None
     granted: bool = False
     approved: set[int] = field(default_factory=set)
+    changed: list[dt.datetime] = field(default_factory=list)
 
     @property
     def is_open(self) -> bool:
@@ -166,6 +167,10 @@ class Town(RuleBasedStateMachine):
         ):
             name = f"{word.replace('.', '').title()} {'abcdefghij'[self.n % 10].upper()}nderson"
             row = self.world.person(f"{word}{self.n}", organization=self.places[where], delegate=delegate, name=name)
+            if word == "d.ana":  # whose domain is the practice's own
+                self.addresses[row.username] = f"{row.username}@harbor.example"
+                with self.world.session() as session:
+                    session.get_one(Person, row.id).email = self.addresses[row.username]
             self.add(row, where)
             if word in ("e.ve", "c.lerk"):
                 add_app(self.world, row)
@@ -212,8 +217,10 @@ class Town(RuleBasedStateMachine):
     def today(self) -> dt.date:
         return self.clock.now().astimezone(self.world.settings.payer.zone).date()
 
-    def end_of(self, day: dt.date, time: dt.time = dt.time(23, 59, 59)) -> dt.datetime:
-        return dt.datetime.combine(day, time, self.world.settings.payer.zone).astimezone(dt.UTC)
+    def end_of(self, day: dt.date) -> dt.datetime:
+        """The midnight after a day of the payer's."""
+        midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), self.world.settings.payer.zone)
+        return midnight.astimezone(dt.UTC)
 
     def go_on(self, **parts: float) -> None:
         """Time passes, and what ends by itself is over at once."""

@@ -138,10 +138,12 @@ def _access(session: PortalSession, *where: sa.ColumnElement[bool]) -> dict[int,
 
     Access that one request has opened another may have prolonged, so it is found by organization and payee.
     """
+    opened = sa.case((Grant.request_id == AccessRequest.id, True), else_=False)
     rows = session.execute(
         sa.select(
             AccessRequest.id,
             AccessRequest.ended_at,
+            opened,
             Grant.payee_id,
             Grant.ended_at,
             Grant.ends_at,
@@ -156,12 +158,13 @@ def _access(session: PortalSession, *where: sa.ColumnElement[bool]) -> dict[int,
             ),
         )
         .where(AccessRequestPayee.approved, *where)
-        .order_by(Grant.id)
+        .order_by(opened.desc(), Grant.id)
     )
     found: dict[int, dict[int, _Access]] = defaultdict(dict)
-    for request_id, approved_at, payee_id, ended_at, ends_at, how, is_open in rows:
+    for request_id, approved_at, its_own, payee_id, ended_at, ends_at, how, is_open in rows:
         end = min(filter(None, (ended_at, ends_at)), default=None)
-        if approved_at is None or (end is not None and end <= approved_at):  # over before: another took its place
+        over_before = approved_at is None or (end is not None and end <= approved_at)
+        if over_before and not its_own:  # another took its place
             continue
         found[request_id].setdefault(payee_id, _Access(is_open, end, how in (BY_PROVIDER, BY_PAYER)))
     return found
