@@ -29,7 +29,6 @@ WRITTEN_BY_READING = {
 # GETs that change something, with the reason.
 CHANGING = {
     "/set-password": "asked for without a link, it is counted as a failed try",
-    "/invitation": "asked for without a link, it is counted as a failed try",
     "/not-me": "asked for without a link, it is counted as a failed try",
     "/documents/<id:document_id>": "opened when it is ready, a document is no news on the home page any more",
     "/staff/letters/print-runs/<id:run_id>/pdf": "letters are marked as mailed once somebody has opened them",

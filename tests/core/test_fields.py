@@ -18,7 +18,7 @@ from wtforms.validators import Length
 
 import hp_portal.core
 import hp_portal_plugins
-from hp_portal.core.web.cleaning import several_lines
+from hp_portal.core.web.cleaning import several_lines, table_lines
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField, later_than
 from hp_portal.core.web.formats import parse_money, plain_money
 from tests.support.identifiers import make_npi
@@ -103,8 +103,8 @@ def forms() -> Iterator[type[Form]]:
             yield form
 
 
-# Whole texts, which staff write.
-LONG = {"DraftForm.text": 100_000}
+# Whole texts, which staff write, and tables that are pasted.
+LONG = {"DraftForm.text": 100_000, "TableForm.table": 200_000, "SeveralForm.table": 200_000}
 
 
 def test_every_field_of_free_text_has_a_greatest_length_and_loses_control_characters() -> None:
@@ -194,3 +194,8 @@ def test_every_right_npi_is_taken(number: int) -> None:
 def test_several_lines_lose_control_characters_and_keep_their_order() -> None:
     assert several_lines("  one\x00\r\n\r\n  two\x07 \rthree\t\n") == "one\n\n  two\nthree"
     assert several_lines(None) is None
+
+
+def test_a_pasted_table_keeps_its_empty_cells_and_loses_other_control_characters() -> None:
+    assert table_lines("\n\tone\x00 \ttwo\t\r\n three\x07\t\t\n") == "\tone\ttwo\t\nthree\t\t"
+    assert table_lines(None) is None

@@ -28,7 +28,7 @@ from hp_portal.core.billing_access.showing import STATUSES
 from hp_portal.core.identifiers.numbers import parse_npi
 from hp_portal.core.people.forms import a_name, an_email
 from hp_portal.core.tax_ids.tables import TableColumn
-from hp_portal.core.web.cleaning import one_line
+from hp_portal.core.web.cleaning import one_line, table_lines
 from hp_portal.core.web.fields import DayField, ParsedField, TinField, a_phone, without_tax_ids
 
 PERSON, DELEGATES = "person", "delegates"
@@ -179,7 +179,10 @@ class RowsForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 
 class TableForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     table = TextAreaField(
-        "Paste your table", [Optional(), Length(max=200_000)], render_kw={"rows": 10, "spellcheck": "false", **OFF}
+        "Paste your table",
+        [Optional(), Length(max=200_000)],
+        filters=[table_lines],
+        render_kw={"rows": 10, "spellcheck": "false", **OFF},
     )
     file = FileField("Or choose a CSV file", render_kw={"accept": ".csv,.txt,text/csv"})
 

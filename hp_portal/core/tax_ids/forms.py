@@ -8,7 +8,7 @@ from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional
 
 from hp_portal.core.tax_ids.proving import Proof
-from hp_portal.core.web.cleaning import one_line, several_lines
+from hp_portal.core.web.cleaning import one_line, several_lines, table_lines
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField, a_phone, without_tax_ids
 
 
@@ -63,6 +63,7 @@ class SeveralForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     table = TextAreaField(
         "Paste your table",
         [Optional(), Length(max=200_000)],
+        filters=[table_lines],
         render_kw={"rows": 10, "spellcheck": "false", "autocomplete": "off"},
     )
     file = FileField("Or choose a CSV file", render_kw={"accept": ".csv,.txt,text/csv"})
