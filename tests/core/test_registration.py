@@ -82,8 +82,13 @@ def test_whoever_was_signed_in_there_is_no_longer(portal: World) -> None:
     assert "Mina Keeper" in visitor.client.get("/").text
     assert copy.get("/my-sign-ins").status_code == 303
     with portal.session() as session:
-        ended = session.scalars(sa.select(SignIn.end_reason).join(Person).where(Person.username == "a.clerk")).one()
-        open_now = session.scalars(sa.select(Person.username).join(SignIn).where(SignIn.ended_at.is_(None))).all()
+        whose = Person.id == SignIn.person_id
+        ended = session.scalars(
+            sa.select(SignIn.end_reason).join(Person, whose).where(Person.username == "a.clerk")
+        ).one()
+        open_now = session.scalars(
+            sa.select(Person.username).join(SignIn, whose).where(SignIn.ended_at.is_(None))
+        ).all()
     assert (ended, open_now) == ("signed in again", ["mina.keeper"])
 
 
