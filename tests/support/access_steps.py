@@ -211,7 +211,7 @@ class Billing(Town):
         address = self.below(HARBOR, "/who-can-see-our-data/end")
         asked = client.get(address, query_string=what, check=False)
         inputs = tree_of(asked).iter("input") if asked.status_code == 200 else ()
-        listed = {one.get("name"): one.get("value") or "" for one in inputs if one.get("name") == "shown"}
+        listed = {str(one.get("name")): one.get("value") or "" for one in inputs if one.get("name") == "shown"}
         self.press(client, f"{address}/confirmed", {**what, **listed, **WHY}, may=bool(chosen))
         self.is_over(chosen)
 
