@@ -118,7 +118,7 @@ class _Wanting:
 
     def asks_person(self) -> bool:
         """Is somebody asked by name, and not the delegates?"""
-        raise NotImplementedError
+        raise NotImplementedError  # each of the forms says: one has a choice, the other has empty cells
 
     def wanted(self: Any, form: str) -> Wanted:
         person = self.asks_person()
