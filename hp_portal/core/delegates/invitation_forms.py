@@ -22,39 +22,39 @@ from hp_portal.core.people.accounts import USERNAME
 from hp_portal.core.people.forms import TYPED, a_name, an_email
 from hp_portal.core.web.cleaning import one_line
 
+AT_WORK = "Enter the person’s own e-mail address at work."
 
-class LookForForm(Form):  # type: ignore[misc] # WTForms has no types
-    """Whom a delegate wants to give an account, read from the address: is the person known already?"""
 
-    name = StringField(
+def _name() -> StringField:
+    return StringField(
         "Name",
         [DataRequired("Enter the person’s first and last name."), Length(2, 80, "Use 2 to 80 characters."), a_name],
         filters=[one_line],
         render_kw={"autocomplete": "off"},
     )
-    email = StringField(
+
+
+def _email(required: str) -> StringField:
+    return StringField(
         "E-mail",
-        [DataRequired("Enter the person’s own e-mail address at work."), Length(max=254), an_email],
+        [DataRequired(required), Length(max=254), an_email],
         filters=[one_line],
         render_kw={**TYPED, "type": "email"},
     )
+
+
+class LookForForm(Form):  # type: ignore[misc] # WTForms has no types
+    """Whom a delegate wants to give an account, read from the address: is the person known already?"""
+
+    name = _name()
+    email = _email(AT_WORK)
 
 
 class InviteForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """The invitation. The view fills in the applications that a delegate may give."""
 
-    name = StringField(
-        "Name",
-        [DataRequired("Enter the person’s first and last name."), Length(2, 80, "Use 2 to 80 characters."), a_name],
-        filters=[one_line],
-        render_kw={"autocomplete": "off"},
-    )
-    email = StringField(
-        "E-mail",
-        [DataRequired("Enter the person’s own e-mail address at work."), Length(max=254), an_email],
-        filters=[one_line],
-        render_kw={**TYPED, "type": "email"},
-    )
+    name = _name()
+    email = _email(AT_WORK)
     applications = SelectMultipleField(
         "Applications", choices=[], option_widget=CheckboxInput(), widget=ListWidget(prefix_label=False)
     )
@@ -85,18 +85,8 @@ class AcceptAsNewForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 class EditForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """The name and address of an account; `known` is the name as the delegate saw it."""
 
-    name = StringField(
-        "Name",
-        [DataRequired("Enter the person’s first and last name."), Length(2, 80, "Use 2 to 80 characters."), a_name],
-        filters=[one_line],
-        render_kw={"autocomplete": "off"},
-    )
-    email = StringField(
-        "E-mail",
-        [DataRequired("Enter the person’s own e-mail address."), Length(max=254), an_email],
-        filters=[one_line],
-        render_kw={**TYPED, "type": "email"},
-    )
+    name = _name()
+    email = _email("Enter the person’s own e-mail address.")
     known = HiddenField(filters=[one_line])
 
 
