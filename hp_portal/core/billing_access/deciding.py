@@ -35,6 +35,7 @@ from hp_portal.core.organizations.models import Grant
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.people.ended import OrganizationEnded, hold_going_on
 from hp_portal.core.tax_ids.ending import end_overdue
+from hp_portal.core.tax_ids.leaning import hold_tins
 from hp_portal.core.tax_ids.notices import tell_of_link
 from hp_portal.core.web.formats import show_day
 from hp_portal.core.web.render import settings
@@ -142,7 +143,10 @@ def approve(
     request = _hold(session, request_id, signer)
     if signer.actor is None and (problems := _signer_problems(session, request, signer)):
         raise ApproverRefused(problems)
-    asked = payees_of(session, request.whole_tin(session), tuple(request.npis.split()))
+    tin = request.whole_tin(session)
+    if signer.actor is not None:  # so that their office does not let go of what they approve meanwhile
+        hold_tins(session, [tin])
+    asked = payees_of(session, tin, tuple(request.npis.split()))
     may = asked if signer.actor is None else seen_by(session, signer.actor.organization_id, asked)
     chosen = [one for one in may if one.id in payee_ids]
     if not chosen or len(chosen) != len(set(payee_ids)):

@@ -26,8 +26,9 @@ from hp_portal.core.organizations.access_requests import (
     AccessRequest,
     AccessRequestPayee,
 )
-from hp_portal.core.organizations.models import BY_PAYER, BY_PROVIDER, Grant
+from hp_portal.core.organizations.models import BY_PAYER, BY_PROVIDER, WITH_OFFICE, Grant
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.tax_ids.ending import HOW_ENDED
 from hp_portal.core.web.listing import Listing
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession
@@ -130,7 +131,18 @@ class _Access:
 
     open: bool
     until: dt.datetime | None
-    revoked: bool
+    how: str
+
+    @property
+    def revoked(self) -> bool:
+        return self.how in (BY_PROVIDER, BY_PAYER)
+
+    @property
+    def words(self) -> str:
+        """How it stands; why it has ended where nobody has decided that and no day was given."""
+        if self.open:
+            return "Approved"
+        return HOW_ENDED[self.how].capitalize() if self.how == WITH_OFFICE else "Ended"
 
 
 def _access(session: PortalSession, *where: sa.ColumnElement[bool]) -> dict[int, dict[int, _Access]]:
@@ -166,7 +178,7 @@ def _access(session: PortalSession, *where: sa.ColumnElement[bool]) -> dict[int,
         over_before = approved_at is None or (end is not None and end <= approved_at)
         if over_before and not its_own:  # another took its place
             continue
-        found[request_id].setdefault(payee_id, _Access(is_open, end, how in (BY_PROVIDER, BY_PAYER)))
+        found[request_id].setdefault(payee_id, _Access(is_open, end, how or ""))
     return found
 
 
@@ -305,12 +317,8 @@ def decided(session: PortalSession, actor: Actor, request_id: int) -> list[tuple
         .where(*own)
         .order_by(Payee.name, Payee.npi)
     ).all()
-    open_now = {payee_id for payee_id, one in _access(session, *own)[request_id].items() if one.open}
-    found = [
-        (payee.name, payee.npi or "", "Approved" if payee.id in open_now else "Ended")
-        for payee, approved in rows
-        if approved
-    ]
+    stands = {payee_id: one.words for payee_id, one in _access(session, *own)[request_id].items()}
+    found = [(payee.name, payee.npi or "", stands.get(payee.id, "Ended")) for payee, approved in rows if approved]
     left_out = sum(1 for _, approved in rows if not approved)
     return [*found, *([(f"{left_out} more of this Tax ID", "", "Not approved")] if left_out else [])]
 

@@ -22,8 +22,10 @@ PROOFS = {
     "approval": "Approved by the provider’s office",
 }
 
-# How a grant ended: the provider's office, the payer's staff, its own organization, or time; or it was given in a trial.
+# How a grant ended: the provider's office, the payer's staff, its own organization, or time; or it was given in a trial; or the
+# last of the provider's offices that was linked to the payee has let go of it.
 BY_PROVIDER, BY_PAYER, BY_ITSELF, BY_TIME, BY_TRIAL = "provider", "payer", "own", "time", "trial"
+WITH_OFFICE = "office"
 
 
 class Organization(Base, OptionalTin, scopes.Scoped):

@@ -17,6 +17,7 @@ from hp_portal.core.registration.facts import AccountClosed, move
 from hp_portal.core.registration.finishing import open_access
 from hp_portal.core.registration.models import DECLINED, LOCKED, OPEN, PROVED_AGAIN, STAFF, Registration
 from hp_portal.core.registration.moving import end_if_empty, move_person
+from hp_portal.core.tax_ids.ending import end_leaning, hold_links
 from hp_portal.core.tax_ids.notices import tell_of_link
 from hp_portal.database import PortalSession
 from hp_portal.hookspecs import PortalEvent
@@ -33,6 +34,7 @@ def hold_newcomer(session: PortalSession, registration: Registration) -> Person:
 
 def end_grants(session: PortalSession, organization_id: int | None, by_id: int | None) -> list[tuple[int, str]]:
     """End what an organization sees: each payee with what had proved it."""
+    links = hold_links(session, Grant.organization_id == organization_id)
     ended = session.execute(
         sa.update(Grant)
         .where(Grant.organization_id == organization_id, Grant.ended_at.is_(None))
@@ -43,6 +45,7 @@ def end_grants(session: PortalSession, organization_id: int | None, by_id: int |
     for payee_id, _ in ended:
         record(session, "registration.access.ended", organization=organization_id, payee=payee_id)
         session.announce(PortalEvent("grant.ended", {"organization": organization_id or 0, "payee": payee_id}))
+    end_leaning(session, None, links)
     return [(payee_id, proof) for payee_id, proof in ended]
 
 

@@ -22,6 +22,7 @@ from hp_portal.core.staff.organizations import (
 from hp_portal.core.staff.record_forms import LinkForm
 from hp_portal.core.tax_ids.by_payer import OpenGrant, end_grant, find_open_grant, link_payee
 from hp_portal.core.tax_ids.grants import AlreadyLinked
+from hp_portal.core.tax_ids.leaning import MORE, MoreLose, lost_with, read_shown
 from hp_portal.core.web.render import db_session, form_status, page, redirect_to
 
 ID = "<id:organization_id>"
@@ -77,8 +78,20 @@ def organizations_end_link(grant_id: int) -> ResponseReturnValue:
     db, form = db_session(), ReasonForm()
     grant: OpenGrant = find_open_grant(db, grant_id) or abort(404)
     if not form.validate_on_submit():
-        return page("staff/end_link.html", grant=grant, form=form, status=form_status(form))
-    if end_grant(db, the_actor(), grant, form.reason.data):
+        return _end_link_page(grant, form, form_status(form))
+    try:
+        done = end_grant(db, the_actor(), grant, form.reason.data, read_shown(request.form.get("shown", "")))
+    except MoreLose:
+        db.rollback()
+        form.form_errors = [MORE]
+        return _end_link_page(grant, form, 409)
+    if done:
         flash(f"{grant.organization} can no longer see the payments to {grant.payee}.", "good")
     db.commit()
     return redirect_to(url_for("staff.organizations_one", organization_id=grant.organization_id, _anchor="linked"))
+
+
+def _end_link_page(grant: OpenGrant, form: ReasonForm, status: int) -> Response:
+    return page(
+        "staff/end_link.html", grant=grant, billing=lost_with(db_session(), grant.grant_id), form=form, status=status
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from hp_portal.core.payees.models import Payee
 from hp_portal.core.people.ended import hold_going_on
 from hp_portal.core.tax_ids.ending import end_access, end_overdue
 from hp_portal.core.tax_ids.grants import AlreadyLinked
+from hp_portal.core.tax_ids.leaning import check_shown
 from hp_portal.core.tax_ids.notices import tell_of_link
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import PortalEvent
@@ -71,9 +73,11 @@ def find_open_grant(session: PortalSession, grant_id: int) -> OpenGrant | None:
     return OpenGrant(grant.id, grant.organization_id, organization, payee.id, payee.name, tin, payee.npi or "")
 
 
-def end_grant(session: PortalSession, actor: Actor, grant: OpenGrant, reason: str) -> bool:
+def end_grant(session: PortalSession, actor: Actor, grant: OpenGrant, reason: str, shown: Collection[int]) -> bool:
     """Let the organization see nothing more of the payee, from the next page on; False when it has ended meanwhile.
 
-    Objections to the link are settled by that.
+    Objections to the link are settled by that. `shown`: the grants of billing organizations that were said to end with it.
+    Raises MoreLose.
     """
+    check_shown(session, grant.grant_id, shown)
     return bool(end_access(session, actor, Grant.id == grant.grant_id, BY_PAYER, reason))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -18,8 +18,17 @@ from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.unconfirmed import reachable
-from hp_portal.core.organizations.models import BY_ITSELF, BY_PAYER, BY_PROVIDER, BY_TIME, Grant, Organization
+from hp_portal.core.organizations.models import (
+    BY_ITSELF,
+    BY_PAYER,
+    BY_PROVIDER,
+    BY_TIME,
+    WITH_OFFICE,
+    Grant,
+    Organization,
+)
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.tax_ids.leaning import Link, hold_tins, leaning_on, links_of_offices
 from hp_portal.core.tax_ids.notices import holders_of_tin
 from hp_portal.core.tax_ids.objections import settle_by_end
 from hp_portal.core.web.links import absolute_url
@@ -31,11 +40,13 @@ HOW_ENDED = {
     BY_PAYER: "ended by the health plan",
     BY_ITSELF: "ended by the organization itself",
     BY_TIME: "ended on its day",
+    WITH_OFFICE: "ended, as no provider’s office is linked to it any more",
 }
 _ANSWERS = {
     BY_PROVIDER: "The provider’s office has ended this access.",
     BY_ITSELF: "The organization no longer has this access: it gave it up itself.",
     BY_TIME: "This was the day until which it was approved.",
+    WITH_OFFICE: "No provider’s office is linked to it any more, so the access has ended.",
 }
 """What organizations that objected read when it was not the payer's staff who ended it."""
 _AT_ONCE = 500
@@ -58,9 +69,39 @@ def end_access(
 
     `how` is a key of HOW_ENDED, `actor` who does it; None: time. Objections are settled by it, and the organizations concerned
     are told, but for the actor's own. The reason is kept with the record. Nobody else is told it, but organizations that objected
-    what the payer's staff wrote, who know that.
+    what the payer's staff wrote, who know that. What billing organizations see of a payee ends with the last link of an office.
     """
     session.flush()
+    links = hold_links(session, which)
+    ended = _end(session, actor, which, how, reason)
+    end_leaning(session, actor, links, reason)
+    return ended
+
+
+def hold_links(session: PortalSession, which: sa.ColumnElement[bool]) -> list[Link]:
+    """The links of offices among grants that are about to end, their Tax IDs held."""
+    links = links_of_offices(session, which, Grant.ended_at.is_(None))
+    hold_tins(session, [one.tin for one in links])
+    return links
+
+
+def end_leaning(session: PortalSession, actor: Actor | None, links: Sequence[Link], reason: str = "") -> None:
+    """These links have ended: end what billing organizations would go on seeing without anybody who is shown it."""
+    if lost := leaning_on(session, links):
+        which = Grant.id.in_(sorted(one.grant_id for one in lost))
+        offices = {one.organization_id for one in links}
+        _end(session, actor, which, WITH_OFFICE, reason, offices=offices)
+
+
+def _end(
+    session: PortalSession,
+    actor: Actor | None,
+    which: sa.ColumnElement[bool],
+    how: str,
+    reason: str,
+    *,
+    offices: Collection[int] = (),
+) -> list[Ended]:
     rows = session.execute(
         sa.update(Grant)
         .where(which, Grant.ended_at.is_(None))
@@ -83,7 +124,7 @@ def end_access(
         session.announce(PortalEvent("grant.ended", told))
         by_staff = actor if how == BY_PAYER else None
         settle_by_end(session, by_staff, one.grant_id, _ANSWERS.get(how, reason))
-    _tell(session, actor, ended, how)
+    _tell(session, actor, ended, how, offices)
     return ended
 
 
@@ -97,13 +138,16 @@ def end_overdue(session: PortalSession, organization_id: int | None = None, paye
         end_access(session, None, sa.and_(Grant.id.in_(due), *which), BY_TIME)
 
 
-def _tell(session: PortalSession, actor: Actor | None, ended: Sequence[Ended], how: str) -> None:
-    """Tell the organization whose access ended, and the offices of the provider: an event each, and one message."""
+def _tell(
+    session: PortalSession, actor: Actor | None, ended: Sequence[Ended], how: str, offices: Collection[int]
+) -> None:
+    """Tell the organization whose access ended, and the offices of the provider, with `offices` that were linked until now: an
+    event each, and one message."""
     told: dict[tuple[int, int], list[Payee]] = defaultdict(list)
     for one in ended:
         payee = session.get_one(Payee, one.payee_id)
         own = one.organization_id
-        for told_id in (own, *holders_of_tin(session, payee, own)):
+        for told_id in {own, *offices, *holders_of_tin(session, payee, own)}:
             if actor is None or told_id != actor.organization_id:
                 told[told_id, own].append(payee)
     request_id = get_who(session).request_id

@@ -12,6 +12,7 @@ from hp_portal.core.people.forms import ReasonForm
 from hp_portal.core.tax_ids.cases import TooManyCases, WaitsAlready, open_case
 from hp_portal.core.tax_ids.forms import CaseForm, SeveralForm
 from hp_portal.core.tax_ids.grants import NotForBilling
+from hp_portal.core.tax_ids.leaning import MORE, MoreLose, read_shown
 from hp_portal.core.tax_ids.removing import Loss, OnlyDelegates, find_loss, remove
 from hp_portal.core.tax_ids.several import ADDED, COLUMNS, MOST, WRONG, add_many, as_table
 from hp_portal.core.tax_ids.tables import UnreadableTable, decode, read_table
@@ -88,12 +89,21 @@ def linked_remove_post(grant_id: int) -> ResponseReturnValue:
     try:
         if the_actor().is_delegate and not form.validate_on_submit():
             return _remove_page(loss, form, 422)
-        done = remove(db, the_actor(), grant_id, form.reason.data or "")
+        done = remove(db, the_actor(), grant_id, form.reason.data or "", read_shown(request.form.get("shown", "")))
     except OnlyDelegates:
         return _remove_page(loss, ReasonForm(formdata=None), 422)
+    except MoreLose:
+        db.rollback()
+        form.form_errors = [MORE]
+        return _remove_page(_loss(grant_id), form, 409)
     db.commit()
+    also = (
+        f" by you, nor by {', '.join(dict.fromkeys(one.organization for one in loss.billing))}" if loss.billing else ""
+    )
     words = (
-        f"{loss.name} is removed. Its payments can no longer be seen." if done else "Somebody has removed it already."
+        f"{loss.name} is removed. Its payments can no longer be seen{also}."
+        if done
+        else "Somebody has removed it already."
     )
     flash(words, "good" if done else "info")
     return redirect_to(url_for(f"{KEY}.index"))

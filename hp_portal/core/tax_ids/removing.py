@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import BY_ITSELF, Grant
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.tax_ids.ending import end_access
+from hp_portal.core.tax_ids.leaning import Leaning, check_shown, lost_with
 from hp_portal.database import PortalSession
 from hp_portal.hookspecs import PaidSoFar
 from hp_portal.plugins import Plugins
@@ -26,7 +27,10 @@ class OnlyDelegates(Exception):
 
 @dataclass(frozen=True)
 class Loss:
-    """What an organization no longer sees without a payee, and who there opens payments now. The TIN is masked."""
+    """What an organization no longer sees without a payee, and who there opens payments now. The TIN is masked.
+
+    `billing`: what billing organizations lose with it, as no other office is linked to it.
+    """
 
     grant_id: int
     name: str
@@ -36,6 +40,7 @@ class Loss:
     last_paid_on: dt.date | None
     kept: tuple[str, ...]
     people: tuple[str, ...]
+    billing: tuple[Leaning, ...]
 
 
 def paid_so_far(session: PortalSession, plugins: Plugins, payee_ids: Sequence[int]) -> Mapping[int, PaidSoFar]:
@@ -71,6 +76,8 @@ def find_loss(session: PortalSession, plugins: Plugins, actor: Actor, grant_id: 
         )
         .order_by(Person.name)
     ).all()
+    with scopes.whole(session, "who loses access together with the organization's own link"):
+        billing = lost_with(session, grant_id)
     return Loss(
         grant_id,
         row.name,
@@ -80,13 +87,16 @@ def find_loss(session: PortalSession, plugins: Plugins, actor: Actor, grant_id: 
         paid.last_paid_on,
         tuple(paid.kept),
         tuple(people),
+        tuple(billing),
     )
 
 
-def remove(session: PortalSession, actor: Actor, grant_id: int, reason: str) -> bool:
-    """End one of the organization's own links; False when it has ended meanwhile. Raises OnlyDelegates."""
+def remove(session: PortalSession, actor: Actor, grant_id: int, reason: str, shown: Collection[int]) -> bool:
+    """End one of the organization's own links; False when it has ended meanwhile. `shown`: the grants of billing organizations
+    that were said to end with it. Raises OnlyDelegates, or MoreLose."""
     if not actor.is_delegate:
         raise OnlyDelegates
     own = sa.and_(Grant.id == grant_id, Grant.organization_id == actor.organization_id)
     with scopes.whole(session, "the organization gives up what it sees itself"):
+        check_shown(session, grant_id, shown)
         return bool(end_access(session, actor, own, BY_ITSELF, reason))
