@@ -17,6 +17,7 @@ from hp_portal.core.organizations.access_requests import AccessRequest
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration.moving import end_if_empty
+from tests.support.access_requests import access_request
 from tests.support.asked import BASE, NPI, OFFICE, ONE, SECOND, TIN, Scene, make_scene
 from tests.support.client import tree_of
 from tests.support.clock import Clock
@@ -31,6 +32,7 @@ def scene(world: World, clock: Clock) -> Scene:
     return make_scene(world, clock)
 
 
+DAYS = dt.timedelta(days=30)
 DELEGATES = {"whom": "delegates", "name": "", "title": "", "email": "", "phone": ""}
 
 
@@ -283,3 +285,46 @@ def test_payees_that_go_while_somebody_approves(scene: Scene, monkeypatch: pytes
     assert "has changed meanwhile" in refused.text
     assert 'value="Office manager"' in refused.text
     assert scene.sees() == []
+
+
+def test_an_office_finds_every_request_the_oldest_first(scene: Scene) -> None:
+    """A page at a time, with as many statements for many requests as for few."""
+    delegate, engine = scene.world.sign_in("h.delegate"), scene.world.app.extensions["hp_portal.database"].engine
+    counted: list[str] = []
+
+    def note(*given: Any) -> None:
+        counted.append(given[2])
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+
+    def listed(page: str = "") -> tuple[list[str], str, int]:
+        counted.clear()
+        answer = delegate.get(f"/access-requests{page}")
+        rows = [text_of(row) for body in tree_of(answer).iter("tbody") for row in body.iter("tr")]
+        return rows, text_of(tree_of(answer)), len(counted)
+
+    def more(number: int, **values: Any) -> None:
+        """A request of a billing organization of its own."""
+        other = scene.world.organization(f"Biller {number:03}", audience="billing")
+        with scene.world.session() as session:
+            access_request(session, other, tin=TIN, sent_at=clock.now(), due_at=scene.clock.now() + DAYS, **values)
+
+    listed()
+    for number in range(2):
+        more(number)
+    more(2, state="declined", ended_at=clock.now())
+    more(3, state="approved", ended_at=clock.now(), access_until=scene.clock.now() + DAYS)
+    rows, _, few = listed()
+    assert [row[:10] for row in rows] == ["Biller 000", "Biller 001", "Biller 003", "Biller 002"]
+    assert ["Waits" in row for row in rows] == [True, True, False, False]
+    assert ["Approved" in row for row in rows] == [False, False, True, False]
+    for number in range(4, 60):
+        more(number)
+    rows, words, many = listed()
+    assert (len(rows), rows[0][:10], rows[-1][:10]) == (50, "Biller 000", "Biller 051")
+    assert "1–50 of 60 requests" in words
+    assert many <= few + 1, "the number of all, and nothing for each"
+    rows, words, _ = listed("?page=2")
+    assert [row[:10] for row in rows][-3:] == ["Biller 059", "Biller 003", "Biller 002"]
+    assert "51–60 of 60 requests" in words
+    sa.event.remove(engine, "before_cursor_execute", note)

@@ -20,6 +20,7 @@ from hp_portal.core.billing_access.forms import ApproveForm, ApproverForm, Decli
 from hp_portal.core.billing_access.offers import LinkDead, Offer
 from hp_portal.core.tax_ids.billing_access import end_of
 from hp_portal.core.web.attachments import attachment
+from hp_portal.core.web.listing import page_number
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.web.where_from import client_address
 
@@ -289,9 +290,9 @@ def done() -> ResponseReturnValue:
 @access.delegate
 def office() -> ResponseReturnValue:
     db = db_session()
-    found = offers.offers_for_office(db, the_actor())
+    listing = offers.offers_for_office(db, the_actor(), page_number(request.args))
     db.commit()
-    return page("billing_access/office.html", offers=found)
+    return page("billing_access/office.html", listing=listing.at("approvals.office"))
 
 
 def _offer(access_request_id: int) -> Offer:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -20,6 +21,7 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.access_requests import REFUSED, STAFF, WAITING, AccessRequest, AccessRequestLink
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.web.listing import Listing, page_of
 from hp_portal.database import PortalSession
 from hp_portal.scopes import in_whole
 
@@ -141,6 +143,7 @@ def note_opened(session: PortalSession, token: str) -> Offer:
     return offer
 
 
+_SHOWN = 50
 _SENT = (AccessRequest.sent_at.is_not(None), AccessRequest.state.not_in((STAFF, REFUSED)))
 
 
@@ -177,16 +180,45 @@ def count_for_office(session: PortalSession, actor: Actor) -> int:
         return session.scalar(waits) or 0
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A request as the list of an office shows it. The TIN is masked; `approved`: at least a part of it was."""
+
+    id: int
+    organization: str
+    tin: str
+    asked_at: dt.datetime
+    waits: bool
+    approved: bool
+
+
 @in_whole("requests about the actor's own Tax IDs")
-def offers_for_office(session: PortalSession, actor: Actor) -> list[Offer]:
-    """The requests about the Tax IDs of a delegate's organization that wait, the oldest first, and the newest of the others."""
+def offers_for_office(session: PortalSession, actor: Actor, number: int) -> Listing[Listed]:
+    """One page of the requests about the Tax IDs of a delegate's organization: those that wait, the oldest first, then the
+    others, the newest first. Recorded as looked at; the caller commits.
+
+    The number of statements does not grow with the requests. Raises PastTheEnd.
+    """
     if not _may_answer(actor):
-        return []
-    wanted = sa.select(AccessRequest).where(_of_office(session, actor), *_SENT)
-    rows = session.scalars(wanted.order_by(AccessRequest.state != WAITING, AccessRequest.id.desc()).limit(200))
-    found = [offer_of(session, one, actor) for one in rows]
-    record(session, "billing.access.office-listed", shown=len(found))
-    return found
+        return Listing([], 1, _SHOWN, 0)
+    waits = AccessRequest.state == WAITING
+    rows = (
+        sa.select(AccessRequest, Organization.name, Organization.ended_at)
+        .join(Organization, Organization.id == AccessRequest.organization_id)
+        .where(_of_office(session, actor), *_SENT)
+        .order_by(sa.not_(waits), sa.case((waits, AccessRequest.id)), AccessRequest.id.desc())
+    )
+    now = clock.now()
+
+    def make(row: Any) -> Listed:
+        request, organization, ended_at = row
+        waiting = request.state == WAITING and (request.due_at or now) > now and ended_at is None
+        tin, approved = request.masked_tin(session), request.access_until is not None
+        return Listed(request.id, organization, tin, request.asked_at, waiting, approved)
+
+    listing = page_of(session, rows, number, size=_SHOWN, make=make)
+    record(session, "billing.access.office-listed", shown=len(listing.rows))
+    return listing
 
 
 @in_whole("a request about the actor's own Tax ID")
