@@ -42,7 +42,7 @@ from hp_portal.core.people import email_changes, factor_resets, password_links, 
 from hp_portal.core.recovery import asking
 from hp_portal.core.refusals import judging
 from hp_portal.core.registration import deciding
-from hp_portal.core.tax_ids import billing_access, ending
+from hp_portal.core.tax_ids import billing_access, ending, use
 from hp_portal.database import Database, PortalSession, lock
 from hp_portal.hookspecs import LANES, Job
 from hp_portal.plugins import Plugins, confined
@@ -172,6 +172,7 @@ def core_jobs(settings: Settings) -> list[Job]:
             dt.timedelta(hours=1),
             billing_access.ask_about_endings,
         ),
+        Job("tax-ids.count-use", "Count what organizations open", dt.timedelta(minutes=1), use.count_use),
         Job("delegates.answer", "Answer for ended organizations", dt.timedelta(minutes=5), requests.answer_for_ended),
         *_people_jobs(settings),
     ]

@@ -19,7 +19,7 @@ from hp_portal.core.organizations.access_requests import AccessRequestLink, Acce
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.people.models import AccountRest, ChangeNotice, EmailChange, FactorReset, Leaving, PasswordLink
 from hp_portal.core.recovery.models import RecoveryAsk
-from hp_portal.core.tax_ids.models import GUESSED, AccessEnding, LinkNotice
+from hp_portal.core.tax_ids.models import GUESSED, AccessEnding, LinkNotice, PayeeUse, UseCounted
 from hp_portal.database import Base, PortalSession
 
 from .access_requests import access_request, tax_id_case
@@ -125,6 +125,15 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
     )
     own = sa.select(Grant.payee_id).where(Grant.organization_id == organization.id).limit(1)
     yield AccessRequestPayee(request_id=request.id, payee_id=session.scalars(own).one(), approved=False)
+    yield PayeeUse(
+        organization_id=organization.id,
+        payee_id=session.scalars(own).one(),
+        day=now.date(),
+        whose="",
+        opened=1,
+        last_at=now,
+    )
+    yield UseCounted(seal_id=0, event_id=0)
     yield LinkNotice(organization_id=organization.id, kind=GUESSED, payee_id=session.scalars(own).one(), at=now)
     yield asking(organization)
     review = signed_review(organization, person)

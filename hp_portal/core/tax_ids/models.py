@@ -89,6 +89,34 @@ class AccessEnding(Base, scopes.OwnedByOrganization):
     answer: Mapped[str | None] = mapped_column(sa.String(10))
 
 
+class PayeeUse(Base, scopes.PayersOwn):
+    """How often an organization has opened payments of a payee on a day of the payer's, and when last: counted from the record.
+
+    `whose`: a digest of all payees that were opened at once; each of them has a row with the same numbers.
+    """
+
+    __tablename__ = "payee_use"
+    __table_args__ = (sa.UniqueConstraint("payee_id", "organization_id", "day", "whose"),)
+
+    id: Mapped[key]
+    payee_id: Mapped[int] = mapped_column(sa.ForeignKey("payee.id"))
+    organization_id: Mapped[int] = mapped_column(sa.ForeignKey("organization.id"))
+    day: Mapped[dt.date] = mapped_column(index=True)
+    whose: Mapped[str] = mapped_column(sa.String(32))
+    opened: Mapped[int]
+    last_at: Mapped[dt.datetime]
+
+
+class UseCounted(Base, scopes.PayersOwn):
+    """How far the record is counted, in one row: the last seal, and the highest event of all that were."""
+
+    __tablename__ = "use_counted"
+
+    id: Mapped[key]
+    seal_id: Mapped[int]
+    event_id: Mapped[int]
+
+
 class TaxIdCase(Base, SealedTin, scopes.OwnedByOrganization):
     """An organization asks staff to link a Tax ID to it of which it has no payment at hand; staff answer and close it."""
 

@@ -6,8 +6,7 @@ The number of statements does not grow with the people, the payees or the organi
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,13 +24,9 @@ from hp_portal.core.organizations.access_requests import AccessRequest
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.tax_ids.models import LINKED, LinkNotice
+from hp_portal.core.tax_ids.use import COUNTED, REMEMBERED, Use, showing, used_of
 from hp_portal.database import PortalSession
-from hp_portal.events import EventSpec
 from hp_portal.scopes import in_whole
-
-COUNTED, REMEMBERED = dt.timedelta(days=30), dt.timedelta(days=90)
-"""How far back is counted what was opened, and how far back the last use is looked for."""
-_AT_A_TIME = 5_000
 
 
 @dataclass(frozen=True)
@@ -42,18 +37,6 @@ class OwnPayee:
     name: str
     tin: str
     npi: str
-
-
-@dataclass(frozen=True)
-class Use:
-    """What somebody has opened: payments and claims in the last 30 days, and when last; None: not in the last 90 days."""
-
-    opened: int = 0
-    last: dt.datetime | None = None
-
-    def and_at(self, moment: dt.datetime, times: int) -> Use:
-        """The same with more of it."""
-        return Use(self.opened + times, max(self.last or moment, moment))
 
 
 @dataclass(frozen=True)
@@ -182,11 +165,6 @@ def _payee(session: PortalSession, one: Payee) -> OwnPayee:
     return OwnPayee(one.id, one.name, one.masked_tin(session), one.npi or "")
 
 
-def _showing(session: PortalSession) -> list[EventSpec]:
-    """The kinds of events that say whose payments were opened."""
-    return [spec for spec in session.context.events.all() if spec.payees_shown is not None]
-
-
 def last_sign_in() -> sa.ColumnElement[Any]:
     """When somebody last signed in; of who works for several organizations, when they last did something for this one.
 
@@ -243,7 +221,7 @@ def _used_by_people(session: PortalSession, organization_id: int) -> dict[int, U
         sa.select(AuditEvent.person_id, sa.func.sum(recent), sa.func.max(AuditEvent.at))
         .where(
             AuditEvent.organization_id == organization_id,
-            AuditEvent.event.in_([spec.key for spec in _showing(session)]),
+            AuditEvent.event.in_(list(showing(session))),
             # A search that showed no claim.
             sa.not_(AuditEvent.fields.contains('"claims":{}')),
             AuditEvent.at >= now - REMEMBERED,
@@ -300,7 +278,7 @@ def _others(
             grant.payee_id in own,
         )
         accesses.setdefault(other.id, {})[grant.id] = found
-    used = _used_by_others(session, organizations, payees) if with_use else {}
+    used = used_of(session, organizations, payees) if with_use else {}
     seen = [
         OtherWhoSees(
             other.id,
@@ -318,35 +296,3 @@ def _others(
 def _signature(request: AccessRequest | None) -> str:
     """Who approved a request, as they signed."""
     return ", ".join(text for text in (request.signed_name, request.signed_title) if text) if request else ""
-
-
-def _used_by_others(session: PortalSession, others: Iterable[int], payees: Collection[int]) -> dict[int, Use]:
-    """What these organizations have opened of these payees; what they opened of others is nobody's business here."""
-    specs = {spec.key: spec for spec in _showing(session)}
-    now = clock.now()
-    rows = session.execute(
-        sa.select(AuditEvent.organization_id, AuditEvent.event, AuditEvent.at, AuditEvent.fields)
-        .where(
-            AuditEvent.organization_id.in_(list(others)),
-            AuditEvent.event.in_(list(specs)),
-            AuditEvent.at >= now - REMEMBERED,
-        )
-        .order_by(AuditEvent.id)
-    )
-    found: dict[int, Use] = {}
-    for some in rows.partitions(_AT_A_TIME):
-        for key, events in _by_kind(some).items():
-            shown = specs[key].payees_shown
-            opened = shown(session, [json.loads(event.fields) for event in events]) if shown else []
-            for event, whose in zip(events, opened, strict=True):
-                if not set(whose).isdisjoint(payees):
-                    before = found.get(event.organization_id, Use())
-                    found[event.organization_id] = before.and_at(event.at, int(event.at >= now - COUNTED))
-    return found
-
-
-def _by_kind(rows: Iterable[Any]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
-    for row in rows:
-        found.setdefault(row.event, []).append(row)
-    return found
