@@ -17,6 +17,10 @@ class AccessSettings(OidcSettings):
     access_days: int = Field(365, ge=1, description="Days of access that are proposed to whoever approves a request.")
     access_days_most: int = Field(1095, ge=1, description="Days of access that may be approved at most.")
 
+    access_check_days: int = Field(
+        2, ge=1, le=20, description="Business days in which staff look at a request for access before it is sent."
+    )
+
     @model_validator(mode="after")
     def _proposes_what_may_be(self) -> AccessSettings:
         if self.access_days > self.access_days_most:

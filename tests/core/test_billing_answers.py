@@ -14,7 +14,7 @@ from hp_portal.core.billing_access import deciding
 from hp_portal.core.billing_access.checking import payees_of
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.access_requests import AccessRequest
-from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.organizations.models import BY_ITSELF, BY_TRIAL, Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.registration.moving import end_if_empty
 from tests.support.access_requests import access_request
@@ -112,7 +112,34 @@ def test_staff_look_where_the_approver_may_be_anybody(scene: Scene) -> None:
     assert ask("f1", "olive@bought.example") == "other-domain"
     assert ask("f2", "olive@mail.harbor.example") == ""
     assert ask("f3", "me.second@gmail.com", unregistered) == "free-mail"
-    assert ask("f4", "olive@practice.example", unregistered) == ""
+    # Where nobody is registered anybody could have bought the domain; an office that was linked before is known by its own.
+    assert ask("f4", "olive@practice.example", unregistered) == "new-office"
+    with scene.world.session() as session:
+        payee = session.scalars(sa.select(Payee).where(Payee.name == "Nobody's Clinic")).one()
+    for number, (how, on_trial, why) in enumerate(
+        ((BY_TRIAL, False, "new-office"), (BY_ITSELF, True, "new-office"), (BY_ITSELF, False, ""))
+    ):
+        office = scene.world.organization()
+        person = scene.world.person(f"o.ld{number}", organization=office)
+        link = scene.world.grant(office, payee)
+        with scene.world.session() as session:
+            session.get_one(Organization, office.id).provisional = on_trial
+            session.get_one(Person, person.id).email = f"old{number}@practice{number}.example"
+            grant = session.get_one(Grant, link.id)
+            grant.ended_at, grant.ended_how = clock.now(), how
+        assert ask(f"g{number}", f"olive@mail.practice{number}.example", unregistered) == why
+    assert scene.ask(tin=unregistered, form="h1", email="olive@practice.example").status_code == 303
+    page = text_of(tree_of(scene.asker.get(f"{BASE}/{scene.request().id}")))
+    assert "We check new offices first. That takes up to 2 business days" in page
+    assert "up to 2 business days" in scene.asker.get(f"{BASE}/new").text
+    waits = f"/staff/access-requests/{scene.request().id}"
+    assert "No office of this provider is registered" in text_of(tree_of(staff.get(waits)))
+    assert staff.post(f"{waits}/send", {"reason": "called them"}).status_code == 303
+    for email, state in (("paul@practice.example", "waiting"), ("paul@other.example", "staff")):
+        handed = {f"other-{key}": value for key, value in {**OFFICE, "email": email}.items()}
+        assert scene.answer(scene.follow(), "pass-on", handed).status_code == 303
+        assert scene.request().state == state, "within the office that staff have looked at, and to another"
+    scene.asker.post(f"{BASE}/{scene.request().id}/withdraw", {})
     for email in ("x@mail.ledger.example", "L+office@ledger.example"):
         assert "own organization" in text_of(tree_of(scene.ask(email=email))), email
     with scene.world.session() as session:

@@ -12,6 +12,7 @@ from hp_portal.core.audit.record import record
 from hp_portal.core.billing_access.asking import ApproverRefused
 from hp_portal.core.billing_access.checking import (
     FREE_MAIL,
+    NEW_OFFICE,
     NOBODY,
     OTHER_DOMAIN,
     UNKNOWN_TIN,
@@ -32,6 +33,7 @@ WHY = {
     UNKNOWN_TIN: "We have no payee with this Tax ID and NPI.",
     FREE_MAIL: "The approver’s address is a free one, and no account of a registered provider has it.",
     OTHER_DOMAIN: "The approver’s e-mail domain is none of those that the accounts of the registered provider have.",
+    NEW_OFFICE: "No office of this provider is registered, and the approver’s e-mail domain is none that we know of it.",
     NOBODY: "It is for the delegates of the registered provider, and we know no delegate there who can be asked.",
 }
 

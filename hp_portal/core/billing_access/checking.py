@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from hp_portal.audience import Audience
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.unconfirmed import is_unconfirmed, reachable
 from hp_portal.core.organizations.access_requests import OPEN_STATES, AccessRequest
-from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.organizations.models import BY_PAYER, BY_TRIAL, Grant, Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.tax_ids.notices import holders_of
 from hp_portal.core.web.formats import show_day
@@ -23,6 +24,7 @@ from hp_portal.database import PortalSession
 
 THEIRS = "Name somebody at the provider’s office."
 UNKNOWN_TIN, FREE_MAIL, NOBODY, OTHER_DOMAIN = "unknown-tin", "free-mail", "nobody", "other-domain"
+NEW_OFFICE = "new-office"
 """Why staff look at a request before it is sent."""
 _FREE = """aim.com aol.com att.net bellsouth.net charter.net comcast.net cox.net earthlink.net fastmail.com frontier.com gmail.com
     gmx.com gmx.net googlemail.com hey.com hotmail.com icloud.com juno.com live.com mac.com mail.com me.com msn.com outlook.com
@@ -187,8 +189,12 @@ def delegates_to_ask(session: PortalSession, organization_id: int, tin: str) -> 
     return [one for one in found if not works_for(session, organization_id, one.id)]
 
 
-def why_staff_look(session: PortalSession, organization_id: int, wanted: Wanted) -> str:
-    """For what reason staff look before it is sent; empty: it is sent at once. The asker is not told."""
+def why_staff_look(session: PortalSession, organization_id: int, wanted: Wanted, looked_at: str = "") -> str:
+    """For what reason staff look before it is sent; empty: it is sent at once. The asker is not told.
+
+    Where no office is registered, anybody could have bought the domain: one that is known for the payee is an office's that was
+    linked to it. `looked_at`: the domain that the request goes to already.
+    """
     payees = payees_of(session, wanted.tin, wanted.npis)
     if not payees:
         return UNKNOWN_TIN
@@ -198,9 +204,26 @@ def why_staff_look(session: PortalSession, organization_id: int, wanted: Wanted)
     domain = domain_of(wanted.approver.email)
     if domain in FREE:
         return "" if _has_account(session, offices, wanted.approver.email) else FREE_MAIL
-    if offices and not belongs_to(domain, _business_domains(session, offices)):
-        return OTHER_DOMAIN
-    return ""
+    known = _business_domains(session, offices or _offices_before(session, wanted.tin))
+    if domain == looked_at or belongs_to(domain, known):
+        return ""
+    return OTHER_DOMAIN if offices else NEW_OFFICE
+
+
+def _offices_before(session: PortalSession, tin: str) -> list[int]:
+    """The provider organizations that were linked to a Tax ID, but for those whose link a trial or the payer has ended."""
+    linked = (
+        sa.select(Grant.organization_id)
+        .join(Organization, Organization.id == Grant.organization_id)
+        .where(
+            Grant.payee_id.in_(sa.select(Payee.id).where(Payee.tin_is(session, tin))),
+            Organization.audience != Audience.BILLING,
+            sa.not_(Organization.provisional),
+            sa.func.coalesce(Grant.ended_how, "").not_in((BY_TRIAL, BY_PAYER)),
+        )
+        .distinct()
+    )
+    return list(session.scalars(linked))
 
 
 def _emails(session: PortalSession, offices: list[int]) -> list[str]:
