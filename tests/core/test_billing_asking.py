@@ -248,3 +248,27 @@ def test_a_long_list_opens_and_reads_a_page_of_requests(scene: Scene, monkeypatc
     assert "1 request" in text_of(tree_of(client.get(f"{BASE}?text={make_tin(77)[-4:]}")))
     assert client.get(f"{BASE}/csv").text.count("\n") == 131
     sa.event.remove(engine, "before_cursor_execute", note)
+
+
+def test_what_is_over_is_not_sent_again(scene: Scene) -> None:
+    """Between the end and the worker's next minute: a link that left now would open nothing."""
+    one, asker = scene.ask().location, scene.asker
+    scene.clock.advance(days=30)
+    for how, form in (("resend", {}), ("approver/change", {**OFFICE, "email": "paul@harbor.example"})):
+        asker = scene.asker
+        said = asker.post(f"{one}/{how}", form, follow_redirects=True)
+        assert "Nobody has answered in time, so the request has expired" in text_of(tree_of(said))
+        assert "Ask for the same again" in said.text
+        assert [values["what"] for _, values in scene.messages("access_answered")] == [
+            "Nobody has answered your request in 30 days: it has expired."
+        ] * (1 if how == "resend" else 2)
+        sent = len(scene.messages("access_asked"))
+        scene.work()
+        assert len(scene.messages("access_answered")) == (1 if how == "resend" else 2), "told once"
+        one = asker.post(f"{one}/again", {}).location
+        assert len(scene.messages("access_asked")) == sent + 1
+        for number in range(3):
+            scene.clock.advance(days=29)
+            changed = {**OFFICE, "email": f"p{number}{len(how)}@harbor.example"}
+            assert scene.asker.post(f"{one}/approver/change", changed).status_code == 303
+        scene.clock.advance(days=3)

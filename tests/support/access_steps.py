@@ -83,16 +83,20 @@ class Billing(Town):
             self.press(client, f"{address}/withdraw", {}, may=one.is_open)
             self.ends(one, one.is_open)
         elif how == "resend":
-            may = one.is_open and (one.sent_at or one.at) <= now - dt.timedelta(days=1)
+            over = one.is_open and one.due <= now
+            may = one.is_open and not over and (one.sent_at or one.at) <= now - dt.timedelta(days=1)
             self.press(client, f"{address}/resend", {}, may=may)
+            self.ends(one, over)
             if may:
                 one.sent_at = now
         else:
             email = f"other{len(self.mails)}@{'harbor' if how == 'change' else 'office'}.example"
             lately = [at for at in one.changed if at > now - dt.timedelta(days=1)]
-            may = one.is_open and how == "change" and len(lately) < 3
+            over = one.is_open and one.at + dt.timedelta(days=90) <= now
+            may = one.is_open and not over and how == "change" and len(lately) < 3
             dead = len(self.tokens_of(one))
             self.press(client, f"{address}/approver/change", {**OFFICE, "email": email}, may=may)
+            self.ends(one, over and how == "change")
             if may:
                 one.changed.append(now)
                 self.goes_to(one, email, dead)
@@ -229,7 +233,8 @@ class Billing(Town):
         form = {"grant": self.grants.get(payee, "0"), "ends": ends, "answer": "end"}
         if days is not None:
             form |= {"answer": "extend", "until": until.isoformat()}
-        may = payee in self.seen_now() and (days is None or 0 < days <= self.most)
+        later = payee in self.seen_now() and self.end_of(until) > self.sees[payee]
+        may = payee in self.seen_now() and (days is None or (later and 0 < days <= self.most))
         self.press(client, f"{address}/answered", form, may=may)
         if may and days is not None:
             self.sees[payee] = self.end_of(until)

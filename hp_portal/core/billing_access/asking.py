@@ -16,10 +16,12 @@ from hp_portal.core.billing_access.checking import (
     Approver,
     Wanted,
     approver_problems,
+    domain_of,
     request_problems,
     waiting_for,
     why_staff_look,
 )
+from hp_portal.core.billing_access.overdue import expire
 from hp_portal.core.billing_access.sending import cancel, end_links, forget_unsent, send
 from hp_portal.core.identifiers.numbers import mask_tin
 from hp_portal.core.identity.actor import Actor
@@ -43,6 +45,10 @@ class TooManyToday(Exception):
 
 class ChangedMeanwhile(Exception):
     """The request is in another state by now."""
+
+
+class ExpiredMeanwhile(Exception):
+    """Nobody has answered in time: a link that is sent now would open nothing."""
 
 
 class ApproverRefused(Exception):
@@ -225,10 +231,11 @@ def withdraw(session: PortalSession, actor: Actor, request_id: int) -> None:
 def resend(session: PortalSession, settings: Settings, actor: Actor, request_id: int) -> bool:
     """Send a request once more, at most once a day; False when it was sent a short while ago.
 
-    Raises ChangedMeanwhile, TooManyToday.
+    Raises ChangedMeanwhile, ExpiredMeanwhile, TooManyToday.
     """
     lock(session, f"access-requests:{actor.organization_id}")
     request = _hold(session, actor, request_id)
+    _expire_if(session, request, request.due_at)
     if _sent_today(request):
         return False
     _limit(session, settings, request.organization_id, 1)
@@ -236,6 +243,14 @@ def resend(session: PortalSession, settings: Settings, actor: Actor, request_id:
     _send_or_hold(session, request)
     record(session, "billing.access.resent", request=request.id)
     return True
+
+
+def _expire_if(session: PortalSession, request: AccessRequest, due: dt.datetime | None) -> None:
+    """A link would open nothing any more once the request is due, though the worker has not noted that yet. Raises
+    ExpiredMeanwhile: the caller commits."""
+    if due is not None and due <= clock.now():
+        expire(session, request)
+        raise ExpiredMeanwhile
 
 
 def _sent_today(request: AccessRequest) -> bool:
@@ -248,11 +263,12 @@ def change_approver(
 ) -> None:
     """Ask somebody else: the links sent before open nothing any more, and the 30 days begin again, at most until LASTS_AT_MOST.
 
-    Each counts as a request of the day, and the same address gets one mail a day. Raises ChangedMeanwhile, ApproverRefused,
-    TooManyToday.
+    Each counts as a request of the day, and the same address gets one mail a day. Raises ChangedMeanwhile, ExpiredMeanwhile,
+    ApproverRefused, TooManyToday.
     """
     lock(session, f"access-requests:{actor.organization_id}")
     request = _hold(session, actor, request_id)
+    _expire_if(session, request, request.asked_at + LASTS_AT_MOST)
     if problems := approver_problems(session, request.organization_id, approver):
         raise ApproverRefused(problems)
     if approver.email.lower() == request.approver_email and _sent_today(request):
@@ -275,11 +291,13 @@ def put_approver(session: PortalSession, request: AccessRequest, approver: Appro
     """The request goes to this person from now on. Needs a whole scope, and the request held."""
     cancel(session, request)
     end_links(session, request)
+    by_name = request.state == WAITING and not request.to_delegates
+    looked_at = domain_of(request.approver_email) if by_name else ""
     request.to_delegates = False
     request.approver_name, request.approver_title = approver.name, approver.title
     request.approver_email, request.approver_phone = approver.email.lower(), approver.phone
     wanted = Wanted(request.whole_tin(session), tuple(request.npis.split()), approver=approver)
-    request.why = why_staff_look(session, request.organization_id, wanted)
+    request.why = why_staff_look(session, request.organization_id, wanted, looked_at)
     request.state = STAFF if request.why else WAITING
     request.due_at = min(clock.now() + LASTS, request.asked_at + LASTS_AT_MOST)
     request.reminded, request.opened_at = 0, None

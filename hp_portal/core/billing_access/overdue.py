@@ -7,7 +7,7 @@ import datetime as dt
 import sqlalchemy as sa
 
 from hp_portal import clock
-from hp_portal.core.audit.record import Who, record
+from hp_portal.core.audit.record import Who, get_who, record
 from hp_portal.core.billing_access.sending import cancel, end_links, forget_unsent, send, tell_asker
 from hp_portal.core.organizations.access_requests import (
     EXPIRED,
@@ -43,13 +43,19 @@ def expire_due(session: PortalSession) -> None:
         request = _open(session, request_id)
         if request is None or (request.due_at or clock.now()) > clock.now():
             continue
-        forget_unsent(request)
-        request.state, request.ended_at = EXPIRED, clock.now()
-        session.flush()
-        cancel(session, request)
-        end_links(session, request)
-        record(session, "billing.access.expired", who=Who(organization_id=request.organization_id), request=request.id)
-        tell_asker(session, request, "Nobody has answered your request in 30 days: it has expired.", payees=[])
+        expire(session, request)
+
+
+def expire(session: PortalSession, request: AccessRequest) -> None:
+    """A request that is held, and that nobody has answered in time, ends; whoever asked is told."""
+    forget_unsent(request)
+    request.state, request.ended_at = EXPIRED, clock.now()
+    session.flush()
+    cancel(session, request)
+    end_links(session, request)
+    who = Who(organization_id=request.organization_id, request_id=get_who(session).request_id)
+    record(session, "billing.access.expired", who=who, request=request.id)
+    tell_asker(session, request, "Nobody has answered your request in 30 days: it has expired.", payees=[])
 
 
 def remind_due(session: PortalSession) -> None:

@@ -15,7 +15,13 @@ from hp_portal.audience import Audience
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.billing_access import asking, records, showing
-from hp_portal.core.billing_access.asking import ApproverRefused, ChangedMeanwhile, Result, TooManyToday
+from hp_portal.core.billing_access.asking import (
+    ApproverRefused,
+    ChangedMeanwhile,
+    ExpiredMeanwhile,
+    Result,
+    TooManyToday,
+)
 from hp_portal.core.billing_access.checking import Approver, Wanted
 from hp_portal.core.billing_access.forms import (
     COLUMNS,
@@ -34,6 +40,10 @@ from hp_portal.core.web.listing import page_number
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
 ID = "<id:access_request_id>"
+EXPIRED = (
+    "Nobody has answered in time, so the request has expired, and a link to it would open nothing any more. Nothing was sent. "
+    "Choose “Ask for the same again” below."
+)
 CHANGED = "This request has changed in the meantime: see below where it stands."
 
 
@@ -80,7 +90,7 @@ def request_new() -> ResponseReturnValue:
 
 
 def _new_page(form: RequestForm, status: int = 200) -> Response:
-    return page("billing_access/new.html", form=form, status=status)
+    return page("billing_access/new.html", form=form, check_days=settings().access_check_days, status=status)
 
 
 @blueprint.post("/requests/new/send")
@@ -227,7 +237,7 @@ def _one(access_request_id: int) -> showing.Shown:
 def request_one(access_request_id: int) -> ResponseReturnValue:
     one = _one(access_request_id)
     decided = showing.decided(db_session(), the_actor(), access_request_id)
-    return page("billing_access/one.html", one=one, decided=decided)
+    return page("billing_access/one.html", one=one, decided=decided, check_days=settings().access_check_days)
 
 
 def _to(access_request_id: int, words: str, tone: str) -> Response:
@@ -257,6 +267,9 @@ def request_resend(access_request_id: int) -> ResponseReturnValue:
     except ChangedMeanwhile:
         db.rollback()
         return _to(access_request_id, CHANGED, "warn")
+    except ExpiredMeanwhile:
+        db.commit()
+        return _to(access_request_id, EXPIRED, "warn")
     except TooManyToday as error:
         db.rollback()
         return _to(access_request_id, str(error), "warn")
@@ -287,6 +300,9 @@ def request_approver_change(access_request_id: int) -> ResponseReturnValue:
     except ChangedMeanwhile:
         db.rollback()
         return _to(access_request_id, CHANGED, "warn")
+    except ExpiredMeanwhile:
+        db.commit()
+        return _to(access_request_id, EXPIRED, "warn")
     except ApproverRefused as error:
         db.rollback()
         form.put(error.problems)

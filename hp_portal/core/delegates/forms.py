@@ -124,7 +124,9 @@ class InviteBillingForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no typ
 
 
 class ExtendForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
-    """Until when access that ends by itself goes on. `ends` is the end that the page showed."""
+    """Until when access that ends by itself goes on. `ends` is the end that the page showed; the view says which day that is."""
+
+    present_end = dt.date.min
 
     until = DayField(
         "Extend until", required="Enter the last day on which the billing organization may see your payments."
@@ -136,6 +138,11 @@ class ExtendForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
         last_day = today + dt.timedelta(days=settings().access_days_most)
         if field.data is not None and not today < field.data <= last_day:
             raise ValidationError(f"Choose a day after today, until {last_day:%m/%d/%Y} at the latest.")
+        if field.data is not None and field.data <= self.present_end:
+            raise ValidationError(
+                f"It can be seen until {self.present_end:%m/%d/%Y} already. Choose a later day. To end it sooner, choose End "
+                "under Who can see our data."
+            )
 
 
 class SignReviewForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types

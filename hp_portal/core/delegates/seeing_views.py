@@ -31,7 +31,7 @@ from hp_portal.core.tax_ids.billing_access import (
 from hp_portal.core.tax_ids.seeing import OtherWhoSees, WhoSees, view_who_sees, who_sees
 from hp_portal.core.tax_ids.views import READ
 from hp_portal.core.web.formats import show_date
-from hp_portal.core.web.render import db_session, page, redirect_to
+from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
 blueprint = Blueprint("seeing", __name__)
 NOTHING = "There is nothing to end any more: see below who can see your payments now."
@@ -190,10 +190,11 @@ def ending_post() -> ResponseReturnValue:
     if found is None:
         return _nothing_to_end()
     extends = request.form.get("answer") == "extend"
-    if (extends and not form.validate_on_submit()) or (not extends and request.form.get("answer") != "end"):
-        return _ending_page(found, form, 422)
+    form.present_end = (found.ends_at - LAST_MOMENT).astimezone(settings().payer.zone).date()
     if form.ends.data != found.ends_at.isoformat():
         return _answered_meanwhile()
+    if (extends and not form.validate_on_submit()) or (not extends and request.form.get("answer") != "end"):
+        return _ending_page(found, form, 422)
     try:
         answer_ending(db, the_actor(), found, form.until.data if extends else None)
     except (AnsweredMeanwhile, NoDelegate):
