@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
+from hp_portal import clock as portal_clock
 from hp_portal.core.delegates import accounts
 from hp_portal.core.delegates.holding import ChangedMeanwhile
 from hp_portal.core.delivery.models import Message
@@ -154,10 +155,16 @@ def test_the_list_as_csv(world: World, clinic: Organization, delegate: PortalCli
     person = world.person("b.clerk", organization=clinic)
     change(world, person, name="=Evil()")
     change(world, world.person("n.ew", organization=clinic), email=unconfirmed_address())
+    own = find(world, "d.elegate")
+    assert own is not None
+    tomorrow = portal_clock.today(world.settings.payer.zone) + dt.timedelta(days=1)
+    form = {"day": tomorrow.isoformat(), "successor": str(own.id), "known": "0", "reason": "Moves away"}
+    assert delegate.post(f"/accounts/{person.id}/leaving/save", form).status_code == 303
     answer = delegate.get("/accounts/csv?sort=username")
     rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"))))
     assert [row["User name"] for row in rows] == ["b.clerk", "d.elegate", "n.ew"]
     assert rows[0]["Name"] == "'=Evil()", "no formula"
+    assert [row["Leaves on"] for row in rows] == [tomorrow.isoformat(), "", ""]
     assert rows[2]["E-mail"] == "", "what stands in the place of an address is none"
     assert (rows[1]["Delegate"], rows[0]["Delegate"]) == ("yes", "no")
     assert recorded(world, "delegates.account.downloaded") == [{"filters": {}, "found": 3}]

@@ -11,18 +11,21 @@ import pytest
 import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
+from hp_portal.core.delegates import leaving
 from hp_portal.core.delegates.models import Invitation
 from hp_portal.core.delivery.models import Message
 from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.models import EmailChange, FactorReset, Leaving
+from hp_portal.core.registration import closing
 from hp_portal.worker import all_jobs, run_job
 from tests.sample_plugin import notes
 from tests.sample_plugin.notes import Note
-from tests.support.client import PortalClient
+from tests.support.client import PortalClient, tree_of
 from tests.support.clock import Clock
 from tests.support.factors import add_app
+from tests.support.html import text_of
 from tests.support.locks import locks_taken
 from tests.support.people import enter, find, recorded
 from tests.support.registering import asking, mailed_text
@@ -179,14 +182,20 @@ def test_changed_taken_back_and_today(
         raise RuntimeError("nobody hands this over")
 
     monkeypatch.setattr(notes, "hand_over", fail)
+    world.person("o.delegate", organization=clinic, delegate=True)
     assert "has left" in leaves(delegate, person, own, "2026-06-21").text
     with world.session() as session:
-        last = session.scalars(sa.select(Message).order_by(Message.id.desc()).limit(1)).one()
+        last = session.scalars(sa.select(Message).order_by(Message.id.desc()).limit(2)).all()[1]
     assert values_of(session, last)["failed"] == ["Sample notes"]
     told = mailed_text(world, own.email)
     assert "could not be handed over: Sample notes. Our staff see" in told
     assert "Nothing was open" not in told
     world.staff("a.staff", permissions=("staff:console:open", "staff:plugins:read"))
+    assert [to for to, what in mails(world) if what == "failed"] == ["o.delegate"], "the other delegates, too"
+    failed = {"person": person.id, "applications": "Sample notes"}
+    assert recorded(world, "delegates.leaving.not-handed") == [failed]
+    read = text_of(tree_of(world.sign_in("o.delegate").get("/our-activity")))
+    assert "What Bo Clerk had open could not be handed over: Sample notes" in read
     assert "portal_person_leaves" in world.sign_in("a.staff").get("/staff/plugins").text
     assert not is_active(world, "b.clerk"), "today counts at once"
     assert len(recorded(world, "delegates.leaving.planned")) == 4
@@ -334,6 +343,28 @@ def test_locks_are_taken_in_the_order_of_everybody_else(
     work(world)
     assert taken == [organization, waits, accounts[1]]
     assert not is_active(world, "d.elegate")
+
+
+def test_what_begins_to_wait_while_somebody_leaves_is_not_locked_behind_the_account(
+    world: World, clinic: Organization, delegate: PortalClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clerk, own = world.person("c.lerk", organization=clinic), find(world, "d.elegate")
+    assert own is not None
+    hold, ended = leaving._hold_both, []
+
+    def hold_and_wait(session: Any, person: Person, successor: Person | None) -> None:
+        hold(session, person, successor)
+        case = asking(clinic, person_id=person.id)
+        case.state = "pin"
+        session.add(case)
+        session.flush()
+
+    monkeypatch.setattr(leaving, "_hold_both", hold_and_wait)
+    monkeypatch.setattr(closing, "end_pins", lambda session, one: ended.append(one.state))
+    taken = locks_taken(monkeypatch)
+    assert "has left" in leaves(delegate, clerk, own, "2026-06-01").text
+    assert taken == [f"delegates of {clinic.id}", f"account:{own.id}", f"account:{clerk.id}"]
+    assert ended == ["pin"], "its letter is not sent"
 
 
 def test_another_organizations_people_are_not_found(world: World, delegate: PortalClient) -> None:

@@ -38,6 +38,7 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.unconfirmed import is_unconfirmed
 from hp_portal.core.people import accounts, password_links
 from hp_portal.core.people.changes import is_disowned
+from hp_portal.core.people.models import Leaving
 from hp_portal.core.people.sharing import Sharing, look_shared
 from hp_portal.core.registration.closing import close_account
 from hp_portal.core.tax_ids.seeing import last_sign_in
@@ -70,6 +71,7 @@ HEADINGS = (
     "Second factor",
     "Last sign-in",
     "Account since",
+    "Leaves on",
 )
 
 
@@ -202,6 +204,13 @@ def list_accounts(
     return listing.with_rows(_with_sharing(session, _with_details(session, settings, listing.rows)))
 
 
+def _leave_on(session: PortalSession, person_ids: list[int]) -> dict[int, dt.date]:
+    """When those of these people leave of whom that was said."""
+    rows = sa.select(Leaving.person_id, Leaving.leaves_on)
+    wanted = rows.where(Leaving.person_id.in_(person_ids), Leaving.ended_at.is_(None))
+    return dict(session.execute(wanted).tuples().all())
+
+
 def accounts_csv(
     session: PortalSession, settings: Settings, actor: Actor, wanted: AccountFilter, applications: list[Application]
 ) -> bytes:
@@ -211,6 +220,7 @@ def accounts_csv(
         rows = session.execute(wanted_rows.order_by(sa.func.lower(Person.name), Person.id)).all()
     found = _with_details(session, settings, [_account(row) for row in rows])
     labels = {one.key: one.label for one in applications}
+    leaves = _leave_on(session, [one.id for one in found])
     record(session, "delegates.account.downloaded", filters=_filters(wanted), found=len(found))
     return csv_file(
         HEADINGS,
@@ -225,6 +235,7 @@ def accounts_csv(
                 one.factor,
                 one.last_sign_in,
                 one.created_at,
+                leaves.get(one.id),
             )
             for one in found
         ],

@@ -161,6 +161,14 @@ DELEGATE_EVENTS = (
         told=True,
     ),
     EventSpec(
+        "delegates.leaving.not-handed",
+        "What somebody who left had open could not be handed over",
+        ("person", "applications"),
+        "What {person} had open could not be handed over: {applications}",
+        {"person": people},
+        told=True,
+    ),
+    EventSpec(
         "delegates.successor.put-off",
         "Put away the advice to name a second delegate",
     ),

@@ -23,13 +23,14 @@ from hp_portal.core.delegates.models import Invitation
 from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.identity.accounts import hold_account
 from hp_portal.core.identity.actor import Actor
+from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.unconfirmed import reachable
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.accounts import end_leaving, end_resets
 from hp_portal.core.people.changes import tell_change
 from hp_portal.core.people.models import CHANGED, LEFT, RESET_CANCELED, STAYS, FactorReset, Leaving
-from hp_portal.core.registration.closing import close_account, hold_waiting
+from hp_portal.core.registration.closing import close_held, hold_waiting
 from hp_portal.core.web.formats import show_date
 from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession, lock
@@ -252,12 +253,18 @@ def _leave(
         set_who(session, Who(None, organization_id, None, before.request_id, before.address))
     try:
         _end_asked(session, person)
-        close_account(session, person, leaving.reason)
+        close_held(session, person, leaving.reason)
         to = successor.id if successor else None
         record(session, "delegates.leaving.done", person=person.id, successor=to)
+        if failed:
+            record(session, "delegates.leaving.not-handed", person=person.id, applications=", ".join(failed))
     finally:
         set_who(session, before)
     _tell(session, person, successor, "done", leaving, handed=handed, failed=failed)
+    if failed:
+        told = (person.id, successor.id if successor else None)
+        others = [one for one in delegates_of(session, [organization_id or 0]) if one.id not in told]
+        _tell(session, person, successor, "failed", leaving, failed=failed, to=others)
 
 
 def _having(plugins: Plugins, hook: str) -> dict[str, str]:
@@ -333,8 +340,9 @@ def _tell(
     by: str = "",
     handed: Iterable[str] = (),
     failed: Iterable[str] = (),
+    to: Iterable[Person] | None = None,
 ) -> None:
-    """Tell the person and whoever takes over: `what` is planned, withdrawn, late, or done."""
+    """Tell the person and whoever takes over, or whom it is `to`: `what` is planned, withdrawn, late, done, or failed."""
     organization = session.get_one(Organization, person.organization_id)
     values = {
         "name": person.name,
@@ -354,10 +362,11 @@ def _tell(
         "withdrawn": f"{person.name} stays",
         "late": f"{person.name} cannot leave yet",
         "done": f"{person.name} has left",
+        "failed": f"Not everything of {person.name} could be handed over",
     }
-    for one in reachable(one for one in (person, successor) if one is not None):
-        to = {**values, "to_successor": one is successor}
-        add_message(session, Outgoing(one.email, "account_leaving", subjects[what], about_leaving(person.id), to))
+    for one in reachable(one for one in ((person, successor) if to is None else to) if one is not None):
+        told = {**values, "to_successor": one is successor}
+        add_message(session, Outgoing(one.email, "account_leaving", subjects[what], about_leaving(person.id), told))
 
 
 def only_delegate(session: PortalSession, settings: Settings, person: Person) -> bool:

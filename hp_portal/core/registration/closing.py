@@ -17,9 +17,21 @@ from hp_portal.database import PortalSession
 def close_account(session: PortalSession, person: Person, reason: str) -> bool:
     """Let somebody in no longer; False when the account is closed already. Once it is reactivated they ask for another letter.
 
-    Whoever holds the account before has held what waits for it first: `hold_waiting`.
+    Whoever holds the account already closes it with `close_held`.
     """
     return bool(close_rows(session, [person], reason))
+
+
+def close_held(session: PortalSession, person: Person, reason: str) -> bool:
+    """The same of an account that is held, and before it what waited for it (`hold_waiting`).
+
+    What began to wait in between is not locked any more, as that is done before accounts; its letter is not sent all the same.
+    """
+    if not deactivate(session, person, reason):
+        return False
+    for registration in _waiting(session, person):
+        end_pins(session, registration)
+    return True
 
 
 def close_rows(session: PortalSession, people: Sequence[Person], reason: str) -> list[Person]:
@@ -36,12 +48,16 @@ def close_rows(session: PortalSession, people: Sequence[Person], reason: str) ->
 
 def hold_waiting(session: PortalSession, person: Person) -> list[Registration]:
     """The registrations of somebody that wait for a PIN, each held: before the account, as whoever decides holds them."""
-    wanted = sa.select(Registration).where(Registration.person_id == person.id, Registration.state == PIN)
     held = []
-    for registration in session.scalars(wanted.order_by(Registration.id)).all():
+    for registration in _waiting(session, person):
         try:
             hold(session, registration, PIN)
         except DecidedAlready:
             continue
         held.append(registration)
     return held
+
+
+def _waiting(session: PortalSession, person: Person) -> Sequence[Registration]:
+    wanted = sa.select(Registration).where(Registration.person_id == person.id, Registration.state == PIN)
+    return session.scalars(wanted.order_by(Registration.id)).all()
