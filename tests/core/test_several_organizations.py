@@ -12,7 +12,7 @@ from hp_portal.core.identity.actor import DELEGATE_AGREEMENT, TERMS_OF_USE
 from hp_portal.core.identity.models import Acceptance, Person, SignIn
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people import accounts
-from tests.support.client import PortalClient, heading_of
+from tests.support.client import PortalClient, heading_of, tree_of
 from tests.support.people import recorded
 from tests.support.world import PASSWORD, World
 
@@ -85,6 +85,16 @@ def test_a_form_is_taken_for_the_organization_of_its_address_alone(two: Two) -> 
     assert refused.status_code == 409
     assert "Nothing was changed" in refused.text
     assert below(two.practice, "/accounts/7") in refused.text
+    # What was typed is kept on the page and sent for the organization that is chosen, but no secret, and nothing of another site.
+    controls = [one for kind in ("input", "button") for one in tree_of(refused).iter(kind)]
+    kept = {one.get("name"): one.get("value") for one in controls if one.get("type") == "hidden"}
+    assert kept.pop("csrf_token")
+    assert kept == {"reason": "Left the office"}
+    to = [one.get("formaction") for one in controls if one.get("formaction")]
+    assert sorted(to) == sorted(below(one, form) for one in (two.practice, two.hospital))
+    for odd in ({"reason": "Left", "password": "x"}, {"reason": "Left", "csrf_token": "of another"}):
+        plain = client.post(form, odd, headers={"Referer": "http://localhost/accounts/7"})
+        assert (plain.status_code, "formaction" in plain.text, "Go back to see" in plain.text) == (409, False, True)
     # Of another one the row is not there, and of a foreign one nothing is.
     assert client.post(below(two.hospital, form), {"reason": "Left the office"}).status_code == 404
     foreign = client.post(below(two.other, form), {"reason": "Left the office"})

@@ -31,6 +31,7 @@ KIND = "portal unsent form"
 SEND = "account.send_unsent"
 TTL = dt.timedelta(hours=1)
 LARGEST = 64 * 1024
+_SECRETS = frozenset({"again", "code", "current", "new", "password", "pin", "secret"})
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -80,6 +81,18 @@ def keep_unsent(db: PortalSession, rule: Rule) -> str | None:
         token = keep_values(db, owner, KIND, values, TTL)
         db.commit()
     return token
+
+
+def typed_fields(rule: Rule | None) -> list[tuple[str, str]]:
+    """The fields of this request's form, to be shown and sent on by its own person; none where that would not be safe or whole:
+    not this session's own, files, too much, secrets, and the forms of an account."""
+    if request.method != "POST" or rule is None or rule.before_terms or request.mimetype not in _FORMS:
+        return []
+    if not 0 < (request.content_length or 0) <= LARGEST or any(file.filename for file in request.files.values()):
+        return []
+    if not is_own_form() or not _SECRETS.isdisjoint(request.form):
+        return []
+    return [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
 
 
 def find_unsent(db: PortalSession, actor: Actor, token: str) -> Unsent:

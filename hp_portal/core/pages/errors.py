@@ -20,7 +20,8 @@ from hp_portal.core.access.enforce import (
     current_actor,
     the_actor,
 )
-from hp_portal.core.access.unsent import page_before
+from hp_portal.core.access.rules import rule_of
+from hp_portal.core.access.unsent import page_before, typed_fields
 from hp_portal.core.applications.blank_menu import delegate_names
 from hp_portal.core.downloads.queue import QueueFull
 from hp_portal.core.limits.attempts import TooManyAttempts
@@ -37,13 +38,19 @@ DATABASE_GONE = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutE
 
 
 def error_response(
-    code: int, detail: str | None = None, retry_after: int | None = None, actions: Sequence[tuple[str, str]] = ()
+    code: int,
+    detail: str | None = None,
+    retry_after: int | None = None,
+    actions: Sequence[tuple[str, str]] = (),
+    fields: Sequence[tuple[str, str]] = (),
+    send: Sequence[tuple[str, str]] = (),
 ) -> Response:
     """The error page, or the fragment where htmx asked for a part of a page.
 
-    `actions`: where to go instead, as pairs of label and address.
+    `actions`: where to go instead, as pairs of label and address; `send`: where `fields`, names and values of a form, are sent.
     """
     context = {"code": code, "detail": detail, "retry_after": retry_after, "actions": actions}
+    context |= {"fields": fields, "send": send}
     if wants_fragment():
         body = render_template("errors/fragment.html", **context)
     else:
@@ -123,7 +130,17 @@ def other_organization(error: OtherOrganization) -> Response:
 
 
 def no_organization(_error: NoOrganization) -> Response:
-    """409: before the form is looked at."""
+    """409: before the form is looked at. What was typed is sent on where its person says, if that is safe."""
+    fields = [] if wants_fragment() else typed_fields(rule_of(current_app.view_functions[str(request.endpoint)]))
+    if fields:
+        return error_response(
+            409,
+            "You work for several organizations, and this form does not say which of them it is for: it was opened when you had "
+            "only one. Nothing was changed, and what you entered is kept on this page. Choose for which organization it is sent.",
+            actions=[(f"Open {name}", address) for name, address in _own_organizations(page_before() or "/")],
+            fields=fields,
+            send=[(f"Send it for {name}", address) for name, address in _own_organizations(here())],
+        )
     return error_response(
         409,
         "You work for several organizations, and this form does not say which of them it is for: it was opened when you had only "

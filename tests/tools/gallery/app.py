@@ -223,7 +223,13 @@ def _gallery(topic: str = "") -> str:
 
 def _error(code: int) -> str:
     return render_template(
-        "errors/error.html", code=code, detail=None, retry_after=600 if code == 429 else None, actions=()
+        "errors/error.html",
+        code=code,
+        detail=None,
+        retry_after=600 if code == 429 else None,
+        actions=(),
+        fields=(),
+        send=(),
     )
 
 
