@@ -108,7 +108,7 @@ def measure(url: str, folder: Path, kind: str, events: int) -> list[Figure]:
         began = time.perf_counter()
         before = look()
         scan = time.perf_counter() - began
-        counting = seconds(lambda: [count_use(session) for _ in range(-(-events // (20 * AT_A_TIME)))])
+        counting = sum(seconds(lambda: count_use(session)) for _ in range(-(-events // (20 * AT_A_TIME))))
         if look() != before:
             raise RuntimeError("counted and read through must be the same")
         ratios, times = [], []

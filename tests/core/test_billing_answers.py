@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 from typing import Any
 
 import pytest
@@ -120,13 +122,13 @@ def test_staff_look_where_the_approver_may_be_anybody(scene: Scene) -> None:
         ((BY_TRIAL, False, "new-office"), (BY_ITSELF, True, "new-office"), (BY_ITSELF, False, ""))
     ):
         office = scene.world.organization()
-        person = scene.world.person(f"o.ld{number}", organization=office)
+        member = scene.world.person(f"o.ld{number}", organization=office)
         link = scene.world.grant(office, payee)
         with scene.world.session() as session:
             session.get_one(Organization, office.id).provisional = on_trial
-            session.get_one(Person, person.id).email = f"old{number}@practice{number}.example"
-            grant = session.get_one(Grant, link.id)
-            grant.ended_at, grant.ended_how = clock.now(), how
+            session.get_one(Person, member.id).email = f"old{number}@practice{number}.example"
+            gone = session.get_one(Grant, link.id)
+            gone.ended_at, gone.ended_how = clock.now(), how
         assert ask(f"g{number}", f"olive@mail.practice{number}.example", unregistered) == why
     assert scene.ask(tin=unregistered, form="h1", email="olive@practice.example").status_code == 303
     page = text_of(tree_of(scene.asker.get(f"{BASE}/{scene.request().id}")))
@@ -225,6 +227,15 @@ def test_whoever_asked_reads_of_the_answer_what_is_for_them(scene: Scene) -> Non
     midnight = dt.datetime(2027, 3, 2, tzinfo=zone)
     assert grant.ends_at == midnight, "as when a delegate extends it"
     assert "until Mar 1, 2027" in scene.messages("access_answered")[-1][1]["what"]
+    # The last day stands everywhere, where the payer is: it ends with the midnight that is the next day's already.
+    asker = scene.asker
+    for path in (f"{BASE}/{request_id}", "/apps/tax-id-npi-access/"):
+        page = text_of(tree_of(asker.get(path)))
+        assert ("until Mar 1, 2027" in page, "Mar 2, 2027" in page) == (True, False), path
+    [row] = csv.DictReader(io.StringIO(asker.get(f"{BASE}/csv").data.decode("utf-8-sig")))
+    assert row["access_until"] == "2027-03-01"
+    for path in ("/who-can-see-our-data", f"/access-requests/{request_id}"):
+        assert "Mar 1, 2027" in text_of(tree_of(scene.world.sign_in("h.delegate").get(path)))
     delegate = scene.world.sign_in("h.delegate")
     theirs = TaggedPdf(scene.asker.get(f"{BASE}/{request_id}/record").data).tree.whole_text
     ours = TaggedPdf(delegate.get(f"/access-requests/{request_id}/record").data).tree.whole_text

@@ -77,7 +77,8 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Shown:
-    """A request as its list shows it. The TIN is masked; `status` is a key of STATUSES, `at` since when it stands so."""
+    """A request as its list shows it. The TIN is masked; `status` is a key of STATUSES, `at` since when it stands so,
+    `until` the last moment of its access."""
 
     id: int
     provider: str
@@ -197,6 +198,11 @@ def _status(request: Any, access: Collection[_Access]) -> tuple[str, dt.datetime
     return request.state, at
 
 
+def _last_moment(end: dt.datetime | None) -> dt.datetime | None:
+    """As people are told it: access ends at midnight, which is the next day's already."""
+    return end - dt.timedelta(seconds=1) if end else None
+
+
 def _read(session: PortalSession, ids: Sequence[int]) -> list[Shown]:
     """These requests in this order: a page of them, or a part of a file."""
     rows = {
@@ -230,7 +236,7 @@ def _read(session: PortalSession, ids: Sequence[int]) -> list[Shown]:
                 at,
                 request.due_at,
                 request.sent_at,
-                min((end for end in ends if end), default=None) if ends else request.access_until,
+                _last_moment(min((end for end in ends if end), default=None)) if ends else request.last_moment,
                 request.answer,
                 len(ends),
                 request.state in (APPROVED, PARTLY),
@@ -327,6 +333,7 @@ def requests_csv(session: PortalSession, actor: Actor, wanted: RequestFilter) ->
     """The same as a CSV file, recorded. The caller commits."""
     ids = own_requests(session, actor, wanted)
     record(session, "billing.access.csv", shown=len(ids))
+    zone = settings().payer.zone
     rows = [one for start in range(0, len(ids), _AT_ONCE) for one in _shown(session, ids[start : start + _AT_ONCE])]
     columns = (
         "request", "provider", "tin_ends_in", "npis", "approver", "title", "email", "phone", "asked_at", "asked_by",
@@ -349,11 +356,11 @@ def requests_csv(session: PortalSession, actor: Actor, wanted: RequestFilter) ->
                 one.label,
                 one.at,
                 one.due_at if one.is_open else None,
-                one.until,
+                one.until.astimezone(zone).date() if one.until else None,
                 one.answer,
                 one.next,
             )
             for one in rows
         ],
-        zone=settings().payer.zone,
+        zone=zone,
     )

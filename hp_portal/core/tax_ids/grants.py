@@ -56,6 +56,11 @@ class LinkedPayee:
     payee_id: int
     ends_at: dt.datetime | None
 
+    @property
+    def last_moment(self) -> dt.datetime | None:
+        """The last moment of it: it ends at midnight, which is the next day's already."""
+        return self.ends_at - dt.timedelta(seconds=1) if self.ends_at else None
+
 
 def linked_payees(session: PortalSession) -> list[LinkedPayee]:
     """The open grants of the scope's organization, by name."""
