@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.models import AuditEvent
-from hp_portal.core.billing_access import deciding
+from hp_portal.core.billing_access import deciding, offers
 from hp_portal.core.billing_access.checking import payees_of
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.access_requests import AccessRequest
@@ -188,7 +188,7 @@ def test_who_approves_is_checked_once_more(scene: Scene) -> None:
     assert scene.answer(client, "decline", {"decline-answer": "She left us."}).status_code == 303
 
 
-def test_a_delegate_approves_what_their_organization_sees(scene: Scene) -> None:
+def test_a_delegate_approves_what_their_organization_sees(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.ask()
     delegate, one = scene.world.sign_in("h.delegate"), f"/access-requests/{scene.request().id}"
     page = delegate.get(one)
@@ -199,6 +199,10 @@ def test_a_delegate_approves_what_their_organization_sees(scene: Scene) -> None:
     for payees in (scene.payees, scene.payees[1:]):
         chosen = [str(payee.id) for payee in payees]
         assert delegate.post(f"{one}/approve", {**form, "payees": chosen}).status_code == 422
+    with monkeypatch.context() as patch:  # the page was read while the office was linked to all of it
+        patch.setattr(offers, "seen_by", lambda session, organization_id, payees: list(payees))
+        refused = delegate.post(f"{one}/approve", {**form, "payees": [str(payee.id) for payee in scene.payees]})
+        assert (refused.status_code, "has changed meanwhile" in refused.text, scene.sees()) == (422, True, [])
     scene.world.grant(scene.harbor, scene.payees[1])
     shown = delegate.get(one)
     assert SECOND in shown.text
