@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hp_portal import clock
-from hp_portal.core.audit.record import record
+from hp_portal.core.audit.record import Who, record
 from hp_portal.core.billing_access.checking import (
     Approver,
     Wanted,
@@ -45,12 +45,16 @@ class ChangedMeanwhile(Exception):
     """The request is in another state by now."""
 
 
-class ApproverRefused(Exception):
-    """Somebody who may not approve: `problems` by field."""
+class Refused(Exception):
+    """It may not be asked for like this: `problems` by field."""
 
     def __init__(self, problems: dict[str, str]) -> None:
         super().__init__(" ".join(problems.values()))
         self.problems = problems
+
+
+class ApproverRefused(Refused):
+    """Somebody who may not approve."""
 
 
 @dataclass(frozen=True)
@@ -212,13 +216,17 @@ def _hold(session: PortalSession, actor: Actor, request_id: int) -> AccessReques
 @in_whole("a request of the actor's own organization is withdrawn")
 def withdraw(session: PortalSession, actor: Actor, request_id: int) -> None:
     """Take a request back: its links open nothing any more. Raises ChangedMeanwhile."""
-    request = _hold(session, actor, request_id)
+    take_back(session, _hold(session, actor, request_id))
+
+
+def take_back(session: PortalSession, request: AccessRequest, who: Who | None = None) -> None:
+    """A request that is open, and held, is withdrawn; `who` stands in the record. Needs a whole scope."""
     forget_unsent(request)
     request.state, request.ended_at = WITHDRAWN, clock.now()
     session.flush()
     cancel(session, request)
     end_links(session, request)
-    record(session, "billing.access.withdrawn", request=request.id)
+    record(session, "billing.access.withdrawn", who=who, request=request.id)
 
 
 @in_whole("a request of the actor's own organization is sent again")
