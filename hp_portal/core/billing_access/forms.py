@@ -177,6 +177,11 @@ class RowsForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     rows = FieldList(FormField(RowForm))
     form = HiddenField(filters=[lambda text: (text or "")[:32]])
 
+    def count_errors(self) -> None:
+        """Have what was put beside fields after validating count as errors of the form, which sums them up."""
+        found = [entry.errors for entry in self.rows.entries]
+        self.rows.errors = found if any(found) else []
+
 
 class ApproverForm(_Puts, FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """Somebody else who is asked."""

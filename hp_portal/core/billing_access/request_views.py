@@ -180,6 +180,7 @@ def _check_rows(actor: Actor, form: RowsForm) -> list[int]:
         form.rows.entries[place].form.put(result.problems)
         if not result.problems:
             right.append(place)
+    form.count_errors()
     return right
 
 
@@ -215,6 +216,7 @@ def _left_page(form: RowsForm, right: Sequence[int], results: Sequence[Result], 
         (result.wanted.provider or f"Tax ID ending in {result.wanted.tin[-4:]}", result.request_id) for result in sent
     ]
     form.rows.entries = [entry for place, entry in enumerate(form.rows.entries) if place not in gone]
+    form.count_errors()
     wrong = len(form.rows.entries)
     return page("billing_access/rows.html", form=form, right=0, wrong=wrong, sent=names, status=422)
 
