@@ -19,7 +19,7 @@ from flask import Flask
 
 from bench.figures import Figure, show
 from bench.importing import app_on
-from hp_portal import demo
+from hp_portal import demo_people
 from hp_portal.core.organizations.models import Organization
 from hp_portal.scopes import WholeScope
 from hp_portal_plugins.remittance.demo import loading
@@ -46,7 +46,7 @@ def _demo(app: Flask) -> list[Figure]:
     """The demo's files beside one generated file of as many bytes. Nothing is kept."""
     world, database = World(app), database_of(app)
     organizations: dict[str, Organization] = {}
-    for entry in demo.DEMO_PAYEES:
+    for entry in demo_people.DEMO_PAYEES:
         payee = world.payee(entry.tin, entry.npi or None, entry.name, vendor_number=entry.vendor_number)
         for name in entry.organizations:
             if name not in organizations:

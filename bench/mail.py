@@ -43,8 +43,8 @@ from hp_portal.core.identity.models import Person
 from hp_portal.database import Database
 from hp_portal.scopes import WholeScope
 from hp_portal.settings import Settings
+from hp_portal_plugins.remittance.intake.models import Upload
 from hp_portal_plugins.remittance.intake.uploads import receive
-from hp_portal_plugins.remittance.models import Upload
 from tests.support.databases import runtime_url
 
 MESSAGES = 500

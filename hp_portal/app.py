@@ -65,8 +65,9 @@ from hp_portal.core.tax_ids import more_views as more_views
 from hp_portal.core.web import assets, logs, security, templating, where_from
 from hp_portal.database import Database, sqlite_files
 from hp_portal.events import EventRegistry
+from hp_portal.plugin_loading import load_plugins
 from hp_portal.plugin_settings import load_plugin_settings
-from hp_portal.plugins import Plugins, load_plugins
+from hp_portal.plugins import Plugins
 from hp_portal.private_files import make_private_folder, warn_of_open_files
 from hp_portal.settings import ConfigurationError, Settings, load_settings
 

@@ -33,6 +33,7 @@ from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.payees import importing as payee_files
 from hp_portal.database import Database, PortalSession
 from hp_portal.hookspecs import LANES
+from hp_portal.migrations import comparing
 from hp_portal.plugins import Plugins
 from hp_portal.scopes import WholeScope
 from hp_portal.settings import ConfigurationError
@@ -169,7 +170,7 @@ def db_check() -> None:
         click.echo(note, err=True)
     for warning in migrations.weaknesses(app, owner_may=True):
         click.echo(f"Warning: {warning}", err=True)
-    reasons, found = migrations.unready(app), migrations.differences(app)
+    reasons, found = migrations.unready(app), comparing.differences(app)
     for difference in (*reasons, *found):
         click.echo(str(difference), err=True)
     if reasons:
@@ -186,7 +187,7 @@ def db_check() -> None:
 @click.argument("message")
 def db_revision(branch: str, message: str) -> None:
     """Write a migration for what BRANCH (core, or a plugin's name) changed in its models."""
-    click.echo(migrations.make_revision(the_app(), branch, message))
+    click.echo(comparing.make_revision(the_app(), branch, message))
 
 
 @cli.command("backup")

@@ -18,7 +18,8 @@ from flask import Flask
 
 from hp_portal import serving
 from hp_portal.core.factors.demo import KEY, WITH_APP
-from hp_portal.demo import HOST, PASSWORD, PAYER, PEOPLE, STAFF, seed
+from hp_portal.demo import HOST, PASSWORD, PAYER, seed
+from hp_portal.demo_people import PEOPLE, STAFF
 from hp_portal.demo_to_try import TO_TRY
 from hp_portal.hookspecs import DemoCheck
 

@@ -7,17 +7,16 @@ touches tables that are not its own, it is undone, and the others go on.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
-from alembic import autogenerate, command
-from alembic.runtime.migration import MigrationContext
+from alembic import command
 from flask import Flask
 
-from hp_portal import clock, roles, row_security
-from hp_portal.database import Base, Database, changing_schema
+from hp_portal import roles, row_security
+from hp_portal.database import Database, changing_schema
 from hp_portal.migrations.adopting import adopt_shared_table
 from hp_portal.migrations.chains import (
     CORE,
@@ -126,7 +125,7 @@ def upgrade(app: Flask) -> Upgraded:
                 # For a revision that seals what was there before: op.get_bind().info["hp_portal.vault"].
                 connection.info["hp_portal.vault"] = database.vault
                 done.notes += _upgrade_plugin(chain, connection)
-                _guard(app, connection, _tables_in_use(app) - core_tables())
+                _guard(app, connection, tables_in_use(app) - core_tables())
         except Exception as error:
             done.failed[chain.key] = str(error) if isinstance(error, BadMigrations) else describe(error)
     done.notes += [left_behind_note(left) for left in left_behind(app)]
@@ -258,14 +257,14 @@ def weaknesses(app: Flask, *, owner_may: bool = False) -> list[str]:
         return [
             *([mighty] if mighty else []),
             *roles.wrong_rights(connection),
-            *row_security.wrong_policies(connection, _tables_in_use(app)),
+            *row_security.wrong_policies(connection, tables_in_use(app)),
         ]
 
 
 def wrong_policies(app: Flask) -> list[str]:
     """What is missing of row-level security, in words."""
     with engine_of(app).connect() as connection:
-        return list(row_security.wrong_policies(connection, _tables_in_use(app)))
+        return list(row_security.wrong_policies(connection, tables_in_use(app)))
 
 
 def rolled_back(app: Flask) -> dict[str, str]:
@@ -314,100 +313,8 @@ def drop_tables(connection: sa.Connection, names: Collection[str]) -> None:
     reflected.drop_all(connection, tables=[reflected.tables[name] for name in names])
 
 
-def differences(app: Flask) -> list[Any]:
-    """What the models have and the migrated database has not, or the reverse; empty when they match.
-
-    Looks at the tables of the core and of the plugins in use, at the revision the database should have.
-    """
-    with engine_of(app).connect() as connection:
-        context = MigrationContext.configure(
-            connection,
-            opts={"compare_type": True, "compare_server_default": False, "include_name": _compared(app)},
-        )
-        found: list[Any] = autogenerate.compare_metadata(context, _models_in_use(app))
-        return found
-
-
-def _tables_in_use(app: Flask) -> set[str]:
+def tables_in_use(app: Flask) -> set[str]:
     """The names of the tables of the core and of loaded plugins."""
     plugins: Plugins = app.extensions["hp_portal.plugins"]
     loaded = [tables_declared_in(state.package) for state in plugins.states.values() if state.loaded]
     return core_tables().union(*loaded)
-
-
-def _models_in_use(app: Flask) -> sa.MetaData:
-    """The tables of the core and of loaded plugins: another's models may have been imported before it failed."""
-    wanted = _tables_in_use(app)
-    away = rolled_back(app)
-    prefixes = [chain.prefix for key, chain in chains_of(app).items() if key in away]
-    made = sa.MetaData(naming_convention=Base.metadata.naming_convention)
-    for table in Base.metadata.sorted_tables:
-        if table.name in wanted and not owner_of(table.name, prefixes):
-            table.to_metadata(made)
-    return made
-
-
-def _compared(app: Flask) -> Callable[..., bool]:
-    """Alembic's filter of what it looks at in the database: not what others left, nor plugins not in use."""
-    away = rolled_back(app)
-    aside = {
-        *(chain.prefix for key, chain in chains_of(app).items() if key != CORE and (not chain.usable or key in away)),
-        *(prefix_of(left.key) for left in left_behind(app)),
-        *_not_loaded(app),
-    }
-    prefixes = aside | {chain.prefix for chain in chains_of(app).values()}
-
-    def look(name: str | None, kind: str, _parents: object) -> bool:
-        if kind != "table" or name is None:
-            return True
-        return not name.endswith(SUFFIX) and (name in core_tables() or owner_of(name, prefixes) not in aside)
-
-    return look
-
-
-def _not_loaded(app: Flask) -> set[str]:
-    plugins: Plugins = app.extensions["hp_portal.plugins"]
-    return {prefix_of(state.key) for state in plugins.states.values() if not state.loaded}
-
-
-def _chain_to_write(app: Flask, branch: str) -> Chain:
-    """The chain that a new revision goes into: one that is there, or the beginning of a plugin's own."""
-    chains, plugins = chains_of(app), cast(Plugins, app.extensions["hp_portal.plugins"])
-    state = next((state for state in plugins.states.values() if state.key == branch), None)
-    if state is not None and not state.loaded:
-        raise ConfigurationError(
-            f"The plugin {branch!r} is not loaded: {state.error or 'it is left out'}. Mend that first."
-        )
-    if branch in chains:
-        return chains[branch]
-    if state is None or state.folder is None or state.application is None:
-        known = ", ".join([CORE, *(state.key for state in plugins.states.values() if state.folder)])
-        raise ConfigurationError(f"There is no plugin {branch!r} that could have migrations. Known: {known}.")
-    folder = state.folder / "migrations"
-    folder.mkdir()
-    return Chain(branch, folder)
-
-
-def make_revision(app: Flask, branch: str, message: str) -> str:
-    """Write a revision with what differs in the tables of the core (`core`) or of a plugin; returns its file.
-
-    A plugin's first revision makes its folder `migrations/`. Raises ConfigurationError for a plugin that is not installed, or
-    not loaded: without its models the revision would drop its tables.
-    """
-    chain = _chain_to_write(app, branch)
-    chains = {**chains_of(app), branch: chain}
-    prefixes = {one.prefix for one in chains.values()}
-
-    def belongs(_object: object, name: str | None, kind: str, _reflected: bool, _compared: object) -> bool:
-        if kind != "table" or name is None:
-            return True
-        if name.endswith(SUFFIX):
-            return False
-        return name in core_tables() if branch == CORE else owner_of(name, prefixes) == chain.prefix
-
-    with engine_of(app).connect() as connection:
-        config = chain.config(connection=connection, include_object=belongs)
-        moment = str(int(clock.now().timestamp()))
-        made = command.revision(config, message, autogenerate=True, version_path=str(chain.folder), rev_id=moment)
-    scripts = made if isinstance(made, list) else [made]
-    return ", ".join(str(script.path) for script in scripts if script)

@@ -348,71 +348,7 @@ class PaymentText(_InSteps, api.Base, api.Scoped):
         return _of_visible_payment(cls.payment_id)
 
 
-class SameNumber(api.Base, api.PayersOwn):
-    """Two payments of one number with other contents, and what staff decided about them.
-
-    A payment has a row as the later one with the latest payment of its number that counted when it came, and one with each
-    earlier one that has a claim of it.
-    """
-
-    __tablename__ = "remittance_same_number"
-
-    id: Mapped[api.key]
-    payment_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_payment.id"), index=True)
-    earlier_id: Mapped[int] = mapped_column(sa.ForeignKey("remittance_payment.id"), index=True)
-    # what differs, with blanks between: payee, amount, date, method; contents when it is none of them
-    differs: Mapped[str] = mapped_column(sa.String(40))
-    # both have a claim with the same status: to add the two would count it twice
-    overlaps: Mapped[bool] = mapped_column(server_default=sa.false())
-    found_at: Mapped[dt.datetime]
-    # waits, kept (both), parts, replaced, later-voided, earlier-voided
-    state: Mapped[str] = mapped_column(sa.String(20), index=True)
-    decided_at: Mapped[dt.datetime | None]
-    decided_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
-    reason: Mapped[str | None] = mapped_column(Text)
-    # the decision about many that it belongs to, or that is at it
-    batch_id: Mapped[int | None] = mapped_column(sa.ForeignKey("remittance_same_number_batch.id"), index=True)
-
-
 PAYEE_TIN = api.seat(Payment.payee_tin_sealed)
 """The place of a payee's Tax ID: `PAYEE_TIN(payment id)`."""
 KEPT_TEXT = api.seat(PaymentText.sealed)
 """The place of a payment's text: `KEPT_TEXT(payment id)`."""
-
-
-class Code(api.Base, api.Shared):
-    """A text of a licensed code list that the plan has loaded: CARC, RARC …, valid for a span of dates."""
-
-    __tablename__ = "remittance_code"
-    __shared__ = "the payer's code lists, the same for everybody"
-    __table_args__ = (sa.UniqueConstraint("list", "code", "valid_from", postgresql_nulls_not_distinct=True),)
-
-    id: Mapped[api.key]
-    list: Mapped[str] = mapped_column(sa.String(10))
-    code: Mapped[str] = mapped_column(sa.String(20), index=True)
-    text: Mapped[str] = mapped_column(Text)
-    valid_from: Mapped[dt.date | None]
-    valid_to: Mapped[dt.date | None]
-    source: Mapped[str] = mapped_column(sa.String(300))
-    loaded_at: Mapped[dt.datetime]
-
-
-class Upload(api.Base, api.Leased, api.PayersOwn):
-    """A file that staff uploaded, until the worker has imported it."""
-
-    __tablename__ = "remittance_upload"
-
-    id: Mapped[api.key]
-    name: Mapped[str] = mapped_column(sa.String(300))
-    size: Mapped[int]
-    uploaded_at: Mapped[dt.datetime]
-    uploaded_by_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
-    # waiting, reading, saving, done, failed
-    state: Mapped[str] = mapped_column(sa.String(20), index=True)
-    bytes_read: Mapped[int]
-    payments_read: Mapped[int]
-    error: Mapped[str | None] = mapped_column(Text)
-    # the uploaded file, until it is imported or given up
-    stored_file_id: Mapped[int | None] = mapped_column(sa.ForeignKey("stored_file.id"))
-    # what came of it
-    file_id: Mapped[int | None] = mapped_column(sa.ForeignKey("remittance_file.id"))

@@ -64,6 +64,9 @@ def test_what_does_not_fit_is_found(browser_page: Page) -> None:
     browser_page.set_content(heading.format("e-mail"))
     assert all("a word in two lines" in problem for problem in layout_problems(browser_page))
     assert len(layout_problems(browser_page)) == len(WIDTHS)
+    browser_page.set_content("<main class=page><p style='width: 9ch'>Change e-mail</p></main>")
+    assert all("a word in two lines" in problem for problem in layout_problems(browser_page))
+    assert len(layout_problems(browser_page)) == len(WIDTHS)
     browser_page.set_content(heading.format("<span style='white-space: nowrap'>e-mail</span>"))
     assert layout_problems(browser_page) == []
 

@@ -17,8 +17,6 @@ from werkzeug.test import TestResponse
 from hp_portal.clock import now as the_time
 from hp_portal.core.delegates import review_reminding, reviewing
 from hp_portal.core.delegates.models import AccessReview
-from hp_portal.core.delivery.models import Message
-from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Grant, Organization
@@ -28,6 +26,7 @@ from tests.support.client import PortalClient, tree_of
 from tests.support.clock import Clock
 from tests.support.html import text_of
 from tests.support.identifiers import make_tin
+from tests.support.messages import mails
 from tests.support.people import recorded
 from tests.support.world import World
 
@@ -43,9 +42,7 @@ def work(world: World) -> None:
 
 def told(world: World) -> list[tuple[str, str]]:
     """Who was told what."""
-    with world.session() as session:
-        rows = session.scalars(sa.select(Message).where(Message.template == "access_review").order_by(Message.id))
-        return [(row.recipient.partition("@")[0], values_of(session, row)["what"]) for row in rows]
+    return [(email.partition("@")[0], values["what"]) for email, values in mails(world, "access_review")]
 
 
 def decisions(page: TestResponse) -> dict[str, str]:

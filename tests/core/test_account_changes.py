@@ -10,8 +10,6 @@ import pytest
 import sqlalchemy as sa
 
 from hp_portal import cli
-from hp_portal.core.delivery.models import Message
-from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.identity.factors import AuthenticatorApp, RecoveryCode
 from hp_portal.core.identity.models import Person
 from hp_portal.core.people.accounts import reactivate
@@ -22,6 +20,7 @@ from tests.support.authenticator import Device
 from tests.support.client import PortalClient, heading_of
 from tests.support.clock import Clock
 from tests.support.factors import add_app, add_codes, code, first_step, second_step
+from tests.support.messages import mails as every_mail
 from tests.support.people import follow, make_link, recorded, set_password
 from tests.support.world import PASSWORD, World
 
@@ -39,10 +38,7 @@ def noon(clock: Clock) -> Clock:
 
 
 def mails(world: World, template: str = "account_changed") -> list[tuple[str, dict[str, str]]]:
-    """To whom, and what fills in the message, oldest first."""
-    with world.session() as session:
-        rows = session.scalars(sa.select(Message).where(Message.template == template).order_by(Message.id))
-        return [(row.recipient, values_of(session, row)) for row in rows]
+    return every_mail(world, template)
 
 
 def is_in(client: PortalClient) -> bool:

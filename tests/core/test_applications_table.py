@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,14 +11,13 @@ import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
 from hp_portal.core.delegates import table
-from hp_portal.core.delivery.models import Message
-from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.unconfirmed import unconfirmed_address
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.memberships import add_membership
 from tests.support.client import PortalClient, tree_of
+from tests.support.messages import mails
 from tests.support.people import find, recorded
 from tests.support.world import World
 
@@ -35,12 +33,6 @@ def clinic(world: World) -> Organization:
 def delegate(world: World, clinic: Organization) -> PortalClient:
     world.person("d.elegate", organization=clinic, delegate=True, name="Dana Delegate")
     return world.sign_in("d.elegate")
-
-
-def mails(world: World, template: str) -> list[tuple[str, dict[str, Any]]]:
-    with world.session() as session:
-        rows = session.scalars(sa.select(Message).where(Message.template == template).order_by(Message.id))
-        return [(row.recipient, values_of(session, row)) for row in rows]
 
 
 def fields(page: TestResponse) -> dict[str, list[str]]:

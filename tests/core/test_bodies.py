@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from hp_portal.core.web.bodies import SMALL
 from hp_portal.serving.limits import ServerLimits
 from hp_portal.serving.temporary import with_budgets_of
-from hp_portal_plugins.remittance.models import Upload
+from hp_portal_plugins.remittance.intake.models import Upload
 from tests.conftest import MakeApp
 from tests.plugins.remittance.import_files import file_of, payment
 from tests.support.client import PortalClient, tree_of

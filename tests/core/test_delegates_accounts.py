@@ -17,8 +17,6 @@ from werkzeug.test import TestResponse
 from hp_portal import clock as portal_clock
 from hp_portal.core.delegates import accounts
 from hp_portal.core.delegates.holding import ChangedMeanwhile
-from hp_portal.core.delivery.models import Message
-from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.identity.unconfirmed import unconfirmed_address
@@ -28,6 +26,7 @@ from tests.support.client import PortalClient, tree_of
 from tests.support.clock import Clock
 from tests.support.factors import add_app, disowned_change
 from tests.support.html import text_of
+from tests.support.messages import mails
 from tests.support.people import NEW_PASSWORD, enter, find, follow, recorded, set_password
 from tests.support.world import PASSWORD, World
 
@@ -56,12 +55,6 @@ def names(page: TestResponse) -> list[str]:
 def do(client: PortalClient, person: Person, verb: str, **data: str) -> TestResponse:
     """Press a button on somebody's page; the page after it."""
     return client.post(f"/accounts/{person.id}/{verb}", {**REASON, **data}, follow_redirects=True)
-
-
-def mails(world: World, template: str) -> list[tuple[str, dict[str, Any]]]:
-    with world.session() as session:
-        rows = session.scalars(sa.select(Message).where(Message.template == template).order_by(Message.id))
-        return [(row.recipient, values_of(session, row)) for row in rows]
 
 
 def change(world: World, person: Person, **values: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 import tests.sample_plugin as sample
-from hp_portal import demo
+from hp_portal import demo, demo_people
 from hp_portal.app import create_app
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Person
@@ -46,7 +46,7 @@ def test_a_plugin_installed_later_is_started_given_and_loaded_once(instance: Pat
                 .where(PersonApplication.application == "sample")
             )
         )
-        assert given == {person.username for person in demo.PEOPLE if person.applications}
+        assert given == {person.username for person in demo_people.PEOPLE if person.applications}
     assert world.sign_in("demo.office").get("/apps/sample/").status_code == 200
     assert world.sign_in("demo.staff").get("/staff/sample/count").status_code == 200
     for app in (first, later):

@@ -14,14 +14,13 @@ from werkzeug.test import TestResponse
 
 from hp_portal.core.delegates import accepting, invitations
 from hp_portal.core.delegates.models import Invitation
-from hp_portal.core.delivery.models import Message
-from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.identity.models import Acceptance, Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people.models import ChangeNotice
-from tests.support.client import PortalClient, heading_of, tree_of
+from tests.support.client import PortalClient, heading_of, tree_of, words_of
 from tests.support.clock import Clock
+from tests.support.messages import mails
 from tests.support.people import NEW_PASSWORD, enter, find, recorded
 from tests.support.registering import asking
 from tests.support.world import PASSWORD, World
@@ -44,12 +43,6 @@ def clinic(world: World, clock: Clock) -> Organization:
 def delegate(world: World, clinic: Organization) -> PortalClient:
     world.person("d.elegate", organization=clinic, delegate=True, name="Dana Delegate")
     return world.sign_in("d.elegate")
-
-
-def mails(world: World, template: str) -> list[tuple[str, dict[str, Any]]]:
-    with world.session() as session:
-        rows = session.scalars(sa.select(Message).where(Message.template == template).order_by(Message.id))
-        return [(row.recipient, values_of(session, row)) for row in rows]
 
 
 def invite(client: PortalClient, **values: Any) -> TestResponse:
@@ -227,7 +220,7 @@ def test_whoever_has_an_account_accepts_with_it_and_no_delegate_learns_of_it(
     assert same[0] == same[1], "the same page, whether the address has an account or not"
     invite(delegate, email="r.obin@office.example", delegate="y")
     visitor, shown = opened(world)
-    assert "You have an account with this e-mail address" in shown.text
+    assert "You have an account with this e-mail address" in words_of(shown)
     assert visitor.post("/invitation/account", ACCOUNT).status_code == 303, "no second account for the address"
     assert visitor.post("/invitation/accept").location == "/sign-in?next=/invitation"
     signed = visitor.post("/sign-in", {"username": "r.obin", "password": PASSWORD, "next": "/invitation"})

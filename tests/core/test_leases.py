@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from hp_portal.core.leases.leasing import LeaseLost, release_lease, renew_lease, take_lease
 from hp_portal.database import PortalSession, is_postgresql
 from hp_portal.scopes import WholeScope
-from hp_portal_plugins.remittance.models import Upload
+from hp_portal_plugins.remittance.intake.models import Upload
 from tests.support.clock import Clock
 from tests.support.world import World
 

@@ -27,6 +27,7 @@ from tests.support.clock import Clock
 from tests.support.factors import add_app
 from tests.support.html import text_of
 from tests.support.locks import locks_taken
+from tests.support.messages import mails
 from tests.support.people import enter, find, recorded
 from tests.support.registering import asking, mailed_text
 from tests.support.world import PASSWORD, World
@@ -53,10 +54,8 @@ def delegate(world: World, clinic: Organization) -> PortalClient:
     return world.sign_in("d.elegate")
 
 
-def mails(world: World) -> list[tuple[str, str]]:
-    with world.session() as session:
-        rows = session.scalars(sa.select(Message).where(Message.template == "account_leaving").order_by(Message.id))
-        return [(row.recipient.partition("@")[0], values_of(session, row)["what"]) for row in rows]
+def written(world: World) -> list[tuple[str, str]]:
+    return [(email.partition("@")[0], values["what"]) for email, values in mails(world, "account_leaving")]
 
 
 def known(world: World) -> int:
@@ -108,7 +107,7 @@ def test_on_the_day_the_account_ends_and_a_colleague_takes_over(
         assert words in refused.text
     assert leaves(delegate, person, person).status_code == 422, "not to themselves"
     assert "Bo Clerk leaves on Jun 5, 2026, in 4 days" in leaves(delegate, person, own).text
-    assert mails(world) == [("b.clerk", "planned"), ("d.elegate", "planned")]
+    assert written(world) == [("b.clerk", "planned"), ("d.elegate", "planned")]
     assert "leaves on" in delegate.get("/accounts").text
     world.staff("a.staff", permissions=("staff:console:open", "staff:people:search"))
     assert "Bo Clerk leaves on Jun 5, 2026" in world.sign_in("a.staff").get(f"/staff/people/{person.id}").text
@@ -135,7 +134,7 @@ def test_on_the_day_the_account_ends_and_a_colleague_takes_over(
             "the request to remove the second factors of Person L Ocked",
             "1 open invitation",
         ]
-    assert mails(world)[2:] == [("b.clerk", "done"), ("d.elegate", "done")], "once"
+    assert written(world)[2:] == [("b.clerk", "done"), ("d.elegate", "done")], "once"
     assert recorded(world, "delegates.leaving.done") == [{"person": person.id, "successor": own.id}]
     with world.session() as session:
         path = urlsplit(
@@ -168,7 +167,7 @@ def test_changed_taken_back_and_today(
         assert "changed in the meantime" in answer.text
     stays = delegate.post(f"/accounts/{person.id}/leaving/stay", {"known": str(known(world))}, follow_redirects=True)
     assert "Bo Clerk stays" in stays.text
-    assert mails(world)[-2:] == [("b.clerk", "withdrawn"), ("o.ther", "withdrawn")]
+    assert written(world)[-2:] == [("b.clerk", "withdrawn"), ("o.ther", "withdrawn")]
     clock.set(dt.datetime(2026, 6, 21, 12, tzinfo=dt.UTC))
     work(world)
     assert is_active(world, "b.clerk")
@@ -219,12 +218,12 @@ def test_the_only_delegate_stays_until_the_successor_has_accepted(
         clock.set(moment)
         work(world)
         assert is_active(world, "d.elegate")
-    assert mails(world)[2:] == [("d.elegate", "late"), ("c.lerk", "late")], "told once"
+    assert written(world)[2:] == [("d.elegate", "late"), ("c.lerk", "late")], "told once"
     assert "was to leave" in world.sign_in("d.elegate").get(f"/accounts/{own.id}").text.replace("You were", "was")
     accept(world, clerk)
     work(world)
     assert not is_active(world, "d.elegate")
-    assert mails(world)[4:] == [("d.elegate", "done"), ("c.lerk", "done")]
+    assert written(world)[4:] == [("d.elegate", "done"), ("c.lerk", "done")]
 
 
 def test_a_delegate_who_leaves_today_is_signed_out(world: World, clinic: Organization, delegate: PortalClient) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +11,7 @@ import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
 from hp_portal.core.delivery.models import Message
-from hp_portal.core.delivery.outbox import CANCELED, values_of
+from hp_portal.core.delivery.outbox import CANCELED
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.unconfirmed import unconfirmed_address
 from hp_portal.core.organizations.models import Organization
@@ -21,6 +20,7 @@ from hp_portal.worker import all_jobs, run_job
 from tests.support.client import PortalClient
 from tests.support.clock import Clock
 from tests.support.factors import add_app, code, first_step, second_step
+from tests.support.messages import mails
 from tests.support.people import recorded
 from tests.support.world import PASSWORD, World
 
@@ -62,12 +62,6 @@ def second(world: World, clinic: Organization) -> PortalClient:
 def press(client: PortalClient, person: Person, what: str = "") -> TestResponse:
     address = f"/accounts/{person.id}/lost-factors{what}"
     return client.post(address, {} if what else REASON, follow_redirects=True)
-
-
-def mails(world: World, template: str) -> list[tuple[str, dict[str, Any]]]:
-    with world.session() as session:
-        rows = session.scalars(sa.select(Message).where(Message.template == template).order_by(Message.id))
-        return [(row.recipient, values_of(session, row)) for row in rows]
 
 
 def outcomes(world: World) -> list[str | None]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from hp_portal.core.delivery.models import Message
-from hp_portal.core.delivery.outbox import values_of
 from hp_portal.core.identity.models import Person, SignIn
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people import accounts, resting
@@ -21,6 +18,7 @@ from tests.support.client import PortalClient, heading_of
 from tests.support.clock import Clock
 from tests.support.factors import add_app, code, first_step, second_step
 from tests.support.locks import locks_taken
+from tests.support.messages import mails
 from tests.support.people import PERMISSIONS, enter, find, recorded
 from tests.support.registering import asking, mailed_text
 from tests.support.world import PASSWORD, World
@@ -46,11 +44,6 @@ class Two:
     @property
     def active(self) -> list[bool]:
         return [self.row(one).deactivated_at is None for one in (self.person, self.there)]
-
-    def mails(self, *templates: str) -> list[tuple[str, dict[str, Any]]]:
-        with self.world.session() as session:
-            rows = session.scalars(sa.select(Message).where(Message.template.in_(templates)).order_by(Message.id))
-            return [(row.recipient, values_of(session, row)) for row in rows]
 
 
 @pytest.fixture
@@ -117,7 +110,7 @@ def test_delegates_of_each_organization_look_after_the_account_and_never_read_of
     # Whoever removes them, the delegates of both are told.
     with world.app.test_request_context(), world.session() as session:
         remove_factors(session, session.get_one(Person, two.there.id), "Called her", "factors-reset")
-    told = {to for to, _ in two.mails("account_reset")}
+    told = {to for to, _ in mails(two.world, "account_reset")}
     assert told == {f"{one}@office.example" for one in ("p.delegate", "h.delegate", "h.second")}
     assert "/sign-in?next=" in (person.get(below(two.practice, "/my-activity")).location or "")
     assert enter(world, "mina.keeper", PASSWORD) == 303
@@ -126,7 +119,7 @@ def test_delegates_of_each_organization_look_after_the_account_and_never_read_of
         open_ones = sa.select(sa.func.count()).where(SignIn.person_id == two.person.id, SignIn.ended_at.is_(None))
         assert session.scalar(open_ones) == 0
     hospital.post(f"{page}/password-link")
-    ((to, link),) = two.mails("password_link")
+    ((to, link),) = mails(two.world, "password_link")
     assert (to, link["organization"]) == ("mina.keeper@office.example", "Lake Hospital")
     for path in ("/accounts", page, "/accounts/csv", "/my-activity"):
         assert "Birch" not in hospital.get(path).text
@@ -138,12 +131,12 @@ def test_what_locks_the_account_closes_it_everywhere(two: Two) -> None:
     client = world.sign_in("mina.keeper")
     with world.app.test_request_context(), world.session() as session:
         tell_change(session, session.get_one(Person, two.person.id), "password")
-    token = two.mails("account_changed")[0][1]["link"].rpartition("/")[2]
+    token = mails(two.world, "account_changed")[0][1]["link"].rpartition("/")[2]
     with world.app.test_request_context(), world.session() as session:
         disown(session, token)
     assert two.active == [False, False]
     assert client.get(below(two.hospital, "/")).location is not None
-    told = {to for to, _ in two.mails("account_locked")}
+    told = {to for to, _ in mails(two.world, "account_locked")}
     assert told == {"p.delegate@office.example", "h.delegate@office.example"}
     hospital = world.sign_in("h.delegate")
     hospital.post(f"/accounts/{two.there.id}/reactivate")
@@ -172,7 +165,7 @@ def test_an_account_rests_as_a_whole_and_not_while_an_organization_has_no_other_
     for day in (96, 99, 102):
         work(day)
     assert two.active == [False, False]
-    links = [values["link"].rpartition("/")[2] for _, values in two.mails("account_rested_delegate")]
+    links = [values["link"].rpartition("/")[2] for _, values in mails(two.world, "account_rested_delegate")]
     assert str(two.person.id) in links
     assert enter(world, "mina.keeper", PASSWORD) == 422
 

@@ -8,6 +8,7 @@ from alembic import command
 
 from hp_portal import migrations, row_security
 from hp_portal.database import changing_schema
+from hp_portal.migrations import comparing
 from tests.conftest import MakeApp
 from tests.support.databases import database_of, owner_url
 
@@ -23,7 +24,7 @@ def test_migrations_match_the_models(empty_database_url: str, make_app: MakeApp)
     assert not migrations.is_current(app)
     migrations.upgrade(app)
     assert migrations.is_current(app)
-    assert migrations.differences(app) == []
+    assert comparing.differences(app) == []
 
 
 def test_an_upgrade_of_a_current_database_changes_nothing(database_url: str, make_app: MakeApp) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.people import accounts
-from tests.support.client import PortalClient, heading_of, tree_of
+from tests.support.client import PortalClient, heading_of, tree_of, words_of
 from tests.support.people import (
     NEW_PASSWORD,
     PERMISSIONS,
@@ -116,7 +116,7 @@ def test_what_cannot_be_an_account(
     world.person("t.taken")
     answer = create(staff, clinic, **{"username": "m.new", **values})
     assert answer.status_code == 422
-    assert says in answer.text
+    assert says in words_of(answer)
     typed = {"name": "Mina Lee Keeper", "email": "Mina@Office.Example", "username": "m.new", **values}
     kept = {field.get("name"): field.get("value") for field in tree_of(answer).iter("input")}
     assert {name: value.strip() for name, value in typed.items()} == {name: kept[name] for name in typed}

@@ -22,6 +22,7 @@ from hp_portal.core.files.storing import receive_file
 from hp_portal.core.identity.applications import ApplicationSetting, PersonApplication
 from hp_portal.core.kept.keeping import keep_values
 from hp_portal.core.kept.models import KeptValues
+from hp_portal.migrations import comparing
 from hp_portal.settings import ConfigurationError
 from tests.conftest import MakeApp
 from tests.support.client import PortalClient
@@ -74,7 +75,7 @@ def test_a_removed_plugin_is_named_and_forgotten(database_url: str, make_app: Ma
     assert ready(app) == (200, "ready\n")
     notes = migrations.upgrade(app).notes
     assert [note for note in notes if "claim-status is not installed; its revision a1" in note]
-    assert migrations.differences(app) == []
+    assert comparing.differences(app) == []
     page = plugins_page(app)
     assert "hp-portal plugins forget claim-status" in page
     assert "claim_status_note" in page
@@ -152,7 +153,7 @@ def test_a_plugin_that_was_rolled_back(
     done = migrations.upgrade(app)
     assert (done.failed, len(done.notes)) == ({}, 1)
     assert "revision a2" in done.notes[0]
-    assert migrations.differences(app) == []
+    assert comparing.differences(app) == []
     assert "claim_status_more" in tables(app)
     shown = plugins_page(app)
     assert "revision a2" in shown
@@ -217,7 +218,7 @@ def test_no_revision_is_written_for_a_plugin_that_is_not_loaded(
     app = make_app(url, extra_plugins={"claim-status": plugin})
     plugins_of(app).leave_out("claim-status", "import: SyntaxError")
     with pytest.raises(ConfigurationError, match="not loaded: import: SyntaxError"):
-        migrations.make_revision(app, "claim-status", "more")
+        comparing.make_revision(app, "claim-status", "more")
     assert len(list(tmp_path.rglob("migrations/*.py"))) == 1
 
 
@@ -226,9 +227,9 @@ def test_the_first_revision_makes_the_folder_and_an_unknown_plugin_gets_none(
 ) -> None:
     url = sqlite_app.extensions["hp_portal.settings"].database_url
     app = make_app(url, extra_plugins={"claim-status": write_plugin(tmp_path, "claim-status")})
-    assert Path(migrations.make_revision(app, "claim-status", "first")).parent.name == "migrations"
+    assert Path(comparing.make_revision(app, "claim-status", "first")).parent.name == "migrations"
     with pytest.raises(ConfigurationError, match="no plugin 'claims-status' that could have migrations"):
-        migrations.make_revision(app, "claims-status", "first")
+        comparing.make_revision(app, "claims-status", "first")
 
 
 def test_a_label_of_its_own_is_fine(sqlite_app: Flask, make_app: MakeApp, tmp_path: Path) -> None:
@@ -249,7 +250,7 @@ def test_a_setting_leaves_a_plugin_out(
     assert [key for key, state in plugins_of(app).states.items() if state.left_out] == ["remittance", "claim-status"]
     assert ready(app) == (200, "ready\n")
     assert migrations.upgrade(app).failed == {}
-    assert migrations.differences(app) == []
+    assert comparing.differences(app) == []
     shown = plugins_page(app)
     assert shown.count("Left out") == 2
     assert "HP_PORTAL_PLUGINS_LEFT_OUT names dentl." in shown, "and nothing is stopped by it"
@@ -278,7 +279,7 @@ def test_tables_are_called_after_their_plugin(sqlite_app: Flask, make_app: MakeA
     plugin = write_plugin(tmp_path, "claim-status", migrations=FIRST, body=body)
     app = make_app(sqlite_app.extensions["hp_portal.settings"].database_url, extra_plugins={"claim-status": plugin})
     assert "'elsewhere_thing' must be called claim_status_…" in plugins_of(app).states["claim-status"].error
-    assert migrations.differences(app) == []
+    assert comparing.differences(app) == []
 
 
 def test_a_key_that_the_portals_own_tables_begin_with(sqlite_app: Flask, make_app: MakeApp, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.unconfirmed import unconfirmed_address
 from tests.conftest import MakeApp
 from tests.core.test_registration import NPI, NUMBER, payments, portal
-from tests.support.client import PortalClient
+from tests.support.client import PortalClient, words_of
 from tests.support.clock import Clock
 from tests.support.factors import add_app
 from tests.support.registering import PASSWORD, Payments, Visitor, mailed_link, mails, registrations
@@ -45,7 +45,7 @@ def email_of(world: World, username: str) -> str:
 
 def follow(client: PortalClient, link: str) -> str:
     client.get(link)
-    return client.post("/register/confirm-later", follow_redirects=True).text
+    return words_of(client.post("/register/confirm-later", follow_redirects=True))
 
 
 @pytest.mark.parametrize("email", ["an.owner@office.example", "nobody@office.example"])
@@ -55,7 +55,7 @@ def test_an_address_that_is_taken_is_answered_like_any_other(at_once: World, ema
     assert (done.status_code, "sign-in" in (done.location or "")) == (303, False)
     assert "Harbor Payee" in visitor.client.get("/apps/tax-id-npi-access/").text
     for page in ("/", "/registration"):
-        assert "confirm your e-mail address" in visitor.client.get(page).text
+        assert "confirm your e-mail address" in words_of(visitor.client.get(page))
     assert email_of(at_once, "mina.keeper").endswith("@unconfirmed.invalid")
     message, values = mails(at_once, email)[0]
     told = message.template, STATUS in values["link"]

@@ -22,6 +22,7 @@ from hp_portal.worker import core_jobs
 from tests.conftest import MakeApp
 from tests.core.test_passkeys import add, use
 from tests.support.authenticator import Device
+from tests.support.client import words_of
 from tests.support.clock import Clock
 from tests.support.databases import DATA_KEY, SECRET_KEY
 from tests.support.directory_browser import Browser, count, is_in, roles_of, whys
@@ -60,7 +61,7 @@ def test_an_account_needs_a_confirmed_address(world: World, directory: StaffDire
     directory.add("a.staff", "portal-admins", **claims)
     answer = Browser(world).enter("a.staff")
     assert answer.status_code == 403
-    assert "no confirmed e-mail address" in answer.text
+    assert "no confirmed e-mail address" in words_of(answer)
     assert count(world, Person) == 0
 
 

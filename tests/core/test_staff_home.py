@@ -11,7 +11,8 @@ from hp_portal.clock import now
 from hp_portal.core.staff.permissions import CORE_STAFF_PERMISSIONS
 from hp_portal.core.staff.roles import MANAGE
 from hp_portal.hookspecs import hookimpl
-from hp_portal_plugins.remittance.models import Payment, Upload
+from hp_portal_plugins.remittance.intake.models import Upload
+from hp_portal_plugins.remittance.models import Payment
 from tests import sample_plugin
 from tests.conftest import MakeApp
 from tests.plugins.remittance.inquiry import Office

@@ -1,9 +1,8 @@
-"""Proving a Tax ID and NPI: how tries add up, what plugins are asked and told, one link however many ask at once."""
+"""Proving a Tax ID and NPI: what plugins are asked and told, what proves, one link however many ask at once."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -12,83 +11,21 @@ import sqlalchemy as sa
 
 from hp_portal import scopes
 from hp_portal.core.audit.models import AuditEvent
-from hp_portal.core.limits.attempts import TooManyAttempts
-from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.organizations.models import Grant
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.tax_ids.grants import AlreadyLinked, NotForBilling, ProofRefused, add_by_payment, linked_payees
-from hp_portal.core.tax_ids.models import ProofWarning
 from hp_portal.core.tax_ids.proving import MoreAsked, Proof
 from hp_portal.database import PortalSession, lock
-from hp_portal.hookspecs import PayeeRef, PaymentProof, PortalEvent, hookimpl
-from hp_portal.scopes import OrganizationScope, Scope, WholeScope
+from hp_portal.hookspecs import PayeeRef, PortalEvent
+from hp_portal.scopes import OrganizationScope, WholeScope
 from hp_portal.seals import seat
 from tests.conftest import MakeApp
 from tests.support.clock import Clock
-from tests.support.identifiers import make_npi, make_tin
+from tests.support.identifiers import make_npi
+from tests.support.proving import NPI, NUMBER, OTHER_TIN, SECOND, START, TIN, Payments, Portal, refusals
 from tests.support.world import World
 
 from .test_gate import BASE
-
-START = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
-TIN, OTHER_TIN, NPI, NUMBER, SECOND = make_tin(4711), make_tin(4712), make_npi(4711), "PROOF-0042", "PROOF-0043"
-
-
-class Payments:
-    """A plugin that knows one payment, and keeps what it is asked and told."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, PayeeRef] = {}
-        self.asked: list[tuple[PaymentProof, Scope | None]] = []
-        self.told: list[PortalEvent] = []
-
-    @hookimpl
-    def portal_verify_payment(self, session: PortalSession, proof: PaymentProof) -> PayeeRef | None:
-        self.asked.append((proof, session.context.scope))
-        return self.known.get(f"{proof.tin} {proof.npi} {proof.number}")
-
-    @hookimpl
-    def portal_event(self, event: PortalEvent) -> None:
-        self.told.append(event)
-
-
-class Portal:
-    """A portal with that plugin and one payee on record."""
-
-    def __init__(self, world: World, payments: Payments) -> None:
-        self.world, self.payments = world, payments
-        self.somebody = world.person("some.body").id
-        self.payee = world.payee(TIN, NPI, "Harbor Payee", vendor_number="V77")
-        for number in (NUMBER, SECOND):
-            payments.known[f"{TIN} {NPI} {number}"] = PayeeRef(self.payee.id, False, number, 12_345, START.date())
-
-    def add(
-        self,
-        organization: Organization,
-        *,
-        tin: str = TIN,
-        number: str = NUMBER,
-        vendor_number: str = "",
-        amount: int | None = None,
-        paid_on: dt.date | None = None,
-        **actor: Any,
-    ) -> Any:
-        """As the page does: commit what is refused, undo what is limited."""
-        who = replace(BASE, **{"organization_id": organization.id, "person_id": self.somebody, **actor})
-        plugins = self.world.app.extensions["hp_portal.plugins"]
-        with self.world.session_of(organization) as session:
-            try:
-                proof = Proof(tin, NPI, number, vendor_number=vendor_number, amount=amount, paid_on=paid_on)
-                found = add_by_payment(session, self.world.settings, plugins, who, proof)
-            except ProofRefused:
-                session.commit()
-                raise
-            session.commit()
-            return found
-
-    def fail(self, organization: Organization, times: int, *, tin: str = TIN) -> None:
-        for _ in range(times):
-            with pytest.raises(ProofRefused):
-                self.add(organization, tin=tin, number="GUESS")
 
 
 @pytest.fixture
@@ -138,97 +75,7 @@ def test_links_are_listed_by_name_and_npi(portal: Portal) -> None:
     assert rows == [("A", make_npi(8), ""), ("A", make_npi(9), ""), ("B", "", "")]
 
 
-def refusals(world: World, event: str = "tax-id-npi-access.grant.refused") -> list[dict[str, str]]:
-    with world.session() as session:
-        kept = session.scalars(sa.select(AuditEvent.fields).where(AuditEvent.event == event).order_by(AuditEvent.id))
-        return [json.loads(fields) for fields in kept]
-
-
-def wait_of(portal: Portal, organization: Organization, **what: Any) -> dt.timedelta:
-    with pytest.raises(TooManyAttempts) as refused:
-        portal.add(organization, **what)
-    return refused.value.wait
-
-
-def test_a_success_starts_the_organization_s_counts_anew(portal: Portal) -> None:
-    aspen = portal.world.organization()
-    portal.fail(aspen, 2)
-    portal.add(aspen)
-    portal.fail(aspen, 2, tin=OTHER_TIN)  # four failed in all, two since the success
-    portal.fail(aspen, 1)
-    assert refusals(portal.world) == [
-        {"tin": f"•••••{tin[-4:]}", "npi": NPI} for tin in (TIN, TIN, OTHER_TIN, OTHER_TIN, TIN)
-    ]
-    wait_of(portal, aspen)
-
-
-def test_an_organization_s_tries_count_for_as_long_as_the_window(portal: Portal, clock: Clock) -> None:
-    clock.set(START)
-    aspen, birch = portal.world.organization(), portal.world.organization()
-    portal.fail(aspen, 3)
-    for tin in (TIN, OTHER_TIN):
-        assert wait_of(portal, aspen, tin=tin) == dt.timedelta(minutes=20)
-    assert portal.add(birch).name == "Harbor Payee", "nobody locks another organization out of its own Tax ID"
-    clock.advance(minutes=20)
-    portal.fail(aspen, 1, tin=OTHER_TIN)
-
-
-def test_waits_for_one_tax_id_grow_whatever_time_has_passed(portal: Portal, clock: Clock) -> None:
-    """Four tries a day instead of hundreds, for ever: in all, not within a window."""
-    clock.set(START)
-    aspen = portal.world.organization()
-    portal.fail(aspen, 3)
-    for minutes in (20, 40, 80, 160):
-        assert wait_of(portal, aspen) == dt.timedelta(minutes=minutes)
-        clock.advance(minutes=minutes)
-        portal.fail(aspen, 1)
-    for _ in range(4):
-        clock.advance(days=1)
-        portal.fail(aspen, 1)
-    assert wait_of(portal, aspen) == dt.timedelta(days=1), "the slowest"
-    portal.fail(aspen, 1, tin=OTHER_TIN)
-    clock.advance(days=1)
-    assert portal.add(aspen).name == "Harbor Payee"
-    portal.fail(aspen, 2)
-
-
-def test_many_organizations_are_no_way_round(database_url: str, make_app: MakeApp, clock: Clock) -> None:
-    """What all together have failed at a Tax ID counts, whoever succeeds; whoever is linked to it is spared."""
-    clock.set(START)
-    app = make_app(database_url, extra_plugins={"payments": (payments := Payments())}, proof_attempts_per_tin=4)
-    portal = Portal(World(app), payments)
-    owner, other = portal.world.organization(), portal.world.organization()
-    portal.world.grant(owner, portal.world.payee(TIN))
-    for _ in range(4):
-        portal.fail(portal.world.organization(), 1)
-    fresh = portal.world.organization()
-    assert wait_of(portal, fresh) == dt.timedelta(minutes=15)
-    assert portal.add(owner).name == "Harbor Payee", "its own Tax ID"
-    portal.fail(fresh, 1, tin=OTHER_TIN)
-    clock.advance(minutes=15)
-    portal.add(other, number=SECOND)
-    portal.fail(fresh, 1)
-    assert wait_of(portal, portal.world.organization()) == dt.timedelta(minutes=30), "it grows for everybody"
-    portal.fail(owner, 1)
-    assert wait_of(portal, portal.world.organization()) == dt.timedelta(minutes=30), "the owner's slips add nothing"
-
-
 # ---- what proves something
-
-
-def test_whoever_is_linked_to_something_else_is_not_spared(database_url: str, make_app: MakeApp, clock: Clock) -> None:
-    """Neither to another Tax ID, nor to this one no longer."""
-    clock.set(START)
-    app = make_app(database_url, extra_plugins={"payments": (payments := Payments())}, proof_attempts_per_tin=2)
-    portal = Portal(World(app), payments)
-    elsewhere, former = portal.world.organization(), portal.world.organization()
-    portal.world.grant(elsewhere, portal.world.payee(OTHER_TIN))
-    portal.world.end_grant(portal.world.grant(former, portal.world.payee(TIN)))
-    for warned in (0, 1):
-        portal.fail(portal.world.organization(), 1)
-        with portal.world.session() as session:
-            assert len(session.scalars(sa.select(ProofWarning)).all()) == warned, "the try that makes others wait"
-    assert [wait_of(portal, organization) for organization in (elsewhere, former)] == [dt.timedelta(minutes=15)] * 2
 
 
 def test_a_payment_of_another_payee_with_the_same_number_proves_as_well(portal: Portal) -> None:

@@ -8,9 +8,8 @@ from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.proofs import FRESH, StrangersTry, check_stranger, count_stranger
 from tests.conftest import MakeApp
 from tests.support.clock import Clock
+from tests.support.proving import NUMBER, SECOND, START, TIN, Payments, Portal
 from tests.support.world import World
-
-from .test_tax_id_proofs import NUMBER, SECOND, START, TIN, Payments, Portal
 
 
 @pytest.fixture

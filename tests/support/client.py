@@ -79,6 +79,11 @@ def tree_of(response: TestResponse) -> ElementTree.Element:
     return html.parse(response.text, fragment=not whole)[0]
 
 
+def words_of(response: TestResponse) -> str:
+    """The text of the page, or of a part of one, with single spaces, as people read it."""
+    return html.text_of(tree_of(response))
+
+
 def heading_of(response: TestResponse) -> str:
     """The text of the page's h1."""
     return next((html.text_of(element) for element in tree_of(response).iter("h1")), "")

@@ -33,15 +33,17 @@ _PROBLEMS = """() => {
     if (getComputedStyle(node).display === "inline" && node.getClientRects().length > 1 && !node.textContent.includes(" "))
       problems.push(`broken: ${name(node)}`);
   }
-  for (const node of document.querySelectorAll("h1, h2, h3")) {
+  // Mails are not pages of the portal: their headings are looked at alone.
+  const page = document.querySelector("main.page");
+  for (const node of page ? [document.body] : document.querySelectorAll("h1, h2, h3")) {
     for (const walk = document.createTreeWalker(node, NodeFilter.SHOW_TEXT); walk.nextNode(); ) {
-      const at = walk.currentNode.data.search(/\\be-mail/i);
-      if (at < 0) continue;
-      const word = document.createRange();
-      word.setStart(walk.currentNode, at);
-      word.setEnd(walk.currentNode, at + 6);
-      if (new Set([...word.getClientRects()].map((box) => Math.round(box.top))).size > 1)
-        problems.push(`a word in two lines: ${name(node)}`);
+      for (const { index } of walk.currentNode.data.matchAll(/\\be-mail/gi)) {
+        const word = document.createRange();
+        word.setStart(walk.currentNode, index);
+        word.setEnd(walk.currentNode, index + 6);
+        if (new Set([...word.getClientRects()].map((box) => Math.round(box.top))).size > 1)
+          problems.push(`a word in two lines: ${name(walk.currentNode.parentElement)}`);
+      }
     }
   }
   return problems.slice(0, 5);

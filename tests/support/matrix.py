@@ -6,9 +6,7 @@ follows from the route's rule.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,33 +15,18 @@ from flask import Flask
 from werkzeug.routing import Rule as Route
 from werkzeug.test import TestResponse
 
-from hp_portal import clock
 from hp_portal.core.access.rules import Rule, rule_of
-from hp_portal.core.agreements.models import AgreementVersion
-from hp_portal.core.delegates.models import REPORTED, AccessReview, DelegateRequest
-from hp_portal.core.delegates.requests import Asker, add_request
-from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.identity.actor import TERMS_OF_USE
-from hp_portal.core.identity.models import Person, SignIn
-from hp_portal.core.limits.proofs import FailedProof
-from hp_portal.core.organizations.access_requests import STAFF as STAFF_LOOK
-from hp_portal.core.organizations.access_requests import WAITING
-from hp_portal.core.organizations.models import Grant, Organization
-from hp_portal.core.payees.models import Payee
-from hp_portal.core.registration.models import ProofCluster
-from hp_portal.core.staff.accounts import ensure_role
-from hp_portal.core.tax_ids.models import LINKED, LinkNotice, ProofWarning
-from hp_portal.core.tax_ids.notices import warn
+from hp_portal.core.identity.models import Person
 
-from .access_requests import access_request, tax_id_case
+from . import matrix_things as things
 from .client import PortalClient
 from .factors import add_app, add_passkey, disowned_change
-from .invitations import open_invitation
+from .matrix_things import Scene as Scene
+from .matrix_things import Side as Side
+from .matrix_things import build_scene as build_scene
 from .messages import digest_token, posted_letter, print_run, returned_mail, waiting_fax
 from .registering import asked_to_join
-from .reviews import signed_review
-from .scenes import Part, PluginScene, scene_of, scenes_of
-from .world import World
 
 OPEN, SIGN_IN, TERMS, FORBIDDEN, NOT_FOUND = "opens", "sign in first", "terms first", "403", "404"
 PERSONAS = (
@@ -61,208 +44,22 @@ PERSONAS = (
 STAFF = ("staff without permission", "staff with permission")
 
 
-@dataclass(frozen=True)
-class Side:
-    """An organization with everything a URL can name, by application, and the words that must not be seen by another."""
-
-    organization: Organization
-    person: Person
-    parts: dict[str, Part]
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        return (self.organization.name, *(word for part in self.parts.values() for word in part.secrets))
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Two organizations that must never see each other; URLs name things of `own`."""
-
-    world: World
-    own: Side
-    other: Side
-
-    def plugin_of(self, route: Route) -> tuple[str, PluginScene] | None:
-        """Whose route it is, with that plugin's scene; None for the core's."""
-        directory = self.world.app.extensions["hp_portal.directory"]
-        application = directory.application_of_blueprint.get(route.endpoint.rpartition(".")[0])
-        found = scene_of(application.key) if application else None
-        return (application.key, found) if application and found else None
-
-
-def build_scene(world: World) -> Scene:
-    return Scene(world, _side(world, "Aspen"), _side(world, "Birch"))
-
-
-def _side(world: World, word: str) -> Side:
-    organization = world.organization(f"{word} Clinic")
-    person = world.person(f"{word.lower()}.clerk", organization=organization, name=f"{word} Clerk")
-    parts = {key: scene.build(world, organization) for key, scene in scenes_of(world.app).items()}
-    return Side(organization, person, parts)
-
-
-def _another_sign_in(scene: Scene, person_id: int) -> int:
-    with scene.world.session() as session:
-        username = session.get_one(Person, person_id).username
-    scene.world.sign_in(username)
-    with scene.world.session() as session:
-        newest = sa.select(sa.func.max(SignIn.id)).where(SignIn.person_id == person_id)
-        return session.scalars(newest).one()
-
-
-def _open_grant(scene: Scene) -> Grant:
-    """The first of the own organization's grants that have not ended."""
-    with scene.world.session() as session:
-        own = sa.select(Grant).where(Grant.organization_id == scene.own.organization.id, Grant.ended_at.is_(None))
-        return session.scalars(own.order_by(Grant.id).limit(1)).one()
-
-
-def _spare_role(scene: Scene) -> int:
-    """A role of staff that no persona holds."""
-    with scene.world.session() as session:
-        role = ensure_role(session, "Spare role of the matrix", ())
-        session.commit()
-        return role.id
-
-
-def _notice(scene: Scene, *, objected: bool) -> int:
-    """The own organization is told of a third one's link; it has objected, or not yet."""
-    grant, now, third = _open_grant(scene), clock.now(), scene.world.organization("Cedar Clinic")
-    notice = LinkNotice(
-        organization_id=scene.own.organization.id,
-        kind=LINKED,
-        payee_id=grant.payee_id,
-        other_id=third.id,
-        grant_id=grant.id,
-        at=now,
-        objected_at=now if objected else None,
-    )
-    with scene.world.session() as session:
-        session.add(notice)
-        session.flush()
-        return notice.id
-
-
-def _warning(scene: Scene) -> int:
-    """A Tax ID at which the own organization failed too often."""
-    with scene.world.session() as session:
-        warn(session, scene.own.organization.id, "000009999", FailedProof(alarming=True, in_all=3))
-        return session.scalars(sa.select(sa.func.max(ProofWarning.id))).one()
-
-
-def _contact_request(scene: Scene, *, reported: bool) -> int:
-    """Somebody asks the own organization's delegates to contact them, and they have reported it, or not yet."""
-    with scene.world.app.app_context(), scene.world.session() as session:
-        asker = Asker("Alex Sample", "alex@office.example", "555-010-0100", "An account, please.")
-        number = add_request(session, scene.own.organization.id, asker, "192.0.2.1")
-        if reported:
-            session.execute(
-                sa.update(DelegateRequest)
-                .where(DelegateRequest.id == number)
-                .values(state=REPORTED, reason="Unknown.", ended_at=clock.now())
-            )
-        return number
-
-
-def _invitation(scene: Scene) -> int:
-    """Somebody is invited to the own organization."""
-    with scene.world.session() as session:
-        row = open_invitation(scene.own.organization, scene.own.person)
-        session.add(row)
-        session.flush()
-        return row.id
-
-
-def _published(scene: Scene) -> int:
-    """A version of the terms of use that applies in some years."""
-    day = dt.date(2999, 1, 1)
-    with scene.world.session() as session:
-        wanted = sa.select(AgreementVersion.id).where(AgreementVersion.applies_on == day)
-        if found := session.scalars(wanted).one_or_none():
-            return found
-        row = AgreementVersion(
-            agreement=TERMS_OF_USE, version="2999-01-01", text="Later.", applies_on=day, published_at=clock.now()
-        )
-        session.add(row)
-        session.flush()
-        return row.id
-
-
-def _document(scene: Scene, person: Person | None) -> int:
-    """A document that this person waits for."""
-    who = person or scene.own.person
-    with scene.world.session() as session:
-        row = DocumentRequest(
-            organization_id=who.organization_id,
-            person_id=who.id,
-            kind="remittance.payment-csv",
-            title="Sample document",
-            wanted="no-such-word",
-            state="failed",
-            error="Sample",
-            requested_at=clock.now(),
-            expires_at=clock.now() + dt.timedelta(hours=1),
-        )
-        session.add(row)
-        session.flush()
-        return row.id
-
-
-def _review(scene: Scene, person: Person | None) -> int:
-    """A signed access review of the own organization."""
-    with scene.world.session() as session:
-        wanted = sa.select(AccessReview.id).where(AccessReview.organization_id == scene.own.organization.id)
-        if found := session.scalars(wanted).first():
-            return found
-        row = signed_review(scene.own.organization, person or scene.own.person)
-        session.add(row)
-        session.flush()
-        return row.id
-
-
-def _cluster(scene: Scene) -> int:
-    """Wrong proofs from one place that nobody has looked into."""
-    with scene.world.session() as session:
-        now = clock.now()
-        row = ProofCluster(kind="address", source="192.0.2.7", aims=5, failed=6, first_at=now, last_at=now, note="")
-        session.add(row)
-        session.flush()
-        return row.id
-
-
-def _access_request(scene: Scene, *, held: bool) -> int:
-    """A billing organization asks for the Tax ID of the own organization's first grant; staff look first, or it was sent."""
-    ledger = scene.world.organization(audience="billing")
-    with scene.world.session() as session:
-        payee = session.get_one(Payee, _open_grant(scene).payee_id)
-        state = STAFF_LOOK if held else WAITING
-        due_at = clock.now() + dt.timedelta(days=30)
-        tin = payee.whole_tin(session)
-        return access_request(session, ledger, tin=tin, state=state, sent_at=clock.now(), due_at=due_at).id
-
-
-def _case(scene: Scene) -> int:
-    """The own organization asks for a Tax ID of which it has no payment."""
-    with scene.world.session() as session:
-        return tax_id_case(session, scene.own.organization).id
-
-
 # What stands in the core's URLs for each name of a parameter, given the scene and the person who asks. A plugin's are in
 # its own scene.py.
 PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "organization_id": lambda scene, person: scene.own.organization.id,
-    "grant_id": lambda scene, person: _open_grant(scene).id,
-    "payee_id": lambda scene, person: _open_grant(scene).payee_id,
+    "grant_id": lambda scene, person: things.open_grant(scene).id,
+    "payee_id": lambda scene, person: things.open_grant(scene).payee_id,
     "person_id": lambda scene, person: scene.own.person.id,
-    "document_id": _document,
+    "document_id": things.document,
     "token": lambda scene, person: "no-such-token",
     "topic": lambda scene, person: "signing-in",
     "application": lambda scene, person: "remittance",
     "audience": lambda scene, person: "pharmacy",
-    "notice_id": lambda scene, person: _notice(scene, objected=person is not None and person.is_staff),
-    "warning_id": lambda scene, person: _warning(scene),
-    "cluster_id": lambda scene, person: _cluster(scene),
-    "role_id": lambda scene, person: _spare_role(scene),
+    "notice_id": lambda scene, person: things.notice(scene, objected=person is not None and person.is_staff),
+    "warning_id": lambda scene, person: things.warning(scene),
+    "cluster_id": lambda scene, person: things.cluster(scene),
+    "role_id": lambda scene, person: things.spare_role(scene),
     "permission": lambda scene, person: "staff:console:open",
     "message_id": lambda scene, person: posted_letter(scene.world),
     "fax_id": lambda scene, person: waiting_fax(scene.world),
@@ -270,17 +67,19 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "registration_id": lambda scene, person: asked_to_join(scene.world, scene.own.organization),
     "mail_id": lambda scene, person: returned_mail(scene.world),
     "run_id": lambda scene, person: print_run(scene.world),
-    "request_id": lambda scene, person: _contact_request(scene, reported=person is not None and person.is_staff),
-    "invitation_id": lambda scene, person: _invitation(scene),
-    "access_request_id": lambda scene, person: _access_request(scene, held=person is not None and person.is_staff),
-    "case_id": lambda scene, person: _case(scene),
+    "request_id": lambda scene, person: things.contact_request(scene, reported=person is not None and person.is_staff),
+    "invitation_id": lambda scene, person: things.invitation(scene),
+    "access_request_id": lambda scene, person: things.request_for_access(
+        scene, held=person is not None and person.is_staff
+    ),
+    "case_id": lambda scene, person: things.case(scene),
     "agreement": lambda scene, person: TERMS_OF_USE,
-    "version_id": lambda scene, person: _published(scene),
+    "version_id": lambda scene, person: things.published(scene),
     "change_id": lambda scene, person: disowned_change(scene.world, scene.own.person),
     "passkey_id": lambda scene, person: add_passkey(scene.world, person or scene.own.person),
     "app_id": lambda scene, person: add_app(scene.world, person or scene.own.person),
-    "review_id": _review,
-    "sign_in_id": lambda scene, person: _another_sign_in(scene, (person or scene.own.person).id),
+    "review_id": things.review,
+    "sign_in_id": lambda scene, person: things.another_sign_in(scene, (person or scene.own.person).id),
 }
 # Of these, what only the organization may see whose it is.
 OWNED = {"notice_id", "registration_id", "grant_id"}

@@ -1,6 +1,8 @@
-"""To look at: a letter in a print run that was posted, mail that came back and fits no message, a request that was answered."""
+"""What was mailed; and to look at: a letter that was posted, mail that came back and fits no message, a request answered."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,11 +12,18 @@ from hp_portal.core.delivery.attaching import Attachment
 from hp_portal.core.delivery.faxes import Fax, add_fax
 from hp_portal.core.delivery.letters import Letter, add_letter, make_print_run, mark_posted, note_downloaded
 from hp_portal.core.delivery.models import Message, PrintRun, ReturnedMail
-from hp_portal.core.delivery.outbox import Outgoing, add_message
+from hp_portal.core.delivery.outbox import Outgoing, add_message, values_of
 from hp_portal.core.delivery.returns import take_return
 from hp_portal.core.organizations.models import Organization
 
 from .world import World
+
+
+def mails(world: World, *templates: str) -> list[tuple[str, dict[str, Any]]]:
+    """To whom messages of these templates went, and what fills them in, oldest first."""
+    with world.session() as session:
+        rows = session.scalars(sa.select(Message).where(Message.template.in_(templates)).order_by(Message.id))
+        return [(row.recipient, values_of(session, row)) for row in rows]
 
 
 def posted_letter(world: World) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, flash, request, url_for
@@ -74,25 +75,42 @@ def _number_gone() -> Response:
     return redirect_to(url_for("our_activity.index", **kept))
 
 
-@blueprint.get("/our-activity")
-@access.delegate
-def index() -> ResponseReturnValue:
-    db, form = db_session(), _form()
+@dataclass(frozen=True)
+class Asked:
+    """What the address asks for: the form as it was typed, the number that is looked for, and both as a filter."""
+
+    form: OursForm
+    number: str
+    wanted: OursFilter
+
+
+def _asked() -> Asked | Response:
+    """What page and file are asked for; or the answer when that cannot be read, or the number is not kept any more."""
+    form = _form()
     if not form.validate():
         return _page(form, PatientForm(formdata=None), 422)
     try:
         number = _patient()
     except KeptGone:
         return _number_gone()
-    filters, wanted = _filters(form), _wanted(form, number)
+    return Asked(form, number, _wanted(form, number))
+
+
+@blueprint.get("/our-activity")
+@access.delegate
+def index() -> ResponseReturnValue:
+    asked = _asked()
+    if isinstance(asked, Response):
+        return asked
+    db, filters, form = db_session(), _filters(asked.form), asked.form
     organization_id = the_actor().organization_id or 0
     page_wanted, newest = page_number(request.args), newest_shown()
-    found, cut_off = ours.view_our_activity(db, organization_id, wanted, filters, page_wanted, newest)
+    found, cut_off = ours.view_our_activity(db, organization_id, asked.wanted, filters, page_wanted, newest)
     word = request.args.get("patient", "")
     listing = steady_pages(found, "our_activity.index", **filters, patient=word)
     db.commit()
     missing, labels = ours.NEWEST_ONLY if cut_off else "", dict(ours.applications_of_ours())
-    return _page(form, PatientForm(formdata=None), listing=listing, number=number, missing=missing, labels=labels)
+    return _page(form, PatientForm(formdata=None), listing=listing, number=asked.number, missing=missing, labels=labels)
 
 
 @blueprint.post("/our-activity/patient")
@@ -111,15 +129,11 @@ def look_for_patient() -> ResponseReturnValue:
 @access.delegate
 def download() -> ResponseReturnValue:
     """Everything that is found, up to what the page showed: at once when that is little, else by the worker."""
-    db, form = db_session(), _form()
-    if not form.validate():
-        return _page(form, PatientForm(formdata=None), 422)
-    try:
-        number = _patient()
-    except KeptGone:
-        return _number_gone()
-    wanted, newest = _wanted(form, number), newest_shown()
-    found, _ = ours.our_activity(db, the_actor().organization_id or 0, wanted, 1, newest)
-    asked = ours.as_json(wanted, _filters(form), newest or (found.rows[0].id if found.rows else None))
+    asked = _asked()
+    if isinstance(asked, Response):
+        return asked
+    newest = newest_shown()
+    found, _ = ours.our_activity(db_session(), the_actor().organization_id or 0, asked.wanted, 1, newest)
+    order = ours.as_json(asked.wanted, _filters(asked.form), newest or (found.rows[0].id if found.rows else None))
     small = found.total <= ours.MOST_AT_ONCE
-    return hand_over(ours.CSV, {**asked, "found": found.total}, title="Our activity", small=small)
+    return hand_over(ours.CSV, {**order, "found": found.total}, title="Our activity", small=small)

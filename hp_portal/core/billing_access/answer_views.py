@@ -14,7 +14,7 @@ from hp_portal import clock
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.billing_access import deciding, offers, records
-from hp_portal.core.billing_access.asking import ApproverRefused
+from hp_portal.core.billing_access.asking import Refused
 from hp_portal.core.billing_access.deciding import AskerEnded, DecidedAlready, PassedOnTooOften, Signer, WorksForBoth
 from hp_portal.core.billing_access.forms import ApproveForm, ApproverForm, DeclineForm
 from hp_portal.core.billing_access.offers import LinkDead, Offer
@@ -202,7 +202,7 @@ def _approve(offer: Offer, office: bool) -> ResponseReturnValue:
             lambda: deciding.approve(db_session(), offer.id, signer, chosen, until),
             f"Thank you. {offer.organization} can see what you have approved. A copy goes to you by e-mail.",
         )
-    except ApproverRefused as error:
+    except Refused as error:
         form.form_errors = [text for field, text in error.problems.items() if not field]
         form.signed_name.errors = [text for field, text in error.problems.items() if field]
     except ValueError:
@@ -234,7 +234,7 @@ def _pass_on(offer: Offer, office: bool) -> ResponseReturnValue:
             lambda: deciding.pass_on(db_session(), offer.id, _signer(office), form.approver()),
             "Thank you. The request goes to the person whom you named. Your link opens nothing any more.",
         )
-    except ApproverRefused as error:
+    except Refused as error:
         form.put(error.problems)
     except PassedOnTooOften:
         form.form_errors = [TOO_OFTEN]

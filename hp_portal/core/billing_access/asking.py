@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hp_portal import clock
-from hp_portal.core.audit.record import record
+from hp_portal.core.audit.record import Who, record
 from hp_portal.core.billing_access.checking import (
     Approver,
     Wanted,
@@ -51,12 +51,16 @@ class ExpiredMeanwhile(Exception):
     """Nobody has answered in time: a link that is sent now would open nothing."""
 
 
-class ApproverRefused(Exception):
-    """Somebody who may not approve: `problems` by field."""
+class Refused(Exception):
+    """It may not be asked for like this: `problems` by field."""
 
     def __init__(self, problems: dict[str, str]) -> None:
         super().__init__(" ".join(problems.values()))
         self.problems = problems
+
+
+class Refused(Refused):
+    """Somebody who may not approve."""
 
 
 @dataclass(frozen=True)
@@ -218,13 +222,17 @@ def _hold(session: PortalSession, actor: Actor, request_id: int) -> AccessReques
 @in_whole("a request of the actor's own organization is withdrawn")
 def withdraw(session: PortalSession, actor: Actor, request_id: int) -> None:
     """Take a request back: its links open nothing any more. Raises ChangedMeanwhile."""
-    request = _hold(session, actor, request_id)
+    take_back(session, _hold(session, actor, request_id))
+
+
+def take_back(session: PortalSession, request: AccessRequest, who: Who | None = None) -> None:
+    """A request that is open, and held, is withdrawn; `who` stands in the record. Needs a whole scope."""
     forget_unsent(request)
     request.state, request.ended_at = WITHDRAWN, clock.now()
     session.flush()
     cancel(session, request)
     end_links(session, request)
-    record(session, "billing.access.withdrawn", request=request.id)
+    record(session, "billing.access.withdrawn", who=who, request=request.id)
 
 
 @in_whole("a request of the actor's own organization is sent again")
@@ -264,17 +272,15 @@ def change_approver(
     """Ask somebody else: the links sent before open nothing any more, and the 30 days begin again, at most until LASTS_AT_MOST.
 
     Each counts as a request of the day, and the same address gets one mail a day. Raises ChangedMeanwhile, ExpiredMeanwhile,
-    ApproverRefused, TooManyToday.
+    Refused, TooManyToday.
     """
     lock(session, f"access-requests:{actor.organization_id}")
     request = _hold(session, actor, request_id)
     _expire_if(session, request, request.asked_at + LASTS_AT_MOST)
     if problems := approver_problems(session, request.organization_id, approver):
-        raise ApproverRefused(problems)
+        raise Refused(problems)
     if approver.email.lower() == request.approver_email and _sent_today(request):
-        raise ApproverRefused(
-            {"email": "It was sent to this address less than a day ago. Name another, or try tomorrow."}
-        )
+        raise Refused({"email": "It was sent to this address less than a day ago. Name another, or try tomorrow."})
     if count_recent(session, CHANGED, str(request.id), DAY) >= CHANGES_A_DAY:
         raise TooManyToday(
             f"The approver of a request can be changed {CHANGES_A_DAY} times in 24 hours. Call the office and ask who decides "

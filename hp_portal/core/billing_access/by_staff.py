@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.record import record
-from hp_portal.core.billing_access.asking import ApproverRefused
+from hp_portal.core.billing_access.asking import Refused
 from hp_portal.core.billing_access.checking import (
     FREE_MAIL,
     NEW_OFFICE,
@@ -156,7 +156,7 @@ def _hold(session: PortalSession, request_id: int) -> AccessRequest | None:
 def confirm(session: PortalSession, request_id: int, reason: str) -> bool:
     """Send a request that staff have looked at; False when it has changed meanwhile. Its asker sees no difference.
 
-    So its days go on as they began when it was asked: new ones would tell that somebody has looked. Raises ApproverRefused: there
+    So its days go on as they began when it was asked: new ones would tell that somebody has looked. Raises Refused: there
     is nobody to send it to, or nothing to approve.
     """
     request = _hold(session, request_id)
@@ -164,7 +164,7 @@ def confirm(session: PortalSession, request_id: int, reason: str) -> bool:
         return False
     why, may_be_sent = _why_now(session, request)
     if not may_be_sent:
-        raise ApproverRefused({"": why})
+        raise Refused({"": why})
     hold_going_on(session, request.organization_id)
     shown_at, request.state = request.sent_at, WAITING
     session.flush()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from hp_portal import clock
-from hp_portal.core.audit.record import Who, get_who, record
-from hp_portal.core.billing_access.sending import cancel, end_links, forget_unsent
-from hp_portal.core.organizations.access_requests import OPEN_STATES, WITHDRAWN, AccessRequest
+from hp_portal.core.audit.record import Who, get_who
+from hp_portal.core.billing_access.asking import take_back
+from hp_portal.core.organizations.access_requests import OPEN_STATES, AccessRequest
 from hp_portal.database import PortalSession, lock
 
 
@@ -20,11 +19,5 @@ def withdraw_all(session: PortalSession, organization_id: int) -> None:
     for request_id in session.scalars(waits.order_by(AccessRequest.id)).all():
         lock(session, f"access-request:{request_id}")
         request = session.get_one(AccessRequest, request_id, populate_existing=True)
-        if request.state not in OPEN_STATES:
-            continue
-        forget_unsent(request)
-        request.state, request.ended_at = WITHDRAWN, clock.now()
-        session.flush()
-        cancel(session, request)
-        end_links(session, request)
-        record(session, "billing.access.withdrawn", who=who, request=request.id)
+        if request.state in OPEN_STATES:
+            take_back(session, request, who)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.core.audit.record import Who, get_who, record
-from hp_portal.core.billing_access.asking import ApproverRefused, put_approver
+from hp_portal.core.billing_access.asking import Refused, put_approver
 from hp_portal.core.billing_access.checking import Approver, approver_problems, payees_of, seen_by, works_for
 from hp_portal.core.billing_access.offers import LinkDead, find_link, offer_of
 from hp_portal.core.billing_access.records import approval_pdf
@@ -137,12 +137,12 @@ def approve(
     """Let the organization that asked see these payees' payments until a moment. Those of the request that are left out are noted
     as not approved.
 
-    Raises LinkDead, DecidedAlready, WorksForBoth, AskerEnded, ApproverRefused, or ValueError for payees that were not asked for,
+    Raises LinkDead, DecidedAlready, WorksForBoth, AskerEnded, Refused, or ValueError for payees that were not asked for,
     or that a signer with an account does not see.
     """
     request = _hold(session, request_id, signer)
     if signer.actor is None and (problems := _signer_problems(session, request, signer)):
-        raise ApproverRefused(problems)
+        raise Refused(problems)
     tin = request.whole_tin(session)
     if signer.actor is not None:  # so that their office does not let go of what they approve meanwhile
         hold_tins(session, [tin])
@@ -251,13 +251,13 @@ def disown(session: PortalSession, request_id: int, signer: Signer) -> None:
 def pass_on(session: PortalSession, request_id: int, signer: Signer, approver: Approver) -> None:
     """Hand a request on to the right person: a new link goes there, after the same checks as of whoever asked.
 
-    Raises LinkDead, DecidedAlready, ApproverRefused, PassedOnTooOften.
+    Raises LinkDead, DecidedAlready, Refused, PassedOnTooOften.
     """
     request = _hold(session, request_id, signer)
     if problems := approver_problems(session, request.organization_id, approver):
-        raise ApproverRefused(dict.fromkeys(problems, THEIR_OWN))
+        raise Refused(dict.fromkeys(problems, THEIR_OWN))
     if approver.email.lower() == request.approver_email:
-        raise ApproverRefused({"email": "The request went to this address already. Name somebody else."})
+        raise Refused({"email": "The request went to this address already. Name somebody else."})
     if request.passed_on >= PASSED_ON_AT_MOST:
         raise PassedOnTooOften
     request.passed_on += 1

@@ -7,7 +7,6 @@ import re
 from typing import Any
 
 from flask_wtf import FlaskForm
-from flask_wtf.file import FileField
 from wtforms import (
     FieldList,
     Form,
@@ -18,7 +17,6 @@ from wtforms import (
     SelectField,
     SelectMultipleField,
     StringField,
-    TextAreaField,
 )
 from wtforms.validators import DataRequired, Length, Optional, StopValidation, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
@@ -28,7 +26,7 @@ from hp_portal.core.billing_access.showing import STATUSES
 from hp_portal.core.identifiers.numbers import parse_npi
 from hp_portal.core.people.forms import a_name, an_email
 from hp_portal.core.tax_ids.tables import TableColumn
-from hp_portal.core.web.cleaning import one_line, table_lines
+from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.fields import DayField, ParsedField, TinField, a_phone, without_tax_ids
 
 PERSON, DELEGATES = "person", "delegates"
@@ -113,7 +111,15 @@ def _tin() -> TinField:
     return TinField("Provider’s Tax ID (TIN)", required="Enter the provider’s Tax ID.")
 
 
-class _Wanting:
+class _Puts:
+    """Shows what speaks against what was typed beside its fields."""
+
+    def put(self: Any, problems: dict[str, str]) -> None:
+        for name, text in problems.items():
+            self[name].errors = [*self[name].errors, text]
+
+
+class _Wanting(_Puts):
     """What was typed, of a form or of a row."""
 
     def asks_person(self) -> bool:
@@ -126,11 +132,6 @@ class _Wanting:
             Approver(self["name"].data, self.title.data, self.email.data, self.phone.data) if person else Approver()
         )
         return Wanted(self.tin.data, self.npis.data or (), self.provider.data or "", not person, approver, form)
-
-    def put(self: Any, problems: dict[str, str]) -> None:
-        """Show what speaks against it beside the fields."""
-        for name, text in problems.items():
-            self[name].errors = [*self[name].errors, text]
 
 
 class RequestForm(_Wanting, FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
@@ -176,29 +177,19 @@ class RowsForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     rows = FieldList(FormField(RowForm))
     form = HiddenField(filters=[lambda text: (text or "")[:32]])
 
-
-class TableForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
-    table = TextAreaField(
-        "Paste your table",
-        [Optional(), Length(max=200_000)],
-        filters=[table_lines],
-        render_kw={"rows": 10, "spellcheck": "false", **OFF},
-    )
-    file = FileField("Or choose a CSV file", render_kw={"accept": ".csv,.txt,text/csv"})
+    def count_errors(self) -> None:
+        """Have what was put beside fields after validating count as errors of the form, which sums them up."""
+        found = [entry.errors for entry in self.rows.entries]
+        self.rows.errors = found if any(found) else []
 
 
-class ApproverForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+class ApproverForm(_Puts, FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """Somebody else who is asked."""
 
     locals().update(_approver())
 
     def approver(self) -> Approver:
         return Approver(self["name"].data, self.title.data, self.email.data, self.phone.data)
-
-    def put(self, problems: dict[str, str]) -> None:
-        """Show what speaks against them beside the fields."""
-        for name, text in problems.items():
-            self[name].errors = [*self[name].errors, text]
 
 
 class Checkboxes(SelectMultipleField):  # type: ignore[misc] # WTForms has no types
@@ -242,7 +233,7 @@ class FilterForm(Form):  # type: ignore[misc] # WTForms has no types
     """What the list of requests is narrowed to, read from the address."""
 
     text = StringField(
-        "Provider, approver, NPI or last 4 digits of the Tax ID",
+        "Provider, approver or number",
         [Optional(), Length(max=200)],
         filters=[one_line],
         render_kw=OFF,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from flask import Response, abort, flash, request, url_for
@@ -15,13 +16,7 @@ from hp_portal.audience import Audience
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.billing_access import asking, records, showing
-from hp_portal.core.billing_access.asking import (
-    ApproverRefused,
-    ChangedMeanwhile,
-    ExpiredMeanwhile,
-    Result,
-    TooManyToday,
-)
+from hp_portal.core.billing_access.asking import ChangedMeanwhile, ExpiredMeanwhile, Refused, Result, TooManyToday
 from hp_portal.core.billing_access.checking import Approver, Wanted
 from hp_portal.core.billing_access.forms import (
     COLUMNS,
@@ -29,15 +24,16 @@ from hp_portal.core.billing_access.forms import (
     FilterForm,
     RequestForm,
     RowsForm,
-    TableForm,
 )
 from hp_portal.core.documents.sheets import CSV_TYPE
 from hp_portal.core.identity.actor import Actor
-from hp_portal.core.tax_ids.tables import UnreadableTable, decode, read_table
+from hp_portal.core.tax_ids.forms import TableForm
+from hp_portal.core.tax_ids.tables import UnreadableTable
 from hp_portal.core.tax_ids.views import KEY, READ, blueprint
 from hp_portal.core.web.attachments import attachment
 from hp_portal.core.web.listing import page_number
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
+from hp_portal.database import PortalSession
 
 ID = "<id:access_request_id>"
 EXPIRED = (
@@ -137,8 +133,7 @@ def requests_check() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _table_page(form, 422)
     try:
-        typed = decode(form.file.data.read(1 << 20)) if form.file.data else form.table.data or ""
-        rows = read_table(typed, COLUMNS, settings().access_requests_at_once)
+        rows = form.rows(COLUMNS, settings().access_requests_at_once)
     except UnreadableTable as error:
         form.form_errors = [str(error)]
         return _table_page(form, 422)
@@ -189,6 +184,7 @@ def _check_rows(actor: Actor, form: RowsForm) -> list[int]:
         form.rows.entries[place].form.put(result.problems)
         if not result.problems:
             right.append(place)
+    form.count_errors()
     return right
 
 
@@ -224,6 +220,7 @@ def _left_page(form: RowsForm, right: Sequence[int], results: Sequence[Result], 
         (result.wanted.provider or f"Tax ID ending in {result.wanted.tin[-4:]}", result.request_id) for result in sent
     ]
     form.rows.entries = [entry for place, entry in enumerate(form.rows.entries) if place not in gone]
+    form.count_errors()
     wrong = len(form.rows.entries)
     return page("billing_access/rows.html", form=form, right=0, wrong=wrong, sent=names, status=422)
 
@@ -245,38 +242,56 @@ def _to(access_request_id: int, words: str, tone: str) -> Response:
     return redirect_to(url_for(f"{KEY}.request_one", access_request_id=access_request_id))
 
 
-@blueprint.post(f"/requests/{ID}/withdraw")
-@access.requires(READ)
-def request_withdraw(access_request_id: int) -> ResponseReturnValue:
-    db, actor, _ = db_session(), _billing(), _one(access_request_id)
-    try:
-        asking.withdraw(db, actor, access_request_id)
-    except ChangedMeanwhile:
-        db.rollback()
-        return _to(access_request_id, CHANGED, "warn")
-    db.commit()
-    return _to(access_request_id, "The request is withdrawn. The link in our e-mail opens nothing any more.", "good")
+@dataclass(frozen=True)
+class Said:
+    """What is said of something that was done, and the request that is shown then: the same (None), or a new one."""
+
+    words: str
+    tone: str = "good"
+    request_id: int | None = None
 
 
-@blueprint.post(f"/requests/{ID}/resend")
-@access.requires(READ)
-def request_resend(access_request_id: int) -> ResponseReturnValue:
+def _do(
+    access_request_id: int,
+    deed: Callable[[PortalSession, Actor], Said],
+    on_form: Callable[[TooManyToday | Refused], Response] | None = None,
+) -> Response:
+    """Change a request, and show it again; or say what stood in the way, `on_form` where something was typed."""
     db, actor, _ = db_session(), _billing(), _one(access_request_id)
     try:
-        sent = asking.resend(db, settings(), actor, access_request_id)
+        said = deed(db, actor)
     except ChangedMeanwhile:
         db.rollback()
         return _to(access_request_id, CHANGED, "warn")
     except ExpiredMeanwhile:
         db.commit()
         return _to(access_request_id, EXPIRED, "warn")
-    except TooManyToday as error:
+    except (TooManyToday, Refused) as error:
         db.rollback()
-        return _to(access_request_id, str(error), "warn")
+        return on_form(error) if on_form else _to(access_request_id, str(error), "warn")
     db.commit()
-    if not sent:
-        return _to(access_request_id, "It was sent less than a day ago. You can send it again once a day.", "info")
-    return _to(access_request_id, "The request is on the way again.", "good")
+    return _to(said.request_id or access_request_id, said.words, said.tone)
+
+
+@blueprint.post(f"/requests/{ID}/withdraw")
+@access.requires(READ)
+def request_withdraw(access_request_id: int) -> ResponseReturnValue:
+    def deed(db: PortalSession, actor: Actor) -> Said:
+        asking.withdraw(db, actor, access_request_id)
+        return Said("The request is withdrawn. The link in our e-mail opens nothing any more.")
+
+    return _do(access_request_id, deed)
+
+
+@blueprint.post(f"/requests/{ID}/resend")
+@access.requires(READ)
+def request_resend(access_request_id: int) -> ResponseReturnValue:
+    def deed(db: PortalSession, actor: Actor) -> Said:
+        if asking.resend(db, settings(), actor, access_request_id):
+            return Said("The request is on the way again.")
+        return Said("It was sent less than a day ago. You can send it again once a day.", "info")
+
+    return _do(access_request_id, deed)
 
 
 @blueprint.get(f"/requests/{ID}/approver")
@@ -292,49 +307,36 @@ def _approver_page(one: showing.Shown, form: ApproverForm, status: int = 422) ->
 @blueprint.post(f"/requests/{ID}/approver/change")
 @access.requires(READ)
 def request_approver_change(access_request_id: int) -> ResponseReturnValue:
-    db, actor, one, form = db_session(), _billing(), _one(access_request_id), ApproverForm()
+    one, form = _one(access_request_id), ApproverForm()
     if not form.validate_on_submit():
         return _approver_page(one, form)
-    try:
+
+    def deed(db: PortalSession, actor: Actor) -> Said:
         asking.change_approver(db, settings(), actor, access_request_id, form.approver())
-    except ChangedMeanwhile:
-        db.rollback()
-        return _to(access_request_id, CHANGED, "warn")
-    except ExpiredMeanwhile:
-        db.commit()
-        return _to(access_request_id, EXPIRED, "warn")
-    except ApproverRefused as error:
-        db.rollback()
-        form.put(error.problems)
-        return _approver_page(one, form)
-    except TooManyToday as error:
-        db.rollback()
+        return Said("The request goes to the new approver. The links sent before open nothing any more.")
+
+    def on_form(error: TooManyToday | Refused) -> Response:
+        if isinstance(error, Refused):
+            form.put(error.problems)
+            return _approver_page(one, form)
         form.form_errors = [str(error)]
         return _approver_page(one, form, 429)
-    db.commit()
-    return _to(
-        access_request_id, "The request goes to the new approver. The links sent before open nothing any more.", "good"
-    )
+
+    return _do(access_request_id, deed, on_form)
 
 
 @blueprint.post(f"/requests/{ID}/again")
 @access.requires(READ)
 def request_again(access_request_id: int) -> ResponseReturnValue:
     """Ask for the same once more: a request of its own, of the same person."""
-    db, actor, _ = db_session(), _billing(), _one(access_request_id)
-    try:
+
+    def deed(db: PortalSession, actor: Actor) -> Said:
         result = asking.ask_again(db, settings(), actor, access_request_id)
-    except ChangedMeanwhile:
-        db.rollback()
-        return _to(access_request_id, CHANGED, "warn")
-    except TooManyToday as error:
-        db.rollback()
-        return _to(access_request_id, str(error), "warn")
-    if result.problems:
-        db.rollback()
-        return _to(access_request_id, " ".join(result.problems.values()), "warn")
-    db.commit()
-    return _to(result.request_id or access_request_id, _sent_words(1), "good")
+        if result.problems:
+            raise Refused(result.problems)
+        return Said(_sent_words(1), request_id=result.request_id)
+
+    return _do(access_request_id, deed)
 
 
 @blueprint.get(f"/requests/{ID}/record")

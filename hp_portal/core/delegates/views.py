@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, flash, request, session, url_for
@@ -16,6 +17,7 @@ from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.web.where_from import client_address, counted_address
+from hp_portal.database import PortalSession
 
 blueprint = Blueprint("delegates", __name__)
 REGISTER = "/register"
@@ -213,63 +215,49 @@ def request_one(request_id: int) -> ResponseReturnValue:
     return _request_page(one)
 
 
-def _ended_already(request_id: int) -> Response:
-    db_session().rollback()
-    flash("Somebody in your organization has already dealt with this request.", "warn")
-    return redirect_to(url_for("delegates.request_one", request_id=request_id))
+def _do(one: requests.Request, deed: Callable[[PortalSession], None], said: str, *, then: str = "") -> Response:
+    """Do something with a request, say so, and go on to `then`, or to the request; or say that a colleague was faster."""
+    db = db_session()
+    try:
+        deed(db)
+    except requests.EndedAlready:
+        db.rollback()
+        flash("Somebody in your organization has already dealt with this request.", "warn")
+        then = ""
+    else:
+        db.commit()
+        flash(said, "good")
+    return redirect_to(then or url_for("delegates.request_one", request_id=one.id))
 
 
 @blueprint.post("/contact-requests/<id:request_id>/answer")
 @access.delegate
 def request_answer(request_id: int) -> ResponseReturnValue:
-    form, db, one = AnswerForm(), db_session(), _request_or_404(request_id)
+    form, one = AnswerForm(), _request_or_404(request_id)
     if not form.validate_on_submit():
         return _request_page(one, answer=form, status=422)
-    try:
-        requests.answer(db, the_actor(), one, form.answer.data)
-    except requests.EndedAlready:
-        return _ended_already(request_id)
-    db.commit()
-    flash("Your answer is on its way.", "good")
-    return redirect_to(url_for("delegates.request_one", request_id=request_id))
+    return _do(one, lambda db: requests.answer(db, the_actor(), one, form.answer.data), "Your answer is on its way.")
 
 
 @blueprint.post("/contact-requests/<id:request_id>/invite")
 @access.delegate
 def request_invite(request_id: int) -> ResponseReturnValue:
-    db, one = db_session(), _request_or_404(request_id)
-    try:
-        requests.invite(db, the_actor(), one)
-    except requests.EndedAlready:
-        return _ended_already(request_id)
-    db.commit()
-    flash("Your invitation is on its way.", "good")
-    return redirect_to(url_for("delegates.request_one", request_id=request_id))
+    one = _request_or_404(request_id)
+    return _do(one, lambda db: requests.invite(db, the_actor(), one), "Your invitation is on its way.")
 
 
 @blueprint.post("/contact-requests/<id:request_id>/close")
 @access.delegate
 def request_close(request_id: int) -> ResponseReturnValue:
-    db, one = db_session(), _request_or_404(request_id)
-    try:
-        requests.close(db, the_actor(), one)
-    except requests.EndedAlready:
-        return _ended_already(request_id)
-    db.commit()
-    flash("The request is closed.", "good")
-    return redirect_to(url_for("delegates.requests"))
+    one, then = _request_or_404(request_id), url_for("delegates.requests")
+    return _do(one, lambda db: requests.close(db, the_actor(), one), "The request is closed.", then=then)
 
 
 @blueprint.post("/contact-requests/<id:request_id>/report")
 @access.delegate
 def request_report(request_id: int) -> ResponseReturnValue:
-    form, db, one = ReportForm(), db_session(), _request_or_404(request_id)
+    form, one = ReportForm(), _request_or_404(request_id)
     if not form.validate_on_submit():
         return _request_page(one, report=form, status=422)
-    try:
-        requests.report(db, the_actor(), one, form.reason.data)
-    except requests.EndedAlready:
-        return _ended_already(request_id)
-    db.commit()
-    flash("Thank you. We will look into it; the result appears here.", "good")
-    return redirect_to(url_for("delegates.request_one", request_id=request_id))
+    said = "Thank you. We will look into it; the result appears here."
+    return _do(one, lambda db: requests.report(db, the_actor(), one, form.reason.data), said)

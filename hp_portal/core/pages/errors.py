@@ -29,6 +29,7 @@ from hp_portal.core.web.bodies import megabytes, most_of
 from hp_portal.core.web.listing import PastTheEnd
 from hp_portal.core.web.prefixes import asked_organization, below, here
 from hp_portal.core.web.render import db_session, settings, wants_fragment
+from hp_portal.core.web.whole_words import keep_whole
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +56,7 @@ def error_response(
         body = render_template("errors/fragment.html", **context)
     else:
         body = render_template("errors/error.html", **context)
-    response = make_response(body, code)
+    response = make_response(keep_whole(body), code)
     if retry_after:
         response.headers["Retry-After"] = str(retry_after)
     response.vary.update(("HX-Request", "HX-Request-Type"))

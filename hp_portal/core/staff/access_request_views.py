@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.billing_access import by_staff
-from hp_portal.core.billing_access.asking import ApproverRefused
+from hp_portal.core.billing_access.asking import Refused
 from hp_portal.core.people.forms import ReasonForm
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.web.render import db_session, page, redirect_to
@@ -54,7 +54,7 @@ def access_request_send(access_request_id: int) -> ResponseReturnValue:
         return _page(access_request_id, form, 422)
     try:
         done = by_staff.confirm(db, _known(access_request_id), form.reason.data)
-    except ApproverRefused as error:
+    except Refused as error:
         form.form_errors = [f"It cannot be sent. {error}"]
         db.rollback()
         return _page(access_request_id, form, 422)

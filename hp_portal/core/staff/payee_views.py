@@ -9,8 +9,8 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.payees.by_hand import PayeeExists, add_payee, change_payee, facts_of
 from hp_portal.core.payees.finding import payee_by_id
 from hp_portal.core.staff.blueprint import blueprint
-from hp_portal.core.staff.lookup import view_payee
 from hp_portal.core.staff.record_forms import NewPayeeForm, PayeeForm
+from hp_portal.core.staff.viewing import view_payee
 from hp_portal.core.web.render import db_session, form_status, page, redirect_to
 
 

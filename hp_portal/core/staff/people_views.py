@@ -18,7 +18,7 @@ from hp_portal.core.people.ended import OrganizationEnded, TaxIdTaken
 from hp_portal.core.people.forms import CreatePersonForm, ReasonForm
 from hp_portal.core.people.memberships import memberships_of
 from hp_portal.core.registration.closing import close_rows
-from hp_portal.core.staff import lookup
+from hp_portal.core.staff import viewing
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.staff.organizations import find_organization
 from hp_portal.core.web.formats import show_count
@@ -52,7 +52,7 @@ def people_locked() -> ResponseReturnValue:
 
 def _locked_page(form: ReasonForm, status: int, settling: int = 0) -> Response:
     db = db_session()
-    rows = lookup.list_locked(db, settings())
+    rows = viewing.list_locked(db, settings())
     db.commit()
     own, unused = changes.disowned(db), resting.unused_delegates(db)
     return page("staff/locked.html", rows=rows, own=own, unused=unused, form=form, settling=settling, status=status)
@@ -73,7 +73,7 @@ def people_settle(change_id: int) -> ResponseReturnValue:
 
 def _person_page(person: Person, form: ReasonForm, status: int) -> Response:
     db = db_session()
-    found = lookup.view_person(db, settings(), person)
+    found = viewing.view_person(db, settings(), person)
     db.commit()
     own, plan = memberships_of(db, person), plans_of(db, [person.id]).get(person.id)
     return page("staff/person.html", found=found, form=form, goes_on=GOES_ON, memberships=own, plan=plan, status=status)

@@ -31,7 +31,7 @@ from hp_portal.core.staff import delivery_views as delivery_views
 from hp_portal.core.staff import document_views as document_views
 from hp_portal.core.staff import fax_views as fax_views
 from hp_portal.core.staff import letter_views as letter_views
-from hp_portal.core.staff import lookup
+from hp_portal.core.staff import lookup, viewing
 from hp_portal.core.staff import lost_factor_views as lost_factor_views
 from hp_portal.core.staff import organization_views as organization_views
 from hp_portal.core.staff import payee_views as payee_views
@@ -148,7 +148,7 @@ def organizations_search() -> ResponseReturnValue:
 @access.staff("staff:people:search")
 def organizations_one(organization_id: int) -> ResponseReturnValue:
     db = db_session()
-    found = lookup.view_organization(db, organization_id)
+    found = viewing.view_organization(db, organization_id)
     if found is None:
         abort(404)
     db.commit()
@@ -171,7 +171,7 @@ def activity() -> ResponseReturnValue:
         return page("staff/activity.html", "results", form=form, listing=None, record=record_state(db), status=422)
     wanted = _activity_filter(form, settings().payer.zone)
     filters = {name: value for name in form.data if (value := request.args.get(name))}
-    found = lookup.search_record(db, wanted, filters, page_number(request.args), newest_shown())
+    found = viewing.search_record(db, wanted, filters, page_number(request.args), newest_shown())
     listing, state = steady_pages(found, "staff.activity", **filters), record_state(db)
     db.commit()
     return page("staff/activity.html", "results", form=form, listing=listing, record=state)

@@ -10,12 +10,12 @@ from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.people.forms import ReasonForm
 from hp_portal.core.tax_ids.cases import TooManyCases, WaitsAlready, open_case
-from hp_portal.core.tax_ids.forms import CaseForm, SeveralForm
+from hp_portal.core.tax_ids.forms import CaseForm, TableForm
 from hp_portal.core.tax_ids.grants import NotForBilling
 from hp_portal.core.tax_ids.leaning import MORE, MoreLose, read_shown
 from hp_portal.core.tax_ids.removing import Loss, OnlyDelegates, find_loss, remove
 from hp_portal.core.tax_ids.several import ADDED, COLUMNS, MOST, WRONG, add_many, as_table
-from hp_portal.core.tax_ids.tables import UnreadableTable, decode, read_table
+from hp_portal.core.tax_ids.tables import UnreadableTable
 from hp_portal.core.tax_ids.views import KEY, READ, blueprint
 from hp_portal.core.web.formats import show_day
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
@@ -24,10 +24,10 @@ from hp_portal.core.web.render import db_session, page, redirect_to, settings
 @blueprint.get("/add-several")
 @access.requires(READ)
 def add_several() -> ResponseReturnValue:
-    return _several_page(SeveralForm(formdata=None))
+    return _several_page(TableForm(formdata=None))
 
 
-def _several_page(form: SeveralForm, status: int = 200) -> Response:
+def _several_page(form: TableForm, status: int = 200) -> Response:
     if the_actor().audience == "billing":
         return redirect_to(url_for(f"{KEY}.add"))
     asks, days = settings().proof_asks_more, settings().proof_days
@@ -40,13 +40,11 @@ def _several_page(form: SeveralForm, status: int = 200) -> Response:
 @access.requires(READ)
 def add_several_send() -> ResponseReturnValue:
     """Add row by row, and say of each what became of it; what was not added can be corrected and sent again."""
-    form, db = SeveralForm(), db_session()
+    form, db = TableForm(), db_session()
     if not form.validate_on_submit():
         return _several_page(form, 422)
     try:
-        typed = decode(form.file.data.read(1 << 20)) if form.file.data else form.table.data or ""
-        rows = read_table(typed, COLUMNS, MOST)
-        results = add_many(db, settings(), plugins(), the_actor(), rows)
+        results = add_many(db, settings(), plugins(), the_actor(), form.rows(COLUMNS, MOST))
     except UnreadableTable as error:
         form.form_errors = [str(error)]
         return _several_page(form, 422)
@@ -56,7 +54,7 @@ def add_several_send() -> ResponseReturnValue:
     db.commit()
     wrong = [one for one in results if one.outcome == WRONG]
     added = sum(1 for one in results if one.outcome == ADDED)
-    again = SeveralForm(formdata=None, table=as_table(wrong)) if wrong else None
+    again = TableForm(formdata=None, table=as_table(wrong)) if wrong else None
     return page(
         "tax_ids/several_done.html",
         results=results,
@@ -149,5 +147,5 @@ def case_send() -> ResponseReturnValue:
         ]
         return _case_page(form, 409)
     db.commit()
-    flash("We have got your question, and get in touch. You find it below.", "good")
+    flash("We have your question and will get in touch. You find it below.", "good")
     return redirect_to(url_for(f"{KEY}.index", _anchor="cases"))

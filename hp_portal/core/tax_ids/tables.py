@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MOST_CHARACTERS = 200_000
+MOST_CHARACTERS, MOST_BYTES = 200_000, 1 << 20
 
 
 class UnreadableTable(ValueError):

@@ -8,6 +8,7 @@ from flask import Response, current_app, flash, g, make_response, render_templat
 from flask_wtf import FlaskForm
 from jinja2_fragments.flask import render_block
 
+from hp_portal.core.web.whole_words import keep_whole
 from hp_portal.database import Database, PortalSession
 from hp_portal.settings import Settings
 
@@ -39,7 +40,7 @@ def page(template: str, fragment: str | None = None, *, status: int = 200, **con
     part = fragment if wants_fragment() else None
     g.is_fragment = part is not None
     body = render_block(template, part, **context) if part else render_template(template, **context)
-    response = make_response(body, status)
+    response = make_response(keep_whole(body), status)
     response.vary.update(("HX-Request", "HX-Request-Type"))
     return response
 

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from hp_portal.api import PortalSession
 
-from ..models import Adjustment, Claim, Code, Line, ProviderAdjustment
+from ..models import Adjustment, Claim, Line, ProviderAdjustment
 from .explanations import GROUP_ADVICE, UNPROCESSABLE, Advice, Explanation, explanations
+from .models import Code
 from .plain_words import LIST_NAMES, NO_EXPLANATION, OURS
 
 BESIDE_UNPROCESSABLE = f"Where {UNPROCESSABLE} stands beside it, send a new claim instead."

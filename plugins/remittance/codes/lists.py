@@ -22,7 +22,7 @@ from hp_portal import api
 from hp_portal.api import PortalSession, Who
 
 from ..keys import plain
-from ..models import Code
+from .models import Code
 
 LISTS = {"CARC": "Claim adjustment reason codes (CARC)", "RARC": "Remittance advice remark codes (RARC)"}
 

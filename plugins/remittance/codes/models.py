@@ -1,4 +1,4 @@
-"""Code lists that staff have uploaded."""
+"""Code lists: their texts, and the files that staff have uploaded."""
 
 from __future__ import annotations
 
@@ -8,6 +8,23 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hp_portal import api
+
+
+class Code(api.Base, api.Shared):
+    """A text of a licensed code list that the plan has loaded: CARC, RARC …, valid for a span of dates."""
+
+    __tablename__ = "remittance_code"
+    __shared__ = "the payer's code lists, the same for everybody"
+    __table_args__ = (sa.UniqueConstraint("list", "code", "valid_from", postgresql_nulls_not_distinct=True),)
+
+    id: Mapped[api.key]
+    list: Mapped[str] = mapped_column(sa.String(10))
+    code: Mapped[str] = mapped_column(sa.String(20), index=True)
+    text: Mapped[str] = mapped_column(sa.Text())
+    valid_from: Mapped[dt.date | None]
+    valid_to: Mapped[dt.date | None]
+    source: Mapped[str] = mapped_column(sa.String(300))
+    loaded_at: Mapped[dt.datetime]
 
 
 class CodeUpload(api.Base, api.Leased, api.PayersOwn):

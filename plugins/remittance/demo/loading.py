@@ -17,7 +17,8 @@ from hp_portal.api import DemoCheck, Grant, Organization, Payee, PortalSession
 from ..intake.deciding import REPLACE, decide
 from ..intake.importing import import_file
 from ..intake.in_parts import PARTS
-from ..models import Payment, SameNumber
+from ..intake.models import SameNumber
+from ..models import Payment
 from . import odd_files, office
 from .scenes import JOINED, NOT_JOINED, REPLACED, STORIES, WORTH_TRYING, Days, Story
 from .writing import FileText, PayeeText, PaymentText

@@ -18,8 +18,9 @@ from sqlalchemy.orm import aliased
 
 from hp_portal.api import Column, Listing, Order, Person, PortalSession, Sorting, Who, masked_tin, now, page_of, record
 
-from ..models import PAYEE_TIN, REPLACED, VOIDED, Claim, Payment, RemittanceFile, SameNumber, of_same_number
+from ..models import PAYEE_TIN, REPLACED, VOIDED, Claim, Payment, RemittanceFile, of_same_number
 from .in_parts import PARTS, can_be_parts, join_parts, look_like_parts
+from .models import SameNumber
 from .same_number import MOST_OTHERS, WAITS
 
 KEEP, REPLACE, VOID_LATER, VOID_EARLIER = "kept", "replaced", "later-voided", "earlier-voided"

@@ -28,10 +28,10 @@ from hp_portal.api import (
     take_lease,
 )
 
-from ..models import Payment, RemittanceFile, SameNumber
+from ..models import Payment, RemittanceFile
 from .deciding import CannotDecide, Earlier, Later, decide, undo
 from .in_parts import look_like_parts
-from .models import SameNumberBatch
+from .models import SameNumber, SameNumberBatch
 from .same_number import WAITS
 
 DECIDING, DECIDED, UNDOING, UNDONE = "deciding", "decided", "undoing", "undone"

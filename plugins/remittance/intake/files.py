@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from hp_portal.api import Column, Listing, Order, Person, PortalSession, Sorting, now, page_of, record, show_count
 
-from ..models import RemittanceFile, Upload
+from ..models import RemittanceFile
 from ..x12.diagnostics import Severity
 from .deciding_many import waiting_of_file
+from .models import Upload
 from .reports import IMPORTING, ImportReport, from_json
 from .steps import percent_of
 from .uploads import ACTIVE, FAILED, FAILED_SHOWN

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from hp_portal.api import PortalSession
 
-from ..models import Payment, SameNumber, of_same_number
+from ..models import Payment, of_same_number
 from ..parts import comes_to, sum_of
+from .models import SameNumber
 from .same_number import WAITS
 
 PARTS, _REPLACED = "parts", "replaced"

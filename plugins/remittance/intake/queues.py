@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from hp_portal.api import PortalSession, StaffQueue, now
 
 from ..blueprint import READ_IMPORTS
-from ..models import Payment, Upload
+from ..models import Payment
 from .deciding import count_waiting
+from .models import Upload
 from .reading_again import count_unreadable, count_waiting_to_be_read
 from .uploads import ACTIVE, FAILED, FAILED_SHOWN
 

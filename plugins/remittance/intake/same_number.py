@@ -17,9 +17,10 @@ from sqlalchemy.orm import aliased
 from hp_portal.api import PortalSession, now
 
 from ..keys import number_key
-from ..models import Claim, Payment, SameNumber, same_claim
+from ..models import Claim, Payment, same_claim
 from ..x12.records import CLAIM, Transaction
 from .matching import TIN, PayeeMatcher, plain_tin
+from .models import SameNumber
 
 PAYEE, AMOUNT, DATE, METHOD, CONTENTS = "payee", "amount", "date", "method", "contents"
 """What differs between two payments of one number; CONTENTS when it is none of the others."""

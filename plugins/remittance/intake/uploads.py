@@ -16,9 +16,9 @@ from hp_portal import api
 from hp_portal.api import FileOwner, Job, Lease, LeaseLost, PortalSession
 
 from ..keys import plain
-from ..models import Upload
 from .importing import import_in_steps
 from .loading import CannotStore
+from .models import Upload
 from .reports import ImportReport
 from .statistics import refresh_after
 from .steps import LEASE, Busy

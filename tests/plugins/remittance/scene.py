@@ -12,8 +12,8 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.database import PortalSession
 from hp_portal_plugins.remittance.demo.writing import Patient, ProviderReason
-from hp_portal_plugins.remittance.intake.models import SameNumberBatch
-from hp_portal_plugins.remittance.models import Payment, RemittanceFile, SameNumber
+from hp_portal_plugins.remittance.intake.models import SameNumber, SameNumberBatch
+from hp_portal_plugins.remittance.models import Payment, RemittanceFile
 from hp_portal_plugins.remittance.office.models import Note, SavedSearch
 from hp_portal_plugins.remittance.office.notes import write_note
 from hp_portal_plugins.remittance.office.saved_searches import PAYMENTS, save_search

@@ -14,8 +14,8 @@ import pytest
 from hp_portal import clock
 from hp_portal_plugins.remittance.codes import explanations as module
 from hp_portal_plugins.remittance.codes.explanations import ACTIONS, DO_NOT_BILL, explanations
+from hp_portal_plugins.remittance.codes.models import Code
 from hp_portal_plugins.remittance.demo.writing import ClaimText, Reason, Service
-from hp_portal_plugins.remittance.models import Code
 from tests.support.client import tree_of
 from tests.support.pdf import TaggedPdf
 

@@ -18,7 +18,7 @@ from hp_portal.core.files.models import StoredFile
 from hp_portal_plugins.remittance.codes import lists, loads
 from hp_portal_plugins.remittance.codes.lists import CodeRow, UnusableList, load_list, loaded_lists, read_list
 from hp_portal_plugins.remittance.codes.loads import load_uploads
-from hp_portal_plugins.remittance.models import Code
+from hp_portal_plugins.remittance.codes.models import Code
 from tests.support.client import PortalClient
 from tests.support.clock import Clock
 from tests.support.world import World

@@ -9,7 +9,7 @@ import pytest
 from hp_portal import clock
 from hp_portal_plugins.remittance.codes.codes_in_text import MOST, asked_codes
 from hp_portal_plugins.remittance.codes.explanations import DO_NOT_BILL, explanations
-from hp_portal_plugins.remittance.models import Code
+from hp_portal_plugins.remittance.codes.models import Code
 from tests.support.client import tree_of
 
 from .inquiry import Office, words

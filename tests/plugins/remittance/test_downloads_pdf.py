@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hp_portal import clock
-from hp_portal_plugins.remittance.models import Code
+from hp_portal_plugins.remittance.codes.models import Code
 from tests.plugins.remittance.downloads_world import DAY, PaymentBuilder, usual_payment
 from tests.plugins.remittance.inquiry import Office, url_of
 from tests.support.pdf import TaggedPdf

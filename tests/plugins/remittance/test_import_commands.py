@@ -15,9 +15,10 @@ from click.testing import CliRunner, Result
 from flask import Flask
 
 from hp_portal import cli
+from hp_portal_plugins.remittance.codes.models import Code
 from hp_portal_plugins.remittance.intake import importing
 from hp_portal_plugins.remittance.intake.reports import ImportReport
-from hp_portal_plugins.remittance.models import Code, Payment
+from hp_portal_plugins.remittance.models import Payment
 from tests.plugins.remittance.import_files import SURNAME, claim, file_of, payment
 from tests.plugins.remittance.test_import_crash import environment
 from tests.support.processes import PATIENCE, Started

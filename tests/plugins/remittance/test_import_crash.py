@@ -19,7 +19,8 @@ from hp_portal import clock
 from hp_portal.api import Who
 from hp_portal.core.jobs.models import JobRun
 from hp_portal_plugins.remittance.intake import importing, uploads
-from hp_portal_plugins.remittance.models import Claim, Payment, RemittanceFile, Upload
+from hp_portal_plugins.remittance.intake.models import Upload
+from hp_portal_plugins.remittance.models import Claim, Payment, RemittanceFile
 from tests.plugins.remittance.import_files import file_of, many_payments
 from tests.support.databases import DATA_KEY, SECRET_KEY
 from tests.support.processes import PATIENCE, Started

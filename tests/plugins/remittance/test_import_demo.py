@@ -9,14 +9,15 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from hp_portal import demo
+from hp_portal import demo_people
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.payees.models import Payee
 from hp_portal.hookspecs import DemoCheck
 from hp_portal_plugins.remittance.demo.loading import _payments, load_demo
 from hp_portal_plugins.remittance.demo.writing import FileText, PayeeText
+from hp_portal_plugins.remittance.intake.models import SameNumber
 from hp_portal_plugins.remittance.keys import number_key
-from hp_portal_plugins.remittance.models import Claim, Payment, ProviderAdjustment, RemittanceFile, SameNumber
+from hp_portal_plugins.remittance.models import Claim, Payment, ProviderAdjustment, RemittanceFile
 from hp_portal_plugins.remittance.x12.marks import read_marks
 from tests.support.world import World
 
@@ -25,7 +26,7 @@ from tests.support.world import World
 def checks(world: World) -> list[DemoCheck]:
     """The demo's payees, each held by the demo's organizations, and its payments."""
     organizations: dict[str, Organization] = {}
-    for entry in demo.DEMO_PAYEES:
+    for entry in demo_people.DEMO_PAYEES:
         payee = world.payee(entry.tin, entry.npi or None, entry.name, vendor_number=entry.vendor_number)
         for name in entry.organizations:
             if name not in organizations:
@@ -86,7 +87,7 @@ def test_the_checks_worth_trying_belong_to_whom_they_name(world: World, checks: 
         for check in checks:
             paid = sa.select(Payment.payee_id).where(Payment.trace_number == check.number).distinct()
             payee = session.get_one(Payee, session.scalars(paid).one())
-            entry = next(entry for entry in demo.DEMO_PAYEES if entry.vendor_number == payee.vendor_number)
+            entry = next(entry for entry in demo_people.DEMO_PAYEES if entry.vendor_number == payee.vendor_number)
             assert check.organization == (entry.organizations[0] if entry.organizations else "nobody yet")
 
 
@@ -138,7 +139,7 @@ def test_reversal_and_correction_are_tied_to_the_claim(world: World, checks: lis
 
 def test_an_office_has_a_recovery_of_which_a_part_is_open(world: World, checks: list[DemoCheck]) -> None:
     with world.session() as session:
-        office = session.scalars(sa.select(Organization).where(Organization.name == demo.PHYSICIANS)).one()
+        office = session.scalars(sa.select(Organization).where(Organization.name == demo_people.PHYSICIANS)).one()
     world.person("a.clerk", organization=office)
     page = world.sign_in("a.clerk").get("/apps/remittance/recoveries").text
     assert "1 open entry" in page
@@ -149,7 +150,7 @@ def test_an_office_has_a_recovery_of_which_a_part_is_open(world: World, checks: 
 def test_it_is_the_same_every_time_and_an_independent_reader_agrees(sqlite_app: Flask) -> None:
     payees = {
         entry.vendor_number: PayeeText(entry.name, entry.tin, entry.npi, entry.vendor_number)
-        for entry in demo.DEMO_PAYEES
+        for entry in demo_people.DEMO_PAYEES
     }
     with sqlite_app.app_context():
         first, second = _payments(payees), _payments(payees)

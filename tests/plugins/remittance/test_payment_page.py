@@ -9,8 +9,8 @@ import pytest
 from hp_portal import clock
 from hp_portal.settings import Payer
 from hp_portal_plugins.remittance.codes.explanations import explanations
+from hp_portal_plugins.remittance.codes.models import Code
 from hp_portal_plugins.remittance.demo.writing import ProviderReason, Reason, Service
-from hp_portal_plugins.remittance.models import Code
 from tests.support.client import heading_of, tree_of
 
 from .inquiry import DAY, Office, claim, events, url_of, words

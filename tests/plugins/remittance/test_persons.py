@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from hp_portal import backup, migrations, row_security
 from hp_portal.database import changing_schema
+from hp_portal.migrations import comparing
 from hp_portal.vault import SealBroken, Vault
 from hp_portal_plugins.remittance.keys import name_key, number_key
 from hp_portal_plugins.remittance.models import Claim
@@ -94,7 +95,7 @@ def test_an_upgrade_seals_what_was_there_and_leaves_no_trace(office: Office) -> 
             command.downgrade(chain.config(connection=connection), BEFORE)
         assert readable(office.world) == set(SECRETS), "as it was before"
         assert migrations.upgrade(app).failed == {}
-    assert migrations.differences(app) == []
+    assert comparing.differences(app) == []
     assert SURNAME in office.client.get(url_of(payment)).text
     answer = office.client.post("/apps/remittance/search", {"member_id": MEMBER})
     assert SURNAME in office.client.get(answer.headers["Location"], fragment=True).text

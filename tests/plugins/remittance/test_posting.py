@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from hp_portal_plugins.remittance.demo.writing import PaymentText, ProviderReason
 from hp_portal_plugins.remittance.intake.deciding import REPLACE, decide
-from hp_portal_plugins.remittance.models import SameNumber
+from hp_portal_plugins.remittance.intake.models import SameNumber
 from hp_portal_plugins.remittance.office.models import Posting
 from tests.support.client import tree_of
 from tests.support.world import World

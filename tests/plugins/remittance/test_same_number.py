@@ -13,8 +13,10 @@ from alembic import command
 
 from hp_portal import migrations, row_security
 from hp_portal.database import changing_schema
+from hp_portal.migrations import comparing
 from hp_portal_plugins.remittance.intake import importing, reports
-from hp_portal_plugins.remittance.models import Payment, SameNumber
+from hp_portal_plugins.remittance.intake.models import SameNumber
+from hp_portal_plugins.remittance.models import Payment
 from tests.conftest import MakeApp
 from tests.plugins.remittance.import_files import CLINIC, DAY, claim, file_of, import_835, many_payments, payment
 from tests.support.databases import DATA_KEY, as_owner, data_key, database_of
@@ -238,7 +240,7 @@ def test_an_upgrade_works_out_the_digests_from_the_kept_texts(world: World) -> N
                 sa.text("UPDATE remittance_text SET sealed = :broken WHERE payment_id = 2"), {"broken": b"x"}
             )
         assert migrations.upgrade(app).failed == {}
-    assert migrations.differences(app) == []
+    assert comparing.differences(app) == []
     with world.session() as session:
         upgraded = list(session.scalars(sa.select(Payment.identity).order_by(Payment.id)))
     assert upgraded == [digests[0], bytes([2]) * 32, *digests[2:]]

@@ -18,8 +18,9 @@ from hp_portal.hookspecs import PaymentProof
 from hp_portal_plugins.remittance.demo.writing import PaymentText, ProviderReason
 from hp_portal_plugins.remittance.inquiry.chart import paid_by_month
 from hp_portal_plugins.remittance.inquiry.news import news
+from hp_portal_plugins.remittance.intake.models import SameNumber
 from hp_portal_plugins.remittance.intake.proofs import verify_payment
-from hp_portal_plugins.remittance.models import Payment, SameNumber
+from hp_portal_plugins.remittance.models import Payment
 from tests.support.client import PortalClient, tree_of
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.pdf import TaggedPdf

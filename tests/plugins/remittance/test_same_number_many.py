@@ -12,8 +12,8 @@ from hp_portal.core.leases.leasing import LeaseLost
 from hp_portal.worker import run_once
 from hp_portal_plugins.remittance.demo.writing import PaymentText
 from hp_portal_plugins.remittance.intake import deciding, deciding_many
-from hp_portal_plugins.remittance.intake.models import SameNumberBatch
-from hp_portal_plugins.remittance.models import Payment, SameNumber
+from hp_portal_plugins.remittance.intake.models import SameNumber, SameNumberBatch
+from hp_portal_plugins.remittance.models import Payment
 from tests.support.client import PortalClient, heading_of
 from tests.support.clock import Clock
 from tests.support.world import World

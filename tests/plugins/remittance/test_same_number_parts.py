@@ -14,7 +14,8 @@ from hp_portal_plugins.remittance.demo.writing import PaymentText, Reason, Servi
 from hp_portal_plugins.remittance.inquiry.chart import paid_by_month
 from hp_portal_plugins.remittance.intake.deciding import KEEP, REPLACE, VOID_EARLIER, VOID_LATER, decide, undo
 from hp_portal_plugins.remittance.intake.in_parts import PARTS
-from hp_portal_plugins.remittance.models import Payment, SameNumber
+from hp_portal_plugins.remittance.intake.models import SameNumber
+from hp_portal_plugins.remittance.models import Payment
 from tests.support.client import PortalClient
 from tests.support.pdf import TaggedPdf
 from tests.support.world import World

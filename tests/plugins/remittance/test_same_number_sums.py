@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from hp_portal_plugins.remittance.demo.writing import PaymentText, ProviderReason, Reason, Service
 from hp_portal_plugins.remittance.downloads import together_views
 from hp_portal_plugins.remittance.intake.deciding import KEEP, REPLACE, VOID_EARLIER, VOID_LATER, decide, undo
-from hp_portal_plugins.remittance.models import Payment, SameNumber
+from hp_portal_plugins.remittance.intake.models import SameNumber
+from hp_portal_plugins.remittance.models import Payment
 from tests.support.client import tree_of
 
 from .inquiry import DAY, Office, claim, words

@@ -16,7 +16,7 @@ from hp_portal import api, cli
 from hp_portal_plugins.remittance.inquiry.search import count_new
 from hp_portal_plugins.remittance.intake import statistics, uploads
 from tests.plugins.remittance.import_files import file_of, many_payments
-from tests.plugins.remittance.test_upload import READ, RUN, run_worker, upload
+from tests.plugins.remittance.uploading import READ, RUN, run_worker, upload
 from tests.support.world import World
 
 Import = Callable[[int, int], str]
