@@ -35,7 +35,8 @@ from hp_portal.core.staff.accounts import ensure_role
 from hp_portal.core.tax_ids.models import LINKED, LinkNotice, ProofWarning
 from hp_portal.core.tax_ids.notices import warn
 
-from .access_requests import access_request, tax_id_case
+from .access_requests import access_request
+from .cases import case_view, tax_id_case
 from .client import PortalClient
 from .factors import add_app, add_passkey, disowned_change
 from .invitations import open_invitation
@@ -241,10 +242,16 @@ def _access_request(scene: Scene, *, held: bool) -> int:
         return access_request(session, ledger, tin=tin, state=state, sent_at=clock.now(), due_at=due_at).id
 
 
+def _saved(scene: Scene, person: Person) -> int:
+    """A filter that the person has saved."""
+    with scene.world.session() as session:
+        return case_view(session, person).id
+
+
 def _case(scene: Scene) -> int:
     """The own organization asks for a Tax ID of which it has no payment."""
     with scene.world.session() as session:
-        return tax_id_case(session, scene.own.organization).id
+        return tax_id_case(session, scene.own.organization).case_id
 
 
 # What stands in the core's URLs for each name of a parameter, given the scene and the person who asks. A plugin's are in
@@ -274,6 +281,7 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "invitation_id": lambda scene, person: _invitation(scene),
     "access_request_id": lambda scene, person: _access_request(scene, held=person is not None and person.is_staff),
     "case_id": lambda scene, person: _case(scene),
+    "case_view_id": lambda scene, person: _saved(scene, person or scene.own.person),
     "agreement": lambda scene, person: TERMS_OF_USE,
     "version_id": lambda scene, person: _published(scene),
     "change_id": lambda scene, person: disowned_change(scene.world, scene.own.person),
@@ -285,7 +293,9 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
 # Of these, what only the organization may see whose it is.
 OWNED = {"notice_id", "registration_id", "grant_id"}
 # Views that answer 404 by themselves without what the matrix does not give them.
-MAY_MISS = {"pages.go", "documents.file", "approvals.office_record"}
+MAY_MISS = {"pages.go", "documents.file", "approvals.office_record", "cases.one", "cases.comment", "cases.step"}
+# Permissions that let nobody see anything alone.
+BESIDE = {"staff:cases:work": ("staff:tax-ids:manage",)}
 # Public views that lead somebody who is signed in to the terms by themselves.
 MAY_LEAD_TO_TERMS = {"pages.home"}
 
@@ -330,14 +340,14 @@ def names_owned(scene: Scene, route: Route) -> bool:
 
 
 def cast_person(scene: Scene, persona: str, permission: str = "") -> Person | None:
-    """Somebody of that kind. Staff: with exactly `permission`, or with every permission but it."""
+    """Somebody of that kind. Staff: with `permission` and what it needs beside it, or with every permission but it."""
     world = scene.world
     name = persona.replace(" ", "-")
     if persona == "anonymous":
         return None
     if persona in STAFF:
         every = set(world.app.extensions["hp_portal.directory"].staff_permissions)
-        held = {permission} if persona == "staff with permission" else every - {permission}
+        held = {permission, *BESIDE.get(permission, ())} if persona == "staff with permission" else every - {permission}
         name = f"{name}.{permission.replace(':', '.')}"
         with world.session() as session:
             found = session.scalars(sa.select(Person).where(Person.username == name)).one_or_none()

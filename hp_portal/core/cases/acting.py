@@ -248,11 +248,10 @@ def hand_on(session: PortalSession, case: Case, to: Person) -> None:
     record(session, "case.handed", case=case.id, to=to.id)
 
 
-def hand_over(session: PortalSession, person_id: int, to_id: int, organization_id: int) -> int:
-    """Somebody has left an organization: their open cases go to a colleague; how many. Needs a whole scope."""
-    to = session.get_one(Person, to_id)
+def hand_over(session: PortalSession, person_id: int, to: Person) -> int:
+    """Somebody has left an organization: their open cases go to a colleague of it; how many. Needs a whole scope."""
     wanted = sa.select(Case).where(
-        Case.person_id == person_id, Case.organization_id == organization_id, Case.ended_at.is_(None)
+        Case.person_id == person_id, Case.organization_id == to.organization_id, Case.ended_at.is_(None)
     )
     found = session.scalars(wanted.order_by(Case.id)).all()
     for case in found:

@@ -31,12 +31,13 @@ def _cases(session: PortalSession, events: Fields, for_staff: bool) -> list[Refe
 def _steps(session: PortalSession, events: Fields, _for_staff: bool) -> list[Reference | None]:
     """What each event's step is called."""
     wanted = {event["case"] for event in events if isinstance(event.get("case"), int)}
-    rows = session.execute(sa.select(Case.id, Case.kind).where(Case.id.in_(wanted)))
-    of: dict[int, str] = {key: kind for key, kind in rows}
+    of: dict[int, str] = {}
+    for key, kind in session.execute(sa.select(Case.id, Case.kind).where(Case.id.in_(wanted))):
+        of[key] = kind
     found = []
     for event in events:
-        kind = find_kind(of.get(event["case"], ""))
-        step = kind.step(event["step"]) if kind else None
+        known = find_kind(of.get(event["case"], ""))
+        step = known.step(event["step"]) if known else None
         found.append(Reference(step.done) if step else None)
     return found
 

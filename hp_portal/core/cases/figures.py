@@ -96,7 +96,7 @@ def figures(session: PortalSession, actor: Actor) -> Figures:
         by_person.setdefault(ended_by, []).append(took)
     deciders = [key for key in by_person if key]
     named = session.execute(sa.select(Person.id, Person.name).where(Person.id.in_(deciders), Person.is_staff))
-    names: dict[int, str] = {key: name for key, name in named}
+    names = {one.id: one.name for one in named}
     by_name: dict[str, list[tuple[float, bool | None]]] = {}
     for person_id, rows in by_person.items():
         who = names.get(person_id, "The provider") if person_id else "The portal"

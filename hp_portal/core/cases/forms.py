@@ -23,7 +23,7 @@ class StepForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 class CommentForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """Something that the other side reads."""
 
-    words = TextAreaField(
+    comment = TextAreaField(
         "Message",
         [DataRequired("Write your message."), Length(max=LONGEST)],
         filters=[several_lines],

@@ -26,6 +26,7 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.web.listing import Column, Listing, Order, Sorting, page_of
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession
+from hp_portal.scopes import OrganizationScope, set_scope
 
 ON_HOME = 5
 MOST_IN_FILE = 20_000
@@ -152,8 +153,10 @@ def own_cases_for_file(session: PortalSession, actor: Actor, wanted: OwnFilter) 
 
 def open_on_home(session: PortalSession, actor: Actor) -> tuple[list[CaseRow], int]:
     """One's own open cases, those that wait for an answer first, at most `ON_HOME`; and how many there are."""
-    if not kinds_for(actor):
+    if not kinds_for(actor) or actor.organization_id is None:
         return [], 0
+    # The home page is public, so the gate has set no scope.
+    set_scope(session, OrganizationScope(actor.organization_id))
     today = clock.today(settings().payer.zone)
     statement = _own(actor, OwnFilter(mine=True))
     count = session.scalar(statement.with_only_columns(sa.func.count(), maintain_column_froms=True)) or 0

@@ -48,7 +48,9 @@ def _wanted(form: OwnCasesForm) -> OwnFilter:
 @blueprint.get("/")
 @access.signed_in
 def own() -> ResponseReturnValue:
-    actor, form = _member(), _form()
+    actor, form = the_actor(), _form()
+    if actor.is_staff:
+        return redirect_to(url_for("staff.cases"))
     if not form.validate():
         return page("cases/own.html", "results", form=form, listing=None, wanted={}, status=422)
     wanted = _wanted(form)
@@ -60,7 +62,9 @@ def own() -> ResponseReturnValue:
 @blueprint.get("/csv")
 @access.signed_in
 def own_csv() -> ResponseReturnValue:
-    actor, form = _member(), _form()
+    actor, form = the_actor(), _form()
+    if actor.is_staff:
+        return redirect_to(url_for("staff.cases"))
     if not form.validate():
         return page("cases/own.html", "results", form=form, listing=None, wanted={}, status=422)
     body = cases_as_csv(db_session(), actor, _wanted(form))
@@ -108,7 +112,7 @@ def comment(case_id: int) -> ResponseReturnValue:
     form = CommentForm()
     if not form.validate_on_submit():
         return _page(actor, case, kind, 422, comment_form=form)
-    acting.add_comment(db_session(), actor, case.id, form.words.data)
+    acting.add_comment(db_session(), actor, case.id, form.comment.data)
     db_session().commit()
     flash("Your message was sent. You find the answer here, and we tell you by e-mail.", "good")
     return redirect_to(url_for("cases.one", case_id=case.id))

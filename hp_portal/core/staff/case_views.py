@@ -247,7 +247,7 @@ def cases_comment(case_id: int) -> ResponseReturnValue:
     form = CommentForm()
     if not form.validate_on_submit():
         return _one(case, kind, 422, comment_form=form)
-    acting.add_comment(db_session(), the_actor(), case_id, form.words.data)
+    acting.add_comment(db_session(), the_actor(), case_id, form.comment.data)
     db_session().commit()
     flash("The provider is told that you have written.", "good")
     return _back(case)
