@@ -74,7 +74,7 @@ def mount(app: Flask, directory: Directory, application: Application, name: str)
             raise ConfigurationError(f"Plugin {name!r} installs an app-wide {kind}; it may only serve its own pages.")
     _check_links(app, application, name)
     directory.add(application)
-    _check_cases(directory, application, name)
+    check_cases(directory, application, name)
 
 
 def _register(app: Flask, blueprint: Blueprint, expected: str, prefix: str, name: str) -> None:
@@ -120,8 +120,8 @@ def _check_links(app: Flask, application: Application, name: str) -> None:
             raise ConfigurationError(f"Plugin {name!r}: {endpoint!r} cannot stand in a menu, its address needs values.")
 
 
-def _check_cases(directory: Directory, application: Application, name: str) -> None:
-    """What its kinds of cases say must be so, and they are named after it."""
+def check_cases(directory: Directory, application: Application, name: str) -> None:
+    """The kinds of cases are named after their application, and what they declare can be. Raises ConfigurationError."""
     for kind in application.case_kinds:
         mistakes = list(kind.mistakes())
         if not kind.key.startswith(f"{application.key}.") or len(kind.key) > 80:
