@@ -6,25 +6,28 @@ import dataclasses
 import datetime as dt
 from pathlib import Path
 
+import hypothesis
 import pytest
-from flask import Flask
+from flask import Blueprint, Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hp_portal.business_days import add_days, counting, days_between, is_business_day
 from hp_portal.case_kinds import CaseKind, CaseState, CaseStep
+from hp_portal.core.access import rules as access
 from hp_portal.core.applications.mounting import check_cases
 from hp_portal.core.cases.numbers import BadCaseNumber, draw_number, read_number, show_number
-from hp_portal.core.tax_ids import application
 from hp_portal.core.tax_ids.cases import CASE
-from hp_portal.hookspecs import hookimpl
+from hp_portal.hookspecs import Application, Permission, hookimpl
 from hp_portal.settings import ConfigurationError, Settings
 from tests.conftest import MakeApp
 from tests.support.databases import Databases
 from tests.support.plugins import plugins_of
 
 DAYS = st.dates(dt.date(2020, 1, 1), dt.date(2035, 12, 31))
-SETTINGS = Settings(holidays_state="MN", closed_on=(dt.date(2026, 11, 27),), open_on=(dt.date(2026, 11, 11),))
+SETTINGS = Settings.model_construct(
+    holidays_state="MN", closed_on=(dt.date(2026, 11, 27),), open_on=(dt.date(2026, 11, 11),)
+)
 
 
 @given(st.integers(0, 7), st.integers(1, 9), st.integers(0, 6))
@@ -42,6 +45,7 @@ def test_a_number_that_was_misheard_is_no_number(place: int, more: int, swapped:
         read_number(number[1:])
 
 
+@hypothesis.settings(deadline=None)  # the first day of a year loads its holidays
 @given(DAYS, st.integers(-60, 60), st.booleans())
 def test_days_that_are_added_are_counted_again(start: dt.date, days: int, business: bool) -> None:
     counts = counting(SETTINGS, business=business)
@@ -93,10 +97,16 @@ def test_a_wrong_declaration_is_named(sqlite_app: Flask) -> None:
             check_cases(directory, dataclasses.replace(own, case_kinds=(kind,)), "test")
 
 
-def test_a_wrong_declaration_stops_the_start(
-    databases: Databases, tmp_path: Path, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wrong = dataclasses.replace(application.portal_application(), case_kinds=(changed(steps=()),))
-    monkeypatch.setattr(application, "portal_application", hookimpl(lambda: wrong))
-    with pytest.raises(ConfigurationError, match="no step leads"):
-        make_app(databases.new_sqlite(tmp_path / "portal.sqlite"))
+def test_a_wrong_declaration_stops_the_start(databases: Databases, tmp_path: Path, make_app: MakeApp) -> None:
+    pages = Blueprint("trial", __name__)
+    pages.get("/", endpoint="index")(access.requires("trial:thing:read")(lambda: ""))
+
+    class Trial:
+        @hookimpl
+        def portal_application(self) -> Application:
+            may = (Permission("trial:thing:read", "Read"),)
+            kinds = (changed(key="trial.kind", permission="trial:thing:read", steps=()),)
+            return Application("trial", "Trial", "", 50, pages, "trial.index", permissions=may, case_kinds=kinds)
+
+    with pytest.raises(ConfigurationError, match=r"'trial\.kind': no step leads"):
+        make_app(databases.new_sqlite(tmp_path / "portal.sqlite"), extra_plugins={"trial": Trial()})

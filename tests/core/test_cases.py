@@ -76,7 +76,9 @@ def test_a_case_from_the_question_to_the_answer(portal: World, clock: Clock) -> 
     assert number not in shown(portal.sign_in("b.clerk"), "/"), "the home page lists one's own"
     assert number in shown(portal.sign_in("b.clerk"), "/cases/")
     assert number not in shown(portal.sign_in("b.clerk"), "/cases/?mine=y")
-    rows = list(csv.reader(io.StringIO(office.get("/cases/csv").text)))
+    links = [link.get("href") or "" for link in tree_of(office.get("/cases/")).iter("a")]
+    [download] = [link for link in links if "/csv" in link]
+    rows = list(csv.reader(io.StringIO(office.get(download).text)))
     assert rows[1][0] == number
 
     assert "1 case is assigned to nobody" in shown(staff, "/staff/")

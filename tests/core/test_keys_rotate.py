@@ -274,6 +274,8 @@ LATER = (
     "delegate_request",
     "message",
     "message_attachment",
+    "portal_case_entry",
+    "portal_case_note",
     "recovery_ask",
     "registration",
     "registration_draft",

@@ -131,8 +131,10 @@ def open_case(session: PortalSession, kind: CaseKind, title: str, *, organizatio
     return case
 
 
-def _turn(session: PortalSession, case: Case, kind: CaseKind, step: CaseStep, words: str, *, by_staff: bool) -> None:
-    """Do what a step means, and put it into the history."""
+def turn_case(
+    session: PortalSession, case: Case, kind: CaseKind, step: CaseStep, words: str, *, by_staff: bool
+) -> None:
+    """Do what a step means, and put it into the history; whether it may be taken has been asked. Needs a whole scope."""
     step.take(session, case.id, words)
     target, now = kind.state(step.target), clock.now()
     turn_clock(settings(), case, kind, target)
@@ -167,7 +169,7 @@ def take_step(session: PortalSession, actor: Actor, case_id: int, key: str, *, s
         raise LookupError(key)
     if step.words == "required" and not words.strip():
         raise WordsNeeded
-    _turn(session, case, kind, step, words, by_staff=actor.is_staff)
+    turn_case(session, case, kind, step, words, by_staff=actor.is_staff)
     if actor.is_staff:
         tell_step(session, case, kind)
     return case
@@ -186,7 +188,7 @@ def portal_step(session: PortalSession, case_id: int, key: str, words: str = "")
         raise LookupError(key)
     if case.state not in step.sources:
         return False
-    _turn(session, case, kind, step, words, by_staff=False)
+    turn_case(session, case, kind, step, words, by_staff=False)
     tell_step(session, case, kind)
     return True
 

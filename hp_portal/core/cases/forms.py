@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, SearchField, SelectChoice, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, HiddenField, SelectChoice, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length
 
 from hp_portal.core.cases.queue import SHOWS
@@ -37,7 +37,7 @@ class OwnCasesForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     class Meta:
         csrf = False
 
-    q = SearchField("Case number or words", [Length(max=100)], filters=[one_line], default="")
+    q = StringField("Case number or words", [Length(max=100)], filters=[one_line], default="")
     show = SelectField(
         "Show",
         choices=[SelectChoice("open", "Open"), SelectChoice("ended", "Done"), SelectChoice("all", "All")],
@@ -53,7 +53,7 @@ class QueueForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     class Meta:
         csrf = False
 
-    q = SearchField("Case number, words or organization", [Length(max=100)], filters=[one_line], default="")
+    q = StringField("Case number, words or organization", [Length(max=100)], filters=[one_line], default="")
     show = SelectField("Show", choices=[SelectChoice(*one) for one in SHOWS.items()], default="open")
     kind = SelectField("Kind", default="")
     worker = SelectField("Assigned to", default="")
@@ -62,7 +62,7 @@ class QueueForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 class ManyForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """What to do with the cases that are checked: `deed` is `assign:<id>`, `assign:` for nobody, or `step:<key>`."""
 
-    deed = SelectField("With those checked", [DataRequired("Choose what to do.")])
+    deed = SelectField("What to do", [DataRequired("Choose what to do.")])
     words = TextAreaField("Message", [Length(max=LONGEST)], filters=[several_lines], render_kw={"rows": 2})
 
 

@@ -9,6 +9,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 import sqlalchemy as sa
@@ -70,10 +71,11 @@ class StaffFilter:
     worker: int | None = None
     query: str = ""
 
-    def values(self) -> dict[str, str]:
+    def values(self) -> dict[str, Any]:
         """For an address."""
         show = "" if self.show == "open" else self.show
-        return {"show": show, "kind": self.kind, "worker": str(self.worker or ""), "q": self.query}
+        values = {"show": show, "kind": self.kind, "worker": str(self.worker or ""), "q": self.query}
+        return {name: value for name, value in values.items() if value}
 
 
 @dataclass(frozen=True)
@@ -275,7 +277,7 @@ class TooManyViews(Exception):
 def save_view(session: PortalSession, actor: Actor, name: str, wanted: StaffFilter) -> None:
     """Save a filter under a name, in the place of one that has it. Raises TooManyViews."""
     lock(session, f"views of {actor.person_id}")
-    query = urlencode({key: value for key, value in wanted.values().items() if value})
+    query = urlencode(wanted.values())
     views = {view.name: view for view in views_of(session, actor)}
     if (view := views.get(name)) is not None:
         view.query = query

@@ -77,8 +77,9 @@ class OwnFilter:
 
     def values(self) -> dict[str, str]:
         """For an address."""
-        given = {"kind": self.kind, "mine": "1" if self.mine else "", "q": self.query}
-        return {**given, "show": "" if self.show == "open" else self.show}
+        show = "" if self.show == "open" else self.show
+        values = {"kind": self.kind, "mine": "y" if self.mine else "", "q": self.query, "show": show}
+        return {name: value for name, value in values.items() if value}
 
 
 LIST = Sorting(

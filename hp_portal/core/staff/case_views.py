@@ -109,11 +109,7 @@ def cases_many() -> ResponseReturnValue:
         flash(f"Done with {show_count(result.done, 'case')}.", "good" if result.done else "info")
         for number, why in result.not_done:
             flash(f"Not done: case {number}. {why}", "warn")
-    return redirect_to(url_for("staff.cases", **_filled(wanted)))
-
-
-def _filled(wanted: StaffFilter) -> dict[str, Any]:
-    return {key: value for key, value in wanted.values().items() if value}
+    return redirect_to(url_for("staff.cases", **wanted.values()))
 
 
 @blueprint.post("/cases/views")
@@ -134,7 +130,7 @@ def cases_views() -> ResponseReturnValue:
         return _list_page(form, 422, view_form=named)
     db.commit()
     flash(f"The filter is saved as {named.name.data}.", "good")
-    return redirect_to(url_for("staff.cases", **_filled(wanted)))
+    return redirect_to(url_for("staff.cases", **wanted.values()))
 
 
 @blueprint.post("/cases/views/<id:case_view_id>/remove")
@@ -172,7 +168,7 @@ def _one(case: Case, kind: CaseKind, status: int = 200, **more: Any) -> Response
         "rule": reading.rule_of(kind),
         "details": kind.details(db, case.id, True) if kind.details else None,
         "organization_id": case.organization_id if can("staff:people:search") else None,
-        "queue": _filled(_wanted(filters)) if (filters := _form()).validate() else {},
+        "queue": _kept_filters(),
         "step_form": StepForm(formdata=None),
         "comment_form": CommentForm(formdata=None),
         "note_form": NoteForm(formdata=None),
@@ -188,7 +184,7 @@ def _back(case: Case) -> Response:
 
 
 def _kept_filters() -> dict[str, Any]:
-    return _filled(_wanted(form)) if (form := _form()).validate() else {}
+    return _wanted(form).values() if (form := _form()).validate() else {}
 
 
 @blueprint.get(f"/cases/{ID}")
@@ -213,8 +209,8 @@ def cases_next(case_id: int) -> ResponseReturnValue:
     found = queue.next_case(db_session(), the_actor(), case, wanted)
     if found is None:
         flash("There is no other case in this queue.", "info")
-        return redirect_to(url_for("staff.cases", **_filled(wanted)))
-    return redirect_to(url_for("staff.cases_one", case_id=found, **_filled(wanted)))
+        return redirect_to(url_for("staff.cases", **wanted.values()))
+    return redirect_to(url_for("staff.cases_one", case_id=found, **wanted.values()))
 
 
 @blueprint.post(f"/cases/{ID}/step")

@@ -136,13 +136,18 @@ def ask_staff(session: PortalSession, actor: Actor, tin: str, npi: str, about: s
         return int(case.id)
     if len(session.execute(waiting.limit(MOST_OPEN)).all()) == MOST_OPEN:
         raise TooManyCases
-    case = open_case(session, CASE, f"Tax ID {mask_tin(tin)}", organization_id=actor.organization_id)
+    return add_case(session, actor.organization_id, tin, npi, about, phone)
+
+
+def add_case(session: PortalSession, organization_id: int, tin: str, npi: str, about: str, phone: str) -> int:
+    """Open such a case in the name of whoever acts in this session; its id. Needs a whole scope."""
+    case = open_case(session, CASE, f"Tax ID {mask_tin(tin)}", organization_id=organization_id)
     token = secrets.token_hex(16)
     session.add(
         TaxIdCase(
             **TaxIdCase.tin_values(session, tin, token=token),
             case_id=case.id,
-            organization_id=actor.organization_id,
+            organization_id=organization_id,
             npi=npi,
             about=about,
             phone=phone,
