@@ -123,12 +123,11 @@ def comment(case_id: int) -> ResponseReturnValue:
 def step(case_id: int) -> ResponseReturnValue:
     actor, case, kind = _find(case_id)
     form, db = StepForm(), db_session()
-    if not form.validate_on_submit():
+    if not form.validate_on_submit() or not form.step.data:
+        form.form_errors = [*form.form_errors, *([] if form.step.data else ["Choose what to do."])]
         return _page(actor, case, kind, 422, step_form=form)
     try:
-        acting.take_step(
-            db, actor, case.id, form.step.data or "", seen=form.seen.data or "", words=form.words.data or ""
-        )
+        acting.take_step(db, actor, case.id, form.step.data, seen=form.seen.data or "", words=form.words.data or "")
     except (acting.CaseMoved, acting.WordsNeeded, CaseRefused) as error:
         db.rollback()
         moved = isinstance(error, acting.CaseMoved)

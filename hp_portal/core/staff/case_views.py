@@ -218,11 +218,12 @@ def cases_next(case_id: int) -> ResponseReturnValue:
 def cases_step(case_id: int) -> ResponseReturnValue:
     case, kind = _find(case_id)
     form, db = StepForm(), db_session()
-    if not form.validate_on_submit():
+    if not form.validate_on_submit() or not form.step.data:
+        form.form_errors = [*form.form_errors, *([] if form.step.data else ["Choose what to do."])]
         return _one(case, kind, 422, step_form=form)
     try:
         acting.take_step(
-            db, the_actor(), case_id, form.step.data or "", seen=form.seen.data or "", words=form.words.data or ""
+            db, the_actor(), case_id, form.step.data, seen=form.seen.data or "", words=form.words.data or ""
         )
     except (acting.CaseMoved, acting.WordsNeeded, CaseRefused) as error:
         db.rollback()
