@@ -9,13 +9,18 @@ import re
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
+from hp_portal import migrations, row_security
 from hp_portal.core.cases.models import Case, CaseEntry, CaseNote
 from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.staff_roles import StaffRolePermission
 from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.database import changing_schema
 from tests.conftest import MakeApp
 from tests.support.client import PortalClient, tree_of
 from tests.support.clock import Clock
+from tests.support.databases import as_owner, database_of
 from tests.support.html import text_of
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.people import recorded
@@ -187,6 +192,9 @@ def test_many_cases_at_once(portal: World, clock: Clock) -> None:
     me = person_id(portal, "w.worker")
     assert staff.post("/staff/cases/many", {"deed": f"assign:{me}"}).status_code == 422, "none is checked"
     chosen = [f"{one}:received" for one in ids]
+    other = portal.staff("o.other", permissions=["staff:cases:work"]).id
+    refused = staff.post("/staff/cases/many", {"deed": f"assign:{other}", "case": chosen})
+    assert "may not decide such cases" in text_of(tree_of(refused)), "they would not see them"
     assert staff.post("/staff/cases/many", {"deed": f"assign:{me}", "case": chosen[:3]}).status_code == 303
     assert staff.post("/staff/cases/many", {"deed": "step:answer", "case": chosen}).status_code == 422, "one kind first"
     many = f"/staff/cases/many?kind={KIND}"
@@ -269,3 +277,33 @@ def test_open_cases_go_to_the_colleague_who_takes_over(portal: World) -> None:
     assert f"{case.number[:4]}-{case.number[4:]}" in shown(colleague, "/")
     [(_, values)] = [found for found in mails(portal, "b.clerk@office.example") if found[1].get("handed")]
     assert values["handed"] == ["1 open case"]
+
+
+def test_questions_of_before_are_cases_after_the_upgrade(portal: World) -> None:
+    office, staff = portal.sign_in("a.clerk"), portal.sign_in("w.worker")
+    paths = [ask(office, tin=make_tin(5100)), ask(office, tin=make_tin(5101))]
+    assert step(staff, f"/staff{paths[1]}", "answer", "received", "Call us.") == 303
+    with portal.session() as session:
+        session.execute(sa.delete(StaffRolePermission).where(StaffRolePermission.permission == "staff:cases:work"))
+    with as_owner(portal.app) as engine:
+        chain = migrations.chains_of(portal.app)["core"]
+        with changing_schema(engine) as connection:
+            connection.info["hp_portal.vault"] = database_of(portal.app).vault
+            row_security.lift(connection)
+            command.downgrade(chain.config(connection=connection), "1795950500")
+            found = connection.execute(
+                sa.text("SELECT asked_by_id, settled_at, about FROM tax_id_case ORDER BY id")
+            ).all()
+            assert [(row[0] is not None, row[1] is not None) for row in found] == [(True, False), (True, True)]
+            connection.execute(sa.text("UPDATE tax_id_case SET answer = 'Of before' WHERE settled_at IS NOT NULL"))
+        assert migrations.upgrade(portal.app).failed == {}
+    with portal.session() as session:
+        cases = session.execute(sa.select(Case.state, Case.ended_at, Case.person_id).order_by(Case.id)).all()
+        assert [(state, ended is not None) for state, ended, _ in cases] == [("received", False), ("answered", True)]
+        assert all(person for _, _, person in cases)
+    staff = portal.sign_in("w.worker")
+    listed = shown(staff, "/staff/cases?show=all")
+    assert listed.count("Tax ID without a payment") >= 2
+    with portal.session() as session:
+        key = session.scalars(sa.select(Case.id).where(Case.state == "answered")).one()
+    assert "Of before" in shown(portal.sign_in("a.clerk"), f"/cases/{key}")

@@ -32,9 +32,13 @@ from hp_portal.core.cases.numbers import free_number
 from hp_portal.core.cases.telling import tell_comment, tell_step
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
+from hp_portal.core.identity.staff_roles import StaffRoleMember, StaffRolePermission
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession, lock
 from hp_portal.scopes import in_whole
+
+WORK = "staff:cases:work"
+"""What staff need to work on cases, beside the permission that decides the kind."""
 
 
 class CaseMoved(Exception):
@@ -224,15 +228,29 @@ def mark_read(session: PortalSession, case_id: int, asked_at: str) -> bool:
     return True
 
 
+def _may_decide(session: PortalSession, person_id: int, kind: CaseKind) -> bool:
+    """Can this member of the staff sign in, and do their roles let them work on such cases?"""
+    held = set(
+        session.scalars(
+            sa.select(StaffRolePermission.permission)
+            .join(StaffRoleMember, StaffRoleMember.role_id == StaffRolePermission.role_id)
+            .join(Person, Person.id == StaffRoleMember.person_id)
+            .where(Person.id == person_id, Person.is_staff, Person.deactivated_at.is_(None))
+        )
+    )
+    return {WORK, kind.staff_permission} <= held
+
+
 def assign(session: PortalSession, case_ids: Iterable[int], to_id: int | None) -> int:
-    """Give cases to somebody of the staff, or to nobody; how many that changed. Raises NotTheirs. Needs a whole scope."""
+    """Give cases to somebody of the staff, or to nobody; how many that changed. Raises NotTheirs when they may not decide one.
+
+    Needs a whole scope.
+    """
     changed = 0
-    if to_id is not None:
-        person = session.get(Person, to_id)
-        if person is None or not person.is_staff or person.deactivated_at is not None:
-            raise NotTheirs
     for case_id in sorted(set(case_ids)):
         case = _held(session, case_id)
+        if to_id is not None and not _may_decide(session, to_id, _kind_of(case)):
+            raise NotTheirs
         if case.assigned_to_id == to_id:
             continue
         case.assigned_to_id = to_id

@@ -53,7 +53,6 @@ CASE_EVENTS = (
         ("case", "step", "state"),
         "Case {about}: {deed}",
         {**_CASE, "deed": _steps},
-        told=True,
     ),
     EventSpec("case.commented", "Wrote about a case", ("case",), "Wrote about case {about}", _CASE),
     EventSpec("case.handed", "Handed a case to a colleague", ("case", "to"), "Handed on case {about}", _CASE),

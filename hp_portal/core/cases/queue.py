@@ -186,7 +186,7 @@ def workers(session: PortalSession) -> list[tuple[int, str]]:
             Person.id.in_(
                 sa.select(StaffRoleMember.person_id)
                 .join(StaffRolePermission, StaffRolePermission.role_id == StaffRoleMember.role_id)
-                .where(StaffRolePermission.permission == "staff:cases:work")
+                .where(StaffRolePermission.permission == acting.WORK)
             ),
         )
         .order_by(sa.func.lower(Person.name), Person.id)

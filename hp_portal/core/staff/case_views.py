@@ -13,6 +13,7 @@ from hp_portal.case_kinds import CaseKind, CaseRefused
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import can, the_actor
 from hp_portal.core.cases import acting, queue, reading
+from hp_portal.core.cases.acting import WORK
 from hp_portal.core.cases.figures import figures
 from hp_portal.core.cases.forms import AssignForm, CommentForm, ManyForm, NoteForm, QueueForm, StepForm, ViewForm
 from hp_portal.core.cases.kinds import kinds_for, steps_for
@@ -22,14 +23,13 @@ from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.web.formats import show_count
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
-WORK = "staff:cases:work"
 ID = "<id:case_id>"
 _SEEN = re.compile(r"(\d{1,18}):([\w-]{1,40})", re.ASCII)
 MOVED = (
     "Somebody else has taken this case a step further in the meantime. Nothing was done; see below where it stands now."
 )
 NEEDED = "Write a message: the provider reads it with this step."
-NOT_THEIRS = "This person cannot work on cases now. Choose somebody else."
+NOT_THEIRS = "This person may not decide such cases. Choose somebody else, or have a role given to them that lets them."
 
 
 def _form() -> QueueForm:
