@@ -16,6 +16,7 @@ from hp_portal.core.cases.models import Case, CaseEntry, CaseNote
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.staff_roles import StaffRolePermission
 from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal.core.refusals.models import Refusal
 from hp_portal.database import changing_schema
 from tests.conftest import MakeApp
 from tests.support.client import PortalClient, tree_of
@@ -148,6 +149,9 @@ def test_nobody_else_sees_a_case(portal: World) -> None:
         stranger.get(f"/staff{path}"),
     ):
         assert answer.status_code == 404
+    with portal.session() as session:
+        looked = session.execute(sa.select(Refusal.table, Refusal.row_id).where(Refusal.kind == "row")).all()
+        assert [tuple(one) for one in looked] == [("portal_case", int(path.rpartition("/")[2]))] * 3
     portal.person("c.clerk", organization=portal_organization(portal), applications=["remittance"])
     colleague = portal.sign_in("c.clerk")
     assert colleague.get(path).status_code == 404, "without the application, its cases are not seen"
