@@ -176,8 +176,9 @@ def find_case(session: PortalSession, actor: Actor, case_id: int) -> tuple[Case,
     return (case, kind) if kind else None
 
 
-def entries_of(session: PortalSession, case: Case, kind: CaseKind, payer: str, *, for_staff: bool) -> list[Entry]:
-    """What has happened, oldest first. To the office, staff are the payer, whose short name is `payer`."""
+def entries_of(session: PortalSession, case: Case, kind: CaseKind, payer: str) -> list[Entry]:
+    """What has happened, oldest first. An organization's scope shows no staff: to the office, they are the payer, by its short
+    name."""
     rows = session.execute(
         sa.select(CaseEntry, Person.name)
         .outerjoin(Person, Person.id == CaseEntry.person_id)
@@ -186,8 +187,6 @@ def entries_of(session: PortalSession, case: Case, kind: CaseKind, payer: str, *
     )
 
     def who(entry: CaseEntry, name: str | None) -> str:
-        if entry.by_staff and not for_staff:
-            return payer
         return name or (payer if entry.by_staff or entry.person_id is None else "Somebody who has left")
 
     return [_entry(session, entry, who(entry, name), kind) for entry, name in rows]

@@ -84,7 +84,7 @@ def _page(actor: Actor, case: Case, kind: CaseKind, status: int = 200, **more: A
     given: dict[str, Any] = {
         "one": reading.own_case(db, case),
         "kind": kind,
-        "entries": reading.entries_of(db, case, kind, settings().payer.short_name, for_staff=False),
+        "entries": reading.entries_of(db, case, kind, settings().payer.short_name),
         "steps": steps_for(actor, kind, case.state),
         "rule": reading.rule_of(kind),
         "details": kind.details(db, case.id, False) if kind.details else None,

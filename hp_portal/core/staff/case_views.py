@@ -162,7 +162,7 @@ def _one(case: Case, kind: CaseKind, status: int = 200, **more: Any) -> Response
     given: dict[str, Any] = {
         "one": queue.one_case(db, case),
         "kind": kind,
-        "entries": reading.entries_of(db, case, kind, settings().payer.short_name, for_staff=True),
+        "entries": reading.entries_of(db, case, kind, settings().payer.short_name),
         "notes": queue.notes_of(db, case),
         "steps": steps_for(actor, kind, case.state),
         "rule": reading.rule_of(kind),
