@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from hp_portal.audience import Audience
+from hp_portal.business_days import add_days, counting, days_between, is_business_day
+from hp_portal.case_kinds import CaseClock, CaseKind, CaseRefused, CaseState, CaseStep
 from hp_portal.clock import now, today
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import can, current_actor, the_actor
@@ -10,6 +12,9 @@ from hp_portal.core.access.reasons import reason_first
 from hp_portal.core.audit.record import Who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.audit.shown import SHOWN, read_spans, spans, what_was_shown
+from hp_portal.core.cases.acting import open_case, portal_step
+from hp_portal.core.cases.models import Case
+from hp_portal.core.cases.numbers import BadCaseNumber, read_number, show_number
 from hp_portal.core.delivery.attaching import Attachment
 from hp_portal.core.delivery.faxes import Fax, add_fax, parse_fax_number
 from hp_portal.core.delivery.letters import Letter, add_letter
@@ -147,10 +152,17 @@ __all__ = [
     "Application",
     "Attachment",
     "Audience",
+    "BadCaseNumber",
     "BadIdentifier",
     "BarChart",
     "Base",
     "BigId",
+    "Case",
+    "CaseClock",
+    "CaseKind",
+    "CaseRefused",
+    "CaseState",
+    "CaseStep",
     "Column",
     "ComposedFax",
     "ComposedLetter",
@@ -233,6 +245,7 @@ __all__ = [
     "WrittenInSteps",
     "absolute_url",
     "access",
+    "add_days",
     "add_fax",
     "add_letter",
     "add_message",
@@ -244,9 +257,11 @@ __all__ = [
     "cancel_messages",
     "check_attempts",
     "count_failure",
+    "counting",
     "csv_file",
     "csv_file_apart",
     "current_actor",
+    "days_between",
     "db_session",
     "delete_stored",
     "file_name_part",
@@ -258,6 +273,7 @@ __all__ = [
     "granted_payees",
     "hand_over",
     "hookimpl",
+    "is_business_day",
     "is_payee",
     "is_postgresql",
     "keep_values",
@@ -272,6 +288,7 @@ __all__ = [
     "now",
     "of_organization",
     "one_line",
+    "open_case",
     "open_stored",
     "page",
     "page_number",
@@ -281,7 +298,9 @@ __all__ = [
     "parse_npi",
     "parse_tin",
     "plain_money",
+    "portal_step",
     "quantity",
+    "read_number",
     "read_spans",
     "reason_first",
     "receive_file",
@@ -306,6 +325,7 @@ __all__ = [
     "show_date",
     "show_datetime",
     "show_money",
+    "show_number",
     "spans",
     "staging_table",
     "stored_bytes",

@@ -31,6 +31,8 @@ from hp_portal.core.applications import menu, mounting
 from hp_portal.core.billing_access import answer_views
 from hp_portal.core.billing_access import request_views as request_views
 from hp_portal.core.billing_access.events import BILLING_EVENTS
+from hp_portal.core.cases import views as case_views
+from hp_portal.core.cases.events import CASE_EVENTS
 from hp_portal.core.delegates import accept_views, review_views, seeing_views
 from hp_portal.core.delegates import account_views as delegates_accounts
 from hp_portal.core.delegates import edit_views as edit_views
@@ -136,7 +138,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
 
 CORE_DOCUMENTS = (*LETTER_DOCUMENTS, *FAX_DOCUMENTS, *ACTIVITY_DOCUMENTS, *REVIEW_DOCUMENTS)
 # What the core's audit events and jobs are called after: a plugin of such a key could stand for them.
-OWN_EVENTS = (*CORE_EVENTS, *REGISTRATION_EVENTS, *DELEGATE_EVENTS, *BILLING_EVENTS, *OPENID_EVENTS)
+OWN_EVENTS = (*CORE_EVENTS, *REGISTRATION_EVENTS, *DELEGATE_EVENTS, *BILLING_EVENTS, *CASE_EVENTS, *OPENID_EVENTS)
 RESERVED = {event.key.partition(".")[0] for event in OWN_EVENTS} | {"core", "kept", "portal", "recovery", "refusals"}
 
 
@@ -176,6 +178,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         seeing_views.blueprint,
         review_views.blueprint,
         accept_views.blueprint,
+        case_views.blueprint,
         download_views.blueprint,
         digest_views.blueprint,
         staff_views.blueprint,

@@ -38,6 +38,7 @@ from hp_portal.core.refusals.judging import OTHERS, judge
 from hp_portal.core.refusals.models import Refusal
 from hp_portal.core.refusals.noting import PAGE, ROW, note_refusal
 from hp_portal.core.staff.accounts import create_staff, ensure_role
+from hp_portal.core.tax_ids.demo import add_demo_cases
 from hp_portal.core.tax_ids.models import LinkNotice
 from hp_portal.core.tax_ids.notices import tell_of_link
 from hp_portal.database import Database, PortalSession
@@ -218,6 +219,7 @@ def _load_core(app: Flask, session: PortalSession) -> None:
     add_demo_invitations(session, settings, organizations[PHYSICIANS])
     add_demo_reviews(session, organizations[PHYSICIANS], organizations[SPECIALTY], organizations[BILLING])
     add_demo_access(session, organizations[BILLING], "000000011", "000000022")
+    add_demo_cases(session, "demo.delegate", "demo.staff")
     demo_registrations.add_registrations(session, settings, organizations)
     add_messages(session, settings.payer.short_name)
 

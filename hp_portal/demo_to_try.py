@@ -242,6 +242,16 @@ TO_TRY = (
         "/apps/remittance/?issued_from=2020-01-01",
         "tick payments, or take all results: one ZIP of PDFs, workbook, CSV or 835, at once or in the background",
     ),
+    (
+        "demo.delegate",
+        "/cases/",
+        "what the office has asked, by when it hears from the plan, and a question to answer; also on the home page",
+    ),
+    (
+        "demo.staff",
+        "/staff/cases",
+        "the queue over all applications: assign many, ask, answer, save a filter, look at the figures",
+    ),
     ("demo.staff", "/staff/documents", "downloads that wait for the worker or failed"),
     (
         "demo.staff",

@@ -13,6 +13,7 @@ from flask import Blueprint
 from pydantic import BaseModel
 
 from hp_portal.audience import Audience
+from hp_portal.case_kinds import CaseKind
 from hp_portal.events import EventSpec as EventSpec
 from hp_portal.events import PortalEvent as PortalEvent
 from hp_portal.session import PortalSession
@@ -178,6 +179,7 @@ class Application:
     of the parameter, where it is not the model's own (`<id:note_id>` is a Note): who asks for another organization's is recorded.
     `documents` are the kinds that people download. `patient_trace(session, number)` says how the record tells who asked for a
     patient's number or saw a claim of it; it is asked in the organization's scope.
+    `case_kinds` are the kinds of cases that offices send in and staff decide.
     """
 
     key: str
@@ -201,6 +203,7 @@ class Application:
     rows: Mapping[str, type[Any]] = field(default_factory=dict)
     documents: tuple[DocumentKind, ...] = ()
     patient_trace: Callable[[PortalSession, str], PatientTrace] | None = None
+    case_kinds: tuple[CaseKind, ...] = ()
 
 
 @dataclass(frozen=True)

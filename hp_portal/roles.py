@@ -45,6 +45,7 @@ _KEPT = frozenset(
         "proof_warning",
         "sign_in",
         "staff_role",
+        "portal_case",
         "tax_id_case",
         "used_proof",
     }

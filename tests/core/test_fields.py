@@ -104,7 +104,12 @@ def forms() -> Iterator[type[Form]]:
 
 
 # Whole texts, which staff write, and tables that are pasted.
-LONG = {"DraftForm.text": 100_000, "TableForm.table": 200_000, "SeveralForm.table": 200_000}
+LONG = {
+    **dict.fromkeys(("StepForm.words", "ManyForm.words", "CommentForm.comment", "NoteForm.note"), 4_000),
+    "DraftForm.text": 100_000,
+    "TableForm.table": 200_000,
+    "SeveralForm.table": 200_000,
+}
 
 
 def test_every_field_of_free_text_has_a_greatest_length_and_loses_control_characters() -> None:

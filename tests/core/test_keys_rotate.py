@@ -16,8 +16,9 @@ from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from flask import Flask
 
-from hp_portal import cli, vault
+from hp_portal import cli, clock, vault
 from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.cases.models import COMMENT, ENTRY_WORDS, NOTE, NOTE_WORDS, CaseEntry, CaseNote
 from hp_portal.core.factors.apps import use_code
 from hp_portal.core.files.models import StoredFile, StoredPiece
 from hp_portal.core.files.storing import open_stored, receive_file
@@ -44,7 +45,8 @@ from hp_portal_plugins.remittance.intake.kept_text import kept_interchange
 from hp_portal_plugins.remittance.models import PAYEE_TIN, Claim, Payment, PaymentText
 from tests.conftest import MakeApp
 from tests.plugins.remittance.import_files import CLINIC, file_of, import_835, many_payments
-from tests.support.access_requests import access_request, tax_id_case
+from tests.support.access_requests import access_request
+from tests.support.cases import tax_id_case
 from tests.support.databases import DATA_KEY, data_key, database_of
 from tests.support.factors import add_app, code
 from tests.support.identifiers import make_npi, make_tin
@@ -150,7 +152,12 @@ def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
     answered_request(world, organization)
     with world.session() as session:
         access_request(session, organization, tin=make_tin(98))
-        tax_id_case(session, organization)
+        asked = tax_id_case(session, organization)
+        words = {"case_id": asked.case_id, "at": clock.now()}
+        said = session.vault.seal_text("Said", ENTRY_WORDS("said"))
+        noted = session.vault.seal_text("Noted", NOTE_WORDS("noted"))
+        session.add(CaseEntry(token="said", what=COMMENT, by_staff=True, words_sealed=said, **words))
+        session.add(CaseNote(token="noted", what=NOTE, words_sealed=noted, **words))
     add_app(world, clerk)
     made = Filled(world, person, token, organization.id, stored.id)
     made.read(world)
@@ -267,6 +274,8 @@ LATER = (
     "delegate_request",
     "message",
     "message_attachment",
+    "portal_case_entry",
+    "portal_case_note",
     "recovery_ask",
     "registration",
     "registration_draft",

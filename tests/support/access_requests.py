@@ -1,4 +1,4 @@
-"""Requests of billing organizations to see what is paid to a Tax ID, and cases of offices without a payment."""
+"""Requests of billing organizations to see what is paid to a Tax ID."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from hp_portal import clock
 from hp_portal.core.organizations.access_requests import WAITING, AccessRequest
 from hp_portal.core.organizations.models import Organization
-from hp_portal.core.tax_ids.models import TaxIdCase
 from hp_portal.database import PortalSession
 
 from .identifiers import make_tin
@@ -30,21 +29,6 @@ def access_request(session: PortalSession, organization: Organization, **values:
     token = secrets.token_hex(16)
     row = AccessRequest(
         organization_id=organization.id, **AccessRequest.tin_values(session, tin, token=token), **{**given, **values}
-    )
-    session.add(row)
-    session.flush()
-    return row
-
-
-def tax_id_case(session: PortalSession, organization: Organization) -> TaxIdCase:
-    """A case that waits for staff, added and flushed."""
-    row = TaxIdCase(
-        organization_id=organization.id,
-        **TaxIdCase.tin_values(session, make_tin(97), token=secrets.token_hex(16)),
-        npi="",
-        about="The first payment is still to come.",
-        phone="952-555-0100",
-        asked_at=clock.now(),
     )
     session.add(row)
     session.flush()

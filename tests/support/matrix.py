@@ -73,6 +73,7 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
         scene, held=person is not None and person.is_staff
     ),
     "case_id": lambda scene, person: things.case(scene),
+    "case_view_id": lambda scene, person: things.saved_view(scene, person or scene.own.person),
     "agreement": lambda scene, person: TERMS_OF_USE,
     "version_id": lambda scene, person: things.published(scene),
     "change_id": lambda scene, person: disowned_change(scene.world, scene.own.person),
@@ -84,7 +85,9 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
 # Of these, what only the organization may see whose it is.
 OWNED = {"notice_id", "registration_id", "grant_id"}
 # Views that answer 404 by themselves without what the matrix does not give them.
-MAY_MISS = {"pages.go", "documents.file", "approvals.office_record"}
+MAY_MISS = {"pages.go", "documents.file", "approvals.office_record", "cases.one", "cases.comment", "cases.step"}
+# Permissions that let nobody see anything alone.
+BESIDE = {"staff:cases:work": ("staff:tax-ids:manage",)}
 # Public views that lead somebody who is signed in to the terms by themselves.
 MAY_LEAD_TO_TERMS = {"pages.home"}
 
@@ -129,14 +132,14 @@ def names_owned(scene: Scene, route: Route) -> bool:
 
 
 def cast_person(scene: Scene, persona: str, permission: str = "") -> Person | None:
-    """Somebody of that kind. Staff: with exactly `permission`, or with every permission but it."""
+    """Somebody of that kind. Staff: with `permission` and what it needs beside it, or with every permission but it."""
     world = scene.world
     name = persona.replace(" ", "-")
     if persona == "anonymous":
         return None
     if persona in STAFF:
         every = set(world.app.extensions["hp_portal.directory"].staff_permissions)
-        held = {permission} if persona == "staff with permission" else every - {permission}
+        held = {permission, *BESIDE.get(permission, ())} if persona == "staff with permission" else every - {permission}
         name = f"{name}.{permission.replace(':', '.')}"
         with world.session() as session:
             found = session.scalars(sa.select(Person).where(Person.username == name)).one_or_none()

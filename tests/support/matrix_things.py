@@ -25,7 +25,8 @@ from hp_portal.core.staff.accounts import ensure_role
 from hp_portal.core.tax_ids.models import LINKED, LinkNotice, ProofWarning
 from hp_portal.core.tax_ids.notices import warn
 
-from .access_requests import access_request, tax_id_case
+from .access_requests import access_request
+from .cases import case_view, tax_id_case
 from .invitations import open_invitation
 from .reviews import signed_review
 from .scenes import Part, PluginScene, scene_of, scenes_of
@@ -215,4 +216,10 @@ def request_for_access(scene: Scene, *, held: bool) -> int:
 def case(scene: Scene) -> int:
     """The own organization asks for a Tax ID of which it has no payment."""
     with scene.world.session() as session:
-        return tax_id_case(session, scene.own.organization).id
+        return tax_id_case(session, scene.own.organization).case_id
+
+
+def saved_view(scene: Scene, person: Person) -> int:
+    """A filter of the queue of cases that the person has saved."""
+    with scene.world.session() as session:
+        return case_view(session, person).id

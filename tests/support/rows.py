@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from hp_portal import clock
+from hp_portal.core.cases.models import COMMENT, NOTE, CaseEntry, CaseNote
 from hp_portal.core.delegates.models import WAITING, DelegateRequest, ReviewDecision
 from hp_portal.core.downloads.models import DocumentRequest
 from hp_portal.core.identity.actor import hash_token
@@ -22,7 +23,8 @@ from hp_portal.core.recovery.models import RecoveryAsk
 from hp_portal.core.tax_ids.models import GUESSED, AccessEnding, LinkNotice, PayeeUse, UseCounted
 from hp_portal.database import Base, PortalSession
 
-from .access_requests import access_request, tax_id_case
+from .access_requests import access_request
+from .cases import case_view, tax_id_case
 from .invitations import open_invitation
 from .registering import asking
 from .reviews import signed_review
@@ -114,7 +116,14 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
         address="",
         state=WAITING,
     )
-    yield tax_id_case(session, organization)
+    asked = tax_id_case(session, organization)
+    yield asked
+    words = {"case_id": asked.case_id, "at": now, "person_id": person.id}
+    yield CaseEntry(
+        organization_id=organization.id, token=f"entry-{organization.id}", what=COMMENT, by_staff=False, **words
+    )
+    yield CaseNote(token=f"note-{organization.id}", what=NOTE, **words)
+    yield case_view(session, person)
     request = access_request(session, organization)
     yield AccessRequestLink(
         request_id=request.id,

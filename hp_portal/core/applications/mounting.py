@@ -74,6 +74,7 @@ def mount(app: Flask, directory: Directory, application: Application, name: str)
             raise ConfigurationError(f"Plugin {name!r} installs an app-wide {kind}; it may only serve its own pages.")
     _check_links(app, application, name)
     directory.add(application)
+    check_cases(directory, application, name)
 
 
 def _register(app: Flask, blueprint: Blueprint, expected: str, prefix: str, name: str) -> None:
@@ -117,6 +118,20 @@ def _check_links(app: Flask, application: Application, name: str) -> None:
             )
         if all(route.arguments for route in routes):
             raise ConfigurationError(f"Plugin {name!r}: {endpoint!r} cannot stand in a menu, its address needs values.")
+
+
+def check_cases(directory: Directory, application: Application, name: str) -> None:
+    """The kinds of cases are named after their application, and what they declare can be. Raises ConfigurationError."""
+    for kind in application.case_kinds:
+        mistakes = list(kind.mistakes())
+        if not kind.key.startswith(f"{application.key}.") or len(kind.key) > 80:
+            mistakes.append(f"its key must start with {application.key!r} and a period, and have at most 80 letters")
+        if directory.application_of_permission.get(kind.permission) is not application:
+            mistakes.append(f"its application does not declare {kind.permission!r}")
+        if kind.staff_permission not in directory.staff_permissions:
+            mistakes.append(f"nobody declares {kind.staff_permission!r}")
+        if mistakes:
+            raise ConfigurationError(f"Plugin {name!r}: the kind of cases {kind.key!r}: {'; '.join(mistakes)}.")
 
 
 def check_files(state: PluginState) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import aliased
 
 from hp_portal import clock
 from hp_portal.core.audit.record import Who, get_who, record, set_who
+from hp_portal.core.cases.acting import hand_over
 from hp_portal.core.delegates import accounts
 from hp_portal.core.delegates.holding import ChangedMeanwhile, LastDelegate, held, other_delegates
 from hp_portal.core.delegates.models import Invitation
@@ -31,7 +32,7 @@ from hp_portal.core.people.accounts import end_leaving, end_resets
 from hp_portal.core.people.changes import tell_change
 from hp_portal.core.people.models import CHANGED, LEFT, RESET_CANCELED, STAYS, FactorReset, Leaving
 from hp_portal.core.registration.closing import close_held, hold_waiting
-from hp_portal.core.web.formats import show_date
+from hp_portal.core.web.formats import show_count, show_date
 from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession, lock
 from hp_portal.plugins import Plugins
@@ -291,6 +292,8 @@ def _hand_over(
     ):
         del failed[name]
         handed += words
+    if cases := hand_over(session, person.id, successor):
+        handed.append(show_count(cases, "open case"))
     if successor.is_delegate:
         handed += _hand_asked(session, person, successor)
         mine = Invitation.invited_by_id == person.id, Invitation.organization_id == person.organization_id

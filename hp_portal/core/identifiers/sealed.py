@@ -84,7 +84,7 @@ class _Tin:
         return masked_tin(session, row.tin_sealed, _place_of(row))
 
     def whole_tin(self, session: PortalSession) -> str:
-        """All nine digits, for what is sent to the payer: never for a screen, a log or an e-mail. Empty for none."""
+        """All nine digits, for what is sent to the payer or looked up: never for a screen, a log or an e-mail. Empty for none."""
         row = cast(_HasTin, self)
         return session.vault.open_text(row.tin_sealed, _place_of(row), _PURPOSE) if row.tin_sealed else ""
 

@@ -20,6 +20,7 @@ from hp_portal.core.applications.blank_menu import delegate_names, why_blank
 from hp_portal.core.applications.home import home_of
 from hp_portal.core.applications.menu import applications_menu, plugins
 from hp_portal.core.billing_access.offers import count_for_office
+from hp_portal.core.cases.reading import open_on_home
 from hp_portal.core.delegates.requests import waiting_requests
 from hp_portal.core.delegates.reviewing import review_due
 from hp_portal.core.delegates.successors import needs_second
@@ -73,6 +74,7 @@ def home() -> ResponseReturnValue:
             **_registrations(actor),
             asked=waiting_requests(db_session(), actor),
             alone=needs_second(db_session(), actor),
+            cases=open_on_home(db_session(), actor),
         )
     return _blank_home(actor)
 

@@ -105,7 +105,7 @@ def _note(status: int) -> None:
     verdict = decide(rule, actor, directory())
     page, table, row_id, kind, why = request.endpoint or "", "", None, "", ""
     if verdict is Verdict.ALLOW and status == 404:
-        table, row_id = table_of(request) if rule.kind == "requires" else ("", None)
+        table, row_id = table_of(request) if rule.kind in ("requires", "signed_in") else ("", None)
         kind = ROW if table else ""
     elif verdict in _WHY:
         # The console does not exist for people of organizations: asking for it is no slip.

@@ -17,13 +17,16 @@ from hp_portal.core.access.enforce import directory
 from hp_portal.database import Base
 from hp_portal.hookspecs import Application
 
+# Those of the core's own pages.
+_OWN: Mapping[str, Mapping[str, str]] = {"cases": {"case_id": "portal_case"}}
 _EXTENSION = "hp_portal.rows_of_addresses"
 
 
 def table_of(asked: Request) -> tuple[str, int | None]:
-    """The table and id of the row that a page of an application was asked for; nothing where its address has none."""
-    application = directory().application_of_blueprint.get((asked.endpoint or "").rpartition(".")[0])
-    known = _models(current_app, application) if application else {}
+    """The table and id of the row that a page of an application or of cases was asked for; nothing where its address has none."""
+    blueprint = (asked.endpoint or "").rpartition(".")[0]
+    application = directory().application_of_blueprint.get(blueprint)
+    known = _models(current_app, application) if application else _OWN.get(blueprint, {})
     for name, value in (asked.view_args or {}).items():
         if name in known and isinstance(value, int):
             return known[name], value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, abort, flash, url_for
+from flask import abort, flash, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
@@ -10,7 +10,7 @@ from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.people.forms import ReasonForm
 from hp_portal.core.staff.blueprint import blueprint
-from hp_portal.core.tax_ids import cases, objections
+from hp_portal.core.tax_ids import objections
 from hp_portal.core.web.render import db_session, form_status, page, redirect_to
 
 
@@ -20,8 +20,7 @@ def tax_id_alerts() -> ResponseReturnValue:
     db = db_session()
     objected, warned = objections.view_alerts(db)
     db.commit()
-    waiting = cases.waiting_cases(db)
-    return page("staff/tax_id_alerts.html", objections=objected, warned=warned, cases=waiting)
+    return page("staff/tax_id_alerts.html", objections=objected, warned=warned)
 
 
 @blueprint.route("/tax-id-alerts/objections/<id:notice_id>", methods=["GET", "POST"])
@@ -46,28 +45,4 @@ def tax_id_warning_settle(warning_id: int) -> ResponseReturnValue:
         abort(404)
     db.commit()
     flash("The warning is closed. Another wrong payment brings a new one.", "good")
-    return redirect_to(url_for("staff.tax_id_alerts"))
-
-
-@blueprint.get("/tax-id-alerts/cases/<id:case_id>")
-@access.staff("staff:tax-ids:manage")
-def tax_id_case(case_id: int) -> ResponseReturnValue:
-    return _case_page(case_id, ReasonForm(formdata=None))
-
-
-def _case_page(case_id: int, form: ReasonForm, status: int = 200) -> Response:
-    one = cases.find_case(db_session(), case_id) or abort(404)
-    return page("staff/tax_id_case.html", one=one, form=form, status=status)
-
-
-@blueprint.post("/tax-id-alerts/cases/<id:case_id>/answer")
-@access.staff("staff:tax-ids:manage")
-def tax_id_case_answer(case_id: int) -> ResponseReturnValue:
-    db, form = db_session(), ReasonForm()
-    if not form.validate_on_submit():
-        return _case_page(case_id, form, 422)
-    one = cases.find_case(db, case_id) or abort(404)
-    if cases.settle_case(db, the_actor(), one, form.reason.data):
-        flash(f"{one.organization} reads your answer.", "good")
-    db.commit()
     return redirect_to(url_for("staff.tax_id_alerts"))

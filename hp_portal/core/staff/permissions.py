@@ -20,6 +20,7 @@ CORE_STAFF_PERMISSIONS = {
     "staff:payees:manage": "Add payees to the record and change them",
     "staff:tax-ids:manage": "Link Tax IDs and NPIs to organizations and end links",
     "staff:access-reviews:read": "See which access reviews are overdue, and those that were signed",
+    "staff:cases:work": "Work on the cases of all applications that their roles let them decide",
     "staff:activity:search": "Search everybody's activity",
     "staff:refusals:read": "See who asked for what they may not have",
     "staff:documents:read": "See which documents wait for the worker or failed",
@@ -50,6 +51,7 @@ CORE_STAFF_LINKS = (
         "What a payment would answer to somebody who registers",
         group="Providers",
     ),
+    StaffLink("Cases", "staff.cases", "staff:cases:work", "What offices have sent in and wait for", group="Providers"),
     StaffLink("Activity", "staff.activity", "staff:activity:search", group="Oversight"),
     StaffLink(
         "Access reviews",

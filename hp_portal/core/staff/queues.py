@@ -15,6 +15,7 @@ from hp_portal.core.access.enforce import can, directory
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.audit.reports import count_problems
 from hp_portal.core.billing_access.by_staff import count_alarms, count_held
+from hp_portal.core.cases.queue import count_overdue_cases, count_unassigned_cases, count_unread_cases
 from hp_portal.core.delegates.requests import count_reported
 from hp_portal.core.delegates.review_reminding import count_overdue
 from hp_portal.core.delivery import faxes, letters, returns
@@ -33,7 +34,6 @@ from hp_portal.core.registration import clusters
 from hp_portal.core.registration.models import CHALLENGED
 from hp_portal.core.staff import registrations
 from hp_portal.core.staff.roles import MANAGE, nobodys, roles
-from hp_portal.core.tax_ids.cases import count_cases
 from hp_portal.core.tax_ids.objections import count_objections, count_warnings
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession, is_postgresql
@@ -144,11 +144,30 @@ CORE_QUEUES = (
         "warn",
     ),
     StaffQueue(
-        "organization asks for a Tax ID without a payment",
-        "organizations ask for Tax IDs without a payment",
-        "staff.tax_id_alerts",
-        "staff:tax-ids:manage",
-        count_cases,
+        "case is overdue",
+        "cases are overdue",
+        "staff.cases",
+        "staff:cases:work",
+        count_overdue_cases,
+        "bad",
+        {"show": "overdue"},
+    ),
+    StaffQueue(
+        "case has a new message",
+        "cases have new messages",
+        "staff.cases",
+        "staff:cases:work",
+        count_unread_cases,
+        "warn",
+        {"show": "unread"},
+    ),
+    StaffQueue(
+        "case is assigned to nobody",
+        "cases are assigned to nobody",
+        "staff.cases",
+        "staff:cases:work",
+        count_unassigned_cases,
+        arguments={"show": "unassigned"},
     ),
     StaffQueue(
         "request for contact was reported",

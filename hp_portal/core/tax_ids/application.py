@@ -5,6 +5,7 @@ from __future__ import annotations
 from hp_portal.audience import Audience
 from hp_portal.core.organizations.models import PROOFS
 from hp_portal.core.people.named import organizations, payees, worded
+from hp_portal.core.tax_ids.cases import CASE
 from hp_portal.core.tax_ids.ending import HOW_ENDED
 from hp_portal.core.tax_ids.models import ENDED, KEPT
 from hp_portal.core.tax_ids.notices import told_organizations, told_payees
@@ -176,4 +177,5 @@ def portal_application() -> Application:
         audit_events=EVENTS,
         starts_enabled_for=frozenset(Audience),
         starts_given=True,
+        case_kinds=(CASE,),
     )

@@ -1,29 +1,29 @@
-"""Tax IDs that an organization has no payment of: staff look into each, and answer."""
+"""Tax IDs that an organization has no payment of: a case, which staff look into and answer."""
 
 from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
-from hp_portal import clock
-from hp_portal.core.audit.record import record
-from hp_portal.core.delivery.outbox import Outgoing, add_message
+from hp_portal.case_kinds import CaseClock, CaseKind, CaseRefused, CaseState, CaseStep
+from hp_portal.core.cases.acting import open_case
+from hp_portal.core.cases.models import Case
 from hp_portal.core.identifiers.numbers import mask_tin
 from hp_portal.core.identity.actor import Actor
-from hp_portal.core.identity.models import Person
-from hp_portal.core.identity.unconfirmed import is_unconfirmed
-from hp_portal.core.organizations.models import Organization
+from hp_portal.core.organizations.models import Grant
+from hp_portal.core.payees.models import Payee
 from hp_portal.core.tax_ids.models import TaxIdCase
-from hp_portal.core.web.links import absolute_url
+from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession, lock
 from hp_portal.scopes import in_whole
 
 MOST_OPEN = 20
+KIND = "tax-id-npi-access.without-payment"
+RECEIVED, QUESTION, LINKED, ANSWERED, WITHDRAWN = "received", "question", "linked", "answered", "withdrawn"
 
 
 class TooManyCases(Exception):
@@ -33,131 +33,125 @@ class TooManyCases(Exception):
 class WaitsAlready(Exception):
     """The organization has asked about this Tax ID `at` a time before, and nobody has answered: nothing was added to that."""
 
-    def __init__(self, at: dt.datetime) -> None:
+    def __init__(self, at: dt.datetime, case_id: int) -> None:
         super().__init__("waits already")
-        self.at = at
+        self.at, self.case_id = at, case_id
 
 
-@dataclass(frozen=True)
-class Case:
-    """A case as its organization and staff read it. The TIN is masked; `answer` is empty while it waits."""
-
-    id: int
-    organization_id: int
-    organization: str
-    tin: str
-    npi: str
-    about: str
-    phone: str
-    asked_by: str
-    email: str
-    asked_at: dt.datetime
-    settled_at: dt.datetime | None
-    answer: str
+def _clock() -> CaseClock:
+    days = settings().tax_id_case_days
+    counted = "1 business day" if days == 1 else f"{days} business days"
+    return CaseClock(days, "business", f"We answer within {counted}.", "our service standard")
 
 
-def _read(session: PortalSession, rows: Iterable[Any]) -> list[Case]:
-    return [
-        Case(
-            one.id,
-            one.organization_id,
-            organization,
-            one.masked_tin(session),
-            one.npi,
-            one.about,
-            one.phone,
-            name or "",
-            email or "",
-            one.asked_at,
-            one.settled_at,
-            one.answer,
-        )
-        for one, organization, name, email in rows
+def _of(session: PortalSession, case_id: int) -> TaxIdCase:
+    return session.scalars(sa.select(TaxIdCase).where(TaxIdCase.case_id == case_id)).one()
+
+
+def _is_linked(session: PortalSession, case_id: int, _words: str) -> None:
+    """Before staff say that a Tax ID is linked, it is."""
+    asked = _of(session, case_id)
+    wanted = [
+        Grant.organization_id == asked.organization_id,
+        Grant.is_open(),
+        Payee.tin_is(session, asked.whole_tin(session)),
     ]
+    if asked.npi:
+        wanted.append(Payee.npi == asked.npi)
+    linked = sa.select(Grant.id).join(Payee, Payee.id == Grant.payee_id).where(*wanted)
+    if session.scalar(linked.limit(1)) is None:
+        raise CaseRefused(
+            "This Tax ID is not linked to the organization yet. Link it on the organization’s page first."
+        )
 
 
-def _select(*where: sa.ColumnElement[bool]) -> sa.Select[TaxIdCase, str, str, str]:
-    return (
-        sa.select(TaxIdCase, Organization.name, Person.name, Person.email)
-        .join(Organization, Organization.id == TaxIdCase.organization_id)
-        .outerjoin(Person, Person.id == TaxIdCase.asked_by_id)
-        .where(*where)
-        .order_by(TaxIdCase.id.desc())
-        .limit(100)
-    )
+def _details(session: PortalSession, case_id: int, _for_staff: bool) -> Mapping[str, Any]:
+    asked = _of(session, case_id)
+    return {
+        "tin": asked.masked_tin(session),
+        "npi": asked.npi,
+        "phone": asked.phone,
+        "about": asked.about,
+        "answer": asked.answer,
+    }
 
 
-def own_cases(session: PortalSession) -> list[Case]:
-    """The newest cases of the scope's organization."""
-    return _read(session, session.execute(_select()))
+CASE = CaseKind(
+    key=KIND,
+    label="Tax ID without a payment",
+    permission="tax-id-npi-access:grant:read",
+    staff_permission="staff:tax-ids:manage",
+    states=(
+        CaseState(RECEIVED, "Received", "Received", "We make sure who you are, and answer here."),
+        CaseState(QUESTION, "Waiting for an answer", "We have a question", "Answer it below.", tone="warn", waits=True),
+        CaseState(LINKED, "Linked", "Linked", "You can see the payments to this Tax ID.", tone="good", ended=True),
+        CaseState(ANSWERED, "Answered", "Answered", "Read our answer below.", tone="neutral", ended=True),
+        CaseState(WITHDRAWN, "Withdrawn", "Withdrawn", "", tone="neutral", ended=True),
+    ),
+    steps=(
+        CaseStep(
+            "linked", "It is linked", (RECEIVED, QUESTION), LINKED, "Linked the Tax ID", tone="primary", take=_is_linked
+        ),
+        CaseStep("ask", "Ask the provider", (RECEIVED,), QUESTION, "Asked a question", words="required"),
+        CaseStep(
+            "answer", "Answer without linking", (RECEIVED, QUESTION), ANSWERED, "Answered", words="required", many=True
+        ),
+        CaseStep(
+            "reply",
+            "Send the answer",
+            (QUESTION,),
+            RECEIVED,
+            "Replied",
+            by="provider",
+            words="required",
+            tone="primary",
+        ),
+        CaseStep("withdraw", "Withdraw", (RECEIVED, QUESTION), WITHDRAWN, "Withdrew the request", by="provider"),
+        CaseStep("again", "Ask again", (ANSWERED,), RECEIVED, "Asked again", by="provider", words="required"),
+    ),
+    clock=_clock,
+    template="tax_ids/case_details.html",
+    details=_details,
+)
 
 
 @in_whole("a case is put before staff")
-def open_case(session: PortalSession, actor: Actor, tin: str, npi: str, about: str, phone: str) -> None:
-    """Put a Tax ID before staff; sent twice, it is one case. Raises WaitsAlready, TooManyCases. The caller commits."""
+def ask_staff(session: PortalSession, actor: Actor, tin: str, npi: str, about: str, phone: str) -> int:
+    """Put a Tax ID before staff; the id of the case. Sent twice, it is one. Raises WaitsAlready, TooManyCases."""
+    if actor.organization_id is None:
+        raise ValueError("the payer's staff have no cases of their own")
     lock(session, f"tax-id-cases:{actor.organization_id}")
-    own = (TaxIdCase.organization_id == actor.organization_id, TaxIdCase.settled_at.is_(None))
-    same = sa.select(TaxIdCase).where(*own, TaxIdCase.tin_is(session, tin), TaxIdCase.npi == npi)
-    if (waits := session.scalars(same.limit(1)).one_or_none()) is not None:
-        if (waits.about, waits.phone) != (about, phone):
-            raise WaitsAlready(waits.asked_at)
-        return
-    if (session.scalar(sa.select(sa.func.count(TaxIdCase.id)).where(*own)) or 0) >= MOST_OPEN:
+    waiting = (
+        sa.select(TaxIdCase, Case)
+        .join(Case, Case.id == TaxIdCase.case_id)
+        .where(TaxIdCase.organization_id == actor.organization_id, Case.ended_at.is_(None))
+    )
+    same = session.execute(
+        waiting.where(TaxIdCase.tin_is(session, tin), TaxIdCase.npi == npi).order_by(Case.id).limit(1)
+    ).one_or_none()
+    if same is not None:
+        asked, case = same
+        if (asked.about, asked.phone) != (about, phone):
+            raise WaitsAlready(case.opened_at, case.id)
+        return int(case.id)
+    if len(session.execute(waiting.limit(MOST_OPEN)).all()) == MOST_OPEN:
         raise TooManyCases
+    return add_case(session, actor.organization_id, tin, npi, about, phone)
+
+
+def add_case(session: PortalSession, organization_id: int, tin: str, npi: str, about: str, phone: str) -> int:
+    """Open such a case in the name of whoever acts in this session; its id. Needs a whole scope."""
+    case = open_case(session, CASE, f"Tax ID {mask_tin(tin)}", organization_id=organization_id)
     token = secrets.token_hex(16)
     session.add(
         TaxIdCase(
             **TaxIdCase.tin_values(session, tin, token=token),
-            organization_id=actor.organization_id,
+            case_id=case.id,
+            organization_id=organization_id,
             npi=npi,
             about=about,
             phone=phone,
-            asked_by_id=actor.person_id,
-            asked_at=clock.now(),
         )
     )
     session.flush()
-    record(session, "tax-id-npi-access.case.opened", tin=mask_tin(tin))
-
-
-_waiting = TaxIdCase.settled_at.is_(None)
-
-
-def count_cases(session: PortalSession) -> int:
-    """How many cases nobody has answered. Needs a whole scope."""
-    return session.scalar(sa.select(sa.func.count(TaxIdCase.id)).where(_waiting)) or 0
-
-
-def waiting_cases(session: PortalSession) -> list[Case]:
-    """Those that wait. Needs a whole scope."""
-    return _read(session, session.execute(_select(_waiting)))
-
-
-def find_case(session: PortalSession, case_id: int) -> Case | None:
-    """A case that waits, or None. Needs a whole scope."""
-    return next(iter(_read(session, session.execute(_select(_waiting, TaxIdCase.id == case_id)))), None)
-
-
-def settle_case(session: PortalSession, actor: Actor, case: Case, answer: str) -> bool:
-    """Answer a case: whoever asked is told; False when somebody had before. Needs a whole scope."""
-    done = session.execute(
-        sa.update(TaxIdCase)
-        .where(TaxIdCase.id == case.id, _waiting)
-        .values(settled_at=clock.now(), settled_by_id=actor.person_id, answer=answer)
-        .returning(TaxIdCase.id)
-        .execution_options(synchronize_session=False)
-    ).first()
-    if done is None:
-        return False
-    event = "tax-id-npi-access.case.settled"
-    record(session, event, reason=answer, organization=case.organization_id, tin=case.tin)
-    if case.email and not is_unconfirmed(case.email):
-        values = {
-            "name": case.asked_by,
-            "tin": case.tin,
-            "answer": answer,
-            "link": absolute_url("tax-id-npi-access.index"),
-        }
-        subject = "Your question about a Tax ID"
-        add_message(session, Outgoing(case.email, "tax_id_answered", subject, f"tax-id-case:{case.id}", values))
-    return True
+    return int(case.id)

@@ -118,21 +118,21 @@ class UseCounted(Base, scopes.PayersOwn):
 
 
 class TaxIdCase(Base, SealedTin, scopes.OwnedByOrganization):
-    """An organization asks staff to link a Tax ID to it of which it has no payment at hand; staff answer and close it."""
+    """What belongs to a case in which an organization asks staff to link a Tax ID of which it has no payment at hand.
+
+    `answer` is what staff answered before there were cases with a history.
+    """
 
     __tablename__ = "tax_id_case"
     __tin_row__ = ("token",)
     __table_args__ = (sa.Index("ix_tax_id_case_tin_hash", "tin_hash"),)
 
     id: Mapped[key]
+    case_id: Mapped[int] = mapped_column(sa.ForeignKey("portal_case.id"), unique=True)
     token: Mapped[str] = mapped_column(sa.String(32), unique=True)
     npi: Mapped[str] = mapped_column(sa.String(10))
     about: Mapped[str] = mapped_column(sa.String(500))
     phone: Mapped[str] = mapped_column(sa.String(40))
-    asked_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
-    asked_at: Mapped[dt.datetime]
-    settled_at: Mapped[dt.datetime | None] = mapped_column(index=True)
-    settled_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
     answer: Mapped[str] = mapped_column(sa.String(300), default="")
 
 

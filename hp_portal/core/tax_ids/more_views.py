@@ -9,7 +9,7 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.people.forms import ReasonForm
-from hp_portal.core.tax_ids.cases import TooManyCases, WaitsAlready, open_case
+from hp_portal.core.tax_ids.cases import TooManyCases, WaitsAlready, ask_staff
 from hp_portal.core.tax_ids.forms import CaseForm, TableForm
 from hp_portal.core.tax_ids.grants import NotForBilling
 from hp_portal.core.tax_ids.leaning import MORE, MoreLose, read_shown
@@ -133,7 +133,7 @@ def case_send() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _case_page(form, 422)
     try:
-        open_case(db, the_actor(), form.tin.data, form.npi.data or "", form.about.data, form.phone.data)
+        case_id = ask_staff(db, the_actor(), form.tin.data, form.npi.data or "", form.about.data, form.phone.data)
     except TooManyCases:
         db.rollback()
         form.form_errors = ["So many of your cases wait that we take no more. Please call us."]
@@ -143,9 +143,9 @@ def case_send() -> ResponseReturnValue:
         day = show_day(error.at, settings().payer.zone)
         form.form_errors = [
             f"Your organization has asked about this Tax ID and NPI on {day} already, and our answer is still to come. What you "
-            "have typed now was not sent. Is it urgent, or has your number changed? Please call us."
+            "have typed now was not sent. Open the case under Our cases to add something."
         ]
         return _case_page(form, 409)
     db.commit()
-    flash("We have your question and will get in touch. You find it below.", "good")
-    return redirect_to(url_for(f"{KEY}.index", _anchor="cases"))
+    flash("We have your question. This page shows what becomes of it, and we tell you by e-mail.", "good")
+    return redirect_to(url_for("cases.one", case_id=case_id))

@@ -11,7 +11,6 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.organizations.models import PROOFS
-from hp_portal.core.tax_ids.cases import own_cases
 from hp_portal.core.tax_ids.forms import AddPayeeForm, ObjectionForm
 from hp_portal.core.tax_ids.grants import (
     AlreadyLinked,
@@ -46,7 +45,6 @@ def index() -> ResponseReturnValue:
     db, actor = db_session(), the_actor()
     rows, told = view_linked_payees(db), notices(db, actor)
     paid = paid_so_far(db, plugins(), [row.payee_id for row in rows])
-    cases = own_cases(db)
     db.commit()
     return page(
         "tax_ids/index.html",
@@ -54,7 +52,6 @@ def index() -> ResponseReturnValue:
         paid=paid,
         proofs=PROOFS,
         told=told,
-        cases=cases,
         billing=actor.audience == "billing",
     )
 

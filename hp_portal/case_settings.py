@@ -1,0 +1,34 @@
+"""The days on which the payer is closed, by which the clocks of cases run."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
+
+from hp_portal.access_settings import AccessSettings
+
+
+def read_days(value: Any) -> Any:
+    """Days with commas between them."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Days = Annotated[tuple[dt.date, ...], NoDecode, BeforeValidator(read_days)]
+
+
+class CaseSettings(AccessSettings):
+    """The settings of cases; beside those of requests for access."""
+
+    holidays_state: str = Field(
+        "",
+        pattern="^([A-Z]{2})?$",
+        description="Closed on public holidays of this state, such as MN, besides the federal ones.",
+    )
+    tax_id_case_days: int = Field(
+        5, ge=1, description="Business days until an office hears about a Tax ID without a payment."
+    )
+    closed_on: Days = Field((), description="More days on which the payer is closed: 2026-11-27,2026-12-24.")
+    open_on: Days = Field((), description="Public holidays on which the payer is open all the same.")

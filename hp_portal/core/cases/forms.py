@@ -1,0 +1,88 @@
+"""The forms of cases: what is written along with a step, a comment, a note, and the filters of lists."""
+
+from __future__ import annotations
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, HiddenField, SelectChoice, SelectField, StringField, TextAreaField
+from wtforms.validators import DataRequired, Length
+
+from hp_portal.core.cases.queue import SHOWS
+from hp_portal.core.web.cleaning import one_line, several_lines
+
+LONGEST = 4000
+
+
+class StepForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """A step, the state it is taken from, and what is written along."""
+
+    step = HiddenField()
+    seen = HiddenField()
+    words = TextAreaField("Message", [Length(max=LONGEST)], filters=[several_lines], render_kw={"rows": 4})
+
+
+class CommentForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Something that the other side reads."""
+
+    comment = TextAreaField(
+        "Message",
+        [DataRequired("Write your message."), Length(max=LONGEST)],
+        filters=[several_lines],
+        render_kw={"rows": 4},
+    )
+
+
+class OwnCasesForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """The filters of *Our cases*. They change nothing, so they need no token."""
+
+    class Meta:
+        csrf = False
+
+    q = StringField("Case number or words", [Length(max=100)], filters=[one_line], default="")
+    show = SelectField(
+        "Show",
+        choices=[SelectChoice("open", "Open"), SelectChoice("ended", "Done"), SelectChoice("all", "All")],
+        default="open",
+    )
+    kind = SelectField("Kind", default="")
+    mine = BooleanField("Only mine")
+
+
+class QueueForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """The filters of the staff's queue. They change nothing, so they need no token."""
+
+    class Meta:
+        csrf = False
+
+    q = StringField("Case number, words or organization", [Length(max=100)], filters=[one_line], default="")
+    show = SelectField("Show", choices=[SelectChoice(*one) for one in SHOWS.items()], default="open")
+    kind = SelectField("Kind", default="")
+    worker = SelectField("Assigned to", default="")
+
+
+class ManyForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """What to do with the cases that are checked: `deed` is `assign:<id>`, `assign:` for nobody, or `step:<key>`."""
+
+    deed = SelectField("What to do", [DataRequired("Choose what to do.")])
+    words = TextAreaField("Message", [Length(max=LONGEST)], filters=[several_lines], render_kw={"rows": 2})
+
+
+class AssignForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Who works on a case."""
+
+    worker = SelectField("Assigned to", default="")
+
+
+class NoteForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Something that staff alone read."""
+
+    note = TextAreaField(
+        "Note", [DataRequired("Write the note."), Length(max=LONGEST)], filters=[several_lines], render_kw={"rows": 3}
+    )
+
+
+class ViewForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """The name of a filter that somebody saves."""
+
+    name = StringField(
+        "Save this filter as", [DataRequired("Enter a name for the filter."), Length(max=80)], filters=[one_line]
+    )

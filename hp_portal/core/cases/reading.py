@@ -1,0 +1,220 @@
+"""Cases as their office reads them, and what both sides read of one: where it stands, what happened, what comes next."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hp_portal import clock
+from hp_portal.case_kinds import CaseClock, CaseKind, CaseState
+from hp_portal.core.audit.record import record
+from hp_portal.core.cases.clocks import days_to
+from hp_portal.core.cases.kinds import find_kind, kinds_for
+from hp_portal.core.cases.models import (
+    COMMENT,
+    ENTRY_WORDS,
+    HANDED,
+    OPENED,
+    Case,
+    CaseEntry,
+)
+from hp_portal.core.cases.numbers import BadCaseNumber, read_number, show_number
+from hp_portal.core.identity.actor import Actor
+from hp_portal.core.identity.models import Person
+from hp_portal.core.web.listing import Column, Listing, Order, Sorting, page_of
+from hp_portal.core.web.render import settings
+from hp_portal.database import PortalSession
+from hp_portal.scopes import OrganizationScope, set_scope
+
+ON_HOME = 5
+MOST_IN_FILE = 20_000
+
+
+@dataclass(frozen=True)
+class CaseRow:
+    """A case in a list. `days` are those that it has left, negative when it is overdue; None while no clock runs. `whose` works
+    for the office, `worker` for the payer."""
+
+    id: int
+    number: str
+    kind: str
+    title: str
+    state: CaseState
+    opened_at: dt.datetime
+    changed_at: dt.datetime
+    ended_at: dt.datetime | None
+    due_on: dt.date | None
+    days: int | None
+    asked_at: dt.datetime | None
+    whose: str
+    organization: str = ""
+    worker: str = ""
+    in_time: bool | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something that happened: when, who did it, what it was, and what was written along."""
+
+    at: dt.datetime
+    who: str
+    by_staff: bool
+    what: str
+    words: str
+    state: CaseState | None = None
+
+
+@dataclass(frozen=True)
+class OwnFilter:
+    """Which cases an office looks for: `show` is open, ended or all; `mine`: only one's own."""
+
+    show: str = "open"
+    kind: str = ""
+    mine: bool = False
+    query: str = ""
+
+    def values(self) -> dict[str, str]:
+        """For an address."""
+        show = "" if self.show == "open" else self.show
+        values = {"kind": self.kind, "mine": "y" if self.mine else "", "q": self.query, "show": show}
+        return {name: value for name, value in values.items() if value}
+
+
+LIST = Sorting(
+    (
+        Column("number", "Case", Case.number, "code"),
+        Column("title", "About", sa.func.lower(Case.title)),
+        Column("state", "Where it stands"),
+        Column("opened", "Sent", Case.opened_at, "date"),
+        Column("changed", "Last change", Case.changed_at, "date"),
+        Column("due", "Due", Case.due_on, "date"),
+        Column("person", "Sent by"),
+    ),
+    default="-changed",
+    tie=Case.id,
+)
+
+
+def matches(query: str) -> sa.ColumnElement[bool]:
+    """Cases with this number, or with these words in what they are about."""
+    try:
+        return Case.number == read_number(query)
+    except BadCaseNumber:
+        return sa.func.lower(Case.title).contains(query.lower(), autoescape=True)
+
+
+def row_of(case: Case, whose: str | None, today: dt.date) -> CaseRow:
+    """A case as a list shows it."""
+    kind = find_kind(case.kind)
+    return CaseRow(
+        case.id,
+        show_number(case.number),
+        kind.label if kind else case.kind,
+        case.title,
+        kind.state(case.state) if kind else CaseState(case.state, case.state, case.state, ""),
+        case.opened_at,
+        case.changed_at,
+        case.ended_at,
+        case.due_on,
+        days_to(settings(), case, today),
+        case.asked_at,
+        whose or "",
+        in_time=case.in_time,
+    )
+
+
+def _own(actor: Actor, wanted: OwnFilter) -> sa.Select[Case, str]:
+    """The cases of the scope's organization that somebody may see."""
+    seen = [kind.key for kind in kinds_for(actor) if wanted.kind in ("", kind.key)]
+    statement = sa.select(Case, Person.name).outerjoin(Person, Person.id == Case.person_id).where(Case.kind.in_(seen))
+    if wanted.show != "all":
+        statement = statement.where(Case.ended_at.is_(None) if wanted.show == "open" else Case.ended_at.is_not(None))
+    if wanted.mine:
+        statement = statement.where(Case.person_id == actor.person_id)
+    if wanted.query:
+        statement = statement.where(matches(wanted.query))
+    return statement
+
+
+def own_cases(session: PortalSession, actor: Actor, wanted: OwnFilter, order: Order) -> Listing[CaseRow]:
+    """One page of the cases of the person's organization."""
+    today = clock.today(settings().payer.zone)
+    return page_of(session, _own(actor, wanted), order, make=lambda found: row_of(found[0], found[1], today))
+
+
+def own_cases_for_file(session: PortalSession, actor: Actor, wanted: OwnFilter) -> tuple[list[CaseRow], bool]:
+    """All of them, newest first, at most `MOST_IN_FILE`; and whether there are more."""
+    today = clock.today(settings().payer.zone)
+    found = session.execute(_own(actor, wanted).order_by(Case.opened_at.desc(), Case.id.desc()).limit(MOST_IN_FILE + 1))
+    rows = [row_of(case, whose, today) for case, whose in found]
+    return rows[:MOST_IN_FILE], len(rows) > MOST_IN_FILE
+
+
+def open_on_home(session: PortalSession, actor: Actor) -> tuple[list[CaseRow], int]:
+    """One's own open cases, those that wait for an answer first, at most `ON_HOME`; and how many there are."""
+    if not kinds_for(actor) or actor.organization_id is None:
+        return [], 0
+    # The home page is public, so the gate has set no scope.
+    set_scope(session, OrganizationScope(actor.organization_id))
+    today = clock.today(settings().payer.zone)
+    statement = _own(actor, OwnFilter(mine=True))
+    count = session.scalar(statement.with_only_columns(sa.func.count(), maintain_column_froms=True)) or 0
+    waiting = [(kind.key, state.key) for kind in kinds_for(actor) for state in kind.states if state.waits]
+    first = sa.case((sa.tuple_(Case.kind, Case.state).in_(waiting), 0), else_=1) if waiting else sa.literal(0)
+    found = session.execute(statement.order_by(first, Case.changed_at.desc(), Case.id.desc()).limit(ON_HOME))
+    return [row_of(case, whose, today) for case, whose in found], count
+
+
+def find_case(session: PortalSession, actor: Actor, case_id: int) -> tuple[Case, CaseKind] | None:
+    """A case of the scope that the person may see, with its kind, or None."""
+    case = session.get(Case, case_id)
+    if case is None:
+        return None
+    kind = next((one for one in kinds_for(actor) if one.key == case.kind), None)
+    return (case, kind) if kind else None
+
+
+def entries_of(session: PortalSession, case: Case, kind: CaseKind, payer: str) -> list[Entry]:
+    """What has happened, oldest first. An organization's scope shows no staff: to the office, they are the payer, by its short
+    name."""
+    rows = session.execute(
+        sa.select(CaseEntry, Person.name)
+        .outerjoin(Person, Person.id == CaseEntry.person_id)
+        .where(CaseEntry.case_id == case.id)
+        .order_by(CaseEntry.at, CaseEntry.id)
+    )
+
+    def who(entry: CaseEntry, name: str | None) -> str:
+        return name or (payer if entry.by_staff or entry.person_id is None else "Somebody who has left")
+
+    return [_entry(session, entry, who(entry, name), kind) for entry, name in rows]
+
+
+def _entry(session: PortalSession, entry: CaseEntry, who: str, kind: CaseKind) -> Entry:
+    words = session.vault.open_text(entry.words_sealed, ENTRY_WORDS(entry.token)) if entry.words_sealed else ""
+    if entry.what == OPENED:
+        return Entry(entry.at, who, entry.by_staff, "Sent", words, kind.state(entry.state))
+    if entry.what == COMMENT:
+        return Entry(entry.at, who, entry.by_staff, "Wrote", words)
+    if entry.what == HANDED:
+        return Entry(entry.at, who, entry.by_staff, f"Handed on to {words}", "")
+    step = kind.step(entry.step)
+    return Entry(entry.at, who, entry.by_staff, step.done if step else entry.step, words, kind.state(entry.state))
+
+
+def rule_of(kind: CaseKind) -> CaseClock | None:
+    """The rule that the kind's clock follows."""
+    return kind.clock() if kind.clock else None
+
+
+def own_case(session: PortalSession, case: Case) -> CaseRow:
+    """A case as its page shows it to the office."""
+    whose = session.scalar(sa.select(Person.name).where(Person.id == case.person_id))
+    return row_of(case, whose, clock.today(settings().payer.zone))
+
+
+def note_viewed(session: PortalSession, case: Case) -> None:
+    """Somebody has opened a case, and read what was written."""
+    record(session, "case.viewed", case=case.id)

@@ -1,0 +1,141 @@
+"""*Our cases*: the list of an office, one case, and what the office does with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, abort, flash, request, url_for
+from flask.typing import ResponseReturnValue
+from wtforms import SelectChoice
+
+from hp_portal.case_kinds import CaseKind, CaseRefused
+from hp_portal.core.access import rules as access
+from hp_portal.core.access.enforce import the_actor
+from hp_portal.core.cases import acting, reading
+from hp_portal.core.cases.files import cases_as_csv
+from hp_portal.core.cases.forms import CommentForm, OwnCasesForm, StepForm
+from hp_portal.core.cases.kinds import kinds_for, steps_for
+from hp_portal.core.cases.models import Case
+from hp_portal.core.cases.reading import LIST, OwnFilter
+from hp_portal.core.documents.sheets import CSV_TYPE
+from hp_portal.core.identity.actor import Actor
+from hp_portal.core.web.attachments import attachment
+from hp_portal.core.web.render import db_session, page, redirect_to, settings
+
+blueprint = Blueprint("cases", __name__, url_prefix="/cases")
+MOVED = (
+    "This case has been taken a step further in the meantime. Nothing of yours was sent; see below where it stands now."
+)
+NEEDED = "Write a message: it says what this step is about."
+
+
+def _member() -> Actor:
+    """Somebody of an organization: the payer's staff have pages of their own."""
+    actor = the_actor()
+    return abort(404) if actor.is_staff else actor
+
+
+def _form() -> OwnCasesForm:
+    form = OwnCasesForm(request.args)
+    form.kind.choices = [SelectChoice("", "Any"), *(SelectChoice(one.key, one.label) for one in kinds_for(the_actor()))]
+    return form
+
+
+def _wanted(form: OwnCasesForm) -> OwnFilter:
+    return OwnFilter(form.show.data, form.kind.data, form.mine.data, form.q.data or "")
+
+
+@blueprint.get("/")
+@access.signed_in
+def own() -> ResponseReturnValue:
+    actor, form = the_actor(), _form()
+    if actor.is_staff:
+        return redirect_to(url_for("staff.cases"))
+    if not form.validate():
+        return page("cases/own.html", "results", form=form, listing=None, wanted={}, status=422)
+    wanted = _wanted(form)
+    order = LIST.read(request.args)
+    listing = reading.own_cases(db_session(), actor, wanted, order).at("cases.own", **wanted.values())
+    return page("cases/own.html", "results", form=form, listing=listing, wanted=wanted.values())
+
+
+@blueprint.get("/csv")
+@access.signed_in
+def own_csv() -> ResponseReturnValue:
+    actor, form = the_actor(), _form()
+    if actor.is_staff:
+        return redirect_to(url_for("staff.cases"))
+    if not form.validate():
+        return page("cases/own.html", "results", form=form, listing=None, wanted={}, status=422)
+    body = cases_as_csv(db_session(), actor, _wanted(form))
+    db_session().commit()
+    return attachment(body, "cases.csv", CSV_TYPE)
+
+
+def _find(case_id: int) -> tuple[Actor, Case, CaseKind]:
+    """A case that the person may see, or 404."""
+    actor = _member()
+    case, kind = reading.find_case(db_session(), actor, case_id) or abort(404)
+    return actor, case, kind
+
+
+def _page(actor: Actor, case: Case, kind: CaseKind, status: int = 200, **more: Any) -> Response:
+    db = db_session()
+    given: dict[str, Any] = {
+        "one": reading.own_case(db, case),
+        "kind": kind,
+        "entries": reading.entries_of(db, case, kind, settings().payer.short_name),
+        "steps": steps_for(actor, kind, case.state),
+        "rule": reading.rule_of(kind),
+        "details": kind.details(db, case.id, False) if kind.details else None,
+        "whom": kind.whom(db, case.id) if kind.whom else [],
+        "step_form": StepForm(formdata=None),
+        "comment_form": CommentForm(formdata=None),
+    }
+    return page("cases/one.html", status=status, **{**given, **more})
+
+
+@blueprint.get("/<id:case_id>")
+@access.signed_in
+def one(case_id: int) -> ResponseReturnValue:
+    actor, case, kind = _find(case_id)
+    shown = _page(actor, case, kind)
+    reading.note_viewed(db_session(), case)
+    db_session().commit()
+    return shown
+
+
+@blueprint.post("/<id:case_id>/comment")
+@access.signed_in
+def comment(case_id: int) -> ResponseReturnValue:
+    actor, case, kind = _find(case_id)
+    form = CommentForm()
+    if not form.validate_on_submit():
+        return _page(actor, case, kind, 422, comment_form=form)
+    acting.add_comment(db_session(), actor, case.id, form.comment.data)
+    db_session().commit()
+    flash("Your message was sent. You find the answer here, and we tell you by e-mail.", "good")
+    return redirect_to(url_for("cases.one", case_id=case.id))
+
+
+@blueprint.post("/<id:case_id>/step")
+@access.signed_in
+def step(case_id: int) -> ResponseReturnValue:
+    actor, case, kind = _find(case_id)
+    form, db = StepForm(), db_session()
+    if not form.validate_on_submit() or not form.step.data:
+        form.form_errors = [*form.form_errors, *([] if form.step.data else ["Choose what to do."])]
+        return _page(actor, case, kind, 422, step_form=form)
+    try:
+        acting.take_step(db, actor, case.id, form.step.data, seen=form.seen.data or "", words=form.words.data or "")
+    except (acting.CaseMoved, acting.WordsNeeded, CaseRefused) as error:
+        db.rollback()
+        moved = isinstance(error, acting.CaseMoved)
+        form.form_errors = [MOVED if moved else NEEDED if isinstance(error, acting.WordsNeeded) else str(error)]
+        actor, case, kind = _find(case_id)
+        return _page(actor, case, kind, 409 if moved else 422, step_form=form)
+    except LookupError:
+        abort(404)
+    db.commit()
+    flash("Done. We take it from here.", "good")
+    return redirect_to(url_for("cases.one", case_id=case.id))

@@ -1,0 +1,293 @@
+"""The queue of cases of all applications, one case, and what staff do with it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import Response, abort, flash, request, url_for
+from flask.typing import ResponseReturnValue
+from wtforms import SelectChoice
+
+from hp_portal.case_kinds import CaseKind, CaseRefused
+from hp_portal.core.access import rules as access
+from hp_portal.core.access.enforce import can, the_actor
+from hp_portal.core.cases import acting, queue, reading
+from hp_portal.core.cases.acting import WORK
+from hp_portal.core.cases.figures import figures
+from hp_portal.core.cases.forms import AssignForm, CommentForm, ManyForm, NoteForm, QueueForm, StepForm, ViewForm
+from hp_portal.core.cases.kinds import kinds_for, steps_for
+from hp_portal.core.cases.models import Case
+from hp_portal.core.cases.queue import QUEUE, StaffFilter
+from hp_portal.core.staff.blueprint import blueprint
+from hp_portal.core.web.formats import show_count
+from hp_portal.core.web.render import db_session, page, redirect_to, settings
+
+ID = "<id:case_id>"
+_SEEN = re.compile(r"(\d{1,18}):([\w-]{1,40})", re.ASCII)
+MOVED = (
+    "Somebody else has taken this case a step further in the meantime. Nothing was done; see below where it stands now."
+)
+NEEDED = "Write a message: the provider reads it with this step."
+NOT_THEIRS = "This person may not decide such cases. Choose somebody else, or have a role given to them that lets them."
+
+
+def _form() -> QueueForm:
+    form = QueueForm(request.args)
+    form.kind.choices = [SelectChoice("", "Any"), *(SelectChoice(one.key, one.label) for one in kinds_for(the_actor()))]
+    form.worker.choices = [SelectChoice("", "Anybody"), *_workers()]
+    return form
+
+
+def _workers() -> list[SelectChoice]:
+    return [SelectChoice(str(key), name) for key, name in queue.workers(db_session())]
+
+
+def _wanted(form: QueueForm) -> StaffFilter:
+    worker = int(form.worker.data) if form.worker.data else None
+    return StaffFilter(form.show.data, form.kind.data, worker, form.q.data or "")
+
+
+def _many_form(wanted: StaffFilter) -> ManyForm:
+    form = ManyForm()
+    form.deed.choices = [
+        SelectChoice("", "Choose"),
+        *(SelectChoice(f"step:{step.key}", step.label) for _, step in queue.steps_for_many(the_actor(), wanted)),
+        *(SelectChoice(f"assign:{one.value}", f"Assign to {one.label}") for one in _workers()),
+        SelectChoice("assign:", "Assign to nobody"),
+    ]
+    return form
+
+
+def _list_page(form: QueueForm, status: int = 200, **more: Any) -> Response:
+    db, actor = db_session(), the_actor()
+    given: dict[str, Any] = {"form": form, "views": queue.views_of(db, actor), "view_form": ViewForm(formdata=None)}
+    if not form.validate():
+        return page("staff/cases.html", "results", listing=None, wanted={}, **{**given, **more}, status=422)
+    wanted = _wanted(form)
+    listing = queue.list_queue(db, actor, wanted, QUEUE.read(request.args)).at("staff.cases", **wanted.values())
+    given |= {"listing": listing, "wanted": wanted.values(), "many_form": _many_form(wanted), "checked": ()}
+    shown = page("staff/cases.html", "results", **{**given, **more}, status=status)
+    db.commit()
+    return shown
+
+
+@blueprint.get("/cases")
+@access.staff(WORK)
+def cases() -> ResponseReturnValue:
+    return _list_page(_form())
+
+
+@blueprint.post("/cases/many")
+@access.staff(WORK)
+def cases_many() -> ResponseReturnValue:
+    """Assign the cases that are checked, or take a step with each; the filters stand in the address."""
+    form, db, actor = _form(), db_session(), the_actor()
+    if not form.validate():
+        abort(400)
+    wanted = _wanted(form)
+    many = _many_form(wanted)
+    seen = [(int(found[1]), found[2]) for one in request.form.getlist("case") if (found := _SEEN.fullmatch(one))]
+    checked = [case_id for case_id, _ in seen]
+    if not many.validate_on_submit() or not seen:
+        if not seen:
+            many.form_errors = [*many.form_errors, "Check at least one case."]
+        return _list_page(form, 422, many_form=many, checked=checked)
+    deed, _, what = many.deed.data.partition(":")
+    if deed == "assign":
+        try:
+            done = acting.assign(db, queue.seen_cases(db, actor, checked), int(what) if what else None)
+        except acting.NotTheirs:
+            db.rollback()
+            many.form_errors = [NOT_THEIRS]
+            return _list_page(form, 422, many_form=many, checked=checked)
+        db.commit()
+        flash(f"{show_count(done, 'case')} assigned.", "good")
+    else:
+        result = queue.step_many(db, actor, seen, what, many.words.data or "")
+        db.commit()
+        flash(f"Done with {show_count(result.done, 'case')}.", "good" if result.done else "info")
+        for number, why in result.not_done:
+            flash(f"Not done: case {number}. {why}", "warn")
+    return redirect_to(url_for("staff.cases", **wanted.values()))
+
+
+@blueprint.post("/cases/views")
+@access.staff(WORK)
+def cases_views() -> ResponseReturnValue:
+    """Save the filter that stands in the address."""
+    form, named, db = _form(), ViewForm(), db_session()
+    if not form.validate():
+        abort(400)
+    if not named.validate_on_submit():
+        return _list_page(form, 422, view_form=named)
+    wanted = _wanted(form)
+    try:
+        queue.save_view(db, the_actor(), named.name.data, wanted)
+    except queue.TooManyViews:
+        db.rollback()
+        named.form_errors = [f"There can be {queue.MOST_VIEWS} saved filters. Remove one first."]
+        return _list_page(form, 422, view_form=named)
+    db.commit()
+    flash(f"The filter is saved as {named.name.data}.", "good")
+    return redirect_to(url_for("staff.cases", **wanted.values()))
+
+
+@blueprint.post("/cases/views/<id:case_view_id>/remove")
+@access.staff(WORK)
+def cases_views_remove(case_view_id: int) -> ResponseReturnValue:
+    if not queue.remove_view(db_session(), the_actor(), case_view_id):
+        abort(404)
+    db_session().commit()
+    flash("The saved filter was removed.", "good")
+    return redirect_to(url_for("staff.cases"))
+
+
+@blueprint.get("/cases/figures")
+@access.staff(WORK)
+def cases_figures() -> ResponseReturnValue:
+    shown = page("staff/case_figures.html", figures=figures(db_session(), the_actor()))
+    db_session().commit()
+    return shown
+
+
+def _find(case_id: int) -> tuple[Case, CaseKind]:
+    """A case that the person may decide, or 404."""
+    return reading.find_case(db_session(), the_actor(), case_id) or abort(404)
+
+
+def _one(case: Case, kind: CaseKind, status: int = 200, **more: Any) -> Response:
+    db, actor = db_session(), the_actor()
+    assigned = AssignForm(formdata=None, worker=str(case.assigned_to_id or ""))
+    given: dict[str, Any] = {
+        "one": queue.one_case(db, case),
+        "kind": kind,
+        "entries": reading.entries_of(db, case, kind, settings().payer.short_name),
+        "notes": queue.notes_of(db, case),
+        "steps": steps_for(actor, kind, case.state),
+        "rule": reading.rule_of(kind),
+        "details": kind.details(db, case.id, True) if kind.details else None,
+        "organization_id": case.organization_id if can("staff:people:search") else None,
+        "queue": _kept_filters(),
+        "step_form": StepForm(formdata=None),
+        "comment_form": CommentForm(formdata=None),
+        "note_form": NoteForm(formdata=None),
+        "assign_form": assigned,
+    }
+    given |= more
+    given["assign_form"].worker.choices = [SelectChoice("", "Nobody"), *_workers()]
+    return page("staff/case.html", status=status, **given)
+
+
+def _back(case: Case) -> Response:
+    return redirect_to(url_for("staff.cases_one", case_id=case.id, **_kept_filters()))
+
+
+def _kept_filters() -> dict[str, Any]:
+    return _wanted(form).values() if (form := _form()).validate() else {}
+
+
+@blueprint.get(f"/cases/{ID}")
+@access.staff(WORK)
+def cases_one(case_id: int) -> ResponseReturnValue:
+    case, kind = _find(case_id)
+    shown = _one(case, kind)
+    reading.note_viewed(db_session(), case)
+    db_session().commit()
+    return shown
+
+
+@blueprint.get(f"/cases/{ID}/next")
+@access.staff(WORK)
+def cases_next(case_id: int) -> ResponseReturnValue:
+    """The case that follows in the queue as it is filtered."""
+    case, _ = _find(case_id)
+    form = _form()
+    if not form.validate():
+        abort(400)
+    wanted = _wanted(form)
+    found = queue.next_case(db_session(), the_actor(), case, wanted)
+    if found is None:
+        flash("There is no other case in this queue.", "info")
+        return redirect_to(url_for("staff.cases", **wanted.values()))
+    return redirect_to(url_for("staff.cases_one", case_id=found, **wanted.values()))
+
+
+@blueprint.post(f"/cases/{ID}/step")
+@access.staff(WORK)
+def cases_step(case_id: int) -> ResponseReturnValue:
+    case, kind = _find(case_id)
+    form, db = StepForm(), db_session()
+    if not form.validate_on_submit() or not form.step.data:
+        form.form_errors = [*form.form_errors, *([] if form.step.data else ["Choose what to do."])]
+        return _one(case, kind, 422, step_form=form)
+    try:
+        acting.take_step(
+            db, the_actor(), case_id, form.step.data, seen=form.seen.data or "", words=form.words.data or ""
+        )
+    except (acting.CaseMoved, acting.WordsNeeded, CaseRefused) as error:
+        db.rollback()
+        moved = isinstance(error, acting.CaseMoved)
+        form.form_errors = [MOVED if moved else NEEDED if isinstance(error, acting.WordsNeeded) else str(error)]
+        return _one(*_find(case_id), 409 if moved else 422, step_form=form)
+    except LookupError:
+        abort(404)
+    db.commit()
+    flash("Done. The provider is told.", "good")
+    return _back(case)
+
+
+@blueprint.post(f"/cases/{ID}/comment")
+@access.staff(WORK)
+def cases_comment(case_id: int) -> ResponseReturnValue:
+    case, kind = _find(case_id)
+    form = CommentForm()
+    if not form.validate_on_submit():
+        return _one(case, kind, 422, comment_form=form)
+    acting.add_comment(db_session(), the_actor(), case_id, form.comment.data)
+    db_session().commit()
+    flash("The provider is told that you have written.", "good")
+    return _back(case)
+
+
+@blueprint.post(f"/cases/{ID}/note")
+@access.staff(WORK)
+def cases_note(case_id: int) -> ResponseReturnValue:
+    case, kind = _find(case_id)
+    form = NoteForm()
+    if not form.validate_on_submit():
+        return _one(case, kind, 422, note_form=form)
+    acting.add_note(db_session(), case_id, form.note.data)
+    db_session().commit()
+    flash("The note was added. Providers do not see it.", "good")
+    return _back(case)
+
+
+@blueprint.post(f"/cases/{ID}/assign")
+@access.staff(WORK)
+def cases_assign(case_id: int) -> ResponseReturnValue:
+    case, kind = _find(case_id)
+    form, db = AssignForm(), db_session()
+    form.worker.choices = [SelectChoice("", "Nobody"), *_workers()]
+    if not form.validate_on_submit():
+        return _one(case, kind, 422, assign_form=form)
+    try:
+        acting.assign(db, [case_id], int(form.worker.data) if form.worker.data else None)
+    except acting.NotTheirs:
+        db.rollback()
+        form.form_errors = [NOT_THEIRS]
+        return _one(*_find(case_id), 422, assign_form=form)
+    db.commit()
+    flash("Assigned.", "good")
+    return _back(case)
+
+
+@blueprint.post(f"/cases/{ID}/read")
+@access.staff(WORK)
+def cases_read(case_id: int) -> ResponseReturnValue:
+    """The provider's message is read, and nothing is to be answered."""
+    case, _ = _find(case_id)
+    done = acting.mark_read(db_session(), case_id, request.form.get("asked_at", ""))
+    db_session().commit()
+    flash("Marked as read." if done else "There is a newer message. Read it below.", "good" if done else "warn")
+    return _back(case)
