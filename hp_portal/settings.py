@@ -28,8 +28,8 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from hp_portal.access_settings import AccessSettings
 from hp_portal.account_settings import AccountSettings
+from hp_portal.attachment_settings import AttachmentSettings
 from hp_portal.factor_groups import Groups, read_groups
 from hp_portal.key_strength import weakness_of_bytes, weakness_of_text
 from hp_portal.oidc_settings import LOOPBACK
@@ -84,7 +84,7 @@ REASONS = (
 LOCAL_HOSTS = LOOPBACK
 
 
-class Settings(AccessSettings, AccountSettings):
+class Settings(AttachmentSettings, AccountSettings):
     """All settings of one deployment."""
 
     model_config = SettingsConfigDict(env_prefix="HP_PORTAL_", env_nested_delimiter="__", extra="forbid", frozen=True)

@@ -23,6 +23,7 @@ from hp_portal.core.tax_ids.models import GUESSED, AccessEnding, LinkNotice
 from hp_portal.database import Base, PortalSession
 
 from .access_requests import access_request, tax_id_case
+from .attaching import attached_file
 from .invitations import open_invitation
 from .registering import asking
 from .reviews import signed_review
@@ -106,6 +107,7 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
         requested_at=now,
         expires_at=now + dt.timedelta(hours=1),
     )
+    yield attached_file(session, f"sample:{organization.id}", organization)
     yield DelegateRequest(
         organization_id=organization.id,
         token=f"token-{organization.id}",
