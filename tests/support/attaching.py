@@ -44,3 +44,9 @@ def attached_file(
     session.add(row)
     session.flush()
     return row
+
+
+def held_file(world: World, organization: Organization) -> int:
+    """The id of a file that an organization has attached, with a virus."""
+    with world.session() as session:
+        return attached_file(session, "sample", organization, state="quarantined").id

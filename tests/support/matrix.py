@@ -36,7 +36,7 @@ from hp_portal.core.tax_ids.models import LINKED, LinkNotice, ProofWarning
 from hp_portal.core.tax_ids.notices import warn
 
 from .access_requests import access_request, tax_id_case
-from .attaching import attached_file
+from .attaching import held_file
 from .client import PortalClient
 from .factors import add_app, add_passkey, disowned_change
 from .invitations import open_invitation
@@ -209,12 +209,6 @@ def _document(scene: Scene, person: Person | None) -> int:
         return row.id
 
 
-def _held_file(scene: Scene) -> int:
-    """A file that the own organization has attached, with a virus."""
-    with scene.world.session() as session:
-        return attached_file(session, "sample", scene.own.organization, state="quarantined").id
-
-
 def _review(scene: Scene, person: Person | None) -> int:
     """A signed access review of the own organization."""
     with scene.world.session() as session:
@@ -262,7 +256,7 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "payee_id": lambda scene, person: _open_grant(scene).payee_id,
     "person_id": lambda scene, person: scene.own.person.id,
     "document_id": _document,
-    "attached_id": lambda scene, person: _held_file(scene),
+    "attached_id": lambda scene, person: held_file(scene.world, scene.own.organization),
     "token": lambda scene, person: "no-such-token",
     "topic": lambda scene, person: "signing-in",
     "application": lambda scene, person: "remittance",
