@@ -12,6 +12,7 @@ from hp_portal.core.tax_ids.models import TaxIdCase
 from hp_portal.database import PortalSession
 
 from .identifiers import make_tin
+from .world import World
 
 
 def access_request(session: PortalSession, organization: Organization, **values: Any) -> AccessRequest:
@@ -49,3 +50,9 @@ def tax_id_case(session: PortalSession, organization: Organization) -> TaxIdCase
     session.add(row)
     session.flush()
     return row
+
+
+def asked_without_payment(world: World, organization: Organization) -> int:
+    """An organization asks for a Tax ID of which it has no payment; the id of the case."""
+    with world.session() as session:
+        return tax_id_case(session, organization).id

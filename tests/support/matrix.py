@@ -35,7 +35,7 @@ from hp_portal.core.staff.accounts import ensure_role
 from hp_portal.core.tax_ids.models import LINKED, LinkNotice, ProofWarning
 from hp_portal.core.tax_ids.notices import warn
 
-from .access_requests import access_request, tax_id_case
+from .access_requests import access_request, asked_without_payment
 from .attaching import held_file
 from .client import PortalClient
 from .factors import add_app, add_passkey, disowned_change
@@ -242,12 +242,6 @@ def _access_request(scene: Scene, *, held: bool) -> int:
         return access_request(session, ledger, tin=tin, state=state, sent_at=clock.now(), due_at=due_at).id
 
 
-def _case(scene: Scene) -> int:
-    """The own organization asks for a Tax ID of which it has no payment."""
-    with scene.world.session() as session:
-        return tax_id_case(session, scene.own.organization).id
-
-
 # What stands in the core's URLs for each name of a parameter, given the scene and the person who asks. A plugin's are in
 # its own scene.py.
 PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
@@ -275,7 +269,7 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "request_id": lambda scene, person: _contact_request(scene, reported=person is not None and person.is_staff),
     "invitation_id": lambda scene, person: _invitation(scene),
     "access_request_id": lambda scene, person: _access_request(scene, held=person is not None and person.is_staff),
-    "case_id": lambda scene, person: _case(scene),
+    "case_id": lambda scene, person: asked_without_payment(scene.world, scene.own.organization),
     "agreement": lambda scene, person: TERMS_OF_USE,
     "version_id": lambda scene, person: _published(scene),
     "change_id": lambda scene, person: disowned_change(scene.world, scene.own.person),
