@@ -9,6 +9,18 @@ from hp_portal.clock import now, today
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import can, current_actor, the_actor
 from hp_portal.core.access.reasons import reason_first
+from hp_portal.core.attachments.attaching import (
+    CannotRemove,
+    attach_files,
+    attached_files,
+    find_attached,
+    forget_attached,
+    keep_attached,
+    remove_attached,
+)
+from hp_portal.core.attachments.fields import AttachmentsField
+from hp_portal.core.attachments.handing import hand_out_attached
+from hp_portal.core.attachments.models import AttachedFile
 from hp_portal.core.audit.record import Who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.audit.shown import SHOWN, read_spans, spans, what_was_shown
@@ -150,13 +162,16 @@ __all__ = [
     "Actor",
     "AmountField",
     "Application",
+    "AttachedFile",
     "Attachment",
+    "AttachmentsField",
     "Audience",
     "BadCaseNumber",
     "BadIdentifier",
     "BarChart",
     "Base",
     "BigId",
+    "CannotRemove",
     "Case",
     "CaseClock",
     "CaseKind",
@@ -251,6 +266,8 @@ __all__ = [
     "add_message",
     "after_post",
     "amount",
+    "attach_files",
+    "attached_files",
     "attachment",
     "bar_chart",
     "can",
@@ -265,17 +282,21 @@ __all__ = [
     "db_session",
     "delete_stored",
     "file_name_part",
+    "find_attached",
     "find_kept",
     "find_payee",
     "find_payees",
     "find_stored",
+    "forget_attached",
     "forget_failures",
     "granted_payees",
+    "hand_out_attached",
     "hand_over",
     "hookimpl",
     "is_business_day",
     "is_payee",
     "is_postgresql",
+    "keep_attached",
     "keep_values",
     "key",
     "last_visit",
@@ -309,6 +330,7 @@ __all__ = [
     "redirect_to",
     "refresh_statistics",
     "release_lease",
+    "remove_attached",
     "render_pdf",
     "renew_lease",
     "safe_text",

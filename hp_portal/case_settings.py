@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode
 
-from hp_portal.access_settings import AccessSettings
+from hp_portal.attachment_settings import AttachmentSettings
 
 
 def read_days(value: Any) -> Any:
@@ -19,8 +19,8 @@ def read_days(value: Any) -> Any:
 Days = Annotated[tuple[dt.date, ...], NoDecode, BeforeValidator(read_days)]
 
 
-class CaseSettings(AccessSettings):
-    """The settings of cases; beside those of requests for access."""
+class CaseSettings(AttachmentSettings):
+    """The settings of cases; beside those of attached files."""
 
     holidays_state: str = Field(
         "",

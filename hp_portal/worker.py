@@ -25,6 +25,7 @@ from hp_portal.core.account import second_step, signing_in
 from hp_portal.core.activity import heads, sealing, verifying
 from hp_portal.core.applications.menu import plugins as installed_plugins
 from hp_portal.core.applications.menu import start_settings
+from hp_portal.core.attachments import checking
 from hp_portal.core.audit import reports
 from hp_portal.core.audit.refusals import close_windows
 from hp_portal.core.billing_access import overdue
@@ -158,6 +159,7 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("delivery.send", "Send e-mails", dt.timedelta(seconds=1), sending.send_due, lane="mail"),
         Job("delivery.send-paper", "Send faxes", dt.timedelta(seconds=1), sending.send_paper_due, lane="mail"),
         Job("documents.make", "Make documents", dt.timedelta(seconds=1), making.make_documents, lane="render"),
+        Job("attachments.check", "Check attached files", dt.timedelta(seconds=1), checking.check_files, lane="long"),
         Job("documents.forget", "Forget old documents", dt.timedelta(minutes=30), queue.forget_expired),
         Job(FILES_SWEPT, "Remove stored files that nothing refers to", dt.timedelta(days=1), sweep_files, lane="long"),
         Job("kept.forget-expired", "Forget kept values", dt.timedelta(minutes=30), keeping.forget_expired),

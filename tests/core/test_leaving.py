@@ -190,7 +190,7 @@ def test_changed_taken_back_and_today(
     assert "could not be handed over: Sample notes. Our staff see" in told
     assert "Nothing was open" not in told
     world.staff("a.staff", permissions=("staff:console:open", "staff:plugins:read"))
-    assert [to for to, what in mails(world) if what == "failed"] == ["o.delegate"], "the other delegates, too"
+    assert [to for to, what in written(world) if what == "failed"] == ["o.delegate"], "the other delegates, too"
     failed = {"person": person.id, "applications": "Sample notes"}
     assert recorded(world, "delegates.leaving.not-handed") == [failed]
     read = text_of(tree_of(world.sign_in("o.delegate").get("/our-activity")))

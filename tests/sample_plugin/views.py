@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import click
-from flask import Blueprint, abort, request, url_for
+from flask import abort, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.api import access, db_session, page, redirect_to, the_actor
 
-from .notes import LIST, find_note, list_notes, write_note
-
-blueprint = Blueprint("sample", __name__)
-staff_blueprint = Blueprint("sample_staff", __name__)
-public_blueprint = Blueprint("sample_public", __name__)
+from . import file_views as file_views
+from .blueprints import blueprint as blueprint
+from .blueprints import public_blueprint as public_blueprint
+from .blueprints import staff_blueprint as staff_blueprint
+from .notes import LIST, list_notes, write_note
 
 
 @blueprint.get("/")
@@ -20,15 +20,6 @@ public_blueprint = Blueprint("sample_public", __name__)
 def index() -> ResponseReturnValue:
     listing = list_notes(db_session(), LIST.read(request.args)).at("sample.index")
     return page("sample/index.html", "notes", listing=listing)
-
-
-@blueprint.get("/notes/<id:note_id>")
-@access.requires("sample:note:read")
-def note(note_id: int) -> ResponseReturnValue:
-    found = find_note(db_session(), note_id)
-    if found is None:
-        abort(404)
-    return page("sample/note.html", note=found)
 
 
 @blueprint.post("/")

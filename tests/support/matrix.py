@@ -20,6 +20,7 @@ from hp_portal.core.identity.actor import TERMS_OF_USE
 from hp_portal.core.identity.models import Person
 
 from . import matrix_things as things
+from .attaching import held_file
 from .client import PortalClient
 from .factors import add_app, add_passkey, disowned_change
 from .matrix_things import Scene as Scene
@@ -72,6 +73,7 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     "access_request_id": lambda scene, person: things.request_for_access(
         scene, held=person is not None and person.is_staff
     ),
+    "attached_id": lambda scene, person: held_file(scene.world, scene.own.organization),
     "case_id": lambda scene, person: things.case(scene),
     "case_view_id": lambda scene, person: things.saved_view(scene, person or scene.own.person),
     "agreement": lambda scene, person: TERMS_OF_USE,

@@ -24,6 +24,7 @@ from hp_portal.core.tax_ids.models import GUESSED, AccessEnding, LinkNotice, Pay
 from hp_portal.database import Base, PortalSession
 
 from .access_requests import access_request
+from .attaching import attached_file
 from .cases import case_view, tax_id_case
 from .invitations import open_invitation
 from .registering import asking
@@ -108,6 +109,7 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
         requested_at=now,
         expires_at=now + dt.timedelta(hours=1),
     )
+    yield attached_file(session, f"sample:{organization.id}", organization)
     yield DelegateRequest(
         organization_id=organization.id,
         token=f"token-{organization.id}",

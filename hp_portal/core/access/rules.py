@@ -64,12 +64,13 @@ def before_terms(view: View) -> View:
     return _mark(Rule("signed_in", before_terms=True))(view)
 
 
-def requires(permission: str, *, member_data: bool = False) -> Callable[[View], View]:
+def requires(permission: str, *, member_data: bool = False, passive: bool = False) -> Callable[[View], View]:
     """A person whose organization has the application enabled, and who was given it.
 
     `member_data`: the page shows what belongs to patients; before it opens, the person has said why, as the payer wishes.
+    `passive`: the page asks for it by itself, as for files that are being checked, which is no activity of the person's.
     """
-    return _mark(Rule("requires", permission, member_data=member_data))
+    return _mark(Rule("requires", permission, member_data=member_data, passive=passive))
 
 
 def delegate(view: View) -> View:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hp_portal.audience import Audience
 from hp_portal.core.activity import about
 from hp_portal.core.agreements.events import AGREEMENT_EVENTS
+from hp_portal.core.attachments.events import ATTACHMENT_EVENTS
 from hp_portal.core.delivery.events import DELIVERY_EVENTS
 from hp_portal.core.downloads.events import DOCUMENT_EVENTS
 from hp_portal.core.factors.events import FACTOR_EVENTS
@@ -405,6 +406,7 @@ CORE_EVENTS = (
     *_STAFF,
     *_RECORDS,
     *DOCUMENT_EVENTS,
+    *ATTACHMENT_EVENTS,
     *DELIVERY_EVENTS,
     *AGREEMENT_EVENTS,
 )

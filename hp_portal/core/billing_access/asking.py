@@ -59,10 +59,6 @@ class Refused(Exception):
         self.problems = problems
 
 
-class Refused(Refused):
-    """Somebody who may not approve."""
-
-
 @dataclass(frozen=True)
 class Result:
     """What became of one row of what was asked: the request, or why not, by field."""

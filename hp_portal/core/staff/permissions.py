@@ -24,6 +24,7 @@ CORE_STAFF_PERMISSIONS = {
     "staff:activity:search": "Search everybody's activity",
     "staff:refusals:read": "See who asked for what they may not have",
     "staff:documents:read": "See which documents wait for the worker or failed",
+    "staff:attachments:check": "See attached files that were held back, and have them checked again",
     "staff:deliveries:read": "See which messages were sent, wait or failed",
     "staff:deliveries:manage": "Send test messages, cancel messages and have them sent again",
     "staff:faxes:send": "Send faxes by hand, and mark those that were sent",
@@ -65,6 +66,13 @@ CORE_STAFF_LINKS = (
     ),
     StaffLink(
         "Documents", "staff.documents", "staff:documents:read", "Downloads that wait or failed", group="Oversight"
+    ),
+    StaffLink(
+        "Attached files",
+        "staff.attachments",
+        "staff:attachments:check",
+        "Files with a virus, and those that could not be checked",
+        group="Oversight",
     ),
     StaffLink(
         "Deliveries", "staff.deliveries", "staff:deliveries:read", "Messages that the portal sends", group="Oversight"

@@ -13,6 +13,7 @@ from flask import current_app, url_for
 from hp_portal import migrations
 from hp_portal.core.access.enforce import can, directory
 from hp_portal.core.applications.menu import plugins
+from hp_portal.core.attachments.overview import count_quarantined, count_unchecked, count_unscanned
 from hp_portal.core.audit.reports import count_problems
 from hp_portal.core.billing_access.by_staff import count_alarms, count_held
 from hp_portal.core.cases.queue import count_overdue_cases, count_unassigned_cases, count_unread_cases
@@ -270,6 +271,30 @@ CORE_QUEUES = (
         "staff.documents",
         "staff:documents:read",
         count_late,
+        "warn",
+    ),
+    StaffQueue(
+        "attached file waits for the virus scanner, which does not answer",
+        "attached files wait for the virus scanner, which does not answer",
+        "staff.attachments",
+        "staff:attachments:check",
+        count_unscanned,
+        "bad",
+    ),
+    StaffQueue(
+        "attached file contains a virus",
+        "attached files contain viruses",
+        "staff.attachments",
+        "staff:attachments:check",
+        count_quarantined,
+        "warn",
+    ),
+    StaffQueue(
+        "attached file could not be checked",
+        "attached files could not be checked",
+        "staff.attachments",
+        "staff:attachments:check",
+        count_unchecked,
         "warn",
     ),
     StaffQueue(

@@ -15,7 +15,7 @@ from hp_portal.core.web.prefixes import here
 from hp_portal.core.web.render import settings_of
 from hp_portal.settings import Settings
 
-MACRO_FILES = ("icons", "attributes", "forms", "page", "data", "tables", "charts", "errors", "console")
+MACRO_FILES = ("icons", "attributes", "forms", "page", "data", "tables", "charts", "errors", "console", "attachments")
 
 
 def install(app: Flask, settings: Settings, *, version: str) -> None:

@@ -12,7 +12,7 @@ from hp_portal.core.tax_ids import use
 from hp_portal.core.tax_ids.models import PayeeUse
 from hp_portal.worker import core_jobs, run_job
 from tests.plugins.remittance.inquiry import Office, url_of
-from tests.plugins.remittance.test_who_sees import WHO, Town, facts
+from tests.plugins.remittance.town import WHO, Town, facts
 from tests.support.clock import Clock
 
 

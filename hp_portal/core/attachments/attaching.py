@@ -1,0 +1,190 @@
+"""Attaching files, listing them, taking them away, and sending them along. Nothing here commits.
+
+What files are attached to is a word of whoever keeps that, such as `case:12`. Who may see a file is decided by whoever asks
+here with that word: an organization's session sees its own files alone, and a public page has to know whose the word is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Protocol, cast
+
+import sqlalchemy as sa
+
+from hp_portal import clock, scopes
+from hp_portal.core.attachments.kinds import HEAD, NotAccepted, kind_of
+from hp_portal.core.attachments.models import AttachedFile
+from hp_portal.core.attachments.states import WAITING
+from hp_portal.core.audit.record import record
+from hp_portal.core.files.storing import FileOwner, FileTooLarge, delete_stored, receive_file
+from hp_portal.core.web.render import settings
+from hp_portal.database import PortalSession, lock
+
+STORED_AS = "attached file"
+
+
+class Upload(Protocol):
+    """A file of a form, as Flask has it."""
+
+    @property
+    def stream(self) -> Any:
+        """Its contents, at their beginning."""
+
+    @property
+    def filename(self) -> str | None:
+        """What its sender calls it."""
+
+
+class CannotRemove(Exception):
+    """The file was sent along, and stays."""
+
+
+@contextmanager
+def reached(session: PortalSession) -> Iterator[None]:
+    """A public page has no scope: there the word a file is attached to is all that tells whose it is."""
+    if session.context.scope is not None:
+        yield
+        return
+    with scopes.whole(session, "files attached by somebody without an account"):
+        yield
+
+
+class _Digested:
+    """A stream that is digested while it is read."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        piece: bytes = self._stream.read(size)
+        self.digest.update(piece)
+        return piece
+
+
+def attach_files(session: PortalSession, uploads: Sequence[Upload], *, owner: FileOwner, about: str) -> list[str]:
+    """Attach the files that can be attached; for each of the others a sentence that says why it was not, and what to do.
+
+    The kind is told by what is in a file. It can be opened by nobody until the worker has looked at it.
+    """
+    problems = []
+    with reached(session):
+        lock(session, f"attachments {about}")
+        for upload in uploads:
+            name = upload.filename or "file"
+            try:
+                _attach(session, upload, owner, about)
+            except NotAccepted as error:
+                problems.append(f"“{_short(name)}” was not attached: {error}")
+    return problems
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 80 else f"{name[:50]}…{name[-25:]}"
+
+
+def _attach(session: PortalSession, upload: Upload, owner: FileOwner, about: str) -> None:
+    head = upload.stream.read(HEAD)
+    kind = kind_of(head)
+    upload.stream.seek(0)
+    here = sa.select(AttachedFile.sha256).where(AttachedFile.about == about)
+    there = session.scalars(here).all()
+    most, megabytes = settings().attachments_most, settings().attachment_mb
+    if len(there) >= most:
+        raise NotAccepted(f"there are {most} files already, which is the most.")
+    digested, name = _Digested(upload.stream), upload.filename or "file"
+    try:
+        with session.begin_nested():
+            stored = receive_file(
+                session, cast(BinaryIO, digested), name, owner=owner, kind=STORED_AS, most=megabytes << 20
+            )
+            sha256 = digested.digest.hexdigest()
+            if sha256 in there:
+                raise NotAccepted("the same file is attached already.")
+    except FileTooLarge:
+        raise NotAccepted(f"it is larger than {megabytes} MB. Save it smaller, or split it.") from None
+    row = AttachedFile(
+        organization_id=owner.organization_id,
+        person_id=owner.person_id,
+        about=about,
+        name=stored.name,
+        kind=kind,
+        size=stored.size,
+        sha256=sha256,
+        state=WAITING,
+        sent_at=stored.stored_at,
+        original_id=stored.id,
+    )
+    session.add(row)
+    session.flush()
+    record(session, "attachment.file.sent", file=row.id, about=about, kind=kind, size=row.size)
+
+
+def attached_files(session: PortalSession, about: str) -> Sequence[AttachedFile]:
+    """The files that are attached to it, as they came, in the session's scope."""
+    with reached(session):
+        return session.scalars(
+            sa.select(AttachedFile).where(AttachedFile.about == about).order_by(AttachedFile.id)
+        ).all()
+
+
+def find_attached(session: PortalSession, file_id: int, about: str) -> AttachedFile | None:
+    """One of the files that are attached to it; None when there is none in the session's scope."""
+    with reached(session):
+        return session.scalars(
+            sa.select(AttachedFile).where(AttachedFile.id == file_id, AttachedFile.about == about)
+        ).one_or_none()
+
+
+def remove_attached(session: PortalSession, file_id: int, about: str) -> bool:
+    """Take a file away that was not sent along yet, with all that is stored of it; False when there is none.
+
+    Raises CannotRemove.
+    """
+    with reached(session):
+        lock(session, f"attachments {about}")
+        found = find_attached(session, file_id, about)
+        if found is None:
+            return False
+        if found.kept_at is not None:
+            raise CannotRemove
+        record(session, "attachment.file.removed", file=found.id, about=about, kind=found.kind)
+        _forget(session, found)
+    return True
+
+
+def keep_attached(session: PortalSession, about: str, now_about: str | None = None) -> int:
+    """What the files are attached to was sent: they stay with it from now on, or with what has become of it, `now_about`.
+
+    How many there are. They may still be on their way through the check.
+    """
+    with reached(session):
+        lock(session, f"attachments {about}")
+        found = attached_files(session, about)
+        for one in found:
+            one.kept_at = one.kept_at or clock.now()
+            one.about = now_about or about
+        session.flush()
+    return len(found)
+
+
+def forget_attached(session: PortalSession, about: str) -> int:
+    """What they are attached to is gone, as a draft that was thrown away: remove its files. How many there were."""
+    with reached(session):
+        lock(session, f"attachments {about}")
+        found = attached_files(session, about)
+        for one in found:
+            record(session, "attachment.file.removed", file=one.id, about=about, kind=one.kind)
+            _forget(session, one)
+    return len(found)
+
+
+def _forget(session: PortalSession, found: AttachedFile) -> None:
+    """A worker that is looking at it notices at its end."""
+    stored = {found.original_id, found.cleaned_id} - {None}
+    session.delete(found)
+    session.flush()
+    for file_id in stored:
+        delete_stored(session, cast(int, file_id))

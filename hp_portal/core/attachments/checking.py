@@ -1,0 +1,131 @@
+"""The worker's part: has the files that wait looked at for viruses, and cleaned.
+
+Nothing is given out before both are done. When the scanner does not answer, files wait for it; a file that ends the process
+which opens it is tried three times, and then the staff's.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+
+import sqlalchemy as sa
+import structlog
+
+from hp_portal import clock
+from hp_portal.core.attachments.attaching import STORED_AS
+from hp_portal.core.attachments.cleaning import clean_apart
+from hp_portal.core.attachments.kinds import name_as
+from hp_portal.core.attachments.models import AttachedFile
+from hp_portal.core.attachments.refused import Refused
+from hp_portal.core.attachments.scanning import NotScanned, ScannerAway, find_virus
+from hp_portal.core.attachments.states import FAILED, QUARANTINED, READY, REFUSED, WAITING
+from hp_portal.core.audit.record import record
+from hp_portal.core.documents.limited import DocumentError
+from hp_portal.core.files.storing import find_stored, open_stored, receive_file
+from hp_portal.core.leases.leasing import Lease, LeaseLost, release_lease, renew_lease, take_lease
+from hp_portal.core.web.render import settings
+from hp_portal.database import PortalSession
+from hp_portal.session import Who
+from hp_portal.vault import SealBroken
+
+log = structlog.get_logger(__name__)
+LEASE = dt.timedelta(minutes=10)
+AT_A_TIME = 10
+MOST_ATTEMPTS = 3
+RETRY = dt.timedelta(seconds=20)
+GIVEN_UP = "Looking at it was begun three times and never came to an end."
+DAMAGED = "What is stored of it is damaged or was altered."
+
+
+def check_files(session: PortalSession) -> None:
+    """The job: look at some of the files that wait, the oldest first. Commits as it goes."""
+    for _ in range(AT_A_TIME):
+        if not check_next(session):
+            return
+
+
+def check_next(session: PortalSession) -> bool:
+    """Look at the next file that waits; False when none does."""
+    due = sa.or_(AttachedFile.retry_at.is_(None), AttachedFile.retry_at <= clock.now())
+    lease = take_lease(session, AttachedFile, AttachedFile.state == WAITING, due, lasts=LEASE)
+    if lease is None:
+        session.rollback()
+        return False
+    session.commit()
+    try:
+        if lease.attempts > MOST_ATTEMPTS:
+            _end(session, lease, state=FAILED, found=GIVEN_UP)
+        else:
+            _check(session, lease)
+    except LeaseLost:
+        # Taken away meanwhile, or another worker's by now.
+        session.rollback()
+    return True
+
+
+def _check(session: PortalSession, lease: Lease) -> None:
+    row = session.get_one(AttachedFile, lease.id, populate_existing=True)
+    kind, name, owner = row.kind, row.name, row
+    try:
+        body = _body(session, row)
+    except SealBroken as error:
+        log.error("attachment.damaged", file=lease.id, said=str(error))
+        _end(session, lease, state=FAILED, found=DAMAGED)
+        return
+    session.rollback()  # what was read is read: no transaction is open while others work on it
+    scanner = settings().scanner
+    try:
+        virus = find_virus(scanner, body) if scanner else ""
+        if virus:
+            _end(session, lease, event="attachment.file.quarantined", state=QUARANTINED, found=virus[:500])
+            return
+        given_as, cleaned = clean_apart(kind, body)
+    except ScannerAway as error:
+        _wait(session, lease, str(error))
+    except NotScanned as error:
+        _end(session, lease, state=FAILED, found=str(error)[:500])
+    except Refused as error:
+        _end(session, lease, event="attachment.file.refused", state=REFUSED, why=str(error))
+    except DocumentError as error:
+        log.error("attachment.not-opened", file=lease.id, kind=kind, said=str(error))
+        _end(session, lease, state=FAILED, found=str(error)[:500])
+    else:
+        renew_lease(session, lease, LEASE)
+        owner = session.get_one(AttachedFile, lease.id, populate_existing=True)
+        cleaned_id = owner.original_id
+        if cleaned is not None:
+            with io.BytesIO(cleaned) as stream:
+                stored = receive_file(session, stream, name_as(name, given_as), owner=owner, kind=STORED_AS)
+            cleaned_id = stored.id
+        # What the first bytes left open is known by now.
+        settled = given_as if cleaned is None else kind
+        _end(session, lease, state=READY, kind=settled, given_as=given_as, cleaned_id=cleaned_id)
+
+
+def _body(session: PortalSession, row: AttachedFile) -> bytes:
+    stored = find_stored(session, row.original_id, STORED_AS)
+    if stored is None:
+        raise SealBroken(f"stored file {row.original_id} is missing")
+    return open_stored(session, stored).read()
+
+
+def _wait(session: PortalSession, lease: Lease, said: str) -> None:
+    """For the scanner; that is nobody's attempt."""
+    log.warning("attachment.scanner-away", file=lease.id, said=said)
+    retry_at = clock.now() + RETRY
+    release_lease(session, lease, attempts=lease.attempts - 1, retry_at=retry_at, found=said[:500])
+    session.commit()
+
+
+def _end(session: PortalSession, lease: Lease, *, event: str = "", **values: object) -> None:
+    """The file is looked at. Raises LeaseLost."""
+    ended = {"why": "", "found": "", "retry_at": None, "checked_at": clock.now(), **values}
+    release_lease(session, lease, **ended)
+    row = session.get_one(AttachedFile, lease.id, populate_existing=True)
+    if event:
+        more = {"found": row.found} if row.state == QUARANTINED else {}
+        whose = Who(organization_id=row.organization_id)
+        record(session, event, who=whose, file=row.id, about=row.about, kind=row.kind, **more)
+    log.info("attachment.checked", file=row.id, kind=row.kind, state=row.state)
+    session.commit()

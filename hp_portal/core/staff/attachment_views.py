@@ -1,0 +1,31 @@
+"""Attached files that are held back: what was found, and having them checked again."""
+
+from __future__ import annotations
+
+from flask import abort, flash, url_for
+from flask.typing import ResponseReturnValue
+
+from hp_portal.core.access import rules as access
+from hp_portal.core.attachments.overview import check_again, view_held
+from hp_portal.core.staff.blueprint import blueprint
+from hp_portal.core.web.render import db_session, page, redirect_to, settings
+
+
+@blueprint.get("/attachments")
+@access.staff("staff:attachments:check")
+def attachments() -> ResponseReturnValue:
+    db = db_session()
+    held = view_held(db)
+    db.commit()
+    return page("staff/attachments.html", held=held, scanner=bool(settings().clamd))
+
+
+@blueprint.post("/attachments/<id:attached_id>/again")
+@access.staff("staff:attachments:check")
+def attachments_again(attached_id: int) -> ResponseReturnValue:
+    db = db_session()
+    if not check_again(db, attached_id):
+        abort(404)
+    db.commit()
+    flash("The file is checked again.", "good")
+    return redirect_to(url_for("staff.attachments"))

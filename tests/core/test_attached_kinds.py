@@ -1,0 +1,322 @@
+"""What is opened and cleaned of attached files, kind by kind, and what is refused, in words."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+
+import openpyxl
+import pikepdf
+import pytest
+from pikepdf import Array, Dictionary, Name
+from PIL import Image, PngImagePlugin
+
+from hp_portal.core.attachments import office, pdfs
+from hp_portal.core.attachments.cleaner import NO_TEXT, clean
+from hp_portal.core.attachments.cleaning import clean_apart
+from hp_portal.core.attachments.kinds import KINDS, OFFICE, NotAccepted, kind_of, name_as
+from hp_portal.core.attachments.refused import DAMAGED, TOO_COSTLY, Refused
+from hp_portal.core.documents.limited import DocumentLimits
+
+WORDS_MAIN = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+WITH_MACROS = "application/vnd.ms-word.document.macroEnabled.main+xml"
+ELSEWHERE = (
+    '<Relationships><Relationship Id="1" TargetMode="External" Target="https://elsewhere.example/a.dotm" '
+    'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/{}"/></Relationships>'
+)
+
+
+def saved(pdf: pikepdf.Pdf, **options: object) -> bytes:
+    out = io.BytesIO()
+    pdf.save(out, **options)  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+def plain_pdf() -> pikepdf.Pdf:
+    pdf = pikepdf.new()
+    pdf.add_blank_page()
+    return pdf
+
+
+def armed_pdf() -> bytes:
+    """A PDF with what must not be in one, in usual places and in odd ones."""
+    pdf = plain_pdf()
+    script = Dictionary(S=Name.JavaScript, JS="app.alert('script')")
+    pdf.Root.OpenAction = pdf.make_indirect(script)
+    pdf.Root.Names = Dictionary(JavaScript=Dictionary(Names=Array(["a", script])))
+    pdf.attachments["hidden.exe"] = b"MZ hidden program"
+    page = pdf.pages[0].obj
+    launch = Dictionary(S=Name.Launch, F="calc.exe")
+    button = Dictionary(Type=Name.Annot, Subtype=Name.Widget, Rect=[0, 0, 9, 9], FT=Name.Btn, AA=Dictionary(E=script))
+    field = pdf.make_indirect(button)
+    page.Annots = Array([Dictionary(Type=Name.Annot, Subtype=Name.Link, Rect=[0, 0, 9, 9], A=launch), field])
+    page.Odd = Dictionary(Deeper=Array([Dictionary(S=Name.Launch, F="odd.exe"), Dictionary(JS="odd script")]))
+    pdf.Root.AcroForm = Dictionary(
+        Fields=Array([field]), XFA=Array(["template", pdf.make_stream(b"<xfa>script</xfa>")])
+    )
+    return saved(pdf)
+
+
+def test_a_pdf_keeps_its_pages_and_loses_what_does_something() -> None:
+    kind, body = clean("pdf", armed_pdf())
+    assert (kind, body is None) == ("pdf", False)
+    with pikepdf.open(io.BytesIO(body or b"")) as pdf:
+        assert len(pdf.pages) == 1
+        everything = b"".join(found.unparse(resolved=True) for found in pdf.objects)
+    for word in (b"script", b"hidden", b"Launch", b"/JS", b"/JavaScript", b"XFA", b"/EF"):
+        assert word not in everything, word
+    assert clean("pdf", body or b"")[0] == "pdf", "what was cleaned can be cleaned"
+
+
+def for_adobe() -> bytes:
+    pdf = plain_pdf()
+    pdf.Root.NeedsRendering = True
+    return saved(pdf)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (lambda: saved(plain_pdf(), encryption=pikepdf.Encryption(user="a", owner="b")), pdfs.PASSWORD),
+        (for_adobe, pdfs.FOR_ONE_PROGRAM),
+        (lambda: saved(pikepdf.new()), DAMAGED),
+        (lambda: b"%PDF-1.7\nand nothing else", DAMAGED),
+        (lambda: armed_pdf()[:150], DAMAGED),
+    ],
+    ids=["password", "Adobe's alone", "no pages", "no PDF", "cut off"],
+)
+def test_a_pdf_that_is_not_accepted_says_what_to_do(body: Callable[[], bytes], said: str) -> None:
+    with pytest.raises(Refused, match="attach that") as refused:
+        clean("pdf", body())
+    assert str(refused.value) == said
+
+
+def test_a_pdf_that_only_asks_for_a_password_to_print_is_opened() -> None:
+    _, body = clean("pdf", saved(plain_pdf(), encryption=pikepdf.Encryption(user="", owner="b")))
+    with pikepdf.open(io.BytesIO(body or b"")) as pdf:
+        assert not pdf.is_encrypted
+
+
+def picture(kind: str, image: Image.Image | None = None, **options: object) -> bytes:
+    out = io.BytesIO()
+    (image or Image.new("RGB", (40, 20), "red")).save(out, kind, **options)
+    return out.getvalue()
+
+
+def with_place(kind: str) -> bytes:
+    """A picture lying on its side, with where and by whom it was taken, and a ZIP behind its end."""
+    image = Image.new("RGB", (40, 20), "red")
+    exif = image.getexif()
+    exif[0x0112], exif[0x010E] = 6, "SECRET PLACE"
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Comment", "SECRET PLACE")
+    more: Mapping[str, object] = {"pnginfo": texts} if kind == "PNG" else {"comment": b"SECRET PLACE"}
+    return picture(kind, image, exif=exif, **more) + b"PK\x03\x04 SECRET PLACE"
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png"])
+def test_a_picture_is_made_anew_without_words(kind: str) -> None:
+    sent = with_place(kind.upper())
+    assert kind_of(sent) == kind
+    given_as, body = clean(kind, sent)
+    assert given_as == kind
+    assert body is not None
+    assert b"SECRET" in sent
+    assert b"SECRET" not in body
+    with Image.open(io.BytesIO(body)) as image:
+        assert image.size == (20, 40), "upright, as it is meant to be seen"
+        assert not image.getexif()
+
+
+def test_a_tiff_of_several_pages_becomes_a_pdf() -> None:
+    pages = [Image.new("1", (204, 98), 1), Image.new("RGBA", (40, 20), "red"), Image.new("I;16", (9, 9))]
+    sent = picture("TIFF", pages[0], save_all=True, append_images=pages[1:], dpi=(204, 98))
+    assert kind_of(sent) == "tiff"
+    kind, body = clean("tiff", sent)
+    assert (kind, name_as("fax.TIF", kind)) == ("pdf", "fax.pdf")
+    with pikepdf.open(io.BytesIO(body or b"")) as pdf:
+        assert len(pdf.pages) == 3
+        assert [float(edge) for edge in pdf.pages[0].mediabox] == [0, 0, 72, 72], "an inch by an inch"
+
+
+def bomb() -> bytes:
+    """A PNG of two hundred million points in some kilobytes."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
+
+    size = (20_000).to_bytes(4) + (10_001).to_bytes(4)
+    rows = zlib.compress(bytes(2501) * 100)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", size + bytes([1, 0, 0, 0, 0]))
+        + chunk(b"IDAT", rows)
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "said"),
+    [
+        ("png", bomb, "20,000 × 10,001 points, and 100 million are the most"),
+        ("jpeg", lambda: with_place("JPEG")[:300], DAMAGED),
+        ("png", lambda: with_place("PNG")[:150], DAMAGED),
+        ("jpeg", lambda: b"\xff\xd8\xff and nothing else", DAMAGED),
+        ("tiff", lambda: b"II*\x00 and nothing else", DAMAGED),
+    ],
+    ids=["bomb", "cut off JPEG", "cut off PNG", "no JPEG", "no TIFF"],
+)
+def test_a_picture_that_is_not_accepted_says_what_to_do(kind: str, body: Callable[[], bytes], said: str) -> None:
+    with pytest.raises(Refused) as refused:
+        clean(kind, body())
+    assert said in str(refused.value)
+
+
+def types(*contents: str) -> str:
+    overrides = "".join(f'<Override PartName="/{number}" ContentType="{one}"/>' for number, one in enumerate(contents))
+    return f'<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">{overrides}</Types>'
+
+
+def zipped(parts: Mapping[str, str | bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+    return out.getvalue()
+
+
+def document(**more: str | bytes) -> bytes:
+    """A Word document with further parts."""
+    return zipped({"[Content_Types].xml": types(WORDS_MAIN), "word/document.xml": "<w/>", **more})
+
+
+def workbook() -> bytes:
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    book.active.append(["NPI", "1234567893"])  # type: ignore[union-attr]
+    book.save(out)
+    return out.getvalue()
+
+
+def empty_rows() -> bytes:
+    """A workbook of a million rows with nothing in them."""
+    rows = b"<sheetData>" + b"".join(b'<row r="%d"/>' % number for number in range(1, 1_000_001)) + b"</sheetData>"
+    out, sent = io.BytesIO(), zipfile.ZipFile(io.BytesIO(workbook()))
+    with sent, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sent.namelist():
+            body = sent.read(name)
+            archive.writestr(name, body.replace(b"<sheetData>", rows[:-12]) if "sheet1.xml" in name else body)
+    return out.getvalue()
+
+
+def altered() -> bytes:
+    body = document(**{"word/styles.xml": "".join(map(str, range(500)))})
+    where = body.index(b"word/styles.xml") + 200
+    return body[:where] + bytes([body[where] ^ 1]) + body[where + 1 :]
+
+
+def with_password() -> bytes:
+    body = bytearray(document())
+    first = body.index(b"PK\x01\x02")
+    body[first + 8] |= 1
+    return bytes(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(workbook, "xlsx"), (empty_rows, "xlsx"), (document, "docx")],
+    ids=["small", "empty rows", "Word"],
+)
+def test_an_office_file_stays_as_it_is(body: Callable[[], bytes], kind: str) -> None:
+    sent = body()
+    assert kind_of(sent[:4096]) == OFFICE
+    assert clean(OFFICE, sent) == (kind, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (lambda: document(**{"word/vbaProject.bin": b"program"}), office.PROGRAMS),
+        (lambda: document(**{"xl/macrosheets/sheet1.xml": "<m/>"}), office.PROGRAMS),
+        (lambda: zipped({"[Content_Types].xml": types(WORDS_MAIN, WITH_MACROS)}), office.PROGRAMS),
+        (lambda: document(**{"word/_rels/settings.xml.rels": ELSEWHERE.format("attachedTemplate")}), office.ELSEWHERE),
+        (lambda: zipped({"mimetype": "application/vnd.oasis.opendocument.text"}), office.NO_OFFICE_FILE),
+        (lambda: zipped({"[Content_Types].xml": types("image/png")}), office.NO_OFFICE_FILE),
+        (lambda: zipped({"[Content_Types].xml": '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'}), DAMAGED),
+        (with_password, office.PASSWORD),
+        (altered, DAMAGED),
+        (lambda: workbook()[:2000], DAMAGED),
+    ],
+)
+def test_an_office_file_that_is_not_accepted_says_what_to_do(body: Callable[[], bytes], said: str) -> None:
+    with pytest.raises(Refused, match="attach that") as refused:
+        clean(OFFICE, body())
+    assert said in str(refused.value)
+
+
+def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(office, "MOST_UNPACKED", 2 << 20)
+    monkeypatch.setattr(office, "MOST_PARTS", 20)
+    assert clean(OFFICE, document(large=bytes(1 << 20)))[0] == "docx"
+    parts = {f"part{number}": "" for number in range(20)}
+    for sent in (document(bomb=bytes(2 << 20)), document(**parts)):
+        assert len(sent) < 8000
+        with pytest.raises(Refused, match="It unpacks to more than 2 MB, or into more than 20 parts"):
+            clean(OFFICE, sent)
+
+
+def test_a_link_in_a_document_is_no_part_of_it() -> None:
+    assert clean(OFFICE, document(**{"word/_rels/document.xml.rels": ELSEWHERE.format("hyperlink")}))[0] == "docx"
+
+
+def test_text_is_text_to_its_end() -> None:
+    assert clean("text", "Grüße, 1\r\n\tÄ".encode("cp1252")) == ("text", None)
+    with pytest.raises(Refused) as refused:
+        clean("text", b"Dear Sirs" * 1000 + b"\x00\x01")
+    assert str(refused.value) == NO_TEXT
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (b"", "it is empty"),
+        (b"MZ\x90\x00\x03", "no kind that can be attached"),
+        (zipped({"letter.pdf": "x"}), "it is an archive (ZIP)"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 old", "of an old kind (.doc, .xls)"),
+        (b"GIF89a\x01\x00", "no kind that can be attached"),
+    ],
+)
+def test_first_bytes_that_are_not_accepted_say_what_to_do(head: bytes, said: str) -> None:
+    with pytest.raises(NotAccepted) as refused:
+        kind_of(head)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "given"),
+    [
+        ("letter.pdf", "pdf", "letter.pdf"),
+        ("letter.exe", "pdf", "letter.exe.pdf"),
+        ("roster.CSV", "text", "roster.CSV"),
+        ("run.bat", "text", "run.bat.txt"),
+        ("photo", "jpeg", "photo.jpg"),
+        ("book.xlsm", "xlsx", "book.xlsm.xlsx"),
+    ],
+)
+def test_a_name_says_what_the_file_is(name: str, kind: str, given: str) -> None:
+    assert name_as(name, kind) == given
+    assert set(KINDS) == {"pdf", "jpeg", "png", "tiff", "docx", "xlsx", "text"}
+
+
+def test_a_file_is_opened_in_a_process_within_limits() -> None:
+    sent = saved(plain_pdf())
+    kind, body = clean_apart("pdf", sent)
+    assert (kind, (body or b"")[:5]) == ("pdf", b"%PDF-")
+    assert clean_apart("text", b"as it is") == ("text", None)
+    with pytest.raises(Refused, match="protected by a password"):
+        clean_apart("pdf", saved(plain_pdf(), encryption=pikepdf.Encryption(user="a", owner="b")))
+    large = picture("PNG", Image.new("L", (9_000, 9_000)))
+    with pytest.raises(Refused) as refused:
+        clean_apart("png", large, DocumentLimits(memory=200, processor=60, seconds=120))
+    assert str(refused.value) == TOO_COSTLY

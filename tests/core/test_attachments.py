@@ -1,0 +1,326 @@
+"""Files that people attach, through the pages of the sample plugin: what is taken, what becomes of it, and who gets it."""
+
+from __future__ import annotations
+
+import gc
+import io
+import socket
+import tempfile
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pikepdf
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
+
+from hp_portal.attachment_settings import read_scanner
+from hp_portal.core.attachments import attaching, checking
+from hp_portal.core.attachments.models import AttachedFile
+from hp_portal.core.attachments.scanning import NotScanned, ScannerAway, find_virus
+from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.documents.limited import DocumentError
+from hp_portal.core.files.models import StoredFile, StoredPiece
+from hp_portal.core.files.sweeping import KEPT, sweep
+from hp_portal.session import Who
+from hp_portal.settings import ConfigurationError, load_settings
+from tests import sample_plugin
+from tests.conftest import MakeApp, cannot_run
+from tests.support.attaching import check_files
+from tests.support.client import PortalClient
+from tests.support.clock import Clock
+from tests.support.databases import Databases, prepare_database
+from tests.support.processes import Started
+from tests.support.virus import EICAR, NAME, clamd, start_scanner
+from tests.support.world import World
+
+NOTE = "/apps/sample/notes/1"
+STAFF = ("staff:console:open", "staff:attachments:check", "staff:people:search")
+
+
+def scripted_pdf() -> bytes:
+    pdf, out = pikepdf.new(), io.BytesIO()
+    pdf.add_blank_page()
+    pdf.Root.OpenAction = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS="app.alert('SCRIPT')")
+    pdf.save(out)
+    return out.getvalue()
+
+
+def attach(client: PortalClient, *files: tuple[str, bytes], **options: Any) -> TestResponse:
+    given = [FileStorage(io.BytesIO(body), name) for name, body in files]
+    boundary, body = encode_multipart({"csrf_token": client.csrf_token(), "files": given})
+    content_type = f"multipart/form-data; boundary={boundary}"
+    return client.flask.post(f"{NOTE}/attach", data=body, content_type=content_type, **options)
+
+
+def noted(world: World, username: str = "aspen") -> PortalClient:
+    """Somebody who has written a note."""
+    world.person(username, organization=world.organization(f"{username.title()} Clinic"))
+    client = world.sign_in(username)
+    client.post("/apps/sample/", {"text": "A note"})
+    return client
+
+
+def said(client: PortalClient) -> str:
+    return client.get(NOTE).text
+
+
+def events(world: World) -> list[tuple[str, str]]:
+    """What the record has about attached files."""
+    with world.session() as session:
+        rows = session.scalars(
+            sa.select(AuditEvent).where(AuditEvent.event.startswith("attachment.")).order_by(AuditEvent.id)
+        )
+        return [(row.event.removeprefix("attachment."), row.fields) for row in rows]
+
+
+def test_files_are_attached_checked_and_given_out(sample_world: World, clock: Clock) -> None:
+    world = sample_world
+    client = noted(world)
+    assert "No file is attached." in said(client)
+    assert "Choose one file or more." in client.post(f"{NOTE}/attach", {}).text
+
+    answer = attach(client, ("run.bat", b"Dear Sirs"), ("scan.exe", scripted_pdf()), ("program.pdf", b"MZ\x90\x00"))
+    assert answer.status_code == 422
+    assert "“program.pdf” was not attached: its contents are of no kind that can be attached." in answer.text
+    assert answer.text.count(">Being checked<") == 2, "what can be attached is"
+    assert f'data-hx-get="{NOTE}/files"' in answer.text, "the list asks for itself"
+    assert [client.get(f"{NOTE}/files/{number}", check=False).status_code for number in (1, 2)] == [404, 404]
+    again = attach(client, ("other.txt", b"Dear Sirs"))
+    assert "“other.txt” was not attached: the same file is attached already." in again.text
+
+    check_files(world)
+    part = client.get(f"{NOTE}/files", fragment=True).text
+    assert part.count(">Ready<") == 2
+    assert "data-hx-get" not in part
+    assert "<h1>" not in part
+    text, pdf = client.get(f"{NOTE}/files/1"), client.get(f"{NOTE}/files/2")
+    assert (text.data, text.headers["Content-Type"]) == (b"Dear Sirs", "text/plain; charset=utf-8")
+    assert text.headers["Content-Disposition"] == 'attachment; filename="run.bat.txt"'
+    assert pdf.headers["Content-Disposition"] == 'attachment; filename="scan.exe.pdf"'
+    assert (pdf.headers["Cache-Control"], pdf.headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+    with pikepdf.open(io.BytesIO(pdf.data)) as cleaned:
+        assert (len(cleaned.pages), "/OpenAction" in cleaned.Root) == (1, False)
+
+    assert client.post(f"{NOTE}/files/2/remove").status_code == 303
+    with world.session() as session:
+        assert len(session.scalars(sa.select(StoredFile)).all()) == 1, "original and copy of the PDF are gone"
+        assert not any(b"Sirs" in piece.sealed for piece in session.scalars(sa.select(StoredPiece)))
+    client.post(f"{NOTE}/send")
+    assert 'aria-label="Remove run.bat"' not in said(client)
+    assert "stays with it" in client.post(f"{NOTE}/files/1/remove", follow_redirects=True).text
+    assert client.get(f"{NOTE}/files/1").data == b"Dear Sirs"
+    assert [event for event, _ in events(world)] == [
+        "file.sent",
+        "file.sent",
+        "file.downloaded",
+        "file.downloaded",
+        "file.removed",
+        "file.downloaded",
+    ]
+    assert "Attached a text file" in client.get("/my-activity").text
+
+    stranger = noted(world, "birch")
+    for path in (NOTE, f"{NOTE}/files", f"{NOTE}/files/1", "/apps/sample/notes/2/files/1"):
+        assert stranger.get(path).status_code == 404, path
+    assert attach(stranger, ("a.txt", b"x")).status_code == 404
+    assert stranger.post(f"{NOTE}/files/1/remove").status_code == 404
+    clock.advance(KEPT * 2)
+    with world.session() as session:
+        assert sweep(session).problems == []
+        assert len(session.scalars(sa.select(StoredFile)).all()) == 1, "a file that is attached stays"
+
+
+def sample(database_url: str, make_app: MakeApp, databases: Databases, **values: Any) -> World:
+    """The sample plugin's world with settings of its own."""
+    app: Flask = make_app(database_url, extra_plugins={"sample": sample_plugin}, **values)
+
+    def install() -> bytes:
+        prepare_database(app)
+        return b""
+
+    databases.fill(app, "sample", install)
+    return World(app)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder with a short name: the path of a socket may not be long."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def test_what_is_too_much_and_what_has_a_virus(
+    database_url: str,
+    make_app: MakeApp,
+    databases: Databases,
+    clock: Clock,
+    place: Path,
+    start_program: Started,
+) -> None:
+    program = clamd() or cannot_run("clamd is not installed: apt-get install clamav-daemon")
+    world = sample(
+        database_url, make_app, databases, attachment_mb=2, attachments_most=4, clamd=f"unix:{place}/clamd.ctl"
+    )
+    client = noted(world)
+    answer = attach(client, ("large.txt", b"x" * ((2 << 20) + 1)), ("empty.pdf", b""))
+    assert "“large.txt” was not attached: it is larger than 2 MB. Save it smaller, or split it." in answer.text
+    assert "“empty.pdf” was not attached: it is empty." in answer.text
+    # The connection breaks off: what has come is no form, and nothing of it stays.
+    begun = b"--x\r\nContent-Disposition: form-data; name=files; filename=d.txt\r\n\r\n" + b"d" * 999
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # werkzeug leaves such a beginning to the garbage collector
+        cut = client.flask.post(f"{NOTE}/attach", data=begun, content_type="multipart/form-data; boundary=x")
+        gc.collect()
+    assert cut.status_code == 400
+    with world.session() as session:
+        assert session.scalars(sa.select(StoredFile.id)).all() == []
+
+    long = ("long.txt", b"A letter. " * 150_000)  # more than this scanner looks at
+    answer = attach(client, ("letter.txt", b"A letter"), ("test.com", EICAR), long, ("a.txt", b"a"), ("b.txt", b"b"))
+    assert "“b.txt” was not attached: there are 4 files already, which is the most." in answer.text
+    client.post(f"{NOTE}/files/4/remove")
+    check_files(world)
+    text = said(client)
+    assert text.count(">Waits for the virus check<") == 3
+    assert "The file is kept, and is checked as soon as it does." in text
+    assert [client.get(f"{NOTE}/files/{number}", check=False).status_code for number in (1, 2)] == [404, 404]
+    world.staff("guard", permissions=STAFF)
+    staff = world.sign_in("guard")
+    assert "3 attached files wait for the virus scanner, which does not answer" in staff.get("/staff/").text
+    assert "The virus scanner does not answer: " in staff.get("/staff/attachments").text
+
+    start_scanner(start_program, place, program)
+    check_files(world)
+    assert said(client).count(">Waits for the virus check<") == 3, "asked again after a while alone"
+    clock.advance(checking.RETRY)
+    check_files(world)
+    text = said(client)
+    assert text.count(">Ready<") == text.count(">Contains a virus<") == text.count(">Could not be checked<") == 1
+    assert "Ask whoever it came from to send it again" in text
+    assert client.get(f"{NOTE}/files/1").data == b"A letter"
+    assert [client.get(f"{NOTE}/files/{number}", check=False).status_code for number in (2, 3)] == [404, 404]
+
+    console = staff.get("/staff/").text
+    assert "1 attached file contains a virus" in console
+    assert "1 attached file could not be checked" in console
+    held = staff.get("/staff/attachments").text
+    assert NAME in held
+    assert "size limit exceeded" in held
+    assert "Aspen Clinic" in held
+    assert "letter.txt" not in held
+    assert staff.post("/staff/attachments/1/again").status_code == 404, "what is ready is not held"
+    assert staff.post("/staff/attachments/2/again").status_code == 303
+    assert said(client).count(">Being checked<") == 1
+    check_files(world)
+    assert said(client).count(">Contains a virus<") == 1, "it is still in it"
+    found = [fields for event, fields in events(world) if event == "file.quarantined"]
+    assert len(found) == 2
+    assert NAME in found[0]
+    assert "A virus was found in a text file that was attached" in client.get("/my-activity").text
+
+
+def test_a_file_that_cannot_be_looked_at_is_the_staffs(sample_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever ends the process, or the worker, ends neither for the others."""
+    world = sample_world
+    client = noted(world)
+
+    def broken(*_: object) -> tuple[str, bytes | None]:
+        raise DocumentError("a file (text): Broken")
+
+    attach(client, ("a.txt", b"a"), ("b.txt", b"b"), ("c.txt", b"c"), ("d.txt", b"d"))
+    with monkeypatch.context() as patch:
+        patch.setattr(checking, "clean_apart", broken)
+        with world.app.app_context(), world.session() as session:
+            checking.check_next(session)  # a.txt: the process fails
+        with world.session() as session:
+            b, c, d = session.scalars(sa.select(AttachedFile).where(AttachedFile.id > 1).order_by(AttachedFile.id))
+            b.attempts = checking.MOST_ATTEMPTS
+            session.execute(sa.delete(StoredPiece).where(StoredPiece.file_id == c.original_id))
+            about = d.about
+        with world.app.app_context(), world.session() as session:
+            checking.check_next(session)  # b.txt: its worker ended three times
+            checking.check_next(session)  # c.txt: what is stored is damaged
+
+        def removed(*_: object) -> tuple[str, bytes | None]:
+            with world.app.app_context(), world.session() as other:
+                assert attaching.remove_attached(other, 4, about)
+            return "text", b"cleaned"
+
+        patch.setattr(checking, "clean_apart", removed)
+        with world.app.app_context(), world.session() as session:
+            checking.check_next(session)  # d.txt: taken away while it was looked at
+            assert not checking.check_next(session)
+    text = said(client)
+    assert text.count(">Could not be checked<") == 3
+    assert "d.txt" not in text
+    with world.session() as session:
+        found = session.scalars(sa.select(AttachedFile.found).order_by(AttachedFile.id)).all()
+        assert found == ["a file (text): Broken", checking.GIVEN_UP, checking.DAMAGED]
+        assert len(session.scalars(sa.select(StoredFile.id)).all()) == 3
+        # Staff have the first one looked at again, and now it can be.
+    world.staff("guard", permissions=STAFF)
+    world.sign_in("guard").post("/staff/attachments/1/again")
+    check_files(world)
+    assert said(client).count(">Ready<") == 1
+
+
+def test_files_of_somebody_without_an_account_go_along(sample_world: World) -> None:
+    """A public page has no scope: the word that the files are attached to is what it knows. A draft becomes a case."""
+    world = sample_world
+    with world.app.app_context(), world.database.new_session() as session:
+        upload = FileStorage(io.BytesIO(b"A letter"), "letter.txt")
+        assert attaching.attach_files(session, [upload], owner=Who(), about="draft:1") == []
+        session.commit()
+        assert attaching.attached_files(session, "draft:2") == []
+        assert attaching.keep_attached(session, "draft:1", "case:7") == 1
+        session.commit()
+        [found] = attaching.attached_files(session, "case:7")
+        assert attaching.find_attached(session, found.id, "draft:1") is None
+        with pytest.raises(attaching.CannotRemove):
+            attaching.remove_attached(session, found.id, "case:7")
+        session.rollback()
+    check_files(world)
+    with world.app.app_context(), world.database.new_session() as session:
+        [found] = attaching.attached_files(session, "case:7")
+        assert (found.state, found.organization_id, found.person_id) == ("ready", None, None)
+        assert attaching.forget_attached(session, "case:7") == 1
+        session.commit()
+    with world.session() as session:
+        assert session.scalars(sa.select(StoredFile.id)).all() == []
+
+
+@pytest.mark.parametrize("value", ["localhost:3310", "unix:clamd.ctl", "tcp:localhost", "tcp:a:99999", "tcp:a b:1"])
+def test_a_scanner_that_cannot_be_is_refused_at_the_start(value: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"HP_PORTAL_CLAMD: .*unix:/run/clamav/clamd\.ctl or tcp:"):
+        load_settings(clamd=value)
+
+
+@pytest.mark.parametrize("answer", [b"stream: OK\0", b"stream: Some.Virus FOUND\0", b"", b"UNKNOWN COMMAND\0"])
+def test_a_scanner_by_tcp_is_asked_and_believed_only_word_for_word(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        scanner = read_scanner(f"tcp:127.0.0.1:{server.getsockname()[1]}")
+        assert scanner is not None
+
+        def serve() -> bytes:
+            line, _ = server.accept()
+            with line, line.makefile("rb") as heard:
+                command = heard.read(10)
+                body = b""
+                while size := int.from_bytes(heard.read(4)):
+                    body += heard.read(size)
+                line.sendall(answer)
+            return command + body
+
+        heard = pool.submit(serve)
+        if answer.endswith((b"OK\0", b"FOUND\0")):
+            assert find_virus(scanner, b"x" * 200_000) == ("" if b"OK" in answer else "Some.Virus")
+        else:
+            with pytest.raises(NotScanned if answer else ScannerAway):
+                find_virus(scanner, b"x" * 200_000)
+        assert heard.result() == b"zINSTREAM\0" + b"x" * 200_000
