@@ -1,7 +1,7 @@
 """files that people attach
 
 Revision ID: 1796000300
-Revises: 1795950500
+Revises: 1796000100
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 import hp_portal.database
 
 revision = "1796000300"
-down_revision = "1795950500"
+down_revision = "1796000100"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

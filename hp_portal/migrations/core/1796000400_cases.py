@@ -1,7 +1,7 @@
 """cases and their history; questions about Tax IDs become cases
 
 Revision ID: 1796000400
-Revises: 1795950500
+Revises: 1796000300
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import hp_portal.database
 from hp_portal.core.cases.triggers import create_triggers
 
 revision = "1796000400"
-down_revision = "1795950500"
+down_revision = "1796000300"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 CASE, ENTRY, NOTE, VIEW, ASKED = (
