@@ -46,6 +46,8 @@ _KEPT = frozenset(
         "sign_in",
         "staff_role",
         "portal_case",
+        "portal_case_entry",
+        "portal_case_note",
         "tax_id_case",
         "used_proof",
     }
