@@ -46,13 +46,16 @@ test: venv ## Run all tests, on SQLite and PostgreSQL and in the browser (TESTS=
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 .PHONY: check
-check: venv ## Style, types, imports, templates, migrations
+check: lint ## Style, types, imports, templates, migrations
+	$(BIN)/python -m pytest -q tests/core/test_migrations.py
+
+.PHONY: lint
+lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/djlint templates plugins --lint --quiet
-	$(BIN)/python -m pytest -q tests/core/test_migrations.py
 
 .PHONY: audit
 audit: venv ## Known vulnerabilities of the locked packages, where an advisory database can be reached

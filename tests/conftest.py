@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    thrift.leave_what_was_imported_alone()
+    thrift.collect_seldom()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -31,10 +31,11 @@ def keep_files_in_memory() -> None:
     tempfile.tempdir = None
 
 
-def leave_what_was_imported_alone() -> None:
-    """Have the cyclic collector pass over everything that was there before the first test."""
+def collect_seldom() -> None:
+    """Have the cyclic collector pass over everything that was there before the first test, and look at the rest less often."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20)
 
 
 def remember_builders() -> None:
