@@ -347,7 +347,7 @@ def test_no_use_is_counted_where_it_is_not_shown(clinic: Clinic, monkeypatch: py
         counted.append(given)
         return {}
 
-    monkeypatch.setattr(seeing, "_used_by_others", used)
+    monkeypatch.setattr(seeing, "used_of", used)
     monkeypatch.setattr(seeing, "_used_by_people", used)
     dana = world.sign_in("d.ana")
     dana.get(REVIEW)

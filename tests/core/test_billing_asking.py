@@ -44,12 +44,16 @@ def test_nothing_tells_what_staff_look_at_from_what_was_sent(scene: Scene) -> No
     assert "Reminded" in _alike(scene, held)
     assert {to for to, _ in scene.messages("access_asked")} == {OFFICE["email"]}
     mails = len(scene.messages("access_asked"))
+    asked_about = {values["tin"][-4:] for _, values in scene.messages("access_asked")}
+    assert asked_about == {TIN[-4:]}, "nor is anybody reminded of what staff have not let go"
     scene.world.payee(make_tin(999))  # by now
     staff = scene.world.sign_in("s.links")
     path = f"/staff/access-requests/{held.rpartition('/')[2]}/send"
     assert staff.post(path, {"reason": "called them"}).status_code == 303
     assert len(scene.messages("access_asked")) == mails + 1
     assert _alike(scene, known) == _alike(scene, held), "nor when staff have let it go"
+    said = [scene.asker.post(f"{one}/resend", {}, follow_redirects=True) for one in (known, held)]
+    assert _words(said[0]) == _words(said[1]), "nor by when it can be sent again"
 
 
 def test_the_office_never_finds_what_was_not_sent(scene: Scene) -> None:
