@@ -87,7 +87,11 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
 # Of these, what only the organization may see whose it is.
 OWNED = {"notice_id", "registration_id", "grant_id"}
 # Views that answer 404 by themselves without what the matrix does not give them.
-MAY_MISS = {"pages.go", "documents.file", "approvals.office_record", "cases.one", "cases.comment", "cases.step"}
+# Of cases, where one has not the application they belong to; and of their files, where the file is another thing’s.
+CASES = {f"cases.{name}" for name in ("one", "comment", "step", "attach", "files", "download")} | {
+    "staff.cases_download"
+}
+MAY_MISS = {"pages.go", "documents.file", "approvals.office_record", *CASES}
 # Permissions that let nobody see anything alone.
 BESIDE = {"staff:cases:work": ("staff:tax-ids:manage",)}
 # Public views that lead somebody who is signed in to the terms by themselves.

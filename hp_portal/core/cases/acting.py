@@ -6,12 +6,14 @@ Two people who act on one case at once: the first one's step counts, the other i
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from hp_portal import clock
 from hp_portal.case_kinds import CaseKind, CaseRefused, CaseStep
+from hp_portal.core.attachments.attaching import Upload, attach_files, attached_files, keep_attached
 from hp_portal.core.audit.record import get_who, record
 from hp_portal.core.cases.clocks import start_clock, turn_clock
 from hp_portal.core.cases.kinds import find_kind, steps_for
@@ -19,6 +21,7 @@ from hp_portal.core.cases.models import (
     ASSIGNED,
     COMMENT,
     ENTRY_WORDS,
+    FILED,
     HANDED,
     NOTE,
     NOTE_WORDS,
@@ -29,7 +32,7 @@ from hp_portal.core.cases.models import (
     CaseNote,
 )
 from hp_portal.core.cases.numbers import free_number
-from hp_portal.core.cases.telling import tell_comment, tell_step
+from hp_portal.core.cases.telling import about_case, tell_comment, tell_step
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.staff_roles import StaffRoleMember, StaffRolePermission
@@ -51,6 +54,14 @@ class WordsNeeded(Exception):
 
 class NotTheirs(Exception):
     """Whoever the case is to go to cannot work on it."""
+
+
+@dataclass(frozen=True)
+class _Sender:
+    """Who sends a file, and whose it is: the case's, also when staff send it."""
+
+    person_id: int
+    organization_id: int | None
 
 
 def _held(session: PortalSession, case_id: int) -> Case:
@@ -206,6 +217,24 @@ def add_comment(session: PortalSession, actor: Actor, case_id: int, words: str) 
     record(session, "case.commented", case=case.id)
     if actor.is_staff:
         tell_comment(session, case)
+
+
+@in_whole("files come with a case")
+def add_files(session: PortalSession, actor: Actor, case_id: int, uploads: Sequence[Upload]) -> list[str]:
+    """Attach files to a case, for both sides to open once they are checked; they stay with it. A sentence for each that was not
+    attached. Those of a provider wait for staff like a message."""
+    case = _held(session, case_id)
+    about = about_case(case.id)
+    before = {one.id for one in attached_files(session, about)}
+    problems = attach_files(session, uploads, owner=_Sender(actor.person_id, case.organization_id), about=about)
+    keep_attached(session, about)
+    names = [one.name for one in attached_files(session, about) if one.id not in before]
+    if names:
+        case.asked_at = None if actor.is_staff else clock.now()
+        _add_entry(session, case, FILED, words="\n".join(names), by_staff=actor.is_staff)
+        if actor.is_staff:
+            tell_comment(session, case)
+    return problems
 
 
 def add_note(session: PortalSession, case_id: int, words: str) -> None:

@@ -6,6 +6,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, SelectChoice, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length
 
+from hp_portal.core.attachments.fields import AttachmentsField
 from hp_portal.core.cases.queue import SHOWS
 from hp_portal.core.web.cleaning import one_line, several_lines
 
@@ -29,6 +30,12 @@ class CommentForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
         filters=[several_lines],
         render_kw={"rows": 4},
     )
+
+
+class FilesForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Files to attach to a case."""
+
+    files = AttachmentsField("Attach files", required="Choose one file or more.")
 
 
 class OwnCasesForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types

@@ -11,7 +11,15 @@ from hp_portal import scopes
 from hp_portal.database import Base, key
 from hp_portal.seals import sealed_column, seat
 
-OPENED, STEP, COMMENT, HANDED, ASSIGNED, NOTE = "opened", "step", "comment", "handed", "assigned", "note"
+OPENED, STEP, COMMENT, FILED, HANDED, ASSIGNED, NOTE = (
+    "opened",
+    "step",
+    "comment",
+    "filed",
+    "handed",
+    "assigned",
+    "note",
+)
 
 
 class Case(Base, scopes.OwnedByOrganizationOrPayer):
@@ -60,7 +68,8 @@ class Case(Base, scopes.OwnedByOrganizationOrPayer):
 class CaseEntry(Base, scopes.OwnedByOrganizationOrPayer):
     """Something that happened to a case, which both sides read. Nobody changes or deletes one: a trigger refuses it.
 
-    `what` is OPENED, STEP, COMMENT or HANDED (to a colleague at the office); `step` and `state` are those of a step. `words` are
+    `what` is OPENED, STEP, COMMENT, FILED (files were attached) or HANDED (to a colleague at the office); `step` and `state` are
+    those of a step. `words` are
     what was written along, sealed.
     """
 

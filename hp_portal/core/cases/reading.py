@@ -15,6 +15,7 @@ from hp_portal.core.cases.kinds import find_kind, kinds_for
 from hp_portal.core.cases.models import (
     COMMENT,
     ENTRY_WORDS,
+    FILED,
     HANDED,
     OPENED,
     Case,
@@ -198,6 +199,8 @@ def _entry(session: PortalSession, entry: CaseEntry, who: str, kind: CaseKind) -
         return Entry(entry.at, who, entry.by_staff, "Sent", words, kind.state(entry.state))
     if entry.what == COMMENT:
         return Entry(entry.at, who, entry.by_staff, "Wrote", words)
+    if entry.what == FILED:
+        return Entry(entry.at, who, entry.by_staff, "Attached files", words)
     if entry.what == HANDED:
         return Entry(entry.at, who, entry.by_staff, f"Handed on to {words}", "")
     step = kind.step(entry.step)

@@ -11,15 +11,19 @@ from wtforms import SelectChoice
 from hp_portal.case_kinds import CaseKind, CaseRefused
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
+from hp_portal.core.attachments.attaching import attached_files
+from hp_portal.core.attachments.handing import hand_out_attached
 from hp_portal.core.cases import acting, reading
 from hp_portal.core.cases.files import cases_as_csv
-from hp_portal.core.cases.forms import CommentForm, OwnCasesForm, StepForm
+from hp_portal.core.cases.forms import CommentForm, FilesForm, OwnCasesForm, StepForm
 from hp_portal.core.cases.kinds import kinds_for, steps_for
 from hp_portal.core.cases.models import Case
 from hp_portal.core.cases.reading import LIST, OwnFilter
+from hp_portal.core.cases.telling import about_case
 from hp_portal.core.documents.sheets import CSV_TYPE
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.web.attachments import attachment
+from hp_portal.core.web.bodies import takes_files
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
 blueprint = Blueprint("cases", __name__, url_prefix="/cases")
@@ -91,8 +95,10 @@ def _page(actor: Actor, case: Case, kind: CaseKind, status: int = 200, **more: A
         "whom": kind.whom(db, case.id) if kind.whom else [],
         "step_form": StepForm(formdata=None),
         "comment_form": CommentForm(formdata=None),
+        "files": attached_files(db, about_case(case.id)),
+        "files_form": FilesForm(formdata=None),
     }
-    return page("cases/one.html", status=status, **{**given, **more})
+    return page("cases/one.html", "files", status=status, **{**given, **more})
 
 
 @blueprint.get("/<id:case_id>")
@@ -139,3 +145,34 @@ def step(case_id: int) -> ResponseReturnValue:
     db.commit()
     flash("Done. We take it from here.", "good")
     return redirect_to(url_for("cases.one", case_id=case.id))
+
+
+@blueprint.get("/<id:case_id>/files")
+@access.signed_in_passive
+def files(case_id: int) -> ResponseReturnValue:
+    """Asked by the page itself while files are checked."""
+    return _page(*_find(case_id))
+
+
+@blueprint.post("/<id:case_id>/attach")
+@access.signed_in
+@takes_files()
+def attach(case_id: int) -> ResponseReturnValue:
+    actor, case, kind = _find(case_id)
+    form, db = FilesForm(), db_session()
+    if not form.validate_on_submit():
+        return _page(actor, case, kind, 422, files_form=form)
+    problems = acting.add_files(db, actor, case.id, form.files.data)
+    db.commit()
+    if problems:
+        form.files.errors = problems
+        return _page(actor, case, kind, 422, files_form=form)
+    flash("Attached. Each file is checked before anybody can open it.", "good")
+    return redirect_to(url_for("cases.one", case_id=case.id))
+
+
+@blueprint.get("/<id:case_id>/files/<id:attached_id>")
+@access.signed_in
+def download(case_id: int, attached_id: int) -> ResponseReturnValue:
+    _, case, _ = _find(case_id)
+    return hand_out_attached(attached_id, about_case(case.id))

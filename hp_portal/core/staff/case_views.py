@@ -12,14 +12,27 @@ from wtforms import SelectChoice
 from hp_portal.case_kinds import CaseKind, CaseRefused
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import can, the_actor
+from hp_portal.core.attachments.attaching import attached_files
+from hp_portal.core.attachments.handing import hand_out_attached
 from hp_portal.core.cases import acting, queue, reading
 from hp_portal.core.cases.acting import WORK
 from hp_portal.core.cases.figures import figures
-from hp_portal.core.cases.forms import AssignForm, CommentForm, ManyForm, NoteForm, QueueForm, StepForm, ViewForm
+from hp_portal.core.cases.forms import (
+    AssignForm,
+    CommentForm,
+    FilesForm,
+    ManyForm,
+    NoteForm,
+    QueueForm,
+    StepForm,
+    ViewForm,
+)
 from hp_portal.core.cases.kinds import kinds_for, steps_for
 from hp_portal.core.cases.models import Case
 from hp_portal.core.cases.queue import QUEUE, StaffFilter
+from hp_portal.core.cases.telling import about_case
 from hp_portal.core.staff.blueprint import blueprint
+from hp_portal.core.web.bodies import takes_files
 from hp_portal.core.web.formats import show_count
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
@@ -173,10 +186,12 @@ def _one(case: Case, kind: CaseKind, status: int = 200, **more: Any) -> Response
         "comment_form": CommentForm(formdata=None),
         "note_form": NoteForm(formdata=None),
         "assign_form": assigned,
+        "files": attached_files(db, about_case(case.id)),
+        "files_form": FilesForm(formdata=None),
     }
     given |= more
     given["assign_form"].worker.choices = [SelectChoice("", "Nobody"), *_workers()]
-    return page("staff/case.html", status=status, **given)
+    return page("staff/case.html", "files", status=status, **given)
 
 
 def _back(case: Case) -> Response:
@@ -248,6 +263,37 @@ def cases_comment(case_id: int) -> ResponseReturnValue:
     db_session().commit()
     flash("The provider is told that you have written.", "good")
     return _back(case)
+
+
+@blueprint.get(f"/cases/{ID}/files")
+@access.staff(WORK, passive=True)
+def cases_files(case_id: int) -> ResponseReturnValue:
+    """Asked by the page itself while files are checked."""
+    return _one(*_find(case_id))
+
+
+@blueprint.post(f"/cases/{ID}/attach")
+@access.staff(WORK)
+@takes_files()
+def cases_attach(case_id: int) -> ResponseReturnValue:
+    case, kind = _find(case_id)
+    form, db = FilesForm(), db_session()
+    if not form.validate_on_submit():
+        return _one(case, kind, 422, files_form=form)
+    problems = acting.add_files(db, the_actor(), case_id, form.files.data)
+    db.commit()
+    if problems:
+        form.files.errors = problems
+        return _one(case, kind, 422, files_form=form)
+    flash("Attached. The provider can open each file once it is checked.", "good")
+    return _back(case)
+
+
+@blueprint.get(f"/cases/{ID}/files/<id:attached_id>")
+@access.staff(WORK)
+def cases_download(case_id: int, attached_id: int) -> ResponseReturnValue:
+    case, _ = _find(case_id)
+    return hand_out_attached(attached_id, about_case(case.id))
 
 
 @blueprint.post(f"/cases/{ID}/note")

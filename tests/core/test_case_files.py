@@ -1,0 +1,71 @@
+"""Files that come with a case: both sides attach them, and open them once they are checked."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+
+from tests.conftest import MakeApp
+from tests.support.attaching import check_files
+from tests.support.cases import tax_id_case
+from tests.support.client import PortalClient, tree_of
+from tests.support.html import text_of
+from tests.support.world import World
+
+
+@pytest.fixture
+def portal(database_url: str, make_app: MakeApp) -> World:
+    return World(make_app(database_url))
+
+
+def attach(client: PortalClient, path: str, *files: tuple[bytes, str]) -> tuple[int, str]:
+    sent = [(io.BytesIO(body), name) for body, name in files]
+    answer = client.post(f"{path}/attach", {"files": sent}, content_type="multipart/form-data")
+    return answer.status_code, answer.text
+
+
+def downloads(client: PortalClient, path: str) -> list[str]:
+    links = [link.get("href") or "" for link in tree_of(client.get(path)).iter("a")]
+    return [link for link in links if re.search(r"/files/\d+$", link)]
+
+
+def test_files_of_a_case_are_opened_by_both_sides_and_nobody_else(portal: World) -> None:
+    harbor = portal.organization("Harbor Clinic")
+    portal.person("a.clerk", organization=harbor)
+    portal.person("s.stranger")
+    portal.staff("w.worker", permissions=["staff:console:open", "staff:cases:work", "staff:tax-ids:manage"])
+    portal.staff("o.other", permissions=["staff:cases:work"])
+    with portal.session() as session:
+        path = f"/cases/{tax_id_case(session, harbor).case_id}"
+    office, staff, stranger = (portal.sign_in(name) for name in ("a.clerk", "w.worker", "s.stranger"))
+    assert attach(office, path)[0] == 422, "no file"
+    status, told = attach(office, path, (b"The letter of the practice.", "letter.txt"), (b"MZ\x90\0", "virus.exe"))
+    assert status == 422
+    assert "“virus.exe” was not attached" in told
+    assert "letter.txt" in told, "what could be attached is"
+    assert downloads(office, path) == [], "nobody opens it before it is checked"
+    assert "1 case has a new message" in text_of(tree_of(staff.get("/staff/")))
+    check_files(portal)
+    [link] = downloads(office, path)
+    assert office.get(link).data == b"The letter of the practice."
+    assert office.get(link).headers["Content-Disposition"].startswith("attachment")
+    [theirs] = downloads(staff, f"/staff{path}")
+    assert staff.get(theirs).data == b"The letter of the practice."
+    for client, where in ((stranger, link), (stranger, theirs), (portal.sign_in("o.other"), theirs)):
+        assert client.get(where).status_code == 404
+    assert attach(stranger, path, (b"Mine.", "mine.txt"))[0] == 404
+    assert attach(stranger, f"/staff{path}", (b"Mine.", "mine.txt"))[0] == 404
+
+    assert attach(staff, f"/staff{path}", (b"Our answer.", "answer.txt"))[0] == 303
+    assert "new message" not in text_of(tree_of(staff.get("/staff/")))
+    check_files(portal)
+    answer = next(one for one in downloads(office, path) if one != link)
+    assert office.get(answer).data == b"Our answer."
+    page = text_of(tree_of(office.get(path)))
+    assert "Attached files" in page
+    assert "answer.txt" in page
+    with portal.session() as session:
+        other = tax_id_case(session, harbor).case_id
+    assert office.get(link.replace(path, f"/cases/{other}")).status_code == 404, "a file of another case"
