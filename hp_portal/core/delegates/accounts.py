@@ -208,7 +208,7 @@ def _leave_on(session: PortalSession, person_ids: list[int]) -> dict[int, dt.dat
     """When those of these people leave of whom that was said."""
     rows = sa.select(Leaving.person_id, Leaving.leaves_on)
     wanted = rows.where(Leaving.person_id.in_(person_ids), Leaving.ended_at.is_(None))
-    return dict(session.execute(wanted).tuples().all())
+    return dict(list(session.execute(wanted)))
 
 
 def accounts_csv(
