@@ -67,7 +67,7 @@ class TableForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
         "Paste your table",
         [Optional(), Length(max=MOST_CHARACTERS)],
         filters=[table_lines],
-        render_kw={"rows": 10, "class": "tabular", "wrap": "off", "spellcheck": "false", "autocomplete": "off"},
+        render_kw={"rows": 10, "class": "tabular", "spellcheck": "false", "autocomplete": "off"},
     )
     file = FileField("Or choose a CSV file", render_kw={"accept": ".csv,.txt,text/csv"})
 
