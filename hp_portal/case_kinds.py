@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from hp_portal.session import PortalSession
 
 Tone = Literal["neutral", "info", "good", "warn", "bad"]
 By = Literal["staff", "provider", "portal"]
+_KEY = re.compile(r"[a-z0-9_-]{1,40}")
 BUSINESS, CALENDAR = "business", "calendar"
 
 
@@ -120,6 +122,9 @@ class CaseKind:
         if not self.states:
             yield "it has no states"
             return
+        for key in (*(one.key for one in self.states), *(one.key for one in self.steps)):
+            if not _KEY.fullmatch(key):
+                yield f"{key!r} is no key: use at most 40 small letters, digits, hyphens and underscores"
         known = {one.key: one for one in self.states}
         for step in self.steps:
             for key in (*step.sources, step.target):
@@ -142,5 +147,5 @@ class CaseKind:
                 yield f"the state {key!r} waits and has ended"
             if state.waits and not self.steps_from(key, "provider"):
                 yield f"the state {key!r} waits for the provider, who has no step out of it"
-        if self.details is None and self.template:
-            yield "it has a template and nothing to show in it"
+        if (self.details is None) == bool(self.template):
+            yield "it has a template and nothing to show in it, or something to show and no template"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 from pydantic_settings import NoDecode
 
 from hp_portal.attachment_settings import AttachmentSettings
@@ -32,3 +32,15 @@ class CaseSettings(AttachmentSettings):
     )
     closed_on: Days = Field((), description="More days on which the payer is closed: 2026-11-27,2026-12-24.")
     open_on: Days = Field((), description="Public holidays on which the payer is open all the same.")
+
+    @field_validator("holidays_state")
+    @classmethod
+    def _is_a_state(cls, value: str) -> str:
+        if value:
+            from holidays import country_holidays  # takes most of a second
+
+            try:
+                country_holidays("US", subdiv=value)
+            except NotImplementedError:
+                raise ValueError(f"{value!r} is no state whose public holidays are known; use one such as MN") from None
+        return value

@@ -22,7 +22,9 @@ def portal(database_url: str, make_app: MakeApp) -> World:
 
 def attach(client: PortalClient, path: str, *files: tuple[bytes, str]) -> tuple[int, str]:
     sent = [(io.BytesIO(body), name) for body, name in files]
-    answer = client.post(f"{path}/attach", {"files": sent}, content_type="multipart/form-data")
+    read = re.findall(r'name="read" value="([^"]*)"', client.get(path).text)[:1] if path.startswith("/staff") else []
+    data = {"files": sent, "read": read[0] if read else ""}
+    answer = client.post(f"{path}/attach", data, content_type="multipart/form-data")
     return answer.status_code, answer.text
 
 

@@ -11,15 +11,20 @@ import pytest
 from flask import Blueprint, Flask
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from hp_portal import clock
 from hp_portal.business_days import add_days, counting, days_between, is_business_day
 from hp_portal.case_kinds import CaseKind, CaseState, CaseStep
+from hp_portal.case_settings import CaseSettings
 from hp_portal.core.access import rules as access
 from hp_portal.core.applications.mounting import check_cases
+from hp_portal.core.cases.clocks import turn_clock
+from hp_portal.core.cases.models import Case
 from hp_portal.core.cases.numbers import BadCaseNumber, draw_number, read_number, show_number
 from hp_portal.core.tax_ids.cases import CASE
 from hp_portal.hookspecs import Application, Permission, hookimpl
-from hp_portal.settings import ConfigurationError, Settings
+from hp_portal.settings import ConfigurationError, Payer, Settings
 from tests.conftest import MakeApp
 from tests.support.databases import Databases
 from tests.support.plugins import plugins_of
@@ -83,6 +88,8 @@ MISTAKES = {
     "waits and has ended": changed(states=(A, dataclasses.replace(B, waits=True)), steps=(STEP,)),
     "it has no states": changed(states=(), steps=()),
     "it has a template and nothing to show in it": changed(details=None),
+    "or something to show and no template": changed(template=""),
+    "'odd.key' is no key": changed(states=(A, dataclasses.replace(B, key="odd.key")), steps=()),
     "its application does not declare": changed(permission="remittance:payment:read"),
     "nobody declares 'staff:no:such'": changed(staff_permission="staff:no:such"),
     "its key must start with": changed(key="other.kind"),
@@ -110,3 +117,21 @@ def test_a_wrong_declaration_stops_the_start(databases: Databases, tmp_path: Pat
 
     with pytest.raises(ConfigurationError, match=r"'trial\.kind': no step leads"):
         make_app(databases.new_sqlite(tmp_path / "portal.sqlite"), extra_plugins={"trial": Trial()})
+
+
+def test_a_state_of_unknown_holidays_stops_the_start() -> None:
+    with pytest.raises(ValidationError, match="'ZZ' is no state"):
+        CaseSettings.model_validate({"holidays_state": "ZZ"})
+    assert CaseSettings.model_validate({"holidays_state": "MN"}).holidays_state == "MN"
+
+
+def test_nothing_is_due_on_a_day_on_which_the_payer_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    saturday = dt.datetime(2026, 12, 5, 18, tzinfo=dt.UTC)
+    monkeypatch.setattr(clock, "_read", lambda: saturday)
+    settings = Settings.model_construct(holidays_state="", closed_on=(), open_on=(), payer=Payer())
+    case = Case(counts="business", days_left=0, due_on=None, ended_at=None)
+    turn_clock(settings, case, CASE, CASE.first)
+    assert case.due_on == dt.date(2026, 12, 7)
+    late = Case(counts="business", days_left=-2, due_on=None, ended_at=None)
+    turn_clock(settings, late, CASE, CASE.first)
+    assert late.due_on == dt.date(2026, 12, 3)

@@ -6,7 +6,7 @@ Two people who act on one case at once: the first one's step counts, the other i
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -31,11 +31,14 @@ from hp_portal.core.cases.models import (
     CaseEntry,
     CaseNote,
 )
-from hp_portal.core.cases.numbers import free_number
+from hp_portal.core.cases.numbers import free_number, show_number
+from hp_portal.core.cases.office import who_can_see
 from hp_portal.core.cases.telling import about_case, tell_comment, tell_step
 from hp_portal.core.identity.actor import Actor
+from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.staff_roles import StaffRoleMember, StaffRolePermission
+from hp_portal.core.web.formats import show_count
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession, lock
 from hp_portal.scopes import in_whole
@@ -158,17 +161,18 @@ def turn_case(
         case.ended_at, case.ended_by_id = case.ended_at or now, case.ended_by_id or get_who(session).person_id
     else:
         case.ended_at = case.ended_by_id = None
-    if step.by == "provider":
+    if step.by == "provider" and (words or not target.ended):
         case.asked_at = now
-    else:
-        case.asked_at = None
     _add_entry(session, case, STEP, step=step.key, state=step.target, words=words, by_staff=by_staff)
     record(session, "case.stepped", case=case.id, step=step.key, state=step.target)
 
 
 @in_whole("a case is taken a step further")
-def take_step(session: PortalSession, actor: Actor, case_id: int, key: str, *, seen: str, words: str = "") -> Case:
-    """Take a step of the case's kind, as whoever is signed in; `seen` is the state that they saw it in.
+def take_step(
+    session: PortalSession, actor: Actor, case_id: int, key: str, *, seen: str, words: str = "", read: str = ""
+) -> Case:
+    """Take a step of the case's kind, as whoever is signed in; `seen` is the state that they saw it in, and `read` when the
+    provider wrote the newest message that staff saw, in ISO 8601: a newer one goes on waiting for them.
 
     The case is one that the caller has found in the person's scope. Raises CaseMoved, WordsNeeded, CaseRefused, and LookupError
     for a step that there is not, or that they may not take.
@@ -186,6 +190,7 @@ def take_step(session: PortalSession, actor: Actor, case_id: int, key: str, *, s
         raise WordsNeeded
     turn_case(session, case, kind, step, words, by_staff=actor.is_staff)
     if actor.is_staff:
+        _answered(case, read)
         tell_step(session, case, kind)
     return case
 
@@ -209,31 +214,41 @@ def portal_step(session: PortalSession, case_id: int, key: str, words: str = "")
 
 
 @in_whole("somebody writes about a case")
-def add_comment(session: PortalSession, actor: Actor, case_id: int, words: str) -> None:
-    """Write to the other side. What a provider writes waits for staff until they have answered or read it."""
+def add_comment(session: PortalSession, actor: Actor, case_id: int, words: str, read: str = "") -> None:
+    """Write to the other side. What a provider writes waits for staff until they have answered or read it (`read`: see
+    `take_step`)."""
     case = _held(session, case_id)
-    case.asked_at = None if actor.is_staff else clock.now()
+    kind = _kind_of(case)
+    if actor.is_staff:
+        _answered(case, read)
+    else:
+        case.asked_at = clock.now()
     _add_entry(session, case, COMMENT, words=words, by_staff=actor.is_staff)
     record(session, "case.commented", case=case.id)
     if actor.is_staff:
-        tell_comment(session, case)
+        tell_comment(session, case, kind)
 
 
 @in_whole("files come with a case")
-def add_files(session: PortalSession, actor: Actor, case_id: int, uploads: Sequence[Upload]) -> list[str]:
+def add_files(
+    session: PortalSession, actor: Actor, case_id: int, uploads: Sequence[Upload], read: str = ""
+) -> list[str]:
     """Attach files to a case, for both sides to open once they are checked; they stay with it. A sentence for each that was not
     attached. Those of a provider wait for staff like a message."""
     case = _held(session, case_id)
-    about = about_case(case.id)
+    kind, about = _kind_of(case), about_case(case.id)
     before = {one.id for one in attached_files(session, about)}
     problems = attach_files(session, uploads, owner=_Sender(actor.person_id, case.organization_id), about=about)
     keep_attached(session, about)
     names = [one.name for one in attached_files(session, about) if one.id not in before]
     if names:
-        case.asked_at = None if actor.is_staff else clock.now()
+        if actor.is_staff:
+            _answered(case, read)
+        else:
+            case.asked_at = clock.now()
         _add_entry(session, case, FILED, words="\n".join(names), by_staff=actor.is_staff)
         if actor.is_staff:
-            tell_comment(session, case)
+            tell_comment(session, case, kind)
     return problems
 
 
@@ -249,11 +264,18 @@ def mark_read(session: PortalSession, case_id: int, asked_at: str) -> bool:
     something newer. Needs a whole scope.
     """
     case = _held(session, case_id)
-    if case.asked_at is None or case.asked_at.isoformat() != asked_at:
+    if case.asked_at is None or not _answered(case, asked_at):
         return False
-    case.asked_at = None
     session.flush()
     record(session, "case.read", case=case.id)
+    return True
+
+
+def _answered(case: Case, read: str) -> bool:
+    """Staff have answered or read what the provider wrote, unless there is something newer than what they saw."""
+    if case.asked_at is None or case.asked_at.isoformat() != read:
+        return False
+    case.asked_at = None
     return True
 
 
@@ -270,23 +292,35 @@ def _may_decide(session: PortalSession, person_id: int, kind: CaseKind) -> bool:
     return {WORK, kind.staff_permission} <= held
 
 
-def assign(session: PortalSession, case_ids: Iterable[int], to_id: int | None) -> int:
-    """Give cases to somebody of the staff, or to nobody; how many that changed. Raises NotTheirs when they may not decide one.
+@dataclass(frozen=True)
+class ManyDone:
+    """What came of a deed with many cases: how many it was done with, and the numbers and reasons of those it was not."""
 
-    Needs a whole scope.
+    done: int
+    not_done: list[tuple[str, str]]
+
+
+def assign(session: PortalSession, seen: Mapping[int, int | None], to_id: int | None) -> ManyDone:
+    """Give cases to somebody of the staff, or to nobody; `seen`: who had each when it was shown. Those that somebody else has
+    taken meanwhile stay with them. Raises NotTheirs when they may not decide one. Needs a whole scope.
     """
-    changed = 0
-    for case_id in sorted(set(case_ids)):
+    done, not_done = 0, []
+    for case_id in sorted(seen):
         case = _held(session, case_id)
         if to_id is not None and not _may_decide(session, to_id, _kind_of(case)):
             raise NotTheirs
         if case.assigned_to_id == to_id:
             continue
+        if case.assigned_to_id != seen[case_id]:
+            has = session.get(Person, case.assigned_to_id) if case.assigned_to_id else None
+            whose = f"{has.name} has taken it" if has else "It was assigned to nobody"
+            not_done.append((show_number(case.number), f"{whose} in the meantime."))
+            continue
         case.assigned_to_id = to_id
         _add_note(session, case, ASSIGNED, to_id=to_id)
         record(session, "case.assigned", case=case.id, to=to_id)
-        changed += 1
-    return changed
+        done += 1
+    return ManyDone(done, not_done)
 
 
 def hand_on(session: PortalSession, case: Case, to: Person) -> None:
@@ -297,12 +331,19 @@ def hand_on(session: PortalSession, case: Case, to: Person) -> None:
     record(session, "case.handed", case=case.id, to=to.id)
 
 
-def hand_over(session: PortalSession, person_id: int, to: Person) -> int:
-    """Somebody has left an organization: their open cases go to a colleague of it; how many. Needs a whole scope."""
+def hand_over(session: PortalSession, person_id: int, to: Person) -> list[str]:
+    """Somebody has left an organization: their open cases go to a colleague of it, or those that the colleague may not see to a
+    delegate who may. In words, what went to whom. Needs a whole scope.
+    """
     wanted = sa.select(Case).where(
         Case.person_id == person_id, Case.organization_id == to.organization_id, Case.ended_at.is_(None)
     )
-    found = session.scalars(wanted.order_by(Case.id)).all()
-    for case in found:
-        hand_on(session, case, to)
-    return len(found)
+    delegates = [one for one in delegates_of(session, [to.organization_id]) if one.id != person_id]
+    went: dict[str, int] = {}
+    for case in session.scalars(wanted.order_by(Case.id)).all():
+        kind = find_kind(case.kind)
+        who = (who_can_see(session, [to, *delegates], kind) if kind else []) or [to]
+        hand_on(session, case, who[0])
+        words = "" if who[0] is to else f", which {who[0].name} has now"
+        went[words] = went.get(words, 0) + 1
+    return [f"{show_count(count, 'open case')}{words}" for words, count in went.items()]

@@ -18,7 +18,7 @@ def _counting(settings: Settings, case: Case) -> Callable[[dt.date], bool]:
 
 def start_clock(settings: Settings, case: Case, kind: CaseKind) -> None:
     """A case has come, or is taken up again: its clock runs from the next day on."""
-    case.due_on = case.days_left = case.in_time = None
+    case.due_on = case.days_left = None
     if kind.clock is None:
         return
     rule = kind.clock()
@@ -31,7 +31,9 @@ def turn_clock(settings: Settings, case: Case, kind: CaseKind, state: CaseState)
     today = clock.today(settings.payer.zone)
     if state.ended:
         if case.counts and case.ended_at is None:
-            case.in_time = case.due_on is None or today <= case.due_on
+            in_time = today <= case.due_on if case.due_on is not None else (case.days_left or 0) >= 0
+            # Late once is late, also where it was taken up again.
+            case.in_time = in_time and case.in_time is not False
         case.due_on = case.days_left = None
         return
     if case.ended_at is not None:
@@ -40,7 +42,9 @@ def turn_clock(settings: Settings, case: Case, kind: CaseKind, state: CaseState)
         case.days_left = days_between(today, case.due_on, _counting(settings, case))
         case.due_on = None
     elif not state.waits and case.days_left is not None:
-        case.due_on = add_days(today, case.days_left, _counting(settings, case))
+        counts = _counting(settings, case)
+        # Nothing is due on a day on which the payer is closed.
+        case.due_on = add_days(today, case.days_left or int(not counts(today)), counts)
         case.days_left = None
 
 

@@ -7,6 +7,7 @@ from flask import url_for
 
 from hp_portal.core.access.enforce import can
 from hp_portal.core.audit.shown import SHOWN
+from hp_portal.core.cases.acting import WORK
 from hp_portal.core.cases.kinds import find_kind
 from hp_portal.core.cases.models import Case
 from hp_portal.core.cases.numbers import show_number
@@ -18,13 +19,16 @@ from hp_portal.events import EventSpec, Reference
 def _cases(session: PortalSession, events: Fields, for_staff: bool) -> list[Reference | None]:
     """The case of each event, by its number."""
     wanted = {event["case"] for event in events if isinstance(event.get("case"), int)}
-    rows = session.execute(sa.select(Case.id, Case.number, Case.title).where(Case.id.in_(wanted)))
-    linked = not for_staff or can("staff:cases:work")
+    rows = session.execute(sa.select(Case.id, Case.number, Case.title, Case.kind).where(Case.id.in_(wanted)))
     endpoint = "staff.cases_one" if for_staff else "cases.one"
-    found = {
-        key: Reference(f"{show_number(number)} ({title})", url_for(endpoint, case_id=key) if linked else None)
-        for key, number, title in rows
-    }
+    found = {}
+    for key, number, title, kind_key in rows:
+        kind = find_kind(kind_key)
+        may = kind is not None and can(kind.staff_permission if for_staff else kind.permission)
+        if may and (not for_staff or can(WORK)):
+            found[key] = Reference(f"{show_number(number)} ({title})", url_for(endpoint, case_id=key))
+        else:
+            found[key] = Reference(show_number(number))
     return [found.get(event["case"]) for event in events]
 
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, SelectChoice, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired, Length, ValidationError
 
 from hp_portal.core.attachments.fields import AttachmentsField
+from hp_portal.core.cases.numbers import BadCaseNumber, read_number
 from hp_portal.core.cases.queue import SHOWS
 from hp_portal.core.web.cleaning import one_line, several_lines
 
 LONGEST = 4000
 
 
-class StepForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+class ReadForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """`read` is when the provider wrote the newest message that was on the page, empty for none."""
+
+    read = HiddenField()
+
+
+class StepForm(ReadForm):
     """A step, the state it is taken from, and what is written along."""
 
     step = HiddenField()
@@ -21,7 +31,7 @@ class StepForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     words = TextAreaField("Message", [Length(max=LONGEST)], filters=[several_lines], render_kw={"rows": 4})
 
 
-class CommentForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+class CommentForm(ReadForm):
     """Something that the other side reads."""
 
     comment = TextAreaField(
@@ -32,10 +42,19 @@ class CommentForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     )
 
 
-class FilesForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+class FilesForm(ReadForm):
     """Files to attach to a case."""
 
     files = AttachmentsField("Attach files", required="Choose one file or more.")
+
+
+def a_case_number(_form: Any, field: Any) -> None:
+    """A validator: what looks like the number of a case is one, so that a digit that was misheard is told."""
+    if re.fullmatch(r"[\s\-]*(\d[\s\-]*){8}", field.data or "", re.ASCII):
+        try:
+            read_number(field.data)
+        except BadCaseNumber as error:
+            raise ValidationError(str(error)) from None
 
 
 class OwnCasesForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
@@ -44,7 +63,7 @@ class OwnCasesForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     class Meta:
         csrf = False
 
-    q = StringField("Case number or words", [Length(max=100)], filters=[one_line], default="")
+    q = StringField("Case number or words", [Length(max=100), a_case_number], filters=[one_line], default="")
     show = SelectField(
         "Show",
         choices=[SelectChoice("open", "Open"), SelectChoice("ended", "Done"), SelectChoice("all", "All")],
@@ -60,7 +79,9 @@ class QueueForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     class Meta:
         csrf = False
 
-    q = StringField("Case number, words or organization", [Length(max=100)], filters=[one_line], default="")
+    q = StringField(
+        "Case number, words or organization", [Length(max=100), a_case_number], filters=[one_line], default=""
+    )
     show = SelectField("Show", choices=[SelectChoice(*one) for one in SHOWS.items()], default="open")
     kind = SelectField("Kind", default="")
     worker = SelectField("Assigned to", default="")
@@ -74,8 +95,9 @@ class ManyForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 
 
 class AssignForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
-    """Who works on a case."""
+    """Who works on a case; `was` is who did when it was shown."""
 
+    was = HiddenField()
     worker = SelectField("Assigned to", default="")
 
 

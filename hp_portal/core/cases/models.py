@@ -114,7 +114,7 @@ class CaseView(Base, scopes.OfPerson):
     id: Mapped[key]
     person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
     name: Mapped[str] = mapped_column(sa.String(80))
-    query: Mapped[str] = mapped_column(sa.String(1000))
+    query: Mapped[str] = mapped_column(sa.String(2000))
 
 
 ENTRY_WORDS = seat(CaseEntry.words_sealed)

@@ -18,12 +18,13 @@ from sqlalchemy.orm import aliased
 from hp_portal import clock
 from hp_portal.business_days import add_days, counting
 from hp_portal.case_kinds import CaseKind, CaseRefused, CaseStep
+from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.audit.record import record
 from hp_portal.core.audit.shown import what_was_shown
 from hp_portal.core.cases import acting
 from hp_portal.core.cases.kinds import kinds_for
 from hp_portal.core.cases.models import NOTE, NOTE_WORDS, Case, CaseNote, CaseView
-from hp_portal.core.cases.reading import CaseRow, Entry, matches, row_of
+from hp_portal.core.cases.reading import CaseRow, Entry, has_words, numbered, row_of
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.staff_roles import StaffRoleMember, StaffRolePermission
@@ -78,14 +79,6 @@ class StaffFilter:
         return {name: value for name, value in values.items() if value}
 
 
-@dataclass(frozen=True)
-class ManyDone:
-    """What came of a deed with many cases: how many it was done with, and the numbers and reasons of those it was not."""
-
-    done: int
-    not_done: list[tuple[str, str]]
-
-
 _worker = aliased(Person)
 
 
@@ -107,7 +100,7 @@ def _shown(actor: Actor, show: str, kinds: Sequence[CaseKind]) -> sa.ColumnEleme
     if show == "unread":
         return Case.asked_at.is_not(None)
     if show == "unassigned":
-        return sa.and_(still_open, Case.assigned_to_id.is_(None))
+        return sa.and_(still_open, nobodys())
     if show == "mine":
         return sa.and_(still_open, Case.assigned_to_id == actor.person_id)
     if show == "waiting":
@@ -117,20 +110,24 @@ def _shown(actor: Actor, show: str, kinds: Sequence[CaseKind]) -> sa.ColumnEleme
 
 
 def _select(actor: Actor, wanted: StaffFilter) -> sa.Select[Case, str, str, str]:
-    kinds = [kind for kind in kinds_for(actor) if wanted.kind in ("", kind.key)]
+    number = numbered(wanted.query)
+    kinds = [kind for kind in kinds_for(actor) if number or wanted.kind in ("", kind.key)]
     person = aliased(Person)
     statement = (
         sa.select(Case, person.name, Organization.name, _worker.name)
         .outerjoin(person, person.id == Case.person_id)
         .outerjoin(Organization, Organization.id == Case.organization_id)
         .outerjoin(_worker, _worker.id == Case.assigned_to_id)
-        .where(Case.kind.in_([kind.key for kind in kinds]), _shown(actor, wanted.show, kinds))
+        .where(Case.kind.in_([kind.key for kind in kinds]))
     )
+    if number:  # whatever else is filtered for
+        return statement.where(Case.number == number)
+    statement = statement.where(_shown(actor, wanted.show, kinds))
     if wanted.worker is not None:
         statement = statement.where(Case.assigned_to_id == wanted.worker)
     if wanted.query:
-        named = sa.func.lower(Organization.name).contains(wanted.query.lower(), autoescape=True)
-        statement = statement.where(sa.or_(matches(wanted.query), named))
+        words = (has_words(column, wanted.query) for column in (Case.title, Organization.name))
+        statement = statement.where(sa.or_(*words))
     return statement
 
 
@@ -147,51 +144,69 @@ def list_queue(session: PortalSession, actor: Actor, wanted: StaffFilter, order:
     return listing
 
 
-def next_case(session: PortalSession, actor: Actor, after: Case, wanted: StaffFilter) -> int | None:
+def next_case(
+    session: PortalSession, actor: Actor, after: Case, wanted: StaffFilter, due_on: dt.date | None = None
+) -> int | None:
     """The case that follows one in the queue, in the order in which they are due; the first of it after the last, None when there
-    is no other."""
+    is no other. `due_on`: when it was due before somebody decided it or asked, and it lost its place."""
     last = dt.date.max
     due = sa.func.coalesce(Case.due_on, last)
-    here = (after.due_on or last, after.id)
+    here = (due_on or after.due_on or last, after.id)
     found = _select(actor, wanted).with_only_columns(Case.id, maintain_column_froms=True).order_by(due, Case.id)
     later = sa.or_(due > here[0], sa.and_(due == here[0], Case.id > here[1]))
     first = session.scalar(found.where(later).limit(1))
     return first if first is not None else session.scalar(found.where(Case.id != after.id).limit(1))
 
 
+def _own_kinds() -> sa.ColumnElement[bool]:
+    """Of the kinds that whoever is signed in may decide."""
+    return Case.kind.in_([kind.key for kind in kinds_for(the_actor())])
+
+
+def _count(session: PortalSession, *which: sa.ColumnElement[bool]) -> int:
+    return session.scalar(sa.select(sa.func.count(Case.id)).where(_own_kinds(), *which)) or 0
+
+
 def count_overdue_cases(session: PortalSession) -> int:
-    """How many cases are overdue."""
-    overdue = sa.select(sa.func.count(Case.id)).where(Case.ended_at.is_(None), Case.due_on < _today())
-    return session.scalar(overdue) or 0
+    """How many cases are overdue, of those that whoever is signed in may decide."""
+    return _count(session, Case.ended_at.is_(None), Case.due_on < _today())
 
 
 def count_unread_cases(session: PortalSession) -> int:
-    """How many cases have a message of the provider that nobody has answered or read."""
-    return session.scalar(sa.select(sa.func.count(Case.id)).where(Case.asked_at.is_not(None))) or 0
+    """How many of them have a message of the provider that nobody has answered or read."""
+    return _count(session, Case.asked_at.is_not(None))
 
 
 def count_unassigned_cases(session: PortalSession) -> int:
-    """How many open cases are assigned to nobody."""
-    new = sa.select(sa.func.count(Case.id)).where(Case.ended_at.is_(None), Case.assigned_to_id.is_(None))
-    return session.scalar(new) or 0
+    """How many open ones are assigned to nobody who can work on them."""
+    return _count(session, Case.ended_at.is_(None), nobodys())
 
 
-def workers(session: PortalSession) -> list[tuple[int, str]]:
-    """The staff who can be given cases: those with a role that lets them work on cases, by name."""
+def _can_work() -> sa.Select[int]:
+    """The ids of staff who can sign in and whose roles let them work on cases."""
+    return (
+        sa.select(Person.id)
+        .join(StaffRoleMember, StaffRoleMember.person_id == Person.id)
+        .join(StaffRolePermission, StaffRolePermission.role_id == StaffRoleMember.role_id)
+        .where(Person.is_staff, Person.deactivated_at.is_(None), StaffRolePermission.permission == acting.WORK)
+    )
+
+
+def nobodys() -> sa.ColumnElement[bool]:
+    """A condition: assigned to nobody, or to somebody who cannot work on cases any more."""
+    return sa.or_(Case.assigned_to_id.is_(None), Case.assigned_to_id.not_in(_can_work()))
+
+
+def workers(session: PortalSession, *also: int | None) -> list[tuple[int, str]]:
+    """The staff who can be given cases, by name; `also` those who have some and cannot work on them any more, as is said then."""
     rows = session.execute(
-        sa.select(Person.id, Person.name)
+        sa.select(Person.id, Person.name, Person.id.in_(_can_work()))
         .where(
-            Person.is_staff,
-            Person.deactivated_at.is_(None),
-            Person.id.in_(
-                sa.select(StaffRoleMember.person_id)
-                .join(StaffRolePermission, StaffRolePermission.role_id == StaffRoleMember.role_id)
-                .where(StaffRolePermission.permission == acting.WORK)
-            ),
+            sa.or_(Person.id.in_(_can_work()), sa.and_(Person.is_staff, Person.id.in_([one for one in also if one])))
         )
         .order_by(sa.func.lower(Person.name), Person.id)
     )
-    return [(key, name) for key, name in rows]
+    return [(key, name if can else f"{name} (cannot work on cases now)") for key, name, can in rows]
 
 
 def steps_for_many(actor: Actor, wanted: StaffFilter) -> list[tuple[CaseKind, CaseStep]]:
@@ -214,7 +229,9 @@ def seen_cases(session: PortalSession, actor: Actor, case_ids: Sequence[int]) ->
     return {case.id: case for case in rows}
 
 
-def step_many(session: PortalSession, actor: Actor, seen: Sequence[tuple[int, str]], key: str, words: str) -> ManyDone:
+def step_many(
+    session: PortalSession, actor: Actor, seen: Sequence[tuple[int, str]], key: str, words: str
+) -> acting.ManyDone:
     """Take a step with many cases, each for itself: those that cannot take it are named with the reason. `seen`: the ids and the
     states in which they were shown. Raises LookupError for a step that may not be taken for many.
     """
@@ -243,7 +260,7 @@ def step_many(session: PortalSession, actor: Actor, seen: Sequence[tuple[int, st
             not_done.append((number, str(error)))
         else:
             done += 1
-    return ManyDone(done, not_done)
+    return acting.ManyDone(done, not_done)
 
 
 def notes_of(session: PortalSession, case: Case) -> list[Entry]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from hp_portal.case_kinds import CaseKind
 from hp_portal.core.cases.models import Case
 from hp_portal.core.cases.numbers import show_number
+from hp_portal.core.cases.office import readers_of
 from hp_portal.core.delivery.outbox import Outgoing, add_message
-from hp_portal.core.identity.delegates import delegates_of
-from hp_portal.core.identity.models import Person
-from hp_portal.core.identity.unconfirmed import reachable
 from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession
 
@@ -21,19 +19,17 @@ def about_case(case_id: int) -> str:
 def tell_step(session: PortalSession, case: Case, kind: CaseKind) -> None:
     """Tell whose case it is at the office, or else its delegates, where it stands now. Needs a whole scope."""
     state = kind.state(case.state)
-    _tell(session, case, f"Case {show_number(case.number)}: {state.told}", told=state.told, following=state.next)
+    _tell(session, case, kind, f"Case {show_number(case.number)}: {state.told}", told=state.told, following=state.next)
 
 
-def tell_comment(session: PortalSession, case: Case) -> None:
+def tell_comment(session: PortalSession, case: Case, kind: CaseKind) -> None:
     """Tell whose case it is at the office that staff have written. Needs a whole scope."""
-    _tell(session, case, f"Case {show_number(case.number)}: we have written to you")
+    _tell(session, case, kind, f"Case {show_number(case.number)}: we have written to you")
 
 
-def _tell(session: PortalSession, case: Case, subject: str, *, told: str = "", following: str = "") -> None:
-    person = session.get(Person, case.person_id) if case.person_id else None
-    readers = reachable([person] if person is not None and person.deactivated_at is None else [])
-    if not readers:
-        readers = reachable(delegates_of(session, [case.organization_id]))
+def _tell(
+    session: PortalSession, case: Case, kind: CaseKind, subject: str, *, told: str = "", following: str = ""
+) -> None:
     values = {
         "number": show_number(case.number),
         "title": case.title,
@@ -41,6 +37,6 @@ def _tell(session: PortalSession, case: Case, subject: str, *, told: str = "", f
         "following": following,
         "link": absolute_url("cases.one", case_id=case.id),
     }
-    for one in readers:
+    for one in readers_of(session, case, kind):
         to = {**values, "name": one.name}
         add_message(session, Outgoing(one.email, "case_told", subject, about_case(case.id), to))

@@ -104,6 +104,8 @@ def _page(actor: Actor, case: Case, kind: CaseKind, status: int = 200, **more: A
 @blueprint.get("/<id:case_id>")
 @access.signed_in
 def one(case_id: int) -> ResponseReturnValue:
+    if the_actor().is_staff:  # who follows the link of an office
+        return redirect_to(url_for("staff.cases_one", case_id=case_id))
     actor, case, kind = _find(case_id)
     shown = _page(actor, case, kind)
     reading.note_viewed(db_session(), case)
@@ -143,7 +145,7 @@ def step(case_id: int) -> ResponseReturnValue:
     except LookupError:
         abort(404)
     db.commit()
-    flash("Done. We take it from here.", "good")
+    flash(f"Done. The case now stands at “{kind.state(case.state).told}”.", "good")
     return redirect_to(url_for("cases.one", case_id=case.id))
 
 

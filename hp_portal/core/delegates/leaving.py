@@ -32,7 +32,7 @@ from hp_portal.core.people.accounts import end_leaving, end_resets
 from hp_portal.core.people.changes import tell_change
 from hp_portal.core.people.models import CHANGED, LEFT, RESET_CANCELED, STAYS, FactorReset, Leaving
 from hp_portal.core.registration.closing import close_held, hold_waiting
-from hp_portal.core.web.formats import show_count, show_date
+from hp_portal.core.web.formats import show_date
 from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession, lock
 from hp_portal.plugins import Plugins
@@ -292,8 +292,7 @@ def _hand_over(
     ):
         del failed[name]
         handed += words
-    if cases := hand_over(session, person.id, successor):
-        handed.append(show_count(cases, "open case"))
+    handed += hand_over(session, person.id, successor)
     if successor.is_delegate:
         handed += _hand_asked(session, person, successor)
         mine = Invitation.invited_by_id == person.id, Invitation.organization_id == person.organization_id

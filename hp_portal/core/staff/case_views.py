@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import Any
 
@@ -37,7 +38,8 @@ from hp_portal.core.web.formats import show_count
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
 ID = "<id:case_id>"
-_SEEN = re.compile(r"(\d{1,18}):([\w-]{1,40})", re.ASCII)
+_SEEN = re.compile(r"(\d{1,18}):([\w-]{1,40}):(\d{0,18})", re.ASCII)
+_ID = re.compile(r"[0-9]{1,18}")
 MOVED = (
     "Somebody else has taken this case a step further in the meantime. Nothing was done; see below where it stands now."
 )
@@ -48,12 +50,13 @@ NOT_THEIRS = "This person may not decide such cases. Choose somebody else, or ha
 def _form() -> QueueForm:
     form = QueueForm(request.args)
     form.kind.choices = [SelectChoice("", "Any"), *(SelectChoice(one.key, one.label) for one in kinds_for(the_actor()))]
-    form.worker.choices = [SelectChoice("", "Anybody"), *_workers()]
+    asked = request.args.get("worker", "")
+    form.worker.choices = [SelectChoice("", "Anybody"), *_workers(int(asked) if _ID.fullmatch(asked) else None)]
     return form
 
 
-def _workers() -> list[SelectChoice]:
-    return [SelectChoice(str(key), name) for key, name in queue.workers(db_session())]
+def _workers(*also: int | None) -> list[SelectChoice]:
+    return [SelectChoice(str(key), name) for key, name in queue.workers(db_session(), *also)]
 
 
 def _wanted(form: QueueForm) -> StaffFilter:
@@ -79,6 +82,7 @@ def _list_page(form: QueueForm, status: int = 200, **more: Any) -> Response:
         return page("staff/cases.html", "results", listing=None, wanted={}, **{**given, **more}, status=422)
     wanted = _wanted(form)
     listing = queue.list_queue(db, actor, wanted, QUEUE.read(request.args)).at("staff.cases", **wanted.values())
+    given |= {"place": {**_sorted(), **_page_asked()}}
     given |= {"listing": listing, "wanted": wanted.values(), "many_form": _many_form(wanted), "checked": ()}
     shown = page("staff/cases.html", "results", **{**given, **more}, status=status)
     db.commit()
@@ -100,29 +104,41 @@ def cases_many() -> ResponseReturnValue:
         abort(400)
     wanted = _wanted(form)
     many = _many_form(wanted)
-    seen = [(int(found[1]), found[2]) for one in request.form.getlist("case") if (found := _SEEN.fullmatch(one))]
-    checked = [case_id for case_id, _ in seen]
+    found = [one for text in request.form.getlist("case") if (one := _SEEN.fullmatch(text))]
+    seen = [(int(one[1]), one[2]) for one in found]
+    had = {int(one[1]): int(one[3]) if one[3] else None for one in found}
+    checked = list(had)
     if not many.validate_on_submit() or not seen:
         if not seen:
             many.form_errors = [*many.form_errors, "Check at least one case."]
         return _list_page(form, 422, many_form=many, checked=checked)
     deed, _, what = many.deed.data.partition(":")
     if deed == "assign":
+        theirs = queue.seen_cases(db, actor, checked)
         try:
-            done = acting.assign(db, queue.seen_cases(db, actor, checked), int(what) if what else None)
+            result = acting.assign(db, {key: had[key] for key in theirs}, int(what) if what else None)
         except acting.NotTheirs:
             db.rollback()
             many.form_errors = [NOT_THEIRS]
             return _list_page(form, 422, many_form=many, checked=checked)
-        db.commit()
-        flash(f"{show_count(done, 'case')} assigned.", "good")
+        said = f"{show_count(result.done, 'case')} assigned."
     else:
         result = queue.step_many(db, actor, seen, what, many.words.data or "")
-        db.commit()
-        flash(f"Done with {show_count(result.done, 'case')}.", "good" if result.done else "info")
-        for number, why in result.not_done:
-            flash(f"Not done: case {number}. {why}", "warn")
-    return redirect_to(url_for("staff.cases", **wanted.values()))
+        said = f"Done with {show_count(result.done, 'case')}."
+    db.commit()
+    flash(said, "good" if result.done else "info")
+    for number, why in result.not_done:
+        flash(f"Not done: case {number}. {why}", "warn")
+    return redirect_to(url_for("staff.cases", **wanted.values(), **_sorted()))
+
+
+def _page_asked() -> dict[str, Any]:
+    return {"page": request.args["page"]} if "page" in request.args else {}
+
+
+def _sorted() -> dict[str, Any]:
+    """How the queue is sorted, for an address."""
+    return {"sort": request.args["sort"]} if "sort" in request.args else {}
 
 
 @blueprint.post("/cases/views")
@@ -171,7 +187,8 @@ def _find(case_id: int) -> tuple[Case, CaseKind]:
 
 def _one(case: Case, kind: CaseKind, status: int = 200, **more: Any) -> Response:
     db, actor = db_session(), the_actor()
-    assigned = AssignForm(formdata=None, worker=str(case.assigned_to_id or ""))
+    who = str(case.assigned_to_id or "")
+    assigned = AssignForm(formdata=None, worker=who, was=who)
     given: dict[str, Any] = {
         "one": queue.one_case(db, case),
         "kind": kind,
@@ -182,6 +199,8 @@ def _one(case: Case, kind: CaseKind, status: int = 200, **more: Any) -> Response
         "details": kind.details(db, case.id, True) if kind.details else None,
         "organization_id": case.organization_id if can("staff:people:search") else None,
         "queue": _kept_filters(),
+        "due": {"due": request.args["due"]} if "due" in request.args else {},
+        "read": case.asked_at.isoformat() if case.asked_at else "",
         "step_form": StepForm(formdata=None),
         "comment_form": CommentForm(formdata=None),
         "note_form": NoteForm(formdata=None),
@@ -190,12 +209,14 @@ def _one(case: Case, kind: CaseKind, status: int = 200, **more: Any) -> Response
         "files_form": FilesForm(formdata=None),
     }
     given |= more
-    given["assign_form"].worker.choices = [SelectChoice("", "Nobody"), *_workers()]
+    given["assign_form"].worker.choices = [SelectChoice("", "Nobody"), *_workers(case.assigned_to_id)]
     return page("staff/case.html", "files", status=status, **given)
 
 
-def _back(case: Case) -> Response:
-    return redirect_to(url_for("staff.cases_one", case_id=case.id, **_kept_filters()))
+def _back(case: Case, due_on: dt.date | None = None) -> Response:
+    """To the case; `due_on` is when it was due before, by which the next one is found."""
+    due: dict[str, Any] = {"due": due_on.isoformat()} if due_on else {}
+    return redirect_to(url_for("staff.cases_one", case_id=case.id, **_kept_filters(), **due))
 
 
 def _kept_filters() -> dict[str, Any]:
@@ -221,7 +242,11 @@ def cases_next(case_id: int) -> ResponseReturnValue:
     if not form.validate():
         abort(400)
     wanted = _wanted(form)
-    found = queue.next_case(db_session(), the_actor(), case, wanted)
+    try:
+        due_on = dt.date.fromisoformat(request.args.get("due", ""))
+    except ValueError:
+        due_on = None
+    found = queue.next_case(db_session(), the_actor(), case, wanted, due_on)
     if found is None:
         flash("There is no other case in this queue.", "info")
         return redirect_to(url_for("staff.cases", **wanted.values()))
@@ -236,9 +261,16 @@ def cases_step(case_id: int) -> ResponseReturnValue:
     if not form.validate_on_submit() or not form.step.data:
         form.form_errors = [*form.form_errors, *([] if form.step.data else ["Choose what to do."])]
         return _one(case, kind, 422, step_form=form)
+    due_on = case.due_on
     try:
         acting.take_step(
-            db, the_actor(), case_id, form.step.data, seen=form.seen.data or "", words=form.words.data or ""
+            db,
+            the_actor(),
+            case_id,
+            form.step.data,
+            seen=form.seen.data or "",
+            words=form.words.data or "",
+            read=form.read.data or "",
         )
     except (acting.CaseMoved, acting.WordsNeeded, CaseRefused) as error:
         db.rollback()
@@ -249,7 +281,7 @@ def cases_step(case_id: int) -> ResponseReturnValue:
         abort(404)
     db.commit()
     flash("Done. The provider is told.", "good")
-    return _back(case)
+    return _back(case, due_on)
 
 
 @blueprint.post(f"/cases/{ID}/comment")
@@ -259,7 +291,7 @@ def cases_comment(case_id: int) -> ResponseReturnValue:
     form = CommentForm()
     if not form.validate_on_submit():
         return _one(case, kind, 422, comment_form=form)
-    acting.add_comment(db_session(), the_actor(), case_id, form.comment.data)
+    acting.add_comment(db_session(), the_actor(), case_id, form.comment.data, form.read.data or "")
     db_session().commit()
     flash("The provider is told that you have written.", "good")
     return _back(case)
@@ -280,7 +312,7 @@ def cases_attach(case_id: int) -> ResponseReturnValue:
     form, db = FilesForm(), db_session()
     if not form.validate_on_submit():
         return _one(case, kind, 422, files_form=form)
-    problems = acting.add_files(db, the_actor(), case_id, form.files.data)
+    problems = acting.add_files(db, the_actor(), case_id, form.files.data, form.read.data or "")
     db.commit()
     if problems:
         form.files.errors = problems
@@ -314,17 +346,21 @@ def cases_note(case_id: int) -> ResponseReturnValue:
 def cases_assign(case_id: int) -> ResponseReturnValue:
     case, kind = _find(case_id)
     form, db = AssignForm(), db_session()
-    form.worker.choices = [SelectChoice("", "Nobody"), *_workers()]
+    form.worker.choices = [SelectChoice("", "Nobody"), *_workers(case.assigned_to_id)]
     if not form.validate_on_submit():
         return _one(case, kind, 422, assign_form=form)
+    was = int(form.was.data) if _ID.fullmatch(form.was.data or "") else None
     try:
-        acting.assign(db, [case_id], int(form.worker.data) if form.worker.data else None)
+        result = acting.assign(db, {case_id: was}, int(form.worker.data) if form.worker.data else None)
     except acting.NotTheirs:
         db.rollback()
         form.form_errors = [NOT_THEIRS]
         return _one(*_find(case_id), 422, assign_form=form)
     db.commit()
-    flash("Assigned.", "good")
+    for _, why in result.not_done:
+        flash(f"Nothing was done. {why}", "warn")
+    if not result.not_done:
+        flash("Assigned.", "good")
     return _back(case)
 
 

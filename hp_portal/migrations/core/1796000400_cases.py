@@ -111,7 +111,7 @@ def upgrade() -> None:
         sa.Column("id", BigId, nullable=False),
         sa.Column("person_id", BigId, nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
-        sa.Column("query", sa.String(length=1000), nullable=False),
+        sa.Column("query", sa.String(length=2000), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_portal_case_view_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_portal_case_view")),
         sa.UniqueConstraint("person_id", "name", name=op.f("uq_portal_case_view_person_id_name")),
@@ -134,8 +134,11 @@ def _make_cases() -> None:
         sa.Table(ENTRY, sa.MetaData(), autoload_with=connection),
     )
     rows = connection.execute(sa.select(asked).order_by(asked.c.id)).all()
+    taken: set[str] = set()
     for row in rows:
-        digits = str(10**6 + secrets.randbelow(9 * 10**6))
+        while (digits := str(10**6 + secrets.randbelow(9 * 10**6))) in taken:
+            pass
+        taken.add(digits)
         state = "answered" if row.settled_at else "received"
         values = {
             "organization_id": row.organization_id,
