@@ -175,7 +175,15 @@ def open_on_home(session: PortalSession, actor: Actor) -> tuple[list[CaseRow], i
     if not kinds_for(actor) or actor.organization_id is None:
         return [], 0
     # The home page is public, so the gate has set no scope.
+    before = session.context.scope
     set_scope(session, OrganizationScope(actor.organization_id))
+    try:
+        return _open_on_home(session, actor)
+    finally:
+        set_scope(session, before)
+
+
+def _open_on_home(session: PortalSession, actor: Actor) -> tuple[list[CaseRow], int]:
     today = clock.today(settings().payer.zone)
     statement = _own(actor, OwnFilter(mine=True))
     count = session.scalar(statement.with_only_columns(sa.func.count(), maintain_column_froms=True)) or 0
