@@ -270,7 +270,7 @@ def test_the_history_of_cases_is_never_changed(portal: World) -> None:
         sa.delete(CaseNote),
     ):
         with (
-            pytest.raises(sa.exc.DBAPIError, match="history of cases is never changed|permission denied"),
+            pytest.raises(sa.exc.DBAPIError, match=r"history of cases is never changed|permission denied"),
             portal.session() as session,
         ):
             session.execute(statement.execution_options(synchronize_session=False))
