@@ -19,6 +19,8 @@ from hp_portal.hookspecs import Application
 
 # Those of the core's own pages.
 _OWN: Mapping[str, Mapping[str, str]] = {"cases": {"case_id": "portal_case"}}
+# What any application may attach.
+_ATTACHED = {"attached_id": "attached_file"}
 _EXTENSION = "hp_portal.rows_of_addresses"
 
 
@@ -37,7 +39,8 @@ def _models(app: Flask, application: Application) -> Mapping[str, str]:
     """The tables that an application's addresses have ids of, by the name of the parameter."""
     found: dict[str, Mapping[str, str]] = app.extensions.setdefault(_EXTENSION, {})
     if application.key not in found:
-        found[application.key] = {name: str(model.__tablename__) for name, model in _by_name(app, application).items()}
+        own = {name: str(model.__tablename__) for name, model in _by_name(app, application).items()}
+        found[application.key] = {**_ATTACHED, **own}
     return found[application.key]
 
 
