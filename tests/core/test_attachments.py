@@ -31,7 +31,7 @@ from hp_portal.session import Who
 from hp_portal.settings import ConfigurationError, load_settings
 from tests import sample_plugin
 from tests.conftest import MakeApp, cannot_run
-from tests.support.attaching import check_files
+from tests.support.attaching import attached_file, check_files
 from tests.support.client import PortalClient
 from tests.support.clock import Clock
 from tests.support.databases import Databases, prepare_database
@@ -268,6 +268,29 @@ def test_a_file_that_cannot_be_looked_at_is_the_staffs(sample_world: World, monk
     world.sign_in("guard").post("/staff/attachments/1/again")
     check_files(world)
     assert said(client).count(">Ready<") == 1
+
+
+def test_a_virus_stays_locked_away_when_there_is_no_scanner_any_more(sample_world: World) -> None:
+    world = sample_world
+    clinic = world.organization("Birch Clinic")
+    with world.session() as session:
+        number = attached_file(session, "sample:1", clinic, state="quarantined").id
+        attached_file(session, "sample:1", clinic, state="failed")
+    world.staff("guard", permissions=STAFF)
+    staff = world.sign_in("guard")
+    shown = staff.get("/staff/attachments").text
+    assert f"/staff/attachments/{number}/again" not in shown
+    assert f"/staff/attachments/{number + 1}/again" in shown, "what has no virus is cleaned without a scanner"
+    told = staff.post(f"/staff/attachments/{number}/again", follow_redirects=True).text
+    assert "no virus scanner is set up that could look at it again" in told
+    with world.session() as session:
+        row = session.get_one(AttachedFile, number)
+        assert row.state == "quarantined"
+        row.state = "waiting"  # asked to be checked again while there was a scanner
+    check_files(world)
+    with world.session() as session:
+        row = session.get_one(AttachedFile, number)
+        assert (row.state, row.cleaned_id, row.found) == ("quarantined", None, checking.NO_SCANNER)
 
 
 def test_files_of_somebody_without_an_account_go_along(sample_world: World) -> None:

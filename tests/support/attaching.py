@@ -38,6 +38,7 @@ def attached_file(
         sha256="0" * 64,
         state=state,
         sent_at=clock.now(),
+        quarantined_at=clock.now() if state == "quarantined" else None,
         original_id=stored.id,
         cleaned_id=stored.id if state == "ready" else None,
     )

@@ -35,6 +35,7 @@ AT_A_TIME = 10
 MOST_ATTEMPTS = 3
 RETRY = dt.timedelta(seconds=20)
 GIVEN_UP = "Looking at it was begun three times and never came to an end."
+NO_SCANNER = "A virus was found in it before, and no virus scanner is set up now."
 DAMAGED = "What is stored of it is damaged or was altered."
 
 
@@ -67,6 +68,7 @@ def check_next(session: PortalSession) -> bool:
 def _check(session: PortalSession, lease: Lease) -> None:
     row = session.get_one(AttachedFile, lease.id, populate_existing=True)
     kind, name, owner = row.kind, row.name, row
+    held, found = row.quarantined_at, row.found
     try:
         body = _body(session, row)
     except SealBroken as error:
@@ -78,7 +80,10 @@ def _check(session: PortalSession, lease: Lease) -> None:
     try:
         virus = find_virus(scanner, body) if scanner else ""
         if virus:
-            _end(session, lease, event="attachment.file.quarantined", state=QUARANTINED, found=virus[:500])
+            _quarantine(session, lease, virus[:500])
+            return
+        if held and not scanner:
+            _quarantine(session, lease, found or NO_SCANNER)
             return
         given_as, cleaned = clean_apart(kind, body)
     except ScannerAway as error:
@@ -101,6 +106,11 @@ def _check(session: PortalSession, lease: Lease) -> None:
         # What the first bytes left open is known by now.
         settled = given_as if cleaned is None else kind
         _end(session, lease, state=READY, kind=settled, given_as=given_as, cleaned_id=cleaned_id)
+
+
+def _quarantine(session: PortalSession, lease: Lease, virus: str) -> None:
+    held = {"state": QUARANTINED, "found": virus, "quarantined_at": clock.now()}
+    _end(session, lease, event="attachment.file.quarantined", **held)
 
 
 def _body(session: PortalSession, row: AttachedFile) -> bytes:

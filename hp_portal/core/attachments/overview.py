@@ -11,6 +11,7 @@ from hp_portal.core.attachments.states import FAILED, HELD, QUARANTINED, WAITING
 from hp_portal.core.audit.record import record
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
+from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession
 
 LONGEST = 200
@@ -63,12 +64,20 @@ def view_held(session: PortalSession) -> list[Held]:
     return found
 
 
+class ScannerNeeded(Exception):
+    """A virus was found in the file, and there is no scanner that could look at it again."""
+
+
 def check_again(session: PortalSession, file_id: int) -> bool:
-    """Have a file that is held back looked at anew; False when there is none. The caller commits."""
+    """Have a file that is held back looked at anew; False when there is none. The caller commits. Raises ScannerNeeded."""
     found = session.scalars(sa.select(AttachedFile).where(AttachedFile.id == file_id).with_for_update()).one_or_none()
     if found is None or (found.state not in HELD and found.retry_at is None):
         return False
-    found.state, found.retry_at, found.attempts, found.found = WAITING, None, 0, ""
+    if found.quarantined_at is not None and settings().scanner is None:
+        raise ScannerNeeded
+    found.state, found.retry_at, found.attempts = WAITING, None, 0
+    if found.quarantined_at is None:
+        found.found = ""
     record(session, "attachment.file.checked-again", file=found.id, about=found.about, kind=found.kind)
     session.flush()
     return True

@@ -6,9 +6,14 @@ from flask import abort, flash, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
-from hp_portal.core.attachments.overview import check_again, view_held
+from hp_portal.core.attachments.overview import ScannerNeeded, check_again, view_held
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
+
+
+NO_SCANNER = (
+    "A virus was found in this file, and no virus scanner is set up that could look at it again. It stays locked away."
+)
 
 
 @blueprint.get("/attachments")
@@ -24,8 +29,12 @@ def attachments() -> ResponseReturnValue:
 @access.staff("staff:attachments:check")
 def attachments_again(attached_id: int) -> ResponseReturnValue:
     db = db_session()
-    if not check_again(db, attached_id):
-        abort(404)
+    try:
+        if not check_again(db, attached_id):
+            abort(404)
+    except ScannerNeeded:
+        flash(NO_SCANNER, "warn")
+        return redirect_to(url_for("staff.attachments"))
     db.commit()
     flash("The file is checked again.", "good")
     return redirect_to(url_for("staff.attachments"))
