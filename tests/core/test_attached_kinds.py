@@ -27,6 +27,10 @@ ELSEWHERE = (
     'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/{}"/></Relationships>'
 )
 
+INSIDE = ELSEWHERE.replace('TargetMode="External" Target="https://elsewhere.example/a.dotm"', 'Target="{1}"').replace(
+    "{}", "{0}"
+)
+
 
 def saved(pdf: pikepdf.Pdf, **options: object) -> bytes:
     out = io.BytesIO()
@@ -192,6 +196,23 @@ def document(**more: str | bytes) -> bytes:
     return zipped({"[Content_Types].xml": types(WORDS_MAIN), "word/document.xml": "<w/>", **more})
 
 
+def field(*pieces: str) -> str:
+    """A part of Word with a field, its code in pieces; a piece in braces is a field within it."""
+    mark = '<w:fldChar w:fldCharType="{}"/>'
+    code = ""
+    for piece in pieces:
+        inner = mark.format("begin"), mark.format("end")
+        text = f"<w:r><w:instrText>{piece.strip('{}')}</w:instrText></w:r>"
+        code += text.join(inner) if piece.startswith("{") else text
+    return f'<w:p xmlns:w="w">{mark.format("begin")}{code}{mark.format("end")}</w:p>'
+
+
+def related(kind: str, target: str = "") -> bytes:
+    """A document that says what belongs to it: what is outside, or `target`."""
+    links = INSIDE.format(kind, target) if target else ELSEWHERE.format(kind)
+    return document(**{"word/_rels/a.xml.rels": links})
+
+
 def workbook() -> bytes:
     book, out = openpyxl.Workbook(), io.BytesIO()
     book.active.append(["NPI", "1234567893"])  # type: ignore[union-attr]
@@ -241,6 +262,24 @@ def test_an_office_file_stays_as_it_is(body: Callable[[], bytes], kind: str) -> 
         (lambda: document(**{"xl/macrosheets/sheet1.xml": "<m/>"}), office.PROGRAMS),
         (lambda: zipped({"[Content_Types].xml": types(WORDS_MAIN, WITH_MACROS)}), office.PROGRAMS),
         (lambda: document(**{"word/_rels/settings.xml.rels": ELSEWHERE.format("attachedTemplate")}), office.ELSEWHERE),
+        (lambda: related("image"), office.ELSEWHERE),
+        (lambda: related("externalLinkPath"), office.ELSEWHERE),
+        (lambda: related("image", "https://elsewhere.example/a.png"), office.ELSEWHERE),
+        (lambda: related("connections", "connections.xml"), office.ELSEWHERE),
+        (lambda: related("externalLink", "dde.xml"), office.ELSEWHERE),
+        (lambda: related("oleObject", "media/a.bin"), office.EMBEDDED),
+        (lambda: related("package", "media/a.xlsx"), office.EMBEDDED),
+        (lambda: related("aFChunk", "a.rtf"), office.EMBEDDED),
+        (lambda: document(**{"word/embeddings/a.bin": b"MZ"}), office.EMBEDDED),
+        (lambda: related("control", "a.xml"), office.PROGRAMS),
+        (lambda: document(a='<w:p xmlns:w="w"><w:fldSimple w:instr=" ddeauto c:\\a"/></w:p>'), office.ELSEWHERE),
+        (lambda: document(a=field("DD", "E", " cmd")), office.ELSEWHERE),
+        (lambda: document(a=field("{QUOTE 68 68 69}", " cmd")), office.ELSEWHERE),
+        (lambda: document(a=field("DD", "{QUOTE 69}", " cmd")), office.ELSEWHERE),
+        (
+            lambda: document(a=field('INCLUDEPICTURE "https://elsewhere.example/a.png"').encode("utf-16")),
+            office.ELSEWHERE,
+        ),
         (lambda: zipped({"mimetype": "application/vnd.oasis.opendocument.text"}), office.NO_OFFICE_FILE),
         (lambda: zipped({"[Content_Types].xml": types("image/png")}), office.NO_OFFICE_FILE),
         (lambda: zipped({"[Content_Types].xml": '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'}), DAMAGED),
@@ -268,6 +307,9 @@ def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_link_in_a_document_is_no_part_of_it() -> None:
     assert clean(OFFICE, document(**{"word/_rels/document.xml.rels": ELSEWHERE.format("hyperlink")}))[0] == "docx"
+    codes = (('HYPERLINK "https://a.example/DDE"',), ("=", "{PAGE}"), ("IF ", "{PAGE}", " = 1 DDE"))
+    fields = {f"word/{number}.xml": field(*code) for number, code in enumerate(codes)}
+    assert clean(OFFICE, document(**fields))[0] == "docx"
 
 
 def test_text_is_text_to_its_end() -> None:

@@ -10,7 +10,6 @@ from hp_portal.core.attachments.overview import ScannerNeeded, check_again, view
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
-
 NO_SCANNER = (
     "A virus was found in this file, and no virus scanner is set up that could look at it again. It stays locked away."
 )
