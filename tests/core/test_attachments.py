@@ -22,7 +22,7 @@ from werkzeug.test import TestResponse, encode_multipart
 from hp_portal.attachment_settings import read_scanner
 from hp_portal.core.attachments import attaching, checking
 from hp_portal.core.attachments.models import AttachedFile
-from hp_portal.core.attachments.scanning import NotScanned, ScannerAway, find_virus
+from hp_portal.core.attachments.scanning import NotScanned, ScannerAway, ScannerSlow, find_virus
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.documents.limited import DocumentError
 from hp_portal.core.files.models import StoredFile, StoredPiece
@@ -293,6 +293,62 @@ def test_a_virus_stays_locked_away_when_there_is_no_scanner_any_more(sample_worl
         assert (row.state, row.cleaned_id, row.found) == ("quarantined", None, checking.NO_SCANNER)
 
 
+def test_files_wait_for_the_scanner_in_order_and_not_for_ever(
+    database_url: str, make_app: MakeApp, databases: Databases, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = sample(database_url, make_app, databases, clamd="tcp:127.0.0.1:1")
+    client = noted(world)
+    attach(client, ("slow.txt", b"slow"), ("away.txt", b"away"))
+    asked: list[bytes] = []
+
+    def find(_scanner: object, body: bytes) -> str:
+        asked.append(body)
+        if body == b"slow":
+            raise ScannerSlow("It came to no end.")
+        if body == b"away":
+            raise ScannerAway("Nobody is there.")
+        return ""
+
+    monkeypatch.setattr(checking, "find_virus", find)
+    check_files(world)
+    assert asked == [b"slow"], "a round ends where the scanner does"
+    check_files(world)
+    assert asked == [b"slow", b"away"]
+    attach(client, ("new.txt", b"new"), ("newer.txt", b"newer"))
+    pauses = []
+    for _ in range(3):
+        asked.clear()
+        with world.session() as session:
+            rows = session.scalars(sa.select(AttachedFile).where(AttachedFile.state == "waiting"))
+            due = {row.name: row.retry_at for row in rows}
+        latest = max(at for at in due.values() if at is not None)
+        pauses.append(latest - clock.now())
+        clock.advance(latest - clock.now())
+        check_files(world)
+        check_files(world)
+        if "new.txt" in due:
+            assert asked == [b"new", b"newer", b"slow", b"away"], "what was never looked at comes first"
+    assert pauses[0] < pauses[1] < pauses[2], "each pause is longer"
+    text = said(client)
+    assert text.count(">Ready<") == 2
+    assert text.count(">Could not be checked<") == 1, "three times, and then the staff's"
+    assert text.count(">Waits for the virus check<") == 1, "what nobody has looked at waits on"
+    with world.session() as session:
+        slow = session.scalars(sa.select(AttachedFile).where(AttachedFile.state == "failed")).one()
+        assert (slow.found, slow.attempts) == ("It came to no end.", checking.MOST_ATTEMPTS)
+
+
+def test_a_scanner_that_says_nothing_is_slow_and_one_that_is_not_there_is_away() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        scanner = read_scanner(f"tcp:127.0.0.1:{server.getsockname()[1]}")
+        assert scanner is not None
+        with pytest.raises(ScannerSlow, match="did not come to an end with this file"):
+            find_virus(scanner, b"x", 0.1)
+    with pytest.raises(ScannerAway) as away:
+        find_virus(scanner, b"x")
+    assert not isinstance(away.value, ScannerSlow)
+
+
 def test_files_of_somebody_without_an_account_go_along(sample_world: World) -> None:
     """A public page has no scope: the word that the files are attached to is what it knows. A draft becomes a case."""
     world = sample_world
@@ -324,7 +380,16 @@ def test_a_scanner_that_cannot_be_is_refused_at_the_start(value: str) -> None:
         load_settings(clamd=value)
 
 
-@pytest.mark.parametrize("answer", [b"stream: OK\0", b"stream: Some.Virus FOUND\0", b"", b"UNKNOWN COMMAND\0"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"stream: OK\0",
+        b"stream: Some.Virus FOUND\0",
+        b"",
+        b"UNKNOWN COMMAND\0",
+        b"stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND\0",
+    ],
+)
 def test_a_scanner_by_tcp_is_asked_and_believed_only_word_for_word(answer: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
         scanner = read_scanner(f"tcp:127.0.0.1:{server.getsockname()[1]}")
@@ -341,7 +406,7 @@ def test_a_scanner_by_tcp_is_asked_and_believed_only_word_for_word(answer: bytes
             return command + body
 
         heard = pool.submit(serve)
-        if answer.endswith((b"OK\0", b"FOUND\0")):
+        if answer.endswith((b"OK\0", b"Virus FOUND\0")):
             assert find_virus(scanner, b"x" * 200_000) == ("" if b"OK" in answer else "Some.Virus")
         else:
             with pytest.raises(NotScanned if answer else ScannerAway):

@@ -1,7 +1,7 @@
 """The worker's part: has the files that wait looked at for viruses, and cleaned.
 
-Nothing is given out before both are done. When the scanner does not answer, files wait for it; a file that ends the process
-which opens it is tried three times, and then the staff's.
+Nothing is given out before both are done. When the scanner does not answer, files wait for it, longer each time; a file
+that ends the process which opens it, or with which the scanner comes to no end, is tried three times, and then the staff's.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from hp_portal.core.attachments.cleaning import clean_apart
 from hp_portal.core.attachments.kinds import name_as
 from hp_portal.core.attachments.models import AttachedFile
 from hp_portal.core.attachments.refused import Refused
-from hp_portal.core.attachments.scanning import NotScanned, ScannerAway, find_virus
+from hp_portal.core.attachments.scanning import NotScanned, ScannerAway, ScannerSlow, find_virus
 from hp_portal.core.attachments.states import FAILED, QUARANTINED, READY, REFUSED, WAITING
 from hp_portal.core.audit.record import record
 from hp_portal.core.documents.limited import DocumentError
 from hp_portal.core.files.storing import find_stored, open_stored, receive_file
-from hp_portal.core.leases.leasing import Lease, LeaseLost, release_lease, renew_lease, take_lease
+from hp_portal.core.leases.leasing import Lease, LeaseLost, release_lease, renew_lease, take_leases
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession
 from hp_portal.session import Who
@@ -33,7 +33,8 @@ log = structlog.get_logger(__name__)
 LEASE = dt.timedelta(minutes=10)
 AT_A_TIME = 10
 MOST_ATTEMPTS = 3
-RETRY = dt.timedelta(seconds=20)
+RETRY, LONGEST_RETRY = dt.timedelta(seconds=20), dt.timedelta(minutes=10)
+"""How long a file waits for the scanner: at first, doubled each time, and at most."""
 GIVEN_UP = "Looking at it was begun three times and never came to an end."
 NO_SCANNER = "A virus was found in it before, and no virus scanner is set up now."
 DAMAGED = "What is stored of it is damaged or was altered."
@@ -46,19 +47,30 @@ def check_files(session: PortalSession) -> None:
             return
 
 
+def _due() -> tuple[sa.ColumnElement[bool], ...]:
+    return AttachedFile.state == WAITING, sa.or_(AttachedFile.retry_at.is_(None), AttachedFile.retry_at <= clock.now())
+
+
 def check_next(session: PortalSession) -> bool:
-    """Look at the next file that waits; False when none does."""
-    due = sa.or_(AttachedFile.retry_at.is_(None), AttachedFile.retry_at <= clock.now())
-    lease = take_lease(session, AttachedFile, AttachedFile.state == WAITING, due, lasts=LEASE)
-    if lease is None:
+    """Look at the next file that waits, those that were never looked at first; False when none does, or the scanner is away."""
+    first = (AttachedFile.retry_at.asc().nulls_first(), AttachedFile.id)
+    leases = take_leases(session, AttachedFile, *_due(), lasts=LEASE, most=1, first=first)
+    if not leases:
         session.rollback()
         return False
     session.commit()
+    [lease] = leases
     try:
         if lease.attempts > MOST_ATTEMPTS:
             _end(session, lease, state=FAILED, found=GIVEN_UP)
         else:
             _check(session, lease)
+    except ScannerSlow as error:
+        _too_slow(session, lease, str(error))
+        return False
+    except ScannerAway as error:
+        _wait(session, lease, str(error))
+        return False
     except LeaseLost:
         # Taken away meanwhile, or another worker's by now.
         session.rollback()
@@ -86,8 +98,6 @@ def _check(session: PortalSession, lease: Lease) -> None:
             _quarantine(session, lease, found or NO_SCANNER)
             return
         given_as, cleaned = clean_apart(kind, body)
-    except ScannerAway as error:
-        _wait(session, lease, str(error))
     except NotScanned as error:
         _end(session, lease, state=FAILED, found=str(error)[:500])
     except Refused as error:
@@ -120,12 +130,44 @@ def _body(session: PortalSession, row: AttachedFile) -> bytes:
     return open_stored(session, stored).read()
 
 
+def _later(pauses: int) -> dt.datetime:
+    return clock.now() + min(RETRY * (1 << min(pauses, 10)), LONGEST_RETRY)
+
+
 def _wait(session: PortalSession, lease: Lease, said: str) -> None:
-    """For the scanner; that is nobody's attempt."""
+    """For the scanner, as all that would be looked at now; that is nobody's attempt."""
     log.warning("attachment.scanner-away", file=lease.id, said=said)
-    retry_at = clock.now() + RETRY
-    release_lease(session, lease, attempts=lease.attempts - 1, retry_at=retry_at, found=said[:500])
+    row = session.get_one(AttachedFile, lease.id, populate_existing=True)
+    waits = {"retry_at": _later(row.pauses), "pauses": AttachedFile.pauses + 1}
+    try:
+        release_lease(session, lease, attempts=lease.attempts - 1, found=_kept(row) or said[:500], **waits)
+    except LeaseLost:
+        session.rollback()
+        return
+    free = sa.or_(AttachedFile.leased_until.is_(None), AttachedFile.leased_until < clock.now())
+    others = sa.update(AttachedFile).where(*_due(), free, AttachedFile.quarantined_at.is_(None))
+    session.execute(others.values(found=said[:500], **waits).execution_options(synchronize_session=False))
     session.commit()
+
+
+def _too_slow(session: PortalSession, lease: Lease, said: str) -> None:
+    """The scanner came to no end with it: an attempt, of which it has three."""
+    log.warning("attachment.scanner-slow", file=lease.id, said=said)
+    try:
+        if lease.attempts >= MOST_ATTEMPTS:
+            _end(session, lease, state=FAILED, found=said[:500])
+            return
+        row = session.get_one(AttachedFile, lease.id, populate_existing=True)
+        later = _later(row.pauses)
+        release_lease(session, lease, retry_at=later, pauses=row.pauses + 1, found=_kept(row) or said[:500])
+        session.commit()
+    except LeaseLost:
+        session.rollback()
+
+
+def _kept(row: AttachedFile) -> str:
+    """What is known of a virus stays known."""
+    return row.found if row.quarantined_at is not None else ""
 
 
 def _end(session: PortalSession, lease: Lease, *, event: str = "", **values: object) -> None:

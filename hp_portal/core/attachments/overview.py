@@ -75,7 +75,7 @@ def check_again(session: PortalSession, file_id: int) -> bool:
         return False
     if found.quarantined_at is not None and settings().scanner is None:
         raise ScannerNeeded
-    found.state, found.retry_at, found.attempts = WAITING, None, 0
+    found.state, found.retry_at, found.attempts, found.pauses = WAITING, None, 0, 0
     if found.quarantined_at is None:
         found.found = ""
     record(session, "attachment.file.checked-again", file=found.id, about=found.about, kind=found.kind)

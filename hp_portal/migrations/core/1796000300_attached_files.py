@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("kept_at", moment, nullable=True),
         sa.Column("checked_at", moment, nullable=True),
         sa.Column("retry_at", moment, nullable=True),
+        sa.Column("pauses", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("quarantined_at", moment, nullable=True),
         sa.Column("original_id", BigId, nullable=False),
         sa.Column("cleaned_id", BigId, nullable=True),
