@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import io
 import socket
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -268,6 +270,36 @@ def test_a_file_that_cannot_be_looked_at_is_the_staffs(sample_world: World, monk
     world.sign_in("guard").post("/staff/attachments/1/again")
     check_files(world)
     assert said(client).count(">Ready<") == 1
+
+
+def test_a_process_that_was_killed_is_no_fault_of_the_file(
+    sample_world: World, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    """What ends it may be another's: the file is tried again, and at last the staff's, but never refused."""
+    world = sample_world
+    client = noted(world)
+    attach(client, ("a.txt", b"a"))
+    kill = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    start = subprocess.Popen
+
+    def killed(_arguments: object, **options: Any) -> Any:
+        return start([sys.executable, "-c", kill], **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hp_portal.core.documents.limited.subprocess.Popen", killed)
+        for _ in range(checking.MOST_ATTEMPTS - 1):
+            check_files(world)
+            assert said(client).count(">Being checked<") == 1
+            clock.advance(checking.RETRY * 2)
+    check_files(world)
+    assert said(client).count(">Ready<") == 1, "the third time it went well"
+    attach(client, ("b.txt", b"b"))
+    with monkeypatch.context() as patch:
+        patch.setattr("hp_portal.core.documents.limited.subprocess.Popen", killed)
+        for _ in range(checking.MOST_ATTEMPTS):
+            check_files(world)
+            clock.advance(checking.RETRY * 2)
+    assert said(client).count(">Could not be checked<") == 1
 
 
 def test_a_virus_stays_locked_away_when_there_is_no_scanner_any_more(sample_world: World) -> None:

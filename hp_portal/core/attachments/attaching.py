@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from hp_portal import clock, scopes
 from hp_portal.core.attachments.kinds import HEAD, NotAccepted, kind_of
 from hp_portal.core.attachments.models import AttachedFile
-from hp_portal.core.attachments.states import WAITING
+from hp_portal.core.attachments.states import READY, WAITING
 from hp_portal.core.audit.record import record
 from hp_portal.core.files.storing import FileOwner, FileTooLarge, delete_stored, receive_file
 from hp_portal.core.web.render import settings
@@ -89,7 +89,8 @@ def _attach(session: PortalSession, upload: Upload, owner: FileOwner, about: str
     head = upload.stream.read(HEAD)
     kind = kind_of(head)
     upload.stream.seek(0)
-    here = sa.select(AttachedFile.sha256).where(AttachedFile.about == about)
+    # What went wrong is neither in the way of the same file made anew, nor of another.
+    here = sa.select(AttachedFile.sha256).where(AttachedFile.about == about, AttachedFile.state.in_((WAITING, READY)))
     there = session.scalars(here).all()
     most, megabytes = settings().attachments_most, settings().attachment_mb
     if len(there) >= most:
@@ -139,7 +140,7 @@ def find_attached(session: PortalSession, file_id: int, about: str) -> AttachedF
 
 
 def remove_attached(session: PortalSession, file_id: int, about: str) -> bool:
-    """Take a file away that was not sent along yet, with all that is stored of it; False when there is none.
+    """Take a file away that was not sent along yet, or that went wrong, with all that is stored of it; False when there is none.
 
     Raises CannotRemove.
     """
@@ -148,7 +149,7 @@ def remove_attached(session: PortalSession, file_id: int, about: str) -> bool:
         found = find_attached(session, file_id, about)
         if found is None:
             return False
-        if found.kept_at is not None:
+        if not found.removable:
             raise CannotRemove
         record(session, "attachment.file.removed", file=found.id, about=about, kind=found.kind)
         _forget(session, found)

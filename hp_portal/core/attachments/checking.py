@@ -21,7 +21,7 @@ from hp_portal.core.attachments.refused import Refused
 from hp_portal.core.attachments.scanning import NotScanned, ScannerAway, ScannerSlow, find_virus
 from hp_portal.core.attachments.states import FAILED, QUARANTINED, READY, REFUSED, WAITING
 from hp_portal.core.audit.record import record
-from hp_portal.core.documents.limited import DocumentError
+from hp_portal.core.documents.limited import DocumentError, DocumentKilled
 from hp_portal.core.files.storing import find_stored, open_stored, receive_file
 from hp_portal.core.leases.leasing import Lease, LeaseLost, release_lease, renew_lease, take_leases
 from hp_portal.core.web.render import settings
@@ -102,6 +102,14 @@ def _check(session: PortalSession, lease: Lease) -> None:
         _end(session, lease, state=FAILED, found=str(error)[:500])
     except Refused as error:
         _end(session, lease, event="attachment.file.refused", state=REFUSED, why=str(error))
+    except DocumentKilled as error:
+        log.error("attachment.killed", file=lease.id, kind=kind, said=str(error))
+        if lease.attempts >= MOST_ATTEMPTS:
+            _end(session, lease, state=FAILED, found=str(error)[:500])
+            return
+        # As if this worker had ended with it: tried again when the lease has run out.
+        renew_lease(session, lease, RETRY)
+        session.commit()
     except DocumentError as error:
         log.error("attachment.not-opened", file=lease.id, kind=kind, said=str(error))
         _end(session, lease, state=FAILED, found=str(error)[:500])

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hp_portal import scopes
-from hp_portal.core.attachments.states import State, state_of
+from hp_portal.core.attachments.states import WENT_WRONG, State, state_of
 from hp_portal.core.leases.leasing import Leased
 from hp_portal.database import Base, key
 
@@ -19,9 +19,9 @@ class AttachedFile(Base, scopes.OwnedByOrganizationOrPayer, Leased):
     `about` is what it is attached to, in the words of whoever keeps that, such as `case:12`. `kind` is a key of
     `kinds.KINDS`, `given_as` that of the copy which is given out; `sha256` and `size` (bytes) are of the file as it was sent.
     `state` is one of `states`; `why` says in words for the sender why a file is refused, `found` for the payer's staff what was
-    found in it or went wrong. `kept_at`: it was sent along, and its sender cannot remove it any more. `retry_at`: until then
-    it waits for the virus scanner, after so many `pauses`. `quarantined_at`: a virus was found in it, and it is not given out
-    without being looked at for one again. The original stays sealed; `cleaned_id` is what is given out.
+    found in it or went wrong. `kept_at`: it was sent along, and its sender cannot remove it any more, unless it went wrong.
+    `retry_at`: until then it waits for the virus scanner, after so many `pauses`. `quarantined_at`: a virus was found in it, and
+    it is not given out without being looked at for one again. The original stays sealed; `cleaned_id` is what is given out.
     """
 
     __tablename__ = "attached_file"
@@ -50,6 +50,11 @@ class AttachedFile(Base, scopes.OwnedByOrganizationOrPayer, Leased):
     quarantined_at: Mapped[dt.datetime | None]
     original_id: Mapped[int] = mapped_column(sa.ForeignKey("stored_file.id"), index=True)
     cleaned_id: Mapped[int | None] = mapped_column(sa.ForeignKey("stored_file.id"), index=True)
+
+    @property
+    def removable(self) -> bool:
+        """Was it not sent along yet, or is it of no use to anybody?"""
+        return self.kept_at is None or self.state in WENT_WRONG
 
     @property
     def standing(self) -> State:

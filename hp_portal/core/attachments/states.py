@@ -8,6 +8,8 @@ from typing import Literal
 WAITING, READY, QUARANTINED, REFUSED, FAILED = "waiting", "ready", "quarantined", "refused", "failed"
 HELD = (QUARANTINED, FAILED)
 """States that the payer's staff look into."""
+WENT_WRONG = (QUARANTINED, REFUSED, FAILED)
+"""States of files that nobody has got anything of."""
 
 
 @dataclass(frozen=True)
