@@ -9,9 +9,10 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pikepdf
@@ -29,6 +30,7 @@ from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.documents.limited import DocumentError
 from hp_portal.core.files.models import StoredFile, StoredPiece
 from hp_portal.core.files.sweeping import KEPT, sweep
+from hp_portal.database import PortalSession, lock
 from hp_portal.session import Who
 from hp_portal.settings import ConfigurationError, load_settings
 from tests import sample_plugin
@@ -379,6 +381,84 @@ def test_a_scanner_that_says_nothing_is_slow_and_one_that_is_not_there_is_away()
     with pytest.raises(ScannerAway) as away:
         find_virus(scanner, b"x")
     assert not isinstance(away.value, ScannerSlow)
+
+
+def noting(locked: list[str]) -> Callable[[PortalSession, str], None]:
+    """The lock, which also says what was locked."""
+
+    def noted_lock(session: PortalSession, name: str) -> None:
+        locked.append(name)
+        lock(session, name)
+
+    return noted_lock
+
+
+def test_nothing_is_left_of_files_that_are_removed_while_others_work(
+    sample_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker has stored a copy since a session has read of the file; a note goes while somebody attaches to it."""
+    world = sample_world
+    client = noted(world)
+    attach(client, ("a.pdf", scripted_pdf()), ("b.pdf", scripted_pdf() + b"%b"))
+    about = "sample.note:1"
+    with world.app.app_context(), world.session() as session:
+        before = attaching.attached_files(session, about)
+        assert [one.cleaned_id for one in before] == [None, None]
+        check_files(world)
+        assert attaching.remove_attached(session, 1, about)
+        session.commit()
+        assert attaching.forget_attached(session, about) == 1
+    with world.session() as session:
+        assert session.scalars(sa.select(StoredFile.id)).all() == []
+
+    locked: list[str] = []
+
+    def removed_before(session: Any, name: str) -> None:
+        if not locked:
+            locked.append(name)
+            assert client.post(f"{NOTE}/remove").status_code == 303
+        lock(session, name)
+
+    monkeypatch.setattr(attaching, "lock", removed_before)
+    assert attach(client, ("c.txt", b"c")).status_code == 404
+    locked.clear()
+    with world.app.app_context(), world.session() as session:
+        monkeypatch.setattr(attaching, "lock", noting(locked))
+        upload = FileStorage(io.BytesIO(b"A letter"), "letter.txt")
+        said = attaching.attach_files(session, [upload], owner=Who(), about=about, alive=lambda: False)
+        assert said == ["“letter.txt” was not attached: what it belongs to was removed in the meantime."]
+        attaching.keep_attached(session, "draft:1", "case:7")
+        assert locked[1:] == ["attachments case:7", "attachments draft:1"], "those of both words"
+    with world.session() as session:
+        assert session.scalars(sa.select(StoredFile.id)).all() == []
+
+
+def test_nobody_waits_while_a_file_is_read(sample_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with it, its size and what is in it are known before the lock."""
+    done: list[str] = []
+
+    class Told(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            piece = super().read(size)
+            done.append("read" if piece else "end")
+            return piece
+
+    monkeypatch.setattr(attaching, "lock", noting(done))
+    with sample_world.app.app_context(), sample_world.database.new_session() as session:
+
+        def given(body: bytes) -> list[str]:
+            done.clear()
+            return attaching.attach_files(session, [FileStorage(Told(body), "a.txt")], owner=Who(), about="draft:1")
+
+        assert given(b"A letter") == []
+        assert done[:3] == ["read", "end", "attachments draft:1"]
+        assert given(b"MZ\x90\x00") != []
+        assert "attachments draft:1" not in done
+        with monkeypatch.context() as patch:
+            patch.setattr(attaching, "settings", lambda: SimpleNamespace(attachment_mb=0))
+            assert "it is larger than 0 MB" in given(b"x")[0]
+        assert "attachments draft:1" not in done
+        session.rollback()
 
 
 def test_files_of_somebody_without_an_account_go_along(sample_world: World) -> None:
