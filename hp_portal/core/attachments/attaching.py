@@ -167,7 +167,7 @@ def find_attached(session: PortalSession, file_id: int, about: str) -> AttachedF
 
 
 def _held(session: PortalSession, about: str) -> Sequence[AttachedFile]:
-    """The files as they are now, and stay until the transaction ends: a worker that gives one its copy waits, or is waited for."""
+    """The files as they are now, and stay until the transaction ends: a worker that gives one its copy waits or is waited for."""
     wanted = sa.select(AttachedFile).where(AttachedFile.about == about).order_by(AttachedFile.id).with_for_update()
     return session.scalars(wanted.execution_options(populate_existing=True)).all()
 
