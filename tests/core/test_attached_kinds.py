@@ -13,7 +13,7 @@ import pytest
 from pikepdf import Array, Dictionary, Name
 from PIL import Image, PngImagePlugin
 
-from hp_portal.core.attachments import office, pdfs
+from hp_portal.core.attachments import office, pdfs, pictures
 from hp_portal.core.attachments.cleaner import NO_TEXT, clean
 from hp_portal.core.attachments.cleaning import clean_apart
 from hp_portal.core.attachments.kinds import KINDS, OFFICE, NotAccepted, kind_of, name_as
@@ -56,6 +56,20 @@ def armed_pdf() -> bytes:
     button = Dictionary(Type=Name.Annot, Subtype=Name.Widget, Rect=[0, 0, 9, 9], FT=Name.Btn, AA=Dictionary(E=script))
     field = pdf.make_indirect(button)
     page.Annots = Array([Dictionary(Type=Name.Annot, Subtype=Name.Link, Rect=[0, 0, 9, 9], A=launch), field])
+    page.Odder = Array([Dictionary(S=deed, P=1, F="other.pdf") for deed in (Name.Launch, Name.Thread)])
+    related = Dictionary(Type=Name.Filespec, F="a", RF=Dictionary(F=Array(["a", pdf.make_stream(b"related hidden")])))
+    page.Related = Array([related, Dictionary(Type=Name.Annot, Subtype=Name.Link, PA=Dictionary(URI="hidden address"))])
+    page.Resources = Dictionary(Font=Dictionary(RF=Dictionary(Type=Name.Font, BaseFont=Name.Times)))
+    page.Structure = Dictionary(Type=Name.StructElem, S=Name.URI, P=1)
+    page.Streams = Array(
+        [
+            pdf.make_stream(b"MZ hidden program", Type=Name.EmbeddedFile),
+            pdf.make_stream(b"hidden postscript", Type=Name.XObject, Subtype=Name.PS),
+            pdf.make_stream(b"hidden too", Type=Name.XObject, Subtype=Name.Form, Subtype2=Name.PS),
+            pdf.make_stream(b"", F="hidden.bin", FFilter=Name.FlateDecode),
+            pdf.make_stream(b"q Q", Subtype=Name.Form, Ref=Dictionary(F="hidden.pdf", Page=0)),
+        ]
+    )
     page.Odd = Dictionary(Deeper=Array([Dictionary(S=Name.Launch, F="odd.exe"), Dictionary(JS="odd script")]))
     pdf.Root.AcroForm = Dictionary(
         Fields=Array([field]), XFA=Array(["template", pdf.make_stream(b"<xfa>script</xfa>")])
@@ -69,7 +83,12 @@ def test_a_pdf_keeps_its_pages_and_loses_what_does_something() -> None:
     with pikepdf.open(io.BytesIO(body or b"")) as pdf:
         assert len(pdf.pages) == 1
         everything = b"".join(found.unparse(resolved=True) for found in pdf.objects)
-    for word in (b"script", b"hidden", b"Launch", b"/JS", b"/JavaScript", b"XFA", b"/EF"):
+        streams = [found for found in pdf.objects if isinstance(found, pikepdf.Stream)]
+        everything += b"".join(found.read_bytes() for found in streams)
+        assert pdf.pages[0].obj.Resources.Font.RF.BaseFont == Name.Times, "a font may be called like that"
+        assert pdf.pages[0].obj.Structure.S == Name.URI, "so may an element of the structure"
+    usual = (b"script", b"hidden", b"Launch", b"/JS", b"/JavaScript", b"XFA", b"/EF")
+    for word in (*usual, b"/Thread", b"/RF << /F", b"/PA", b"/PS", b"/FFilter", b"/Ref"):
         assert word not in everything, word
     assert clean("pdf", body or b"")[0] == "pdf", "what was cleaned can be cleaned"
 
@@ -145,6 +164,45 @@ def test_a_tiff_of_several_pages_becomes_a_pdf() -> None:
         assert [float(edge) for edge in pdf.pages[0].mediabox] == [0, 0, 72, 72], "an inch by an inch"
 
 
+def points_of(pdf: bytes) -> list[list[tuple[int, ...]]]:
+    """The points of each page's picture, in three colors."""
+    with pikepdf.open(io.BytesIO(pdf)) as opened:
+        found = [
+            item for item in opened.objects if isinstance(item, pikepdf.Stream) and item.get(Name.Subtype) == Name.Image
+        ]
+        pictures = [pikepdf.PdfImage(item).as_pil_image() for item in found]
+        return [[one.convert("RGB").getpixel((x, 0)) for x in range(one.width)] for one in pictures]  # type: ignore[misc]
+
+
+def stripes(mode: str, *values: object) -> Image.Image:
+    """Broad stripes, so that what JPEG loses is no matter."""
+    image = Image.new(mode, (16 * len(values), 16))
+    for number, value in enumerate(values):
+        image.paste(value, (16 * number, 0, 16 * number + 16, 16))  # type: ignore[arg-type]
+    return image
+
+
+def test_a_picture_is_seen_as_it_was() -> None:
+    """Sixteen bits of grey are scaled to eight, what is transparent is on white, and colors stay."""
+    row = b"".join(value.to_bytes(2, "little") * 16 for value in (0, 0x8000, 0xFFFF))
+    grey = Image.frombytes("I;16", (48, 16), row * 16)
+    clear = stripes("RGBA", (200, 0, 0, 255), (0, 0, 0, 0), (0, 0, 0, 128))
+    pages = points_of(clean("tiff", picture("TIFF", grey, save_all=True, append_images=[clear]))[1] or b"")
+    for points, wanted in zip(
+        pages, ([(0,) * 3, (128,) * 3, (255,) * 3], [(200, 0, 0), (255,) * 3, (127,) * 3]), strict=True
+    ):
+        for number, color in enumerate(wanted):
+            assert points[16 * number + 8] == pytest.approx(color, abs=6)
+    with Image.open(io.BytesIO(clean("png", picture("PNG", grey))[1] or b"")) as image:
+        assert [image.convert("L").getpixel((x, 0)) for x in (8, 24, 40)] == [0, 128, 255]
+    with Image.open(io.BytesIO(clean("png", picture("PNG", clear))[1] or b"")) as image:
+        assert image.getpixel((24, 0)) == (0, 0, 0, 0), "a PNG may stay transparent"
+    turned = picture("TIFF", grey, tiffinfo={262: 0})
+    assert [point[0] for point in points_of(clean("tiff", turned)[1] or b"")[0]][8::16] == pytest.approx(
+        [255, 127, 0], abs=6
+    )
+
+
 def bomb() -> bytes:
     """A PNG of two hundred million points in some kilobytes."""
 
@@ -169,8 +227,10 @@ def bomb() -> bytes:
         ("png", lambda: with_place("PNG")[:150], DAMAGED),
         ("jpeg", lambda: b"\xff\xd8\xff and nothing else", DAMAGED),
         ("tiff", lambda: b"II*\x00 and nothing else", DAMAGED),
+        ("tiff", lambda: picture("TIFF", Image.new("F", (9, 9), 0.5)), pictures.MEASURED),
+        ("tiff", lambda: picture("TIFF", Image.new("I", (9, 9), 1 << 20)), pictures.MEASURED),
     ],
-    ids=["bomb", "cut off JPEG", "cut off PNG", "no JPEG", "no TIFF"],
+    ids=["bomb", "cut off JPEG", "cut off PNG", "no JPEG", "no TIFF", "32 bits", "32 whole bits"],
 )
 def test_a_picture_that_is_not_accepted_says_what_to_do(kind: str, body: Callable[[], bytes], said: str) -> None:
     with pytest.raises(Refused) as refused:
