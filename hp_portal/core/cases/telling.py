@@ -12,10 +12,12 @@ from hp_portal.core.identity.unconfirmed import reachable
 from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession
 
+CASE = "case"
+
 
 def about_case(case_id: int) -> str:
     """What the messages about a case are about."""
-    return f"case:{case_id}"
+    return f"{CASE}:{case_id}"
 
 
 def tell_step(session: PortalSession, case: Case, kind: CaseKind) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flask import abort, flash, url_for
+from flask import abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.core.access import rules as access
-from hp_portal.core.attachments.overview import ScannerNeeded, check_again, view_held
+from hp_portal.core.attachments.overview import HELD_LIST, ScannerNeeded, check_again, remove_held, view_held
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 
@@ -19,9 +19,9 @@ NO_SCANNER = (
 @access.staff("staff:attachments:check")
 def attachments() -> ResponseReturnValue:
     db = db_session()
-    held = view_held(db)
+    listing = view_held(db, HELD_LIST.read(request.args)).at("staff.attachments")
     db.commit()
-    return page("staff/attachments.html", held=held, scanner=bool(settings().clamd))
+    return page("staff/attachments.html", "results", listing=listing, scanner=bool(settings().clamd))
 
 
 @blueprint.post("/attachments/<id:attached_id>/again")
@@ -36,4 +36,16 @@ def attachments_again(attached_id: int) -> ResponseReturnValue:
         return redirect_to(url_for("staff.attachments"))
     db.commit()
     flash("The file is checked again.", "good")
+    return redirect_to(url_for("staff.attachments"))
+
+
+@blueprint.post("/attachments/<id:attached_id>/remove")
+@access.staff("staff:attachments:check")
+def attachments_remove(attached_id: int) -> ResponseReturnValue:
+    """A file with a virus: nobody ever gets it."""
+    db = db_session()
+    if not remove_held(db, attached_id):
+        abort(404)
+    db.commit()
+    flash("The file was removed, with all that was stored of it.", "good")
     return redirect_to(url_for("staff.attachments"))

@@ -15,6 +15,7 @@ from hp_portal.core.access.enforce import can, the_actor
 from hp_portal.core.attachments.attaching import CannotRemove, attached_files, remove_attached
 from hp_portal.core.attachments.handing import hand_out_attached
 from hp_portal.core.cases import acting, queue, reading
+from hp_portal.core.cases import words as words
 from hp_portal.core.cases.acting import WORK
 from hp_portal.core.cases.figures import figures
 from hp_portal.core.cases.forms import (
