@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import json
 import socket
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
 from hp_portal.attachment_settings import read_scanner
-from hp_portal.core.attachments import attaching, checking
+from hp_portal.core.attachments import attaching, checking, states
 from hp_portal.core.attachments.models import AttachedFile
 from hp_portal.core.attachments.scanning import NotScanned, ScannerAway, ScannerSlow, find_virus
 from hp_portal.core.audit.models import AuditEvent
@@ -100,6 +101,9 @@ def test_files_are_attached_checked_and_given_out(sample_world: World, clock: Cl
 
     check_files(world)
     part = client.get(f"{NOTE}/files", fragment=True).text
+    told = 'data-announce="All attached files have been checked."'
+    assert told in part
+    assert told not in said(client), "not anew on every page"
     assert part.count(">Ready<") == 2
     assert "data-hx-get" not in part
     assert "<h1>" not in part
@@ -122,6 +126,8 @@ def test_files_are_attached_checked_and_given_out(sample_world: World, clock: Cl
     assert [event for event, _ in events(world)] == [
         "file.sent",
         "file.sent",
+        "file.checked",
+        "file.checked",
         "file.downloaded",
         "file.downloaded",
         "file.removed",
@@ -226,6 +232,10 @@ def test_what_is_too_much_and_what_has_a_virus(
     found = [fields for event, fields in events(world) if event == "file.quarantined"]
     assert len(found) == 2
     assert NAME in found[0]
+    ends = [json.loads(fields) for event, fields in events(world) if event == "file.checked"]
+    assert sorted((end["state"], end["scanned"]) for end in ends) == [("failed", False), ("ready", True)]
+    assert all(json.loads(one)["scanned"] for one in found)
+    assert "have been checked" not in client.get(f"{NOTE}/files", fragment=True).text, "not all of them are all right"
     assert "A virus was found in a text file that was attached" in client.get("/my-activity").text
 
 
@@ -265,7 +275,7 @@ def test_a_file_that_cannot_be_looked_at_is_the_staffs(sample_world: World, monk
     assert "d.txt" not in text
     with world.session() as session:
         found = session.scalars(sa.select(AttachedFile.found).order_by(AttachedFile.id)).all()
-        assert found == ["a file (text): Broken", checking.GIVEN_UP, checking.DAMAGED]
+        assert found == ["a file (text): Broken", checking.GIVEN_UP, states.DAMAGED]
         assert len(session.scalars(sa.select(StoredFile.id)).all()) == 3
         # Staff have the first one looked at again, and now it can be.
     world.staff("guard", permissions=STAFF)
@@ -459,6 +469,23 @@ def test_nobody_waits_while_a_file_is_read(sample_world: World, monkeypatch: pyt
             assert "it is larger than 0 MB" in given(b"x")[0]
         assert "attachments draft:1" not in done
         session.rollback()
+
+
+def test_a_file_that_is_damaged_where_it_is_stored_is_said_to_be(sample_world: World) -> None:
+    world = sample_world
+    client = noted(world)
+    attach(client, ("a.txt", b"a"))
+    check_files(world)
+    with world.session() as session:
+        session.execute(sa.update(StoredPiece).values(sealed=b"nothing"))
+    for _ in range(2):  # the page asks for it again where a script could not save it
+        answer = client.get(f"{NOTE}/files/1")
+        assert answer.status_code == 410
+        assert "What is stored of this file is damaged" in answer.text
+    assert said(client).count(">Could not be checked<") == 1
+    with world.session() as session:
+        assert session.scalars(sa.select(AttachedFile.found)).one() == states.DAMAGED
+    assert [event for event, _ in events(world)] == ["file.sent", "file.checked", "file.checked"]
 
 
 def test_files_of_somebody_without_an_account_go_along(sample_world: World) -> None:

@@ -19,7 +19,7 @@ from hp_portal.core.attachments.kinds import name_as
 from hp_portal.core.attachments.models import AttachedFile
 from hp_portal.core.attachments.refused import Refused
 from hp_portal.core.attachments.scanning import NotScanned, ScannerAway, ScannerSlow, find_virus
-from hp_portal.core.attachments.states import FAILED, QUARANTINED, READY, REFUSED, WAITING
+from hp_portal.core.attachments.states import DAMAGED, FAILED, QUARANTINED, READY, REFUSED, WAITING
 from hp_portal.core.audit.record import record
 from hp_portal.core.documents.limited import DocumentError, DocumentKilled
 from hp_portal.core.files.storing import find_stored, open_stored, receive_file
@@ -36,8 +36,8 @@ MOST_ATTEMPTS = 3
 RETRY, LONGEST_RETRY = dt.timedelta(seconds=20), dt.timedelta(minutes=10)
 """How long a file waits for the scanner: at first, doubled each time, and at most."""
 GIVEN_UP = "Looking at it was begun three times and never came to an end."
+_OWN_EVENTS = {QUARANTINED: "attachment.file.quarantined", REFUSED: "attachment.file.refused"}
 NO_SCANNER = "A virus was found in it before, and no virus scanner is set up now."
-DAMAGED = "What is stored of it is damaged or was altered."
 
 
 def check_files(session: PortalSession) -> None:
@@ -89,30 +89,30 @@ def _check(session: PortalSession, lease: Lease) -> None:
         return
     session.rollback()  # what was read is read: no transaction is open while others work on it
     scanner = settings().scanner
+    scanned = False
     try:
         virus = find_virus(scanner, body) if scanner else ""
-        if virus:
-            _quarantine(session, lease, virus[:500])
-            return
-        if held and not scanner:
-            _quarantine(session, lease, found or NO_SCANNER)
+        scanned = scanner is not None
+        if virus or (held and not scanned):
+            virus = virus or found or NO_SCANNER
+            _end(session, lease, scanned=scanned, state=QUARANTINED, found=virus[:500], quarantined_at=clock.now())
             return
         given_as, cleaned = clean_apart(kind, body)
     except NotScanned as error:
         _end(session, lease, state=FAILED, found=str(error)[:500])
     except Refused as error:
-        _end(session, lease, event="attachment.file.refused", state=REFUSED, why=str(error))
+        _end(session, lease, scanned=scanned, state=REFUSED, why=str(error))
     except DocumentKilled as error:
         log.error("attachment.killed", file=lease.id, kind=kind, said=str(error))
         if lease.attempts >= MOST_ATTEMPTS:
-            _end(session, lease, state=FAILED, found=str(error)[:500])
+            _end(session, lease, scanned=scanned, state=FAILED, found=str(error)[:500])
             return
         # As if this worker had ended with it: tried again when the lease has run out.
         renew_lease(session, lease, RETRY)
         session.commit()
     except DocumentError as error:
         log.error("attachment.not-opened", file=lease.id, kind=kind, said=str(error))
-        _end(session, lease, state=FAILED, found=str(error)[:500])
+        _end(session, lease, scanned=scanned, state=FAILED, found=str(error)[:500])
     else:
         renew_lease(session, lease, LEASE)
         owner = session.get_one(AttachedFile, lease.id, populate_existing=True)
@@ -123,12 +123,7 @@ def _check(session: PortalSession, lease: Lease) -> None:
             cleaned_id = stored.id
         # What the first bytes left open is known by now.
         settled = given_as if cleaned is None else kind
-        _end(session, lease, state=READY, kind=settled, given_as=given_as, cleaned_id=cleaned_id)
-
-
-def _quarantine(session: PortalSession, lease: Lease, virus: str) -> None:
-    held = {"state": QUARANTINED, "found": virus, "quarantined_at": clock.now()}
-    _end(session, lease, event="attachment.file.quarantined", **held)
+        _end(session, lease, scanned=scanned, state=READY, kind=settled, given_as=given_as, cleaned_id=cleaned_id)
 
 
 def _body(session: PortalSession, row: AttachedFile) -> bytes:
@@ -145,7 +140,10 @@ def _later(pauses: int) -> dt.datetime:
 def _wait(session: PortalSession, lease: Lease, said: str) -> None:
     """For the scanner, as all that would be looked at now; that is nobody's attempt."""
     log.warning("attachment.scanner-away", file=lease.id, said=said)
-    row = session.get_one(AttachedFile, lease.id, populate_existing=True)
+    row = session.get(AttachedFile, lease.id, populate_existing=True)
+    if row is None:  # taken away meanwhile
+        session.rollback()
+        return
     waits = {"retry_at": _later(row.pauses), "pauses": AttachedFile.pauses + 1}
     try:
         release_lease(session, lease, attempts=lease.attempts - 1, found=_kept(row) or said[:500], **waits)
@@ -165,7 +163,9 @@ def _too_slow(session: PortalSession, lease: Lease, said: str) -> None:
         if lease.attempts >= MOST_ATTEMPTS:
             _end(session, lease, state=FAILED, found=said[:500])
             return
-        row = session.get_one(AttachedFile, lease.id, populate_existing=True)
+        row = session.get(AttachedFile, lease.id, populate_existing=True)
+        if row is None:
+            raise LeaseLost
         later = _later(row.pauses)
         release_lease(session, lease, retry_at=later, pauses=row.pauses + 1, found=_kept(row) or said[:500])
         session.commit()
@@ -178,14 +178,15 @@ def _kept(row: AttachedFile) -> str:
     return row.found if row.quarantined_at is not None else ""
 
 
-def _end(session: PortalSession, lease: Lease, *, event: str = "", **values: object) -> None:
-    """The file is looked at. Raises LeaseLost."""
+def _end(session: PortalSession, lease: Lease, *, scanned: bool = False, **values: object) -> None:
+    """The file is looked at, and for a virus too if it was `scanned` to its end. Raises LeaseLost."""
     ended = {"why": "", "found": "", "retry_at": None, "checked_at": clock.now(), **values}
     release_lease(session, lease, **ended)
     row = session.get_one(AttachedFile, lease.id, populate_existing=True)
-    if event:
-        more = {"found": row.found} if row.state == QUARANTINED else {}
-        whose = Who(organization_id=row.organization_id)
-        record(session, event, who=whose, file=row.id, about=row.about, kind=row.kind, **more)
+    more = {"found": row.found} if row.state == QUARANTINED else {}
+    if row.state not in _OWN_EVENTS:
+        more["state"] = row.state
+    whose, event = Who(organization_id=row.organization_id), _OWN_EVENTS.get(row.state, "attachment.file.checked")
+    record(session, event, who=whose, file=row.id, about=row.about, kind=row.kind, scanned=scanned, **more)
     log.info("attachment.checked", file=row.id, kind=row.kind, state=row.state)
     session.commit()

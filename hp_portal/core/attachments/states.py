@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 WAITING, READY, QUARANTINED, REFUSED, FAILED = "waiting", "ready", "quarantined", "refused", "failed"
+DAMAGED = "What is stored of it is damaged or was altered."
 HELD = (QUARANTINED, FAILED)
 """States that the payer's staff look into."""
 WENT_WRONG = (QUARANTINED, REFUSED, FAILED)
