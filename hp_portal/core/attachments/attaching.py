@@ -6,7 +6,8 @@ here with that word: an organization's session sees its own files alone, and a p
 
 from __future__ import annotations
 
-import hashlib
+import hmac
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,14 +17,15 @@ import sqlalchemy as sa
 
 from hp_portal import clock, scopes
 from hp_portal.core.attachments.kinds import HEAD, NotAccepted, kind_of
-from hp_portal.core.attachments.models import AttachedFile
+from hp_portal.core.attachments.models import NAME, AttachedFile
 from hp_portal.core.attachments.states import READY, WAITING
 from hp_portal.core.audit.record import record
-from hp_portal.core.files.storing import FileOwner, delete_stored, receive_file
+from hp_portal.core.files.storing import FileOwner, delete_stored, plain_name, receive_file
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession, lock
 
-STORED_AS = "attached file"
+STORED_AS, NAMELESS = "attached file", "file"
+"""The kind of the stored files, and their name: what the sender calls one is sealed beside it."""
 _PIECE = 1 << 17
 
 
@@ -61,7 +63,7 @@ class _Told:
     name: str
     kind: str
     size: int
-    sha256: str
+    digests: tuple[bytes, ...]
 
 
 def always_there() -> bool:
@@ -85,7 +87,7 @@ def attach_files(
     problems, told = [], []
     for upload in uploads:
         try:
-            told.append(_tell(upload))
+            told.append(_tell(session, upload))
         except NotAccepted as error:
             problems.append(_not_attached(upload.filename or "file", error))
     if not told:
@@ -108,39 +110,44 @@ def _not_attached(name: str, error: NotAccepted) -> str:
     return f"“{short}” was not attached: {error}"
 
 
-def _tell(upload: Upload) -> _Told:
+def _tell(session: PortalSession, upload: Upload) -> _Told:
     """Read all of it once, where it waits on this machine's disk. Raises NotAccepted."""
     stream = upload.stream
     piece = stream.read(HEAD)
-    kind, size, digest = kind_of(piece), 0, hashlib.sha256()
+    kind, size = kind_of(piece), 0
+    # Keyed: what a short text says could be guessed from a plain one.
+    digests = [hmac.new(key, digestmod="sha256") for key in session.vault.subkeys(STORED_AS)]
     most = settings().attachment_mb
     while piece:
         size += len(piece)
         if size > most << 20:
             raise NotAccepted(f"it is larger than {most} MB. Save it smaller, or split it.")
-        digest.update(piece)
+        for digest in digests:
+            digest.update(piece)
         piece = stream.read(_PIECE)
     stream.seek(0)
-    return _Told(upload, upload.filename or "file", kind, size, digest.hexdigest())
+    return _Told(upload, plain_name(upload.filename or ""), kind, size, tuple(one.digest() for one in digests))
 
 
 def _attach(session: PortalSession, told: _Told, owner: FileOwner, about: str) -> None:
     # What went wrong is neither in the way of the same file made anew, nor of another.
-    here = sa.select(AttachedFile.sha256).where(AttachedFile.about == about, AttachedFile.state.in_((WAITING, READY)))
-    there, most = session.scalars(here).all(), settings().attachments_most
+    here = sa.select(AttachedFile.digest).where(AttachedFile.about == about, AttachedFile.state.in_((WAITING, READY)))
+    there, most = set(session.scalars(here)), settings().attachments_most
     if len(there) >= most:
         raise NotAccepted(f"there are {most} files already, which is the most.")
-    if told.sha256 in there:
+    if not there.isdisjoint(told.digests):
         raise NotAccepted("the same file is attached already.")
-    stored = receive_file(session, cast(BinaryIO, told.upload.stream), told.name, owner=owner, kind=STORED_AS)
+    stored = receive_file(session, cast(BinaryIO, told.upload.stream), NAMELESS, owner=owner, kind=STORED_AS)
+    token = secrets.token_hex(16)
     row = AttachedFile(
         organization_id=owner.organization_id,
         person_id=owner.person_id,
         about=about,
-        name=stored.name,
+        token=token,
+        name_sealed=session.vault.seal_text(told.name, NAME(token)),
         kind=told.kind,
         size=stored.size,
-        sha256=told.sha256,
+        digest=told.digests[0],
         state=WAITING,
         sent_at=stored.stored_at,
         original_id=stored.id,

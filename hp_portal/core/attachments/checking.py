@@ -13,9 +13,8 @@ import sqlalchemy as sa
 import structlog
 
 from hp_portal import clock
-from hp_portal.core.attachments.attaching import STORED_AS
+from hp_portal.core.attachments.attaching import NAMELESS, STORED_AS
 from hp_portal.core.attachments.cleaning import clean_apart
-from hp_portal.core.attachments.kinds import name_as
 from hp_portal.core.attachments.models import AttachedFile
 from hp_portal.core.attachments.refused import Refused
 from hp_portal.core.attachments.scanning import NotScanned, ScannerAway, ScannerSlow, find_virus
@@ -79,7 +78,7 @@ def check_next(session: PortalSession) -> bool:
 
 def _check(session: PortalSession, lease: Lease) -> None:
     row = session.get_one(AttachedFile, lease.id, populate_existing=True)
-    kind, name, owner = row.kind, row.name, row
+    kind, owner = row.kind, row
     held, found = row.quarantined_at, row.found
     try:
         body = _body(session, row)
@@ -119,7 +118,7 @@ def _check(session: PortalSession, lease: Lease) -> None:
         cleaned_id = owner.original_id
         if cleaned is not None:
             with io.BytesIO(cleaned) as stream:
-                stored = receive_file(session, stream, name_as(name, given_as), owner=owner, kind=STORED_AS)
+                stored = receive_file(session, stream, NAMELESS, owner=owner, kind=STORED_AS)
             cleaned_id = stored.id
         # What the first bytes left open is known by now.
         settled = given_as if cleaned is None else kind

@@ -18,7 +18,7 @@ _QUALITY = 92
 _FORMATS = {"jpeg": ("JPEG", "MPO"), "png": ("PNG",), "tiff": ("TIFF",)}
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
 _DPI = 200.0
-_GREY_16 = ("I;16", "I;16L", "I;16B", "I;16N")
+_GRAY_16 = ("I;16", "I;16L", "I;16B", "I;16N")
 _SHOWN = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB"}
 _WHITE_IS_ZERO = (262, 0)
 """A tag of TIFF, which the library heeds where a point has eight bits at most."""
@@ -53,7 +53,7 @@ def _upright(image: Image.Image) -> Image.Image:
     seen = ImageOps.exif_transpose(image)
     transparent = image.info.get("transparency")
     seen.info = {} if transparent is None else {"transparency": transparent}
-    if seen.mode in _GREY_16 or (seen.mode == "I" and image.format == "PNG"):
+    if seen.mode in _GRAY_16 or (seen.mode == "I" and image.format == "PNG"):
         return _in_8_bits(seen, turned=_white_is_zero(image))
     if seen.mode not in _SHOWN:
         raise Refused(MEASURED)
@@ -65,10 +65,10 @@ def _white_is_zero(image: Image.Image) -> bool:
     return isinstance(image, TiffImageFile) and image.tag_v2.get(tag) == value
 
 
-def _in_8_bits(grey: Image.Image, *, turned: bool) -> Image.Image:
-    """Sixteen bits of grey as eight; the library would cut off what is above them."""
-    grey.info = {}
-    scaled = grey.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
+def _in_8_bits(gray: Image.Image, *, turned: bool) -> Image.Image:
+    """Sixteen bits of gray as eight; the library would cut off what is above them."""
+    gray.info = {}
+    scaled = gray.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
     return ImageOps.invert(scaled) if turned else scaled
 
 
