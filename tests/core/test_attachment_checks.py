@@ -257,6 +257,19 @@ def test_files_wait_for_the_scanner_in_order_and_not_for_ever(
         slow = session.scalars(sa.select(AttachedFile).where(AttachedFile.state == "failed")).one()
         assert (slow.found, slow.attempts) == ("It came to no end.", checking.MOST_ATTEMPTS)
 
+    for error in (ScannerAway, ScannerSlow):
+
+        def gone(_scanner: object, _body: bytes, error: type[ScannerAway] = error) -> str:
+            with world.app.app_context(), world.session() as other:
+                held = other.scalars(sa.select(AttachedFile).where(AttachedFile.lease_token.is_not(None))).one()
+                assert attaching.remove_attached(other, held.id, "sample.note:1")
+            raise error("Too late.")
+
+        attach(client, (f"{error.__name__}.txt", error.__name__.encode()))
+        monkeypatch.setattr(checking, "find_virus", gone)
+        check_files(world)
+        assert error.__name__ not in said(client), "taken away while the scanner was asked"
+
 
 def test_a_scanner_that_says_nothing_is_slow_and_one_that_is_not_there_is_away() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
