@@ -3,10 +3,18 @@
   "use strict";
   const BROKEN = "The connection broke off before everything was sent. Nothing of it was kept; the files are still chosen. Try again.";
 
+  const KEPT = "What you have chosen and written is still here.";
+  const WHY = {
+    413: "The files together are larger than can be sent at once, and nothing of them was kept. Choose fewer, and send the others after them.",
+    429: "Too much was sent in a short time. Wait a minute, then try again.",
+  };
+  const AWAY = "The portal cannot be reached at the moment. Try again in a few minutes; what has arrived already is not attached twice.";
+  const said = (status) => `${WHY[status] ?? ([502, 503, 504].includes(status) ? AWAY : `Something went wrong (error ${status}). Try again.`)} ${KEPT}`;
+  const megabytes = (bytes) => (Math.ceil((bytes * 10) / 1048576) / 10).toFixed(1);
+
   // The answer is a page: what is new of it stands in its main part, and a notice in it would be gone if it were asked for again.
-  const show = (answer, address) => {
-    const main = answer?.querySelector("main");
-    if (!main) return location.assign(address);
+  const show = (answer) => {
+    const main = answer.querySelector("main");
     document.title = answer.title;
     const fresh = document.importNode(main, true);
     document.querySelector("main").replaceWith(fresh);
@@ -31,17 +39,27 @@
       bar.value = Math.floor((100 * loaded) / (total || 1));
       frame.querySelector(".percent").textContent = `${bar.value}%`;
     });
+    const stay = (words) => {
+      failed.textContent = words;
+      failed.hidden = false;
+    };
+    const most = Number(frame.dataset.uploadProgress) * 1048576;
+    const total = [...form.querySelectorAll("input[type=file]")].flatMap((field) => [...field.files]).reduce((sum, file) => sum + file.size, 0);
+    if (most && total > most) {
+      return stay(`The files together have ${megabytes(total)} MB, and ${most / 1048576} MB can be sent at once. Choose fewer, and send the others after them. ${KEPT}`);
+    }
     request.addEventListener("load", () => {
       end();
       const address = new URL(request.responseURL || form.action);
       // Somewhere else than here, such as the page to sign in: the whole of it.
-      if (request.status < 400 && address.pathname !== location.pathname) location.assign(address);
-      else show(request.response, address);
+      if (request.status < 400 && address.pathname !== location.pathname && address.pathname !== new URL(form.action).pathname) location.assign(address);
+      // No page, such as what a server in front of the portal says, or one that would take the place of the form.
+      else if (!request.response?.querySelector("main") || request.status === 413 || request.status === 429 || request.status >= 500) stay(said(request.status));
+      else show(request.response);
     });
     request.addEventListener("error", () => {
       end();
-      failed.textContent = BROKEN;
-      failed.hidden = false;
+      stay(BROKEN);
     });
     form.dataset.submitting = "";
     submitter?.setAttribute("aria-busy", "true");

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import FilePayload, expect
+from playwright.sync_api import FilePayload, Route, expect
 
 from tests import sample_plugin
 from tests.browser.conftest import axe, sign_in
@@ -19,10 +20,17 @@ def file(name: str, body: bytes) -> FilePayload:
     return {"name": name, "mimeType": "application/octet-stream", "buffer": body}
 
 
+def answers(status: int) -> Callable[[Route], None]:
+    """A server in front of the portal, which answers in its place."""
+    return lambda route: route.fulfill(status=status, body="<h1>No</h1>")
+
+
 def test_files_are_sent_with_a_bar_and_a_broken_connection_loses_no_choice(
     databases: Databases, make_app: MakeApp, new_context: Any, request: Any, tmp_path: Any
 ) -> None:
-    app = make_app(databases.new_sqlite(tmp_path / "portal.sqlite"), extra_plugins={"sample": sample_plugin})
+    app = make_app(
+        databases.new_sqlite(tmp_path / "portal.sqlite"), extra_plugins={"sample": sample_plugin}, max_upload_mb=1
+    )
     prepare_database(app)
     server, world = LiveServer(app), World(app)
     request.addfinalizer(server.stop)
@@ -41,6 +49,19 @@ def test_files_are_sent_with_a_bar_and_a_broken_connection_loses_no_choice(
     expect(main.get_by_role("alert")).to_contain_text("The connection broke off before everything was sent.")
     assert choose.evaluate("field => field.files.length") == 2, "still chosen"
     page.unroute("**/attach")
+    # What a server in front of the portal says is no page: the form stays as it is.
+    for status, words in ((413, "larger than can be sent at once"), (503, "cannot be reached"), (500, "error 500")):
+        page.route("**/attach", answers(status))
+        send.click()
+        expect(main.get_by_role("alert")).to_contain_text(words)
+        expect(main.get_by_role("alert")).to_contain_text("still here")
+        assert choose.evaluate("field => field.files.length") == 2, "still chosen"
+        page.unroute("**/attach")
+    expect(main.get_by_text("1 MB sent at once")).to_be_visible()
+    choose.set_input_files([*chosen, file("large.txt", b"x" * (3 << 19))])
+    send.click()
+    expect(main.get_by_role("alert")).to_contain_text("The files together have 1.6 MB, and 1 MB can be sent at once.")
+    choose.set_input_files(chosen)
     bars = "bar = document.querySelector('[data-upload-progress] progress'); window.seen = []; "
     page.evaluate(
         f"() => {{ const {bars} new MutationObserver(() => window.seen.push(bar.value)).observe(bar, {{attributes: true}}) }}"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 
 import openpyxl
 import pikepdf
 import pytest
 from pikepdf import Array, Dictionary, Name
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from hp_portal.core.attachments import office, pdfs
 from hp_portal.core.attachments.cleaner import NO_TEXT, clean
@@ -19,12 +18,22 @@ from hp_portal.core.attachments.cleaning import clean_apart
 from hp_portal.core.attachments.kinds import KINDS, OFFICE, NotAccepted, kind_of, name_as
 from hp_portal.core.attachments.refused import DAMAGED, TOO_COSTLY, Refused
 from hp_portal.core.documents.limited import DocumentLimits
+from tests.core.test_attached_pictures import picture
 
 WORDS_MAIN = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+
+
 WITH_MACROS = "application/vnd.ms-word.document.macroEnabled.main+xml"
+
+
 ELSEWHERE = (
     '<Relationships><Relationship Id="1" TargetMode="External" Target="https://elsewhere.example/a.dotm" '
     'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/{}"/></Relationships>'
+)
+
+
+INSIDE = ELSEWHERE.replace('TargetMode="External" Target="https://elsewhere.example/a.dotm"', 'Target="{1}"').replace(
+    "{}", "{0}"
 )
 
 
@@ -52,6 +61,20 @@ def armed_pdf() -> bytes:
     button = Dictionary(Type=Name.Annot, Subtype=Name.Widget, Rect=[0, 0, 9, 9], FT=Name.Btn, AA=Dictionary(E=script))
     field = pdf.make_indirect(button)
     page.Annots = Array([Dictionary(Type=Name.Annot, Subtype=Name.Link, Rect=[0, 0, 9, 9], A=launch), field])
+    page.Odder = Array([Dictionary(S=deed, P=1, F="other.pdf") for deed in (Name.Launch, Name.Thread)])
+    related = Dictionary(Type=Name.Filespec, F="a", RF=Dictionary(F=Array(["a", pdf.make_stream(b"related hidden")])))
+    page.Related = Array([related, Dictionary(Type=Name.Annot, Subtype=Name.Link, PA=Dictionary(URI="hidden address"))])
+    page.Resources = Dictionary(Font=Dictionary(RF=Dictionary(Type=Name.Font, BaseFont=Name.Times)))
+    page.Structure = Dictionary(Type=Name.StructElem, S=Name.URI, P=1)
+    page.Streams = Array(
+        [
+            pdf.make_stream(b"MZ hidden program", Type=Name.EmbeddedFile),
+            pdf.make_stream(b"hidden postscript", Type=Name.XObject, Subtype=Name.PS),
+            pdf.make_stream(b"hidden too", Type=Name.XObject, Subtype=Name.Form, Subtype2=Name.PS),
+            pdf.make_stream(b"", F="hidden.bin", FFilter=Name.FlateDecode),
+            pdf.make_stream(b"q Q", Subtype=Name.Form, Ref=Dictionary(F="hidden.pdf", Page=0)),
+        ]
+    )
     page.Odd = Dictionary(Deeper=Array([Dictionary(S=Name.Launch, F="odd.exe"), Dictionary(JS="odd script")]))
     pdf.Root.AcroForm = Dictionary(
         Fields=Array([field]), XFA=Array(["template", pdf.make_stream(b"<xfa>script</xfa>")])
@@ -65,7 +88,12 @@ def test_a_pdf_keeps_its_pages_and_loses_what_does_something() -> None:
     with pikepdf.open(io.BytesIO(body or b"")) as pdf:
         assert len(pdf.pages) == 1
         everything = b"".join(found.unparse(resolved=True) for found in pdf.objects)
-    for word in (b"script", b"hidden", b"Launch", b"/JS", b"/JavaScript", b"XFA", b"/EF"):
+        streams = [found for found in pdf.objects if isinstance(found, pikepdf.Stream)]
+        everything += b"".join(found.read_bytes() for found in streams)
+        assert pdf.pages[0].obj.Resources.Font.RF.BaseFont == Name.Times, "a font may be called like that"
+        assert pdf.pages[0].obj.Structure.S == Name.URI, "so may an element of the structure"
+    usual = (b"script", b"hidden", b"Launch", b"/JS", b"/JavaScript", b"XFA", b"/EF")
+    for word in (*usual, b"/Thread", b"/RF << /F", b"/PA", b"/PS", b"/FFilter", b"/Ref"):
         assert word not in everything, word
     assert clean("pdf", body or b"")[0] == "pdf", "what was cleaned can be cleaned"
 
@@ -99,81 +127,6 @@ def test_a_pdf_that_only_asks_for_a_password_to_print_is_opened() -> None:
         assert not pdf.is_encrypted
 
 
-def picture(kind: str, image: Image.Image | None = None, **options: object) -> bytes:
-    out = io.BytesIO()
-    (image or Image.new("RGB", (40, 20), "red")).save(out, kind, **options)
-    return out.getvalue()
-
-
-def with_place(kind: str) -> bytes:
-    """A picture lying on its side, with where and by whom it was taken, and a ZIP behind its end."""
-    image = Image.new("RGB", (40, 20), "red")
-    exif = image.getexif()
-    exif[0x0112], exif[0x010E] = 6, "SECRET PLACE"
-    texts = PngImagePlugin.PngInfo()
-    texts.add_text("Comment", "SECRET PLACE")
-    more: Mapping[str, object] = {"pnginfo": texts} if kind == "PNG" else {"comment": b"SECRET PLACE"}
-    return picture(kind, image, exif=exif, **more) + b"PK\x03\x04 SECRET PLACE"
-
-
-@pytest.mark.parametrize("kind", ["jpeg", "png"])
-def test_a_picture_is_made_anew_without_words(kind: str) -> None:
-    sent = with_place(kind.upper())
-    assert kind_of(sent) == kind
-    given_as, body = clean(kind, sent)
-    assert given_as == kind
-    assert body is not None
-    assert b"SECRET" in sent
-    assert b"SECRET" not in body
-    with Image.open(io.BytesIO(body)) as image:
-        assert image.size == (20, 40), "upright, as it is meant to be seen"
-        assert not image.getexif()
-
-
-def test_a_tiff_of_several_pages_becomes_a_pdf() -> None:
-    pages = [Image.new("1", (204, 98), 1), Image.new("RGBA", (40, 20), "red"), Image.new("I;16", (9, 9))]
-    sent = picture("TIFF", pages[0], save_all=True, append_images=pages[1:], dpi=(204, 98))
-    assert kind_of(sent) == "tiff"
-    kind, body = clean("tiff", sent)
-    assert (kind, name_as("fax.TIF", kind)) == ("pdf", "fax.pdf")
-    with pikepdf.open(io.BytesIO(body or b"")) as pdf:
-        assert len(pdf.pages) == 3
-        assert [float(edge) for edge in pdf.pages[0].mediabox] == [0, 0, 72, 72], "an inch by an inch"
-
-
-def bomb() -> bytes:
-    """A PNG of two hundred million points in some kilobytes."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
-
-    size = (20_000).to_bytes(4) + (10_001).to_bytes(4)
-    rows = zlib.compress(bytes(2501) * 100)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", size + bytes([1, 0, 0, 0, 0]))
-        + chunk(b"IDAT", rows)
-        + chunk(b"IEND", b"")
-    )
-
-
-@pytest.mark.parametrize(
-    ("kind", "body", "said"),
-    [
-        ("png", bomb, "20,000 × 10,001 points, and 100 million are the most"),
-        ("jpeg", lambda: with_place("JPEG")[:300], DAMAGED),
-        ("png", lambda: with_place("PNG")[:150], DAMAGED),
-        ("jpeg", lambda: b"\xff\xd8\xff and nothing else", DAMAGED),
-        ("tiff", lambda: b"II*\x00 and nothing else", DAMAGED),
-    ],
-    ids=["bomb", "cut off JPEG", "cut off PNG", "no JPEG", "no TIFF"],
-)
-def test_a_picture_that_is_not_accepted_says_what_to_do(kind: str, body: Callable[[], bytes], said: str) -> None:
-    with pytest.raises(Refused) as refused:
-        clean(kind, body())
-    assert said in str(refused.value)
-
-
 def types(*contents: str) -> str:
     overrides = "".join(f'<Override PartName="/{number}" ContentType="{one}"/>' for number, one in enumerate(contents))
     return f'<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">{overrides}</Types>'
@@ -190,6 +143,23 @@ def zipped(parts: Mapping[str, str | bytes]) -> bytes:
 def document(**more: str | bytes) -> bytes:
     """A Word document with further parts."""
     return zipped({"[Content_Types].xml": types(WORDS_MAIN), "word/document.xml": "<w/>", **more})
+
+
+def field(*pieces: str) -> str:
+    """A part of Word with a field, its code in pieces; a piece in braces is a field within it."""
+    mark = '<w:fldChar w:fldCharType="{}"/>'
+    code = ""
+    for piece in pieces:
+        inner = mark.format("begin"), mark.format("end")
+        text = f"<w:r><w:instrText>{piece.strip('{}')}</w:instrText></w:r>"
+        code += text.join(inner) if piece.startswith("{") else text
+    return f'<w:p xmlns:w="w">{mark.format("begin")}{code}{mark.format("end")}</w:p>'
+
+
+def related(kind: str, target: str = "") -> bytes:
+    """A document that says what belongs to it: what is outside, or `target`."""
+    links = INSIDE.format(kind, target) if target else ELSEWHERE.format(kind)
+    return document(**{"word/_rels/a.xml.rels": links})
 
 
 def workbook() -> bytes:
@@ -241,6 +211,24 @@ def test_an_office_file_stays_as_it_is(body: Callable[[], bytes], kind: str) -> 
         (lambda: document(**{"xl/macrosheets/sheet1.xml": "<m/>"}), office.PROGRAMS),
         (lambda: zipped({"[Content_Types].xml": types(WORDS_MAIN, WITH_MACROS)}), office.PROGRAMS),
         (lambda: document(**{"word/_rels/settings.xml.rels": ELSEWHERE.format("attachedTemplate")}), office.ELSEWHERE),
+        (lambda: related("image"), office.ELSEWHERE),
+        (lambda: related("externalLinkPath"), office.ELSEWHERE),
+        (lambda: related("image", "https://elsewhere.example/a.png"), office.ELSEWHERE),
+        (lambda: related("connections", "connections.xml"), office.ELSEWHERE),
+        (lambda: related("externalLink", "dde.xml"), office.ELSEWHERE),
+        (lambda: related("oleObject", "media/a.bin"), office.EMBEDDED),
+        (lambda: related("package", "media/a.xlsx"), office.EMBEDDED),
+        (lambda: related("aFChunk", "a.rtf"), office.EMBEDDED),
+        (lambda: document(**{"word/embeddings/a.bin": b"MZ"}), office.EMBEDDED),
+        (lambda: related("control", "a.xml"), office.PROGRAMS),
+        (lambda: document(a='<w:p xmlns:w="w"><w:fldSimple w:instr=" ddeauto c:\\a"/></w:p>'), office.ELSEWHERE),
+        (lambda: document(a=field("DD", "E", " cmd")), office.ELSEWHERE),
+        (lambda: document(a=field("{QUOTE 68 68 69}", " cmd")), office.ELSEWHERE),
+        (lambda: document(a=field("DD", "{QUOTE 69}", " cmd")), office.ELSEWHERE),
+        (
+            lambda: document(a=field('INCLUDEPICTURE "https://elsewhere.example/a.png"').encode("utf-16")),
+            office.ELSEWHERE,
+        ),
         (lambda: zipped({"mimetype": "application/vnd.oasis.opendocument.text"}), office.NO_OFFICE_FILE),
         (lambda: zipped({"[Content_Types].xml": types("image/png")}), office.NO_OFFICE_FILE),
         (lambda: zipped({"[Content_Types].xml": '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'}), DAMAGED),
@@ -268,6 +256,9 @@ def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_link_in_a_document_is_no_part_of_it() -> None:
     assert clean(OFFICE, document(**{"word/_rels/document.xml.rels": ELSEWHERE.format("hyperlink")}))[0] == "docx"
+    codes = (('HYPERLINK "https://a.example/DDE"',), ("=", "{PAGE}"), ("IF ", "{PAGE}", " = 1 DDE"))
+    fields = {f"word/{number}.xml": field(*code) for number, code in enumerate(codes)}
+    assert clean(OFFICE, document(**fields))[0] == "docx"
 
 
 def test_text_is_text_to_its_end() -> None:

@@ -2,81 +2,30 @@
 
 from __future__ import annotations
 
-import gc
+import hashlib
 import io
-import socket
-import tempfile
-import warnings
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pikepdf
 import pytest
 import sqlalchemy as sa
-from flask import Flask
 from werkzeug.datastructures import FileStorage
-from werkzeug.test import TestResponse, encode_multipart
 
-from hp_portal.attachment_settings import read_scanner
-from hp_portal.core.attachments import attaching, checking
+from hp_portal.core.attachments import attaching, states
 from hp_portal.core.attachments.models import AttachedFile
-from hp_portal.core.attachments.scanning import NotScanned, ScannerAway, find_virus
-from hp_portal.core.audit.models import AuditEvent
-from hp_portal.core.documents.limited import DocumentError
 from hp_portal.core.files.models import StoredFile, StoredPiece
 from hp_portal.core.files.sweeping import KEPT, sweep
+from hp_portal.database import PortalSession, lock
 from hp_portal.session import Who
-from hp_portal.settings import ConfigurationError, load_settings
 from tests import sample_plugin
-from tests.conftest import MakeApp, cannot_run
+from tests.conftest import MakeApp
 from tests.support.attaching import check_files
-from tests.support.client import PortalClient
 from tests.support.clock import Clock
-from tests.support.databases import Databases, prepare_database
-from tests.support.processes import Started
-from tests.support.virus import EICAR, NAME, clamd, start_scanner
+from tests.support.databases import DATA_KEY, Databases, data_key
+from tests.support.noted import NOTE, attach, events, noted, said, sample, scripted_pdf
 from tests.support.world import World
-
-NOTE = "/apps/sample/notes/1"
-STAFF = ("staff:console:open", "staff:attachments:check", "staff:people:search")
-
-
-def scripted_pdf() -> bytes:
-    pdf, out = pikepdf.new(), io.BytesIO()
-    pdf.add_blank_page()
-    pdf.Root.OpenAction = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS="app.alert('SCRIPT')")
-    pdf.save(out)
-    return out.getvalue()
-
-
-def attach(client: PortalClient, *files: tuple[str, bytes], **options: Any) -> TestResponse:
-    given = [FileStorage(io.BytesIO(body), name) for name, body in files]
-    boundary, body = encode_multipart({"csrf_token": client.csrf_token(), "files": given})
-    content_type = f"multipart/form-data; boundary={boundary}"
-    return client.flask.post(f"{NOTE}/attach", data=body, content_type=content_type, **options)
-
-
-def noted(world: World, username: str = "aspen") -> PortalClient:
-    """Somebody who has written a note."""
-    world.person(username, organization=world.organization(f"{username.title()} Clinic"))
-    client = world.sign_in(username)
-    client.post("/apps/sample/", {"text": "A note"})
-    return client
-
-
-def said(client: PortalClient) -> str:
-    return client.get(NOTE).text
-
-
-def events(world: World) -> list[tuple[str, str]]:
-    """What the record has about attached files."""
-    with world.session() as session:
-        rows = session.scalars(
-            sa.select(AuditEvent).where(AuditEvent.event.startswith("attachment.")).order_by(AuditEvent.id)
-        )
-        return [(row.event.removeprefix("attachment."), row.fields) for row in rows]
 
 
 def test_files_are_attached_checked_and_given_out(sample_world: World, clock: Clock) -> None:
@@ -96,6 +45,9 @@ def test_files_are_attached_checked_and_given_out(sample_world: World, clock: Cl
 
     check_files(world)
     part = client.get(f"{NOTE}/files", fragment=True).text
+    told = 'data-announce="All attached files have been checked."'
+    assert told in part
+    assert told not in said(client), "not anew on every page"
     assert part.count(">Ready<") == 2
     assert "data-hx-get" not in part
     assert "<h1>" not in part
@@ -118,6 +70,8 @@ def test_files_are_attached_checked_and_given_out(sample_world: World, clock: Cl
     assert [event for event, _ in events(world)] == [
         "file.sent",
         "file.sent",
+        "file.checked",
+        "file.checked",
         "file.downloaded",
         "file.downloaded",
         "file.removed",
@@ -136,138 +90,124 @@ def test_files_are_attached_checked_and_given_out(sample_world: World, clock: Cl
         assert len(session.scalars(sa.select(StoredFile)).all()) == 1, "a file that is attached stays"
 
 
-def sample(database_url: str, make_app: MakeApp, databases: Databases, **values: Any) -> World:
-    """The sample plugin's world with settings of its own."""
-    app: Flask = make_app(database_url, extra_plugins={"sample": sample_plugin}, **values)
+def noting(locked: list[str]) -> Callable[[PortalSession, str], None]:
+    """The lock, which also says what was locked."""
 
-    def install() -> bytes:
-        prepare_database(app)
-        return b""
+    def noted_lock(session: PortalSession, name: str) -> None:
+        locked.append(name)
+        lock(session, name)
 
-    databases.fill(app, "sample", install)
-    return World(app)
+    return noted_lock
 
 
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder with a short name: the path of a socket may not be long."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
-
-
-def test_what_is_too_much_and_what_has_a_virus(
-    database_url: str,
-    make_app: MakeApp,
-    databases: Databases,
-    clock: Clock,
-    place: Path,
-    start_program: Started,
+def test_nothing_is_left_of_files_that_are_removed_while_others_work(
+    sample_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = clamd() or cannot_run("clamd is not installed: apt-get install clamav-daemon")
-    world = sample(
-        database_url, make_app, databases, attachment_mb=2, attachments_most=4, clamd=f"unix:{place}/clamd.ctl"
-    )
+    """The worker has stored a copy since a session has read of the file; a note goes while somebody attaches to it."""
+    world = sample_world
     client = noted(world)
-    answer = attach(client, ("large.txt", b"x" * ((2 << 20) + 1)), ("empty.pdf", b""))
-    assert "“large.txt” was not attached: it is larger than 2 MB. Save it smaller, or split it." in answer.text
-    assert "“empty.pdf” was not attached: it is empty." in answer.text
-    # The connection breaks off: what has come is no form, and nothing of it stays.
-    begun = b"--x\r\nContent-Disposition: form-data; name=files; filename=d.txt\r\n\r\n" + b"d" * 999
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # werkzeug leaves such a beginning to the garbage collector
-        cut = client.flask.post(f"{NOTE}/attach", data=begun, content_type="multipart/form-data; boundary=x")
-        gc.collect()
-    assert cut.status_code == 400
+    attach(client, ("a.pdf", scripted_pdf()), ("b.pdf", scripted_pdf() + b"%b"))
+    about = "sample.note:1"
+    with world.app.app_context(), world.session() as session:
+        before = attaching.attached_files(session, about)
+        assert [one.cleaned_id for one in before] == [None, None]
+        check_files(world)
+        assert attaching.remove_attached(session, 1, about)
+        session.commit()
+        assert attaching.forget_attached(session, about) == 1
     with world.session() as session:
         assert session.scalars(sa.select(StoredFile.id)).all() == []
 
-    long = ("long.txt", b"A letter. " * 150_000)  # more than this scanner looks at
-    answer = attach(client, ("letter.txt", b"A letter"), ("test.com", EICAR), long, ("a.txt", b"a"), ("b.txt", b"b"))
-    assert "“b.txt” was not attached: there are 4 files already, which is the most." in answer.text
-    client.post(f"{NOTE}/files/4/remove")
-    check_files(world)
-    text = said(client)
-    assert text.count(">Waits for the virus check<") == 3
-    assert "The file is kept, and is checked as soon as it does." in text
-    assert [client.get(f"{NOTE}/files/{number}", check=False).status_code for number in (1, 2)] == [404, 404]
-    world.staff("guard", permissions=STAFF)
-    staff = world.sign_in("guard")
-    assert "3 attached files wait for the virus scanner, which does not answer" in staff.get("/staff/").text
-    assert "The virus scanner does not answer: " in staff.get("/staff/attachments").text
+    locked: list[str] = []
 
-    start_scanner(start_program, place, program)
-    check_files(world)
-    assert said(client).count(">Waits for the virus check<") == 3, "asked again after a while alone"
-    clock.advance(checking.RETRY)
-    check_files(world)
-    text = said(client)
-    assert text.count(">Ready<") == text.count(">Contains a virus<") == text.count(">Could not be checked<") == 1
-    assert "Ask whoever it came from to send it again" in text
-    assert client.get(f"{NOTE}/files/1").data == b"A letter"
-    assert [client.get(f"{NOTE}/files/{number}", check=False).status_code for number in (2, 3)] == [404, 404]
+    def removed_before(session: Any, name: str) -> None:
+        if not locked:
+            locked.append(name)
+            assert client.post(f"{NOTE}/remove").status_code == 303
+        lock(session, name)
 
-    console = staff.get("/staff/").text
-    assert "1 attached file contains a virus" in console
-    assert "1 attached file could not be checked" in console
-    held = staff.get("/staff/attachments").text
-    assert NAME in held
-    assert "size limit exceeded" in held
-    assert "Aspen Clinic" in held
-    assert "letter.txt" not in held
-    assert staff.post("/staff/attachments/1/again").status_code == 404, "what is ready is not held"
-    assert staff.post("/staff/attachments/2/again").status_code == 303
-    assert said(client).count(">Being checked<") == 1
-    check_files(world)
-    assert said(client).count(">Contains a virus<") == 1, "it is still in it"
-    found = [fields for event, fields in events(world) if event == "file.quarantined"]
-    assert len(found) == 2
-    assert NAME in found[0]
-    assert "A virus was found in a text file that was attached" in client.get("/my-activity").text
+    monkeypatch.setattr(attaching, "lock", removed_before)
+    assert attach(client, ("c.txt", b"c")).status_code == 404
+    locked.clear()
+    with world.app.app_context(), world.session() as session:
+        monkeypatch.setattr(attaching, "lock", noting(locked))
+        upload = FileStorage(io.BytesIO(b"A letter"), "letter.txt")
+        said = attaching.attach_files(session, [upload], owner=Who(), about=about, alive=lambda: False)
+        assert said == ["“letter.txt” was not attached: what it belongs to was removed in the meantime."]
+        attaching.keep_attached(session, "draft:1", "case:7")
+        assert locked[1:] == ["attachments case:7", "attachments draft:1"], "those of both words"
+    with world.session() as session:
+        assert session.scalars(sa.select(StoredFile.id)).all() == []
 
 
-def test_a_file_that_cannot_be_looked_at_is_the_staffs(sample_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever ends the process, or the worker, ends neither for the others."""
+def test_nobody_waits_while_a_file_is_read(sample_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with it, its size and what is in it are known before the lock."""
+    done: list[str] = []
+
+    class Told(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            piece = super().read(size)
+            done.append("read" if piece else "end")
+            return piece
+
+    monkeypatch.setattr(attaching, "lock", noting(done))
+    with sample_world.app.app_context(), sample_world.database.new_session() as session:
+
+        def given(body: bytes) -> list[str]:
+            done.clear()
+            return attaching.attach_files(session, [FileStorage(Told(body), "a.txt")], owner=Who(), about="draft:1")
+
+        assert given(b"A letter") == []
+        assert done[:3] == ["read", "end", "attachments draft:1"]
+        assert given(b"MZ\x90\x00") != []
+        assert "attachments draft:1" not in done
+        with monkeypatch.context() as patch:
+            patch.setattr(attaching, "settings", lambda: SimpleNamespace(attachment_mb=0))
+            assert "it is larger than 0 MB" in given(b"x")[0]
+        assert "attachments draft:1" not in done
+        session.rollback()
+
+
+def test_a_file_that_is_damaged_where_it_is_stored_is_said_to_be(sample_world: World) -> None:
     world = sample_world
     client = noted(world)
-
-    def broken(*_: object) -> tuple[str, bytes | None]:
-        raise DocumentError("a file (text): Broken")
-
-    attach(client, ("a.txt", b"a"), ("b.txt", b"b"), ("c.txt", b"c"), ("d.txt", b"d"))
-    with monkeypatch.context() as patch:
-        patch.setattr(checking, "clean_apart", broken)
-        with world.app.app_context(), world.session() as session:
-            checking.check_next(session)  # a.txt: the process fails
-        with world.session() as session:
-            b, c, d = session.scalars(sa.select(AttachedFile).where(AttachedFile.id > 1).order_by(AttachedFile.id))
-            b.attempts = checking.MOST_ATTEMPTS
-            session.execute(sa.delete(StoredPiece).where(StoredPiece.file_id == c.original_id))
-            about = d.about
-        with world.app.app_context(), world.session() as session:
-            checking.check_next(session)  # b.txt: its worker ended three times
-            checking.check_next(session)  # c.txt: what is stored is damaged
-
-        def removed(*_: object) -> tuple[str, bytes | None]:
-            with world.app.app_context(), world.session() as other:
-                assert attaching.remove_attached(other, 4, about)
-            return "text", b"cleaned"
-
-        patch.setattr(checking, "clean_apart", removed)
-        with world.app.app_context(), world.session() as session:
-            checking.check_next(session)  # d.txt: taken away while it was looked at
-            assert not checking.check_next(session)
-    text = said(client)
-    assert text.count(">Could not be checked<") == 3
-    assert "d.txt" not in text
-    with world.session() as session:
-        found = session.scalars(sa.select(AttachedFile.found).order_by(AttachedFile.id)).all()
-        assert found == ["a file (text): Broken", checking.GIVEN_UP, checking.DAMAGED]
-        assert len(session.scalars(sa.select(StoredFile.id)).all()) == 3
-        # Staff have the first one looked at again, and now it can be.
-    world.staff("guard", permissions=STAFF)
-    world.sign_in("guard").post("/staff/attachments/1/again")
+    attach(client, ("a.txt", b"a"))
     check_files(world)
-    assert said(client).count(">Ready<") == 1
+    with world.session() as session:
+        session.execute(sa.update(StoredPiece).values(sealed=b"nothing"))
+    for _ in range(2):  # the page asks for it again where a script could not save it
+        answer = client.get(f"{NOTE}/files/1")
+        assert answer.status_code == 410
+        assert "What is stored of this file is damaged" in answer.text
+    assert said(client).count(">Could not be checked<") == 1
+    with world.session() as session:
+        assert session.scalars(sa.select(AttachedFile.found)).one() == states.DAMAGED
+    assert [event for event, _ in events(world)] == ["file.sent", "file.checked", "file.checked"]
+
+
+def test_what_is_stored_tells_neither_a_name_nor_what_could_be_guessed(
+    database_url: str, make_app: MakeApp, databases: Databases
+) -> None:
+    """Neither is the same file attached twice while the data key is changed."""
+    world = sample(database_url, make_app, databases)
+    client = noted(world)
+    attach(client, ("path/to/Jane Roe.txt", b"yes"))
+    check_files(world)
+    with world.session() as session:
+        rows = [*session.execute(sa.select(AttachedFile.__table__)), *session.execute(sa.select(StoredFile.__table__))]
+        everything = repr([tuple(row) for row in rows])
+    assert "Roe" not in everything
+    assert hashlib.sha256(b"yes").hexdigest() not in everything
+    assert repr(hashlib.sha256(b"yes").digest())[2:-1] not in everything
+    assert client.get(f"{NOTE}/files/1").headers["Content-Disposition"] == 'attachment; filename="Jane Roe.txt"'
+    later = World(
+        make_app(database_url, extra_plugins={"sample": sample_plugin}, data_key=f"{data_key('later')},{DATA_KEY}")
+    )
+    with later.app.app_context(), later.session() as session:
+        upload = FileStorage(io.BytesIO(b"yes"), "again.txt")
+        told = attaching.attach_files(session, [upload], owner=Who(), about="sample.note:1")
+        assert told == ["“again.txt” was not attached: the same file is attached already."]
+        assert [one.name for one in attaching.attached_files(session, "sample.note:1")] == ["Jane Roe.txt"]
 
 
 def test_files_of_somebody_without_an_account_go_along(sample_world: World) -> None:
@@ -293,34 +233,3 @@ def test_files_of_somebody_without_an_account_go_along(sample_world: World) -> N
         session.commit()
     with world.session() as session:
         assert session.scalars(sa.select(StoredFile.id)).all() == []
-
-
-@pytest.mark.parametrize("value", ["localhost:3310", "unix:clamd.ctl", "tcp:localhost", "tcp:a:99999", "tcp:a b:1"])
-def test_a_scanner_that_cannot_be_is_refused_at_the_start(value: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"HP_PORTAL_CLAMD: .*unix:/run/clamav/clamd\.ctl or tcp:"):
-        load_settings(clamd=value)
-
-
-@pytest.mark.parametrize("answer", [b"stream: OK\0", b"stream: Some.Virus FOUND\0", b"", b"UNKNOWN COMMAND\0"])
-def test_a_scanner_by_tcp_is_asked_and_believed_only_word_for_word(answer: bytes) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
-        scanner = read_scanner(f"tcp:127.0.0.1:{server.getsockname()[1]}")
-        assert scanner is not None
-
-        def serve() -> bytes:
-            line, _ = server.accept()
-            with line, line.makefile("rb") as heard:
-                command = heard.read(10)
-                body = b""
-                while size := int.from_bytes(heard.read(4)):
-                    body += heard.read(size)
-                line.sendall(answer)
-            return command + body
-
-        heard = pool.submit(serve)
-        if answer.endswith((b"OK\0", b"FOUND\0")):
-            assert find_virus(scanner, b"x" * 200_000) == ("" if b"OK" in answer else "Some.Virus")
-        else:
-            with pytest.raises(NotScanned if answer else ScannerAway):
-                find_virus(scanner, b"x" * 200_000)
-        assert heard.result() == b"zINSTREAM\0" + b"x" * 200_000

@@ -6,9 +6,15 @@ import io
 import re
 
 import pytest
+import sqlalchemy as sa
 
+from hp_portal.core.attachments.models import AttachedFile
+from hp_portal.core.audit.models import AuditEvent
+from hp_portal.core.cases.models import Case
+from hp_portal.core.cases.numbers import show_number
+from hp_portal.core.web.listing import PAGE
 from tests.conftest import MakeApp
-from tests.support.attaching import check_files
+from tests.support.attaching import attached_file, check_files
 from tests.support.cases import tax_id_case
 from tests.support.client import PortalClient, tree_of
 from tests.support.html import text_of
@@ -71,3 +77,62 @@ def test_files_of_a_case_are_opened_by_both_sides_and_nobody_else(portal: World)
     with portal.session() as session:
         other = tax_id_case(session, harbor).case_id
     assert office.get(link.replace(path, f"/cases/{other}")).status_code == 404, "a file of another case"
+
+
+def test_a_file_that_went_wrong_is_in_nobodys_way(portal: World) -> None:
+    """It can be taken away and sent again, though it came with the case; what is all right stays."""
+    harbor = portal.organization("Harbor Clinic")
+    portal.person("a.clerk", organization=harbor)
+    portal.staff("w.worker", permissions=["staff:console:open", "staff:cases:work", "staff:tax-ids:manage"])
+    with portal.session() as session:
+        path = f"/cases/{tax_id_case(session, harbor).case_id}"
+    office, staff = (portal.sign_in(name) for name in ("a.clerk", "w.worker"))
+    broken = b"Dear Sirs" * 1000 + b"\0"
+    assert attach(office, path, (broken, "broken.txt"), (b"A letter.", "letter.txt"))[0] == 303
+    assert "was not attached: the same file is attached already" in attach(office, path, (broken, "again.txt"))[1]
+    assert "Remove broken.txt" not in office.get(path).text, "it may still be all right"
+    check_files(portal)
+    assert attach(office, path, (broken, "again.txt"))[0] == 303
+    check_files(portal)
+    for client, where in ((office, path), (staff, f"/staff{path}")):
+        page = client.get(where).text
+        assert "Remove letter.txt" not in page
+        [broken_one] = re.findall(r'action="([^"]+)"[^>]*>(?:(?!</form>).)*Remove broken.txt', page, re.DOTALL)[:1]
+        assert "stays with it" in client.post(f"{where}/files/2/remove", follow_redirects=True).text
+        assert "The file was removed." in client.post(broken_one, follow_redirects=True).text
+        assert client.post(broken_one).status_code == 404, "it is gone"
+        if client is office:
+            assert attach(office, path, (broken, "broken.txt"))[0] == 303
+            check_files(portal)
+    with portal.session() as session:
+        names = session.scalars(sa.select(AttachedFile.state).order_by(AttachedFile.id)).all()
+        removed = session.scalars(sa.select(AuditEvent).where(AuditEvent.event == "attachment.file.removed")).all()
+        assert (list(names), len(removed)) == (["ready", "refused"], 2)
+
+
+def test_staff_find_the_case_of_a_file_with_a_virus_and_remove_it(portal: World) -> None:
+    harbor = portal.organization("Harbor Clinic")
+    check, work = "staff:attachments:check", ["staff:cases:work", "staff:tax-ids:manage"]
+    portal.staff("g.guard", permissions=["staff:console:open", check])
+    portal.staff("w.worker", permissions=["staff:console:open", check, *work])
+    with portal.session() as session:
+        case_id = tax_id_case(session, harbor).case_id
+        number = show_number(session.get_one(Case, case_id).number)
+        held = attached_file(session, f"case:{case_id}", harbor, state="quarantined").id
+        attached_file(session, "case:99", harbor, state="failed")
+        for _ in range(PAGE):
+            attached_file(session, "sample:1", harbor, state="failed")
+    guard, worker = portal.sign_in("g.guard"), portal.sign_in("w.worker")
+    first, second = guard.get("/staff/attachments").text, guard.get("/staff/attachments?page=2").text
+    assert "1–25 of 27 files" in first
+    assert "sample:1" in first
+    assert f"Case {number}" in second
+    assert f'href="/staff/cases/{case_id}"' not in second, "whoever may not work on it is not led there"
+    assert "case:99" in second, "a case that is gone"
+    assert f'<a href="/staff/cases/{case_id}">Case {number}</a>' in worker.get("/staff/attachments?page=2").text
+    assert f"/staff/attachments/{held + 1}/remove" not in second, "it may be all right"
+    assert worker.post(f"/staff/attachments/{held + 1}/remove").status_code == 404
+    assert worker.post(f"/staff/attachments/{held}/remove").status_code == 303
+    with portal.session() as session:
+        assert session.get(AttachedFile, held) is None
+        assert session.scalars(sa.select(AuditEvent).where(AuditEvent.event == "attachment.file.removed")).one()

@@ -46,6 +46,7 @@ from hp_portal_plugins.remittance.models import PAYEE_TIN, Claim, Payment, Payme
 from tests.conftest import MakeApp
 from tests.plugins.remittance.import_files import CLINIC, file_of, import_835, many_payments
 from tests.support.access_requests import access_request
+from tests.support.attaching import attached_file
 from tests.support.cases import tax_id_case
 from tests.support.databases import DATA_KEY, data_key, database_of
 from tests.support.factors import add_app, code
@@ -153,6 +154,7 @@ def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
     with world.session() as session:
         access_request(session, organization, tin=make_tin(98))
         asked = tax_id_case(session, organization)
+        attached_file(session, f"case:{asked.case_id}", organization)
         words = {"case_id": asked.case_id, "at": clock.now()}
         said = session.vault.seal_text("Said", ENTRY_WORDS("said"))
         noted = session.vault.seal_text("Noted", NOTE_WORDS("noted"))
@@ -270,6 +272,7 @@ def test_a_value_that_does_not_open_keeps_the_old_key_in_force(
 
 
 LATER = (
+    "attached_file",
     "authenticator_app",
     "delegate_request",
     "message",

@@ -22,7 +22,7 @@ from hp_portal.api import (
 )
 
 from .blueprints import blueprint
-from .notes import Note, find_note
+from .notes import Note, find_note, is_there, remove_note
 
 READ = "sample:note:read"
 
@@ -62,7 +62,9 @@ def files(note_id: int) -> ResponseReturnValue:
 def attach(note_id: int) -> ResponseReturnValue:
     _, about = _note(note_id)
     form, db = FilesForm(), db_session()
-    fine = form.validate_on_submit() and form.files.attach(db, owner=the_actor(), about=about)
+    fine = form.validate_on_submit() and form.files.attach(
+        db, owner=the_actor(), about=about, alive=lambda: is_there(db, note_id)
+    )
     db.commit()
     if not fine:
         return _page(note_id, form, 422)
@@ -90,6 +92,16 @@ def remove_file(note_id: int, attached_id: int) -> ResponseReturnValue:
         abort(404)
     db_session().commit()
     return redirect_to(url_for("sample.note", note_id=note_id))
+
+
+@blueprint.post("/notes/<id:note_id>/remove")
+@access.requires(READ)
+def remove(note_id: int) -> ResponseReturnValue:
+    """The note goes, and its files with it."""
+    found, about = _note(note_id)
+    remove_note(db_session(), found, about)
+    db_session().commit()
+    return redirect_to(url_for("sample.index"))
 
 
 @blueprint.post("/notes/<id:note_id>/send")

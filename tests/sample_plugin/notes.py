@@ -22,6 +22,7 @@ from hp_portal.api import (
     PortalEvent,
     PortalSession,
     Sorting,
+    forget_attached,
     key,
     page_of,
     record,
@@ -56,6 +57,17 @@ def count_notes(session: PortalSession) -> int:
 def find_note(session: PortalSession, note_id: int) -> Note | None:
     """A note, or None when there is none that one may see."""
     return session.get(Note, note_id)
+
+
+def is_there(session: PortalSession, note_id: int) -> bool:
+    """Is the note there now, whatever this session has read of it before?"""
+    return session.scalar(sa.select(sa.func.count()).where(Note.id == note_id)) == 1
+
+
+def remove_note(session: PortalSession, note: Note, about: str) -> None:
+    """Remove a note with its files, whose lock keeps others from attaching to it meanwhile."""
+    forget_attached(session, about)
+    session.delete(note)
 
 
 def write_note(session: PortalSession, organization_id: int, text: str) -> Note:

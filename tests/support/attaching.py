@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import secrets
 
 from hp_portal import clock, worker
-from hp_portal.core.attachments.attaching import STORED_AS
-from hp_portal.core.attachments.models import AttachedFile
+from hp_portal.core.attachments.attaching import NAMELESS, STORED_AS
+from hp_portal.core.attachments.models import NAME, AttachedFile
 from hp_portal.core.files.storing import receive_file
 from hp_portal.core.organizations.models import Organization
 from hp_portal.database import PortalSession
@@ -27,17 +28,20 @@ def attached_file(
 ) -> AttachedFile:
     """A text file of an organization, in a state of the check."""
     owner = Who(organization_id=organization.id)
-    stored = receive_file(session, io.BytesIO(text.encode()), "note.txt", owner=owner, kind=STORED_AS)
+    stored = receive_file(session, io.BytesIO(text.encode()), NAMELESS, owner=owner, kind=STORED_AS)
+    token = secrets.token_hex(16)
     row = AttachedFile(
         organization_id=organization.id,
         about=about,
-        name=stored.name,
+        token=token,
+        name_sealed=session.vault.seal_text("note.txt", NAME(token)),
         kind="text",
         given_as="text",
         size=stored.size,
-        sha256="0" * 64,
+        digest=bytes(32),
         state=state,
         sent_at=clock.now(),
+        quarantined_at=clock.now() if state == "quarantined" else None,
         original_id=stored.id,
         cleaned_id=stored.id if state == "ready" else None,
     )

@@ -6,23 +6,27 @@ here with that word: an organization's session sees its own files alone, and a p
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+import hmac
+import secrets
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol, cast
 
 import sqlalchemy as sa
 
 from hp_portal import clock, scopes
 from hp_portal.core.attachments.kinds import HEAD, NotAccepted, kind_of
-from hp_portal.core.attachments.models import AttachedFile
-from hp_portal.core.attachments.states import WAITING
+from hp_portal.core.attachments.models import NAME, AttachedFile
+from hp_portal.core.attachments.states import READY, WAITING
 from hp_portal.core.audit.record import record
-from hp_portal.core.files.storing import FileOwner, FileTooLarge, delete_stored, receive_file
+from hp_portal.core.files.storing import FileOwner, delete_stored, plain_name, receive_file
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession, lock
 
-STORED_AS = "attached file"
+STORED_AS, NAMELESS = "attached file", "file"
+"""The kind of the stored files, and their name: what the sender calls one is sealed beside it."""
+_PIECE = 1 << 17
 
 
 class Upload(Protocol):
@@ -51,75 +55,106 @@ def reached(session: PortalSession) -> Iterator[None]:
         yield
 
 
-class _Digested:
-    """A stream that is digested while it is read."""
+@dataclass(frozen=True)
+class _Told:
+    """What is known of an upload before anybody else has to wait for it."""
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self.digest = hashlib.sha256()
-
-    def read(self, size: int = -1) -> bytes:
-        piece: bytes = self._stream.read(size)
-        self.digest.update(piece)
-        return piece
+    upload: Upload
+    name: str
+    kind: str
+    size: int
+    digests: tuple[bytes, ...]
 
 
-def attach_files(session: PortalSession, uploads: Sequence[Upload], *, owner: FileOwner, about: str) -> list[str]:
+def always_there() -> bool:
+    """Whatever the files are attached to stays."""
+    return True
+
+
+def attach_files(
+    session: PortalSession,
+    uploads: Sequence[Upload],
+    *,
+    owner: FileOwner,
+    about: str,
+    alive: Callable[[], bool] = always_there,
+) -> list[str]:
     """Attach the files that can be attached; for each of the others a sentence that says why it was not, and what to do.
 
-    The kind is told by what is in a file. It can be opened by nobody until the worker has looked at it.
+    The kind is told by what is in a file. It can be opened by nobody until the worker has looked at it. `alive` is asked once
+    nobody else can attach or forget any more: is what the word stands for still there?
     """
-    problems = []
+    problems, told = [], []
+    for upload in uploads:
+        try:
+            told.append(_tell(session, upload))
+        except NotAccepted as error:
+            problems.append(_not_attached(upload.filename or "file", error))
+    if not told:
+        return problems
     with reached(session):
         lock(session, f"attachments {about}")
-        for upload in uploads:
-            name = upload.filename or "file"
+        there = alive()
+        for one in told:
             try:
-                _attach(session, upload, owner, about)
+                if not there:
+                    raise NotAccepted("what it belongs to was removed in the meantime.")
+                _attach(session, one, owner, about)
             except NotAccepted as error:
-                problems.append(f"“{_short(name)}” was not attached: {error}")
+                problems.append(_not_attached(one.name, error))
     return problems
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 80 else f"{name[:50]}…{name[-25:]}"
+def _not_attached(name: str, error: NotAccepted) -> str:
+    short = name if len(name) <= 80 else f"{name[:50]}…{name[-25:]}"
+    return f"“{short}” was not attached: {error}"
 
 
-def _attach(session: PortalSession, upload: Upload, owner: FileOwner, about: str) -> None:
-    head = upload.stream.read(HEAD)
-    kind = kind_of(head)
-    upload.stream.seek(0)
-    here = sa.select(AttachedFile.sha256).where(AttachedFile.about == about)
-    there = session.scalars(here).all()
-    most, megabytes = settings().attachments_most, settings().attachment_mb
+def _tell(session: PortalSession, upload: Upload) -> _Told:
+    """Read all of it once, where it waits on this machine's disk. Raises NotAccepted."""
+    stream = upload.stream
+    piece = stream.read(HEAD)
+    kind, size = kind_of(piece), 0
+    # Keyed: what a short text says could be guessed from a plain one.
+    digests = [hmac.new(key, digestmod="sha256") for key in session.vault.subkeys(STORED_AS)]
+    most = settings().attachment_mb
+    while piece:
+        size += len(piece)
+        if size > most << 20:
+            raise NotAccepted(f"it is larger than {most} MB. Save it smaller, or split it.")
+        for digest in digests:
+            digest.update(piece)
+        piece = stream.read(_PIECE)
+    stream.seek(0)
+    return _Told(upload, plain_name(upload.filename or ""), kind, size, tuple(one.digest() for one in digests))
+
+
+def _attach(session: PortalSession, told: _Told, owner: FileOwner, about: str) -> None:
+    # What went wrong is neither in the way of the same file made anew, nor of another.
+    here = sa.select(AttachedFile.digest).where(AttachedFile.about == about, AttachedFile.state.in_((WAITING, READY)))
+    there, most = set(session.scalars(here)), settings().attachments_most
     if len(there) >= most:
         raise NotAccepted(f"there are {most} files already, which is the most.")
-    digested, name = _Digested(upload.stream), upload.filename or "file"
-    try:
-        with session.begin_nested():
-            stored = receive_file(
-                session, cast(BinaryIO, digested), name, owner=owner, kind=STORED_AS, most=megabytes << 20
-            )
-            sha256 = digested.digest.hexdigest()
-            if sha256 in there:
-                raise NotAccepted("the same file is attached already.")
-    except FileTooLarge:
-        raise NotAccepted(f"it is larger than {megabytes} MB. Save it smaller, or split it.") from None
+    if not there.isdisjoint(told.digests):
+        raise NotAccepted("the same file is attached already.")
+    stored = receive_file(session, cast(BinaryIO, told.upload.stream), NAMELESS, owner=owner, kind=STORED_AS)
+    token = secrets.token_hex(16)
     row = AttachedFile(
         organization_id=owner.organization_id,
         person_id=owner.person_id,
         about=about,
-        name=stored.name,
-        kind=kind,
+        token=token,
+        name_sealed=session.vault.seal_text(told.name, NAME(token)),
+        kind=told.kind,
         size=stored.size,
-        sha256=sha256,
+        digest=told.digests[0],
         state=WAITING,
         sent_at=stored.stored_at,
         original_id=stored.id,
     )
     session.add(row)
     session.flush()
-    record(session, "attachment.file.sent", file=row.id, about=about, kind=kind, size=row.size)
+    record(session, "attachment.file.sent", file=row.id, about=about, kind=told.kind, size=row.size)
 
 
 def attached_files(session: PortalSession, about: str) -> Sequence[AttachedFile]:
@@ -138,17 +173,23 @@ def find_attached(session: PortalSession, file_id: int, about: str) -> AttachedF
         ).one_or_none()
 
 
+def _held(session: PortalSession, about: str) -> Sequence[AttachedFile]:
+    """The files as they are now, and stay until the transaction ends: a worker that gives one its copy waits or is waited for."""
+    wanted = sa.select(AttachedFile).where(AttachedFile.about == about).order_by(AttachedFile.id).with_for_update()
+    return session.scalars(wanted.execution_options(populate_existing=True)).all()
+
+
 def remove_attached(session: PortalSession, file_id: int, about: str) -> bool:
-    """Take a file away that was not sent along yet, with all that is stored of it; False when there is none.
+    """Take a file away that was not sent along yet, or that went wrong, with all that is stored of it; False when there is none.
 
     Raises CannotRemove.
     """
     with reached(session):
         lock(session, f"attachments {about}")
-        found = find_attached(session, file_id, about)
+        found = next((one for one in _held(session, about) if one.id == file_id), None)
         if found is None:
             return False
-        if found.kept_at is not None:
+        if not found.removable:
             raise CannotRemove
         record(session, "attachment.file.removed", file=found.id, about=about, kind=found.kind)
         _forget(session, found)
@@ -161,8 +202,9 @@ def keep_attached(session: PortalSession, about: str, now_about: str | None = No
     How many there are. They may still be on their way through the check.
     """
     with reached(session):
-        lock(session, f"attachments {about}")
-        found = attached_files(session, about)
+        for word in sorted({about, now_about or about}):
+            lock(session, f"attachments {word}")
+        found = _held(session, about)
         for one in found:
             one.kept_at = one.kept_at or clock.now()
             one.about = now_about or about
@@ -174,7 +216,7 @@ def forget_attached(session: PortalSession, about: str) -> int:
     """What they are attached to is gone, as a draft that was thrown away: remove its files. How many there were."""
     with reached(session):
         lock(session, f"attachments {about}")
-        found = attached_files(session, about)
+        found = _held(session, about)
         for one in found:
             record(session, "attachment.file.removed", file=one.id, about=about, kind=one.kind)
             _forget(session, one)

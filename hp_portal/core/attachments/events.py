@@ -42,7 +42,7 @@ ATTACHMENT_EVENTS = (
     EventSpec(
         "attachment.file.quarantined",
         "A virus was found in an attached file",
-        (*_FIELDS, "found"),
+        (*_FIELDS, "found", "scanned"),
         "A virus was found in {what} that was attached",
         _KIND,
         told=True,
@@ -50,10 +50,17 @@ ATTACHMENT_EVENTS = (
     EventSpec(
         "attachment.file.refused",
         "An attached file was not accepted",
-        _FIELDS,
+        (*_FIELDS, "scanned"),
         "What was attached was not accepted: {what}",
         _KIND,
         told=True,
+    ),
+    EventSpec(
+        "attachment.file.checked",
+        "An attached file was checked",
+        (*_FIELDS, "state", "scanned"),
+        "{what} that was attached was checked",
+        _KIND,
     ),
     EventSpec("attachment.file.checked-again", "Had an attached file checked again", _FIELDS, staff_only=True),
     EventSpec("attachment.held.viewed", "Looked at attached files that were held back", ("shown",), staff_only=True),

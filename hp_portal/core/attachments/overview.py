@@ -6,23 +6,38 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from hp_portal.core.attachments.attaching import CannotRemove, remove_attached
 from hp_portal.core.attachments.models import AttachedFile
+from hp_portal.core.attachments.owners import Owner, owner_of
 from hp_portal.core.attachments.states import FAILED, HELD, QUARANTINED, WAITING
 from hp_portal.core.audit.record import record
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
+from hp_portal.core.web.listing import Column, Listing, Order, Sorting, page_of
+from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession
 
-LONGEST = 200
+HELD_LIST = Sorting(
+    (
+        Column("file", "File"),
+        Column("sender", "Sent by"),
+        Column("sent", "Sent", AttachedFile.sent_at, "date"),
+        Column("found", "Found", AttachedFile.state),
+        Column("deed", "What to do"),
+    ),
+    default="-sent",
+    tie=AttachedFile.id,
+)
 
 
 @dataclass(frozen=True)
 class Held:
-    """A file that is held back, and who sent it: empty names are of somebody without an account."""
+    """A file that is held back, who sent it (empty names are of somebody without an account), and what it is attached to."""
 
     file: AttachedFile
     person: str
     organization: str
+    owner: Owner
 
 
 def _unscanned() -> sa.ColumnElement[bool]:
@@ -48,27 +63,48 @@ def count_unscanned(session: PortalSession) -> int:
     return _count(session, _unscanned())
 
 
-def view_held(session: PortalSession) -> list[Held]:
-    """The files that are held back, the newest first, recorded as looked at; the caller commits."""
-    rows = session.execute(
+def view_held(session: PortalSession, order: Order) -> Listing[Held]:
+    """One page of the files that are held back, recorded as looked at; the caller commits."""
+    wanted = (
         sa.select(AttachedFile, Person.name, Organization.name)
         .outerjoin(Person, Person.id == AttachedFile.person_id)
         .outerjoin(Organization, Organization.id == AttachedFile.organization_id)
         .where(sa.or_(AttachedFile.state.in_(HELD), _unscanned()))
-        .order_by(AttachedFile.id.desc())
-        .limit(LONGEST)
     )
-    found = [Held(file, person or "", organization or "") for file, person, organization in rows]
-    record(session, "attachment.held.viewed", shown=len(found))
-    return found
+    listing = page_of(session, wanted, order, make=lambda row: _held(session, *row))
+    record(session, "attachment.held.viewed", shown=len(listing.rows))
+    return listing
+
+
+def _held(session: PortalSession, file: AttachedFile, person: str | None, organization: str | None) -> Held:
+    return Held(file, person or "", organization or "", owner_of(session, file.about))
+
+
+def remove_held(session: PortalSession, file_id: int) -> bool:
+    """Remove a file with a virus and all that is stored of it, also when it was sent along; False when there is none.
+    The caller commits.
+    """
+    found = session.get(AttachedFile, file_id)
+    try:
+        return found is not None and found.state == QUARANTINED and remove_attached(session, file_id, found.about)
+    except CannotRemove:  # checked again in the meantime
+        return False
+
+
+class ScannerNeeded(Exception):
+    """A virus was found in the file, and there is no scanner that could look at it again."""
 
 
 def check_again(session: PortalSession, file_id: int) -> bool:
-    """Have a file that is held back looked at anew; False when there is none. The caller commits."""
+    """Have a file that is held back looked at anew; False when there is none. The caller commits. Raises ScannerNeeded."""
     found = session.scalars(sa.select(AttachedFile).where(AttachedFile.id == file_id).with_for_update()).one_or_none()
     if found is None or (found.state not in HELD and found.retry_at is None):
         return False
-    found.state, found.retry_at, found.attempts, found.found = WAITING, None, 0, ""
+    if found.quarantined_at is not None and settings().scanner is None:
+        raise ScannerNeeded
+    found.state, found.retry_at, found.attempts, found.pauses = WAITING, None, 0, 0
+    if found.quarantined_at is None:
+        found.found = ""
     record(session, "attachment.file.checked-again", file=found.id, about=found.about, kind=found.kind)
     session.flush()
     return True

@@ -23,8 +23,11 @@ _CLEANER = (
     .remove_search_index()
     .remove_web_capture()
 )
-_DEEDS = {Name.JavaScript, Name.Launch, Name.SubmitForm, Name.ImportData, Name.GoToE, Name.GoToR, Name.URI}
+_DEEDS = {Name.JavaScript, Name.Launch, Name.SubmitForm, Name.ImportData, Name.GoToE, Name.GoToR, Name.URI, Name.Thread}
 _NEVER = (Name.JS, Name.EF, Name.XFA, Name.RichMediaContent)
+_OUTSIDE = (Name.RF, Name.PA, Name.Ref)
+"""Related files, the address a link once had, and a page of another file; fonts and the like can be named so as well."""
+_RESOURCES = {Name.Font, Name.ExtGState, Name.XObject, Name.Pattern}
 _DEEPEST = 100
 
 
@@ -53,6 +56,24 @@ def _cleaned(pdf: pikepdf.Pdf) -> bytes:
     return out.getvalue()
 
 
+def _is_resource(value: Any) -> bool:
+    return isinstance(value, Dictionary | Stream) and value.get(Name.Type) in _RESOURCES
+
+
+def _empty(found: Any) -> None:
+    """Nothing is left of a stream that stands in another file, is a file itself, or is a program for a printer."""
+    outside = [name for name in (Name.F, Name.FFilter, Name.FDecodeParms) if name in found]
+    program = Name.PS in (found.get(Name.Subtype), found.get(Name.Subtype2))
+    if not outside and not program and found.get(Name.Type) != Name.EmbeddedFile:
+        return
+    for name in (*outside, Name.Subtype2, Name.Level1):
+        if name in found:
+            del found[name]
+    found.write(b"")
+    if program:
+        found[Name.Subtype], found[Name.BBox] = Name.Form, Array([0, 0, 0, 0])
+
+
 def _strip(found: Any, depth: int) -> None:
     """Take out what does something wherever it stands: the library looks where such things are supposed to be."""
     if isinstance(found, Array):
@@ -61,8 +82,13 @@ def _strip(found: Any, depth: int) -> None:
         for name in _NEVER:
             if name in found:
                 del found[name]
-        if found.get(Name.S) in _DEEDS and Name.P not in found:  # an element of the structure has a parent
+        for name in _OUTSIDE:
+            if name in found and not _is_resource(found[name]):
+                del found[name]
+        if found.get(Name.S) in _DEEDS and found.get(Name.Type) != Name.StructElem:
             del found[Name.S]
+        if isinstance(found, Stream):
+            _empty(found)
         parts = [found[name] for name in list(found.keys())]
     else:
         return

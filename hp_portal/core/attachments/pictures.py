@@ -8,6 +8,7 @@ import zlib
 
 import pikepdf
 from PIL import Image, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
 
 from hp_portal.core.attachments.refused import DAMAGED, Refused
 
@@ -17,6 +18,14 @@ _QUALITY = 92
 _FORMATS = {"jpeg": ("JPEG", "MPO"), "png": ("PNG",), "tiff": ("TIFF",)}
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
 _DPI = 200.0
+_GRAY_16 = ("I;16", "I;16L", "I;16B", "I;16N")
+_SHOWN = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB"}
+_WHITE_IS_ZERO = (262, 0)
+"""A tag of TIFF, which the library heeds where a point has eight bits at most."""
+MEASURED = (
+    "It is no picture to look at: its points are measured values, of 32 bits each. Save it as PNG or TIFF with 8 or 16 bits, "
+    "and attach that."
+)
 
 
 def clean_picture(body: bytes, kind: str) -> tuple[str, bytes]:
@@ -44,7 +53,31 @@ def _upright(image: Image.Image) -> Image.Image:
     seen = ImageOps.exif_transpose(image)
     transparent = image.info.get("transparency")
     seen.info = {} if transparent is None else {"transparency": transparent}
+    if seen.mode in _GRAY_16 or (seen.mode == "I" and image.format == "PNG"):
+        return _in_8_bits(seen, turned=_white_is_zero(image))
+    if seen.mode not in _SHOWN:
+        raise Refused(MEASURED)
     return seen
+
+
+def _white_is_zero(image: Image.Image) -> bool:
+    tag, value = _WHITE_IS_ZERO
+    return isinstance(image, TiffImageFile) and image.tag_v2.get(tag) == value
+
+
+def _in_8_bits(gray: Image.Image, *, turned: bool) -> Image.Image:
+    """Sixteen bits of gray as eight; the library would cut off what is above them."""
+    gray.info = {}
+    scaled = gray.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
+    return ImageOps.invert(scaled) if turned else scaled
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """As it is seen on paper, in a mode that PDF and JPEG have."""
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        over = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert("RGB")
+    return image if image.mode in ("1", "L", "RGB") else image.convert("RGB")
 
 
 def _resolution(image: Image.Image) -> tuple[float, float]:
@@ -61,7 +94,7 @@ def _anew(image: Image.Image, kind: str) -> bytes:
     seen = _upright(image)
     out = io.BytesIO()
     if kind == "jpeg":
-        plain = seen if seen.mode in ("L", "RGB") else seen.convert("RGB")
+        plain = _on_white(seen)
         plain.save(out, "JPEG", quality=_QUALITY, dpi=dpi)
     else:
         seen.save(out, "PNG", dpi=dpi)
@@ -90,7 +123,7 @@ def _pages(image: Image.Image) -> bytes:
 def _page(image: Image.Image) -> bytes:
     dpi = _resolution(image)
     seen = _upright(image)
-    plain = seen if seen.mode in ("1", "L", "RGB") else seen.convert("RGB")
+    plain = _on_white(seen)
     out = io.BytesIO()
     if plain.mode == "1":  # kept point by point, as faxes are
         plain.save(out, "PDF", dpi=dpi)

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 WAITING, READY, QUARANTINED, REFUSED, FAILED = "waiting", "ready", "quarantined", "refused", "failed"
+DAMAGED = "What is stored of it is damaged or was altered."
 HELD = (QUARANTINED, FAILED)
 """States that the payer's staff look into."""
+WENT_WRONG = (QUARANTINED, REFUSED, FAILED)
+"""States of files that nobody has got anything of."""
 
 
 @dataclass(frozen=True)

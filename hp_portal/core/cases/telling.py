@@ -10,10 +10,12 @@ from hp_portal.core.delivery.outbox import Outgoing, add_message
 from hp_portal.core.web.links import absolute_url
 from hp_portal.database import PortalSession
 
+CASE = "case"
+
 
 def about_case(case_id: int) -> str:
     """What the messages about a case are about."""
-    return f"case:{case_id}"
+    return f"{CASE}:{case_id}"
 
 
 def tell_step(session: PortalSession, case: Case, kind: CaseKind) -> None:

@@ -11,7 +11,7 @@ from wtforms import SelectChoice
 from hp_portal.case_kinds import CaseKind, CaseRefused
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
-from hp_portal.core.attachments.attaching import attached_files
+from hp_portal.core.attachments.attaching import CannotRemove, attached_files, remove_attached
 from hp_portal.core.attachments.handing import hand_out_attached
 from hp_portal.core.cases import acting, reading
 from hp_portal.core.cases.files import cases_as_csv
@@ -178,3 +178,19 @@ def attach(case_id: int) -> ResponseReturnValue:
 def download(case_id: int, attached_id: int) -> ResponseReturnValue:
     _, case, _ = _find(case_id)
     return hand_out_attached(attached_id, about_case(case.id))
+
+
+@blueprint.post("/<id:case_id>/files/<id:attached_id>/remove")
+@access.signed_in
+def remove_file(case_id: int, attached_id: int) -> ResponseReturnValue:
+    """Of the files of a case those alone that went wrong: the others stay with it."""
+    _, case, _ = _find(case_id)
+    try:
+        if not remove_attached(db_session(), attached_id, about_case(case.id)):
+            abort(404)
+    except CannotRemove:
+        flash("The file was sent with this case, and stays with it.", "warn")
+        return redirect_to(url_for("cases.one", case_id=case.id))
+    db_session().commit()
+    flash("The file was removed.", "good")
+    return redirect_to(url_for("cases.one", case_id=case.id))

@@ -25,6 +25,10 @@ class DocumentTooLarge(DocumentError):
     """It took more memory or time than one document may."""
 
 
+class DocumentKilled(DocumentTooLarge):
+    """The process that made it was ended from outside, or broke down: it may have taken too much, or may do it another time."""
+
+
 @dataclass(frozen=True)
 class DocumentLimits:
     """What making one document may take: MiB of address space in each of its processes, seconds of the processor, and
@@ -48,7 +52,8 @@ def no_progress(_done: int, _of: int) -> None:
 def make_apart(module: str, job: bytes, limits: DocumentLimits, name: str, progress: Progress = no_progress) -> bytes:
     """What a module of this package writes to its standard output, given `job` on its standard input, in a process of its own.
 
-    It gets none of the portal's settings. `name` is what its errors are about. Raises DocumentTooLarge, DocumentError.
+    It gets none of the portal's settings. `name` is what its errors are about. Raises DocumentTooLarge or
+    DocumentKilled, and DocumentError.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("HP_PORTAL_")}
     process = subprocess.Popen(  # noqa: S603 - a module of this package
@@ -80,9 +85,11 @@ def make_apart(module: str, job: bytes, limits: DocumentLimits, name: str, progr
 
 
 def _why(status: int, limits: DocumentLimits, name: str, last: str, *, out_of_time: bool) -> DocumentError:
-    if out_of_time or status in (-signal.SIGXCPU, -signal.SIGKILL):
+    if out_of_time or status == -signal.SIGXCPU:
         return DocumentTooLarge(f"{name} took longer than {min(limits.processor, limits.seconds)} s to make")
-    if status in (OUT_OF_MEMORY, -signal.SIGABRT, -signal.SIGSEGV):
+    if status in (-signal.SIGKILL, -signal.SIGSEGV):
+        return DocumentKilled(f"{name}: the process that made it was ended by {signal.Signals(-status).name}")
+    if status in (OUT_OF_MEMORY, -signal.SIGABRT):
         return DocumentTooLarge(f"{name} took more than {limits.memory} MiB of memory")
     return DocumentError(f"{name}: {last or 'the process that made it ended without a word'}")
 

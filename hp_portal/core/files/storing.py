@@ -54,7 +54,7 @@ def receive_file(
     stored = StoredFile(
         token=secrets.token_hex(16),
         kind=kind,
-        name=_plain_name(name),
+        name=plain_name(name),
         size=0,
         pieces=0,
         organization_id=owner.organization_id,
@@ -77,7 +77,8 @@ def receive_file(
     return stored
 
 
-def _plain_name(name: str) -> str:
+def plain_name(name: str) -> str:
+    """What a sender calls a file, without its path and in one line."""
     last = name.replace("\\", "/").rpartition("/")[2]
     plain = " ".join("".join(letter if letter.isprintable() else " " for letter in last).split())[:_NAME]
     return plain if plain not in ("", ".", "..") else "file"

@@ -23,6 +23,7 @@ from hp_portal.core.access.enforce import (
 from hp_portal.core.access.rules import rule_of
 from hp_portal.core.access.unsent import page_before, typed_fields
 from hp_portal.core.applications.blank_menu import delegate_names
+from hp_portal.core.attachments.handing import FileDamaged
 from hp_portal.core.downloads.queue import QueueFull
 from hp_portal.core.limits.attempts import TooManyAttempts
 from hp_portal.core.web.bodies import megabytes, most_of
@@ -151,6 +152,15 @@ def no_organization(_error: NoOrganization) -> Response:
     )
 
 
+def file_damaged(_error: FileDamaged) -> Response:
+    """An attached file that was altered where it is stored: nothing of it leaves."""
+    return error_response(
+        410,
+        "What is stored of this file is damaged, so it cannot be downloaded. The health plan’s staff see that and look into it; "
+        "whoever sent it can attach it anew.",
+    )
+
+
 def queue_full(error: QueueFull) -> Response:
     """503: who asks for a document has to wait, and loses nothing."""
     own = "You already have as many documents waiting as we make for one person."
@@ -168,6 +178,7 @@ def queue_full(error: QueueFull) -> Response:
 HANDLERS: dict[type[Exception], Callable[[Any], Response]] = {
     OtherOrganization: other_organization,
     NoOrganization: no_organization,
+    FileDamaged: file_damaged,
     QueueFull: queue_full,
     **dict.fromkeys(DATABASE_GONE, unavailable),
 }

@@ -13,9 +13,10 @@ from wtforms import SelectChoice
 from hp_portal.case_kinds import CaseKind, CaseRefused
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import can, the_actor
-from hp_portal.core.attachments.attaching import attached_files
+from hp_portal.core.attachments.attaching import CannotRemove, attached_files, remove_attached
 from hp_portal.core.attachments.handing import hand_out_attached
 from hp_portal.core.cases import acting, queue, reading
+from hp_portal.core.cases import words as words
 from hp_portal.core.cases.acting import WORK
 from hp_portal.core.cases.figures import figures
 from hp_portal.core.cases.forms import (
@@ -326,6 +327,21 @@ def cases_attach(case_id: int) -> ResponseReturnValue:
 def cases_download(case_id: int, attached_id: int) -> ResponseReturnValue:
     case, _ = _find(case_id)
     return hand_out_attached(attached_id, about_case(case.id))
+
+
+@blueprint.post(f"/cases/{ID}/files/<id:attached_id>/remove")
+@access.staff(WORK)
+def cases_remove_file(case_id: int, attached_id: int) -> ResponseReturnValue:
+    case, _ = _find(case_id)
+    try:
+        if not remove_attached(db_session(), attached_id, about_case(case.id)):
+            abort(404)
+    except CannotRemove:
+        flash("The file belongs to this case, and stays with it.", "warn")
+        return _back(case)
+    db_session().commit()
+    flash("The file was removed.", "good")
+    return _back(case)
 
 
 @blueprint.post(f"/cases/{ID}/note")
