@@ -39,7 +39,7 @@ INSIDE = ELSEWHERE.replace('TargetMode="External" Target="https://elsewhere.exam
 
 def saved(pdf: pikepdf.Pdf, **options: object) -> bytes:
     out = io.BytesIO()
-    pdf.save(out, **options)  # type: ignore[arg-type]
+    pdf.save(out, **options)  # type: ignore[arg-type] # options of several types
     return out.getvalue()
 
 
@@ -164,7 +164,7 @@ def related(kind: str, target: str = "") -> bytes:
 
 def workbook() -> bytes:
     book, out = openpyxl.Workbook(), io.BytesIO()
-    book.active.append(["NPI", "1234567893"])  # type: ignore[union-attr]
+    book.active.append(["NPI", "1234567893"])  # type: ignore[union-attr] # a new book has a sheet
     book.save(out)
     return out.getvalue()
 

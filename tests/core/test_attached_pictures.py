@@ -66,14 +66,14 @@ def points_of(pdf: bytes) -> list[list[tuple[int, ...]]]:
             item for item in opened.objects if isinstance(item, pikepdf.Stream) and item.get(Name.Subtype) == Name.Image
         ]
         pictures = [pikepdf.PdfImage(item).as_pil_image() for item in found]
-        return [[one.convert("RGB").getpixel((x, 0)) for x in range(one.width)] for one in pictures]  # type: ignore[misc]
+        return [[one.convert("RGB").getpixel((x, 0)) for x in range(one.width)] for one in pictures]  # type: ignore[misc] # one value or three, as the mode has it
 
 
 def stripes(mode: str, *values: object) -> Image.Image:
     """Broad stripes, so that what JPEG loses is no matter."""
     image = Image.new(mode, (16 * len(values), 16))
     for number, value in enumerate(values):
-        image.paste(value, (16 * number, 0, 16 * number + 16, 16))  # type: ignore[arg-type]
+        image.paste(value, (16 * number, 0, 16 * number + 16, 16))  # type: ignore[arg-type] # whatever the mode takes
     return image
 
 
