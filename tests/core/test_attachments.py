@@ -123,7 +123,7 @@ def test_nothing_is_left_of_files_that_are_removed_while_others_work(
     def removed_before(session: Any, name: str) -> None:
         if not locked:
             locked.append(name)
-            assert client.post(f"{NOTE}/remove").status_code == 303
+            assert client.post(f"{NOTE}/throw-away").status_code == 303
         lock(session, name)
 
     monkeypatch.setattr(attaching, "lock", removed_before)

@@ -94,9 +94,9 @@ def remove_file(note_id: int, attached_id: int) -> ResponseReturnValue:
     return redirect_to(url_for("sample.note", note_id=note_id))
 
 
-@blueprint.post("/notes/<id:note_id>/remove")
+@blueprint.post("/notes/<id:note_id>/throw-away")
 @access.requires(READ)
-def remove(note_id: int) -> ResponseReturnValue:
+def throw_away(note_id: int) -> ResponseReturnValue:
     """The note goes, and its files with it."""
     found, about = _note(note_id)
     remove_note(db_session(), found, about)
