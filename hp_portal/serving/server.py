@@ -6,6 +6,7 @@ import selectors
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from waitress import wasyncore
@@ -128,7 +129,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     def stop(self) -> None:
         """Accept nothing more. May be called by a signal handler."""
         self.stopping = True
-        self.trigger._physical_pull()
+        # The loop may see it, end and close the trigger before it is pulled: then there is nothing left to wake.
+        with suppress(OSError):
+            self.trigger._physical_pull()
 
     def _stop_listening(self) -> None:
         self.accepting = False

@@ -104,3 +104,10 @@ def test_a_connection_that_stays_gives_back_what_its_answer_took() -> None:
                 wait_until(lambda: waiting.taken == 0)
     finally:
         live.stop()
+
+
+def test_a_server_that_has_ended_can_be_stopped_all_the_same() -> None:
+    """As where it ends between hearing of the stop and being woken."""
+    live = LiveServer(app)
+    live.stop()
+    live.stop()
