@@ -9,7 +9,9 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, SelectChoice, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, ValidationError
 
+from hp_portal.case_kinds import CaseRefused
 from hp_portal.core.attachments.fields import AttachmentsField
+from hp_portal.core.cases.acting import CaseMoved, WordsNeeded
 from hp_portal.core.cases.numbers import BadCaseNumber, read_number
 from hp_portal.core.cases.queue import SHOWS
 from hp_portal.core.web.cleaning import one_line, several_lines
@@ -26,9 +28,25 @@ class ReadForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 class StepForm(ReadForm):
     """A step, the state it is taken from, and what is written along."""
 
+    form_errors: list[str]
     step = HiddenField()
     seen = HiddenField()
     words = TextAreaField("Message", [Length(max=LONGEST)], filters=[several_lines], render_kw={"rows": 4})
+
+    def is_sent(self) -> bool:
+        """Was it sent as it should be? The buttons say which step it is."""
+        fine = bool(self.validate_on_submit())
+        if not self.step.data:
+            self.form_errors = [*self.form_errors, "Choose what to do."]
+        return fine and bool(self.step.data)
+
+    def refuse(self, error: CaseMoved | WordsNeeded | CaseRefused, *, moved: str, needed: str) -> int:
+        """Say why the step was not taken; the status of the answer."""
+        if isinstance(error, CaseMoved):
+            self.form_errors = [moved]
+            return 409
+        self.form_errors = [needed if isinstance(error, WordsNeeded) else str(error)]
+        return 422
 
 
 class CommentForm(ReadForm):

@@ -131,17 +131,15 @@ def comment(case_id: int) -> ResponseReturnValue:
 def step(case_id: int) -> ResponseReturnValue:
     actor, case, kind = _find(case_id)
     form, db = StepForm(), db_session()
-    if not form.validate_on_submit() or not form.step.data:
-        form.form_errors = [*form.form_errors, *([] if form.step.data else ["Choose what to do."])]
+    if not form.is_sent():
         return _page(actor, case, kind, 422, step_form=form)
     try:
         acting.take_step(db, actor, case.id, form.step.data, seen=form.seen.data or "", words=form.words.data or "")
     except (acting.CaseMoved, acting.WordsNeeded, CaseRefused) as error:
         db.rollback()
-        moved = isinstance(error, acting.CaseMoved)
-        form.form_errors = [MOVED if moved else NEEDED if isinstance(error, acting.WordsNeeded) else str(error)]
+        status = form.refuse(error, moved=MOVED, needed=NEEDED)
         actor, case, kind = _find(case_id)
-        return _page(actor, case, kind, 409 if moved else 422, step_form=form)
+        return _page(actor, case, kind, status, step_form=form)
     except LookupError:
         abort(404)
     db.commit()

@@ -259,8 +259,7 @@ def cases_next(case_id: int) -> ResponseReturnValue:
 def cases_step(case_id: int) -> ResponseReturnValue:
     case, kind = _find(case_id)
     form, db = StepForm(), db_session()
-    if not form.validate_on_submit() or not form.step.data:
-        form.form_errors = [*form.form_errors, *([] if form.step.data else ["Choose what to do."])]
+    if not form.is_sent():
         return _one(case, kind, 422, step_form=form)
     due_on = case.due_on
     try:
@@ -275,9 +274,8 @@ def cases_step(case_id: int) -> ResponseReturnValue:
         )
     except (acting.CaseMoved, acting.WordsNeeded, CaseRefused) as error:
         db.rollback()
-        moved = isinstance(error, acting.CaseMoved)
-        form.form_errors = [MOVED if moved else NEEDED if isinstance(error, acting.WordsNeeded) else str(error)]
-        return _one(*_find(case_id), 409 if moved else 422, step_form=form)
+        status = form.refuse(error, moved=MOVED, needed=NEEDED)
+        return _one(*_find(case_id), status, step_form=form)
     except LookupError:
         abort(404)
     db.commit()
