@@ -107,6 +107,7 @@ from hp_portal.database import (
     staging_table,
 )
 from hp_portal.events import Reference
+from hp_portal.file_store import StoreAway
 from hp_portal.hookspecs import (
     Application,
     DemoCheck,
@@ -249,6 +250,7 @@ __all__ = [
     "Sorting",
     "StaffLink",
     "StaffQueue",
+    "StoreAway",
     "StoredFile",
     "TinField",
     "TooManyAttempts",
