@@ -109,6 +109,7 @@ from hp_portal.database import (
     staging_table,
 )
 from hp_portal.events import Reference
+from hp_portal.file_store import StoreAway
 from hp_portal.hookspecs import (
     Application,
     DemoCheck,
@@ -253,6 +254,7 @@ __all__ = [
     "Sorting",
     "StaffLink",
     "StaffQueue",
+    "StoreAway",
     "StoredFile",
     "TinField",
     "TooManyAttempts",
