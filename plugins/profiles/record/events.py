@@ -1,0 +1,14 @@
+"""The audit events of the record."""
+
+from __future__ import annotations
+
+from hp_portal.api import EventSpec
+
+EVENTS = (
+    EventSpec("profiles.record.changed", "Changed the record of practitioners and locations", ("change", "kind")),
+    EventSpec(
+        "profiles.record.undone",
+        "Took back a change of the record of practitioners and locations",
+        ("change", "undone"),
+    ),
+)
