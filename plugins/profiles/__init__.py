@@ -9,6 +9,7 @@ from hp_portal.api import Application, DemoCheck, Permission, PortalSession, Sta
 from . import models as models
 from . import specialist_views
 from .blueprint import LOAD, READ, SEND, WORK, blueprint, staff_blueprint
+from .loading import commands
 from .record import models as record_models
 from .record.events import EVENTS
 from .seeing import views
@@ -18,6 +19,7 @@ from .specialists import EVENTS as SPECIALIST_EVENTS
 # Imported for what they hang on the blueprints.
 VIEWS = (views, specialist_views)
 MODELS = (record_models,)
+COMMANDS = (commands,)
 
 
 @hookimpl

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from hp_portal.api import BadIdentifier, one_line, parse_npi
+from hp_portal.api import BadIdentifier, one_line, parse_npi, safe_text
 
 Subject = Literal["practitioner", "location", "affiliation"]
 LONGEST = 400
@@ -221,6 +221,8 @@ def article(subject: Subject) -> str:
 def read_value(field: Field, item: str, value: str) -> tuple[str, str]:
     """Item and value as they are kept; an empty value stays empty: nothing holds from then on. Raises BadValue."""
     item, value = one_line(item) or "", one_line(value) or ""
+    if value.startswith("'") and safe_text(value[1:]) == value:
+        value = value[1:]  # a spreadsheet's apostrophe before what it would take for a formula
     if field.item is None and item:
         raise BadValue(f"{field.label} has one value, and so no item.")
     if field.item is not None:
