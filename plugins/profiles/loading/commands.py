@@ -13,6 +13,7 @@ from hp_portal.api import db_session, show_count, whole
 from ..blueprint import blueprint
 from .exporting import export_record
 from .importing import LoadReport, load_file
+from .specialties import load_specialties
 from .tables import UnusableFile
 
 
@@ -54,6 +55,24 @@ def _say(name: str, report: LoadReport, dry_run: bool) -> None:
         f"{name}: {show_count(report.added, 'new fact')}, {report.corrected:,} corrected, {report.unchanged:,} unchanged; "
         f"{new}; {show_count(len(report.refused), 'row')} refused.{' Nothing was loaded: a dry run.' if dry_run else ''}"
     )
+
+
+@blueprint.cli.command("specialties")
+@click.argument("file", type=click.File("rb"))
+def specialties_command(file: BinaryIO) -> None:
+    """Load the payer's copy of the specialty codes from FILE, CSV with columns code, classification, specialization.
+
+    It replaces the list that was loaded before. With a row that cannot be used nothing is loaded.
+    """
+    session = db_session()
+    try:
+        with whole(session, "loading specialties"):
+            rows = load_specialties(session, file)
+            session.commit()
+    except UnusableFile as error:
+        session.rollback()
+        raise click.ClickException(f"{error} Nothing was loaded.") from error
+    click.echo(f"{show_count(rows, 'specialty', 'specialties')} loaded.")
 
 
 @blueprint.cli.command("export")

@@ -50,6 +50,13 @@ def load_file(session: PortalSession, file: BinaryIO, name: str, person_id: int 
     """
     report = LoadReport()
     rows = list(_usable(read_table(file, REQUIRED, OPTIONAL), report))
+    load_rows(session, rows, Stated("loaded", name[:400], person_id=person_id), report)
+    report.refused.sort(key=lambda refused: refused.line)
+    return report
+
+
+def load_rows(session: PortalSession, rows: list[tuple[int, FactRow]], stated: Stated, report: LoadReport) -> None:
+    """Record rows, each with its line, as one change; commits nothing."""
     lock(session, LOCK)
     subjects = _Subjects(session, [row for _, row in rows], report)
     facts = []
@@ -60,10 +67,8 @@ def load_file(session: PortalSession, file: BinaryIO, name: str, person_id: int 
             )
         except BadRow as error:
             report.refused.append(Refused(line, error.column, str(error)))
-    written = apply_change(session, Stated("loaded", name[:400], person_id=person_id), facts)
+    written = apply_change(session, stated, facts)
     report.added, report.corrected, report.unchanged = written.added, written.corrected, written.unchanged
-    report.refused.sort(key=lambda refused: refused.line)
-    return report
 
 
 def _usable(rows: Iterable[tuple[int, Mapping[str, str]]], report: LoadReport) -> Iterator[tuple[int, FactRow]]:

@@ -7,6 +7,7 @@ from hp_portal.api import EventSpec
 EVENTS = (
     EventSpec("profiles.record.changed", "Changed the record of practitioners and locations", ("change", "kind")),
     EventSpec("profiles.record.exported", "Exported the record of practitioners and locations", ("facts",)),
+    EventSpec("profiles.specialties.loaded", "Loaded the list of specialties", ("rows",)),
     EventSpec(
         "profiles.record.undone",
         "Took back a change of the record of practitioners and locations",

@@ -51,5 +51,4 @@ def build(world: World, organization: Organization) -> Part:
         stated = Stated("practitioner-added", f"{word} asked", organization_id=organization.id)
         apply_change(session, stated, facts)
         values = {"practitioner": person.id, "location": place.id, "affiliation": both.id}
-    secrets = (f"{word} Specialist", f"{word}PRACTITIONER", f"{word}DEA", f"{word} Site", f"{word}-P", f"{word}-L")
-    return Part(values, secrets)
+    return Part(values, (f"{word} Specialist",))
