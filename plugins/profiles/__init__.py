@@ -12,12 +12,12 @@ from .blueprint import LOAD, READ, SEND, WORK, blueprint, staff_blueprint
 from .loading import commands
 from .record import models as record_models
 from .record.events import EVENTS
-from .seeing import views
+from .seeing import record_views, views
 from .specialists import AUDIENCES
 from .specialists import EVENTS as SPECIALIST_EVENTS
 
 # Imported for what they hang on the blueprints.
-VIEWS = (views, specialist_views)
+VIEWS = (views, record_views, specialist_views)
 MODELS = (record_models,)
 COMMANDS = (commands,)
 

@@ -16,6 +16,8 @@ from .importing import LoadReport, load_file
 from .specialties import load_specialties
 from .tables import UnusableFile
 
+UNREADABLE, IN_PART = 1, 3
+
 
 @blueprint.cli.command("import")
 @click.argument("files", metavar="FILE...", type=click.File("rb"), nargs=-1, required=True)
@@ -23,10 +25,10 @@ from .tables import UnusableFile
 def import_command(files: tuple[BinaryIO, ...], dry_run: bool) -> None:
     """Load practitioners, locations and affiliations from each FILE, CSV with one fact a row.
 
-    Rows that cannot be used are listed and left out; the others are loaded, each file as one change. With rows left out, or a
-    file that cannot be read, the exit status is 1.
+    Rows that cannot be used are listed and left out; the others are loaded, each file as one change. The exit status is 3 with rows
+    left out, 1 with a file that cannot be read at all.
     """
-    session, failed = db_session(), False
+    session, status = db_session(), 0
     with whole(session, "loading practitioners and locations"):
         for file in files:
             name = Path(file.name).name
@@ -35,16 +37,16 @@ def import_command(files: tuple[BinaryIO, ...], dry_run: bool) -> None:
             except UnusableFile as error:
                 session.rollback()
                 click.echo(f"{name}: {error}", err=True)
-                failed = True
+                status = UNREADABLE
                 continue
             if not dry_run:
                 session.commit()
             _say(name, report, dry_run)
-            failed = failed or bool(report.refused)
+            status = status or (IN_PART if report.refused else 0)
         # A dry run goes on with what the files before would have brought.
         session.rollback()
-    if failed:
-        raise click.exceptions.Exit(1)
+    if status:
+        raise click.exceptions.Exit(status)
 
 
 def _say(name: str, report: LoadReport, dry_run: bool) -> None:

@@ -51,4 +51,4 @@ def build(world: World, organization: Organization) -> Part:
         stated = Stated("practitioner-added", f"{word} asked", organization_id=organization.id)
         apply_change(session, stated, facts)
         values = {"practitioner": person.id, "location": place.id, "affiliation": both.id}
-    return Part(values, (f"{word} Specialist",))
+    return Part(values, (f"{word} Specialist", f"{word}PRACTITIONER", f"{word} Site", f"{word} asked"))

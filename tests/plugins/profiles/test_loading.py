@@ -20,6 +20,7 @@ from hp_portal.api import csv_file
 from hp_portal.core.payees.models import Payee
 from hp_portal_plugins.profiles.loading.exporting import fact_rows
 from hp_portal_plugins.profiles.loading.rows import COLUMNS, OPTIONAL, REQUIRED, FactRow, read_row
+from hp_portal_plugins.profiles.loading.specialties import specialty_words
 from hp_portal_plugins.profiles.loading.tables import read_table
 from hp_portal_plugins.profiles.record.facts import Key, values_on
 from hp_portal_plugins.profiles.record.fields import FIELDS, read_value
@@ -124,7 +125,7 @@ P1,L9,standing,,active,2026-01-01
 {"P" * 41},,last_name,,Long,2026-01-01
 """
     done = run("import", wrong)
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert "2 new facts" in done.output
     assert "16 rows refused" in done.output
     told = [line.partition("line ")[2] for line in done.stderr.splitlines()]
@@ -193,3 +194,25 @@ def test_what_was_exported_and_is_read_again_is_the_same_on_any_day(
     for number in range(11):
         day = dt.date(2025, 12, 31) + dt.timedelta(days=number)
         assert values_on(read, day) == values_on(told, day)
+
+
+def test_specialties_are_loaded_as_a_whole_or_not_at_all(world: World, run: Run) -> None:
+    head = "code,classification,specialization"
+    assert (
+        "2 specialties loaded"
+        in run("specialties", "207q00000x,Family,\n207RC0000X,Internal,heart\n", head=head).output
+    )
+    for text, said in (
+        ("207Q00000X,Family,\n2,Short,\n", "Line 3: A specialty is a taxonomy code"),
+        ("207Q00000X,Family,\n207Q00000X,Again,\n", "Line 3: 207Q00000X stands in the file twice"),
+        ("207Q00000X,,\n", "needs a code and a classification"),
+        ("", "no specialties"),
+    ):
+        refused = run("specialties", text, head=head)
+        assert refused.exit_code == 1
+        assert said in refused.stderr
+    with world.session() as session:
+        assert specialty_words(session) == {"207Q00000X": "Family", "207RC0000X": "Internal, heart"}
+    assert run("specialties", "207Q00000X,Family practice,\n", head=head).exit_code == 0
+    with world.session() as session:
+        assert specialty_words(session) == {"207Q00000X": "Family practice"}
