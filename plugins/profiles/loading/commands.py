@@ -25,8 +25,8 @@ UNREADABLE, IN_PART = 1, 3
 def import_command(files: tuple[BinaryIO, ...], dry_run: bool) -> None:
     """Load practitioners, locations and affiliations from each FILE, CSV with one fact a row.
 
-    Rows that cannot be used are listed and left out; the others are loaded, each file as one change. The exit status is 3 with rows
-    left out, 1 with a file that cannot be read at all.
+    Rows that cannot be used are listed and left out; the others are loaded, each file as one change. The exit status is 3 with
+    rows left out, 1 with a file that cannot be read at all.
     """
     session, status = db_session(), 0
     with whole(session, "loading practitioners and locations"):
