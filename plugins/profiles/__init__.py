@@ -9,11 +9,17 @@ from hp_portal.api import Application, DemoCheck, Permission, PortalSession, Sta
 from . import models as models
 from . import specialist_views
 from .blueprint import LOAD, READ, SEND, WORK, blueprint, staff_blueprint
-from .seeing import views
-from .specialists import AUDIENCES, EVENTS
+from .loading import commands
+from .record import models as record_models
+from .record.events import EVENTS
+from .seeing import record_views, views
+from .specialists import AUDIENCES
+from .specialists import EVENTS as SPECIALIST_EVENTS
 
 # Imported for what they hang on the blueprints.
-VIEWS = (views, specialist_views)
+VIEWS = (views, record_views, specialist_views)
+MODELS = (record_models,)
+COMMANDS = (commands,)
 
 
 @hookimpl
@@ -42,7 +48,7 @@ def portal_application() -> Application:
                 "Whom each organization asks about its practitioners and locations",
             ),
         ),
-        audit_events=EVENTS,
+        audit_events=(*EVENTS, *SPECIALIST_EVENTS),
         starts_enabled_for=AUDIENCES,
         starts_given=True,
     )

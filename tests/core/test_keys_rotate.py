@@ -41,6 +41,8 @@ from hp_portal.seals import Seat, sealed_columns
 from hp_portal.session import Who
 from hp_portal.settings import ConfigurationError
 from hp_portal.vault import SealBroken, key_mark
+from hp_portal_plugins.profiles.record.applying import Fact, Stated, apply_change, new_practitioner
+from hp_portal_plugins.profiles.record.models import SEALED, PractitionerFact
 from hp_portal_plugins.remittance.intake.kept_text import kept_interchange
 from hp_portal_plugins.remittance.models import PAYEE_TIN, Claim, Payment, PaymentText
 from tests.conftest import MakeApp
@@ -109,6 +111,8 @@ class Filled:
             assert all(text and b"TESTPATIENT" in text for text in texts)
             assert open_stored(session, session.get_one(StoredFile, self.file)).read() == LETTER
             assert facts_of(session, session.scalars(sa.select(Registration)).one()).job == "Biller"
+            (fact,) = session.scalars(sa.select(PractitionerFact))
+            assert session.vault.open_text(fact.value_sealed or b"", SEALED(fact.token)) == "SAMPLEDEA"
             clerk = session.get_one(Person, self.person.person_id)
             assert use_code(session, clerk, code()).name == "Sample telephone"
             session.rollback()
@@ -160,6 +164,9 @@ def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
         noted = session.vault.seal_text("Noted", NOTE_WORDS("noted"))
         session.add(CaseEntry(token="said", what=COMMENT, by_staff=True, words_sealed=said, **words))
         session.add(CaseNote(token="noted", what=NOTE, words_sealed=noted, **words))
+        practitioner = new_practitioner(session)
+        dea = Fact("practitioner", practitioner.id, "dea_number", "", "SAMPLEDEA", clock.now().date())
+        apply_change(session, Stated("practitioner-added"), [dea])
     add_app(world, clerk)
     made = Filled(world, person, token, organization.id, stored.id)
     made.read(world)
@@ -279,6 +286,7 @@ LATER = (
     "message_attachment",
     "portal_case_entry",
     "portal_case_note",
+    "profiles_practitioner_fact",
     "recovery_ask",
     "registration",
     "registration_draft",

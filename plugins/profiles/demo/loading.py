@@ -7,12 +7,15 @@ import sqlalchemy as sa
 from hp_portal.api import Audience, Grant, Organization, Payee, PortalSession
 
 from ..models import ServiceSpecialist
+from .groups import load_demo_record
 
 _VENDOR = "V100001"
 
 
 def load_demo(session: PortalSession) -> None:
-    """The office of the demo's first payee has a service specialist; others have none. Commits nothing."""
+    """The office of the demo's first payee has a service specialist; others have none. Three groups have practitioners and
+    locations. Commits nothing."""
+    load_demo_record(session)
     own = (
         sa.select(Organization.id)
         .join(Grant, Grant.organization_id == Organization.id)
