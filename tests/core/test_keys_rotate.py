@@ -49,6 +49,7 @@ from tests.support.access_requests import access_request
 from tests.support.attaching import attached_file
 from tests.support.cases import tax_id_case
 from tests.support.databases import DATA_KEY, data_key, database_of
+from tests.support.drafts import draft_row
 from tests.support.factors import add_app, code
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.messages import answered_request, attachment, posted_letter, returned_mail
@@ -160,6 +161,7 @@ def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
         noted = session.vault.seal_text("Noted", NOTE_WORDS("noted"))
         session.add(CaseEntry(token="said", what=COMMENT, by_staff=True, words_sealed=said, **words))
         session.add(CaseNote(token="noted", what=NOTE, words_sealed=noted, **words))
+        draft_row(session, organization, clerk.id)
     add_app(world, clerk)
     made = Filled(world, person, token, organization.id, stored.id)
     made.read(world)
@@ -279,6 +281,7 @@ LATER = (
     "message_attachment",
     "portal_case_entry",
     "portal_case_note",
+    "portal_draft",
     "recovery_ask",
     "registration",
     "registration_draft",

@@ -88,7 +88,7 @@ REPORT = Wizard(
         WizardStep("proof", "Proof", ProofForm),
     ),
     send=send_report,
-    title=lambda answers: answers.get("what", {}).get("note") or "",
+    title=lambda answers: answers["what"]["note"] or "",
     doubts=doubts,
     needed=("A copy of the note",),
     statement="By sending this you say that it is so.",

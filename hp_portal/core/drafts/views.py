@@ -20,7 +20,7 @@ blueprint = Blueprint("drafts", __name__, url_prefix="/drafts")
 def own() -> ResponseReturnValue:
     actor = the_actor()
     if actor.is_staff:
-        abort(404)
+        return redirect_to(url_for("pages.home"))
     listing = own_drafts(db_session(), actor, LIST.read(request.args)).at("drafts.own")
     return page("drafts/own.html", "results", listing=listing, days=settings().draft_days)
 

@@ -15,7 +15,8 @@ from hp_portal.database import PortalSession
 from hp_portal.draft_kinds import DraftKind
 
 Answers = Mapping[str, Mapping[str, Any]]
-"""The `data` of each step's form by the step's key; of steps that were saved, and of those before the one that asks."""
+"""The `data` of each step's form by the step's key: of the steps that are asked, and blank in those that nobody has come to.
+Whatever is asked while a draft is read sees the steps before it."""
 _KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
