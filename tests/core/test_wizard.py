@@ -143,7 +143,7 @@ def test_a_newer_save_is_not_written_over(sample_world: World) -> None:
     save(alder, draft, "what", WHAT)
     mine = hidden(alder.get(f"{draft}/steps/what"))
     shown = birch.get(f"{draft}/steps/what")
-    assert "Not only you have this draft open" in shown.text
+    assert "You are not the only one with this draft open" in shown.text
     assert "Alex Alder had it open" in words_of(shown)
     assert path_of(save(birch, draft, "what", {**WHAT, "note": "Note of Bo"})) == f"{draft}/steps/when"
     typed = {**WHAT, "note": "Note of Alex", "kind": "person"}
