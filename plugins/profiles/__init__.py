@@ -9,11 +9,14 @@ from hp_portal.api import Application, DemoCheck, Permission, PortalSession, Sta
 from . import models as models
 from . import specialist_views
 from .blueprint import LOAD, READ, SEND, WORK, blueprint, staff_blueprint
+from .changing import models as changing_models
+from .changing.adding import ADD
+from .changing.cases import ADD_PRACTITIONER
 from .seeing import views
 from .specialists import AUDIENCES, EVENTS
 
 # Imported for what they hang on the blueprints.
-VIEWS = (views, specialist_views)
+VIEWS = (views, specialist_views, changing_models)
 
 
 @hookimpl
@@ -45,6 +48,8 @@ def portal_application() -> Application:
         audit_events=EVENTS,
         starts_enabled_for=AUDIENCES,
         starts_given=True,
+        case_kinds=(ADD_PRACTITIONER,),
+        draft_kinds=(ADD.drafts,),
     )
 
 

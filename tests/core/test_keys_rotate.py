@@ -41,6 +41,8 @@ from hp_portal.seals import Seat, sealed_columns
 from hp_portal.session import Who
 from hp_portal.settings import ConfigurationError
 from hp_portal.vault import SealBroken, key_mark
+from hp_portal_plugins.profiles.changing.models import CONTENTS as FORM
+from hp_portal_plugins.profiles.changing.models import SentForm
 from hp_portal_plugins.remittance.intake.kept_text import kept_interchange
 from hp_portal_plugins.remittance.models import PAYEE_TIN, Claim, Payment, PaymentText
 from tests.conftest import MakeApp
@@ -162,6 +164,10 @@ def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
         session.add(CaseEntry(token="said", what=COMMENT, by_staff=True, words_sealed=said, **words))
         session.add(CaseNote(token="noted", what=NOTE, words_sealed=noted, **words))
         draft_row(session, organization, clerk.id)
+        form = session.vault.seal_text("{}", FORM("form"))
+        session.add(
+            SentForm(organization_id=organization.id, case_id=asked.case_id, token="form", contents_sealed=form)
+        )
     add_app(world, clerk)
     made = Filled(world, person, token, organization.id, stored.id)
     made.read(world)
@@ -282,6 +288,7 @@ LATER = (
     "portal_case_entry",
     "portal_case_note",
     "portal_draft",
+    "profiles_sent_form",
     "recovery_ask",
     "registration",
     "registration_draft",

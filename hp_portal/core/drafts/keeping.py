@@ -24,6 +24,7 @@ from hp_portal.core.attachments.attaching import forget_attached
 from hp_portal.core.attachments.models import AttachedFile
 from hp_portal.core.audit.record import record
 from hp_portal.core.drafts.models import CONTENTS, TITLE, Draft, DraftVisit
+from hp_portal.core.files.storing import FileOwner
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.database import PortalSession, lock
@@ -91,9 +92,9 @@ def _seal(session: PortalSession, draft: Draft, contents: dict[str, Any]) -> Non
     draft.contents_sealed = session.vault.seal_text(json.dumps(contents), CONTENTS(draft.token))
 
 
-def start_draft(session: PortalSession, actor: Actor, kind: DraftKind) -> Draft:
+def start_draft(session: PortalSession, actor: FileOwner, kind: DraftKind) -> Draft:
     """A draft with nothing in it, of the person's organization. It is listed once something is saved."""
-    if actor.organization_id is None:
+    if actor.organization_id is None or actor.person_id is None:
         raise DraftGone
     token = secrets.token_hex(16)
     draft = Draft(
@@ -113,7 +114,7 @@ def start_draft(session: PortalSession, actor: Actor, kind: DraftKind) -> Draft:
     return draft
 
 
-def _visit(draft: Draft, actor: Actor) -> DraftVisit:
+def _visit(draft: Draft, actor: FileOwner) -> DraftVisit:
     return DraftVisit(
         organization_id=draft.organization_id, draft_id=draft.id, person_id=actor.person_id, at=clock.now()
     )
@@ -157,7 +158,7 @@ def _part(value: dict[str, Any]) -> Part:
 
 def save_part(
     session: PortalSession,
-    actor: Actor,
+    actor: FileOwner,
     draft: Draft,
     key: str,
     typed: Iterable[tuple[str, str]],
