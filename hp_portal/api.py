@@ -50,6 +50,7 @@ from hp_portal.core.documents.sheets import CSV_TYPE, XLSX_TYPE, Sheet, amount, 
 from hp_portal.core.documents.sheets import Value as SheetValue
 from hp_portal.core.downloads.handing import hand_over
 from hp_portal.core.downloads.queue import QueueFull
+from hp_portal.core.drafts import keeping as drafts
 from hp_portal.core.files.models import StoredFile
 from hp_portal.core.files.storing import (
     FileOwner,
@@ -96,6 +97,8 @@ from hp_portal.core.web.links import absolute_url
 from hp_portal.core.web.listing import Column, Listing, Order, PastTheEnd, Sorting, page_number, page_of
 from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings, settings_of, wants_fragment
 from hp_portal.core.web.templating import show_amounts_in
+from hp_portal.core.wizard.declaring import Answer, Answers, Doubt, Section, Sent, Wizard, WizardStep
+from hp_portal.core.wizard.mounting import mount_wizard
 from hp_portal.database import (
     Base,
     BigId,
@@ -108,6 +111,7 @@ from hp_portal.database import (
     refresh_statistics,
     staging_table,
 )
+from hp_portal.draft_kinds import DraftKind
 from hp_portal.events import Reference
 from hp_portal.file_store import StoreAway
 from hp_portal.hookspecs import (
@@ -165,6 +169,8 @@ __all__ = [
     "XLSX_TYPE",
     "Actor",
     "AmountField",
+    "Answer",
+    "Answers",
     "Application",
     "AttachedFile",
     "Attachment",
@@ -194,6 +200,8 @@ __all__ = [
     "DocumentKind",
     "DocumentLimits",
     "DocumentTooLarge",
+    "Doubt",
+    "DraftKind",
     "EventSpec",
     "Fax",
     "FileOwner",
@@ -247,6 +255,8 @@ __all__ = [
     "SealBroken",
     "SealedTin",
     "Seat",
+    "Section",
+    "Sent",
     "Settings",
     "Shared",
     "Sheet",
@@ -263,6 +273,8 @@ __all__ = [
     "Vault",
     "Who",
     "WholeScope",
+    "Wizard",
+    "WizardStep",
     "WrittenInSteps",
     "absolute_url",
     "access",
@@ -288,6 +300,7 @@ __all__ = [
     "days_between",
     "db_session",
     "delete_stored",
+    "drafts",
     "file_name_part",
     "find_attached",
     "find_kept",
@@ -313,6 +326,7 @@ __all__ = [
     "mask_tin",
     "masked_tin",
     "messages_about",
+    "mount_wizard",
     "no_progress",
     "now",
     "of_organization",

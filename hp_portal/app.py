@@ -42,6 +42,8 @@ from hp_portal.core.delegates import views as delegate_views
 from hp_portal.core.delegates.events import DELEGATE_EVENTS
 from hp_portal.core.delegates.review_documents import DOCUMENTS as REVIEW_DOCUMENTS
 from hp_portal.core.downloads import views as download_views
+from hp_portal.core.drafts import views as draft_views
+from hp_portal.core.drafts.events import DRAFT_EVENTS
 from hp_portal.core.identity.actor import Limits
 from hp_portal.core.jobs import failures
 from hp_portal.core.keys import checking
@@ -138,8 +140,23 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
 
 CORE_DOCUMENTS = (*LETTER_DOCUMENTS, *FAX_DOCUMENTS, *ACTIVITY_DOCUMENTS, *REVIEW_DOCUMENTS)
 # What the core's audit events and jobs are called after: a plugin of such a key could stand for them.
-OWN_EVENTS = (*CORE_EVENTS, *REGISTRATION_EVENTS, *DELEGATE_EVENTS, *BILLING_EVENTS, *CASE_EVENTS, *OPENID_EVENTS)
-RESERVED = {event.key.partition(".")[0] for event in OWN_EVENTS} | {"core", "kept", "portal", "recovery", "refusals"}
+OWN_EVENTS = (
+    *CORE_EVENTS,
+    *REGISTRATION_EVENTS,
+    *DELEGATE_EVENTS,
+    *BILLING_EVENTS,
+    *CASE_EVENTS,
+    *DRAFT_EVENTS,
+    *OPENID_EVENTS,
+)
+RESERVED = {event.key.partition(".")[0] for event in OWN_EVENTS} | {
+    "core",
+    "drafts",
+    "kept",
+    "portal",
+    "recovery",
+    "refusals",
+}
 
 
 def declare_events(plugins: Plugins) -> EventRegistry:
@@ -179,6 +196,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         review_views.blueprint,
         accept_views.blueprint,
         case_views.blueprint,
+        draft_views.blueprint,
         download_views.blueprint,
         digest_views.blueprint,
         staff_views.blueprint,

@@ -30,6 +30,12 @@ class CaseSettings(AttachmentSettings):
     tax_id_case_days: int = Field(
         5, ge=1, description="Business days until an office hears about a Tax ID without a payment."
     )
+    draft_days: int = Field(
+        60, ge=14, le=730, description="Days after which a draft is deleted that nobody has saved again."
+    )
+    draft_warning_days: int = Field(
+        7, ge=1, le=13, description="Days before that at which whoever has the draft is warned."
+    )
     closed_on: Days = Field((), description="More days on which the payer is closed: 2026-11-27,2026-12-24.")
     open_on: Days = Field((), description="Public holidays on which the payer is open all the same.")
 

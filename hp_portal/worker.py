@@ -32,6 +32,7 @@ from hp_portal.core.billing_access import overdue
 from hp_portal.core.delegates import finding, leaving, requests, review_reminding
 from hp_portal.core.delivery import returns, sending
 from hp_portal.core.downloads import making, queue
+from hp_portal.core.drafts import tending
 from hp_portal.core.factors import passkeys
 from hp_portal.core.files import away, sweeping
 from hp_portal.core.jobs import failures, leases
@@ -173,6 +174,12 @@ def core_jobs(settings: Settings) -> list[Job]:
             lane="long",
         ),
         Job("kept.forget-expired", "Forget kept values", dt.timedelta(minutes=30), keeping.forget_expired),
+        Job(
+            "drafts.tend",
+            "Warn of the end of drafts, and delete old ones",
+            dt.timedelta(hours=1),
+            lambda session: tending.tend_drafts(session, settings),
+        ),
         Job("refusals.judge", "Look up whose rows were asked for", dt.timedelta(seconds=30), judging.judge),
         Job("refusals.forget", "Forget old refusals", dt.timedelta(hours=6), judging.forget_old),
         Job("registration.tidy", "End what is overdue among registrations", dt.timedelta(minutes=5), deciding.tidy),

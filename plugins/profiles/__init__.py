@@ -12,13 +12,16 @@ from .blueprint import LOAD, READ, SEND, WORK, blueprint, staff_blueprint
 from .loading import commands
 from .record import models as record_models
 from .record.events import EVENTS
+from .changing import models as changing_models
+from .changing.adding import ADD
+from .changing.cases import ADD_PRACTITIONER
 from .seeing import record_views, views
 from .specialists import AUDIENCES
 from .specialists import EVENTS as SPECIALIST_EVENTS
 
 # Imported for what they hang on the blueprints.
 VIEWS = (views, record_views, specialist_views)
-MODELS = (record_models,)
+MODELS = (record_models, changing_models)
 COMMANDS = (commands,)
 
 
@@ -51,6 +54,8 @@ def portal_application() -> Application:
         audit_events=(*EVENTS, *SPECIALIST_EVENTS),
         starts_enabled_for=AUDIENCES,
         starts_given=True,
+        case_kinds=(ADD_PRACTITIONER,),
+        draft_kinds=(ADD.drafts,),
     )
 
 

@@ -43,6 +43,8 @@ from hp_portal.settings import ConfigurationError
 from hp_portal.vault import SealBroken, key_mark
 from hp_portal_plugins.profiles.record.applying import Fact, Stated, apply_change, new_practitioner
 from hp_portal_plugins.profiles.record.models import SEALED, PractitionerFact
+from hp_portal_plugins.profiles.changing.models import CONTENTS as FORM
+from hp_portal_plugins.profiles.changing.models import SentForm
 from hp_portal_plugins.remittance.intake.kept_text import kept_interchange
 from hp_portal_plugins.remittance.models import PAYEE_TIN, Claim, Payment, PaymentText
 from tests.conftest import MakeApp
@@ -51,6 +53,7 @@ from tests.support.access_requests import access_request
 from tests.support.attaching import attached_file
 from tests.support.cases import tax_id_case
 from tests.support.databases import DATA_KEY, data_key, database_of
+from tests.support.drafts import draft_row
 from tests.support.factors import add_app, code
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.messages import answered_request, attachment, posted_letter, returned_mail
@@ -167,6 +170,11 @@ def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
         practitioner = new_practitioner(session)
         dea = Fact("practitioner", practitioner.id, "dea_number", "", "SAMPLEDEA", clock.now().date())
         apply_change(session, Stated("practitioner-added"), [dea])
+        draft_row(session, organization, clerk.id)
+        form = session.vault.seal_text("{}", FORM("form"))
+        session.add(
+            SentForm(organization_id=organization.id, case_id=asked.case_id, token="form", contents_sealed=form)
+        )
     add_app(world, clerk)
     made = Filled(world, person, token, organization.id, stored.id)
     made.read(world)
@@ -287,6 +295,8 @@ LATER = (
     "portal_case_entry",
     "portal_case_note",
     "profiles_practitioner_fact",
+    "portal_draft",
+    "profiles_sent_form",
     "recovery_ask",
     "registration",
     "registration_draft",

@@ -75,6 +75,7 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     ),
     "attached_id": lambda scene, person: held_file(scene.world, scene.own.organization),
     "case_id": lambda scene, person: things.case(scene),
+    "draft_id": lambda scene, person: things.draft(scene),
     "case_view_id": lambda scene, person: things.saved_view(scene, person or scene.own.person),
     "agreement": lambda scene, person: TERMS_OF_USE,
     "version_id": lambda scene, person: things.published(scene),
@@ -92,7 +93,7 @@ CASES = {f"cases.{name}" for name in ("one", "comment", "step", "attach", "files
     "staff.cases_download",
     "staff.cases_remove_file",
 }
-MAY_MISS = {"pages.go", "documents.file", "approvals.office_record", *CASES}
+MAY_MISS = {"pages.go", "documents.file", "approvals.office_record", "drafts.ask", "drafts.remove", *CASES}
 # Permissions that let nobody see anything alone.
 BESIDE = {"staff:cases:work": ("staff:tax-ids:manage",)}
 # Public views that lead somebody who is signed in to the terms by themselves.

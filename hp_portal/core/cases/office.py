@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 import sqlalchemy as sa
 
@@ -16,8 +17,16 @@ from hp_portal.core.identity.unconfirmed import reachable
 from hp_portal.database import PortalSession
 
 
-def who_can_see(session: PortalSession, people: Iterable[Person], kind: CaseKind) -> list[Person]:
-    """Those of these people, in their order, who were given the application that such cases belong to. Needs a whole scope."""
+class Permitted(Protocol):
+    """A kind of cases, or of drafts."""
+
+    @property
+    def permission(self) -> str:
+        """What somebody of the office needs to see such things."""
+
+
+def who_can_see(session: PortalSession, people: Iterable[Person], kind: Permitted) -> list[Person]:
+    """Those of these people, in their order, who were given the application that such things belong to. Needs a whole scope."""
     application = directory().application_of_permission[kind.permission].key
     found = list(people)
     given = set(
