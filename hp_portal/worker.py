@@ -29,6 +29,7 @@ from hp_portal.core.attachments import checking
 from hp_portal.core.audit import reports
 from hp_portal.core.audit.refusals import close_windows
 from hp_portal.core.billing_access import overdue
+from hp_portal.core.cases import public_asking, public_status
 from hp_portal.core.delegates import finding, leaving, requests, review_reminding
 from hp_portal.core.delivery import returns, sending
 from hp_portal.core.downloads import making, queue
@@ -74,6 +75,8 @@ def forget_attempts(session: PortalSession) -> None:
     email_changes.forget_old(session)
     asking.forget_old(session)
     entering.forget_states(session)
+    public_asking.forget_forms(session)
+    public_status.forget_passes(session)
 
 
 def seal(session: PortalSession) -> None:

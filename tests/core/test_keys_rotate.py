@@ -19,6 +19,8 @@ from flask import Flask
 from hp_portal import cli, clock, vault
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.cases.models import COMMENT, ENTRY_WORDS, NOTE, NOTE_WORDS, CaseEntry, CaseNote
+from hp_portal.core.cases.public_models import EMAIL_HASH, CaseSubmitter
+from hp_portal.core.cases.submitters import find_submitter
 from hp_portal.core.factors.apps import use_code
 from hp_portal.core.files.models import StoredFile, StoredPiece
 from hp_portal.core.files.storing import open_stored, receive_file
@@ -47,7 +49,7 @@ from tests.conftest import MakeApp
 from tests.plugins.remittance.import_files import CLINIC, file_of, import_835, many_payments
 from tests.support.access_requests import access_request
 from tests.support.attaching import attached_file
-from tests.support.cases import tax_id_case
+from tests.support.cases import public_rows, tax_id_case
 from tests.support.databases import DATA_KEY, data_key, database_of
 from tests.support.factors import add_app, code
 from tests.support.identifiers import make_npi, make_tin
@@ -110,6 +112,9 @@ class Filled:
             assert open_stored(session, session.get_one(StoredFile, self.file)).read() == LETTER
             assert facts_of(session, session.scalars(sa.select(Registration)).one()).job == "Biller"
             clerk = session.get_one(Person, self.person.person_id)
+            assert find_submitter(session, session.scalars(sa.select(CaseSubmitter.case_id)).one()) is not None
+            hashes = session.vault.digests("sam@office.example", EMAIL_HASH)
+            assert session.scalars(sa.select(CaseSubmitter).where(CaseSubmitter.email_hash.in_(hashes))).one()
             assert use_code(session, clerk, code()).name == "Sample telephone"
             session.rollback()
             assert find_kept(session, self.person, "sample", self.token) == {"last_name": "SAMPLE"}
@@ -159,6 +164,7 @@ def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
         said = session.vault.seal_text("Said", ENTRY_WORDS("said"))
         noted = session.vault.seal_text("Noted", NOTE_WORDS("noted"))
         session.add(CaseEntry(token="said", what=COMMENT, by_staff=True, words_sealed=said, **words))
+        session.add_all(public_rows(session, asked.case_id))
         session.add(CaseNote(token="noted", what=NOTE, words_sealed=noted, **words))
     add_app(world, clerk)
     made = Filled(world, person, token, organization.id, stored.id)
@@ -278,7 +284,9 @@ LATER = (
     "message",
     "message_attachment",
     "portal_case_entry",
+    "portal_case_form",
     "portal_case_note",
+    "portal_case_submitter",
     "recovery_ask",
     "registration",
     "registration_draft",

@@ -25,7 +25,7 @@ from hp_portal.database import Base, PortalSession
 
 from .access_requests import access_request
 from .attaching import attached_file
-from .cases import case_view, tax_id_case
+from .cases import case_view, public_rows, tax_id_case
 from .invitations import open_invitation
 from .registering import asking
 from .reviews import signed_review
@@ -124,6 +124,7 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
     yield CaseEntry(
         organization_id=organization.id, token=f"entry-{organization.id}", what=COMMENT, by_staff=False, **words
     )
+    yield from public_rows(session, asked.case_id)
     yield CaseNote(token=f"note-{organization.id}", what=NOTE, **words)
     yield case_view(session, person)
     request = access_request(session, organization)
