@@ -21,6 +21,7 @@ from hp_portal.core.attachments.attaching import (
 from hp_portal.core.attachments.fields import AttachmentsField
 from hp_portal.core.attachments.handing import hand_out_attached
 from hp_portal.core.attachments.models import AttachedFile
+from hp_portal.core.attachments.owners import AttachedTo, explains
 from hp_portal.core.audit.record import Who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.audit.shown import SHOWN, read_spans, spans, what_was_shown
@@ -166,6 +167,7 @@ __all__ = [
     "AmountField",
     "Application",
     "AttachedFile",
+    "AttachedTo",
     "Attachment",
     "AttachmentsField",
     "Audience",
@@ -287,6 +289,7 @@ __all__ = [
     "days_between",
     "db_session",
     "delete_stored",
+    "explains",
     "file_name_part",
     "find_attached",
     "find_kept",

@@ -29,7 +29,7 @@ from hp_portal.core.attachments import checking
 from hp_portal.core.audit import reports
 from hp_portal.core.audit.refusals import close_windows
 from hp_portal.core.billing_access import overdue
-from hp_portal.core.cases import public_asking, public_status
+from hp_portal.core.cases import public_asking, public_status, telling_files
 from hp_portal.core.delegates import finding, leaving, requests, review_reminding
 from hp_portal.core.delivery import returns, sending
 from hp_portal.core.downloads import making, queue
@@ -163,6 +163,7 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("delivery.send-paper", "Send faxes", dt.timedelta(seconds=1), sending.send_paper_due, lane="mail"),
         Job("documents.make", "Make documents", dt.timedelta(seconds=1), making.make_documents, lane="render"),
         Job("attachments.check", "Check attached files", dt.timedelta(seconds=1), checking.check_files, lane="long"),
+        Job("attachments.tell", "Tell whose files went wrong", dt.timedelta(minutes=1), telling_files.tell_of_files),
         Job("documents.forget", "Forget old documents", dt.timedelta(minutes=30), queue.forget_expired),
         Job(FILES_SWEPT, "Remove stored files that nothing refers to", dt.timedelta(days=1), sweep_files, lane="long"),
         Job("kept.forget-expired", "Forget kept values", dt.timedelta(minutes=30), keeping.forget_expired),

@@ -39,8 +39,8 @@ from .world import World
 
 blueprint = Blueprint("letterbox", __name__)
 public_blueprint = Blueprint("letterbox_public", __name__)
-given: list[tuple[int, int | None]] = []
-"""The cases that were given to organizations."""
+given: dict[int, int | None] = {}
+"""To which organization each case was given."""
 
 
 def _title(values: Mapping[str, Any]) -> str:
@@ -71,7 +71,7 @@ KIND = CaseKind(
         start="letterbox_public.form",
         title=_title,
         shown=_shown,
-        given=lambda _session, case_id, organization_id: given.append((case_id, organization_id)),
+        given=lambda _session, case_id, organization_id: given.update({case_id: organization_id}),
     ),
 )
 TYPED = {
@@ -172,4 +172,5 @@ def another(world: World) -> Sender:
 def run_job(world: World, key: str) -> None:
     """Have the worker run one job now."""
     [job] = [one for one in worker.all_jobs(world.app) if one.key == key]
-    assert worker.run_job(world.app, job)
+    with world.app.app_context():
+        assert worker.run_job(world.app, job)

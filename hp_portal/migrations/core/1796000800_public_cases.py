@@ -70,6 +70,10 @@ def upgrade() -> None:
     op.create_index("ix_portal_case_pass_case_id", PASS, ["case_id"])
     op.create_index("ix_portal_case_pass_expires_at", PASS, ["expires_at"])
     op.add_column("attached_file", sa.Column("told_at", MOMENT, nullable=True))
+    # What went wrong before is old news.
+    files = sa.table("attached_file", *map(sa.column, ("state", "told_at", "sent_at")))
+    wrong = files.c.state.in_(("quarantined", "refused", "failed"))
+    op.get_bind().execute(sa.update(files).where(wrong).values(told_at=files.c.sent_at))
 
 
 def downgrade() -> None:
