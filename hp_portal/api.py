@@ -30,10 +30,12 @@ from hp_portal.core.cases.forms import ContactForm
 from hp_portal.core.cases.models import Case
 from hp_portal.core.cases.numbers import BadCaseNumber, read_number, show_number
 from hp_portal.core.cases.public_asking import send_public_form
+from hp_portal.core.cases.reading import APPLICATION_CASES, CaseRow, application_cases
 from hp_portal.core.cases.submitters import Contact
 from hp_portal.core.delivery.attaching import Attachment
 from hp_portal.core.delivery.faxes import Fax, add_fax, parse_fax_number
 from hp_portal.core.delivery.letters import Letter, add_letter
+from hp_portal.core.delivery.mail import is_email
 from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_messages
 from hp_portal.core.delivery.states import MessageState, messages_about
 from hp_portal.core.delivery.transports import ComposedFax, ComposedLetter, ComposedMail, NotSent
@@ -111,6 +113,7 @@ from hp_portal.database import (
     staging_table,
 )
 from hp_portal.events import Reference
+from hp_portal.file_store import StoreAway
 from hp_portal.hookspecs import (
     Application,
     DemoCheck,
@@ -157,6 +160,7 @@ from hp_portal.settings import Payer, Settings
 from hp_portal.vault import Place, SealBroken, Vault
 
 __all__ = [
+    "APPLICATION_CASES",
     "AT_ONCE",
     "BY_THE_WORKER",
     "CSV_TYPE",
@@ -181,6 +185,7 @@ __all__ = [
     "CaseClock",
     "CaseKind",
     "CaseRefused",
+    "CaseRow",
     "CaseState",
     "CaseStep",
     "Column",
@@ -257,6 +262,7 @@ __all__ = [
     "Sorting",
     "StaffLink",
     "StaffQueue",
+    "StoreAway",
     "StoredFile",
     "TinField",
     "TooManyAttempts",
@@ -274,6 +280,7 @@ __all__ = [
     "add_message",
     "after_post",
     "amount",
+    "application_cases",
     "attach_files",
     "attached_files",
     "attachment",
@@ -303,6 +310,7 @@ __all__ = [
     "hand_over",
     "hookimpl",
     "is_business_day",
+    "is_email",
     "is_payee",
     "is_postgresql",
     "keep_attached",
