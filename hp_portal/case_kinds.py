@@ -81,7 +81,8 @@ def _nothing_kept(_session: PortalSession, _case_id: int, _values: Mapping[str, 
 
 @dataclass(frozen=True)
 class PublicCases:
-    """People who have no account send in such cases, by a form on a page of the application's `public_blueprint`, `start`.
+    """People who have no account send in such cases, by a form on a page of the application's `public_blueprint`, `start`. `link`
+    is the text of the link that leads there from the portal's public pages.
 
     What they typed waits until their e-mail address is confirmed; then the case opens. `values` are of JSON's types.
     `title(values)` says what the case is about, `shown(values)` the lines (label, text) that the person reads to confirm them,
@@ -91,6 +92,7 @@ class PublicCases:
     """
 
     start: str
+    link: str
     title: Callable[[Mapping[str, Any]], str]
     shown: Callable[[Mapping[str, Any]], Sequence[tuple[str, str]]]
     opened: Callable[[PortalSession, int, Mapping[str, Any]], None] = _nothing_kept

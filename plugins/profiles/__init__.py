@@ -11,6 +11,8 @@ from . import specialist_views
 from .blueprint import LOAD, READ, SEND, WORK, blueprint, staff_blueprint
 from .seeing import views
 from .specialists import AUDIENCES, EVENTS
+from .updates.cases import UPDATE
+from .updates.views import public_blueprint
 
 # Imported for what they hang on the blueprints.
 VIEWS = (views, specialist_views)
@@ -26,6 +28,7 @@ def portal_application() -> Application:
         blueprint=blueprint,
         index="profiles.index",
         staff_blueprint=staff_blueprint,
+        public_blueprint=public_blueprint,
         permissions=(
             Permission(READ, "See practitioners, locations and changes"),
             Permission(SEND, "Send changes of practitioners and locations"),
@@ -43,6 +46,7 @@ def portal_application() -> Application:
             ),
         ),
         audit_events=EVENTS,
+        case_kinds=(UPDATE,),
         starts_enabled_for=AUDIENCES,
         starts_given=True,
     )

@@ -69,6 +69,7 @@ KIND = CaseKind(
     clock=lambda: CaseClock(3, "calendar", "We answer within 3 days.", "our service standard"),
     public=PublicCases(
         start="letterbox_public.form",
+        link="Write us a letter",
         title=_title,
         shown=_shown,
         given=lambda _session, case_id, organization_id: given.update({case_id: organization_id}),
