@@ -29,7 +29,7 @@ from hp_portal.core.cases.acting import open_case, portal_step
 from hp_portal.core.cases.forms import ContactForm
 from hp_portal.core.cases.models import Case
 from hp_portal.core.cases.numbers import BadCaseNumber, read_number, show_number
-from hp_portal.core.cases.public_asking import send_public_form
+from hp_portal.core.cases.public_asking import open_public_case, send_public_form
 from hp_portal.core.cases.reading import APPLICATION_CASES, CaseRow, application_cases
 from hp_portal.core.cases.submitters import Contact
 from hp_portal.core.delivery.attaching import Attachment
@@ -327,6 +327,7 @@ __all__ = [
     "of_organization",
     "one_line",
     "open_case",
+    "open_public_case",
     "open_stored",
     "page",
     "page_number",

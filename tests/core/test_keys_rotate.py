@@ -46,6 +46,7 @@ from hp_portal.vault import SealBroken, key_mark
 from hp_portal_plugins.remittance.intake.kept_text import kept_interchange
 from hp_portal_plugins.remittance.models import PAYEE_TIN, Claim, Payment, PaymentText
 from tests.conftest import MakeApp
+from tests.plugins.profiles.updates import provider_update
 from tests.plugins.remittance.import_files import CLINIC, file_of, import_835, many_payments
 from tests.support.access_requests import access_request
 from tests.support.attaching import attached_file
@@ -165,6 +166,7 @@ def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
         noted = session.vault.seal_text("Noted", NOTE_WORDS("noted"))
         session.add(CaseEntry(token="said", what=COMMENT, by_staff=True, words_sealed=said, **words))
         session.add_all(public_rows(session, asked.case_id))
+        provider_update(session, session.get_one(Organization, organization.id))
         session.add(CaseNote(token="noted", what=NOTE, words_sealed=noted, **words))
     add_app(world, clerk)
     made = Filled(world, person, token, organization.id, stored.id)
@@ -287,6 +289,7 @@ LATER = (
     "portal_case_form",
     "portal_case_note",
     "portal_case_submitter",
+    "profiles_update",
     "recovery_ask",
     "registration",
     "registration_draft",

@@ -41,6 +41,7 @@ from hp_portal.scopes import in_whole
 
 FORM = "case-form"
 """The kind of what is counted."""
+LONGEST_TITLE = 200
 COUNTED = dt.timedelta(days=400)
 """How long it is known how many forms came, and what became of them; nothing else of them is."""
 
@@ -147,14 +148,25 @@ def _end(session: PortalSession, row: CaseForm, outcome: str) -> None:
 def confirm_form(session: PortalSession, link: str) -> tuple[Case, str]:
     """The case that the form has become, and a token that opens it. Raises FormGone."""
     found = _held(session, link)
-    case = begin_case(session, found.kind, found.public.title(found.values), None)
-    add_submitter(session, case.id, found.contact)
-    found.public.opened(session, case.id, found.values)
+    case = open_public_case(session, found.kind, found.contact, found.values)
     _end(session, found.row, CONFIRMED)
     found.row.case_id = case.id
     record(session, "case.form.confirmed", form=found.row.id, case=case.id)
-    tell_opened(session, case, found.kind, found.contact)
     return case, make_pass(session, case.id)
+
+
+@in_whole("a case of somebody without an account is opened")
+def open_public_case(session: PortalSession, kind: CaseKind, contact: Contact, values: Mapping[str, Any]) -> Case:
+    """Open a case of somebody whose e-mail address is known to be theirs, and mail them its number: for demos and tests. Pages use
+    `send_public_form`, which finds that out. Raises ValueError for a kind that takes none.
+    """
+    if kind.public is None:
+        raise ValueError(f"{kind.key} is not for people without an account")
+    case = begin_case(session, kind, kind.public.title(values)[:LONGEST_TITLE], None)
+    add_submitter(session, case.id, contact)
+    kind.public.opened(session, case.id, values)
+    tell_opened(session, case, kind, contact)
+    return case
 
 
 @in_whole("a form is not its reader's")

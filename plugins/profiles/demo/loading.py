@@ -7,12 +7,14 @@ import sqlalchemy as sa
 from hp_portal.api import Audience, Grant, Organization, Payee, PortalSession
 
 from ..models import ServiceSpecialist
+from ..updates.demo import load_update
 
 _VENDOR = "V100001"
 
 
 def load_demo(session: PortalSession) -> None:
-    """The office of the demo's first payee has a service specialist; others have none. Commits nothing."""
+    """The office of the demo's first payee has a service specialist; others have none. Somebody without an account has sent a
+    provider update. Commits nothing."""
     own = (
         sa.select(Organization.id)
         .join(Grant, Grant.organization_id == Organization.id)
@@ -31,3 +33,4 @@ def load_demo(session: PortalSession) -> None:
                 email="specialist@northstar.example",
             )
         )
+    load_update(session)

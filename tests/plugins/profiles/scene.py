@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from hp_portal.core.organizations.models import Organization
 from hp_portal_plugins.profiles.models import ServiceSpecialist
+from tests.plugins.profiles.updates import provider_update
 from tests.support.scenes import Part, Provider
 from tests.support.world import World
 
@@ -25,4 +26,5 @@ def build(world: World, organization: Organization) -> Part:
                 email=f"{word.lower()}@plan.example",
             )
         )
+        provider_update(session, organization)
     return Part({}, (f"{word} Specialist",))
