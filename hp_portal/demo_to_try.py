@@ -255,8 +255,8 @@ TO_TRY = (
     (
         "nobody",
         "/case-status/",
-        "a provider update that waits for staff: its number is in the message to sender@faraway.example in /demo/mailbox/; look it "
-        "up with that address, have the link sent, and open it from the mailbox",
+        "a provider update that waits for staff: its number is in the message to sender@faraway.example in /demo/mailbox/; look "
+        "it up with that address, have the link sent, and open it from the mailbox",
     ),
     (
         "nobody",

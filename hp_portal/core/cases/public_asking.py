@@ -157,7 +157,7 @@ def confirm_form(session: PortalSession, link: str) -> tuple[Case, str]:
 
 @in_whole("a case of somebody without an account is opened")
 def open_public_case(session: PortalSession, kind: CaseKind, contact: Contact, values: Mapping[str, Any]) -> Case:
-    """Open a case of somebody whose e-mail address is known to be theirs, and mail them its number: for demos and tests. Pages use
+    """Open a case of somebody whose e-mail address is known to be theirs, and mail them its number: for demos. Pages use
     `send_public_form`, which finds that out. Raises ValueError for a kind that takes none.
     """
     if kind.public is None:
