@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hp_portal.audience import Audience
 from hp_portal.business_days import add_days, counting, days_between, is_business_day
-from hp_portal.case_kinds import CaseClock, CaseKind, CaseRefused, CaseState, CaseStep
+from hp_portal.case_kinds import CaseClock, CaseKind, CaseRefused, CaseState, CaseStep, PublicCases
 from hp_portal.clock import now, today
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import can, current_actor, the_actor
@@ -21,13 +21,17 @@ from hp_portal.core.attachments.attaching import (
 from hp_portal.core.attachments.fields import AttachmentsField
 from hp_portal.core.attachments.handing import hand_out_attached
 from hp_portal.core.attachments.models import AttachedFile
+from hp_portal.core.attachments.owners import AttachedTo, explains
 from hp_portal.core.audit.record import Who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.audit.shown import SHOWN, read_spans, spans, what_was_shown
 from hp_portal.core.cases.acting import open_case, portal_step
+from hp_portal.core.cases.forms import ContactForm
 from hp_portal.core.cases.models import Case
 from hp_portal.core.cases.numbers import BadCaseNumber, read_number, show_number
+from hp_portal.core.cases.public_asking import open_public_case, send_public_form
 from hp_portal.core.cases.reading import APPLICATION_CASES, CaseRow, application_cases
+from hp_portal.core.cases.submitters import Contact
 from hp_portal.core.delivery.attaching import Attachment
 from hp_portal.core.delivery.faxes import Fax, add_fax, parse_fax_number
 from hp_portal.core.delivery.letters import Letter, add_letter
@@ -173,6 +177,7 @@ __all__ = [
     "Answers",
     "Application",
     "AttachedFile",
+    "AttachedTo",
     "Attachment",
     "AttachmentsField",
     "Audience",
@@ -193,6 +198,8 @@ __all__ = [
     "ComposedFax",
     "ComposedLetter",
     "ComposedMail",
+    "Contact",
+    "ContactForm",
     "Database",
     "DayField",
     "DemoCheck",
@@ -249,6 +256,7 @@ __all__ = [
     "PortalEvent",
     "PortalSession",
     "Progress",
+    "PublicCases",
     "QueueFull",
     "Reference",
     "Scoped",
@@ -301,6 +309,7 @@ __all__ = [
     "db_session",
     "delete_stored",
     "drafts",
+    "explains",
     "file_name_part",
     "find_attached",
     "find_kept",
@@ -332,6 +341,7 @@ __all__ = [
     "of_organization",
     "one_line",
     "open_case",
+    "open_public_case",
     "open_stored",
     "page",
     "page_number",
@@ -360,6 +370,7 @@ __all__ = [
     "sealed_column",
     "seat",
     "select_rows",
+    "send_public_form",
     "settings",
     "settings_of",
     "several_lines",

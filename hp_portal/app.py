@@ -31,6 +31,7 @@ from hp_portal.core.applications import menu, mounting
 from hp_portal.core.billing_access import answer_views
 from hp_portal.core.billing_access import request_views as request_views
 from hp_portal.core.billing_access.events import BILLING_EVENTS
+from hp_portal.core.cases import public_views as case_status
 from hp_portal.core.cases import views as case_views
 from hp_portal.core.cases.events import CASE_EVENTS
 from hp_portal.core.delegates import accept_views, review_views, seeing_views
@@ -197,6 +198,7 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         accept_views.blueprint,
         case_views.blueprint,
         draft_views.blueprint,
+        case_status.blueprint,
         download_views.blueprint,
         digest_views.blueprint,
         staff_views.blueprint,

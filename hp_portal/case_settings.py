@@ -36,6 +36,11 @@ class CaseSettings(AttachmentSettings):
     draft_warning_days: int = Field(
         7, ge=1, le=13, description="Days before that at which whoever has the draft is warned."
     )
+    public_case_minutes: float = Field(
+        60, gt=0, le=1440, description="How long a link works that opens a case of somebody without an account."
+    )
+    public_forms_per_day: int = Field(200, ge=1, description="How many forms people without an account may send a day.")
+    public_files_per_day: int = Field(200, ge=1, description="How many files they may attach a day.")
     closed_on: Days = Field((), description="More days on which the payer is closed: 2026-11-27,2026-12-24.")
     open_on: Days = Field((), description="Public holidays on which the payer is open all the same.")
 

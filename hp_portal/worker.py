@@ -29,6 +29,7 @@ from hp_portal.core.attachments import checking
 from hp_portal.core.audit import reports
 from hp_portal.core.audit.refusals import close_windows
 from hp_portal.core.billing_access import overdue
+from hp_portal.core.cases import public_asking, public_status, telling_files
 from hp_portal.core.delegates import finding, leaving, requests, review_reminding
 from hp_portal.core.delivery import returns, sending
 from hp_portal.core.downloads import making, queue
@@ -79,6 +80,8 @@ def forget_attempts(session: PortalSession) -> None:
     email_changes.forget_old(session)
     asking.forget_old(session)
     entering.forget_states(session)
+    public_asking.forget_forms(session)
+    public_status.forget_passes(session)
 
 
 def seal(session: PortalSession) -> None:
@@ -165,6 +168,7 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("delivery.send-paper", "Send faxes", dt.timedelta(seconds=1), sending.send_paper_due, lane="mail"),
         Job("documents.make", "Make documents", dt.timedelta(seconds=1), making.make_documents, lane="render"),
         Job("attachments.check", "Check attached files", dt.timedelta(seconds=1), checking.check_files, lane="long"),
+        Job("attachments.tell", "Tell whose files went wrong", dt.timedelta(minutes=1), telling_files.tell_of_files),
         Job("documents.forget", "Forget old documents", dt.timedelta(minutes=30), queue.forget_expired),
         Job(
             FILES_SWEPT,

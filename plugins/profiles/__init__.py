@@ -18,6 +18,8 @@ from .changing.cases import ADD_PRACTITIONER
 from .seeing import record_views, views
 from .specialists import AUDIENCES
 from .specialists import EVENTS as SPECIALIST_EVENTS
+from .updates.cases import UPDATE
+from .updates.views import public_blueprint
 
 # Imported for what they hang on the blueprints.
 VIEWS = (views, record_views, specialist_views)
@@ -35,6 +37,7 @@ def portal_application() -> Application:
         blueprint=blueprint,
         index="profiles.index",
         staff_blueprint=staff_blueprint,
+        public_blueprint=public_blueprint,
         permissions=(
             Permission(READ, "See practitioners, locations and changes"),
             Permission(SEND, "Send changes of practitioners and locations"),
@@ -54,7 +57,7 @@ def portal_application() -> Application:
         audit_events=(*EVENTS, *SPECIALIST_EVENTS),
         starts_enabled_for=AUDIENCES,
         starts_given=True,
-        case_kinds=(ADD_PRACTITIONER,),
+        case_kinds=(ADD_PRACTITIONER, UPDATE),
         draft_kinds=(ADD.drafts,),
     )
 

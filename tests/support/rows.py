@@ -26,7 +26,7 @@ from hp_portal.database import Base, PortalSession
 
 from .access_requests import access_request
 from .attaching import attached_file
-from .cases import case_view, tax_id_case
+from .cases import case_view, public_rows, tax_id_case
 from .drafts import draft_row
 from .invitations import open_invitation
 from .registering import asking
@@ -126,6 +126,7 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
     yield CaseEntry(
         organization_id=organization.id, token=f"entry-{organization.id}", what=COMMENT, by_staff=False, **words
     )
+    yield from public_rows(session, asked.case_id)
     yield CaseNote(token=f"note-{organization.id}", what=NOTE, **words)
     yield case_view(session, person)
     draft = draft_row(session, organization, person.id)

@@ -131,6 +131,11 @@ def check_cases(directory: Directory, application: Application, name: str) -> No
             mistakes.append(f"its application does not declare {kind.permission!r}")
         if kind.staff_permission not in directory.staff_permissions:
             mistakes.append(f"nobody declares {kind.staff_permission!r}")
+        public = f"{application.key}_public"
+        if kind.public is not None and not (
+            kind.public.start.startswith(f"{public}.") and application.public_blueprint
+        ):
+            mistakes.append(f"its public form starts at {kind.public.start!r}, which is no page of {public!r}")
         if mistakes:
             raise ConfigurationError(f"Plugin {name!r}: the kind of cases {kind.key!r}: {'; '.join(mistakes)}.")
 

@@ -72,5 +72,16 @@ CASE_EVENTS = (
         {"cases": counted("shown", "case", "cases")},
         staff_only=True,
     ),
+    EventSpec("case.form.sent", "Sent a form without an account", ("form", "kind"), staff_only=True),
+    EventSpec("case.form.confirmed", "Confirmed a form by e-mail", ("form", "case"), staff_only=True),
+    EventSpec("case.form.disowned", "Said that a form was not theirs", ("form",), staff_only=True),
+    EventSpec("case.form.forgotten", "A form was not confirmed within a day", ("form",), staff_only=True),
+    EventSpec("case.status.shown", "Looked up a case without an account", ("case",), staff_only=True),
+    EventSpec("case.status.refused", "Looked for a case that is not theirs", (), staff_only=True, refusal=True),
+    EventSpec("case.link.sent", "Had a link to a case mailed", ("case",), staff_only=True),
+    EventSpec("case.linked.payee", "Linked a case to a payee", ("case", "payee"), staff_only=True),
+    EventSpec(
+        "case.linked.organization", "Linked a case to an organization", ("case", "organization"), staff_only=True
+    ),
     EventSpec("case.figures", "Looked at the figures of cases", (), staff_only=True),
 )

@@ -15,9 +15,10 @@ from hp_portal.core.attachments.attaching import CannotRemove, attached_files, r
 from hp_portal.core.attachments.handing import hand_out_attached
 from hp_portal.core.cases import acting, reading
 from hp_portal.core.cases.files import cases_as_csv
-from hp_portal.core.cases.forms import CommentForm, FilesForm, OwnCasesForm, StepForm
+from hp_portal.core.cases.forms import CommentForm, FilesForm, HandForm, OwnCasesForm, StepForm
 from hp_portal.core.cases.kinds import kinds_for, steps_for
 from hp_portal.core.cases.models import Case
+from hp_portal.core.cases.office import colleagues_for
 from hp_portal.core.cases.reading import LIST, OwnFilter
 from hp_portal.core.cases.telling import about_case
 from hp_portal.core.documents.sheets import CSV_TYPE
@@ -83,6 +84,12 @@ def _find(case_id: int) -> tuple[Actor, Case, CaseKind]:
     return actor, case, kind
 
 
+def _colleagues(case: Case, kind: CaseKind) -> list[SelectChoice]:
+    """To whom a case can be handed: whoever else of the office may see it."""
+    found = [one for one in colleagues_for(db_session(), case, kind) if one.id != case.person_id]
+    return [SelectChoice("", "Choose"), *(SelectChoice(str(one.id), one.name) for one in found)]
+
+
 def _page(actor: Actor, case: Case, kind: CaseKind, status: int = 200, **more: Any) -> Response:
     db = db_session()
     given: dict[str, Any] = {
@@ -97,8 +104,11 @@ def _page(actor: Actor, case: Case, kind: CaseKind, status: int = 200, **more: A
         "comment_form": CommentForm(formdata=None),
         "files": attached_files(db, about_case(case.id)),
         "files_form": FilesForm(formdata=None),
+        "hand_form": HandForm(formdata=None),
     }
-    return page("cases/one.html", "files", status=status, **{**given, **more})
+    given |= more
+    given["hand_form"].colleague.choices = [] if case.ended_at else _colleagues(case, kind)
+    return page("cases/one.html", "files", status=status, **given)
 
 
 @blueprint.get("/<id:case_id>")
@@ -144,6 +154,26 @@ def step(case_id: int) -> ResponseReturnValue:
         abort(404)
     db.commit()
     flash(f"Done. The case now stands at “{kind.state(case.state).told}”.", "good")
+    return redirect_to(url_for("cases.one", case_id=case.id))
+
+
+@blueprint.post("/<id:case_id>/hand")
+@access.signed_in
+def hand(case_id: int) -> ResponseReturnValue:
+    """To a colleague, who is told."""
+    actor, case, kind = _find(case_id)
+    form = HandForm()
+    form.colleague.choices = _colleagues(case, kind)
+    if not form.validate_on_submit():
+        return _page(actor, case, kind, 422, hand_form=form)
+    try:
+        name = acting.hand_to(db_session(), actor, case.id, int(form.colleague.data))
+    except acting.NotTheirs:
+        db_session().rollback()
+        form.form_errors = ["This colleague cannot see the case anymore. Choose somebody else."]
+        return _page(*_find(case_id), 422, hand_form=form)
+    db_session().commit()
+    flash(f"{name} has the case now, and is told what happens with it.", "good")
     return redirect_to(url_for("cases.one", case_id=case.id))
 
 

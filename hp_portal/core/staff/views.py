@@ -38,6 +38,7 @@ from hp_portal.core.staff import lost_factor_views as lost_factor_views
 from hp_portal.core.staff import organization_views as organization_views
 from hp_portal.core.staff import payee_views as payee_views
 from hp_portal.core.staff import people_views as people_views
+from hp_portal.core.staff import public_case_views as public_case_views
 from hp_portal.core.staff import refusal_views as refusal_views
 from hp_portal.core.staff import registration_cluster_views as registration_cluster_views
 from hp_portal.core.staff import registration_views as registration_views

@@ -11,6 +11,7 @@ from hp_portal.api import Audience, Grant, Organization, Payee, Person, PortalSe
 from ..changing.adding import ADD
 from ..models import ServiceSpecialist
 from .groups import load_demo_record
+from ..updates.demo import load_update
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ _VENDOR = "V100001"
 
 def load_demo(session: PortalSession) -> None:
     """The office of the demo's first payee has a service specialist; others have none. Three groups have practitioners and
-    locations. Commits nothing."""
+    locations. Somebody without an account has sent a provider update. Commits nothing."""
     load_demo_record(session)
     own = (
         sa.select(Organization.id)
@@ -65,3 +66,4 @@ def load_demo(session: PortalSession) -> None:
             )
         )
         add_draft(session, organization_id)
+    load_update(session)

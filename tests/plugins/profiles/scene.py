@@ -24,6 +24,7 @@ from hp_portal_plugins.profiles.record.applying import (
 from tests.support.attaching import attached_file
 from tests.support.cases import portal_case
 from tests.support.drafts import draft_row
+from tests.plugins.profiles.updates import provider_update
 from tests.support.scenes import Part, Provider
 from tests.support.world import World
 
@@ -53,6 +54,7 @@ def build(world: World, organization: Organization) -> Part:
                 email=f"{word.lower()}@plan.example",
             )
         )
+        provider_update(session, organization)
         person, place = new_practitioner(session, f"{word}-P"), new_location(session, payee.id, f"{word}-L")
         both = affiliation_of(session, person.id, place.id)
         names = {("last_name", ""): f"{word}PRACTITIONER", ("dea_number", ""): f"{word}DEA"}
