@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from hp_portal.printed import PrintedForm
 from hp_portal.session import PortalSession
 
 Tone = Literal["neutral", "info", "good", "warn", "bad"]
@@ -83,6 +84,8 @@ class CaseKind:
     who see and decide them. A case starts in the first of its `states`. `clock` is asked each time, so that settings decide;
     None: such cases have no clock. `details(session, case_id, for_staff)` gives what `template` shows on the case's pages,
     in the reader's scope. `whom` says whom the provider can ask about a case, a line each; None: the payer's telephone.
+    `printed(session, case_id)` is what the case says on paper, in the words and the order of the screen and the same for every
+    reader; what is signed is exactly this. None: on paper stands what every case has.
     """
 
     key: str
@@ -95,6 +98,7 @@ class CaseKind:
     template: str = ""
     details: Callable[[PortalSession, int, bool], Mapping[str, Any]] | None = None
     whom: Callable[[PortalSession, int], list[str]] | None = None
+    printed: Callable[[PortalSession, int], PrintedForm] | None = None
 
     @property
     def first(self) -> CaseState:

@@ -18,9 +18,12 @@ from hp_portal.core.cases.files import cases_as_csv
 from hp_portal.core.cases.forms import CommentForm, FilesForm, OwnCasesForm, StepForm
 from hp_portal.core.cases.kinds import kinds_for, steps_for
 from hp_portal.core.cases.models import Case
+from hp_portal.core.cases.numbers import show_number
+from hp_portal.core.cases.printing import PRINTED, is_small, signatures_of
 from hp_portal.core.cases.reading import LIST, OwnFilter
 from hp_portal.core.cases.telling import about_case
 from hp_portal.core.documents.sheets import CSV_TYPE
+from hp_portal.core.downloads.handing import hand_over
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.web.attachments import attachment
 from hp_portal.core.web.bodies import takes_files
@@ -95,6 +98,7 @@ def _page(actor: Actor, case: Case, kind: CaseKind, status: int = 200, **more: A
         "whom": kind.whom(db, case.id) if kind.whom else [],
         "step_form": StepForm(formdata=None),
         "comment_form": CommentForm(formdata=None),
+        "signatures": signatures_of(db, case, kind).signatures,
         "files": attached_files(db, about_case(case.id)),
         "files_form": FilesForm(formdata=None),
     }
@@ -111,6 +115,19 @@ def one(case_id: int) -> ResponseReturnValue:
     reading.note_viewed(db_session(), case)
     db_session().commit()
     return shown
+
+
+@blueprint.get("/<id:case_id>/print")
+@access.signed_in
+def print_out(case_id: int) -> ResponseReturnValue:
+    """The case as PDF."""
+    _, case, _ = _find(case_id)
+    return hand_over(
+        PRINTED,
+        {"case": case.id},
+        title=f"Case {show_number(case.number)}",
+        small=is_small(db_session(), case),
+    )
 
 
 @blueprint.post("/<id:case_id>/comment")

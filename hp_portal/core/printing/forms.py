@@ -83,7 +83,7 @@ def _typeset(
     # Capitals, digits and these signs make the smallest code.
     pointer = f"CASE {case_number}" if case_number else f"FORM {form.number} {form.version}".upper()
     drawn, width = _code(pointer)
-    named = ", ".join(filter(None, (f"Form {form.number}", f"version {form.version}")))
+    named = f"Form {form.number}, version {form.version}" if form.number else ""
     data = {
         "title": form.title,
         "named": named,
@@ -102,9 +102,7 @@ def _typeset(
         "made": "" if blank else show_datetime(clock.now(), payer.zone),
     }
     title = f"{form.title}, case {case_number}" if case_number else form.title
-    return render_pdf(
-        _TEMPLATE, data, title=title, author=payer.name, payer=payer, limits=limits, progress=progress
-    )
+    return render_pdf(_TEMPLATE, data, title=title, author=payer.name, payer=payer, limits=limits, progress=progress)
 
 
 def _code(text: str) -> tuple[str, float]:
