@@ -22,8 +22,8 @@ Days = Annotated[tuple[dt.date, ...], NoDecode, BeforeValidator(read_days)]
 SIGNING_AGREEMENT = (
     "I intend to sign this form. By checking the box and typing my name I sign it electronically, and I agree to do this with "
     "{payer} electronically instead of on paper. I may sign for whom the form names, I have read it, and what it says is true to "
-    "the best of my knowledge. My electronic signature has the same effect as one by hand. I can print or save what I signed. I can "
-    "sign on paper instead, or ask for a copy on paper: call {payer}. What I agree to here is for this form alone."
+    "the best of my knowledge. My electronic signature has the same effect as one by hand. I can print or save what I signed. I "
+    "can sign on paper instead, or ask for a copy on paper: call {payer}. What I agree to here is for this form alone."
 )
 
 

@@ -1,4 +1,4 @@
-"""*Print this case*: what its page tells the office, as PDF. Staff print the same, so that it can be sent: without their notes."""
+"""*Print this case*: what its page tells the office, as PDF. Staff print the same, without their notes, to send it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Signing a form electronically, and what was signed when. Nothing here commits.
 
 The E-SIGN Act (15 USC 7001 to 7006) and Minnesota's Uniform Electronic Transactions Act (Minn. Stat. 325L) give an electronic
-signature the effect of one by hand where somebody means to sign, agrees to do it electronically, the signature belongs to who made
-it, and the record can be kept and shown again as it was. So the agreement is shown and kept with each signature, the name is
+signature the effect of one by hand where somebody means to sign, agrees to do it electronically, the signature belongs to who
+made it, and the record can be kept and shown again as it was. So the agreement is shown and kept with each signature, the name is
 typed by its owner, and the bytes that were signed are kept beside their hash.
 """
 
