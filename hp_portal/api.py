@@ -76,6 +76,19 @@ from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.finding import find_payee, find_payees, is_payee
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.printing.forms import PrintedSignature, blank_form_pdf, form_pdf
+from hp_portal.core.signing.forms import SignedForm
+from hp_portal.core.signing.models import Signature
+from hp_portal.core.signing.signing import (
+    NotAsSigned,
+    NotTheirName,
+    Stranger,
+    is_unchanged,
+    show_signature,
+    sign,
+    signatures_about,
+    signed_form,
+)
 from hp_portal.core.web.attachments import attachment, file_name_part
 from hp_portal.core.web.bodies import takes_files
 from hp_portal.core.web.charts import BarChart, Point, bar_chart, short_money
@@ -127,6 +140,17 @@ from hp_portal.hookspecs import (
     StaffQueue,
     Transport,
     hookimpl,
+)
+from hp_portal.printed import (
+    PrintedAnswer,
+    PrintedAnswers,
+    PrintedChoices,
+    PrintedForm,
+    PrintedNote,
+    PrintedSection,
+    PrintedTable,
+    PrintedText,
+    before_and_after,
 )
 from hp_portal.scopes import (
     May,
@@ -208,7 +232,9 @@ __all__ = [
     "May",
     "MessageState",
     "News",
+    "NotAsSigned",
     "NotSent",
+    "NotTheirName",
     "NpiField",
     "OfPerson",
     "OptionalTin",
@@ -235,6 +261,15 @@ __all__ = [
     "Point",
     "PortalEvent",
     "PortalSession",
+    "PrintedAnswer",
+    "PrintedAnswers",
+    "PrintedChoices",
+    "PrintedForm",
+    "PrintedNote",
+    "PrintedSection",
+    "PrintedSignature",
+    "PrintedTable",
+    "PrintedText",
     "Progress",
     "QueueFull",
     "Reference",
@@ -246,10 +281,13 @@ __all__ = [
     "Shared",
     "Sheet",
     "SheetValue",
+    "Signature",
+    "SignedForm",
     "Sorting",
     "StaffLink",
     "StaffQueue",
     "StoredFile",
+    "Stranger",
     "TinField",
     "TooManyAttempts",
     "Transport",
@@ -270,6 +308,8 @@ __all__ = [
     "attached_files",
     "attachment",
     "bar_chart",
+    "before_and_after",
+    "blank_form_pdf",
     "can",
     "cancel_messages",
     "check_attempts",
@@ -289,6 +329,7 @@ __all__ = [
     "find_stored",
     "forget_attached",
     "forget_failures",
+    "form_pdf",
     "granted_payees",
     "hand_out_attached",
     "hand_over",
@@ -296,6 +337,7 @@ __all__ = [
     "is_business_day",
     "is_payee",
     "is_postgresql",
+    "is_unchanged",
     "keep_attached",
     "keep_values",
     "key",
@@ -348,6 +390,10 @@ __all__ = [
     "show_datetime",
     "show_money",
     "show_number",
+    "show_signature",
+    "sign",
+    "signatures_about",
+    "signed_form",
     "spans",
     "staging_table",
     "stored_bytes",

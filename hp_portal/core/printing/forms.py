@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import segno
@@ -101,7 +102,9 @@ def _typeset(
         "contact": [*filter(None, (payer.phone, payer.hours, payer.email))],
         "made": "" if blank else show_datetime(clock.now(), payer.zone),
     }
-    title = f"{form.title}, case {case_number}" if case_number else form.title
+    # It stands at the foot of each page, where there is one line.
+    short = shorten(form.title, 90, placeholder="…") or form.title[:90]
+    title = f"{short}, case {case_number}" if case_number else short
     return render_pdf(_TEMPLATE, data, title=title, author=payer.name, payer=payer, limits=limits, progress=progress)
 
 
@@ -127,7 +130,7 @@ def _narrow(part: PrintedPart) -> list[PrintedPart]:
         PrintedTable(
             (part.headers[0], *part.headers[at : at + step]),
             tuple((row[0], *row[at : at + step]) for row in part.rows),
-            part.caption if at == 1 else f"{part.caption} (continued)".strip(),
+            part.caption if at == 1 else f"{part.caption} (continued)" if part.caption else "Continued",
         )
         for at in range(1, len(part.headers), step)
     ]
