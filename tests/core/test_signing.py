@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
@@ -33,6 +32,7 @@ from hp_portal.api import (
     hookimpl,
     is_unchanged,
     redirect_to,
+    show_signature,
     sign,
     signed_form,
     the_actor,
@@ -135,15 +135,16 @@ class Portal:
 
 
 @pytest.fixture
-def portal(database_url: str, make_app: MakeApp) -> Iterator[Portal]:
+def portal(database_url: str, make_app: MakeApp) -> Portal:
     trial = Trial()
     world = World(make_app(database_url, extra_plugins={"trial": trial}))
+    world.enable("trial", "physician")
     harbor = world.organization("Harbor Clinic")
     world.person("a.clerk", name="Anna-Lena  Łuczak", organization=harbor)
     world.person("s.stranger")
     world.staff("w.worker", permissions=["staff:console:open", STAFF, "staff:tax-ids:manage", "trial:thing:decide"])
     world.staff("o.other", permissions=[STAFF])
-    yield Portal(world, trial, harbor)
+    return Portal(world, trial, harbor)
 
 
 def printed(client: PortalClient, path: str) -> TaggedPdf:
@@ -171,7 +172,7 @@ def test_a_form_is_signed_and_stays_as_it_was_signed(portal: Portal) -> None:
     office, staff = portal.world.sign_in("a.clerk"), portal.world.sign_in("w.worker")
     page = shown(office, path)
     assert "I intend to sign this form." in page
-    assert "Your health plan electronically instead of on paper" in page, "the payer's name stands in the agreement"
+    assert "Sample Health Plan electronically instead of on paper" in page, "the payer's name stands in the agreement"
     assert "As it stands here: Anna-Lena Łuczak" in page
 
     status, told = sign_page(office, path, agree="")
@@ -241,18 +242,18 @@ def test_signatures_are_never_changed(portal: Portal) -> None:
 
 
 def test_somebody_without_an_account_signs_with_name_and_address(portal: Portal) -> None:
-    with portal.world.session() as session:
+    sam = Stranger("Sam Stranger", "s@mail.example")
+    with portal.world.app.app_context(), portal.world.session() as session:
         set_who(session, Who(address="192.0.2.9"))
         form = portal.trial.form(session, 0)
-        given = {"about": "trial:1", "organization_id": None}
         with pytest.raises(ValueError, match="somebody"):
-            sign(session, form, typed="Sam Stranger", **given)  # type: ignore[arg-type] # of both types
+            sign(session, form, about="trial:1", typed="Sam Stranger", organization_id=None)
         with pytest.raises(NotTheirName):
-            sign(session, form, typed="Sam", stranger=Stranger("Sam Stranger", "s@mail.example"), **given)  # type: ignore[arg-type]
-        kept = sign(session, form, typed="sam STRANGER", stranger=Stranger("Sam Stranger", "s@mail.example"), **given)  # type: ignore[arg-type]
+            sign(session, form, about="trial:1", typed="Sam", organization_id=None, stranger=sam)
+        kept = sign(session, form, about="trial:1", typed="sam STRANGER", organization_id=None, stranger=sam)
         assert (kept.person_id, kept.email, kept.address) == (None, "s@mail.example", "192.0.2.9")
-        with portal.world.app.app_context():
-            assert kept.agreement == signing_agreement().text
+        assert kept.agreement == signing_agreement().text
+        assert show_signature(kept, form).name == "Sam Stranger, s@mail.example"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ class Signature(Base, scopes.OwnedByOrganizationOrPayer):
 
     `about` says what it belongs to, such as `case:12`; without an organization, it is the payer's. `person_id` is who signed,
     None for somebody without an account, who is told by `email`; `name` is what they are called, `typed` what they typed.
-    `agreement` is the text they agreed to, `digest` the SHA-256 of what they signed, in hexadecimal; the bytes themselves are kept sealed.
+    `agreement` is the text they agreed to, `digest` the SHA-256 of what they signed, in hexadecimal; the bytes themselves are
+    kept sealed.
     """
 
     __tablename__ = "signature"

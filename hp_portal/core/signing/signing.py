@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from hp_portal import clock
+from hp_portal import clock, scopes
 from hp_portal.core.audit.record import get_who, record
 from hp_portal.core.identity.models import Person
 from hp_portal.core.printing.forms import PrintedSignature
@@ -24,6 +24,7 @@ from hp_portal.core.signing.names import same_name
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession
 from hp_portal.printed import PrintedForm, read_signed_bytes
+from hp_portal.scopes import OrganizationScope, ScopeViolation
 
 MOST_BYTES = 4 << 20
 
@@ -72,7 +73,9 @@ def sign(
     `about` says what it belongs to, such as `case:12`. Raises NotTheirName, and ValueError when nobody acts, or for a form that
     is too long to keep.
     """
-    who = get_who(session)
+    who, scope = get_who(session), session.context.scope
+    if isinstance(scope, OrganizationScope) and scope.organization_id != organization_id:
+        raise ScopeViolation(f"a signature of another organization was about to be added by {scope}")
     person = session.get(Person, who.person_id) if who.person_id is not None and stranger is None else None
     if person is None and (stranger is None or not stranger.email):
         raise ValueError("a signature is somebody's: a person's, or a stranger's with an e-mail address")
@@ -97,9 +100,10 @@ def sign(
         digest=form.digest(),
         contents_sealed=session.vault.seal(contents, SIGNED_CONTENTS(token)),
     )
-    session.add(signature)
-    session.flush()
-    record(session, "signature.made", signature=signature.id, digest=signature.digest)
+    with scopes.whole(session, "a form is signed"):
+        session.add(signature)
+        session.flush()
+        record(session, "signature.made", signature=signature.id, digest=signature.digest)
     return signature
 
 
