@@ -53,6 +53,7 @@ from tests.support.factors import add_app, code
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.messages import answered_request, attachment, posted_letter, returned_mail
 from tests.support.registering import asked_to_join
+from tests.support.signing import signature
 from tests.support.world import World
 
 NEW = data_key("new")
@@ -160,6 +161,7 @@ def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
         noted = session.vault.seal_text("Noted", NOTE_WORDS("noted"))
         session.add(CaseEntry(token="said", what=COMMENT, by_staff=True, words_sealed=said, **words))
         session.add(CaseNote(token="noted", what=NOTE, words_sealed=noted, **words))
+        signature(session, organization)
     add_app(world, clerk)
     made = Filled(world, person, token, organization.id, stored.id)
     made.read(world)
@@ -283,6 +285,7 @@ LATER = (
     "registration",
     "registration_draft",
     "returned_mail",
+    "signature",
 )
 
 

@@ -88,7 +88,9 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
 OWNED = {"notice_id", "registration_id", "grant_id"}
 # Views that answer 404 by themselves without what the matrix does not give them.
 # Of cases, where one has not the application they belong to; and of their files, where the file is another thing’s.
-CASES = {f"cases.{name}" for name in ("one", "comment", "step", "attach", "files", "download", "remove_file")} | {
+CASES = {
+    f"cases.{name}" for name in ("one", "comment", "step", "attach", "files", "download", "remove_file", "print_out")
+} | {
     "staff.cases_download",
     "staff.cases_remove_file",
 }

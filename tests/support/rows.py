@@ -29,6 +29,7 @@ from .cases import case_view, tax_id_case
 from .invitations import open_invitation
 from .registering import asking
 from .reviews import signed_review
+from .signing import signature
 
 
 def other_rows(session: PortalSession, organization: Organization, person: Person) -> Iterator[Base]:
@@ -126,6 +127,7 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
     )
     yield CaseNote(token=f"note-{organization.id}", what=NOTE, **words)
     yield case_view(session, person)
+    yield signature(session, organization, about=f"case:{asked.case_id}")
     request = access_request(session, organization)
     yield AccessRequestLink(
         request_id=request.id,

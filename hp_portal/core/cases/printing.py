@@ -67,8 +67,9 @@ def _standing(session: PortalSession, case: Case, row: CaseRow, kind: CaseKind) 
     zone, rule = settings().payer.zone, rule_of(kind)
     organization = session.scalar(sa.select(Organization.name).where(Organization.id == case.organization_id))
     said = [
+        PrintedAnswer("Kind", kind.label),
         PrintedAnswer("About", row.title),
-        PrintedAnswer("Where it stands", "\n".join(filter(None, (row.state.told, row.state.next)))),
+        PrintedAnswer("State", "\n".join(filter(None, (row.state.told, row.state.next)))),
         PrintedAnswer("Organization", organization or ""),
         PrintedAnswer("Sent", show_datetime(row.opened_at, zone)),
         PrintedAnswer("Sent by", row.whose),
@@ -82,7 +83,7 @@ def _standing(session: PortalSession, case: Case, row: CaseRow, kind: CaseKind) 
         said.append(PrintedAnswer("The time we have", f"{stands}\n{rule.rule} Source: {rule.source}."))
     if row.ended_at:
         said.append(PrintedAnswer("Done on", show_datetime(row.ended_at, zone)))
-    return PrintedSection(kind.label, (PrintedAnswers(tuple(said)),))
+    return PrintedSection("Where it stands", (PrintedAnswers(tuple(said)),))
 
 
 def _history(entries: list[Entry]) -> PrintedSection:
