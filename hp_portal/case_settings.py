@@ -19,14 +19,6 @@ def read_days(value: Any) -> Any:
 Days = Annotated[tuple[dt.date, ...], NoDecode, BeforeValidator(read_days)]
 
 
-SIGNING_AGREEMENT = (
-    "I intend to sign this form. By checking the box and typing my name I sign it electronically, and I agree to do this with "
-    "{payer} electronically instead of on paper. I may sign for whom the form names, I have read it, and what it says is true to "
-    "the best of my knowledge. My electronic signature has the same effect as one by hand. I can print or save what I signed. I "
-    "can sign on paper instead, or ask for a copy on paper: call {payer}. What I agree to here is for this form alone."
-)
-
-
 class CaseSettings(AttachmentSettings):
     """The settings of cases; beside those of attached files."""
 
@@ -40,10 +32,9 @@ class CaseSettings(AttachmentSettings):
     )
     closed_on: Days = Field((), description="More days on which the payer is closed: 2026-11-27,2026-12-24.")
     signing_agreement: str = Field(
-        SIGNING_AGREEMENT,
-        min_length=40,
-        max_length=4000,
-        description="What people agree to who sign a form electronically. `{payer}` is the payer's name.",
+        "",
+        pattern=r"^((?s:.){40,4000})?$",
+        description="What people agree to who sign a form electronically, with `{payer}` for its name. Empty: a text of ours.",
     )
     open_on: Days = Field((), description="Public holidays on which the payer is open all the same.")
 

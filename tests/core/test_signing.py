@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Blueprint, abort, render_template_string
 from flask.typing import ResponseReturnValue
+from pydantic import ValidationError
 
 from hp_portal.api import (
     Application,
@@ -37,6 +38,7 @@ from hp_portal.api import (
     signed_form,
     the_actor,
 )
+from hp_portal.case_settings import CaseSettings
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import Who, set_who
 from hp_portal.core.cases.numbers import show_number
@@ -274,6 +276,23 @@ def test_capitals_spaces_and_accents_do_not_tell_names_apart(typed: str, name: s
     assert same_name(typed, name) is same
 
 
+def test_the_payer_s_own_agreement_is_what_people_sign(portal: Portal, make_app: MakeApp, database_url: str) -> None:
+    case = portal.case()
+    path, text = f"/apps/trial/sign/{case.id}", "I sign this for {payer}, and mean it as if I had signed it by hand."
+    seen = re.findall(r'name="signing"[^>]* value="([^"]*)"', portal.world.sign_in("a.clerk").get(path).text)[0]
+    world = World(make_app(database_url, extra_plugins={"trial": portal.trial}, signing_agreement=text))
+    office = world.sign_in("a.clerk")
+    status, told = sign_page(office, path, signing=seen)
+    assert (status, "or the agreement, has changed" in told) == (422, True), (
+        "nobody signs an agreement they have not read"
+    )
+    assert sign_page(office, path)[0] == 303
+    [kept] = portal.signatures()
+    assert kept.agreement == "I sign this for Sample Health Plan, and mean it as if I had signed it by hand."
+    with pytest.raises(ValidationError):
+        CaseSettings.model_validate({"signing_agreement": "Too short."})
+
+
 def test_a_case_on_paper_says_what_its_page_says(portal: Portal) -> None:
     world = portal.world
     with world.session() as session:
@@ -293,7 +312,7 @@ def test_a_case_on_paper_says_what_its_page_says(portal: Portal) -> None:
         pdf = TaggedPdf(answer.data)
         headings = [one.whole_text for one in pdf.tree.all("H2")]
         assert headings == [
-            "Tax ID without a payment",
+            "Where it stands",
             "What happened",
             "Whom to ask",
             "What was sent",

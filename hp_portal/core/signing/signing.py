@@ -26,6 +26,12 @@ from hp_portal.database import PortalSession
 from hp_portal.printed import PrintedForm, read_signed_bytes
 from hp_portal.scopes import OrganizationScope, ScopeViolation
 
+AGREEMENT = (
+    "I intend to sign this form. By checking the box and typing my name I sign it electronically, and I agree to do this with "
+    "{payer} electronically instead of on paper. I may sign for whom the form names, I have read it, and what it says is true to "
+    "the best of my knowledge. My electronic signature has the same effect as one by hand. I can print or save what I signed. I "
+    "can sign on paper instead, or ask for a copy on paper: call {payer}. What I agree to here is for this form alone."
+)
 MOST_BYTES = 4 << 20
 
 
@@ -55,7 +61,7 @@ class Stranger:
 
 def signing_agreement() -> Agreement:
     """The payer's agreement, as the settings have it today."""
-    text = " ".join(settings().signing_agreement.replace("{payer}", settings().payer.name).split())
+    text = " ".join((settings().signing_agreement or AGREEMENT).replace("{payer}", settings().payer.name).split())
     return Agreement(text, hashlib.sha256(text.encode()).hexdigest()[:8])
 
 
