@@ -86,6 +86,7 @@ class CaseKind:
     in the reader's scope. `whom` says whom the provider can ask about a case, a line each; None: the payer's telephone.
     `printed(session, case_id)` is what the case says on paper, in the words and the order of the screen and the same for every
     reader; what is signed is exactly this. None: on paper stands what every case has.
+    `blank()` is the form that opens such a case, to be filled by hand; None: there is none.
     """
 
     key: str
@@ -99,6 +100,7 @@ class CaseKind:
     details: Callable[[PortalSession, int, bool], Mapping[str, Any]] | None = None
     whom: Callable[[PortalSession, int], list[str]] | None = None
     printed: Callable[[PortalSession, int], PrintedForm] | None = None
+    blank: Callable[[], PrintedForm] | None = None
 
     @property
     def first(self) -> CaseState:

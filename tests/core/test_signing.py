@@ -160,6 +160,12 @@ def shown(client: PortalClient, path: str) -> str:
     return text_of(tree_of(client.get(path)))
 
 
+def link_to(client: PortalClient, path: str, words: str) -> str:
+    """Where the one link of a page leads that says these words."""
+    [link] = [one for one in tree_of(client.get(path)).iter("a") if text_of(one) == words]
+    return link.get("href") or ""
+
+
 def sign_page(client: PortalClient, path: str, **values: str) -> tuple[int, str]:
     """Sign as the page asks for it, but for these values; what is hidden is as the page has it."""
     hidden = re.findall(r'name="signing"[^>]* value="([^"]*)"', client.get(path).text)[0]
@@ -212,6 +218,12 @@ def test_a_form_is_signed_and_stays_as_it_was_signed(portal: Portal) -> None:
     portal.trial.hours = "closed"
     assert "Changed since it was signed" in shown(office, pages)
     assert "has been changed since" in printed(staff, f"/staff{pages}").text
+    for client, at in ((office, pages), (staff, f"/staff{pages}")):
+        answer = client.get(link_to(client, at, "See what was signed"))
+        assert answer.headers["Content-Disposition"].endswith(f'"case-{show_number(case.number)}-as-signed.pdf"')
+        text = TaggedPdf(answer.data).text
+        assert ("Hours 9 to 6" in text, "closed" in text, "changed since" in text) == (True, False, False)
+    assert office.get(f"/cases/{portal.case().id}/signed/{kept.id}").status_code == 404, "of another case"
     with portal.world.session() as session:
         kept = session.scalars(sa.select(Signature)).one()
         assert not is_unchanged(kept, portal.trial.form(session, case.id))
@@ -339,6 +351,17 @@ def test_a_case_on_paper_says_what_its_page_says(portal: Portal) -> None:
     with world.session() as session:
         events = session.scalars(sa.select(AuditEvent).where(AuditEvent.event == "case.printed")).all()
     assert len(events) == 2
+
+
+def test_the_form_of_a_kind_is_printed_to_be_filled_by_hand(portal: Portal) -> None:
+    office = portal.world.sign_in("a.clerk")
+    link = link_to(office, "/apps/tax-id-npi-access/case", "Print a form to fill by hand")
+    answer = office.get(link)
+    assert answer.content_type == "application/pdf"
+    assert "Why is there no payment" in TaggedPdf(answer.data).text
+    assert codes_on(page_picture(answer.data)) == ["FORM TAX-1 2026-11"]
+    assert office.get("/cases/blank/trial.signed").status_code == 404, "it has none"
+    assert portal.world.sign_in("o.other").get(link).status_code == 404, "of a kind that is not theirs"
 
 
 def test_a_case_whose_kind_declares_nothing_is_printed_all_the_same(portal: Portal) -> None:

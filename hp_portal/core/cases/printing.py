@@ -13,15 +13,16 @@ from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.access.rules import SIGNED_IN
 from hp_portal.core.attachments.attaching import attached_files
 from hp_portal.core.audit.record import record
-from hp_portal.core.cases.kinds import find_kind
+from hp_portal.core.cases.kinds import find_kind, kinds_for
 from hp_portal.core.cases.models import Case, CaseEntry
 from hp_portal.core.cases.numbers import show_number
 from hp_portal.core.cases.reading import CaseRow, Entry, entries_of, find_case, own_case, rule_of
 from hp_portal.core.cases.telling import about_case
-from hp_portal.core.documents.limited import AT_ONCE, BY_THE_WORKER
+from hp_portal.core.documents.limited import AT_ONCE, BY_THE_WORKER, DocumentError
 from hp_portal.core.organizations.models import Organization
-from hp_portal.core.printing.forms import PDF_TYPE, PrintedSignature, form_pdf
-from hp_portal.core.signing.signing import show_signature, signatures_about
+from hp_portal.core.printing.forms import PDF_TYPE, PrintedSignature, blank_form_pdf, form_pdf
+from hp_portal.core.signing.models import Signature
+from hp_portal.core.signing.signing import NotAsSigned, show_signature, signatures_about, signed_form
 from hp_portal.core.web.formats import show_date, show_datetime
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession
@@ -36,7 +37,7 @@ from hp_portal.printed import (
     PrintedText,
 )
 
-PRINTED = "cases.printed"
+PRINTED, SIGNED, BLANK = "cases.printed", "cases.signed", "cases.blank"
 MOST_AT_ONCE = 100
 """A history with more entries is the worker's to print."""
 IN_THE_PORTAL = "What was sent with this case is shown in the portal."
@@ -140,4 +141,58 @@ def _hand_over(session: PortalSession, wanted: Mapping[str, Any]) -> bool:
     return True
 
 
-DOCUMENTS = (DocumentKind(PRINTED, "A case on paper", SIGNED_IN, _make, _hand_over),)
+def find_signed(session: PortalSession, case_id: int, signature_id: int) -> Signature | None:
+    """A signature of a case, as the scope shows it."""
+    found = session.get(Signature, signature_id)
+    return found if found is not None and found.about == about_case(case_id) else None
+
+
+def _make_signed(session: PortalSession, wanted: Mapping[str, Any], making: Making) -> MadeFile | None:
+    case, signature = session.get(Case, wanted["case"]), find_signed(session, wanted["case"], wanted["signature"])
+    if case is None or signature is None:
+        return None
+    try:
+        form = signed_form(session, signature)
+    except NotAsSigned:
+        raise DocumentError(f"what is kept of signature {signature.id} is not what was signed") from None
+    number = show_number(case.number)
+    body = form_pdf(
+        form,
+        settings().payer,
+        case_number=number,
+        signatures=[show_signature(signature, form)],
+        limits=AT_ONCE if making.at_once else BY_THE_WORKER,
+        progress=making.progress,
+    )
+    return MadeFile(body, f"case-{number}-as-signed.pdf", PDF_TYPE)
+
+
+def _hand_over_signed(session: PortalSession, wanted: Mapping[str, Any]) -> bool:
+    return find_signed(session, wanted["case"], wanted["signature"]) is not None and _hand_over(session, wanted)
+
+
+def blank_kind(key: str) -> CaseKind | None:
+    """The kind of that key, if whoever is signed in may see such cases and there is a form to fill by hand."""
+    return next((one for one in kinds_for(the_actor()) if one.key == key and one.blank), None)
+
+
+def _make_blank(_session: PortalSession, wanted: Mapping[str, Any], making: Making) -> MadeFile | None:
+    kind = find_kind(wanted["kind"])
+    if kind is None or kind.blank is None:
+        return None
+    form, limits = kind.blank(), AT_ONCE if making.at_once else BY_THE_WORKER
+    return MadeFile(blank_form_pdf(form, settings().payer, limits=limits), f"form-{form.number}.pdf", PDF_TYPE)
+
+
+def _hand_over_blank(session: PortalSession, wanted: Mapping[str, Any]) -> bool:
+    if blank_kind(wanted["kind"]) is None:
+        return False
+    record(session, "case.form-printed", kind=wanted["kind"])
+    return True
+
+
+DOCUMENTS = (
+    DocumentKind(PRINTED, "A case on paper", SIGNED_IN, _make, _hand_over),
+    DocumentKind(SIGNED, "A case as it was signed", SIGNED_IN, _make_signed, _hand_over_signed),
+    DocumentKind(BLANK, "A form to fill by hand", SIGNED_IN, _make_blank, _hand_over_blank),
+)

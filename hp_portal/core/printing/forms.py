@@ -37,6 +37,7 @@ class PrintedSignature:
     version: str
     digest: str
     changed: bool = False
+    id: int = 0
 
 
 def form_pdf(

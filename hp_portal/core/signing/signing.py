@@ -143,4 +143,5 @@ def show_signature(signature: Signature, form: PrintedForm | None) -> PrintedSig
         signature.version,
         signature.digest,
         changed=form is not None and not is_unchanged(signature, form),
+        id=signature.id,
     )
