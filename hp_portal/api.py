@@ -83,6 +83,19 @@ from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.finding import find_payee, find_payees, is_payee
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.printing.forms import PrintedSignature, blank_form_pdf, form_pdf
+from hp_portal.core.signing.forms import SignedForm
+from hp_portal.core.signing.models import Signature
+from hp_portal.core.signing.signing import (
+    NotAsSigned,
+    NotTheirName,
+    Stranger,
+    is_unchanged,
+    show_signature,
+    sign,
+    signatures_about,
+    signed_form,
+)
 from hp_portal.core.web.attachments import attachment, file_name_part
 from hp_portal.core.web.bodies import takes_files
 from hp_portal.core.web.charts import BarChart, Point, bar_chart, short_money
@@ -138,6 +151,17 @@ from hp_portal.hookspecs import (
     StaffQueue,
     Transport,
     hookimpl,
+)
+from hp_portal.printed import (
+    PrintedAnswer,
+    PrintedAnswers,
+    PrintedChoices,
+    PrintedForm,
+    PrintedNote,
+    PrintedSection,
+    PrintedTable,
+    PrintedText,
+    before_and_after,
 )
 from hp_portal.scopes import (
     May,
@@ -228,7 +252,9 @@ __all__ = [
     "May",
     "MessageState",
     "News",
+    "NotAsSigned",
     "NotSent",
+    "NotTheirName",
     "NpiField",
     "OfPerson",
     "OptionalTin",
@@ -255,6 +281,15 @@ __all__ = [
     "Point",
     "PortalEvent",
     "PortalSession",
+    "PrintedAnswer",
+    "PrintedAnswers",
+    "PrintedChoices",
+    "PrintedForm",
+    "PrintedNote",
+    "PrintedSection",
+    "PrintedSignature",
+    "PrintedTable",
+    "PrintedText",
     "Progress",
     "PublicCases",
     "QueueFull",
@@ -269,11 +304,14 @@ __all__ = [
     "Shared",
     "Sheet",
     "SheetValue",
+    "Signature",
+    "SignedForm",
     "Sorting",
     "StaffLink",
     "StaffQueue",
     "StoreAway",
     "StoredFile",
+    "Stranger",
     "TinField",
     "TooManyAttempts",
     "Transport",
@@ -297,6 +335,8 @@ __all__ = [
     "attached_files",
     "attachment",
     "bar_chart",
+    "before_and_after",
+    "blank_form_pdf",
     "can",
     "cancel_messages",
     "check_attempts",
@@ -318,6 +358,7 @@ __all__ = [
     "find_stored",
     "forget_attached",
     "forget_failures",
+    "form_pdf",
     "granted_payees",
     "hand_out_attached",
     "hand_over",
@@ -326,6 +367,7 @@ __all__ = [
     "is_email",
     "is_payee",
     "is_postgresql",
+    "is_unchanged",
     "keep_attached",
     "keep_values",
     "key",
@@ -381,6 +423,10 @@ __all__ = [
     "show_datetime",
     "show_money",
     "show_number",
+    "show_signature",
+    "sign",
+    "signatures_about",
+    "signed_form",
     "spans",
     "staging_table",
     "stored_bytes",

@@ -34,6 +34,7 @@ from hp_portal.core.billing_access.events import BILLING_EVENTS
 from hp_portal.core.cases import public_views as case_status
 from hp_portal.core.cases import views as case_views
 from hp_portal.core.cases.events import CASE_EVENTS
+from hp_portal.core.cases.printing import DOCUMENTS as CASE_DOCUMENTS
 from hp_portal.core.delegates import accept_views, review_views, seeing_views
 from hp_portal.core.delegates import account_views as delegates_accounts
 from hp_portal.core.delegates import edit_views as edit_views
@@ -61,6 +62,7 @@ from hp_portal.core.registration import confirm_views as confirm_views
 from hp_portal.core.registration import own_views as own_views
 from hp_portal.core.registration import views as registration_views
 from hp_portal.core.registration.events import REGISTRATION_EVENTS
+from hp_portal.core.signing.events import SIGNING_EVENTS
 from hp_portal.core.staff import views as staff_views
 from hp_portal.core.staff.fax_views import DOCUMENTS as FAX_DOCUMENTS
 from hp_portal.core.staff.letter_views import DOCUMENTS as LETTER_DOCUMENTS
@@ -139,7 +141,7 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     return app
 
 
-CORE_DOCUMENTS = (*LETTER_DOCUMENTS, *FAX_DOCUMENTS, *ACTIVITY_DOCUMENTS, *REVIEW_DOCUMENTS)
+CORE_DOCUMENTS = (*LETTER_DOCUMENTS, *FAX_DOCUMENTS, *ACTIVITY_DOCUMENTS, *REVIEW_DOCUMENTS, *CASE_DOCUMENTS)
 # What the core's audit events and jobs are called after: a plugin of such a key could stand for them.
 OWN_EVENTS = (
     *CORE_EVENTS,
@@ -148,6 +150,7 @@ OWN_EVENTS = (
     *BILLING_EVENTS,
     *CASE_EVENTS,
     *DRAFT_EVENTS,
+    *SIGNING_EVENTS,
     *OPENID_EVENTS,
 )
 RESERVED = {event.key.partition(".")[0] for event in OWN_EVENTS} | {

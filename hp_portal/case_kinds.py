@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from hp_portal.printed import PrintedForm
 from hp_portal.session import PortalSession
 
 Tone = Literal["neutral", "info", "good", "warn", "bad"]
@@ -109,6 +110,9 @@ class CaseKind:
     None: such cases have no clock. `details(session, case_id, for_staff)` gives what `template` shows on the case's pages,
     in the reader's scope. `whom` says whom the provider can ask about a case, a line each; None: the payer's telephone.
     `public`: people without an account send them in, too.
+    `printed(session, case_id)` is what the case says on paper, in the words and the order of the screen and the same for every
+    reader; what is signed is exactly this. None: on paper stands what every case has.
+    `blank()` is the form that opens such a case, to be filled by hand; None: there is none.
     """
 
     key: str
@@ -122,6 +126,8 @@ class CaseKind:
     details: Callable[[PortalSession, int, bool], Mapping[str, Any]] | None = None
     whom: Callable[[PortalSession, int], list[str]] | None = None
     public: PublicCases | None = None
+    printed: Callable[[PortalSession, int], PrintedForm] | None = None
+    blank: Callable[[], PrintedForm] | None = None
 
     @property
     def first(self) -> CaseState:

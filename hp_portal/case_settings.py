@@ -42,6 +42,11 @@ class CaseSettings(AttachmentSettings):
     public_forms_per_day: int = Field(200, ge=1, description="How many forms people without an account may send a day.")
     public_files_per_day: int = Field(200, ge=1, description="How many files they may attach a day.")
     closed_on: Days = Field((), description="More days on which the payer is closed: 2026-11-27,2026-12-24.")
+    signing_agreement: str = Field(
+        "",
+        pattern=r"^((?s:.){40,4000})?$",
+        description="What people agree to who sign a form electronically, with `{payer}` for its name. Empty: a text of ours.",
+    )
     open_on: Days = Field((), description="Public holidays on which the payer is open all the same.")
 
     @field_validator("holidays_state")

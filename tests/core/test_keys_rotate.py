@@ -61,6 +61,7 @@ from tests.support.factors import add_app, code
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.messages import answered_request, attachment, posted_letter, returned_mail
 from tests.support.registering import asked_to_join
+from tests.support.signing import signature
 from tests.support.world import World
 
 NEW = data_key("new")
@@ -183,6 +184,7 @@ def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
         session.add(
             SentForm(organization_id=organization.id, case_id=asked.case_id, token="form", contents_sealed=form)
         )
+        signature(session, organization)
     add_app(world, clerk)
     made = Filled(world, person, token, organization.id, stored.id)
     made.read(world)
@@ -312,6 +314,7 @@ LATER = (
     "registration",
     "registration_draft",
     "returned_mail",
+    "signature",
 )
 
 

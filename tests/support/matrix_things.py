@@ -31,6 +31,7 @@ from .drafts import draft_row
 from .invitations import open_invitation
 from .reviews import signed_review
 from .scenes import Part, PluginScene, scene_of, scenes_of
+from .signing import signature
 from .world import World
 
 
@@ -224,6 +225,12 @@ def draft(scene: Scene) -> int:
     """A draft of a kind that no installed application has."""
     with scene.world.session() as session:
         return draft_row(session, scene.own.organization, scene.own.person.id).id
+
+
+def signature_of(scene: Scene) -> int:
+    """Somebody of the own organization has signed something."""
+    with scene.world.session() as session:
+        return signature(session, scene.own.organization).id
 
 
 def saved_view(scene: Scene, person: Person) -> int:

@@ -31,6 +31,7 @@ from .drafts import draft_row
 from .invitations import open_invitation
 from .registering import asking
 from .reviews import signed_review
+from .signing import signature
 
 
 def other_rows(session: PortalSession, organization: Organization, person: Person) -> Iterator[Base]:
@@ -132,6 +133,7 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
     draft = draft_row(session, organization, person.id)
     yield draft
     yield DraftVisit(organization_id=organization.id, draft_id=draft.id, person_id=person.id, at=now)
+    yield signature(session, organization, about=f"case:{asked.case_id}")
     request = access_request(session, organization)
     yield AccessRequestLink(
         request_id=request.id,

@@ -60,6 +60,8 @@ CASE_EVENTS = (
     ),
     EventSpec("case.commented", "Wrote about a case", ("case",), "Wrote about case {about}", _CASE),
     EventSpec("case.handed", "Handed a case to a colleague", ("case", "to"), "Handed on case {about}", _CASE),
+    EventSpec("case.printed", "Printed a case", ("case",), "Printed case {about}", _CASE),
+    EventSpec("case.form-printed", "Printed a form to fill by hand", ("kind",)),
     EventSpec("case.downloaded", "Downloaded a list of cases", ("shown",)),
     EventSpec("case.noted", "Wrote a note about a case", ("case",), staff_only=True),
     EventSpec("case.read", "Marked a provider’s message as read", ("case",), staff_only=True),

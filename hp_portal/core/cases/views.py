@@ -19,9 +19,12 @@ from hp_portal.core.cases.forms import CommentForm, FilesForm, HandForm, OwnCase
 from hp_portal.core.cases.kinds import kinds_for, steps_for
 from hp_portal.core.cases.models import Case
 from hp_portal.core.cases.office import colleagues_for
+from hp_portal.core.cases.numbers import show_number
+from hp_portal.core.cases.printing import BLANK, PRINTED, SIGNED, blank_kind, find_signed, is_small, signatures_of
 from hp_portal.core.cases.reading import LIST, OwnFilter
 from hp_portal.core.cases.telling import about_case
 from hp_portal.core.documents.sheets import CSV_TYPE
+from hp_portal.core.downloads.handing import hand_over
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.web.attachments import attachment
 from hp_portal.core.web.bodies import takes_files
@@ -102,6 +105,7 @@ def _page(actor: Actor, case: Case, kind: CaseKind, status: int = 200, **more: A
         "whom": kind.whom(db, case.id) if kind.whom else [],
         "step_form": StepForm(formdata=None),
         "comment_form": CommentForm(formdata=None),
+        "signatures": signatures_of(db, case, kind).signatures,
         "files": attached_files(db, about_case(case.id)),
         "files_form": FilesForm(formdata=None),
         "hand_form": HandForm(formdata=None),
@@ -121,6 +125,37 @@ def one(case_id: int) -> ResponseReturnValue:
     reading.note_viewed(db_session(), case)
     db_session().commit()
     return shown
+
+
+@blueprint.get("/<id:case_id>/print")
+@access.signed_in
+def print_out(case_id: int) -> ResponseReturnValue:
+    """The case as PDF."""
+    _, case, _ = _find(case_id)
+    return hand_over(
+        PRINTED,
+        {"case": case.id},
+        title=f"Case {show_number(case.number)}",
+        small=is_small(db_session(), case),
+    )
+
+
+@blueprint.get("/<id:case_id>/signed/<id:signature_id>")
+@access.signed_in
+def signed(case_id: int, signature_id: int) -> ResponseReturnValue:
+    """The case as somebody signed it, as PDF, whatever has changed since."""
+    _, case, _ = _find(case_id)
+    found = find_signed(db_session(), case.id, signature_id) or abort(404)
+    title = f"Case {show_number(case.number)} as it was signed"
+    return hand_over(SIGNED, {"case": case.id, "signature": found.id}, title=title, small=True)
+
+
+@blueprint.get("/blank/<case_kind>")
+@access.signed_in
+def blank(case_kind: str) -> ResponseReturnValue:
+    """The form that opens a case of a kind, to be filled by hand, as PDF."""
+    kind = blank_kind(case_kind) or abort(404)
+    return hand_over(BLANK, {"kind": kind.key}, title=f"Form: {kind.label}", small=True)
 
 
 @blueprint.post("/<id:case_id>/comment")
