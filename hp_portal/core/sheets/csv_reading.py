@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
-from typing import TextIO
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import BinaryIO, TextIO
 
 from hp_portal.core.documents.sheets import safe_text
-from hp_portal.core.sheets.grids import CSV, Bounded, Cell, ReadSheet, SheetLimits, SheetRow, UnreadableSheet, text_cell
+from hp_portal.core.sheets.grids import (
+    CSV,
+    Bounded,
+    Cell,
+    ReadSheet,
+    SheetLimits,
+    SheetRow,
+    UnreadableSheet,
+    rows_of,
+    text_cell,
+)
 
 NO_TABLE = "This file is neither a CSV file nor an Excel workbook (.xlsx). Save your table as one of them, then send that file."
 QUOTES = "A quotation mark is missing or too many somewhere near row {row}. Save the table again from Excel, or send it as .xlsx."
@@ -43,7 +55,7 @@ def delimiter_of(text: str) -> str:
     return max(_DELIMITERS, key=lambda one: (in_lines[one], sum(line.count(one) for line in lines)))
 
 
-def records(stream: TextIO, delimiter: str) -> Iterator[tuple[int, list[Cell]]]:
+def records(stream: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[Cell]]]:
     """Every row, also an empty one, with its number in Excel: line ends within a cell do not count. Raises UnreadableSheet."""
     reader = csv.reader(stream, delimiter=delimiter, strict=True)
     number = 0
@@ -59,15 +71,73 @@ def _without_mark(text: str) -> str:
     return text[1:] if text.startswith("'") and safe_text(text[1:]) == text else text
 
 
+def _said(text: str) -> tuple[str, str]:
+    """The text without a line that tells Excel what separates cells, and what does."""
+    said = _SAID.match(text)
+    text = text[said.end() :] if said else text
+    return text, said[1] if said and said[1] in _DELIMITERS else delimiter_of(text)
+
+
 def read_csv(text: str, limits: SheetLimits) -> ReadSheet:
     """The table of a text. Raises UnreadableSheet."""
     text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    if said := _SAID.match(text):
-        text = text[said.end() :]
-    delimiter = said[1] if said and said[1] in _DELIMITERS else delimiter_of(text)
+    text, delimiter = _said(text)
     bounded = Bounded(limits)
     rows: list[SheetRow] = []
     for number, cells in records(io.StringIO(text), delimiter):
         if row := bounded.row(number, cells):
             rows.append(row)
     return ReadSheet(CSV, rows, delimiter=delimiter)
+
+
+FIRST_ROWS = 100
+"""Rows of a streamed file that are there at once: its headings are looked for among them."""
+_PIECE = 1 << 20
+
+
+def open_text(file: BinaryIO) -> io.TextIOWrapper:
+    """A file of any length as text, in the encoding that fits all of it. Raises UnreadableSheet."""
+    start = file.read(2)
+    wide = start in (b"\xff\xfe", b"\xfe\xff")
+    encoding = "utf-16" if wide else "utf-8-sig" if _is_utf_8(file) else "cp1252"
+    file.seek(0)
+    return io.TextIOWrapper(file, encoding=encoding)
+
+
+def _is_utf_8(file: BinaryIO) -> bool:
+    file.seek(0)
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        while piece := file.read(_PIECE):
+            decoder.decode(piece)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def stream_csv(stream: TextIO, limits: SheetLimits) -> tuple[ReadSheet, Iterator[SheetRow]]:
+    """The first rows of a long file as a table, and all of its rows, one in memory at a time.
+
+    Raises UnreadableSheet, also later.
+    """
+    try:
+        start = stream.read(_LOOKED_AT) + stream.readline()
+    except UnicodeDecodeError as error:
+        raise UnreadableSheet(NO_TABLE) from error
+    if _CONTROLS.search(start):
+        raise UnreadableSheet(NO_TABLE)
+    start, delimiter = _said(start)
+    read = ReadSheet(CSV, [], delimiter=delimiter)
+    bounded = Bounded(limits)
+    lines = chain(io.StringIO(start), stream)
+    rows = rows_of(bounded.row(number, cells) for number, cells in _decoded(lines, read.delimiter))
+    read.rows.extend(islice(rows, FIRST_ROWS))
+    return read, chain(read.rows, rows)
+
+
+def _decoded(lines: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[Cell]]]:
+    try:
+        yield from records(lines, delimiter)
+    except UnicodeDecodeError as error:
+        raise UnreadableSheet(NO_TABLE) from error
