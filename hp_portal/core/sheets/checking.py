@@ -15,7 +15,7 @@ from hp_portal.core.sheets.layouts import DAY, DIGITS, SheetColumn, SheetLayout
 from hp_portal.core.sheets.mapping import ColumnMapping
 
 EMPTY = "This must not be empty."
-_SHORTENED = re.compile(r"\d([.,]\d+)?E\+?\d+", re.IGNORECASE)
+_SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d{2,}", re.IGNORECASE)
 _SHORTENED_WORDS = (
     "Excel has shortened this number, and digits are lost. Give the column the format “Text”, type the number anew, and save the "
     "file."
@@ -40,13 +40,19 @@ class RowProblem:
 
 @dataclass
 class CheckedRow:
-    """A row: values by key, None where a cell is empty or wrong. Without problems it can be taken; warnings are for a
-    person to read."""
+    """A row: values by key, None where a cell is empty or wrong, and `texts` as they were read. Without problems it can
+    be taken; warnings are for a person to read."""
 
     number: int
     values: dict[str, Any] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
     problems: list[RowProblem] = field(default_factory=list)
     warnings: list[RowProblem] = field(default_factory=list)
+
+    @property
+    def words(self) -> str:
+        """What is wrong with it, in one paragraph."""
+        return " ".join(f"{one.heading}: {one.words}" if one.heading else one.words for one in self.problems)
 
     @property
     def good(self) -> bool:
@@ -87,6 +93,7 @@ class _Checker:
 
     def _value(self, checked: CheckedRow, column: SheetColumn, heading: str, cell: Cell) -> Any:
         found = shown(cell)[:_LONGEST_SHOWN]
+        checked.texts[column.key] = shown(cell)
 
         def say(words: str, to: list[RowProblem]) -> None:
             to.append(RowProblem(checked.number, heading, column.key, found, words))
@@ -98,6 +105,7 @@ class _Checker:
         if wrong:
             say(wrong, checked.problems)
             return None
+        checked.texts[column.key] = text
         if not text:
             if column.required:
                 say(EMPTY, checked.problems)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from flask_wtf import FlaskForm
@@ -18,7 +18,7 @@ from hp_portal.core.files.storing import plain_name
 from hp_portal.core.kept.keeping import Owner, find_kept, keep_values
 from hp_portal.core.sheets.checking import CheckedRow, RowProblem, check_rows
 from hp_portal.core.sheets.giving_back import GivenBack, give_back
-from hp_portal.core.sheets.grids import SMALL_SHEET, ReadSheet, SheetLimits, pack, unpack
+from hp_portal.core.sheets.grids import SMALL_SHEET, ReadSheet, SheetLimits, UnreadableSheet, pack, unpack
 from hp_portal.core.sheets.layouts import SheetLayout
 from hp_portal.core.sheets.mapping import ColumnMapping, FoundColumns, chosen_columns
 from hp_portal.core.sheets.memory import columns_of, remember_columns
@@ -63,9 +63,20 @@ class SentSheet:
         """How it was read, in sentences: which sheet, and what was not."""
         return reading_notes(self.read, mapping or self.found.mapping, remembered=self.found.remembered)
 
-    def rows(self, mapping: ColumnMapping | None = None) -> Iterator[CheckedRow]:
-        """Every row below the headings, checked."""
-        return check_rows(self.read, self.layout, mapping or self.found.mapping)
+    @property
+    def reading_notes(self) -> list[str]:
+        """How it was read, before anybody has said what the columns are: columns that are not used are not named yet."""
+        every = {one.place: "" for one in self.found.mapping.theirs}
+        return reading_notes(self.read, replace(self.found.mapping, keys=every))
+
+    def rows(self, mapping: ColumnMapping | None = None, most: int = 0) -> list[CheckedRow]:
+        """Every row below the headings, checked. Raises UnreadableSheet when there is none, or there are more than `most`."""
+        rows = list(check_rows(self.read, self.layout, mapping or self.found.mapping))
+        if not rows:
+            raise UnreadableSheet("The table has headings, and no row below them.")
+        if most and len(rows) > most:
+            raise UnreadableSheet(f"The table has {len(rows):,} rows. Send at most {most:,} at once.")
+        return rows
 
 
 def reading_notes(read: ReadSheet, mapping: ColumnMapping, *, remembered: bool = False) -> list[str]:
@@ -126,6 +137,22 @@ def keep_outcomes(
     return keep_values(
         session, owner, _done(sent.layout), {"sent": sent.token, "words": told, "again": sorted(again), "head": head}
     )
+
+
+def add_outcomes(
+    session: PortalSession,
+    owner: Owner,
+    layout: SheetLayout,
+    token: str,
+    words: Mapping[int, str],
+    *,
+    again: Collection[int] = (),
+) -> str:
+    """The word for the same file after a further step: of these rows something else is said now. Raises KeptGone. The caller
+    commits."""
+    kept = find_kept(session, owner, _done(layout), token)
+    told = kept["words"] | {str(number): text for number, text in words.items()}
+    return keep_values(session, owner, _done(layout), {**kept, "words": told, "again": sorted(again)})
 
 
 def give_sheet_back(

@@ -15,7 +15,19 @@ from hp_portal.core.web.prefixes import here
 from hp_portal.core.web.render import settings_of
 from hp_portal.settings import Settings
 
-MACRO_FILES = ("icons", "attributes", "forms", "page", "data", "tables", "charts", "errors", "console", "attachments")
+MACRO_FILES = (
+    "icons",
+    "attributes",
+    "forms",
+    "page",
+    "data",
+    "tables",
+    "charts",
+    "errors",
+    "console",
+    "attachments",
+    "sheets",
+)
 
 
 def install(app: Flask, settings: Settings, *, version: str) -> None:
