@@ -73,9 +73,9 @@ class SheetLimits:
     cell: int = 32_767
 
 
-SMALL_SHEET = SheetLimits(2_000, 2_000_000, 24 << 20, DocumentLimits(memory=768, processor=3, seconds=15))
+SMALL_SHEET = SheetLimits(2_000, 2_000_000, 64 << 20, DocumentLimits(memory=768, processor=3, seconds=15))
 """For a file that somebody waits for."""
-LARGE_SHEET = SheetLimits(50_000, 40_000_000, 192 << 20, DocumentLimits(memory=1024, processor=90, seconds=180))
+LARGE_SHEET = SheetLimits(50_000, 40_000_000, 256 << 20, DocumentLimits(memory=1024, processor=90, seconds=180))
 """For one that the worker reads."""
 
 

@@ -89,7 +89,7 @@ def find_columns(read: ReadSheet, layout: SheetLayout) -> FoundColumns:
         one.place: known[heading] for one in theirs if (heading := plain_heading(one.heading)) in known and one.named
     }
     guessed = _guesses(theirs, keys, layout)
-    doubts = ColumnMapping(head.number, theirs, keys).problems(layout)
+    doubts = ColumnMapping(head.number, theirs, keys | guessed).problems(layout)
     doubts += [
         f"“{one.heading}” may be {layout.column(guessed[one.place]).label}." for one in theirs if one.place in guessed
     ]

@@ -6,12 +6,13 @@ Runs in a process of its own (`reader`): a workbook is unpacked and parsed, and 
 from __future__ import annotations
 
 import datetime as dt
+import html
 import io
 import math
 import re
 import warnings
 import zipfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, cast
 
 from openpyxl import load_workbook
@@ -49,7 +50,10 @@ MERGED = "Some rows share a merged cell: each of them was read with what stands 
 LOOKED_AT = 25
 """Rows in which the headings are looked for."""
 _MOST_SHEETS, _MOST_MERGED, _MOST_BITS = 50, 100_000, 64
-_MARKS = re.compile(rb'<(?:\w+:)?row\b[^>]*?\sr="(\d{1,7})"|<(?:\w+:)?(?:v|is)\b[^>/]*>')
+_VALUES = tuple(start + name + end for start in (b"<", b":") for name in (b"v", b"is", b"f") for end in (b">", b" "))
+_ROW_ENDS = re.compile(rb"</(?:\w+:)?row>")
+_ROWS_END = re.compile(rb"</(?:\w+:)?sheetData>")
+_LEFT_OUT = ("xl/media/", "xl/drawings/", "xl/embeddings/", "xl/pivotCache/", "xl/externalLinks/")
 _NO_RESULT = re.compile(
     rb'<(?:\w+:)?c\b[^>]*?\sr="([A-Z]{1,3}\d{1,7})"[^>]*>\s*<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>([^<]*)</(?:\w+:)?f>)'
     rb"(?!\s*<(?:\w+:)?v\b[^>/]*>[^<])"
@@ -68,10 +72,11 @@ def read_xlsx(body: bytes, limits: SheetLimits, known: Collection[str], told: To
                 raise UnreadableSheet(NO_WORKBOOK)
             if sum(part.file_size for part in archive.infolist()) > limits.unpacked:
                 raise UnreadableSheet(TOO_LARGE)
+            slim, sheets = _slim(archive)
             with warnings.catch_warnings():
                 # What is odd about a workbook that can be read all the same need not be told.
                 warnings.simplefilter("ignore")
-                return _read(archive, body, limits, known, told)
+                return _read(slim, sheets, limits, known, told)
     except (UnreadableSheet, MemoryError):
         raise
     except Exception as error:
@@ -79,13 +84,45 @@ def read_xlsx(body: bytes, limits: SheetLimits, known: Collection[str], told: To
         raise UnreadableSheet(DAMAGED) from error
 
 
-def _read(archive: zipfile.ZipFile, body: bytes, limits: SheetLimits, known: Collection[str], told: Told) -> ReadSheet:
-    book = load_workbook(io.BytesIO(body), read_only=True, data_only=True, keep_links=False)
+def _slim(archive: zipfile.ZipFile) -> tuple[io.BytesIO, dict[str, bytes]]:
+    """The workbook without pictures and the like, and without the empty rows at the end of its sheets, of which there can be a
+    million; and the text of each sheet that has something in it."""
+    out, sheets = io.BytesIO(), {}
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as made:
+        for name in dict.fromkeys(archive.namelist()):
+            if name.startswith(_LEFT_OUT):
+                continue
+            text = archive.read(name)
+            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                text, filled = _without_end(text)
+                if filled:
+                    sheets[name] = text
+            made.writestr(name, text)
+    out.seek(0)
+    return out, sheets
+
+
+def _without_end(text: bytes) -> tuple[bytes, bool]:
+    """A sheet up to its last row with a value, and what follows its rows; is there any value?"""
+    last = max(text.rfind(mark) for mark in _VALUES)
+    end = _ROWS_END.search(text, max(0, last))
+    if last < 0 or end is None:
+        return text, last >= 0
+    row = _ROW_ENDS.search(text, last, end.start())
+    return (text[: row.end()] + text[end.start() :] if row else text), True
+
+
+def _read(
+    file: io.BytesIO, texts: Mapping[str, bytes], limits: SheetLimits, known: Collection[str], told: Told
+) -> ReadSheet:
+    book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
     try:
         sheets: list[Any] = [sheet for sheet in book.worksheets[:_MOST_SHEETS] if hasattr(sheet, "iter_rows")]
         seen = [sheet for sheet in sheets if sheet.sheet_state == "visible"] or sheets
-        found = [_Part(sheet, archive, limits) for sheet in seen]
-        filled = [part for part in found if part.last]
+        # The path as openpyxl has found it: it is nowhere to be asked for.
+        filled = [
+            _Part(sheet, texts[sheet._worksheet_path], limits) for sheet in seen if sheet._worksheet_path in texts
+        ]
         if not filled:
             raise UnreadableSheet(NOTHING)
         best = max(filled, key=lambda part: part.headings(known)) if len(filled) > 1 else filled[0]
@@ -98,23 +135,19 @@ def _read(archive: zipfile.ZipFile, body: bytes, limits: SheetLimits, known: Col
 
 
 class _Part:
-    """A sheet with what its text tells before it is parsed: the last row with a value, formulas without a result,
-    merged cells."""
+    """A sheet with what its text tells before it is parsed: formulas without a result, merged cells."""
 
-    def __init__(self, sheet: Any, archive: zipfile.ZipFile, limits: SheetLimits) -> None:
+    def __init__(self, sheet: Any, text: bytes, limits: SheetLimits) -> None:
         self.sheet, self.limits = sheet, limits
         sheet.reset_dimensions()
-        # The path as openpyxl has found it: it is nowhere to be asked for.
-        text = archive.read(sheet._worksheet_path)
-        self.last = _last_row(text)
+        self.size = len(_ROW_ENDS.findall(text))
         self.formulas = {
-            coordinate_to_tuple(found[1].decode()): "=" + (found[2] or b"").decode(errors="replace")
+            coordinate_to_tuple(found[1].decode()): "=" + html.unescape((found[2] or b"").decode(errors="replace"))
             for found in _NO_RESULT.finditer(text)
         }
-        self.last = max([self.last, *(row for row, _ in self.formulas)])
         self.merged = list(_merged(text))
 
-    def _rows(self, last: int, told: Told | None = None) -> Iterator[SheetRow]:
+    def _rows(self, last: int | None = None, told: Told | None = None) -> Iterator[SheetRow]:
         bounded = Bounded(self.limits)
         above: dict[int, tuple[int, Cell]] = {}
         starts = {(top, left): bottom for left, top, bottom in self.merged}
@@ -133,8 +166,8 @@ class _Part:
 
         def read() -> Iterator[SheetRow | None]:
             for number, row in enumerate(self.sheet.iter_rows(max_row=last, values_only=True), 1):
-                if told is not None and number % 500 == 0:
-                    told(number, last)
+                if told is not None and number % 500 == 0 and number <= self.size:
+                    told(number, self.size)
                 values = [_cell(value) for value in row]
                 if self.formulas:
                     values = self._with_formulas(number, values)
@@ -154,11 +187,11 @@ class _Part:
 
     def headings(self, known: Collection[str]) -> int:
         """How many of the known headings its best row has."""
-        rows = self._rows(min(self.last, LOOKED_AT))
+        rows = self._rows(LOOKED_AT)
         return max((len({plain_heading(shown(cell)) for cell in row.cells} & set(known)) for row in rows), default=0)
 
     def read(self, told: Told) -> ReadSheet:
-        rows = list(self._rows(self.last, told))
+        rows = list(self._rows(told=told))
         return ReadSheet(XLSX, rows, self.sheet.title, notes=[MERGED] if self.merged else [])
 
 
@@ -180,17 +213,6 @@ def _number(value: int | float) -> Cell:
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     return value if value.bit_length() <= _MOST_BITS else NoValue("a number", ROUNDED_WORDS)
-
-
-def _last_row(text: bytes) -> int:
-    """The number of the last row with a value in it, however many empty ones follow; 0 when there is none."""
-    row = last = 0
-    for found in _MARKS.finditer(text):
-        if found[1]:
-            row = int(found[1])
-        elif found[0][1:5] != b"row>":
-            last = row or 1 << 20
-    return last
 
 
 def _merged(text: bytes) -> Iterator[tuple[int, int, int]]:
