@@ -76,11 +76,12 @@ from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.finding import find_payee, find_payees, is_payee
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.sheets import for_plugins as sheets
 from hp_portal.core.web.attachments import attachment, file_name_part
 from hp_portal.core.web.bodies import takes_files
 from hp_portal.core.web.charts import BarChart, Point, bar_chart, short_money
 from hp_portal.core.web.cleaning import one_line, several_lines
-from hp_portal.core.web.fields import AmountField, DayField, NpiField, ParsedField, TinField, later_than
+from hp_portal.core.web.fields import AmountField, DayField, NpiField, ParsedField, TinField, later_than, read_day
 from hp_portal.core.web.formats import (
     DOLLARS,
     parse_money,
@@ -321,6 +322,7 @@ __all__ = [
     "plain_money",
     "portal_step",
     "quantity",
+    "read_day",
     "read_number",
     "read_spans",
     "reason_first",
@@ -341,6 +343,7 @@ __all__ = [
     "settings",
     "settings_of",
     "several_lines",
+    "sheets",
     "short_money",
     "show_amounts_in",
     "show_count",

@@ -21,8 +21,9 @@ from hp_portal.core.identity.actor import Actor
 from hp_portal.core.kept.keeping import KeptGone
 from hp_portal.core.sheets.checking import CheckedRow
 from hp_portal.core.sheets.grids import UnreadableSheet
-from hp_portal.core.sheets.keeping import SentSheet, add_outcomes, columns_form, keep_outcomes, take_sheet, use_columns
+from hp_portal.core.sheets.keeping import SentSheet, add_outcomes, columns_form, keep_outcomes, take_sheet
 from hp_portal.core.sheets.mapping import ColumnMapping
+from hp_portal.core.sheets.memory import remember_columns
 from hp_portal.core.sheets.pages import columns_page, empty_sheet, sent_sheet, sheet_file
 from hp_portal.core.tax_ids.forms import TableForm
 from hp_portal.core.tax_ids.tables import UnreadableTable
@@ -164,7 +165,7 @@ def requests_columns_use() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _columns_page(sent, form, 422)
     mapping = form.mapping()
-    use_columns(db, actor, sent, mapping)
+    remember_columns(db, actor.organization_id, LAYOUT, mapping)
     return _from_file(actor, sent, mapping, sent.rows(mapping))
 
 
@@ -201,7 +202,8 @@ def _check_rows(actor: Actor, form: RowsForm, problems: Mapping[str, dict[str, s
     form.validate()
     for entry in form.rows.entries:
         row = entry.form
-        row.put((problems or {}).get(row.row.data or "", {}))
+        for name, words in (problems or {}).get(row.row.data or "", {}).items():
+            row[name].errors = [words]  # what it says of what Excel shows helps nobody
         if row.errors and row.asks_person():  # what else speaks against a row is said at once
             approver = Approver(
                 row["name"].data or "", row.title.data or "", row.email.data or "", row.phone.data or ""

@@ -21,7 +21,7 @@ from hp_portal.core.sheets.giving_back import GivenBack, give_back
 from hp_portal.core.sheets.grids import SMALL_SHEET, ReadSheet, SheetLimits, UnreadableSheet, pack, unpack
 from hp_portal.core.sheets.layouts import SheetLayout
 from hp_portal.core.sheets.mapping import ColumnMapping, FoundColumns, chosen_columns
-from hp_portal.core.sheets.memory import columns_of, remember_columns
+from hp_portal.core.sheets.memory import columns_of
 from hp_portal.core.sheets.reading import read_sheet
 from hp_portal.core.web.listing import Listing
 from hp_portal.database import PortalSession
@@ -211,11 +211,6 @@ def columns_form(sent: SentSheet, *, bound: bool = True) -> Any:
     }
     form = type("ColumnsForm", (_ColumnsForm,), {**fields, "sent": sent})
     return form() if bound else form(formdata=None, table=sent.token)
-
-
-def use_columns(session: PortalSession, owner: Owner, sent: SentSheet, mapping: ColumnMapping) -> None:
-    """Remember what was chosen for the organization's next table with these headings. The caller commits."""
-    remember_columns(session, owner.organization_id, sent.layout, mapping)
 
 
 class SheetField(FileField):  # type: ignore[misc] # Flask-WTF has no types

@@ -14,8 +14,9 @@ from hp_portal.core.applications.menu import plugins
 from hp_portal.core.people.forms import ReasonForm
 from hp_portal.core.sheets.checking import CheckedRow
 from hp_portal.core.sheets.grids import UnreadableSheet
-from hp_portal.core.sheets.keeping import SentSheet, columns_form, keep_outcomes, take_sheet, use_columns
+from hp_portal.core.sheets.keeping import SentSheet, columns_form, keep_outcomes, take_sheet
 from hp_portal.core.sheets.mapping import ColumnMapping
+from hp_portal.core.sheets.memory import remember_columns
 from hp_portal.core.sheets.pages import columns_page, empty_sheet, sent_sheet, sheet_file
 from hp_portal.core.tax_ids.cases import TooManyCases, WaitsAlready, ask_staff
 from hp_portal.core.tax_ids.forms import CaseForm, TableForm
@@ -132,7 +133,7 @@ def add_several_columns_use() -> ResponseReturnValue:
         return _columns_page(sent, form, 422)
     mapping = form.mapping()
     try:
-        use_columns(db, actor, sent, mapping)
+        remember_columns(db, actor.organization_id, LAYOUT, mapping)
         return _added_from_file(sent, mapping, sent.rows(mapping, MOST))
     except NotForBilling:
         db.rollback()
