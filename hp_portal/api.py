@@ -27,9 +27,11 @@ from hp_portal.core.audit.shown import SHOWN, read_spans, spans, what_was_shown
 from hp_portal.core.cases.acting import open_case, portal_step
 from hp_portal.core.cases.models import Case
 from hp_portal.core.cases.numbers import BadCaseNumber, read_number, show_number
+from hp_portal.core.cases.reading import APPLICATION_CASES, CaseRow, application_cases
 from hp_portal.core.delivery.attaching import Attachment
 from hp_portal.core.delivery.faxes import Fax, add_fax, parse_fax_number
 from hp_portal.core.delivery.letters import Letter, add_letter
+from hp_portal.core.delivery.mail import is_email
 from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_messages
 from hp_portal.core.delivery.states import MessageState, messages_about
 from hp_portal.core.delivery.transports import ComposedFax, ComposedLetter, ComposedMail, NotSent
@@ -108,6 +110,7 @@ from hp_portal.database import (
     staging_table,
 )
 from hp_portal.events import Reference
+from hp_portal.file_store import StoreAway
 from hp_portal.hookspecs import (
     Application,
     DemoCheck,
@@ -154,6 +157,7 @@ from hp_portal.settings import Payer, Settings
 from hp_portal.vault import Place, SealBroken, Vault
 
 __all__ = [
+    "APPLICATION_CASES",
     "AT_ONCE",
     "BY_THE_WORKER",
     "CSV_TYPE",
@@ -177,6 +181,7 @@ __all__ = [
     "CaseClock",
     "CaseKind",
     "CaseRefused",
+    "CaseRow",
     "CaseState",
     "CaseStep",
     "Column",
@@ -250,6 +255,7 @@ __all__ = [
     "Sorting",
     "StaffLink",
     "StaffQueue",
+    "StoreAway",
     "StoredFile",
     "TinField",
     "TooManyAttempts",
@@ -267,6 +273,7 @@ __all__ = [
     "add_message",
     "after_post",
     "amount",
+    "application_cases",
     "attach_files",
     "attached_files",
     "attachment",
@@ -295,6 +302,7 @@ __all__ = [
     "hand_over",
     "hookimpl",
     "is_business_day",
+    "is_email",
     "is_payee",
     "is_postgresql",
     "keep_attached",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import Field, field_validator
 
-from hp_portal.access_settings import AccessSettings
+from hp_portal.file_store_settings import FileStoreSettings
 
 _TCP = re.compile(r"tcp:(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
 
@@ -33,8 +33,8 @@ def read_scanner(text: str) -> Scanner | None:
     raise ValueError("use unix:/run/clamav/clamd.ctl or tcp:127.0.0.1:3310")
 
 
-class AttachmentSettings(AccessSettings):
-    """The settings of attached files; beside those of requests for access."""
+class AttachmentSettings(FileStoreSettings):
+    """The settings of attached files; beside those of where files are stored."""
 
     attachment_mb: int = Field(25, ge=1, le=200, description="How large one attached file may be.")
     attachments_most: int = Field(20, ge=1, le=200, description="How many files may be attached to one thing.")

@@ -21,6 +21,7 @@ from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 
 from hp_portal import passes, scopes
 from hp_portal.events import EventRegistry, PortalEvent
+from hp_portal.file_store import make_store
 from hp_portal.moments import UTCDateTime as UTCDateTime
 from hp_portal.private_files import make_private_file, make_private_folder
 from hp_portal.session import CORE, OrganizationScope, Scope, ScopeViolation, SessionContext, WholeScope
@@ -145,6 +146,7 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self.engine = make_engine(settings.database_url, settings.database_pool)
         self.vault = Vault(settings.data_keys)
+        self.store = make_store(settings)
         passes.install(self.engine, self.vault.wall_keys)
         # What every session carries along; app.py sets both.
         self.events = EventRegistry()
@@ -179,7 +181,7 @@ class Database:
         return self._session(scope)
 
     def _session(self, scope: Scope | None) -> PortalSession:
-        context = SessionContext(self.vault, self.events, self.dispatch, scope)
+        context = SessionContext(self.vault, self.events, self.dispatch, scope, store=self.store)
         return PortalSession(self.engine, context=context, expire_on_commit=False)
 
     @property

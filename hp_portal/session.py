@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapper, Session, SessionTransaction
 from sqlalchemy.util import immutabledict
 
 from hp_portal.events import EventRegistry, PortalEvent
+from hp_portal.file_store import FileStore
 from hp_portal.vault import Vault
 
 
@@ -70,7 +71,7 @@ class SessionContext:
     `events` are the declared kinds of audit events; `dispatch` tells plugins of a portal event just before the commit.
     `announced` are the portal events that wait for the commit, each with the savepoint it hangs on. `in_hook` says that a
     plugin's hook is at work, which leaves committing to its caller. `unfinished`: rows that are being written in several
-    transactions are seen, too.
+    transactions are seen, too. `store`: where the contents of files are kept; None: in the database.
     """
 
     vault: Vault
@@ -81,6 +82,7 @@ class SessionContext:
     announced: list[tuple[SessionTransaction | None, PortalEvent]] = field(default_factory=list)
     in_hook: bool = False
     unfinished: bool = False
+    store: FileStore | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "scope" and name in self.__dict__:

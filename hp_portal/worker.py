@@ -33,7 +33,7 @@ from hp_portal.core.delegates import finding, leaving, requests, review_remindin
 from hp_portal.core.delivery import returns, sending
 from hp_portal.core.downloads import making, queue
 from hp_portal.core.factors import passkeys
-from hp_portal.core.files import sweeping
+from hp_portal.core.files import away, sweeping
 from hp_portal.core.jobs import failures, leases
 from hp_portal.core.jobs import reports as job_reports
 from hp_portal.core.kept import keeping
@@ -57,10 +57,14 @@ MINUTES = dt.timedelta(minutes=5)
 LOOK_EVERY = 0.5  # seconds between looks at what is due
 
 
-def sweep_files(session: PortalSession) -> None:
+def sweep_files(session: PortalSession, settings: Settings) -> None:
     """Remove stored files that nothing refers to, and tell staff what is missing of the others."""
     swept = sweeping.sweep(session)
-    job_reports.report(session, FILES_SWEPT, swept.said, swept.problems)
+    said = swept.said
+    if (store := session.context.store) is not None:
+        removed = away.sweep(session, store, dt.timedelta(days=settings.files_kept_days))
+        said = f"{said} {removed:,} objects were removed from the store." if removed else said
+    job_reports.report(session, FILES_SWEPT, said, swept.problems)
 
 
 def forget_attempts(session: PortalSession) -> None:
@@ -161,7 +165,13 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("documents.make", "Make documents", dt.timedelta(seconds=1), making.make_documents, lane="render"),
         Job("attachments.check", "Check attached files", dt.timedelta(seconds=1), checking.check_files, lane="long"),
         Job("documents.forget", "Forget old documents", dt.timedelta(minutes=30), queue.forget_expired),
-        Job(FILES_SWEPT, "Remove stored files that nothing refers to", dt.timedelta(days=1), sweep_files, lane="long"),
+        Job(
+            FILES_SWEPT,
+            "Remove stored files that nothing refers to",
+            dt.timedelta(days=1),
+            lambda session: sweep_files(session, settings),
+            lane="long",
+        ),
         Job("kept.forget-expired", "Forget kept values", dt.timedelta(minutes=30), keeping.forget_expired),
         Job("refusals.judge", "Look up whose rows were asked for", dt.timedelta(seconds=30), judging.judge),
         Job("refusals.forget", "Forget old refusals", dt.timedelta(hours=6), judging.forget_old),

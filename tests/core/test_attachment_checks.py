@@ -73,17 +73,17 @@ def test_what_is_too_much_and_what_has_a_virus(
     client.post(f"{NOTE}/files/4/remove")
     check_files(world)
     text = said(client)
-    assert text.count(">Waits for the virus check<") == 3
-    assert "The file is kept, and is checked as soon as it does." in text
+    assert text.count(">Waits for its check<") == 3
+    assert "The file is kept, and is checked as soon as that is possible." in text
     assert [client.get(f"{NOTE}/files/{number}", check=False).status_code for number in (1, 2)] == [404, 404]
     world.staff("guard", permissions=STAFF)
     staff = world.sign_in("guard")
-    assert "3 attached files wait for the virus scanner, which does not answer" in staff.get("/staff/").text
+    assert "3 attached files wait for what checks or keeps them, which does not answer" in staff.get("/staff/").text
     assert "The virus scanner does not answer: " in staff.get("/staff/attachments").text
 
     start_scanner(start_program, place, program)
     check_files(world)
-    assert said(client).count(">Waits for the virus check<") == 3, "asked again after a while alone"
+    assert said(client).count(">Waits for its check<") == 3, "asked again after a while alone"
     clock.advance(checking.RETRY)
     check_files(world)
     text = said(client)
@@ -252,7 +252,7 @@ def test_files_wait_for_the_scanner_in_order_and_not_for_ever(
     text = said(client)
     assert text.count(">Ready<") == 2
     assert text.count(">Could not be checked<") == 1, "three times, and then the staff's"
-    assert text.count(">Waits for the virus check<") == 1, "what nobody has looked at waits on"
+    assert text.count(">Waits for its check<") == 1, "what nobody has looked at waits on"
     with world.session() as session:
         slow = session.scalars(sa.select(AttachedFile).where(AttachedFile.state == "failed")).one()
         assert (slow.found, slow.attempts) == ("It came to no end.", checking.MOST_ATTEMPTS)

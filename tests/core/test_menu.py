@@ -32,7 +32,8 @@ def test_the_menu_starts_with_remittance_inquiry(world: World) -> None:
     world.person("a.clerk")
     client = world.sign_in("a.clerk")
     assert offered(client)[0] == "Remittance Inquiry"
-    assert offered(client) == nav(client) == ["Remittance Inquiry", "Tax ID & NPI access"]
+    everything = ["Remittance Inquiry", "Tax ID & NPI access", "Provider Data Profiles"]
+    assert offered(client) == nav(client) == everything
     assert client.get("/go?application=remittance").location == "/apps/remittance/"
     assert client.get("/go?application=tax-id-npi-access").location == "/apps/tax-id-npi-access/"
 
@@ -52,7 +53,8 @@ def test_the_menu_lists_what_is_enabled_for_the_provider_type(world: World, audi
     world.person("a.clerk", organization=organization)
     world.disable("remittance", audience)
     client = world.sign_in("a.clerk")
-    assert offered(client) == nav(client) == ["Tax ID & NPI access"]
+    profiles = [] if audience in (Audience.DENTAL, Audience.BILLING) else ["Provider Data Profiles"]
+    assert offered(client) == nav(client) == ["Tax ID & NPI access", *profiles]
     assert client.get("/apps/remittance/").status_code == 404
 
 
@@ -70,7 +72,7 @@ def test_blank_before_the_account_is_validated(world: World) -> None:
     assert "not validated yet" in refused.text
     with world.session() as session:
         session.get_one(Organization, organization.id).validated_at = clock.now()
-    assert nav(client) == ["Remittance Inquiry", "Tax ID & NPI access"]
+    assert nav(client) == ["Remittance Inquiry", "Tax ID & NPI access", "Provider Data Profiles"]
 
 
 def test_blank_when_nothing_is_enabled_for_the_provider_type(world: World) -> None:

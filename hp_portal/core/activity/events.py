@@ -328,6 +328,13 @@ _STAFF = (
         "Removed {removed} of the kind “{kind}” that nothing referred to",
         {"removed": counted("files", "stored file", "stored files")},
     ),
+    EventSpec(
+        "files.objects.removed",
+        "Removed from the store what no file needed any more",
+        ("objects",),
+        "Removed {removed} from the store of files that no file needed any more",
+        {"removed": counted("objects", "object", "objects")},
+    ),
     EventSpec("keys.rotated", "Sealed everything with a new data key", ("key", "retired", "values")),
     EventSpec("audit.key.retired", "Retired a data key for the audit record", ("key",)),
     EventSpec("staff.database.restored", "Restored a backup, which signed everybody out", ("sign_ins_ended",)),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol, cast
 
 import sqlalchemy as sa
+import structlog
 
 from hp_portal import clock, scopes
 from hp_portal.core.attachments.kinds import HEAD, NotAccepted, kind_of
@@ -23,10 +24,14 @@ from hp_portal.core.audit.record import record
 from hp_portal.core.files.storing import FileOwner, delete_stored, plain_name, receive_file
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession, lock
+from hp_portal.file_store import StoreAway
 
 STORED_AS, NAMELESS = "attached file", "file"
 """The kind of the stored files, and their name: what the sender calls one is sealed beside it."""
 _PIECE = 1 << 17
+
+log = structlog.get_logger(__name__)
+NOT_STORED = "files cannot be stored at the moment. Try again in a few minutes."
 
 
 class Upload(Protocol):
@@ -99,7 +104,11 @@ def attach_files(
             try:
                 if not there:
                     raise NotAccepted("what it belongs to was removed in the meantime.")
-                _attach(session, one, owner, about)
+                with session.begin_nested():
+                    _attach(session, one, owner, about)
+            except StoreAway as error:
+                log.error("attachment.not-stored", said=str(error))
+                problems.append(_not_attached(one.name, NotAccepted(NOT_STORED)))
             except NotAccepted as error:
                 problems.append(_not_attached(one.name, error))
     return problems

@@ -25,6 +25,7 @@ from hp_portal.core.files.storing import find_stored, open_stored, receive_file
 from hp_portal.core.leases.leasing import Lease, LeaseLost, release_lease, renew_lease, take_leases
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession
+from hp_portal.file_store import StoreAway
 from hp_portal.session import Who
 from hp_portal.vault import SealBroken
 
@@ -51,7 +52,7 @@ def _due() -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def check_next(session: PortalSession) -> bool:
-    """Look at the next file that waits, those that were never looked at first; False when none does, or the scanner is away."""
+    """Look at the next file that waits, new ones first; False when none does, or what is needed is away."""
     first = (AttachedFile.retry_at.asc().nulls_first(), AttachedFile.id)
     leases = take_leases(session, AttachedFile, *_due(), lasts=LEASE, most=1, first=first)
     if not leases:
@@ -69,6 +70,10 @@ def check_next(session: PortalSession) -> bool:
         return False
     except ScannerAway as error:
         _wait(session, lease, str(error))
+        return False
+    except StoreAway as error:
+        session.rollback()
+        _wait(session, lease, f"The store of files does not answer: {error}.")
         return False
     except LeaseLost:
         # Taken away meanwhile, or another worker's by now.
@@ -137,8 +142,8 @@ def _later(pauses: int) -> dt.datetime:
 
 
 def _wait(session: PortalSession, lease: Lease, said: str) -> None:
-    """For the scanner, as all that would be looked at now; that is nobody's attempt."""
-    log.warning("attachment.scanner-away", file=lease.id, said=said)
+    """For the scanner or the store, as all that would be looked at now; that is nobody's attempt."""
+    log.warning("attachment.waits", file=lease.id, said=said)
     row = session.get(AttachedFile, lease.id, populate_existing=True)
     if row is None:  # taken away meanwhile
         session.rollback()

@@ -39,9 +39,9 @@ _STATES = {
     ),
 }
 _UNSCANNED = State(
-    "Waits for the virus check",
+    "Waits for its check",
     "warn",
-    "The virus scanner does not answer at the moment. The file is kept, and is checked as soon as it does.",
+    "It cannot be checked at the moment. The file is kept, and is checked as soon as that is possible.",
 )
 
 

@@ -101,6 +101,21 @@ LIST = Sorting(
     tie=Case.id,
 )
 
+APPLICATION_CASES = Sorting(
+    (
+        Column("number", "Case", Case.number, "code"),
+        Column("title", "About", sa.func.lower(Case.title)),
+        Column("state", "Where it stands"),
+        Column("opened", "Sent", Case.opened_at, "date"),
+        Column("changed", "Last change", Case.changed_at, "date"),
+        Column("ended", "Done", Case.ended_at, "date"),
+        Column("person", "Sent by"),
+    ),
+    default="-opened",
+    tie=Case.id,
+)
+"""The columns of `application_cases`, the newest case first."""
+
 
 def numbered(query: str) -> str | None:
     """The number of a case that somebody looks for, or None: then it is words."""
@@ -160,6 +175,15 @@ def own_cases(session: PortalSession, actor: Actor, wanted: OwnFilter, order: Or
     """One page of the cases of the person's organization."""
     today = clock.today(settings().payer.zone)
     return page_of(session, _own(actor, wanted), order, make=lambda found: row_of(found[0], found[1], today))
+
+
+def application_cases(session: PortalSession, actor: Actor, application: str, order: Order) -> Listing[CaseRow]:
+    """One page of the cases of one application, open and done, that the person's organization has sent and the person may see.
+    `order` is read by `APPLICATION_CASES`."""
+    today = clock.today(settings().payer.zone)
+    seen = [kind.key for kind in kinds_for(actor) if kind.key.startswith(f"{application}.")]
+    statement = _own(actor, OwnFilter(show="all")).where(Case.kind.in_(seen))
+    return page_of(session, statement, order, make=lambda found: row_of(found[0], found[1], today, count_days=False))
 
 
 def own_cases_for_file(session: PortalSession, actor: Actor, wanted: OwnFilter) -> tuple[list[CaseRow], bool]:

@@ -18,6 +18,7 @@ from typing import BinaryIO, Protocol, cast
 import sqlalchemy as sa
 
 from hp_portal import clock
+from hp_portal.core.files import away
 from hp_portal.core.files.models import StoredFile, StoredPiece, place_of_piece
 from hp_portal.database import PortalSession
 from hp_portal.vault import SealBroken
@@ -49,7 +50,8 @@ def receive_file(
     """Store what a stream holds from here to its end, one piece in memory at a time; flushes, the caller commits.
 
     `name` is what the sender calls it; its path is cut off. `most` is the most bytes allowed. Refer to the file by a foreign key
-    to `stored_file`, within a day: the worker removes older files that no foreign key refers to. Raises FileTooLarge.
+    to `stored_file`, within a day: the worker removes older files that no foreign key refers to. Raises FileTooLarge, and
+    StoreAway when the store outside the database does not take it.
     """
     stored = StoredFile(
         token=secrets.token_hex(16),
@@ -101,11 +103,17 @@ def _keep(session: PortalSession, stored: StoredFile, piece: bytes, *, last: boo
         {
             "file_id": stored.id,
             "position": stored.pieces,
-            "sealed": session.vault.seal(zlib.compress(piece, _LEVEL), place),
+            "sealed": session.vault.seal(_put_away(session, stored, zlib.compress(piece, _LEVEL)), place),
             "organization_id": stored.organization_id,
         },
     )
     stored.pieces += 1
+
+
+def _put_away(session: PortalSession, stored: StoredFile, packed: bytes) -> bytes:
+    """What is sealed into the database of a piece: the piece, or where in the store it is. Raises StoreAway."""
+    store = session.context.store
+    return packed if store is None else away.put(store, away.name_of(stored, stored.pieces), packed)
 
 
 class _Pieces(io.RawIOBase):
@@ -137,14 +145,18 @@ class _Pieces(io.RawIOBase):
         if sealed is None:
             raise SealBroken(f"a piece of stored file {stored.id} is missing")
         self._position += 1
-        return zlib.decompress(self._session.vault.open(sealed, *place_of_piece(stored, position)))
+        opened = self._session.vault.open(sealed, *place_of_piece(stored, position))
+        if away.is_away(opened):
+            opened = away.get(self._session.context.store, opened)
+        return zlib.decompress(opened)
 
 
 def open_stored(session: PortalSession, stored: StoredFile) -> BinaryIO:
     """A stored file as a stream for reading, in the scope of the session, which must stay open as long.
 
     Reading raises SealBroken where the file is damaged or has been altered; what was read before that came from the file as it
-    was sent. Only who has read to the end knows that nothing is missing.
+    was sent. Only who has read to the end knows that nothing is missing. Raises StoreAway while the store outside the database
+    does not answer.
     """
     if stored.pieces < 1:
         raise SealBroken(f"stored file {stored.id} has no pieces")

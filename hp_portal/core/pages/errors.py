@@ -31,6 +31,7 @@ from hp_portal.core.web.listing import PastTheEnd
 from hp_portal.core.web.prefixes import asked_organization, below, here
 from hp_portal.core.web.render import db_session, settings, wants_fragment
 from hp_portal.core.web.whole_words import keep_whole
+from hp_portal.file_store import StoreAway
 
 log = structlog.get_logger(__name__)
 
@@ -161,6 +162,16 @@ def file_damaged(_error: FileDamaged) -> Response:
     )
 
 
+def store_away(error: StoreAway) -> Response:
+    """503: the store of files does not answer, so that no file is taken or given out."""
+    log.error("files.store-away", said=str(error))
+    return error_response(
+        503,
+        "Files can neither be stored nor opened at the moment. Nothing was changed. Try again in a few minutes.",
+        retry_after=60,
+    )
+
+
 def queue_full(error: QueueFull) -> Response:
     """503: who asks for a document has to wait, and loses nothing."""
     own = "You already have as many documents waiting as we make for one person."
@@ -179,6 +190,7 @@ HANDLERS: dict[type[Exception], Callable[[Any], Response]] = {
     OtherOrganization: other_organization,
     NoOrganization: no_organization,
     FileDamaged: file_damaged,
+    StoreAway: store_away,
     QueueFull: queue_full,
     **dict.fromkeys(DATABASE_GONE, unavailable),
 }

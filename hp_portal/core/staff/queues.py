@@ -274,8 +274,8 @@ CORE_QUEUES = (
         "warn",
     ),
     StaffQueue(
-        "attached file waits for the virus scanner, which does not answer",
-        "attached files wait for the virus scanner, which does not answer",
+        "attached file waits for what checks or keeps it, which does not answer",
+        "attached files wait for what checks or keeps them, which does not answer",
         "staff.attachments",
         "staff:attachments:check",
         count_unscanned,

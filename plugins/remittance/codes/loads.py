@@ -88,7 +88,7 @@ def load_uploads(session: PortalSession) -> None:
         session.rollback()
     except lists.UnusableList as error:
         _fail(session, lease, file_id, error.errors)
-    except sa.exc.OperationalError:
+    except (sa.exc.OperationalError, api.StoreAway):
         session.rollback()  # tried again when the lease has run out
         raise
     except Exception:

@@ -76,6 +76,12 @@ def import_uploads(session: PortalSession) -> None:
         session.commit()
     except LeaseLost:
         session.rollback()
+    except api.StoreAway:
+        # Nothing was done: the upload waits until its file can be read, and whoever looks at the jobs sees why.
+        session.rollback()
+        api.release_lease(session, held.lease, state=WAITING, attempts=held.lease.attempts - 1)
+        session.commit()
+        raise
     except Exception as error:
         session.rollback()
         # When the database was away or busy the upload keeps its lease and is tried again after that has run out.

@@ -1,0 +1,57 @@
+"""Provider Data Profiles: what the payer has on record of an organization's practitioners and locations, and changes to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hp_portal.api import Application, DemoCheck, Permission, PortalSession, StaffLink, hookimpl
+
+from . import models as models
+from . import specialist_views
+from .blueprint import LOAD, READ, SEND, WORK, blueprint, staff_blueprint
+from .seeing import views
+from .specialists import AUDIENCES, EVENTS
+
+# Imported for what they hang on the blueprints.
+VIEWS = (views, specialist_views)
+
+
+@hookimpl
+def portal_application() -> Application:
+    return Application(
+        key="profiles",
+        label="Provider Data Profiles",
+        summary="Your practitioners and locations as we have them on record, and whether your changes have been processed.",
+        weight=30,
+        blueprint=blueprint,
+        index="profiles.index",
+        staff_blueprint=staff_blueprint,
+        permissions=(
+            Permission(READ, "See practitioners, locations and changes"),
+            Permission(SEND, "Send changes of practitioners and locations"),
+        ),
+        staff_permissions=(
+            Permission(WORK, "Work on changes of practitioners and locations, and assign service specialists"),
+            Permission(LOAD, "Load and export practitioners and locations"),
+        ),
+        staff_links=(
+            StaffLink(
+                "Service specialists",
+                "profiles_staff.specialists",
+                WORK,
+                "Whom each organization asks about its practitioners and locations",
+            ),
+        ),
+        audit_events=EVENTS,
+        starts_enabled_for=AUDIENCES,
+        starts_given=True,
+    )
+
+
+@hookimpl
+def portal_demo(session: PortalSession) -> Sequence[DemoCheck]:
+    # Only the demo needs it: a production process never imports it.
+    from .demo.loading import load_demo
+
+    load_demo(session)
+    return []

@@ -1,0 +1,1 @@
+"""What the demo shows of Provider Data Profiles."""

@@ -1,0 +1,1 @@
+"""What an organization sees of its practitioners, locations and changes."""
