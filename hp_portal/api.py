@@ -96,11 +96,12 @@ from hp_portal.core.signing.signing import (
     signatures_about,
     signed_form,
 )
+from hp_portal.core.sheets import for_plugins as sheets
 from hp_portal.core.web.attachments import attachment, file_name_part
 from hp_portal.core.web.bodies import takes_files
 from hp_portal.core.web.charts import BarChart, Point, bar_chart, short_money
 from hp_portal.core.web.cleaning import one_line, several_lines
-from hp_portal.core.web.fields import AmountField, DayField, NpiField, ParsedField, TinField, later_than
+from hp_portal.core.web.fields import AmountField, DayField, NpiField, ParsedField, TinField, later_than, read_day
 from hp_portal.core.web.formats import (
     DOLLARS,
     parse_money,
@@ -395,6 +396,7 @@ __all__ = [
     "plain_money",
     "portal_step",
     "quantity",
+    "read_day",
     "read_number",
     "read_spans",
     "reason_first",
@@ -416,6 +418,7 @@ __all__ = [
     "settings",
     "settings_of",
     "several_lines",
+    "sheets",
     "short_money",
     "show_amounts_in",
     "show_count",

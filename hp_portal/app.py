@@ -29,7 +29,7 @@ from hp_portal.core.activity.events import CORE_EVENTS
 from hp_portal.core.activity.ours import DOCUMENTS as ACTIVITY_DOCUMENTS
 from hp_portal.core.applications import menu, mounting
 from hp_portal.core.billing_access import answer_views
-from hp_portal.core.billing_access import request_views as request_views
+from hp_portal.core.billing_access import many_views as many_views
 from hp_portal.core.billing_access.events import BILLING_EVENTS
 from hp_portal.core.cases import public_views as case_status
 from hp_portal.core.cases import views as case_views

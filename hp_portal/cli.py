@@ -243,14 +243,15 @@ def payees() -> None:
 
 
 @payees.command("import")
-@click.argument("file", type=click.File("r", encoding="utf-8-sig"))
+@click.argument("file", type=click.File("rb"))
 @click.option("--dry-run", is_flag=True, help="Check and count, but change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def payees_import(file: Any, dry_run: bool, as_json: bool) -> None:
-    """Load payees from a CSV file: all rows, or none when one has an error."""
+    """Load payees from a CSV file or an Excel workbook: all rows, or none when one has an error."""
     with new_session("payees import") as session:
         try:
-            report = payee_files.load_payees(session, payee_files.read_rows(file))
+            with payee_files.reading(file) as rows:
+                report = payee_files.load_payees(session, rows)
         except payee_files.UnusableFile as error:
             raise click.ClickException(str(error)) from error
         if report.errors or dry_run:
@@ -258,9 +259,13 @@ def payees_import(file: Any, dry_run: bool, as_json: bool) -> None:
         else:
             session.commit()
     if as_json:
-        click.echo(json.dumps({**vars(report), "dry_run": dry_run, "errors": [vars(row) for row in report.errors]}))
+        told = {"errors": [vars(row) for row in report.errors], "warnings": [vars(row) for row in report.warnings]}
+        click.echo(json.dumps({**vars(report), **told, "notes": rows.notes, "dry_run": dry_run}))
     else:
-        for problem in report.errors:
+        for note in rows.notes:
+            click.echo(note, err=True)
+        said: list[payee_files.RowError | payee_files.RowWarning] = [*report.errors, *report.warnings]
+        for problem in said:
             click.echo(f"line {problem.line}, {problem.column or 'row'}: {problem.message}", err=True)
         click.echo(f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged.")
     if report.errors:

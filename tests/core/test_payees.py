@@ -6,8 +6,9 @@ import io
 
 import pytest
 import sqlalchemy as sa
+from openpyxl import Workbook
 
-from hp_portal.core.payees.importing import PayeeReport, UnusableFile, load_payees, read_rows
+from hp_portal.core.payees.importing import PayeeReport, UnusableFile, load_payees, read_rows, reading
 from hp_portal.core.payees.models import Payee
 from tests.support.identifiers import make_npi
 from tests.support.world import World
@@ -109,3 +110,41 @@ def test_a_payee_without_an_npi_is_one_payee(world: World) -> None:
 def test_what_is_no_list_of_payees_is_told_so(text: str, words: str) -> None:
     with pytest.raises(UnusableFile, match=words):
         list(read_rows(io.StringIO(text)))
+
+
+def test_a_workbook_as_excel_leaves_it_is_loaded_too(world: World) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["Payees of the plan"])
+    sheet.append([])
+    sheet.append(["Tax ID", "NPI", "Vendor Number", "Name", "Type", "Status", "Street", "ZIP code", "Fax"])
+    sheet.append([11000001, float(make_npi(1)), 700, "Sample, Ünal", "Physician", "contracted", "1 Road", 601, "x"])
+    body = io.BytesIO()
+    book.save(body)
+    body.seek(0)
+    with reading(body) as rows, world.session() as session:
+        report = load_payees(session, rows)
+    assert "Not used: “Fax”." in rows.notes
+    assert (report.added, report.errors) == (1, [])
+    told = {(warning.line, warning.column): warning.message for warning in report.warnings}
+    assert set(told) == {(4, "tin"), (4, "zip")}
+    assert "Read as 011000001" in told[4, "tin"]
+    with world.session() as session:
+        payee = session.scalars(sa.select(Payee)).one()
+        assert payee.whole_tin(session) == "011000001"
+    assert (payee.npi, payee.vendor_number, payee.address) == (make_npi(1), "700", "1 Road\n00601")
+
+
+def test_a_csv_file_of_an_older_excel_is_loaded_and_a_heading_twice_is_refused(world: World) -> None:
+    text = (HEADER + row(1, name="Clínica Sample")).replace(",", ";").replace("\n", "\r\n")
+    with reading(io.BytesIO(text.encode("cp1252"))) as rows, world.session() as session:
+        assert load_payees(session, rows).added == 1
+    assert [payee.name for payee in payees(world)] == ["Clínica Sample"]
+    twice = HEADER.replace("city", "name")
+    for body, words in (
+        ((twice + row(1)).encode(), "“name” and “name” are both read as name"),
+        ((HEADER + row(1)).encode() + b"\x81\x00", "neither a CSV file nor an Excel workbook"),
+    ):
+        with pytest.raises(UnusableFile, match=words), reading(io.BytesIO(body)) as rows:
+            list(rows)

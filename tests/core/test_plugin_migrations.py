@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 from flask import Flask
 
-from hp_portal import cli, migrations
+from hp_portal import cli, clock, migrations
 from hp_portal.core.applications import forgetting
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.files.models import StoredFile, StoredPiece
@@ -22,6 +22,7 @@ from hp_portal.core.files.storing import receive_file
 from hp_portal.core.identity.applications import ApplicationSetting, PersonApplication
 from hp_portal.core.kept.keeping import keep_values
 from hp_portal.core.kept.models import KeptValues
+from hp_portal.core.sheets.models import SheetMapping
 from hp_portal.migrations import comparing
 from hp_portal.settings import ConfigurationError
 from tests.conftest import MakeApp
@@ -115,6 +116,7 @@ def test_files_and_kept_values_are_forgotten_with_their_plugin(
         for kind in ("claim attachment", "claim-status attachment"):
             stored = receive_file(session, io.BytesIO(b"sample"), "sample.txt", owner=owner, kind=kind)
             keep_values(session, owner, kind, {"last_name": "SAMPLE"})
+            session.add(SheetMapping(layout=kind, headings=b"1", keys="{}", used_at=clock.now()))
             if kind.startswith("claim "):
                 session.connection().execute(
                     sa.text("INSERT INTO claim_attachment VALUES (:file)"), {"file": stored.id}
@@ -126,6 +128,7 @@ def test_files_and_kept_values_are_forgotten_with_their_plugin(
     with world.session() as session:
         assert list(session.scalars(sa.select(StoredFile.kind))) == ["claim-status attachment"]
         assert list(session.scalars(sa.select(KeptValues.kind))) == ["claim-status attachment"]
+        assert list(session.scalars(sa.select(SheetMapping.layout))) == ["claim-status attachment"]
         assert len(session.scalars(sa.select(StoredPiece.file_id)).all()) == 1
 
 

@@ -21,6 +21,7 @@ from hp_portal.core.organizations.access_requests import AccessRequestLink, Acce
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.people.models import AccountRest, ChangeNotice, EmailChange, FactorReset, Leaving, PasswordLink
 from hp_portal.core.recovery.models import RecoveryAsk
+from hp_portal.core.sheets.models import SheetMapping
 from hp_portal.core.tax_ids.models import GUESSED, AccessEnding, LinkNotice, PayeeUse, UseCounted
 from hp_portal.database import Base, PortalSession
 
@@ -44,6 +45,9 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
         token_hash=hash_token(f"token-{organization.id}"),
         sealed=b"",
         expires_at=now,
+    )
+    yield SheetMapping(
+        organization_id=organization.id, layout="sample notes", headings=hash_token("headings"), keys="{}", used_at=now
     )
     yield AccountRest(person_id=person.id, last_use=now, first_told_at=now, rests_at=now)
     yield open_invitation(organization, person)

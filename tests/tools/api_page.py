@@ -11,7 +11,7 @@ import ast
 import inspect
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -51,18 +51,28 @@ def tree(module: str) -> ast.Module:
 
 def entries() -> list[Entry]:
     """What hp_portal.api exports, in the order in which it imports."""
-    exported = _exported()
-    found = [
-        _entry(alias.asname or alias.name, str(node.module), alias.name)
-        for node in tree(API).body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-        if (alias.asname or alias.name) in exported
-    ]
-    lost = exported - {entry.name for entry in found}
+    return list(_entries(API))
+
+
+def _entries(module: str, before: str = "") -> Iterator[Entry]:
+    """What a module exports. A module that gathers names is followed by them, with its own name before theirs."""
+    exported = _exported(module)
+    lost = set(exported)
+    for node in tree(module).body:
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        for alias in node.names:
+            name = alias.asname or alias.name
+            if name not in exported:
+                continue
+            lost.discard(name)
+            entry = _entry(name, str(node.module), alias.name)
+            yield replace(entry, name=before + name)
+            inside = f"{node.module}.{alias.name}"
+            if _is_module(inside) and _exported(inside):
+                yield from _entries(inside, f"{name}.")
     if lost:
-        raise LookupError(f"hp_portal.api exports what it does not import: {', '.join(sorted(lost))}")
-    return found
+        raise LookupError(f"{module} exports what it does not import: {', '.join(sorted(lost))}")
 
 
 def undescribed() -> list[str]:
@@ -74,11 +84,12 @@ def undescribed() -> list[str]:
     return found
 
 
-def _exported() -> set[str]:
-    for node in tree(API).body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__":
+def _exported(module: str) -> set[str]:
+    """The names in a module's `__all__`; none when it has none."""
+    for node in tree(module).body:
+        if _assigned(node) == "__all__" and isinstance(node, ast.Assign):
             return set(ast.literal_eval(node.value))
-    raise LookupError("hp_portal.api has no __all__")
+    return set()
 
 
 def _entry(name: str, module: str, original: str) -> Entry:

@@ -13,6 +13,7 @@ from hp_portal.core.files.models import StoredFile, StoredPiece
 from hp_portal.core.identity.applications import ApplicationDefault, ApplicationSetting, PersonApplication
 from hp_portal.core.jobs.models import JobRun, PluginFailure
 from hp_portal.core.kept.models import KeptValues
+from hp_portal.core.sheets.models import SheetMapping
 from hp_portal.database import PortalSession, schema_connection
 from hp_portal.migrations.chains import CORE
 from hp_portal.plugins import KEY, Plugins
@@ -72,3 +73,4 @@ def _forget_files(session: PortalSession, key: str) -> None:
     session.execute(sa.delete(StoredPiece).where(StoredPiece.file_id.in_(files)))
     for model in (StoredFile, KeptValues):
         session.execute(sa.delete(model).where(model.kind.startswith(start, autoescape=True)))
+    session.execute(sa.delete(SheetMapping).where(SheetMapping.layout.startswith(start, autoescape=True)))

@@ -25,6 +25,7 @@ from hp_portal.core.billing_access.checking import Approver, Wanted
 from hp_portal.core.billing_access.showing import STATUSES
 from hp_portal.core.identifiers.numbers import parse_npi
 from hp_portal.core.people.forms import a_name, an_email
+from hp_portal.core.sheets.layouts import DIGITS, SheetColumn, SheetLayout
 from hp_portal.core.tax_ids.tables import TableColumn
 from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.fields import DayField, ParsedField, TinField, a_phone, without_tax_ids
@@ -32,15 +33,69 @@ from hp_portal.core.web.fields import DayField, ParsedField, TinField, a_phone, 
 PERSON, DELEGATES = "person", "delegates"
 MOST_NPIS = 80
 OFF = {"autocomplete": "off"}
-COLUMNS = (
-    TableColumn("provider", ("providername", "practice", "client", "name of provider", "nameofprovider")),
-    TableColumn("tin", ("taxid", "taxidtin", "ein", "providertin", "tintaxid")),
-    TableColumn("npis", ("npi", "npinumbers", "npilist")),
-    TableColumn("name", ("approver", "approvername", "approversname", "contact", "contactname")),
-    TableColumn("title", ("approvertitle", "approverstitle", "jobtitle", "position")),
-    TableColumn("email", ("approveremail", "approversemail", "mail", "emailaddress")),
-    TableColumn("phone", ("approverphone", "approversphone", "telephone", "tel", "phonenumber")),
+_OPTIONAL = "Of the approver at the provider’s office"
+LAYOUT = SheetLayout(
+    "tax-id-npi-access requests",
+    "Requests for access",
+    (
+        SheetColumn(
+            "provider",
+            "provider",
+            ("provider name", "practice", "client", "name of provider"),
+            example="Harbor Clinic",
+            about="What you call it",
+        ),
+        SheetColumn(
+            "tin",
+            "tin",
+            ("Tax ID", "Tax ID TIN", "EIN", "provider TIN", "TIN Tax ID"),
+            required=True,
+            kind=DIGITS,
+            widths=(9,),
+            example="12-3456789",
+            about="Its Tax ID, 9 digits",
+        ),
+        SheetColumn(
+            "npis",
+            "npis",
+            ("NPI", "NPI numbers", "NPI list"),
+            example="1234567893",
+            about="One or several with blanks between them; empty: all of the Tax ID",
+        ),
+        SheetColumn(
+            "name",
+            "name",
+            ("approver", "approver name", "approvers name", "contact", "contact name"),
+            example="Olive Office",
+            about="The approver at the provider’s office. Leave name, title, email and phone empty to ask the delegates of the "
+            "registered provider: they are sure to be the right people",
+        ),
+        SheetColumn(
+            "title",
+            "title",
+            ("approver title", "approvers title", "job title", "position"),
+            example="Office manager",
+            about=_OPTIONAL,
+        ),
+        SheetColumn(
+            "email",
+            "email",
+            ("approver email", "approvers email", "mail", "email address"),
+            example="olive@clinic.example",
+            about=_OPTIONAL,
+        ),
+        SheetColumn(
+            "phone",
+            "phone",
+            ("approver phone", "approvers phone", "telephone", "tel", "phone number"),
+            example="555-010-0100",
+            about=_OPTIONAL,
+        ),
+    ),
+    in_order=True,
+    strict=True,
 )
+COLUMNS = tuple(TableColumn(column.key, tuple(column.headings())) for column in LAYOUT.columns)
 
 
 class NpisField(ParsedField):
@@ -174,7 +229,10 @@ class RowForm(_Wanting, Form):  # type: ignore[misc] # WTForms has no types
 
 
 class RowsForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Rows that were pasted, or sent in a file: then `table` is the word for it with what became of them."""
+
     rows = FieldList(FormField(RowForm))
+    table = HiddenField(filters=[lambda text: (text or "")[:32]])
     form = HiddenField(filters=[lambda text: (text or "")[:32]])
 
     def count_errors(self) -> None:

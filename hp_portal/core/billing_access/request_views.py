@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 from flask import Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.datastructures import MultiDict
 
 from hp_portal.audience import Audience
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.billing_access import asking, records, showing
-from hp_portal.core.billing_access.asking import ChangedMeanwhile, ExpiredMeanwhile, Refused, Result, TooManyToday
-from hp_portal.core.billing_access.checking import Approver, Wanted
+from hp_portal.core.billing_access.asking import ChangedMeanwhile, ExpiredMeanwhile, Refused, TooManyToday
 from hp_portal.core.billing_access.forms import (
-    COLUMNS,
     ApproverForm,
     FilterForm,
     RequestForm,
-    RowsForm,
 )
 from hp_portal.core.documents.sheets import CSV_TYPE
 from hp_portal.core.identity.actor import Actor
-from hp_portal.core.tax_ids.forms import TableForm
-from hp_portal.core.tax_ids.tables import UnreadableTable
 from hp_portal.core.tax_ids.views import KEY, READ, blueprint
 from hp_portal.core.web.attachments import attachment
 from hp_portal.core.web.listing import page_number
@@ -43,20 +35,21 @@ EXPIRED = (
 CHANGED = "This request has changed in the meantime: see below where it stands."
 
 
-def _billing() -> Actor:
+def billing() -> Actor:
     """The actor, of a billing organization: others have nothing to ask, and are led to what is theirs."""
     actor = the_actor()
     return actor if actor.audience == Audience.BILLING else abort(redirect_to(url_for(f"{KEY}.index")))
 
 
-def _sent_words(number: int) -> str:
+def sent_words(number: int) -> str:
+    """Said when requests were sent."""
     return f"{'The request is' if number == 1 else f'{number} requests are'} on the way. You get an e-mail with the answer."
 
 
 @blueprint.get("/requests")
 @access.requires(READ)
 def requests_list() -> ResponseReturnValue:
-    db, actor, form = db_session(), _billing(), FilterForm(request.args)
+    db, actor, form = db_session(), billing(), FilterForm(request.args)
     if not form.validate():
         return page("billing_access/requests.html", "results", form=form, listing=None, wanted={}, status=422)
     wanted = {"status": form.status.data or "", "text": form.text.data or ""}
@@ -69,7 +62,7 @@ def requests_list() -> ResponseReturnValue:
 @blueprint.get("/requests/csv")
 @access.requires(READ)
 def requests_csv() -> ResponseReturnValue:
-    db, actor, form = db_session(), _billing(), FilterForm(request.args)
+    db, actor, form = db_session(), billing(), FilterForm(request.args)
     if not form.validate():
         return page("billing_access/requests.html", "results", form=form, listing=None, wanted={}, status=422)
     body = showing.requests_csv(db, actor, showing.RequestFilter(form.status.data or "", form.text.data or ""))
@@ -80,7 +73,7 @@ def requests_csv() -> ResponseReturnValue:
 @blueprint.get("/requests/new")
 @access.requires(READ)
 def request_new() -> ResponseReturnValue:
-    _billing()
+    billing()
     form = RequestForm(formdata=None, form=secrets.token_hex(16))
     return _new_page(form)
 
@@ -92,7 +85,7 @@ def _new_page(form: RequestForm, status: int = 200) -> Response:
 @blueprint.post("/requests/new/send")
 @access.requires(READ)
 def request_send() -> ResponseReturnValue:
-    db, actor, form = db_session(), _billing(), RequestForm()
+    db, actor, form = db_session(), billing(), RequestForm()
     if not form.validate_on_submit():
         return _new_page(form, 422)
     try:
@@ -106,127 +99,12 @@ def request_send() -> ResponseReturnValue:
         form.put(result.problems)
         return _new_page(form, 422)
     db.commit()
-    flash(_sent_words(1), "good")
+    flash(sent_words(1), "good")
     return redirect_to(url_for(f"{KEY}.request_one", access_request_id=result.request_id))
 
 
-@blueprint.get("/requests/many")
-@access.requires(READ)
-def requests_many() -> ResponseReturnValue:
-    _billing()
-    return _table_page(TableForm(formdata=None))
-
-
-def _table_page(form: TableForm, status: int = 200) -> Response:
-    most = settings().access_requests_at_once
-    return page("billing_access/many.html", form=form, most=most, columns=COLUMNS, status=status)
-
-
-@blueprint.post("/requests/many/check")
-@access.requires(READ)
-def requests_check() -> ResponseReturnValue:
-    """Read a table that was pasted or uploaded, and show what speaks against each row."""
-    actor = _billing()
-    if any(name.startswith("rows-") for name in request.form):  # those that were sent are gone, the first perhaps, too
-        return _checked_page(actor, RowsForm())
-    form = TableForm()
-    if not form.validate_on_submit():
-        return _table_page(form, 422)
-    try:
-        rows = form.rows(COLUMNS, settings().access_requests_at_once)
-    except UnreadableTable as error:
-        form.form_errors = [str(error)]
-        return _table_page(form, 422)
-    return _checked_page(actor, _rows_form(rows))
-
-
-def _rows_form(rows: Sequence[dict[str, str]]) -> RowsForm:
-    """The form as if its rows had been typed, so that each is read and checked in the same way."""
-    typed = MultiDict({"form": secrets.token_hex(16)})
-    for number, row in enumerate(rows):
-        typed[f"rows-{number}-row"] = str(number)
-        for column in COLUMNS:
-            typed[f"rows-{number}-{column.name}"] = row.get(column.name, "")
-    return RowsForm(formdata=typed, meta={"csrf": False})
-
-
-def _checked_page(actor: Actor, form: RowsForm) -> Response:
-    right = _check_rows(actor, form)
-    wrong = len(form.rows.entries) - len(right)
-    return page(
-        "billing_access/rows.html", form=form, right=len(right), wrong=wrong, sent=[], status=422 if wrong else 200
-    )
-
-
-def _wanted(form: RowsForm, place: int) -> Wanted:
-    """A row, known by its place in the table: sent twice it asks once, and another row that asks for the same is told so."""
-    entry = form.rows.entries[place]
-    row = hashlib.sha256(f"{form.form.data} {entry.form.row.data or entry.name}".encode()).hexdigest()[:32]
-    return cast("Wanted", entry.form.wanted(row if form.form.data else ""))
-
-
-def _check_rows(actor: Actor, form: RowsForm) -> list[int]:
-    """Which rows nothing speaks against, by place; the others have it beside their fields."""
-    if len(form.rows.entries) > settings().access_requests_at_once:
-        abort(413)
-    form.validate()
-    for entry in form.rows.entries:
-        row = entry.form
-        if row.errors and row.asks_person():  # what else speaks against a row is said at once
-            approver = Approver(
-                row["name"].data or "", row.title.data or "", row.email.data or "", row.phone.data or ""
-            )
-            row.put(asking.check_approver(db_session(), actor, approver))
-    readable = [place for place, entry in enumerate(form.rows.entries) if not entry.form.errors]
-    wanted = [_wanted(form, place) for place in readable]
-    right = []
-    for place, result in zip(readable, asking.check(db_session(), actor, wanted), strict=True):
-        form.rows.entries[place].form.put(result.problems)
-        if not result.problems:
-            right.append(place)
-    form.count_errors()
-    return right
-
-
-@blueprint.post("/requests/many/send")
-@access.requires(READ)
-def requests_send() -> ResponseReturnValue:
-    """Send the rows that nothing speaks against; the others stay on the page, as they were typed."""
-    db, actor, form = db_session(), _billing(), RowsForm()
-    if not form.rows.entries:
-        return redirect_to(url_for(f"{KEY}.requests_many"))
-    right = _check_rows(actor, form)
-    wanted = [_wanted(form, place) for place in right]
-    try:
-        results = asking.ask(db, settings(), actor, wanted)
-    except TooManyToday as error:
-        db.rollback()
-        form.form_errors = [str(error)]
-        wrong = len(form.rows.entries) - len(right)
-        return page("billing_access/rows.html", form=form, right=len(right), wrong=wrong, sent=[], status=429)
-    db.commit()
-    sent = [one for one in results if not one.problems]
-    if len(sent) == len(form.rows.entries):
-        flash(_sent_words(len(sent)), "good")
-        return redirect_to(url_for(f"{KEY}.requests_list"))
-    return _left_page(form, right, results, sent)
-
-
-def _left_page(form: RowsForm, right: Sequence[int], results: Sequence[Result], sent: Sequence[Result]) -> Response:
-    gone = {place for place, result in zip(right, results, strict=True) if not result.problems}
-    for place, result in zip(right, results, strict=True):
-        form.rows.entries[place].form.put(result.problems)
-    names = [
-        (result.wanted.provider or f"Tax ID ending in {result.wanted.tin[-4:]}", result.request_id) for result in sent
-    ]
-    form.rows.entries = [entry for place, entry in enumerate(form.rows.entries) if place not in gone]
-    form.count_errors()
-    wrong = len(form.rows.entries)
-    return page("billing_access/rows.html", form=form, right=0, wrong=wrong, sent=names, status=422)
-
-
 def _one(access_request_id: int) -> showing.Shown:
-    return showing.own_request(db_session(), _billing(), access_request_id) or abort(404)
+    return showing.own_request(db_session(), billing(), access_request_id) or abort(404)
 
 
 @blueprint.get(f"/requests/{ID}")
@@ -257,7 +135,7 @@ def _do(
     on_form: Callable[[TooManyToday | Refused], Response] | None = None,
 ) -> Response:
     """Change a request, and show it again; or say what stood in the way, `on_form` where something was typed."""
-    db, actor, _ = db_session(), _billing(), _one(access_request_id)
+    db, actor, _ = db_session(), billing(), _one(access_request_id)
     try:
         said = deed(db, actor)
     except ChangedMeanwhile:
@@ -334,7 +212,7 @@ def request_again(access_request_id: int) -> ResponseReturnValue:
         result = asking.ask_again(db, settings(), actor, access_request_id)
         if result.problems:
             raise Refused(result.problems)
-        return Said(_sent_words(1), request_id=result.request_id)
+        return Said(sent_words(1), request_id=result.request_id)
 
     return _do(access_request_id, deed)
 
@@ -343,6 +221,6 @@ def request_again(access_request_id: int) -> ResponseReturnValue:
 @access.requires(READ)
 def request_record(access_request_id: int) -> ResponseReturnValue:
     db = db_session()
-    body = records.download(db, _billing(), access_request_id) or abort(404)
+    body = records.download(db, billing(), access_request_id) or abort(404)
     db.commit()
     return attachment(body, f"approval-{access_request_id}.pdf", "application/pdf")

@@ -1,23 +1,73 @@
-"""Loading the payer's record of payees from CSV: every row checked, all or nothing."""
+"""Loading the payer's record of payees from CSV or Excel: every row checked, all or nothing."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from hp_portal import clock
 from hp_portal.audience import PROVIDER_TYPES
 from hp_portal.core.audit.record import record
-from hp_portal.core.identifiers.numbers import BadIdentifier, parse_npi, parse_tin
+from hp_portal.core.documents.limited import BY_THE_WORKER
+from hp_portal.core.identifiers.numbers import parse_npi, parse_tin
 from hp_portal.core.payees.finding import find_payee
 from hp_portal.core.payees.models import NETWORK_STATUSES, Payee
+from hp_portal.core.sheets.checking import CheckedRow, check_rows
+from hp_portal.core.sheets.csv_reading import open_text, stream_csv
+from hp_portal.core.sheets.grids import ReadSheet, SheetLimits, SheetRow, UnreadableSheet
+from hp_portal.core.sheets.keeping import reading_notes
+from hp_portal.core.sheets.layouts import DIGITS, SheetColumn, SheetLayout
+from hp_portal.core.sheets.mapping import find_columns
+from hp_portal.core.sheets.reading import read_sheet
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import PortalEvent
 
+
+def _at_most(limit: int) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if len(text) > limit:
+            raise ValueError(f"At most {limit} characters.")
+        return text
+
+    return parse
+
+
+def _one_of(allowed: Iterable[str]) -> Callable[[str], str]:
+    known = tuple(allowed)
+
+    def parse(text: str) -> str:
+        if text.lower() not in known:
+            raise ValueError(f"Must be one of: {', '.join(known)}.")
+        return text.lower()
+
+    return parse
+
+
+LAYOUT = SheetLayout(
+    "payees record",
+    "Payees",
+    (
+        SheetColumn("tin", "tin", ("Tax ID", "Tax ID (TIN)", "EIN"), True, parse_tin, kind=DIGITS, widths=(9,)),
+        SheetColumn("npi", "npi", ("NPI number",), parse=parse_npi, kind=DIGITS),
+        SheetColumn("vendor_number", "vendor_number", ("Vendor", "Vendor no"), True, _at_most(40)),
+        SheetColumn("name", "name", ("Payee", "Payee name"), True, _at_most(200)),
+        SheetColumn("provider_type", "provider_type", ("Type",), True, _one_of(PROVIDER_TYPES)),
+        SheetColumn("network_status", "network_status", ("Status", "Network"), True, _one_of(NETWORK_STATUSES)),
+        SheetColumn("address_1", "address_1", ("Address", "Street")),
+        SheetColumn("address_2", "address_2"),
+        SheetColumn("city", "city"),
+        SheetColumn("state", "state"),
+        SheetColumn("zip", "zip", ("ZIP code",), kind=DIGITS, widths=(5, 9)),
+    ),
+)
 REQUIRED = ("tin", "npi", "vendor_number", "name", "provider_type", "network_status")
 OPTIONAL = ("address_1", "address_2", "city", "state", "zip")
+_ADDRESS = 350
+_CSV = SheetLimits(10**9, 10**12, 1 << 30, BY_THE_WORKER)
+"""A CSV file is read as a stream, whatever its length."""
+_WORKBOOK = SheetLimits(200_000, 100_000_000, 512 << 20, BY_THE_WORKER)
 
 
 class UnusableFile(Exception):
@@ -26,7 +76,16 @@ class UnusableFile(Exception):
 
 @dataclass(frozen=True)
 class RowError:
-    """What is wrong in one row. `line` counts from 1 as editors and spreadsheets do, the header being line 1."""
+    """What is wrong in one row. `line` counts from 1 as spreadsheets do."""
+
+    line: int
+    column: str
+    message: str
+
+
+@dataclass(frozen=True)
+class RowWarning:
+    """How something in a row was read that is for a person to look at; the row is loaded all the same."""
 
     line: int
     column: str
@@ -55,70 +114,95 @@ class PayeeReport:
     changed: int = 0
     unchanged: int = 0
     errors: list[RowError] = field(default_factory=list)
+    warnings: list[RowWarning] = field(default_factory=list)
 
 
-def read_rows(file: TextIO) -> Iterator[PayeeRow | RowError]:
-    """Parse a CSV with a header line; yields a row or its errors. Raises UnusableFile."""
+@dataclass(frozen=True)
+class PayeeRows:
+    """The rows of a file, or their errors, and in sentences how it was read."""
+
+    notes: list[str]
+    rows: Iterable[PayeeRow | RowError | RowWarning]
+
+    def __iter__(self) -> Iterator[PayeeRow | RowError | RowWarning]:
+        return iter(self.rows)
+
+
+@contextmanager
+def reading(file: BinaryIO) -> Iterator[PayeeRows]:
+    """Parse a CSV file or an Excel workbook with a row of headings, while the block runs. Raises UnusableFile, also later."""
+    start = file.read(4)
+    file.seek(0)
+    if start != b"PK\x03\x04":
+        text = open_text(file)
+        try:
+            yield read_rows(text)
+        finally:
+            text.detach()  # whoever has opened the file closes it
+        return
     try:
-        reader = csv.DictReader(file, strict=True)
-        names = [name.strip().lower() for name in reader.fieldnames or ()]
-        missing = [name for name in REQUIRED if name not in names]
-        if missing:
-            raise UnusableFile(
-                f"The first line must name the columns; {', '.join(missing)} missing. "
-                f"Expected: {','.join(REQUIRED)} and optionally {','.join(OPTIONAL)}."
-            )
-        reader.fieldnames = names
-        for values in reader:
-            yield from _read_row(reader.line_num, values)
-    except csv.Error as error:
-        raise UnusableFile(f"This is not a readable CSV file: {error}.") from error
-    except UnicodeDecodeError as error:
-        raise UnusableFile("The file is not UTF-8. Save it as “CSV UTF-8”.") from error
+        read = read_sheet(file.read(), LAYOUT, _WORKBOOK)
+    except UnreadableSheet as error:
+        raise UnusableFile(str(error)) from error
+    yield _rows_of(read, read.rows)
 
 
-def _read_row(line: int, values: dict[str, str | None]) -> Iterator[PayeeRow | RowError]:
-    cells = {name: (values.get(name) or "").strip() for name in (*REQUIRED, *OPTIONAL)}
-    errors = list(_check(line, cells))
-    if None in values:
-        errors.append(RowError(line, "", "The row has more cells than the header."))
+def read_rows(file: TextIO) -> PayeeRows:
+    """The same for the text of a CSV file, one row in memory at a time."""
+    try:
+        return _rows_of(*stream_csv(file, _CSV))
+    except UnreadableSheet as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: UnreadableSheet) -> UnusableFile:
+    return UnusableFile(f"This is not a readable CSV file: {error}")
+
+
+def _rows_of(read: ReadSheet, rows: Iterable[SheetRow]) -> PayeeRows:
+    expected = f"Expected: {','.join(REQUIRED)} and optionally {','.join(OPTIONAL)}."
+    if not read.rows:
+        raise UnusableFile(f"The first line must name the columns; there is none. {expected}")
+    found = find_columns(read, LAYOUT)
+    if missing := [name for name in REQUIRED if found.mapping.place(name) is None]:
+        raise UnusableFile(f"The first line must name the columns; {', '.join(missing)} missing. {expected}")
+    if found.doubts:
+        raise UnusableFile(f"{' '.join(found.doubts)} {expected}")
+    return PayeeRows(reading_notes(read, found.mapping), _read(check_rows(read, LAYOUT, found.mapping, rows)))
+
+
+def _read(rows: Iterator[CheckedRow]) -> Iterator[PayeeRow | RowError | RowWarning]:
+    try:
+        for row in rows:
+            yield from _read_row(row)
+    except UnreadableSheet as error:
+        raise _unreadable(error) from error
+
+
+def _read_row(row: CheckedRow) -> Iterator[PayeeRow | RowError | RowWarning]:
+    values = {name: value or "" for name, value in row.values.items()}
+    errors = [RowError(row.number, one.key, one.words) for one in row.problems]
+    if sum(len(values[name]) for name in OPTIONAL) > _ADDRESS:
+        errors.append(RowError(row.number, "address_1", f"The address is longer than {_ADDRESS} characters."))
     if errors:
         yield from errors
         return
-    street = [part for part in (cells["address_1"], cells["address_2"]) if part]
-    city = " ".join(part for part in (cells["city"], cells["state"], cells["zip"]) if part)
+    yield from (RowWarning(row.number, one.key, one.words) for one in row.warnings)
+    street = [part for part in (values["address_1"], values["address_2"]) if part]
+    city = " ".join(part for part in (values["city"], values["state"], values["zip"]) if part)
     yield PayeeRow(
-        line,
-        parse_tin(cells["tin"]),
-        parse_npi(cells["npi"]) if cells["npi"] else None,
-        cells["vendor_number"],
-        cells["name"],
-        cells["provider_type"].lower(),
-        cells["network_status"].lower(),
+        row.number,
+        values["tin"],
+        values["npi"] or None,
+        values["vendor_number"],
+        values["name"],
+        values["provider_type"],
+        values["network_status"],
         "\n".join([*street, city]) if city else "\n".join(street),
     )
 
 
-def _check(line: int, cells: dict[str, str]) -> Iterator[RowError]:
-    for name, parse in (("tin", parse_tin), ("npi", parse_npi)):
-        try:
-            if cells[name] or name == "tin":
-                parse(cells[name])
-        except BadIdentifier as error:
-            yield RowError(line, name, str(error))
-    for name, limit in (("vendor_number", 40), ("name", 200)):
-        if not cells[name]:
-            yield RowError(line, name, "This must not be empty.")
-        elif len(cells[name]) > limit:
-            yield RowError(line, name, f"At most {limit} characters.")
-    for name, allowed in (("provider_type", PROVIDER_TYPES), ("network_status", NETWORK_STATUSES)):
-        if cells[name].lower() not in allowed:
-            yield RowError(line, name, f"Must be one of: {', '.join(allowed)}.")
-    if sum(len(cells[name]) for name in OPTIONAL) > 350:
-        yield RowError(line, "address_1", "The address is longer than 350 characters.")
-
-
-def load_payees(session: PortalSession, rows: Iterable[PayeeRow | RowError]) -> PayeeReport:
+def load_payees(session: PortalSession, rows: Iterable[PayeeRow | RowError | RowWarning]) -> PayeeReport:
     """Add and change payees by TIN + NPI. With any error in the report the caller rolls back: all or nothing.
 
     Payees that the file does not name stay as they are. Needs a whole scope.
@@ -129,6 +213,9 @@ def load_payees(session: PortalSession, rows: Iterable[PayeeRow | RowError]) -> 
     for row in rows:
         if isinstance(row, RowError):
             report.errors.append(row)
+            continue
+        if isinstance(row, RowWarning):
+            report.warnings.append(row)
             continue
         first = seen.setdefault((row.tin, row.npi), row.line)
         if first != row.line:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flask_wtf import FlaskForm
-from flask_wtf.file import FileField
 from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional
 
+from hp_portal.core.sheets.keeping import SheetField
 from hp_portal.core.tax_ids.proving import Proof
-from hp_portal.core.tax_ids.tables import MOST_BYTES, MOST_CHARACTERS, TableColumn, decode, read_table
+from hp_portal.core.tax_ids.tables import MOST_CHARACTERS, TableColumn, read_table
 from hp_portal.core.web.cleaning import one_line, several_lines, table_lines
 from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField, a_phone, without_tax_ids
 
@@ -69,12 +69,11 @@ class TableForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
         filters=[table_lines],
         render_kw={"rows": 10, "class": "tabular", "spellcheck": "false", "autocomplete": "off"},
     )
-    file = FileField("Or choose a CSV file", render_kw={"accept": ".csv,.txt,text/csv"})
+    file = SheetField("Or choose a CSV file or an Excel workbook")
 
     def rows(self, columns: Sequence[TableColumn], most: int) -> list[dict[str, str]]:
-        """The rows of the file, when one was chosen, else of what was pasted. Raises UnreadableTable."""
-        typed = decode(self.file.data.read(MOST_BYTES)) if self.file.data else self.table.data or ""
-        return read_table(typed, columns, most)
+        """The rows of what was pasted. Raises UnreadableTable."""
+        return read_table(self.table.data or "", columns, most)
 
 
 class CaseForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types

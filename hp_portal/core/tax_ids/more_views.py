@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from flask import Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -9,12 +12,28 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.applications.menu import plugins
 from hp_portal.core.people.forms import ReasonForm
+from hp_portal.core.sheets.checking import CheckedRow
+from hp_portal.core.sheets.grids import UnreadableSheet
+from hp_portal.core.sheets.keeping import SentSheet, columns_form, keep_outcomes, take_sheet
+from hp_portal.core.sheets.mapping import ColumnMapping
+from hp_portal.core.sheets.memory import remember_columns
+from hp_portal.core.sheets.pages import columns_page, empty_sheet, sent_sheet, sheet_file
 from hp_portal.core.tax_ids.cases import TooManyCases, WaitsAlready, ask_staff
 from hp_portal.core.tax_ids.forms import CaseForm, TableForm
 from hp_portal.core.tax_ids.grants import NotForBilling
 from hp_portal.core.tax_ids.leaning import MORE, MoreLose, read_shown
 from hp_portal.core.tax_ids.removing import Loss, OnlyDelegates, find_loss, remove
-from hp_portal.core.tax_ids.several import ADDED, COLUMNS, MOST, WRONG, add_many, as_table
+from hp_portal.core.tax_ids.several import (
+    ADDED,
+    COLUMNS,
+    LAYOUT,
+    MOST,
+    WRONG,
+    RowResult,
+    add_checked,
+    add_many,
+    as_table,
+)
 from hp_portal.core.tax_ids.tables import UnreadableTable
 from hp_portal.core.tax_ids.views import KEY, READ, blueprint
 from hp_portal.core.web.formats import show_day
@@ -32,7 +51,7 @@ def _several_page(form: TableForm, status: int = 200) -> Response:
         return redirect_to(url_for(f"{KEY}.add"))
     asks, days = settings().proof_asks_more, settings().proof_days
     return page(
-        "tax_ids/several.html", form=form, most=MOST, columns=COLUMNS, asks=asks, days=days, results=[], status=status
+        "tax_ids/several.html", form=form, most=MOST, layout=LAYOUT, asks=asks, days=days, results=[], status=status
     )
 
 
@@ -40,18 +59,38 @@ def _several_page(form: TableForm, status: int = 200) -> Response:
 @access.requires(READ)
 def add_several_send() -> ResponseReturnValue:
     """Add row by row, and say of each what became of it; what was not added can be corrected and sent again."""
-    form, db = TableForm(), db_session()
+    form, db, actor = TableForm(), db_session(), the_actor()
     if not form.validate_on_submit():
         return _several_page(form, 422)
     try:
-        results = add_many(db, settings(), plugins(), the_actor(), form.rows(COLUMNS, MOST))
-    except UnreadableTable as error:
+        if not form.file.data:
+            return _added_page(add_many(db, settings(), plugins(), actor, form.rows(COLUMNS, MOST)))
+        sent = take_sheet(db, actor, LAYOUT, form.file.data)
+        rows = sent.rows(most=MOST)
+        if sent.certain:
+            return _added_from_file(sent, sent.found.mapping, rows)
+    except (UnreadableTable, UnreadableSheet) as error:
+        db.rollback()
         form.form_errors = [str(error)]
         return _several_page(form, 422)
     except NotForBilling:
         db.rollback()
         return redirect_to(url_for(f"{KEY}.add"))
     db.commit()
+    return redirect_to(url_for(f"{KEY}.add_several_columns", table=sent.token))
+
+
+def _added_from_file(sent: SentSheet, mapping: ColumnMapping, rows: Sequence[CheckedRow]) -> Response:
+    db, actor = db_session(), the_actor()
+    results = add_checked(db, settings(), plugins(), actor, rows)
+    again = [one.number for one in results if one.outcome == WRONG]
+    words = {one.number: one.said for one in results}
+    table = keep_outcomes(db, actor, sent, words, again=again, mapping=mapping)
+    return _added_page(results, table, sent.notes(mapping))
+
+
+def _added_page(results: list[RowResult], table: str = "", notes: Sequence[str] = ()) -> Response:
+    db_session().commit()
     wrong = [one for one in results if one.outcome == WRONG]
     added = sum(1 for one in results if one.outcome == ADDED)
     again = TableForm(formdata=None, table=as_table(wrong)) if wrong else None
@@ -61,8 +100,63 @@ def add_several_send() -> ResponseReturnValue:
         added=added,
         wrong=len(wrong),
         form=again,
+        table=table,
+        notes=notes,
         status=422 if wrong else 200,
     )
+
+
+def _start() -> str:
+    return url_for(f"{KEY}.add_several")
+
+
+def _columns_page(sent: SentSheet, form: Any = None, status: int = 200) -> Response:
+    trail = (("Tax ID & NPI access", url_for(f"{KEY}.index")), ("Add several", _start()))
+    use = url_for(f"{KEY}.add_several_columns_use")
+    return columns_page(sent, use=use, back=_start(), trail=trail, form=form, status=status)
+
+
+@blueprint.get("/add-several/columns")
+@access.requires(READ)
+def add_several_columns() -> ResponseReturnValue:
+    """Asks what the columns of a table are that was sent."""
+    return _columns_page(sent_sheet(db_session(), the_actor(), LAYOUT, _start()))
+
+
+@blueprint.post("/add-several/columns/use")
+@access.requires(READ)
+def add_several_columns_use() -> ResponseReturnValue:
+    db, actor = db_session(), the_actor()
+    sent = sent_sheet(db, actor, LAYOUT, _start())
+    form = columns_form(sent)
+    if not form.validate_on_submit():
+        return _columns_page(sent, form, 422)
+    mapping = form.mapping()
+    try:
+        remember_columns(db, actor.organization_id, LAYOUT, mapping)
+        return _added_from_file(sent, mapping, sent.rows(mapping, MOST))
+    except NotForBilling:
+        db.rollback()
+        return redirect_to(url_for(f"{KEY}.add"))
+
+
+@blueprint.get("/add-several/file")
+@access.requires(READ)
+def add_several_file() -> ResponseReturnValue:
+    """The file that was sent, with what became of each row."""
+    return sheet_file(db_session(), the_actor(), LAYOUT, _start())
+
+
+@blueprint.get("/add-several/empty/csv")
+@access.requires(READ)
+def add_several_empty_csv() -> ResponseReturnValue:
+    return empty_sheet(LAYOUT, "csv")
+
+
+@blueprint.get("/add-several/empty/xlsx")
+@access.requires(READ)
+def add_several_empty_xlsx() -> ResponseReturnValue:
+    return empty_sheet(LAYOUT, "xlsx")
 
 
 def _loss(grant_id: int) -> Loss:

@@ -4,33 +4,109 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from hp_portal.core.identifiers.numbers import BadIdentifier, parse_npi, parse_tin
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.limits.attempts import TooManyAttempts
+from hp_portal.core.sheets.checking import CheckedRow
+from hp_portal.core.sheets.layouts import DAY, DIGITS, SheetColumn, SheetLayout
 from hp_portal.core.tax_ids.grants import AlreadyLinked, ProofRefused, add_by_payment, note_blocked
 from hp_portal.core.tax_ids.proving import MoreAsked, Proof
 from hp_portal.core.tax_ids.tables import TableColumn
 from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.fields import read_day
-from hp_portal.core.web.formats import parse_money
+from hp_portal.core.web.formats import parse_money, plain_money
 from hp_portal.database import PortalSession
 from hp_portal.plugins import Plugins
 from hp_portal.settings import Settings
 
 MOST = 100
-COLUMNS = (
-    TableColumn("tin", ("taxid", "taxidtin", "ein", "tintaxid")),
-    TableColumn("npi", ("npinumber",)),
-    TableColumn(
-        "number", ("check", "checknumber", "checkeftnumber", "eft", "eftnumber", "checkoreftnumber", "payment")
+NUMBER_NEEDED = "Enter the check, EFT or non-payment notice number."
+
+
+def _number(text: str) -> str:
+    number = one_line(text) or ""
+    if not number or len(number) > 60:
+        raise ValueError(NUMBER_NEEDED)
+    return number
+
+
+# What a row says stays text: rows that do not match come back as they were, to be corrected.
+LAYOUT = SheetLayout(
+    "tax-id-npi-access several",
+    "Tax IDs",
+    (
+        SheetColumn(
+            "tin",
+            "tin",
+            ("Tax ID", "Tax ID TIN", "EIN", "TIN Tax ID"),
+            required=True,
+            parse=parse_tin,
+            kind=DIGITS,
+            widths=(9,),
+            example="12-3456789",
+            about="The Tax ID, 9 digits",
+        ),
+        SheetColumn(
+            "npi",
+            "npi",
+            ("NPI number",),
+            parse=parse_npi,
+            kind=DIGITS,
+            example="1234567893",
+            about="10 digits, or empty when the remittance advice names none",
+        ),
+        SheetColumn(
+            "number",
+            "number",
+            (
+                "check",
+                "check number",
+                "check EFT number",
+                "EFT",
+                "EFT number",
+                "check or EFT number",
+                "payment",
+                "payment number",
+            ),
+            required=True,
+            parse=_number,
+            kind=DIGITS,
+            example="9400004512",
+            about="Of a check, an EFT or a non-payment notice",
+        ),
+        SheetColumn(
+            "vendor",
+            "vendor",
+            ("vendor number",),
+            parse=lambda text: (one_line(text) or "")[:40],
+            example="V100",
+            about="Our vendor number, if you know it",
+        ),
+        SheetColumn(
+            "amount",
+            "amount",
+            ("payment amount", "paid"),
+            parse=lambda text: plain_money(parse_money(text)),
+            example="1234.50",
+            about="Of the payment",
+        ),
+        SheetColumn(
+            "date",
+            "date",
+            ("payment date", "paid on", "day"),
+            parse=lambda text: read_day(text).isoformat(),
+            kind=DAY,
+            example="3/2/2026",
+            about="Of the payment",
+        ),
     ),
-    TableColumn("vendor", ("vendornumber",)),
-    TableColumn("amount", ("paymentamount", "paid")),
-    TableColumn("date", ("paymentdate", "paidon", "day")),
+    in_order=True,
+    strict=True,
 )
+COLUMNS = tuple(TableColumn(column.key, tuple(column.headings())) for column in LAYOUT.columns)
 NO_MATCH = (
     "This does not match a payment to this Tax ID and NPI that can be used. Check every entry on the remittance advice."
 )
@@ -40,18 +116,23 @@ ADDED, HAD, WRONG = "added", "had", "wrong"
 
 @dataclass(frozen=True)
 class RowResult:
-    """What became of a row: `outcome` is ADDED, HAD (it was there already) or WRONG, `words` say it; `row` is what was typed."""
+    """What became of a row: `outcome` is ADDED, HAD (it was there already) or WRONG, `words` say it; `row` is what was typed,
+    `number` that of the row in a file."""
 
-    row: dict[str, str]
+    row: Mapping[str, str]
     outcome: str
     words: str
+    number: int = 0
+
+    @property
+    def said(self) -> str:
+        """What became of it, as it is written into the file that was sent."""
+        return {ADDED: self.words, HAD: f"Already there: {self.words}", WRONG: f"Not added: {self.words}"}[self.outcome]
 
 
-def _proof(row: dict[str, str]) -> Proof:
+def _proof(row: Mapping[str, str]) -> Proof:
     """What a row says. Raises ValueError with a text for whoever typed it."""
-    number = one_line(row["number"]) or ""
-    if not number or len(number) > 60:
-        raise ValueError("Enter the check, EFT or non-payment notice number.")
+    number = _number(row["number"])
     return Proof(
         parse_tin(row["tin"]),
         parse_npi(row["npi"]) if row["npi"] else "",
@@ -63,7 +144,7 @@ def _proof(row: dict[str, str]) -> Proof:
 
 
 def add_many(
-    session: PortalSession, settings: Settings, plugins: Plugins, actor: Actor, rows: Sequence[dict[str, str]]
+    session: PortalSession, settings: Settings, plugins: Plugins, actor: Actor, rows: Sequence[Mapping[str, str]]
 ) -> list[RowResult]:
     """Add row by row: each that does not match counts as a try, and after too many the rest is not looked at. The caller commits.
 
@@ -95,6 +176,17 @@ def add_many(
         else:
             results.append(RowResult(row, ADDED, f"{linked.name} has been added."))
     return results
+
+
+def add_checked(
+    session: PortalSession, settings: Settings, plugins: Plugins, actor: Actor, rows: Sequence[CheckedRow]
+) -> list[RowResult]:
+    """The same for the rows of a file: what cannot be read is no try. Raises NotForBilling."""
+    tried = iter(add_many(session, settings, plugins, actor, [row.texts for row in rows if row.good]))
+    return [
+        replace(next(tried), number=row.number) if row.good else RowResult(row.texts, WRONG, row.words, row.number)
+        for row in rows
+    ]
 
 
 def as_table(rows: Sequence[RowResult]) -> str:

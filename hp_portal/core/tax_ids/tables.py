@@ -1,14 +1,16 @@
-"""Tables that people paste or upload: cells from a spreadsheet, a CSV file, with a line of headings or without."""
+"""Tables that people paste: cells from a spreadsheet, or lines of a CSV file, with a line of headings or without."""
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MOST_CHARACTERS, MOST_BYTES = 200_000, 1 << 20
+from hp_portal.core.sheets.csv_reading import delimiter_of
+from hp_portal.core.sheets.layouts import plain_heading
+
+MOST_CHARACTERS = 200_000
 
 
 class UnreadableTable(ValueError):
@@ -17,31 +19,10 @@ class UnreadableTable(ValueError):
 
 @dataclass(frozen=True)
 class TableColumn:
-    """A column: its name, and the headings it is known by, in small letters without anything but letters."""
+    """A column: its name, and the headings it is known by, as they are compared."""
 
     name: str
     headings: tuple[str, ...]
-
-
-def decode(body: bytes) -> str:
-    """The text of an uploaded file, as spreadsheets write them. Raises UnreadableTable."""
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            text = body.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-        break
-    raise UnreadableTable("This file is no text. Save your table as CSV, then upload that file.")
-
-
-def _delimiter(line: str) -> str:
-    return max("\t;,", key=line.count)
-
-
-def _plain(heading: str) -> str:
-    return re.sub(r"[^a-z]", "", heading.lower())
 
 
 def read_table(text: str, columns: Sequence[TableColumn], most: int) -> list[dict[str, str]]:
@@ -52,9 +33,8 @@ def read_table(text: str, columns: Sequence[TableColumn], most: int) -> list[dic
     if len(text) > MOST_CHARACTERS:
         raise UnreadableTable("This table is too long. Send it in parts.")
     text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    first = next((line for line in text.split("\n") if line.strip()), "")
     try:
-        cells = list(csv.reader(io.StringIO(text), delimiter=_delimiter(first), strict=True))
+        cells = list(csv.reader(io.StringIO(text), delimiter=delimiter_of(text), strict=True))
     except csv.Error as error:
         raise UnreadableTable(
             "A quotation mark is missing somewhere in the table. Check it, then send it again."
@@ -89,7 +69,7 @@ def _order(row: Sequence[str], columns: Sequence[TableColumn]) -> list[str]:
     Raises UnreadableTable.
     """
     known = {heading: column.name for column in columns for heading in (column.name, *column.headings)}
-    found = [known.get(_plain(cell), "") for cell in row]
+    found = [known.get(plain_heading(cell), "") for cell in row]
     if not any(found):
         return []
     if unknown := [cell for cell, name in zip(row, found, strict=True) if cell and not name]:

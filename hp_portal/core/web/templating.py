@@ -27,6 +27,7 @@ MACRO_FILES = (
     "console",
     "attachments",
     "signing",
+    "sheets",
 )
 
 

@@ -1,0 +1,46 @@
+"""Reads a table somebody has sent: a small CSV file where it is asked for, everything else in a process of its own."""
+
+from __future__ import annotations
+
+import json
+
+from hp_portal.core.documents.limited import DocumentError, DocumentTooLarge, Progress, make_apart, no_progress
+from hp_portal.core.sheets.grids import SMALL_SHEET, ReadSheet, SheetLimits, UnreadableSheet, unpack
+from hp_portal.core.sheets.layouts import SheetLayout
+from hp_portal.core.sheets.reader import read_body
+
+AT_HAND = 1 << 20
+"""Bytes of a CSV file that is read without a process of its own."""
+TOO_COSTLY = (
+    "Reading this file takes more memory or time than one may. Copy the table alone into a new workbook, or split it, and send "
+    "that."
+)
+
+
+def read_sheet(
+    body: bytes,
+    layout: SheetLayout,
+    limits: SheetLimits = SMALL_SHEET,
+    progress: Progress = no_progress,
+) -> ReadSheet:
+    """The table of a CSV file or an Excel workbook; `layout` tells which sheet of a workbook it is. Raises
+    UnreadableSheet.
+
+    `SMALL_SHEET` is for a request: the web process spends none of its own time on a workbook. The worker says
+    `LARGE_SHEET` and may have `progress` told. DocumentError is raised when the process fails for a reason that is
+    not the file's.
+    """
+    known = tuple(layout.known())
+    if len(body) <= AT_HAND and not body.startswith(b"PK\x03\x04"):
+        return read_body(body, limits, known)
+    numbers = {name: value for name, value in vars(limits).items() if name != "process"}
+    job = json.dumps({"known": known, "limits": numbers}).encode() + b"\n" + body
+    try:
+        made = make_apart("hp_portal.core.sheets.reader", job, limits.process, "reading a table", progress)
+    except DocumentTooLarge as error:
+        raise UnreadableSheet(TOO_COSTLY) from error
+    if made.startswith(b'{"unreadable"'):
+        raise UnreadableSheet(json.loads(made)["unreadable"])
+    if not made:
+        raise DocumentError("reading a table ended without a word")
+    return unpack(made)
