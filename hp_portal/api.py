@@ -84,6 +84,7 @@ from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.finding import find_payee, find_payees, is_payee
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.printing.forms import PrintedSignature, blank_form_pdf, form_pdf
+from hp_portal.core.sheets import for_plugins as sheets
 from hp_portal.core.signing.forms import SignedForm
 from hp_portal.core.signing.models import Signature
 from hp_portal.core.signing.signing import (
@@ -96,7 +97,6 @@ from hp_portal.core.signing.signing import (
     signatures_about,
     signed_form,
 )
-from hp_portal.core.sheets import for_plugins as sheets
 from hp_portal.core.web.attachments import attachment, file_name_part
 from hp_portal.core.web.bodies import takes_files
 from hp_portal.core.web.charts import BarChart, Point, bar_chart, short_money

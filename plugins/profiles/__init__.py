@@ -9,12 +9,12 @@ from hp_portal.api import Application, DemoCheck, Permission, PortalSession, Sta
 from . import models as models
 from . import specialist_views
 from .blueprint import LOAD, READ, SEND, WORK, blueprint, staff_blueprint
-from .loading import commands
-from .record import models as record_models
-from .record.events import EVENTS
 from .changing import models as changing_models
 from .changing.adding import ADD
 from .changing.cases import ADD_PRACTITIONER
+from .loading import commands
+from .record import models as record_models
+from .record.events import EVENTS
 from .seeing import record_views, views
 from .specialists import AUDIENCES
 from .specialists import EVENTS as SPECIALIST_EVENTS

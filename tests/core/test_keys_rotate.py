@@ -43,10 +43,10 @@ from hp_portal.seals import Seat, sealed_columns
 from hp_portal.session import Who
 from hp_portal.settings import ConfigurationError
 from hp_portal.vault import SealBroken, key_mark
-from hp_portal_plugins.profiles.record.applying import Fact, Stated, apply_change, new_practitioner
-from hp_portal_plugins.profiles.record.models import SEALED, PractitionerFact
 from hp_portal_plugins.profiles.changing.models import CONTENTS as FORM
 from hp_portal_plugins.profiles.changing.models import SentForm
+from hp_portal_plugins.profiles.record.applying import Fact, Stated, apply_change, new_practitioner
+from hp_portal_plugins.profiles.record.models import SEALED, PractitionerFact
 from hp_portal_plugins.remittance.intake.kept_text import kept_interchange
 from hp_portal_plugins.remittance.models import PAYEE_TIN, Claim, Payment, PaymentText
 from tests.conftest import MakeApp

@@ -18,8 +18,8 @@ from hp_portal.core.cases.files import cases_as_csv
 from hp_portal.core.cases.forms import CommentForm, FilesForm, HandForm, OwnCasesForm, StepForm
 from hp_portal.core.cases.kinds import kinds_for, steps_for
 from hp_portal.core.cases.models import Case
-from hp_portal.core.cases.office import colleagues_for
 from hp_portal.core.cases.numbers import show_number
+from hp_portal.core.cases.office import colleagues_for
 from hp_portal.core.cases.printing import BLANK, PRINTED, SIGNED, blank_kind, find_signed, is_small, signatures_of
 from hp_portal.core.cases.reading import LIST, OwnFilter
 from hp_portal.core.cases.telling import about_case

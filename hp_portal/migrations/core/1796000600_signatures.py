@@ -1,7 +1,7 @@
 """electronic signatures
 
 Revision ID: 1796000600
-Revises: 1796000400
+Revises: 1796000500
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import hp_portal.database
 from hp_portal.core.signing.triggers import create_triggers
 
 revision = "1796000600"
-down_revision = "1796000400"
+down_revision = "1796000500"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

@@ -1,7 +1,7 @@
 """drafts
 
 Revision ID: 1796000700
-Revises: 1796000400
+Revises: 1796000600
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 import hp_portal.database
 
 revision = "1796000700"
-down_revision = "1796000400"
+down_revision = "1796000600"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

@@ -1,7 +1,7 @@
 """cases of people who have no account; files that went wrong are told by e-mail
 
 Revision ID: 1796000800
-Revises: 1796000400
+Revises: 1796000700
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 import hp_portal.database
 
 revision = "1796000800"
-down_revision = "1796000400"
+down_revision = "1796000700"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = hp_portal.database.UTCDateTime(timezone=True)

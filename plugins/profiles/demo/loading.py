@@ -10,8 +10,8 @@ from hp_portal.api import Audience, Grant, Organization, Payee, Person, PortalSe
 
 from ..changing.adding import ADD
 from ..models import ServiceSpecialist
-from .groups import load_demo_record
 from ..updates.demo import load_update
+from .groups import load_demo_record
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from hp_portal_plugins.profiles.record.applying import (
     new_practitioner,
     saying,
 )
+from tests.plugins.profiles.updates import provider_update
 from tests.support.attaching import attached_file
 from tests.support.cases import portal_case
 from tests.support.drafts import draft_row
-from tests.plugins.profiles.updates import provider_update
 from tests.support.scenes import Part, Provider
 from tests.support.world import World
 
