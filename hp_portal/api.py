@@ -85,18 +85,7 @@ from hp_portal.core.payees.finding import find_payee, find_payees, is_payee
 from hp_portal.core.payees.models import Payee
 from hp_portal.core.printing.forms import PrintedSignature, blank_form_pdf, form_pdf
 from hp_portal.core.sheets import for_plugins as sheets
-from hp_portal.core.signing.forms import SignedForm
-from hp_portal.core.signing.models import Signature
-from hp_portal.core.signing.signing import (
-    NotAsSigned,
-    NotTheirName,
-    Stranger,
-    is_unchanged,
-    show_signature,
-    sign,
-    signatures_about,
-    signed_form,
-)
+from hp_portal.core.signing import for_plugins as signing
 from hp_portal.core.web.attachments import attachment, file_name_part
 from hp_portal.core.web.bodies import takes_files
 from hp_portal.core.web.charts import BarChart, Point, bar_chart, short_money
@@ -253,9 +242,7 @@ __all__ = [
     "May",
     "MessageState",
     "News",
-    "NotAsSigned",
     "NotSent",
-    "NotTheirName",
     "NpiField",
     "OfPerson",
     "OptionalTin",
@@ -305,14 +292,11 @@ __all__ = [
     "Shared",
     "Sheet",
     "SheetValue",
-    "Signature",
-    "SignedForm",
     "Sorting",
     "StaffLink",
     "StaffQueue",
     "StoreAway",
     "StoredFile",
-    "Stranger",
     "TinField",
     "TooManyAttempts",
     "Transport",
@@ -368,7 +352,6 @@ __all__ = [
     "is_email",
     "is_payee",
     "is_postgresql",
-    "is_unchanged",
     "keep_attached",
     "keep_values",
     "key",
@@ -426,10 +409,7 @@ __all__ = [
     "show_datetime",
     "show_money",
     "show_number",
-    "show_signature",
-    "sign",
-    "signatures_about",
-    "signed_form",
+    "signing",
     "spans",
     "staging_table",
     "stored_bytes",

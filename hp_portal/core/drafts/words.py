@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hp_portal.core.attachments.owners import Owner, explains
+from hp_portal.core.attachments.owners import AttachedTo, explains
 from hp_portal.core.drafts.keeping import DRAFT
 from hp_portal.core.drafts.kinds import find_kind
 from hp_portal.core.drafts.models import Draft
@@ -10,11 +10,11 @@ from hp_portal.database import PortalSession
 
 
 @explains(DRAFT)
-def _draft(session: PortalSession, key: str) -> Owner | None:
+def _draft(session: PortalSession, key: str) -> AttachedTo | None:
     """Staff learn what form it is for, and see nothing of it before it is sent."""
     number = key.partition(":")[0]
     draft = session.get(Draft, int(number)) if number.isdecimal() else None
     if draft is None:
         return None
     kind = find_kind(draft.kind)
-    return Owner(f"A draft of “{kind.label}”" if kind else "A draft")
+    return AttachedTo(f"A draft of “{kind.label}”" if kind else "A draft")

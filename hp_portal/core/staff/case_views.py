@@ -33,11 +33,9 @@ from hp_portal.core.cases.forms import (
 )
 from hp_portal.core.cases.kinds import kinds_for, steps_for
 from hp_portal.core.cases.models import Case
-from hp_portal.core.cases.numbers import show_number
-from hp_portal.core.cases.printing import PRINTED, SIGNED, find_signed, is_small, signatures_of
+from hp_portal.core.cases.printing import signatures_of
 from hp_portal.core.cases.queue import QUEUE, StaffFilter
 from hp_portal.core.cases.telling import about_case
-from hp_portal.core.downloads.handing import hand_over
 from hp_portal.core.staff.blueprint import blueprint
 from hp_portal.core.web.bodies import takes_files
 from hp_portal.core.web.formats import show_count
@@ -314,25 +312,6 @@ def cases_comment(case_id: int) -> ResponseReturnValue:
     db_session().commit()
     flash("The provider is told that you have written.", "good")
     return back_to(case)
-
-
-@blueprint.get(f"/cases/{ID}/print")
-@access.staff(WORK)
-def cases_print(case_id: int) -> ResponseReturnValue:
-    """The case as the office reads it, as PDF."""
-    case, _ = _find(case_id)
-    title = f"Case {show_number(case.number)}"
-    return hand_over(PRINTED, {"case": case.id}, title=title, small=is_small(db_session(), case))
-
-
-@blueprint.get(f"/cases/{ID}/signed/<id:signature_id>")
-@access.staff(WORK)
-def cases_signed(case_id: int, signature_id: int) -> ResponseReturnValue:
-    """The case as somebody signed it, as PDF, whatever has changed since."""
-    case, _ = _find(case_id)
-    found = find_signed(db_session(), case.id, signature_id) or abort(404)
-    title = f"Case {show_number(case.number)} as it was signed"
-    return hand_over(SIGNED, {"case": case.id, "signature": found.id}, title=title, small=True)
 
 
 @blueprint.get(f"/cases/{ID}/files")

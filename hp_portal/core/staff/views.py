@@ -27,6 +27,7 @@ from hp_portal.core.staff import access_review_views as access_review_views
 from hp_portal.core.staff import agreement_views as agreement_views
 from hp_portal.core.staff import alert_views as alert_views
 from hp_portal.core.staff import attachment_views as attachment_views
+from hp_portal.core.staff import case_paper_views as case_paper_views
 from hp_portal.core.staff import case_views as case_views
 from hp_portal.core.staff import contact_request_views as contact_request_views
 from hp_portal.core.staff import delivery_views as delivery_views
