@@ -83,7 +83,7 @@ from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.finding import find_payee, find_payees, is_payee
 from hp_portal.core.payees.models import Payee
-from hp_portal.core.printing.forms import PrintedSignature, blank_form_pdf, form_pdf
+from hp_portal.core.printing import for_plugins as printing
 from hp_portal.core.sheets import for_plugins as sheets
 from hp_portal.core.signing import for_plugins as signing
 from hp_portal.core.web.attachments import attachment, file_name_part
@@ -141,17 +141,6 @@ from hp_portal.hookspecs import (
     StaffQueue,
     Transport,
     hookimpl,
-)
-from hp_portal.printed import (
-    PrintedAnswer,
-    PrintedAnswers,
-    PrintedChoices,
-    PrintedForm,
-    PrintedNote,
-    PrintedSection,
-    PrintedTable,
-    PrintedText,
-    before_and_after,
 )
 from hp_portal.scopes import (
     May,
@@ -269,15 +258,6 @@ __all__ = [
     "Point",
     "PortalEvent",
     "PortalSession",
-    "PrintedAnswer",
-    "PrintedAnswers",
-    "PrintedChoices",
-    "PrintedForm",
-    "PrintedNote",
-    "PrintedSection",
-    "PrintedSignature",
-    "PrintedTable",
-    "PrintedText",
     "Progress",
     "PublicCases",
     "QueueFull",
@@ -320,8 +300,6 @@ __all__ = [
     "attached_files",
     "attachment",
     "bar_chart",
-    "before_and_after",
-    "blank_form_pdf",
     "can",
     "cancel_messages",
     "check_attempts",
@@ -343,7 +321,6 @@ __all__ = [
     "find_stored",
     "forget_attached",
     "forget_failures",
-    "form_pdf",
     "granted_payees",
     "hand_out_attached",
     "hand_over",
@@ -378,6 +355,7 @@ __all__ = [
     "parse_tin",
     "plain_money",
     "portal_step",
+    "printing",
     "quantity",
     "read_day",
     "read_number",

@@ -18,24 +18,12 @@ from hp_portal.api import (
     CaseKind,
     CaseState,
     CaseStep,
-    NotTheirName,
     Permission,
     PortalSession,
-    PrintedAnswer,
-    PrintedAnswers,
-    PrintedForm,
-    PrintedSection,
-    Signature,
-    SignedForm,
-    Stranger,
     access,
     db_session,
     hookimpl,
-    is_unchanged,
     redirect_to,
-    show_signature,
-    sign,
-    signed_form,
     the_actor,
 )
 from hp_portal.case_settings import CaseSettings
@@ -43,6 +31,17 @@ from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import Who, set_who
 from hp_portal.core.cases.numbers import show_number
 from hp_portal.core.organizations.models import Organization
+from hp_portal.core.printing.for_plugins import PrintedAnswer, PrintedAnswers, PrintedForm, PrintedSection
+from hp_portal.core.signing.for_plugins import (
+    NotTheirName,
+    Signature,
+    SignedForm,
+    Stranger,
+    is_unchanged,
+    show_signature,
+    sign,
+    signed_form,
+)
 from hp_portal.core.signing.models import SIGNED_CONTENTS
 from hp_portal.core.signing.names import same_name
 from hp_portal.core.signing.signing import NotAsSigned, signing_agreement

@@ -1,7 +1,7 @@
 """provider updates
 
 Revision ID: 1796001050
-Revises: 1796001000
+Revises: 1796001010
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "1796001050"
-down_revision = "1796001000"
+down_revision = "1796001010"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TABLE = "profiles_update"

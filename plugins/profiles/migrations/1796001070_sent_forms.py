@@ -1,7 +1,7 @@
 """forms that offices have sent
 
 Revision ID: 1796001070
-Revises: 1796001000
+Revises: 1796001050
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "1796001070"
-down_revision = "1796001000"
+down_revision = "1796001050"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TABLE = "profiles_sent_form"
