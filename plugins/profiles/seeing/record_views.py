@@ -66,8 +66,7 @@ def _one(what: str, row_id: int) -> ResponseReturnValue:
     db = db_session()
     shown = view(db, row_id, chosen or _today(), settings().payer.short_name) or abort(404)
     db.commit()
-    context: dict[str, Any] = {"form": form, "shown": shown, "day": chosen or _today()}
-    context["on"] = chosen.isoformat() if chosen else ""
+    context: dict[str, Any] = {
         "form": form,
         "shown": shown,
         "day": chosen or _today(),
