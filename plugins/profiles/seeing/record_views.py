@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from flask import abort, request
 from flask.typing import ResponseReturnValue
@@ -65,5 +66,10 @@ def _one(what: str, row_id: int) -> ResponseReturnValue:
     db = db_session()
     shown = view(db, row_id, chosen or _today(), settings().payer.short_name) or abort(404)
     db.commit()
-    context = {"form": form, "shown": shown, "day": chosen or _today(), "on": chosen.isoformat() if chosen else ""}
+    context: dict[str, Any] = {
+        "form": form,
+        "shown": shown,
+        "day": chosen or _today(),
+        "on": chosen.isoformat() if chosen else "",
+    }
     return page(f"profiles/{what}.html", status=200 if fine else 422, **context)
