@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from hp_portal.api import Payee, PortalSession, find_payee, lock
 
 from ..record.applying import LOCK, Fact, Stated, affiliation_of, apply_change, new_location, new_practitioner
-from ..record.models import Location, Practitioner
+from ..record.facts import in_parts
+from ..record.models import Affiliation, Location, Practitioner
 from .rows import OPTIONAL, REQUIRED, BadRow, FactRow, read_row
 from .tables import read_table
 
@@ -94,7 +95,7 @@ class _Subjects:
         self.practitioners = _ids(session, Practitioner, (row.practitioner for row in rows if row.practitioner))
         self.locations = _ids(session, Location, (row.location for row in rows if row.location))
         self.payees: dict[str, int | None] = {}
-        self.affiliations: dict[tuple[int, int], int] = {}
+        self.affiliations = _affiliations(session, self.practitioners.values())
         # Rows of affiliations may stand before those of what they tie together.
         self.new = {row.practitioner for row in rows if row.subject == "practitioner"} - self.practitioners.keys()
         self.payee_of_new = {
@@ -149,6 +150,15 @@ class _Subjects:
         if payee is None:
             raise BadRow("tin", "No payee with this Tax ID and NPI is on record. Load the payees first.")
         return payee.id
+
+
+def _affiliations(session: PortalSession, practitioner_ids: Iterable[int]) -> dict[tuple[int, int], int]:
+    found: dict[tuple[int, int], int] = {}
+    columns = (Affiliation.practitioner_id, Affiliation.location_id, Affiliation.id)
+    for part in in_parts(practitioner_ids):
+        rows = session.execute(sa.select(*columns).where(Affiliation.practitioner_id.in_(part)))
+        found.update(((practitioner, location), one) for practitioner, location, one in rows)
+    return found
 
 
 def _ids(session: PortalSession, model: Any, references: Iterable[str]) -> dict[str, int]:

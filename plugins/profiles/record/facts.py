@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -33,23 +33,20 @@ def facts_of(
 ) -> dict[int, dict[Key, list[Told]]]:
     """All facts about these subjects that the scope sees, by subject; with `sealed`, what is about the person alone, too."""
     model, column = FACTS[subject], subject_column(subject)
+    # Columns, not rows as objects: a load of the whole record reads all of it.
+    told = (model.id, model.holds_from, model.value, model.withdrawn, model.recorded_at, model.change_id)
+    kept = (PractitionerFact.token, PractitionerFact.value_sealed) if subject == "practitioner" else ()
     found: dict[int, dict[Key, list[Told]]] = {}
     for part in in_parts(ids):
-        wanted = sa.select(model).where(column.in_(part)).order_by(model.id)
-        if model is PractitionerFact and not sealed:
+        wanted = sa.select(column, model.field, model.item, *told, *kept).where(column.in_(part)).order_by(model.id)
+        if kept and not sealed:
             wanted = wanted.where(PractitionerFact.value_sealed.is_(None))
-        rows: Iterable[Any] = session.scalars(wanted)
-        for row in rows:
-            subject_id: int = getattr(row, column.key)
-            found.setdefault(subject_id, {}).setdefault((row.field, row.item), []).append(_told(session, row))
+        for subject_id, field, item, *values in session.execute(wanted):
+            fact = Told(*values[: len(told)])
+            if kept and values[-1] is not None:
+                fact = replace(fact, value=session.vault.open_text(values[-1], SEALED(values[-2])))
+            found.setdefault(subject_id, {}).setdefault((field, item), []).append(fact)
     return found
-
-
-def _told(session: PortalSession, row: Any) -> Told:
-    value = row.value
-    if isinstance(row, PractitionerFact) and row.value_sealed is not None:
-        value = session.vault.open_text(row.value_sealed, SEALED(row.token))
-    return Told(row.id, row.holds_from, value, row.withdrawn, row.recorded_at, row.change_id)
 
 
 def values_on(facts: Facts, day: dt.date, known_at: dt.datetime | None = None) -> dict[Key, str]:

@@ -43,6 +43,22 @@ def test_facts_of_different_days_may_be_recorded_in_any_order(facts: list[Fact],
     assert all_days(told(other)) == all_days(told(facts))
 
 
+def by_the_rule(facts: Sequence[Fact], day: dt.date) -> str:
+    """The rule, said the long way round: go back day by day to one of which something is said, and take what was said last."""
+    for number in reversed(range((day - FIRST).days + 1)):
+        of_day = [(value, withdrawn) for other, value, withdrawn in facts if other == number]
+        if of_day and not of_day[-1][1]:
+            return of_day[-1][0]
+    return ""
+
+
+@given(FACTS, st.randoms(use_true_random=False))
+def test_the_latest_day_counts_and_of_a_day_what_was_recorded_last(facts: list[Fact], random: object) -> None:
+    found = told(facts)
+    random.shuffle(found)  # type: ignore[attr-defined]
+    assert all_days(found) == [by_the_rule(facts, day) for day in DAYS]
+
+
 @given(FACTS)
 def test_a_field_never_has_two_values_on_a_day(facts: list[Fact]) -> None:
     found = spans(told(facts))
