@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, FieldList, Form, FormField, SelectChoice, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, Length, ValidationError
+from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from hp_portal.api import AttachmentsField, DayField, NpiField, one_line, settings, several_lines, today
 
@@ -25,8 +25,8 @@ def not_over(_form: Any, field: Any) -> None:
 
 def line(label: str, missing: str = "", most: int = 100, description: str = "", *more: Any) -> StringField:
     """A line of text, asked for when `missing` says what to do without one."""
-    needed = [DataRequired(missing)] if missing else []
-    return StringField(label, [*needed, Length(max=most), *more], filters=[one_line], description=description)
+    needed = DataRequired(missing) if missing else Optional()
+    return StringField(label, [needed, Length(max=most), *more], filters=[one_line], description=description)
 
 
 class LicenseForm(Form):  # type: ignore[misc] # WTForms has no types
@@ -71,7 +71,7 @@ class SpecialtyForm(Form):  # type: ignore[misc] # WTForms has no types
 
     name = line("Specialty", "Enter the specialty.", description="Such as Family Medicine.")
     taxonomy = StringField(
-        "Taxonomy code", [a_taxonomy], filters=[capitals], description="Such as 207Q00000X, if you know it."
+        "Taxonomy code", [Optional(), a_taxonomy], filters=[capitals], description="Such as 207Q00000X, if you know it."
     )
 
 
@@ -147,5 +147,8 @@ class PapersForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 
     files = AttachmentsField("Copies of the licenses", required="Attach a copy of each license.")
     remarks = TextAreaField(
-        "Anything else we should know", [Length(max=1000)], filters=[several_lines], description="Name no patients."
+        "Anything else we should know",
+        [Optional(), Length(max=1000)],
+        filters=[several_lines],
+        description="Name no patients.",
     )
