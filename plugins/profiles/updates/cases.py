@@ -145,7 +145,7 @@ UPDATE = CaseKind(
             words="required",
             tone="primary",
         ),
-        CaseStep("withdraw", "Withdraw", OPEN, WITHDRAWN, "Withdrew the update", by="provider"),
+        CaseStep("withdraw", "Withdraw", OPEN, WITHDRAWN, "Withdrew the update", by="provider", words="none"),
     ),
     clock=_clock,
     template="profiles/updates/details.html",
