@@ -245,8 +245,8 @@ TO_TRY = (
     (
         "demo.delegate",
         "/cases/",
-        "what the office has asked, by when it hears from the plan, and a question to answer; also on the home page. Open one, and "
-        "*Print this case*: a tagged PDF with its number on every page and in the QR code",
+        "what the office has asked, by when it hears from the plan, and a question to answer; also on the home page. Open one, "
+        "and *Print this case*: a tagged PDF with its number on every page and in the QR code",
     ),
     (
         "demo.delegate",
