@@ -12,6 +12,7 @@ from flask import Blueprint, abort, render_template_string
 from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
 
+from hp_portal import worker
 from hp_portal.api import (
     Application,
     Case,
@@ -29,7 +30,9 @@ from hp_portal.api import (
 from hp_portal.case_settings import CaseSettings
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import Who, set_who
+from hp_portal.core.cases import printing
 from hp_portal.core.cases.numbers import show_number
+from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.printing.for_plugins import PrintedAnswer, PrintedAnswers, PrintedForm, PrintedSection
 from hp_portal.core.signing.for_plugins import (
@@ -350,6 +353,21 @@ def test_a_case_on_paper_says_what_its_page_says(portal: Portal) -> None:
     with world.session() as session:
         events = session.scalars(sa.select(AuditEvent).where(AuditEvent.event == "case.printed")).all()
     assert len(events) == 2
+
+
+def test_a_case_with_a_long_history_is_printed_by_the_worker(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(printing, "MOST_AT_ONCE", -1)
+    case, office = portal.case(), portal.world.sign_in("a.clerk")
+    waiting = office.get(f"/cases/{case.id}/print")
+    assert waiting.status_code == 303
+    job = next(job for job in worker.all_jobs(portal.world.app) if job.key == "documents.make")
+    with portal.world.app.app_context():
+        assert worker.run_job(portal.world.app, job)
+    file = f"{waiting.location}/file"
+    assert "Hours 8 to 5" in TaggedPdf(office.get(file).data).text
+    with portal.world.session() as session:
+        session.execute(sa.delete(PersonApplication).where(PersonApplication.application == "trial"))
+    assert office.get(file).status_code == 404, "who may see the case no longer does not get it on paper"
 
 
 def test_the_form_of_a_kind_is_printed_to_be_filled_by_hand(portal: Portal) -> None:
