@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import answers, costly, crowded, documents, importing, mail, parse, persons, requests, silent
+from bench import answers, costly, crowded, documents, importing, mail, parse, persons, requests, silent, tables
 from bench.figures import show
 
 
@@ -20,6 +20,7 @@ def main() -> None:
         *mail.run(),
         *answers.run(),
         *costly.run(),
+        *tables.run(),
     ]
     show(figures)
     sys.exit(0 if all(figure.ok for figure in figures) else 1)
