@@ -212,6 +212,9 @@ def test_their_own_file_comes_back_and_is_read_again(kind: str) -> None:
     words = {4: "Added.", 6: "=Not added: 10 digits."}
     made = give_back(read, words, head=3)
     assert made.ending == kind
+    if kind == "csv":
+        assert ";'=cmd;red;Added." in made.body.decode("utf-8-sig")
+        assert ";'-1+1;'=Not added" in made.body.decode("utf-8-sig")
     again = read_sheet(made.body, ROSTER)
     assert [row.number for row in again.rows] == [1, 3, 4, 6]
     assert [row.cell(3) for row in again.rows] == ["", "What we did", "Added.", "=Not added: 10 digits."]
