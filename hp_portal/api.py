@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hp_portal.audience import Audience
 from hp_portal.business_days import add_days, counting, days_between, is_business_day
-from hp_portal.case_kinds import CaseClock, CaseKind, CaseRefused, CaseState, CaseStep
+from hp_portal.case_kinds import CaseClock, CaseKind, CaseRefused, CaseState, CaseStep, PublicCases
 from hp_portal.clock import now, today
 from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import can, current_actor, the_actor
@@ -21,13 +21,17 @@ from hp_portal.core.attachments.attaching import (
 from hp_portal.core.attachments.fields import AttachmentsField
 from hp_portal.core.attachments.handing import hand_out_attached
 from hp_portal.core.attachments.models import AttachedFile
+from hp_portal.core.attachments.owners import AttachedTo, explains
 from hp_portal.core.audit.record import Who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.audit.shown import SHOWN, read_spans, spans, what_was_shown
 from hp_portal.core.cases.acting import open_case, portal_step
+from hp_portal.core.cases.forms import ContactForm
 from hp_portal.core.cases.models import Case
 from hp_portal.core.cases.numbers import BadCaseNumber, read_number, show_number
+from hp_portal.core.cases.public_asking import open_public_case, send_public_form
 from hp_portal.core.cases.reading import APPLICATION_CASES, CaseRow, application_cases
+from hp_portal.core.cases.submitters import Contact
 from hp_portal.core.delivery.attaching import Attachment
 from hp_portal.core.delivery.faxes import Fax, add_fax, parse_fax_number
 from hp_portal.core.delivery.letters import Letter, add_letter
@@ -50,6 +54,7 @@ from hp_portal.core.documents.sheets import CSV_TYPE, XLSX_TYPE, Sheet, amount, 
 from hp_portal.core.documents.sheets import Value as SheetValue
 from hp_portal.core.downloads.handing import hand_over
 from hp_portal.core.downloads.queue import QueueFull
+from hp_portal.core.drafts import keeping as drafts
 from hp_portal.core.files.models import StoredFile
 from hp_portal.core.files.storing import (
     FileOwner,
@@ -78,7 +83,9 @@ from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.finding import find_payee, find_payees, is_payee
 from hp_portal.core.payees.models import Payee
+from hp_portal.core.printing import for_plugins as printing
 from hp_portal.core.sheets import for_plugins as sheets
+from hp_portal.core.signing import for_plugins as signing
 from hp_portal.core.web.attachments import attachment, file_name_part
 from hp_portal.core.web.bodies import takes_files
 from hp_portal.core.web.charts import BarChart, Point, bar_chart, short_money
@@ -97,6 +104,8 @@ from hp_portal.core.web.links import absolute_url
 from hp_portal.core.web.listing import Column, Listing, Order, PastTheEnd, Sorting, page_number, page_of
 from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings, settings_of, wants_fragment
 from hp_portal.core.web.templating import show_amounts_in
+from hp_portal.core.wizard.declaring import Answer, Answers, Doubt, Section, Sent, Wizard, WizardStep
+from hp_portal.core.wizard.mounting import mount_wizard
 from hp_portal.database import (
     Base,
     BigId,
@@ -109,6 +118,7 @@ from hp_portal.database import (
     refresh_statistics,
     staging_table,
 )
+from hp_portal.draft_kinds import DraftKind
 from hp_portal.events import Reference
 from hp_portal.file_store import StoreAway
 from hp_portal.hookspecs import (
@@ -166,8 +176,11 @@ __all__ = [
     "XLSX_TYPE",
     "Actor",
     "AmountField",
+    "Answer",
+    "Answers",
     "Application",
     "AttachedFile",
+    "AttachedTo",
     "Attachment",
     "AttachmentsField",
     "Audience",
@@ -188,6 +201,8 @@ __all__ = [
     "ComposedFax",
     "ComposedLetter",
     "ComposedMail",
+    "Contact",
+    "ContactForm",
     "Database",
     "DayField",
     "DemoCheck",
@@ -195,6 +210,8 @@ __all__ = [
     "DocumentKind",
     "DocumentLimits",
     "DocumentTooLarge",
+    "Doubt",
+    "DraftKind",
     "EventSpec",
     "Fax",
     "FileOwner",
@@ -242,12 +259,15 @@ __all__ = [
     "PortalEvent",
     "PortalSession",
     "Progress",
+    "PublicCases",
     "QueueFull",
     "Reference",
     "Scoped",
     "SealBroken",
     "SealedTin",
     "Seat",
+    "Section",
+    "Sent",
     "Settings",
     "Shared",
     "Sheet",
@@ -264,6 +284,8 @@ __all__ = [
     "Vault",
     "Who",
     "WholeScope",
+    "Wizard",
+    "WizardStep",
     "WrittenInSteps",
     "absolute_url",
     "access",
@@ -289,6 +311,8 @@ __all__ = [
     "days_between",
     "db_session",
     "delete_stored",
+    "drafts",
+    "explains",
     "file_name_part",
     "find_attached",
     "find_kept",
@@ -314,11 +338,13 @@ __all__ = [
     "mask_tin",
     "masked_tin",
     "messages_about",
+    "mount_wizard",
     "no_progress",
     "now",
     "of_organization",
     "one_line",
     "open_case",
+    "open_public_case",
     "open_stored",
     "page",
     "page_number",
@@ -329,6 +355,7 @@ __all__ = [
     "parse_tin",
     "plain_money",
     "portal_step",
+    "printing",
     "quantity",
     "read_day",
     "read_number",
@@ -348,6 +375,7 @@ __all__ = [
     "sealed_column",
     "seat",
     "select_rows",
+    "send_public_form",
     "settings",
     "settings_of",
     "several_lines",
@@ -359,6 +387,7 @@ __all__ = [
     "show_datetime",
     "show_money",
     "show_number",
+    "signing",
     "spans",
     "staging_table",
     "stored_bytes",

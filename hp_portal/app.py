@@ -31,8 +31,10 @@ from hp_portal.core.applications import menu, mounting
 from hp_portal.core.billing_access import answer_views
 from hp_portal.core.billing_access import many_views as many_views
 from hp_portal.core.billing_access.events import BILLING_EVENTS
+from hp_portal.core.cases import public_views as case_status
 from hp_portal.core.cases import views as case_views
 from hp_portal.core.cases.events import CASE_EVENTS
+from hp_portal.core.cases.printing import DOCUMENTS as CASE_DOCUMENTS
 from hp_portal.core.delegates import accept_views, review_views, seeing_views
 from hp_portal.core.delegates import account_views as delegates_accounts
 from hp_portal.core.delegates import edit_views as edit_views
@@ -42,6 +44,8 @@ from hp_portal.core.delegates import views as delegate_views
 from hp_portal.core.delegates.events import DELEGATE_EVENTS
 from hp_portal.core.delegates.review_documents import DOCUMENTS as REVIEW_DOCUMENTS
 from hp_portal.core.downloads import views as download_views
+from hp_portal.core.drafts import views as draft_views
+from hp_portal.core.drafts.events import DRAFT_EVENTS
 from hp_portal.core.identity.actor import Limits
 from hp_portal.core.jobs import failures
 from hp_portal.core.keys import checking
@@ -58,6 +62,7 @@ from hp_portal.core.registration import confirm_views as confirm_views
 from hp_portal.core.registration import own_views as own_views
 from hp_portal.core.registration import views as registration_views
 from hp_portal.core.registration.events import REGISTRATION_EVENTS
+from hp_portal.core.signing.events import SIGNING_EVENTS
 from hp_portal.core.staff import views as staff_views
 from hp_portal.core.staff.fax_views import DOCUMENTS as FAX_DOCUMENTS
 from hp_portal.core.staff.letter_views import DOCUMENTS as LETTER_DOCUMENTS
@@ -136,10 +141,26 @@ def create_app(settings: Settings | None = None, *, extra_plugins: dict[str, obj
     return app
 
 
-CORE_DOCUMENTS = (*LETTER_DOCUMENTS, *FAX_DOCUMENTS, *ACTIVITY_DOCUMENTS, *REVIEW_DOCUMENTS)
+CORE_DOCUMENTS = (*LETTER_DOCUMENTS, *FAX_DOCUMENTS, *ACTIVITY_DOCUMENTS, *REVIEW_DOCUMENTS, *CASE_DOCUMENTS)
 # What the core's audit events and jobs are called after: a plugin of such a key could stand for them.
-OWN_EVENTS = (*CORE_EVENTS, *REGISTRATION_EVENTS, *DELEGATE_EVENTS, *BILLING_EVENTS, *CASE_EVENTS, *OPENID_EVENTS)
-RESERVED = {event.key.partition(".")[0] for event in OWN_EVENTS} | {"core", "kept", "portal", "recovery", "refusals"}
+OWN_EVENTS = (
+    *CORE_EVENTS,
+    *REGISTRATION_EVENTS,
+    *DELEGATE_EVENTS,
+    *BILLING_EVENTS,
+    *CASE_EVENTS,
+    *DRAFT_EVENTS,
+    *SIGNING_EVENTS,
+    *OPENID_EVENTS,
+)
+RESERVED = {event.key.partition(".")[0] for event in OWN_EVENTS} | {
+    "core",
+    "drafts",
+    "kept",
+    "portal",
+    "recovery",
+    "refusals",
+}
 
 
 def declare_events(plugins: Plugins) -> EventRegistry:
@@ -179,6 +200,8 @@ def core_blueprints(settings: Settings) -> list[Blueprint]:
         review_views.blueprint,
         accept_views.blueprint,
         case_views.blueprint,
+        draft_views.blueprint,
+        case_status.blueprint,
         download_views.blueprint,
         digest_views.blueprint,
         staff_views.blueprint,

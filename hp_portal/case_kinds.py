@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from hp_portal.printed import PrintedForm
 from hp_portal.session import PortalSession
 
 Tone = Literal["neutral", "info", "good", "warn", "bad"]
@@ -75,6 +76,31 @@ class CaseClock:
     source: str
 
 
+def _nothing_kept(_session: PortalSession, _case_id: int, _values: Mapping[str, Any]) -> None:
+    """What was typed is kept nowhere but in the case's history."""
+
+
+@dataclass(frozen=True)
+class PublicCases:
+    """People who have no account send in such cases, by a form on a page of the application's `public_blueprint`, `start`. `link`
+    is the text of the link that leads there from the portal's public pages.
+
+    What they typed waits until their e-mail address is confirmed; then the case opens. `values` are of JSON's types.
+    `title(values)` says what the case is about, `shown(values)` the lines (label, text) that the person reads to confirm them,
+    and `opened(session, case_id, values)` keeps what belongs to the application, in a whole scope. `documents` says in a sentence
+    which files the person is to attach then. `given(session, case_id, organization_id)` hands the application's rows over to the
+    organization that staff have linked the case to, or back to the payer (None); without it, such cases are linked to none.
+    """
+
+    start: str
+    link: str
+    title: Callable[[Mapping[str, Any]], str]
+    shown: Callable[[Mapping[str, Any]], Sequence[tuple[str, str]]]
+    opened: Callable[[PortalSession, int, Mapping[str, Any]], None] = _nothing_kept
+    documents: Callable[[PortalSession, int], str] | None = None
+    given: Callable[[PortalSession, int, int | None], None] | None = None
+
+
 @dataclass(frozen=True)
 class CaseKind:
     """A kind of case; `key` is `<application>.<what>`, `label` what one such case is called, such as `Change of address`.
@@ -83,6 +109,10 @@ class CaseKind:
     who see and decide them. A case starts in the first of its `states`. `clock` is asked each time, so that settings decide;
     None: such cases have no clock. `details(session, case_id, for_staff)` gives what `template` shows on the case's pages,
     in the reader's scope. `whom` says whom the provider can ask about a case, a line each; None: the payer's telephone.
+    `public`: people without an account send them in, too.
+    `printed(session, case_id)` is what the case says on paper, in the words and the order of the screen and the same for every
+    reader; what is signed is exactly this. None: on paper stands what every case has.
+    `blank()` is the form that opens such a case, to be filled by hand; None: there is none.
     """
 
     key: str
@@ -95,6 +125,9 @@ class CaseKind:
     template: str = ""
     details: Callable[[PortalSession, int, bool], Mapping[str, Any]] | None = None
     whom: Callable[[PortalSession, int], list[str]] | None = None
+    public: PublicCases | None = None
+    printed: Callable[[PortalSession, int], PrintedForm] | None = None
+    blank: Callable[[], PrintedForm] | None = None
 
     @property
     def first(self) -> CaseState:

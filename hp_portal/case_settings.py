@@ -30,7 +30,23 @@ class CaseSettings(AttachmentSettings):
     tax_id_case_days: int = Field(
         5, ge=1, description="Business days until an office hears about a Tax ID without a payment."
     )
+    draft_days: int = Field(
+        60, ge=14, le=730, description="Days after which a draft is deleted that nobody has saved again."
+    )
+    draft_warning_days: int = Field(
+        7, ge=1, le=13, description="Days before that at which whoever has the draft is warned."
+    )
+    public_case_minutes: float = Field(
+        60, gt=0, le=1440, description="How long a link works that opens a case of somebody without an account."
+    )
+    public_forms_per_day: int = Field(200, ge=1, description="How many forms people without an account may send a day.")
+    public_files_per_day: int = Field(200, ge=1, description="How many files they may attach a day.")
     closed_on: Days = Field((), description="More days on which the payer is closed: 2026-11-27,2026-12-24.")
+    signing_agreement: str = Field(
+        "",
+        pattern=r"^((?s:.){40,4000})?$",
+        description="What people agree to who sign a form electronically, with `{payer}` for its name. Empty: a text of ours.",
+    )
     open_on: Days = Field((), description="Public holidays on which the payer is open all the same.")
 
     @field_validator("holidays_state")

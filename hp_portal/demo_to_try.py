@@ -245,12 +245,34 @@ TO_TRY = (
     (
         "demo.delegate",
         "/cases/",
-        "what the office has asked, by when it hears from the plan, and a question to answer; also on the home page",
+        "what the office has asked, by when it hears from the plan, and a question to answer; also on the home page. Open one, "
+        "and *Print this case*: a tagged PDF with its number on every page and in the QR code",
+    ),
+    (
+        "demo.delegate",
+        "/apps/tax-id-npi-access/case",
+        "the same question on paper: *Print a form to fill by hand*",
     ),
     (
         "demo.staff",
         "/staff/cases",
         "the queue over all applications: assign many, ask, answer, save a filter, look at the figures",
+    ),
+    (
+        "nobody",
+        "/case-status/",
+        "a provider update that waits for staff: its number is in the message to sender@faraway.example in /demo/mailbox/; look "
+        "it up with that address, have the link sent, and open it from the mailbox",
+    ),
+    (
+        "nobody",
+        "/profiles/updates",
+        "send a provider update without an account, confirm it from /demo/mailbox/, and attach a W-9",
+    ),
+    (
+        "demo.staff",
+        "/staff/cases?kind=profiles.update",
+        "the provider update that somebody without an account has sent: ask, link it to a payee, give it to an organization",
     ),
     ("demo.staff", "/staff/documents", "downloads that wait for the worker or failed"),
     (

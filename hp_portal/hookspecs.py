@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from hp_portal.audience import Audience
 from hp_portal.case_kinds import CaseKind
+from hp_portal.draft_kinds import DraftKind
 from hp_portal.events import EventSpec as EventSpec
 from hp_portal.events import PortalEvent as PortalEvent
 from hp_portal.session import PortalSession
@@ -179,7 +180,8 @@ class Application:
     of the parameter, where it is not the model's own (`<id:note_id>` is a Note): who asks for another organization's is recorded.
     `documents` are the kinds that people download. `patient_trace(session, number)` says how the record tells who asked for a
     patient's number or saw a claim of it; it is asked in the organization's scope.
-    `case_kinds` are the kinds of cases that offices send in and staff decide.
+    `case_kinds` are the kinds of cases that offices send in and staff decide, `draft_kinds` the long forms that are kept while
+    they are typed.
     """
 
     key: str
@@ -204,6 +206,7 @@ class Application:
     documents: tuple[DocumentKind, ...] = ()
     patient_trace: Callable[[PortalSession, str], PatientTrace] | None = None
     case_kinds: tuple[CaseKind, ...] = ()
+    draft_kinds: tuple[DraftKind, ...] = ()
 
 
 @dataclass(frozen=True)

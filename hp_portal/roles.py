@@ -44,6 +44,7 @@ _KEPT = frozenset(
         "person",
         "proof_warning",
         "sign_in",
+        "signature",
         "staff_role",
         "portal_case",
         "portal_case_entry",

@@ -29,9 +29,11 @@ from hp_portal.core.attachments import checking
 from hp_portal.core.audit import reports
 from hp_portal.core.audit.refusals import close_windows
 from hp_portal.core.billing_access import overdue
+from hp_portal.core.cases import public_asking, public_status, telling_files
 from hp_portal.core.delegates import finding, leaving, requests, review_reminding
 from hp_portal.core.delivery import returns, sending
 from hp_portal.core.downloads import making, queue
+from hp_portal.core.drafts import tending
 from hp_portal.core.factors import passkeys
 from hp_portal.core.files import away, sweeping
 from hp_portal.core.jobs import failures, leases
@@ -78,6 +80,8 @@ def forget_attempts(session: PortalSession) -> None:
     email_changes.forget_old(session)
     asking.forget_old(session)
     entering.forget_states(session)
+    public_asking.forget_forms(session)
+    public_status.forget_passes(session)
 
 
 def seal(session: PortalSession) -> None:
@@ -164,6 +168,7 @@ def core_jobs(settings: Settings) -> list[Job]:
         Job("delivery.send-paper", "Send faxes", dt.timedelta(seconds=1), sending.send_paper_due, lane="mail"),
         Job("documents.make", "Make documents", dt.timedelta(seconds=1), making.make_documents, lane="render"),
         Job("attachments.check", "Check attached files", dt.timedelta(seconds=1), checking.check_files, lane="long"),
+        Job("attachments.tell", "Tell whose files went wrong", dt.timedelta(minutes=1), telling_files.tell_of_files),
         Job("documents.forget", "Forget old documents", dt.timedelta(minutes=30), queue.forget_expired),
         Job(
             FILES_SWEPT,
@@ -173,6 +178,12 @@ def core_jobs(settings: Settings) -> list[Job]:
             lane="long",
         ),
         Job("kept.forget-expired", "Forget kept values", dt.timedelta(minutes=30), keeping.forget_expired),
+        Job(
+            "drafts.tend",
+            "Warn of the end of drafts, and delete old ones",
+            dt.timedelta(hours=1),
+            lambda session: tending.tend_drafts(session, settings),
+        ),
         Job("refusals.judge", "Look up whose rows were asked for", dt.timedelta(seconds=30), judging.judge),
         Job("refusals.forget", "Forget old refusals", dt.timedelta(hours=6), judging.forget_old),
         Job("registration.tidy", "End what is overdue among registrations", dt.timedelta(minutes=5), deciding.tidy),

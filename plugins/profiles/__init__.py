@@ -9,11 +9,22 @@ from hp_portal.api import Application, DemoCheck, Permission, PortalSession, Sta
 from . import models as models
 from . import specialist_views
 from .blueprint import LOAD, READ, SEND, WORK, blueprint, staff_blueprint
-from .seeing import views
-from .specialists import AUDIENCES, EVENTS
+from .changing import models as changing_models
+from .changing.adding import ADD
+from .changing.cases import ADD_PRACTITIONER
+from .loading import commands
+from .record import models as record_models
+from .record.events import EVENTS
+from .seeing import record_views, views
+from .specialists import AUDIENCES
+from .specialists import EVENTS as SPECIALIST_EVENTS
+from .updates.cases import UPDATE
+from .updates.views import public_blueprint
 
 # Imported for what they hang on the blueprints.
-VIEWS = (views, specialist_views)
+VIEWS = (views, record_views, specialist_views)
+MODELS = (record_models, changing_models)
+COMMANDS = (commands,)
 
 
 @hookimpl
@@ -26,6 +37,7 @@ def portal_application() -> Application:
         blueprint=blueprint,
         index="profiles.index",
         staff_blueprint=staff_blueprint,
+        public_blueprint=public_blueprint,
         permissions=(
             Permission(READ, "See practitioners, locations and changes"),
             Permission(SEND, "Send changes of practitioners and locations"),
@@ -42,9 +54,11 @@ def portal_application() -> Application:
                 "Whom each organization asks about its practitioners and locations",
             ),
         ),
-        audit_events=EVENTS,
+        audit_events=(*EVENTS, *SPECIALIST_EVENTS),
         starts_enabled_for=AUDIENCES,
         starts_given=True,
+        case_kinds=(ADD_PRACTITIONER, UPDATE),
+        draft_kinds=(ADD.drafts,),
     )
 
 

@@ -57,7 +57,7 @@ def given(world: World, person: Person) -> set[str]:
 
 def test_one_save_gives_and_takes_for_everybody(world: World, clinic: Organization, delegate: PortalClient) -> None:
     one = world.person("o.ne", organization=clinic, applications=(), name="Olga One")
-    two = world.person("t.wo", organization=clinic, name="Tom Two")
+    two = world.person("t.wo", organization=clinic, name="Tom Two", applications=(REMITTANCE, TAX_IDS))
     gone = world.person("g.one", organization=clinic, name="Gus Gone")
     stranger = world.person("s.tranger", organization=world.organization("Other Clinic"), applications=())
     with world.session() as session:

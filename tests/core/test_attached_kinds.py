@@ -64,6 +64,9 @@ def armed_pdf() -> bytes:
     page.Odder = Array([Dictionary(S=deed, P=1, F="other.pdf") for deed in (Name.Launch, Name.Thread)])
     related = Dictionary(Type=Name.Filespec, F="a", RF=Dictionary(F=Array(["a", pdf.make_stream(b"related hidden")])))
     page.Related = Array([related, Dictionary(Type=Name.Annot, Subtype=Name.Link, PA=Dictionary(URI="hidden address"))])
+    page.Elsewhere = Dictionary(
+        Ref=Dictionary(F="hidden page of another.pdf", Page=0)
+    )  # no stream: the library leaves it
     page.Resources = Dictionary(Font=Dictionary(RF=Dictionary(Type=Name.Font, BaseFont=Name.Times)))
     page.Structure = Dictionary(Type=Name.StructElem, S=Name.URI, P=1)
     page.Streams = Array(

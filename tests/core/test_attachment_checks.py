@@ -270,6 +270,22 @@ def test_files_wait_for_the_scanner_in_order_and_not_for_ever(
         check_files(world)
         assert error.__name__ not in said(client), "taken away while the scanner was asked"
 
+    # What a virus was found in waits by itself, and a round ends all the same where the scanner is away.
+    attach(client, ("away.txt", b"away "), ("away too.txt", b"away  "))
+    with world.session() as session:
+        mine = sa.select(AttachedFile).where(AttachedFile.retry_at.is_(None), AttachedFile.state == "waiting")
+        for row in session.scalars(mine):
+            row.quarantined_at = clock.now()
+    asked.clear()
+
+    def away(_scanner: object, body: bytes) -> str:
+        asked.append(body)
+        raise ScannerAway("Nobody is there.")
+
+    monkeypatch.setattr(checking, "find_virus", away)
+    check_files(world)
+    assert asked == [b"away "], "nobody is asked again in the same round"
+
 
 def test_a_scanner_that_says_nothing_is_slow_and_one_that_is_not_there_is_away() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -118,6 +118,18 @@ def test_nothing_is_left_of_files_that_are_removed_while_others_work(
     with world.session() as session:
         assert session.scalars(sa.select(StoredFile.id)).all() == []
 
+    # A worker that gives one its copy is waited for: the rows are held before anything of them goes.
+    attach(client, ("held.txt", b"held"))
+    with world.app.app_context(), world.session() as session:
+        statements: list[str] = []
+        engine = session.get_bind()
+        note = lambda _c, _u, statement, *_: statements.append(statement)  # noqa: E731 # taken off again below
+        sa.event.listen(engine, "before_cursor_execute", note)
+        assert attaching.forget_attached(session, about) == 1
+        sa.event.remove(engine, "before_cursor_execute", note)
+        read = [one for one in statements if one.startswith("SELECT") and "FROM attached_file" in one]
+        assert all("FOR UPDATE" in one for one in read) or engine.dialect.name == "sqlite"
+
     locked: list[str] = []
 
     def removed_before(session: Any, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import re
 
@@ -17,7 +18,10 @@ from tests.conftest import MakeApp
 from tests.support.attaching import attached_file, check_files
 from tests.support.cases import tax_id_case
 from tests.support.client import PortalClient, tree_of
+from tests.support.clock import Clock
 from tests.support.html import text_of
+from tests.support.messages import mails
+from tests.support.public_cases import run_job
 from tests.support.world import World
 
 
@@ -37,6 +41,52 @@ def attach(client: PortalClient, path: str, *files: tuple[bytes, str]) -> tuple[
 def downloads(client: PortalClient, path: str) -> list[str]:
     links = [link.get("href") or "" for link in tree_of(client.get(path)).iter("a")]
     return [link for link in links if re.search(r"/files/\d+$", link)]
+
+
+def test_whoever_left_the_page_is_told_of_a_file_that_went_wrong(portal: World, clock: Clock) -> None:
+    clock.set(dt.datetime.now(dt.UTC))
+    harbor = portal.organization("Harbor Clinic")
+    portal.person("a.clerk", organization=harbor)
+    portal.staff("w.worker", permissions=["staff:console:open", "staff:attachments:check"])
+    with portal.session() as session:
+        case_id = tax_id_case(session, harbor).case_id
+    office, path = portal.sign_in("a.clerk"), f"/cases/{case_id}"
+    assert attach(office, path, (b"%PDF-1.4 broken", "one.pdf"), (b"%PDF-1.4 broken too", "two.pdf"))[0] == 303
+    clock.advance(minutes=16)
+    staff = portal.sign_in("w.worker")
+    assert "2 attached files wait to be checked, and no worker looks at them" in text_of(tree_of(staff.get("/staff/")))
+    assert "Start a worker" in staff.get("/staff/attachments").text
+    check_files(portal)
+    assert "no worker looks at" not in text_of(tree_of(staff.get("/staff/")))
+    run_job(portal, "attachments.tell")
+    assert mails(portal, "files_wrong") == [], "whoever is still there sees it"
+    clock.advance(minutes=6)
+    office = portal.sign_in("a.clerk")
+    [one, _other] = re.findall(r"/files/(\d+)/remove", office.get(path).text)
+    assert office.post(f"{path}/files/{one}/remove").status_code == 303
+    for _ in range(2):
+        run_job(portal, "attachments.tell")
+    [(to, told)] = mails(portal, "files_wrong")
+    assert to == "a.clerk@office.example"
+    assert told["lines"] == ["1 file: not accepted"]
+    assert told["link"].endswith(path)
+    assert ".pdf" not in str(told), "a name may tell of a patient"
+
+
+def test_files_that_went_wrong_count(database_url: str, make_app: MakeApp) -> None:
+    portal = World(make_app(database_url, attachments_most=2))
+    harbor = portal.organization("Harbor Clinic")
+    portal.person("a.clerk", organization=harbor)
+    with portal.session() as session:
+        path = f"/cases/{tax_id_case(session, harbor).case_id}"
+    office = portal.sign_in("a.clerk")
+    attach(office, path, (b"%PDF-1.4 broken", "one.pdf"), (b"%PDF-1.4 broken too", "two.pdf"))
+    check_files(portal)
+    status, said = attach(office, path, (b"A letter.", "letter.txt"))
+    assert status == 422
+    assert "there are 2 files already, which is the most. Remove those that went wrong first." in said
+    office.post(f"{path}/files/{re.findall(r'/files/([0-9]+)/remove', office.get(path).text)[0]}/remove")
+    assert attach(office, path, (b"A letter.", "letter.txt"))[0] == 303
 
 
 def test_files_of_a_case_are_opened_by_both_sides_and_nobody_else(portal: World) -> None:

@@ -324,3 +324,29 @@ def test_questions_of_before_are_cases_after_the_upgrade(portal: World) -> None:
     with portal.session() as session:
         key = session.scalars(sa.select(Case.id).where(Case.state == "answered")).one()
     assert "Of before" in shown(portal.sign_in("a.clerk"), f"/cases/{key}")
+
+
+def test_a_case_is_handed_to_a_colleague_who_is_told(portal: World) -> None:
+    office, ben = portal.sign_in("a.clerk"), portal.sign_in("b.clerk")
+    path = ask(office)
+    choices = dict(re.findall(r'<option value="(\d+)"[^>]*>([^<]+)', office.get(path).text))
+    assert set(choices.values()) == {"Ben Clerk"}, "neither oneself nor somebody of another office"
+    [key] = choices
+    assert office.post(f"{path}/hand", {"colleague": id_of(portal, "s.stranger")}).status_code == 422
+    assert office.post(f"{path}/hand", {"colleague": key}).status_code == 303
+    [(message, told)] = mails(portal, "b.clerk@office.example")
+    assert message.template == "case_handed"
+    assert told["giver"] == "Anna Clerk"
+    assert "Handed on to Ben Clerk" in shown(ben, path)
+    assert "has this case" in shown(ben, path)
+    assert path in ben.get("/").text, "on the home page of who has it"
+    assert path not in office.get("/").text
+    assert portal.sign_in("w.worker").post(f"{path}/hand", {"colleague": key}).status_code == 404
+    # Whoever takes it over from somebody else is not told of their own deed.
+    assert office.post(f"{path}/hand", {"colleague": id_of(portal, "a.clerk")}).status_code == 303
+    assert mails(portal, "a.clerk@office.example") == []
+
+
+def id_of(world: World, username: str) -> str:
+    with world.session() as session:
+        return str(session.scalars(sa.select(Person.id).where(Person.username == username)).one())

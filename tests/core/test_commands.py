@@ -134,7 +134,7 @@ def test_the_schema_is_made_checked_and_made_again(folder: Path) -> None:
     with sqlite3.connect(folder / "instance" / "hp_portal.sqlite") as connection:
         cells = connection.execute("SELECT count(*) FROM application_setting").fetchone()[0]
         accounts = connection.execute("SELECT count(*) FROM person").fetchone()[0]
-    assert cells == 12, "two applications for five provider types and billing organizations"
+    assert cells == 18, "three applications for five provider types and billing organizations"
     assert accounts == 0
 
 
@@ -171,7 +171,8 @@ def test_payees_are_loaded_dry_first(folder: Path) -> None:
 def test_plugins_are_listed(folder: Path) -> None:
     ok(run(folder, "db", "upgrade"))
     rows = json.loads(ok(run(folder, "plugins", "list", "--json")))
-    assert {row["name"]: row["state"] for row in rows} == {"tax_ids": "loaded", "remittance": "loaded"}
+    states = {row["name"]: row["state"] for row in rows}
+    assert states == {"tax_ids": "loaded", "profiles": "loaded", "remittance": "loaded"}
     assert "Remittance Inquiry" in ok(run(folder, "plugins", "list"))
 
 

@@ -128,6 +128,8 @@ def test_what_the_store_does_not_take_is_told_and_waits(
     assert lost.get(f"{NOTE}/files/1", check=False).status_code == 503
     assert client.get(f"{NOTE}/files/1").data == b"A letter that waits"
     assert len(store.objects()) == before, "a text is not stored twice"
+    with stored_world.session() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(StoredFile)) == 1, "nothing of the others stays"
     assert [event for event, _ in events(stored_world)].count("file.sent") == 1
 
 

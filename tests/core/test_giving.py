@@ -56,7 +56,7 @@ def test_what_new_people_get(world: World) -> None:
     applications = plugins_of(world.app).applications
     person = world.person("a.clerk", applications=())
     with world.session() as session:
-        assert giving.new_people_get(session) == {"remittance", "tax-id-npi-access"}
+        assert giving.new_people_get(session) == {"profiles", "remittance", "tax-id-npi-access"}
         session.execute(sa.update(ApplicationDefault).values(new_people=False))
     with world.session() as session:
         giving.give_starting_applications(session, None, person, applications)

@@ -146,7 +146,7 @@ def test_patterns_formats_and_templates_are_no_input() -> None:
     ],
 )
 def test_scripts_take_text_for_text(pattern: str, what: str) -> None:
-    assert len(SCRIPTS) == 5
+    assert len(SCRIPTS) == 6
     found = [
         f"{name(path)}: {match.group()!r}"
         for path in SCRIPTS

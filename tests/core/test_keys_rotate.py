@@ -19,6 +19,8 @@ from flask import Flask
 from hp_portal import cli, clock, vault
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.cases.models import COMMENT, ENTRY_WORDS, NOTE, NOTE_WORDS, CaseEntry, CaseNote
+from hp_portal.core.cases.public_models import EMAIL_HASH, CaseSubmitter
+from hp_portal.core.cases.submitters import find_submitter
 from hp_portal.core.factors.apps import use_code
 from hp_portal.core.files.models import StoredFile, StoredPiece
 from hp_portal.core.files.storing import open_stored, receive_file
@@ -41,18 +43,25 @@ from hp_portal.seals import Seat, sealed_columns
 from hp_portal.session import Who
 from hp_portal.settings import ConfigurationError
 from hp_portal.vault import SealBroken, key_mark
+from hp_portal_plugins.profiles.changing.models import CONTENTS as FORM
+from hp_portal_plugins.profiles.changing.models import SentForm
+from hp_portal_plugins.profiles.record.applying import Fact, Stated, apply_change, new_practitioner
+from hp_portal_plugins.profiles.record.models import SEALED, PractitionerFact
 from hp_portal_plugins.remittance.intake.kept_text import kept_interchange
 from hp_portal_plugins.remittance.models import PAYEE_TIN, Claim, Payment, PaymentText
 from tests.conftest import MakeApp
+from tests.plugins.profiles.updates import provider_update
 from tests.plugins.remittance.import_files import CLINIC, file_of, import_835, many_payments
 from tests.support.access_requests import access_request
 from tests.support.attaching import attached_file
-from tests.support.cases import tax_id_case
+from tests.support.cases import public_rows, tax_id_case
 from tests.support.databases import DATA_KEY, data_key, database_of
+from tests.support.drafts import draft_row
 from tests.support.factors import add_app, code
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.messages import answered_request, attachment, posted_letter, returned_mail
 from tests.support.registering import asked_to_join
+from tests.support.signing import signature
 from tests.support.world import World
 
 NEW = data_key("new")
@@ -109,7 +118,12 @@ class Filled:
             assert all(text and b"TESTPATIENT" in text for text in texts)
             assert open_stored(session, session.get_one(StoredFile, self.file)).read() == LETTER
             assert facts_of(session, session.scalars(sa.select(Registration)).one()).job == "Biller"
+            (fact,) = session.scalars(sa.select(PractitionerFact))
+            assert session.vault.open_text(fact.value_sealed or b"", SEALED(fact.token)) == "SAMPLEDEA"
             clerk = session.get_one(Person, self.person.person_id)
+            assert find_submitter(session, session.scalars(sa.select(CaseSubmitter.case_id)).one()) is not None
+            hashes = session.vault.digests("sam@office.example", EMAIL_HASH)
+            assert session.scalars(sa.select(CaseSubmitter).where(CaseSubmitter.email_hash.in_(hashes))).one()
             assert use_code(session, clerk, code()).name == "Sample telephone"
             session.rollback()
             assert find_kept(session, self.person, "sample", self.token) == {"last_name": "SAMPLE"}
@@ -159,7 +173,18 @@ def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
         said = session.vault.seal_text("Said", ENTRY_WORDS("said"))
         noted = session.vault.seal_text("Noted", NOTE_WORDS("noted"))
         session.add(CaseEntry(token="said", what=COMMENT, by_staff=True, words_sealed=said, **words))
+        session.add_all(public_rows(session, asked.case_id))
+        provider_update(session, session.get_one(Organization, organization.id))
         session.add(CaseNote(token="noted", what=NOTE, words_sealed=noted, **words))
+        practitioner = new_practitioner(session)
+        dea = Fact("practitioner", practitioner.id, "dea_number", "", "SAMPLEDEA", clock.now().date())
+        apply_change(session, Stated("practitioner-added"), [dea])
+        draft_row(session, organization, clerk.id)
+        form = session.vault.seal_text("{}", FORM("form"))
+        session.add(
+            SentForm(organization_id=organization.id, case_id=asked.case_id, token="form", contents_sealed=form)
+        )
+        signature(session, organization)
     add_app(world, clerk)
     made = Filled(world, person, token, organization.id, stored.id)
     made.read(world)
@@ -278,11 +303,18 @@ LATER = (
     "message",
     "message_attachment",
     "portal_case_entry",
+    "portal_case_form",
     "portal_case_note",
+    "profiles_practitioner_fact",
+    "portal_draft",
+    "profiles_sent_form",
+    "portal_case_submitter",
+    "profiles_update",
     "recovery_ask",
     "registration",
     "registration_draft",
     "returned_mail",
+    "signature",
 )
 
 

@@ -24,6 +24,7 @@ from tests.sample_plugin import notes
 from tests.sample_plugin.notes import Note
 from tests.support.client import PortalClient, tree_of
 from tests.support.clock import Clock
+from tests.support.drafts import draft_row
 from tests.support.factors import add_app
 from tests.support.html import text_of
 from tests.support.locks import locks_taken
@@ -99,6 +100,7 @@ def test_on_the_day_the_account_ends_and_a_colleague_takes_over(
     )
     with world.session() as session:
         session.add(Note(organization_id=clinic.id, text=f"{person.id}:call back"))
+        draft_row(session, clinic, person.id)
     asked = delegate.get(f"/accounts/{person.id}/leaving")
     assert "Dana Delegate, delegate" in asked.text
     for day, words in (("2026-05-31", "Choose today"), ("2027-07-01", "Choose today"), ("soon", "valid date")):
@@ -131,6 +133,7 @@ def test_on_the_day_the_account_ends_and_a_colleague_takes_over(
         ).one()
         assert values_of(session, last)["handed"] == [
             "1 sample notes",
+            "1 draft",
             "the request to remove the second factors of Person L Ocked",
             "1 open invitation",
         ]

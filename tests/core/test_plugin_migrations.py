@@ -164,6 +164,7 @@ def test_a_plugin_that_was_rolled_back(
     rows = {row["name"]: row for row in json.loads(listed(app, monkeypatch, "--json").stdout)}
     assert {name: row["state"] for name, row in rows.items()} == {
         "tax_ids": "loaded",
+        "profiles": "loaded",
         "remittance": "loaded",
         "claim-status": "rolled back",
     }

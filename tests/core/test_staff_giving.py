@@ -99,12 +99,13 @@ def test_what_new_people_get(world: World, staff: PortalClient, clinic: Organiza
             person = session.scalars(sa.select(Person.id).where(Person.username == username)).one()
         return [one["application"] for one in recorded(world, "person.application.given") if one["person"] == person]
 
-    for key in ("remittance", "tax-id-npi-access"):
+    for key in ("profiles", "remittance", "tax-id-npi-access"):
         staff.post(f"/staff/applications/{key}/new-people", {"enabled": "0"})
     assert create("n.first") == []
     assert staff.post("/staff/applications/remittance/new-people", {"enabled": "1"}).status_code == 303
     on = {name: on for name, on in switches(staff, "/staff/applications").items() if name.startswith("New people")}
-    assert on == {"New people get Remittance Inquiry": True, "New people get Tax ID & NPI access": False}
+    others = ("New people get Provider Data Profiles", "New people get Tax ID & NPI access")
+    assert on == {"New people get Remittance Inquiry": True, **dict.fromkeys(others, False)}
     assert create("n.second") == ["remittance"]
     fragment = staff.post("/staff/applications/remittance/new-people", {"enabled": "0"}, fragment=True)
     assert "Saved: new people do not get Remittance Inquiry" in fragment.text

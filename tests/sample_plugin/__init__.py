@@ -25,6 +25,7 @@ from hp_portal.api import (
 
 from . import faxing, notes
 from .views import blueprint, public_blueprint, staff_blueprint
+from .wizard_views import REPORT
 
 events: list[PortalEvent] = []
 
@@ -45,6 +46,7 @@ def portal_application() -> Application:
         staff_links=(StaffLink("Sample notes", "sample_staff.count", "sample:note:count", "How many there are"),),
         staff_queues=(StaffQueue("note", "notes", "sample_staff.count", "sample:note:count", notes.count_notes),),
         audit_events=(EventSpec("sample.note.written", "Wrote a note", ("note",)),),
+        draft_kinds=(REPORT.drafts,),
         starts_enabled_for=frozenset({Audience.PHYSICIAN}),
     )
 

@@ -10,6 +10,7 @@ from hp_portal.api import access, db_session, page, redirect_to, the_actor
 
 from . import file_views as file_views
 from . import table_views as table_views
+from . import wizard_views as wizard_views
 from .blueprints import blueprint as blueprint
 from .blueprints import public_blueprint as public_blueprint
 from .blueprints import staff_blueprint as staff_blueprint

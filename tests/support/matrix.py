@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 from hp_portal.core.access.rules import Rule, rule_of
 from hp_portal.core.identity.actor import TERMS_OF_USE
 from hp_portal.core.identity.models import Person
+from hp_portal.core.tax_ids.cases import KIND
 
 from . import matrix_things as things
 from .attaching import held_file
@@ -75,6 +76,9 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
     ),
     "attached_id": lambda scene, person: held_file(scene.world, scene.own.organization),
     "case_id": lambda scene, person: things.case(scene),
+    "draft_id": lambda scene, person: things.draft(scene),
+    "case_kind": lambda scene, person: KIND,
+    "signature_id": lambda scene, person: things.signature_of(scene),
     "case_view_id": lambda scene, person: things.saved_view(scene, person or scene.own.person),
     "agreement": lambda scene, person: TERMS_OF_USE,
     "version_id": lambda scene, person: things.published(scene),
@@ -88,11 +92,13 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
 OWNED = {"notice_id", "registration_id", "grant_id"}
 # Views that answer 404 by themselves without what the matrix does not give them.
 # Of cases, where one has not the application they belong to; and of their files, where the file is another thing’s.
-CASES = {f"cases.{name}" for name in ("one", "comment", "step", "attach", "files", "download", "remove_file")} | {
+_OF_CASES = "one comment step attach files download remove_file print_out signed blank"
+CASES = {f"cases.{name}" for name in _OF_CASES.split()} | {
     "staff.cases_download",
     "staff.cases_remove_file",
+    "staff.cases_signed",
 }
-MAY_MISS = {"pages.go", "documents.file", "approvals.office_record", *CASES}
+MAY_MISS = {"pages.go", "documents.file", "approvals.office_record", "drafts.ask", "drafts.remove", *CASES}
 # Permissions that let nobody see anything alone.
 BESIDE = {"staff:cases:work": ("staff:tax-ids:manage",)}
 # Public views that lead somebody who is signed in to the terms by themselves.

@@ -27,9 +27,11 @@ from hp_portal.core.tax_ids.notices import warn
 
 from .access_requests import access_request
 from .cases import case_view, tax_id_case
+from .drafts import draft_row
 from .invitations import open_invitation
 from .reviews import signed_review
 from .scenes import Part, PluginScene, scene_of, scenes_of
+from .signing import signature
 from .world import World
 
 
@@ -217,6 +219,18 @@ def case(scene: Scene) -> int:
     """The own organization asks for a Tax ID of which it has no payment."""
     with scene.world.session() as session:
         return tax_id_case(session, scene.own.organization).case_id
+
+
+def draft(scene: Scene) -> int:
+    """A draft of a kind that no installed application has."""
+    with scene.world.session() as session:
+        return draft_row(session, scene.own.organization, scene.own.person.id).id
+
+
+def signature_of(scene: Scene) -> int:
+    """Somebody of the own organization has signed something."""
+    with scene.world.session() as session:
+        return signature(session, scene.own.organization).id
 
 
 def saved_view(scene: Scene, person: Person) -> int:

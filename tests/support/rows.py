@@ -11,6 +11,7 @@ from hp_portal import clock
 from hp_portal.core.cases.models import COMMENT, NOTE, CaseEntry, CaseNote
 from hp_portal.core.delegates.models import WAITING, DelegateRequest, ReviewDecision
 from hp_portal.core.downloads.models import DocumentRequest
+from hp_portal.core.drafts.models import DraftVisit
 from hp_portal.core.identity.actor import hash_token
 from hp_portal.core.identity.directory import DirectoryAccount, UsedState
 from hp_portal.core.identity.factors import AuthenticatorApp, HalfSignIn, Passkey, RecoveryCode
@@ -26,10 +27,12 @@ from hp_portal.database import Base, PortalSession
 
 from .access_requests import access_request
 from .attaching import attached_file
-from .cases import case_view, tax_id_case
+from .cases import case_view, public_rows, tax_id_case
+from .drafts import draft_row
 from .invitations import open_invitation
 from .registering import asking
 from .reviews import signed_review
+from .signing import signature
 
 
 def other_rows(session: PortalSession, organization: Organization, person: Person) -> Iterator[Base]:
@@ -128,8 +131,13 @@ def other_rows(session: PortalSession, organization: Organization, person: Perso
     yield CaseEntry(
         organization_id=organization.id, token=f"entry-{organization.id}", what=COMMENT, by_staff=False, **words
     )
+    yield from public_rows(session, asked.case_id)
     yield CaseNote(token=f"note-{organization.id}", what=NOTE, **words)
     yield case_view(session, person)
+    draft = draft_row(session, organization, person.id)
+    yield draft
+    yield DraftVisit(organization_id=organization.id, draft_id=draft.id, person_id=person.id, at=now)
+    yield signature(session, organization, about=f"case:{asked.case_id}")
     request = access_request(session, organization)
     yield AccessRequestLink(
         request_id=request.id,

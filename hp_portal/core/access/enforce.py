@@ -12,7 +12,7 @@ from flask_login import LoginManager, current_user
 
 from hp_portal import scopes
 from hp_portal.core.access.gate import Directory, Verdict, decide
-from hp_portal.core.access.rules import DELEGATE, Kind, Rule, rule_of
+from hp_portal.core.access.rules import DELEGATE, SIGNED_IN, Kind, Rule, rule_of
 from hp_portal.core.access.unsent import keep_unsent, page_before
 from hp_portal.core.access.who_is import find_actor, note_chosen, touch
 from hp_portal.core.audit.record import Who, set_who
@@ -70,6 +70,8 @@ def can(permission: str) -> bool:
     known = directory()
     if permission == DELEGATE:
         return decide(Rule("delegate"), current_actor(), known) is Verdict.ALLOW
+    if permission == SIGNED_IN:
+        return decide(Rule("signed_in"), current_actor(), known) is Verdict.ALLOW
     kind: Kind = "staff" if permission in known.staff_permissions else "requires"
     return decide(Rule(kind, permission), current_actor(), known) is Verdict.ALLOW
 

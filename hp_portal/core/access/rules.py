@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeVar
 View = TypeVar("View", bound=Callable[..., Any])
 DELEGATE = "delegate"
 """Stands for a permission where what is asked for is that somebody is a delegate, as for documents of theirs."""
+SIGNED_IN = "signed_in"
+"""Stands for a permission where everybody who has signed in may ask, and what is asked for is looked at more closely then."""
 Kind = Literal["public", "signed_in", "requires", "delegate", "staff"]
 
 

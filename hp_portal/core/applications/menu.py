@@ -126,8 +126,19 @@ def start_settings(session: PortalSession, applications: list[Application]) -> N
                 )
 
 
+def public_forms() -> list[MenuItem]:
+    """The forms that people without an account can fill in, in the order of the menu."""
+    return [
+        MenuItem(kind.key, kind.public.link, url_for(kind.public.start))
+        for application in plugins().applications
+        for kind in application.case_kinds
+        if kind.public is not None
+    ]
+
+
 def install(app: Flask) -> None:
     """Give every full page its menus; a fragment has none."""
+    app.jinja_env.globals["public_forms"] = public_forms
     app.jinja_env.globals["home_below"] = lambda organization_id: below(organization_id, "/")
 
     @app.context_processor

@@ -75,6 +75,7 @@ def mount(app: Flask, directory: Directory, application: Application, name: str)
     _check_links(app, application, name)
     directory.add(application)
     check_cases(directory, application, name)
+    check_drafts(app, directory, application, name)
 
 
 def _register(app: Flask, blueprint: Blueprint, expected: str, prefix: str, name: str) -> None:
@@ -130,8 +131,30 @@ def check_cases(directory: Directory, application: Application, name: str) -> No
             mistakes.append(f"its application does not declare {kind.permission!r}")
         if kind.staff_permission not in directory.staff_permissions:
             mistakes.append(f"nobody declares {kind.staff_permission!r}")
+        public = f"{application.key}_public"
+        if kind.public is not None and not (
+            kind.public.start.startswith(f"{public}.") and application.public_blueprint
+        ):
+            mistakes.append(f"its public form starts at {kind.public.start!r}, which is no page of {public!r}")
         if mistakes:
             raise ConfigurationError(f"Plugin {name!r}: the kind of cases {kind.key!r}: {'; '.join(mistakes)}.")
+
+
+def check_drafts(app: Flask, directory: Directory, application: Application, name: str) -> None:
+    """The kinds of drafts are named after their application, and lead to a page of it. Raises ConfigurationError."""
+    keys = [kind.key for kind in application.draft_kinds]
+    for kind in application.draft_kinds:
+        mistakes = ["there are two of it"] if keys.count(kind.key) > 1 else []
+        if not kind.key.startswith(f"{application.key}.") or len(kind.key) > 80:
+            mistakes.append(f"its key must start with {application.key!r} and a period, and have at most 80 letters")
+        if directory.application_of_permission.get(kind.permission) is not application:
+            mistakes.append(f"its application does not declare {kind.permission!r}")
+        routes = list(app.url_map.iter_rules(kind.endpoint)) if kind.endpoint in app.view_functions else []
+        own = kind.endpoint.startswith(f"{application.blueprint.name}.")
+        if not own or not any(route.arguments == {"draft_id"} for route in routes):
+            mistakes.append(f"{kind.endpoint!r} is no page of the application that takes draft_id")
+        if mistakes:
+            raise ConfigurationError(f"Plugin {name!r}: the kind of drafts {kind.key!r}: {'; '.join(mistakes)}.")
 
 
 def check_files(state: PluginState) -> None:

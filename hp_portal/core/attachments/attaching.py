@@ -19,7 +19,7 @@ import structlog
 from hp_portal import clock, scopes
 from hp_portal.core.attachments.kinds import HEAD, NotAccepted, kind_of
 from hp_portal.core.attachments.models import NAME, AttachedFile
-from hp_portal.core.attachments.states import READY, WAITING
+from hp_portal.core.attachments.states import READY, WAITING, WENT_WRONG
 from hp_portal.core.audit.record import record
 from hp_portal.core.files.storing import FileOwner, delete_stored, plain_name, receive_file
 from hp_portal.core.web.render import settings
@@ -139,11 +139,13 @@ def _tell(session: PortalSession, upload: Upload) -> _Told:
 
 
 def _attach(session: PortalSession, told: _Told, owner: FileOwner, about: str) -> None:
-    # What went wrong is neither in the way of the same file made anew, nor of another.
-    here = sa.select(AttachedFile.digest).where(AttachedFile.about == about, AttachedFile.state.in_((WAITING, READY)))
-    there, most = set(session.scalars(here)), settings().attachments_most
-    if len(there) >= most:
-        raise NotAccepted(f"there are {most} files already, which is the most.")
+    rows = session.execute(sa.select(AttachedFile.digest, AttachedFile.state).where(AttachedFile.about == about)).all()
+    # What went wrong is not in the way of the same file made anew; but it counts, or somebody could send on and on.
+    there = {row.digest for row in rows if row.state in (WAITING, READY)}
+    most, wrong = settings().attachments_most, sum(row.state in WENT_WRONG for row in rows)
+    if len(rows) >= most:
+        removable = " Remove those that went wrong first." if wrong else ""
+        raise NotAccepted(f"there are {most} files already, which is the most.{removable}")
     if not there.isdisjoint(told.digests):
         raise NotAccepted("the same file is attached already.")
     stored = receive_file(session, cast(BinaryIO, told.upload.stream), NAMELESS, owner=owner, kind=STORED_AS)

@@ -23,7 +23,8 @@ class AttachedFile(Base, scopes.OwnedByOrganizationOrPayer, Leased):
     `state` is one of `states`; `why` says in words for the sender why a file is refused, `found` for the payer's staff what was
     found in it or went wrong. `kept_at`: it was sent along, and its sender cannot remove it any more, unless it went wrong.
     `retry_at`: until then it waits for the virus scanner, after so many `pauses`. `quarantined_at`: a virus was found in it, and
-    it is not given out without being looked at for one again. The original stays sealed; `cleaned_id` is what is given out.
+    it is not given out without being looked at for one again. `told_at`: its sender was told by e-mail that it went wrong. The
+    original stays sealed; `cleaned_id` is what is given out.
     """
 
     __tablename__ = "attached_file"
@@ -51,6 +52,7 @@ class AttachedFile(Base, scopes.OwnedByOrganizationOrPayer, Leased):
     retry_at: Mapped[dt.datetime | None]
     pauses: Mapped[int] = mapped_column(default=0, server_default="0")
     quarantined_at: Mapped[dt.datetime | None]
+    told_at: Mapped[dt.datetime | None]
     original_id: Mapped[int] = mapped_column(sa.ForeignKey("stored_file.id"), index=True)
     cleaned_id: Mapped[int | None] = mapped_column(sa.ForeignKey("stored_file.id"), index=True)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from hp_portal import clock
 from hp_portal.core.attachments.attaching import CannotRemove, remove_attached
 from hp_portal.core.attachments.models import AttachedFile
-from hp_portal.core.attachments.owners import Owner, owner_of
+from hp_portal.core.attachments.owners import AttachedTo, owner_of
 from hp_portal.core.attachments.states import FAILED, HELD, QUARANTINED, WAITING
 from hp_portal.core.audit.record import record
 from hp_portal.core.identity.models import Person
@@ -17,6 +19,8 @@ from hp_portal.core.web.listing import Column, Listing, Order, Sorting, page_of
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession
 
+LATE = dt.timedelta(minutes=15)
+"""Files are looked at within seconds; one that has waited so long is one that nothing looks at."""
 HELD_LIST = Sorting(
     (
         Column("file", "File"),
@@ -37,7 +41,12 @@ class Held:
     file: AttachedFile
     person: str
     organization: str
-    owner: Owner
+    owner: AttachedTo
+
+    @property
+    def stuck(self) -> bool:
+        """Has nothing looked at it yet?"""
+        return self.file.state == WAITING and self.file.retry_at is None
 
 
 def _unscanned() -> sa.ColumnElement[bool]:
@@ -63,13 +72,23 @@ def count_unscanned(session: PortalSession) -> int:
     return _count(session, _unscanned())
 
 
+def _stuck() -> sa.ColumnElement[bool]:
+    late = AttachedFile.sent_at < clock.now() - LATE
+    return sa.and_(AttachedFile.state == WAITING, AttachedFile.retry_at.is_(None), late)
+
+
+def count_stuck(session: PortalSession) -> int:
+    """Files that nothing has looked at for long, as where no worker runs."""
+    return _count(session, _stuck())
+
+
 def view_held(session: PortalSession, order: Order) -> Listing[Held]:
     """One page of the files that are held back, recorded as looked at; the caller commits."""
     wanted = (
         sa.select(AttachedFile, Person.name, Organization.name)
         .outerjoin(Person, Person.id == AttachedFile.person_id)
         .outerjoin(Organization, Organization.id == AttachedFile.organization_id)
-        .where(sa.or_(AttachedFile.state.in_(HELD), _unscanned()))
+        .where(sa.or_(AttachedFile.state.in_(HELD), _unscanned(), _stuck()))
     )
     listing = page_of(session, wanted, order, make=lambda row: _held(session, *row))
     record(session, "attachment.held.viewed", shown=len(listing.rows))

@@ -32,8 +32,8 @@ from hp_portal.core.cases.models import (
     CaseNote,
 )
 from hp_portal.core.cases.numbers import free_number, show_number
-from hp_portal.core.cases.office import who_can_see
-from hp_portal.core.cases.telling import about_case, tell_comment, tell_step
+from hp_portal.core.cases.office import colleagues_for, who_can_see
+from hp_portal.core.cases.telling import about_case, tell_comment, tell_handed, tell_step
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.models import Person
@@ -63,11 +63,16 @@ class NotTheirs(Exception):
 class _Sender:
     """Who sends a file, and whose it is: the case's, also when staff send it."""
 
-    person_id: int
+    person_id: int | None
     organization_id: int | None
 
 
-def _held(session: PortalSession, case_id: int) -> Case:
+def is_staff(actor: Actor | None) -> bool:
+    """Is it the payer's staff who act? None is who sent the case in without an account."""
+    return actor is not None and actor.is_staff
+
+
+def held(session: PortalSession, case_id: int) -> Case:
     """The case, which nobody else changes until the end of the transaction."""
     lock(session, f"case:{case_id}")
     wanted = sa.select(Case).where(Case.id == case_id).execution_options(populate_existing=True)
@@ -126,6 +131,13 @@ def open_case(session: PortalSession, kind: CaseKind, title: str, *, organizatio
     `title` says in a few words what it is about, and tells of no patient; `words` may say more. The application keeps what
     belongs to it in a table of its own, with a foreign key to `portal_case.id`.
     """
+    return begin_case(session, kind, title, organization_id, words)
+
+
+def begin_case(
+    session: PortalSession, kind: CaseKind, title: str, organization_id: int | None, words: str = ""
+) -> Case:
+    """The same, without an organization where somebody who has no account sends it in. Needs a whole scope."""
     now = clock.now()
     person_id = get_who(session).person_id
     lock(session, "numbers of cases")
@@ -169,15 +181,16 @@ def turn_case(
 
 @in_whole("a case is taken a step further")
 def take_step(
-    session: PortalSession, actor: Actor, case_id: int, key: str, *, seen: str, words: str = "", read: str = ""
+    session: PortalSession, actor: Actor | None, case_id: int, key: str, *, seen: str, words: str = "", read: str = ""
 ) -> Case:
-    """Take a step of the case's kind, as whoever is signed in; `seen` is the state that they saw it in, and `read` when the
-    provider wrote the newest message that staff saw, in ISO 8601: a newer one goes on waiting for them.
+    """Take a step of the case's kind, as whoever is signed in, or (None) as who sent it in without an account; `seen` is the
+    state that they saw it in, and `read` when the provider wrote the newest message that staff saw, in ISO 8601: a newer one goes
+    on waiting for them.
 
     The case is one that the caller has found in the person's scope. Raises CaseMoved, WordsNeeded, CaseRefused, and LookupError
     for a step that there is not, or that they may not take.
     """
-    case = _held(session, case_id)
+    case = held(session, case_id)
     kind = _kind_of(case)
     step = kind.step(key)
     if step is None or step.by == "portal":
@@ -188,8 +201,8 @@ def take_step(
         raise LookupError(key)
     if step.words == "required" and not words.strip():
         raise WordsNeeded
-    turn_case(session, case, kind, step, words, by_staff=actor.is_staff)
-    if actor.is_staff:
+    turn_case(session, case, kind, step, words, by_staff=is_staff(actor))
+    if is_staff(actor):
         _answered(case, read)
         tell_step(session, case, kind)
     return case
@@ -201,7 +214,7 @@ def portal_step(session: PortalSession, case_id: int, key: str, words: str = "")
 
     Raises LookupError for a step of somebody else.
     """
-    case = _held(session, case_id)
+    case = held(session, case_id)
     kind = _kind_of(case)
     step = kind.step(key)
     if step is None or step.by != "portal":
@@ -214,47 +227,49 @@ def portal_step(session: PortalSession, case_id: int, key: str, words: str = "")
 
 
 @in_whole("somebody writes about a case")
-def add_comment(session: PortalSession, actor: Actor, case_id: int, words: str, read: str = "") -> None:
+def add_comment(session: PortalSession, actor: Actor | None, case_id: int, words: str, read: str = "") -> None:
     """Write to the other side. What a provider writes waits for staff until they have answered or read it (`read`: see
     `take_step`)."""
-    case = _held(session, case_id)
+    case = held(session, case_id)
     kind = _kind_of(case)
-    if actor.is_staff:
+    if is_staff(actor):
         _answered(case, read)
     else:
         case.asked_at = clock.now()
-    _add_entry(session, case, COMMENT, words=words, by_staff=actor.is_staff)
+    _add_entry(session, case, COMMENT, words=words, by_staff=is_staff(actor))
     record(session, "case.commented", case=case.id)
-    if actor.is_staff:
+    if is_staff(actor):
         tell_comment(session, case, kind)
 
 
 @in_whole("files come with a case")
 def add_files(
-    session: PortalSession, actor: Actor, case_id: int, uploads: Sequence[Upload], read: str = ""
+    session: PortalSession, actor: Actor | None, case_id: int, uploads: Sequence[Upload], read: str = ""
 ) -> list[str]:
     """Attach files to a case, for both sides to open once they are checked; they stay with it. A sentence for each that was not
     attached. Those of a provider wait for staff like a message."""
-    case = _held(session, case_id)
+    case = held(session, case_id)
     kind, about = _kind_of(case), about_case(case.id)
     before = {one.id for one in attached_files(session, about)}
-    problems = attach_files(session, uploads, owner=_Sender(actor.person_id, case.organization_id), about=about)
+    problems = attach_files(
+        session, uploads, owner=_Sender(actor.person_id if actor else None, case.organization_id), about=about
+    )
     keep_attached(session, about)
     names = [one.name for one in attached_files(session, about) if one.id not in before]
     if names:
-        if actor.is_staff:
+        if is_staff(actor):
             _answered(case, read)
         else:
             case.asked_at = clock.now()
-        _add_entry(session, case, FILED, words="\n".join(names), by_staff=actor.is_staff)
-        if actor.is_staff:
+        _add_entry(session, case, FILED, words="\n".join(names), by_staff=is_staff(actor))
+        if is_staff(actor):
             tell_comment(session, case, kind)
     return problems
 
 
 def add_note(session: PortalSession, case_id: int, words: str) -> None:
     """Write something that staff alone read. Needs a whole scope."""
-    case = _held(session, case_id)
+    case = held(session, case_id)
     _add_note(session, case, NOTE, words=words)
     record(session, "case.noted", case=case.id)
 
@@ -263,7 +278,7 @@ def mark_read(session: PortalSession, case_id: int, asked_at: str) -> bool:
     """Staff have read what the provider wrote at `asked_at`, in ISO 8601, and nothing is to be answered; False when there is
     something newer. Needs a whole scope.
     """
-    case = _held(session, case_id)
+    case = held(session, case_id)
     if case.asked_at is None or not _answered(case, asked_at):
         return False
     session.flush()
@@ -306,7 +321,7 @@ def assign(session: PortalSession, seen: Mapping[int, int | None], to_id: int | 
     """
     done, not_done = 0, []
     for case_id in sorted(seen):
-        case = _held(session, case_id)
+        case = held(session, case_id)
         if to_id is not None and not _may_decide(session, to_id, _kind_of(case)):
             raise NotTheirs
         if case.assigned_to_id == to_id:
@@ -323,9 +338,24 @@ def assign(session: PortalSession, seen: Mapping[int, int | None], to_id: int | 
     return ManyDone(done, not_done)
 
 
+@in_whole("a case goes to a colleague")
+def hand_to(session: PortalSession, actor: Actor, case_id: int, to_id: int) -> str:
+    """Somebody at the office hands a case to a colleague, who is told; the colleague's name. Raises NotTheirs when they may not
+    see it. Whoever has it already keeps it, and nobody is told again."""
+    case = held(session, case_id)
+    to = next((one for one in colleagues_for(session, case, _kind_of(case)) if one.id == to_id), None)
+    if to is None:
+        raise NotTheirs
+    if case.person_id != to.id:
+        hand_on(session, case, to)
+        if to.id != actor.person_id:
+            tell_handed(session, case, to, session.get_one(Person, actor.person_id).name)
+    return to.name
+
+
 def hand_on(session: PortalSession, case: Case, to: Person) -> None:
     """A case goes to a colleague at the office, who is told from then on. Needs a whole scope."""
-    case = _held(session, case.id)
+    case = held(session, case.id)
     case.person_id = to.id
     _add_entry(session, case, HANDED, words=to.name, by_staff=False)
     record(session, "case.handed", case=case.id, to=to.id)

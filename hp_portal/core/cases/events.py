@@ -60,6 +60,8 @@ CASE_EVENTS = (
     ),
     EventSpec("case.commented", "Wrote about a case", ("case",), "Wrote about case {about}", _CASE),
     EventSpec("case.handed", "Handed a case to a colleague", ("case", "to"), "Handed on case {about}", _CASE),
+    EventSpec("case.printed", "Printed a case", ("case",), "Printed case {about}", _CASE),
+    EventSpec("case.form-printed", "Printed a form to fill by hand", ("kind",)),
     EventSpec("case.downloaded", "Downloaded a list of cases", ("shown",)),
     EventSpec("case.noted", "Wrote a note about a case", ("case",), staff_only=True),
     EventSpec("case.read", "Marked a provider’s message as read", ("case",), staff_only=True),
@@ -71,6 +73,17 @@ CASE_EVENTS = (
         "Looked at the queue of cases: {cases}",
         {"cases": counted("shown", "case", "cases")},
         staff_only=True,
+    ),
+    EventSpec("case.form.sent", "Sent a form without an account", ("form", "kind"), staff_only=True),
+    EventSpec("case.form.confirmed", "Confirmed a form by e-mail", ("form", "case"), staff_only=True),
+    EventSpec("case.form.disowned", "Said that a form was not theirs", ("form",), staff_only=True),
+    EventSpec("case.form.forgotten", "A form was not confirmed within a day", ("form",), staff_only=True),
+    EventSpec("case.status.shown", "Looked up a case without an account", ("case",), staff_only=True),
+    EventSpec("case.status.refused", "Looked for a case that is not theirs", (), staff_only=True, refusal=True),
+    EventSpec("case.link.sent", "Had a link to a case mailed", ("case",), staff_only=True),
+    EventSpec("case.linked.payee", "Linked a case to a payee", ("case", "payee"), staff_only=True),
+    EventSpec(
+        "case.linked.organization", "Linked a case to an organization", ("case", "organization"), staff_only=True
     ),
     EventSpec("case.figures", "Looked at the figures of cases", (), staff_only=True),
 )

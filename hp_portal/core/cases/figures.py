@@ -14,6 +14,8 @@ from hp_portal import clock
 from hp_portal.core.audit.record import record
 from hp_portal.core.cases.kinds import kinds_for
 from hp_portal.core.cases.models import Case
+from hp_portal.core.cases.public_asking import count_forms
+from hp_portal.core.cases.public_models import CONFIRMED, FORGOTTEN
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.web.render import settings
@@ -55,12 +57,29 @@ class Figures:
     kinds: list[Done]
     people: list[Done]
     cut_off: bool
+    forms: Forms | None
+
+
+@dataclass(frozen=True)
+class Forms:
+    """How many forms people without an account sent in these weeks; the others wait to be confirmed, or were not theirs."""
+
+    sent: int
+    confirmed: int
+    forgotten: int
 
 
 def _done(what: str, rows: Iterable[tuple[float, bool | None]]) -> Done:
     taken = list(rows)
     timed = [in_time for _, in_time in taken if in_time is not None]
     return Done(what, len(taken), round(statistics.median(days for days, _ in taken), 1), sum(timed), len(timed))
+
+
+def _forms(session: PortalSession, kinds: list[str], since: dt.datetime) -> Forms | None:
+    if not kinds:
+        return None
+    counts = count_forms(session, kinds, since)
+    return Forms(sum(counts.values()), counts.get(CONFIRMED, 0), counts.get(FORGOTTEN, 0))
 
 
 def figures(session: PortalSession, actor: Actor) -> Figures:
@@ -116,4 +135,5 @@ def figures(session: PortalSession, actor: Actor) -> Figures:
         kinds=sorted((_done(kinds[key], rows) for key, rows in by_kind.items()), key=lambda one: one.what),
         people=sorted((_done(who, rows) for who, rows in by_name.items()), key=lambda one: (-one.cases, one.what)),
         cut_off=cut_off,
+        forms=_forms(session, [kind.key for kind in kinds_for(actor) if kind.public is not None], since),
     )

@@ -7,16 +7,30 @@ from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, SelectChoice, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, Length, ValidationError
+from wtforms.validators import DataRequired, Length, Regexp, ValidationError
 
 from hp_portal.case_kinds import CaseRefused
 from hp_portal.core.attachments.fields import AttachmentsField
 from hp_portal.core.cases.acting import CaseMoved, WordsNeeded
 from hp_portal.core.cases.numbers import BadCaseNumber, read_number
 from hp_portal.core.cases.queue import SHOWS
+from hp_portal.core.cases.submitters import Contact
+from hp_portal.core.people.forms import a_name, an_email
 from hp_portal.core.web.cleaning import one_line, several_lines
+from hp_portal.core.web.fields import NpiField, TinField
 
 LONGEST = 4000
+
+
+EMAIL = {"autocomplete": "email", "inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}
+
+
+def is_a_case_number(_form: Any, field: Any) -> None:
+    """A validator: it is the number of a case, as far as its check digit tells."""
+    try:
+        read_number(field.data or "")
+    except BadCaseNumber as error:
+        raise ValidationError(str(error)) from None
 
 
 class ReadForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
@@ -64,6 +78,74 @@ class FilesForm(ReadForm):
     """Files to attach to a case."""
 
     files = AttachmentsField("Attach files", required="Choose one file or more.")
+
+
+class ContactForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Who sends something in without an account: the first fields of every such form."""
+
+    name = StringField(
+        "Your first and last name",
+        [DataRequired("Enter your own first and last name."), Length(2, 80, "Use 2 to 80 characters."), a_name],
+        filters=[one_line],
+        render_kw={"autocomplete": "name"},
+    )
+    email = StringField(
+        "Your e-mail",
+        [DataRequired("Enter your own e-mail address."), Length(max=254), an_email],
+        filters=[one_line],
+        render_kw=EMAIL,
+    )
+    telephone = StringField(
+        "Your telephone",
+        [
+            DataRequired("Enter a telephone number where we can reach you."),
+            Length(max=40),
+            Regexp(r"(?:.*\d){10}", message="Enter the number with its area code, such as 218-555-0142."),
+        ],
+        filters=[one_line],
+        render_kw={"autocomplete": "tel", "inputmode": "tel"},
+    )
+
+    @property
+    def contact(self) -> Contact:
+        """Who it is, of a form that is right."""
+        return Contact(self.name.data, self.email.data.lower(), self.telephone.data)
+
+
+class LookForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """A case of somebody without an account, by its number and their e-mail address."""
+
+    number = StringField(
+        "Case number",
+        [DataRequired("Enter the number of the case, such as 4831-9076."), Length(max=40), is_a_case_number],
+        filters=[one_line],
+        render_kw={"autocomplete": "off", "inputmode": "numeric"},
+    )
+    email = StringField(
+        "Your e-mail",
+        [DataRequired("Enter the e-mail address that you gave with the form."), Length(max=254), an_email],
+        filters=[one_line],
+        render_kw=EMAIL,
+    )
+
+
+class PayeeForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Which payee of the payer's record a case is about; nothing typed: none."""
+
+    tin = TinField("Tax ID (TIN)")
+    npi = NpiField("NPI")
+
+
+class OrganizationForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Which organization a case is given to."""
+
+    organization = SelectField("Organization", default="")
+
+
+class HandForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """To which colleague of the office a case goes."""
+
+    colleague = SelectField("Hand to", [DataRequired("Choose a colleague.")])
 
 
 def a_case_number(_form: Any, field: Any) -> None:

@@ -29,8 +29,10 @@ def kinds_for(actor: Actor) -> list[CaseKind]:
     return [kind for kind in kinds() if can(kind.staff_permission if actor.is_staff else kind.permission)]
 
 
-def steps_for(actor: Actor, kind: CaseKind, state: str) -> list[CaseStep]:
-    """The steps that whoever is signed in may take with a case in this state."""
+def steps_for(actor: Actor | None, kind: CaseKind, state: str) -> list[CaseStep]:
+    """The steps that whoever is signed in may take with a case in this state; None: who sent it in without an account."""
+    if actor is None:
+        return kind.steps_from(state, "provider")
     if actor.is_staff:
         return kind.steps_from(state, "staff") if can(kind.staff_permission) else []
     return kind.steps_from(state, "provider") if can(kind.permission) else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 import sqlalchemy as sa
 
@@ -14,10 +15,19 @@ from hp_portal.core.identity.delegates import delegates_of
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.unconfirmed import reachable
 from hp_portal.database import PortalSession
+from hp_portal.scopes import in_whole
 
 
-def who_can_see(session: PortalSession, people: Iterable[Person], kind: CaseKind) -> list[Person]:
-    """Those of these people, in their order, who were given the application that such cases belong to. Needs a whole scope."""
+class Permitted(Protocol):
+    """A kind of cases, or of drafts."""
+
+    @property
+    def permission(self) -> str:
+        """What somebody of the office needs to see such things."""
+
+
+def who_can_see(session: PortalSession, people: Iterable[Person], kind: Permitted) -> list[Person]:
+    """Those of these people, in their order, who were given the application that such things belong to. Needs a whole scope."""
     application = directory().application_of_permission[kind.permission].key
     found = list(people)
     given = set(
@@ -40,3 +50,13 @@ def readers_of(session: PortalSession, case: Case, kind: CaseKind) -> list[Perso
             return own
     delegates = reachable(delegates_of(session, [case.organization_id]))
     return who_can_see(session, delegates, kind) or delegates
+
+
+@in_whole("colleagues who can see a case")
+def colleagues_for(session: PortalSession, case: Case, kind: CaseKind) -> list[Person]:
+    """The people of the case's organization who can be reached and may see it, by name."""
+    wanted = sa.select(Person).where(
+        Person.organization_id == case.organization_id, Person.deactivated_at.is_(None), Person.is_staff.is_(False)
+    )
+    found = session.scalars(wanted.order_by(sa.func.lower(Person.name), Person.id)).all()
+    return who_can_see(session, reachable(found), kind) if case.organization_id is not None else []

@@ -25,6 +25,7 @@ from hp_portal.core.cases import acting
 from hp_portal.core.cases.kinds import kinds_for
 from hp_portal.core.cases.models import NOTE, NOTE_WORDS, Case, CaseNote, CaseView
 from hp_portal.core.cases.reading import CaseRow, Entry, has_words, numbered, row_of
+from hp_portal.core.cases.submitters import WITHOUT_ACCOUNT
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.identity.staff_roles import StaffRoleMember, StaffRolePermission
@@ -133,7 +134,8 @@ def _select(actor: Actor, wanted: StaffFilter) -> sa.Select[Case, str, str, str]
 
 def _row(found: tuple[Case, str, str, str], today: dt.date) -> CaseRow:
     case, whose, organization, worker = found
-    return dataclasses.replace(row_of(case, whose, today), organization=organization or "", worker=worker or "")
+    named = organization or (WITHOUT_ACCOUNT if case.organization_id is None else "")
+    return dataclasses.replace(row_of(case, whose, today), organization=named, worker=worker or "")
 
 
 def list_queue(session: PortalSession, actor: Actor, wanted: StaffFilter, order: Order) -> Listing[CaseRow]:

@@ -20,10 +20,12 @@ from hp_portal.core.cases.models import (
     FILED,
     HANDED,
     OPENED,
+    STEP,
     Case,
     CaseEntry,
 )
 from hp_portal.core.cases.numbers import BadCaseNumber, read_number, show_number
+from hp_portal.core.cases.submitters import WITHOUT_ACCOUNT, find_submitter, is_public
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.models import Person
 from hp_portal.core.web.listing import Column, Listing, Order, Sorting, page_of
@@ -236,10 +238,28 @@ def entries_of(session: PortalSession, case: Case, kind: CaseKind, payer: str) -
         .order_by(CaseEntry.at, CaseEntry.id)
     )
 
+    sender = _sender(session, case)
+
     def who(entry: CaseEntry, name: str | None) -> str:
+        if entry.person_id is None and not entry.by_staff and sender and _is_senders(entry, kind):
+            return sender
         return name or (payer if entry.by_staff or entry.person_id is None else "Somebody who has left")
 
     return [_entry(session, entry, who(entry, name), kind) for entry, name in rows]
+
+
+def _sender(session: PortalSession, case: Case) -> str:
+    """Who sent it in without an account; an organization is not told their name. Empty: somebody with an account."""
+    found = find_submitter(session, case.id)
+    if found is not None:
+        return found.contact.name
+    return WITHOUT_ACCOUNT if is_public(session, case.id) else ""
+
+
+def _is_senders(entry: CaseEntry, kind: CaseKind) -> bool:
+    """Nobody of the payer's and no account did it: was it the sender's deed, and not the portal's own?"""
+    step = kind.step(entry.step)
+    return entry.what != STEP or (step is not None and step.by == "provider")
 
 
 def _entry(session: PortalSession, entry: CaseEntry, who: str, kind: CaseKind) -> Entry:

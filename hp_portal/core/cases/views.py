@@ -15,12 +15,16 @@ from hp_portal.core.attachments.attaching import CannotRemove, attached_files, r
 from hp_portal.core.attachments.handing import hand_out_attached
 from hp_portal.core.cases import acting, reading
 from hp_portal.core.cases.files import cases_as_csv
-from hp_portal.core.cases.forms import CommentForm, FilesForm, OwnCasesForm, StepForm
+from hp_portal.core.cases.forms import CommentForm, FilesForm, HandForm, OwnCasesForm, StepForm
 from hp_portal.core.cases.kinds import kinds_for, steps_for
 from hp_portal.core.cases.models import Case
+from hp_portal.core.cases.numbers import show_number
+from hp_portal.core.cases.office import colleagues_for
+from hp_portal.core.cases.printing import BLANK, PRINTED, SIGNED, blank_kind, find_signed, is_small, signatures_of
 from hp_portal.core.cases.reading import LIST, OwnFilter
 from hp_portal.core.cases.telling import about_case
 from hp_portal.core.documents.sheets import CSV_TYPE
+from hp_portal.core.downloads.handing import hand_over
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.web.attachments import attachment
 from hp_portal.core.web.bodies import takes_files
@@ -83,6 +87,12 @@ def _find(case_id: int) -> tuple[Actor, Case, CaseKind]:
     return actor, case, kind
 
 
+def _colleagues(case: Case, kind: CaseKind) -> list[SelectChoice]:
+    """To whom a case can be handed: whoever else of the office may see it."""
+    found = [one for one in colleagues_for(db_session(), case, kind) if one.id != case.person_id]
+    return [SelectChoice("", "Choose"), *(SelectChoice(str(one.id), one.name) for one in found)]
+
+
 def _page(actor: Actor, case: Case, kind: CaseKind, status: int = 200, **more: Any) -> Response:
     db = db_session()
     given: dict[str, Any] = {
@@ -95,10 +105,14 @@ def _page(actor: Actor, case: Case, kind: CaseKind, status: int = 200, **more: A
         "whom": kind.whom(db, case.id) if kind.whom else [],
         "step_form": StepForm(formdata=None),
         "comment_form": CommentForm(formdata=None),
+        "signatures": signatures_of(db, case, kind).signatures,
         "files": attached_files(db, about_case(case.id)),
         "files_form": FilesForm(formdata=None),
+        "hand_form": HandForm(formdata=None),
     }
-    return page("cases/one.html", "files", status=status, **{**given, **more})
+    given |= more
+    given["hand_form"].colleague.choices = [] if case.ended_at else _colleagues(case, kind)
+    return page("cases/one.html", "files", status=status, **given)
 
 
 @blueprint.get("/<id:case_id>")
@@ -111,6 +125,37 @@ def one(case_id: int) -> ResponseReturnValue:
     reading.note_viewed(db_session(), case)
     db_session().commit()
     return shown
+
+
+@blueprint.get("/<id:case_id>/print")
+@access.signed_in
+def print_out(case_id: int) -> ResponseReturnValue:
+    """The case as PDF."""
+    _, case, _ = _find(case_id)
+    return hand_over(
+        PRINTED,
+        {"case": case.id},
+        title=f"Case {show_number(case.number)}",
+        small=is_small(db_session(), case),
+    )
+
+
+@blueprint.get("/<id:case_id>/signed/<id:signature_id>")
+@access.signed_in
+def signed(case_id: int, signature_id: int) -> ResponseReturnValue:
+    """The case as somebody signed it, as PDF, whatever has changed since."""
+    _, case, _ = _find(case_id)
+    found = find_signed(db_session(), case.id, signature_id) or abort(404)
+    title = f"Case {show_number(case.number)} as it was signed"
+    return hand_over(SIGNED, {"case": case.id, "signature": found.id}, title=title, small=True)
+
+
+@blueprint.get("/blank/<case_kind>")
+@access.signed_in
+def blank(case_kind: str) -> ResponseReturnValue:
+    """The form that opens a case of a kind, to be filled by hand, as PDF."""
+    kind = blank_kind(case_kind) or abort(404)
+    return hand_over(BLANK, {"kind": kind.key}, title=f"Form: {kind.label}", small=True)
 
 
 @blueprint.post("/<id:case_id>/comment")
@@ -144,6 +189,26 @@ def step(case_id: int) -> ResponseReturnValue:
         abort(404)
     db.commit()
     flash(f"Done. The case now stands at “{kind.state(case.state).told}”.", "good")
+    return redirect_to(url_for("cases.one", case_id=case.id))
+
+
+@blueprint.post("/<id:case_id>/hand")
+@access.signed_in
+def hand(case_id: int) -> ResponseReturnValue:
+    """To a colleague, who is told."""
+    actor, case, kind = _find(case_id)
+    form = HandForm()
+    form.colleague.choices = _colleagues(case, kind)
+    if not form.validate_on_submit():
+        return _page(actor, case, kind, 422, hand_form=form)
+    try:
+        name = acting.hand_to(db_session(), actor, case.id, int(form.colleague.data))
+    except acting.NotTheirs:
+        db_session().rollback()
+        form.form_errors = ["This colleague cannot see the case anymore. Choose somebody else."]
+        return _page(*_find(case_id), 422, hand_form=form)
+    db_session().commit()
+    flash(f"{name} has the case now, and is told what happens with it.", "good")
     return redirect_to(url_for("cases.one", case_id=case.id))
 
 

@@ -14,6 +14,7 @@ from hp_portal import clock
 from hp_portal.core.delegates.finding import Wanted
 from hp_portal.core.identifiers.numbers import BadIdentifier, parse_npi
 from hp_portal.core.people.forms import a_name, an_email
+from hp_portal.core.signing.names import same_name
 from hp_portal.core.web.cleaning import one_line, several_lines
 from hp_portal.core.web.fields import DayField, ParsedField, TinField, a_phone, without_tax_ids
 from hp_portal.core.web.render import settings
@@ -159,7 +160,7 @@ class SignReviewForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     shown = HiddenField()
 
     def validate_name(self, field: Any) -> None:
-        if " ".join((field.data or "").casefold().split()) != " ".join(self.account_name.casefold().split()):
+        if not same_name(field.data or "", self.account_name):
             raise ValidationError(f"Type your name as it stands in your account: {self.account_name}.")
 
 

@@ -22,6 +22,7 @@ from hp_portal.core.delegates import accounts
 from hp_portal.core.delegates.holding import ChangedMeanwhile, LastDelegate, held, other_delegates
 from hp_portal.core.delegates.models import Invitation
 from hp_portal.core.delivery.outbox import Outgoing, add_message
+from hp_portal.core.drafts.tending import hand_over_drafts
 from hp_portal.core.identity.accounts import hold_account
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.delegates import delegates_of
@@ -293,6 +294,7 @@ def _hand_over(
         del failed[name]
         handed += words
     handed += hand_over(session, person.id, successor)
+    handed += hand_over_drafts(session, person.id, successor)
     if successor.is_delegate:
         handed += _hand_asked(session, person, successor)
         mine = Invitation.invited_by_id == person.id, Invitation.organization_id == person.organization_id

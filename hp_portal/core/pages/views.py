@@ -26,6 +26,7 @@ from hp_portal.core.delegates.reviewing import review_due
 from hp_portal.core.delegates.successors import needs_second
 from hp_portal.core.delivery.returns import own_address_returned
 from hp_portal.core.downloads.queue import unseen
+from hp_portal.core.drafts.listing import drafts_on_home
 from hp_portal.core.identity.actor import Actor
 from hp_portal.core.pages.help_topics import find_topic, search_topics, topics
 from hp_portal.core.registration.own import count_requests, has_links, waiting_registration
@@ -75,6 +76,7 @@ def home() -> ResponseReturnValue:
             asked=waiting_requests(db_session(), actor),
             alone=needs_second(db_session(), actor),
             cases=open_on_home(db_session(), actor),
+            drafts=drafts_on_home(db_session(), actor),
         )
     return _blank_home(actor)
 

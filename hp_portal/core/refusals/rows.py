@@ -18,9 +18,9 @@ from hp_portal.database import Base
 from hp_portal.hookspecs import Application
 
 # Those of the core's own pages.
-_OWN: Mapping[str, Mapping[str, str]] = {"cases": {"case_id": "portal_case"}}
-# What any application may attach.
-_ATTACHED = {"attached_id": "attached_file"}
+_OWN: Mapping[str, Mapping[str, str]] = {"cases": {"case_id": "portal_case"}, "drafts": {"draft_id": "portal_draft"}}
+# What any application may attach, and draft.
+_ATTACHED = {"attached_id": "attached_file", "draft_id": "portal_draft"}
 _EXTENSION = "hp_portal.rows_of_addresses"
 
 

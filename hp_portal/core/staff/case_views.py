@@ -15,7 +15,7 @@ from hp_portal.core.access import rules as access
 from hp_portal.core.access.enforce import can, the_actor
 from hp_portal.core.attachments.attaching import CannotRemove, attached_files, remove_attached
 from hp_portal.core.attachments.handing import hand_out_attached
-from hp_portal.core.cases import acting, queue, reading
+from hp_portal.core.cases import acting, linking, queue, reading
 from hp_portal.core.cases import words as words
 from hp_portal.core.cases.acting import WORK
 from hp_portal.core.cases.figures import figures
@@ -25,12 +25,15 @@ from hp_portal.core.cases.forms import (
     FilesForm,
     ManyForm,
     NoteForm,
+    OrganizationForm,
+    PayeeForm,
     QueueForm,
     StepForm,
     ViewForm,
 )
 from hp_portal.core.cases.kinds import kinds_for, steps_for
 from hp_portal.core.cases.models import Case
+from hp_portal.core.cases.printing import signatures_of
 from hp_portal.core.cases.queue import QUEUE, StaffFilter
 from hp_portal.core.cases.telling import about_case
 from hp_portal.core.staff.blueprint import blueprint
@@ -181,12 +184,12 @@ def cases_figures() -> ResponseReturnValue:
     return shown
 
 
-def _find(case_id: int) -> tuple[Case, CaseKind]:
+def find_for_staff(case_id: int) -> tuple[Case, CaseKind]:
     """A case that the person may decide, or 404."""
     return reading.find_case(db_session(), the_actor(), case_id) or abort(404)
 
 
-def _one(case: Case, kind: CaseKind, status: int = 200, **more: Any) -> Response:
+def show_case(case: Case, kind: CaseKind, status: int = 200, **more: Any) -> Response:
     db, actor = db_session(), the_actor()
     who = str(case.assigned_to_id or "")
     assigned = AssignForm(formdata=None, worker=who, was=who)
@@ -206,15 +209,30 @@ def _one(case: Case, kind: CaseKind, status: int = 200, **more: Any) -> Response
         "comment_form": CommentForm(formdata=None),
         "note_form": NoteForm(formdata=None),
         "assign_form": assigned,
+        "signatures": signatures_of(db, case, kind).signatures,
         "files": attached_files(db, about_case(case.id)),
         "files_form": FilesForm(formdata=None),
+        "linked": linking.linked(db, case, kind),
+        "payee_form": PayeeForm(formdata=None),
+        "organization_form": OrganizationForm(formdata=None, organization=str(case.organization_id or "")),
     }
     given |= more
+    if given["linked"]:
+        given["organization_form"].organization.choices = organization_choices(case, kind)
     given["assign_form"].worker.choices = [SelectChoice("", "Nobody"), *_workers(case.assigned_to_id)]
     return page("staff/case.html", "files", status=status, **given)
 
 
-def _back(case: Case, due_on: dt.date | None = None) -> Response:
+def organization_choices(case: Case, kind: CaseKind) -> list[SelectChoice]:
+    """The organizations that a case of somebody without an account can be given to."""
+    found = linking.linked(db_session(), case, kind)
+    return [
+        SelectChoice("", "None"),
+        *(SelectChoice(str(key), name) for key, name in (found.organizations if found else ())),
+    ]
+
+
+def back_to(case: Case, due_on: dt.date | None = None) -> Response:
     """To the case; `due_on` is when it was due before, by which the next one is found."""
     due: dict[str, Any] = {"due": due_on.isoformat()} if due_on else {}
     return redirect_to(url_for("staff.cases_one", case_id=case.id, **_kept_filters(), **due))
@@ -227,8 +245,8 @@ def _kept_filters() -> dict[str, Any]:
 @blueprint.get(f"/cases/{ID}")
 @access.staff(WORK)
 def cases_one(case_id: int) -> ResponseReturnValue:
-    case, kind = _find(case_id)
-    shown = _one(case, kind)
+    case, kind = find_for_staff(case_id)
+    shown = show_case(case, kind)
     reading.note_viewed(db_session(), case)
     db_session().commit()
     return shown
@@ -238,7 +256,7 @@ def cases_one(case_id: int) -> ResponseReturnValue:
 @access.staff(WORK)
 def cases_next(case_id: int) -> ResponseReturnValue:
     """The case that follows in the queue as it is filtered."""
-    case, _ = _find(case_id)
+    case, _ = find_for_staff(case_id)
     form = _form()
     if not form.validate():
         abort(400)
@@ -257,10 +275,10 @@ def cases_next(case_id: int) -> ResponseReturnValue:
 @blueprint.post(f"/cases/{ID}/step")
 @access.staff(WORK)
 def cases_step(case_id: int) -> ResponseReturnValue:
-    case, kind = _find(case_id)
+    case, kind = find_for_staff(case_id)
     form, db = StepForm(), db_session()
     if not form.is_sent():
-        return _one(case, kind, 422, step_form=form)
+        return show_case(case, kind, 422, step_form=form)
     due_on = case.due_on
     try:
         acting.take_step(
@@ -275,115 +293,115 @@ def cases_step(case_id: int) -> ResponseReturnValue:
     except (acting.CaseMoved, acting.WordsNeeded, CaseRefused) as error:
         db.rollback()
         status = form.refuse(error, moved=MOVED, needed=NEEDED)
-        return _one(*_find(case_id), status, step_form=form)
+        return show_case(*find_for_staff(case_id), status, step_form=form)
     except LookupError:
         abort(404)
     db.commit()
     flash("Done. The provider is told.", "good")
-    return _back(case, due_on)
+    return back_to(case, due_on)
 
 
 @blueprint.post(f"/cases/{ID}/comment")
 @access.staff(WORK)
 def cases_comment(case_id: int) -> ResponseReturnValue:
-    case, kind = _find(case_id)
+    case, kind = find_for_staff(case_id)
     form = CommentForm()
     if not form.validate_on_submit():
-        return _one(case, kind, 422, comment_form=form)
+        return show_case(case, kind, 422, comment_form=form)
     acting.add_comment(db_session(), the_actor(), case_id, form.comment.data, form.read.data or "")
     db_session().commit()
     flash("The provider is told that you have written.", "good")
-    return _back(case)
+    return back_to(case)
 
 
 @blueprint.get(f"/cases/{ID}/files")
 @access.staff(WORK, passive=True)
 def cases_files(case_id: int) -> ResponseReturnValue:
     """Asked by the page itself while files are checked."""
-    return _one(*_find(case_id))
+    return show_case(*find_for_staff(case_id))
 
 
 @blueprint.post(f"/cases/{ID}/attach")
 @access.staff(WORK)
 @takes_files()
 def cases_attach(case_id: int) -> ResponseReturnValue:
-    case, kind = _find(case_id)
+    case, kind = find_for_staff(case_id)
     form, db = FilesForm(), db_session()
     if not form.validate_on_submit():
-        return _one(case, kind, 422, files_form=form)
+        return show_case(case, kind, 422, files_form=form)
     problems = acting.add_files(db, the_actor(), case_id, form.files.data, form.read.data or "")
     db.commit()
     if problems:
         form.files.errors = problems
-        return _one(case, kind, 422, files_form=form)
+        return show_case(case, kind, 422, files_form=form)
     flash("Attached. The provider can open each file once it is checked.", "good")
-    return _back(case)
+    return back_to(case)
 
 
 @blueprint.get(f"/cases/{ID}/files/<id:attached_id>")
 @access.staff(WORK)
 def cases_download(case_id: int, attached_id: int) -> ResponseReturnValue:
-    case, _ = _find(case_id)
+    case, _ = find_for_staff(case_id)
     return hand_out_attached(attached_id, about_case(case.id))
 
 
 @blueprint.post(f"/cases/{ID}/files/<id:attached_id>/remove")
 @access.staff(WORK)
 def cases_remove_file(case_id: int, attached_id: int) -> ResponseReturnValue:
-    case, _ = _find(case_id)
+    case, _ = find_for_staff(case_id)
     try:
         if not remove_attached(db_session(), attached_id, about_case(case.id)):
             abort(404)
     except CannotRemove:
         flash("The file belongs to this case, and stays with it.", "warn")
-        return _back(case)
+        return back_to(case)
     db_session().commit()
     flash("The file was removed.", "good")
-    return _back(case)
+    return back_to(case)
 
 
 @blueprint.post(f"/cases/{ID}/note")
 @access.staff(WORK)
 def cases_note(case_id: int) -> ResponseReturnValue:
-    case, kind = _find(case_id)
+    case, kind = find_for_staff(case_id)
     form = NoteForm()
     if not form.validate_on_submit():
-        return _one(case, kind, 422, note_form=form)
+        return show_case(case, kind, 422, note_form=form)
     acting.add_note(db_session(), case_id, form.note.data)
     db_session().commit()
     flash("The note was added. Providers do not see it.", "good")
-    return _back(case)
+    return back_to(case)
 
 
 @blueprint.post(f"/cases/{ID}/assign")
 @access.staff(WORK)
 def cases_assign(case_id: int) -> ResponseReturnValue:
-    case, kind = _find(case_id)
+    case, kind = find_for_staff(case_id)
     form, db = AssignForm(), db_session()
     form.worker.choices = [SelectChoice("", "Nobody"), *_workers(case.assigned_to_id)]
     if not form.validate_on_submit():
-        return _one(case, kind, 422, assign_form=form)
+        return show_case(case, kind, 422, assign_form=form)
     was = int(form.was.data) if _ID.fullmatch(form.was.data or "") else None
     try:
         result = acting.assign(db, {case_id: was}, int(form.worker.data) if form.worker.data else None)
     except acting.NotTheirs:
         db.rollback()
         form.form_errors = [NOT_THEIRS]
-        return _one(*_find(case_id), 422, assign_form=form)
+        return show_case(*find_for_staff(case_id), 422, assign_form=form)
     db.commit()
     for _, why in result.not_done:
         flash(f"Nothing was done. {why}", "warn")
     if not result.not_done:
         flash("Assigned.", "good")
-    return _back(case)
+    return back_to(case)
 
 
 @blueprint.post(f"/cases/{ID}/read")
 @access.staff(WORK)
 def cases_read(case_id: int) -> ResponseReturnValue:
     """The provider's message is read, and nothing is to be answered."""
-    case, _ = _find(case_id)
+    case, _ = find_for_staff(case_id)
     done = acting.mark_read(db_session(), case_id, request.form.get("asked_at", ""))
     db_session().commit()
     flash("Marked as read." if done else "There is a newer message. Read it below.", "good" if done else "warn")
-    return _back(case)
+    return back_to(case)

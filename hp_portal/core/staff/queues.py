@@ -13,7 +13,7 @@ from flask import current_app, url_for
 from hp_portal import migrations
 from hp_portal.core.access.enforce import can, directory
 from hp_portal.core.applications.menu import plugins
-from hp_portal.core.attachments.overview import count_quarantined, count_unchecked, count_unscanned
+from hp_portal.core.attachments.overview import count_quarantined, count_stuck, count_unchecked, count_unscanned
 from hp_portal.core.audit.reports import count_problems
 from hp_portal.core.billing_access.by_staff import count_alarms, count_held
 from hp_portal.core.cases.queue import count_overdue_cases, count_unassigned_cases, count_unread_cases
@@ -279,6 +279,14 @@ CORE_QUEUES = (
         "staff.attachments",
         "staff:attachments:check",
         count_unscanned,
+        "bad",
+    ),
+    StaffQueue(
+        "attached file waits to be checked, and no worker looks at it",
+        "attached files wait to be checked, and no worker looks at them",
+        "staff.attachments",
+        "staff:attachments:check",
+        count_stuck,
         "bad",
     ),
     StaffQueue(

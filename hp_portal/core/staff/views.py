@@ -27,6 +27,7 @@ from hp_portal.core.staff import access_review_views as access_review_views
 from hp_portal.core.staff import agreement_views as agreement_views
 from hp_portal.core.staff import alert_views as alert_views
 from hp_portal.core.staff import attachment_views as attachment_views
+from hp_portal.core.staff import case_paper_views as case_paper_views
 from hp_portal.core.staff import case_views as case_views
 from hp_portal.core.staff import contact_request_views as contact_request_views
 from hp_portal.core.staff import delivery_views as delivery_views
@@ -38,6 +39,7 @@ from hp_portal.core.staff import lost_factor_views as lost_factor_views
 from hp_portal.core.staff import organization_views as organization_views
 from hp_portal.core.staff import payee_views as payee_views
 from hp_portal.core.staff import people_views as people_views
+from hp_portal.core.staff import public_case_views as public_case_views
 from hp_portal.core.staff import refusal_views as refusal_views
 from hp_portal.core.staff import registration_cluster_views as registration_cluster_views
 from hp_portal.core.staff import registration_views as registration_views

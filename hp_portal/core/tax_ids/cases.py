@@ -19,9 +19,11 @@ from hp_portal.core.payees.models import Payee
 from hp_portal.core.tax_ids.models import TaxIdCase
 from hp_portal.core.web.render import settings
 from hp_portal.database import PortalSession, lock
+from hp_portal.printed import PrintedAnswer, PrintedAnswers, PrintedForm, PrintedNote, PrintedSection
 from hp_portal.scopes import in_whole
 
 MOST_OPEN = 20
+FORM_NUMBER, FORM_VERSION = "TAX-1", "2026-11"
 KIND = "tax-id-npi-access.without-payment"
 RECEIVED, QUESTION, LINKED, ANSWERED, WITHDRAWN = "received", "question", "linked", "answered", "withdrawn"
 
@@ -76,6 +78,40 @@ def _details(session: PortalSession, case_id: int, _for_staff: bool) -> Mapping[
     }
 
 
+def _printed(session: PortalSession, case_id: int) -> PrintedForm:
+    asked = _of(session, case_id)
+    said = [
+        PrintedAnswer("Tax ID", asked.masked_tin(session)),
+        PrintedAnswer("NPI", asked.npi),
+        PrintedAnswer("Telephone", asked.phone),
+        PrintedAnswer("What was written", asked.about, lines=6),
+    ]
+    if asked.answer:
+        said.append(PrintedAnswer("Answer", asked.answer))
+    sections = (PrintedSection("What was sent", (PrintedAnswers(tuple(said)),)),)
+    return PrintedForm(CASE.label, FORM_NUMBER, FORM_VERSION, sections)
+
+
+def _blank() -> PrintedForm:
+    said = (
+        PrintedAnswer("Tax ID (TIN)", hint="9 digits"),
+        PrintedAnswer("NPI", hint="10 digits, if there is one"),
+        PrintedAnswer("Your organization"),
+        PrintedAnswer("Your name"),
+        PrintedAnswer("Your telephone number"),
+        PrintedAnswer("Your e-mail address"),
+        PrintedAnswer("Why is there no payment, and how are you connected with this Tax ID?", lines=6),
+        PrintedAnswer("User name in the portal", hint="If you have an account"),
+    )
+    note = PrintedNote("Do not write names or numbers of patients on this form.")
+    return PrintedForm(
+        "Contact us about a Tax ID",
+        FORM_NUMBER,
+        FORM_VERSION,
+        (PrintedSection("What we need", (PrintedAnswers(said), note)),),
+    )
+
+
 CASE = CaseKind(
     key=KIND,
     label="Tax ID without a payment",
@@ -112,6 +148,8 @@ CASE = CaseKind(
     clock=_clock,
     template="tax_ids/case_details.html",
     details=_details,
+    printed=_printed,
+    blank=_blank,
 )
 
 

@@ -13,13 +13,16 @@ signed in (`MAY_SEND`), and decides anew, as ever, when the request is there.
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flask import Flask, abort, current_app, request
+from flask import session as kept
 from werkzeug.exceptions import HTTPException
 
+from hp_portal import clock
 from hp_portal.core.web.prefixes import split
 from hp_portal.settings import Settings
 
@@ -29,22 +32,42 @@ SMALL = 1024 * 1024
 """Bytes of a request that is no upload."""
 MAY_SEND = "may_send"
 """Where the cookie says to which endpoints whoever is signed in may send more."""
+SEND_UNTIL = "may_send_until"
+"""Where it says until when somebody without an account may, who has opened a link that was mailed to them."""
 
 
-def takes_files(most: int | None = None) -> Callable[[View], View]:
+def takes_files(most: int | None = None, *, without_account: bool = False) -> Callable[[View], View]:
     """The view's requests may have up to `most` bytes, forms and files together; as many as MAX_UPLOAD_MB says without it.
 
     Bodies of more than a megabyte are received from somebody whom the view's rule lets in. They wait on disk, not in memory.
+    `without_account`: from a browser whose cookie says that it may send some until a moment that has not passed (`let_send`).
     """
 
     def decorate(view: View) -> View:
         view.takes_files = most or _AS_SET  # type: ignore[attr-defined]
+        view.without_account = without_account  # type: ignore[attr-defined]
         return view
 
     return decorate
 
 
 _AS_SET = -1
+
+
+def let_send(until: dt.datetime | None) -> None:
+    """Let this browser send files without an account until then; None: no longer."""
+    kept.pop(SEND_UNTIL, None)
+    if until is not None:
+        kept[SEND_UNTIL] = int(until.timestamp())
+
+
+def _may_send(cookie: Any, view: Callable[..., Any] | None, endpoint: str) -> bool:
+    if not cookie:
+        return False
+    if getattr(view, "without_account", False):
+        until = cookie.get(SEND_UNTIL, 0)
+        return isinstance(until, int) and until > clock.now().timestamp()
+    return "_user_id" in cookie and endpoint in cookie.get(MAY_SEND, ())
 
 
 def most_of(view: Callable[..., Any] | None, settings: Settings) -> int:
@@ -69,16 +92,20 @@ def largest_body(app: Flask, environ: dict[str, Any]) -> int:
         return SMALL
     most = most_of(app.view_functions.get(endpoint), settings)
     if most > SMALL:
-        kept = app.session_interface.open_session(app, asked)
-        if not kept or "_user_id" not in kept or endpoint not in kept.get(MAY_SEND, ()):
+        cookie = app.session_interface.open_session(app, asked)
+        if not _may_send(cookie, app.view_functions.get(endpoint), endpoint):
             return SMALL
     return most
 
 
 def views_for_files(app: Flask) -> dict[str, Callable[..., Any]]:
-    """The views that take more than a megabyte, by endpoint."""
+    """The views that take more than a megabyte from somebody who has signed in, by endpoint."""
     settings: Settings = app.extensions["hp_portal.settings"]
-    return {endpoint: view for endpoint, view in app.view_functions.items() if most_of(view, settings) > SMALL}
+    return {
+        endpoint: view
+        for endpoint, view in app.view_functions.items()
+        if most_of(view, settings) > SMALL and not getattr(view, "without_account", False)
+    }
 
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")

@@ -26,6 +26,7 @@ MACRO_FILES = (
     "errors",
     "console",
     "attachments",
+    "signing",
     "sheets",
 )
 

@@ -9,6 +9,7 @@ import pytest
 
 from hp_portal import clock
 from hp_portal.case_kinds import CaseKind, CaseState, CaseStep
+from hp_portal.core.tax_ids.cases import KIND as TAX_IDS
 from tests.core.test_staff_console import recorded, rows_of
 from tests.support.cases import portal_case
 from tests.support.client import words_of
@@ -51,7 +52,7 @@ def changes(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
             due_on=None,
         )
         portal_case(session, own, KIND.key, "received", title="PROFILE NEW")
-        portal_case(session, own, "tax-id-npi-access.case", "received", title="PROFILE NOT")
+        portal_case(session, own, TAX_IDS, "received", title="PROFILE NOT")
         portal_case(session, other, KIND.key, "received", title="PROFILE OTHER")
     return world
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import sqlalchemy as sa
+
+from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from tests.sample_plugin.notes import Note
 from tests.support.attaching import attached_file
+from tests.support.drafts import draft_row
 from tests.support.scenes import Part, Provider
 from tests.support.world import World
 
 providers: Mapping[str, Provider] = {
     "note_id": lambda part, person: part.values["note"],
     "attached_id": lambda part, person: part.values["attached"],
+    "draft_id": lambda part, person: part.values["draft"],
+    "step": lambda part, person: "proof",
 }
-owned = frozenset({"note_id", "attached_id"})
+owned = frozenset({"note_id", "attached_id", "draft_id"})
 
 
 def build(world: World, organization: Organization) -> Part:
@@ -25,4 +31,6 @@ def build(world: World, organization: Organization) -> Part:
         session.add(note)
         session.flush()
         attached = attached_file(session, f"sample.note:{note.id}", organization)
-    return Part({"note": note.id, "attached": attached.id}, (text,))
+        person = session.scalars(sa.select(Person.id).where(Person.organization_id == organization.id)).first()
+        draft = draft_row(session, organization, person or 0)
+    return Part({"note": note.id, "attached": attached.id, "draft": draft.id}, (text,))

@@ -1,0 +1,1 @@
+"""Forms on paper: one layout for what every application prints."""

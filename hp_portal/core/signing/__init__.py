@@ -1,0 +1,1 @@
+"""Electronic signatures: who agreed to what, kept as it was signed."""

@@ -1,0 +1,1 @@
+"""Long forms in steps: a page each, a review, and one result."""

@@ -1,0 +1,302 @@
+"""The pages of a long form: where one begins, a page for each step, the review. `mount_wizard` hangs them on a blueprint."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from flask import Response, abort, flash, request, url_for
+from flask.typing import ResponseReturnValue
+
+from hp_portal.core.access.enforce import the_actor
+from hp_portal.core.attachments.attaching import CannotRemove, remove_attached
+from hp_portal.core.attachments.handing import hand_out_attached
+from hp_portal.core.drafts.keeping import (
+    DraftGone,
+    DraftSent,
+    Part,
+    about_draft,
+    find_draft,
+    hold_draft,
+    name_of,
+    note_visit,
+    others_at,
+    start_draft,
+    title_of,
+)
+from hp_portal.core.drafts.listing import drafts_of_kind
+from hp_portal.core.drafts.models import Draft
+from hp_portal.core.web.render import db_session, page, redirect_to, settings
+from hp_portal.core.wizard.declaring import Wizard
+from hp_portal.core.wizard.saving import Meanwhile, NotAsked, NotComplete, save_step, send_form, with_row, without_row
+from hp_portal.core.wizard.showing import differences
+from hp_portal.core.wizard.walking import StepState, Walk, doubts, sections, typed_of, walk
+
+REVIEW = "review"
+SENT_ALREADY = "This was sent already. Nothing was sent a second time."
+
+
+class WizardPages:
+    """What the pages of one long form do."""
+
+    def __init__(self, wizard: Wizard) -> None:
+        self.wizard = wizard
+
+    def url(self, deed: str, **values: Any) -> str:
+        """The address of one of its pages."""
+        return url_for(self.wizard.endpoint(deed), **values)
+
+    def start(self) -> ResponseReturnValue:
+        found = drafts_of_kind(db_session(), the_actor(), self.wizard.key)
+        return page("wizard/start.html", wizard=self.wizard, drafts=found, pages=self, days=settings().draft_days)
+
+    def begin(self) -> ResponseReturnValue:
+        db = db_session()
+        draft = start_draft(db, the_actor(), self.wizard.drafts)
+        db.commit()
+        return redirect_to(self.url("step", draft_id=draft.id, step=self.wizard.steps[0].key))
+
+    def go_on(self, draft_id: int) -> ResponseReturnValue:
+        draft = self._draft(draft_id)
+        if isinstance(draft, Response):
+            return draft
+        state = walk(db_session(), self.wizard, draft).first_open
+        return redirect_to(self._of(draft_id, state))
+
+    def _of(self, draft_id: int, state: StepState | None) -> str:
+        if state is None:
+            return self.url("review", draft_id=draft_id)
+        return self.url("step", draft_id=draft_id, step=state.step.key)
+
+    def _draft(self, draft_id: int) -> Draft | Response:
+        """A draft that one may go on with; where it led to when it was sent; 404."""
+        try:
+            return find_draft(db_session(), self.wizard.key, draft_id)
+        except DraftGone:
+            abort(404)
+        except DraftSent as error:
+            return self._sent(error)
+
+    def _sent(self, error: DraftSent) -> Response:
+        flash(SENT_ALREADY, "info")
+        return redirect_to(error.to)
+
+    def step(self, draft_id: int, step: str) -> ResponseReturnValue:
+        db, actor = db_session(), the_actor()
+        draft = self._draft(draft_id)
+        if isinstance(draft, Response):
+            return draft
+        found = walk(db, self.wizard, draft)
+        state = found.find(step) or abort(404)
+        if not (request.args.get("back") and state.saved):  # nothing is reproached that somebody has not tried to send
+            _forget_errors(state.form)
+        shown = self._page(found, state)
+        try:
+            if note_visit(db, actor, draft):
+                db.commit()
+        except DraftGone:
+            db.rollback()
+            abort(404)
+        return shown
+
+    def _page(self, found: Walk, state: StepState, status: int = 200, **more: Any) -> Response:
+        db, draft, part = db_session(), found.draft, state.part
+        back = request.values.get("back", "")
+        given: dict[str, Any] = {
+            "wizard": self.wizard,
+            "pages": self,
+            "found": found,
+            "state": state,
+            "form": state.form,
+            "number": found.number(state.step.key),
+            "total": len(found.states) + 1,
+            "version": part.version,
+            "page_word": _page_word() or secrets.token_hex(8),
+            "saved": _saved(part),
+            "draft_title": title_of(db, draft),
+            "others": others_at(db, the_actor(), draft),
+            "back": REVIEW if back == REVIEW else "",
+            "files": state.files,
+            "conflict": (),
+            "conflict_by": "",
+        }
+        return page("wizard/step.html", "files", status=status, **{**given, **more})
+
+    def save(self, draft_id: int, step: str) -> ResponseReturnValue:
+        """*Continue*, *Save and close*, *Add another* and *Remove*: what was typed is kept in any case."""
+        db, actor = db_session(), the_actor()
+        declared = self.wizard.step(step) or abort(404)
+        typed = typed_of(declared, request.form.items(multi=True))
+        go, _, row = request.form.get("go", "").partition(":")
+        anchor = ""
+        if go == "add":
+            typed, anchor = with_row(declared, typed, row)
+        elif go == "remove":
+            typed = without_row(declared, typed, row)
+        uploads = [(name, one) for name in request.files for one in request.files.getlist(name)]
+        try:
+            saved = save_step(
+                db, actor, self.wizard, draft_id, step, typed, seen=_seen(), page=_page_word(), uploads=uploads
+            )
+        except Meanwhile as error:
+            db.rollback()
+            return self._meanwhile(draft_id, step, error)
+        except (DraftGone, NotAsked):
+            db.rollback()
+            abort(404)
+        except DraftSent as error:
+            db.rollback()
+            return self._sent(error)
+        db.commit()
+        if go in ("add", "remove"):
+            back = REVIEW if request.form.get("back") == REVIEW else None
+            return redirect_to(self.url("step", draft_id=draft_id, step=step, back=back, _anchor=anchor or "fields"))
+        if go == "close":
+            flash(f"“{self.wizard.label}” was saved. You find it here under Your drafts.", "good")
+            return redirect_to(url_for("pages.home"))
+        if not saved.good:
+            state = saved.walk.find(step) or abort(404)
+            return self._page(saved.walk, state, 422)
+        if request.form.get("back") == REVIEW:
+            return redirect_to(self.url("review", draft_id=draft_id))
+        return redirect_to(self._of(draft_id, saved.walk.after(step)))
+
+    def _meanwhile(self, draft_id: int, step: str, error: Meanwhile) -> Response:
+        """Both values are shown: what somebody has typed is in the form, and saves over the other one when it is sent again."""
+        db = db_session()
+        draft = self._draft(draft_id)
+        if isinstance(draft, Response):
+            return draft
+        found = walk(db, self.wizard, draft)
+        state = found.find(step) or abort(404)
+        _forget_errors(error.yours)
+        return self._page(
+            found,
+            StepState(state.step, error.yours, error.part, state.files, good=False),
+            409,
+            conflict=differences(error.yours, error.saved),
+            conflict_by=name_of(db, error.part.by_id),
+        )
+
+    def keep(self, draft_id: int, step: str) -> ResponseReturnValue:
+        """Asked by the page itself while somebody types: what is there is kept, with its mistakes."""
+        db, actor = db_session(), the_actor()
+        declared = self.wizard.step(step) or abort(404)
+        typed = typed_of(declared, request.form.items(multi=True))
+        try:
+            saved = save_step(
+                db, actor, self.wizard, draft_id, step, typed, seen=_seen(), page=_page_word(), aloud=False
+            )
+        except Meanwhile as error:
+            db.rollback()
+            return page(
+                "wizard/kept.html", version=None, at=error.part.at, by=name_of(db, error.part.by_id), status=409
+            )
+        except (DraftGone, DraftSent, NotAsked):
+            db.rollback()
+            return page("wizard/kept.html", version=None, at=None, by="", status=404)
+        db.commit()
+        return page("wizard/kept.html", version=saved.part.version, at=saved.part.at, by="")
+
+    def review(self, draft_id: int, status: int = 200) -> ResponseReturnValue:
+        db = db_session()
+        draft = self._draft(draft_id)
+        if isinstance(draft, Response):
+            return draft
+        found = walk(db, self.wizard, draft)
+        shown = page(
+            "wizard/review.html",
+            wizard=self.wizard,
+            pages=self,
+            found=found,
+            sections=list(zip(found.states, sections(found), strict=True)),
+            doubts=doubts(db, found),
+            number=len(found.states) + 1,
+            total=len(found.states) + 1,
+            draft_title=title_of(db, draft),
+            others=others_at(db, the_actor(), draft),
+            status=status,
+        )
+        try:
+            if note_visit(db, the_actor(), draft):
+                db.commit()
+        except DraftGone:
+            db.rollback()
+            abort(404)
+        return shown
+
+    def send(self, draft_id: int) -> ResponseReturnValue:
+        db = db_session()
+        try:
+            to = send_form(db, the_actor(), self.wizard, draft_id)
+        except NotComplete:
+            db.rollback()
+            return self.review(draft_id, 422)
+        except DraftGone:
+            db.rollback()
+            abort(404)
+        except DraftSent as error:
+            db.rollback()
+            return self._sent(error)
+        db.commit()
+        flash(self.wizard.done, "good")
+        return redirect_to(to)
+
+    def files(self, draft_id: int, step: str) -> ResponseReturnValue:
+        """Asked by the page itself while files are checked."""
+        draft = self._draft(draft_id)
+        if isinstance(draft, Response):
+            return draft
+        found = walk(db_session(), self.wizard, draft)
+        state = found.find(step) or abort(404)
+        _forget_errors(state.form)
+        return self._page(found, state)
+
+    def download(self, draft_id: int, step: str, attached_id: int) -> ResponseReturnValue:
+        draft = self._draft(draft_id)
+        return draft if isinstance(draft, Response) else hand_out_attached(attached_id, about_draft(draft.id, step))
+
+    def remove_file(self, draft_id: int, step: str, attached_id: int) -> ResponseReturnValue:
+        db = db_session()
+        try:
+            draft = hold_draft(db, self.wizard.key, draft_id)
+            if not remove_attached(db, attached_id, about_draft(draft.id, step)):
+                abort(404)
+        except (DraftGone, CannotRemove):
+            abort(404)
+        except DraftSent as error:
+            db.rollback()
+            return self._sent(error)
+        db.commit()
+        flash("The file was removed.", "good")
+        return redirect_to(self.url("step", draft_id=draft_id, step=step))
+
+
+def _seen() -> int:
+    """The version of the step that the page was made from."""
+    text = request.form.get("version", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+
+
+def _page_word() -> str:
+    """The page's own word: what it has saved by itself is not somebody else's."""
+    return request.form.get("page", "")[:32]
+
+
+def _saved(part: Part) -> dict[str, Any] | None:
+    return {"at": part.at, "by": name_of(db_session(), part.by_id)} if part.version else None
+
+
+def _forget_errors(form: Any) -> None:
+    """Show the form without reproach."""
+    for field in form:
+        field.errors = []
+        for entry in getattr(field, "entries", ()):
+            entry_form = getattr(entry, "form", None)
+            if entry_form is not None:
+                _forget_errors(entry_form)
+            else:
+                entry.errors = []
+        inner = getattr(field, "form", None)
+        if inner is not None and hasattr(inner, "_fields"):
+            _forget_errors(inner)

@@ -1,0 +1,1 @@
+"""Changes that offices send: long forms, and the cases they become."""

@@ -1,0 +1,1 @@
+"""The record in and out: files of facts, and the list of specialties."""

@@ -1,0 +1,1 @@
+"""The record of practitioners, locations and affiliations: dated facts, as of any day."""

@@ -1,0 +1,173 @@
+"""*Add a practitioner*: what is asked, which contradictions are told, and the case that comes of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
+
+from hp_portal.core.cases.models import Case
+from hp_portal.core.organizations.models import Organization
+from hp_portal_plugins.profiles.changing.models import SentForm
+from hp_portal_plugins.profiles.changing.numbers import STATES, read_dea
+from tests.support.client import PortalClient, heading_of, words_of
+from tests.support.clock import Clock
+from tests.support.identifiers import make_npi
+from tests.support.wizards import hidden, path_of, save
+from tests.support.world import World
+
+ADD = "/apps/profiles/practitioners/add"
+OWN, GROUP = make_npi(501), make_npi(502)
+WHO = {
+    "first": "Robin",
+    "middle": "",
+    "last": "Sample",
+    "former": "",
+    "npi": OWN,
+    "dea": "",
+    "licenses-0-state": "MN",
+    "licenses-0-number": "47110",
+    "licenses-0-expires": "2027-12-31",
+}
+PRACTICE = {"specialties-0-name": "Family Medicine", "specialties-0-taxonomy": "207q00000x", "languages": "Hmong"}
+
+
+def place(number: int, **values: str) -> dict[str, str]:
+    given = {"name": f"Site {number}", "street": f"{number} Example Street", "city": "Exampleton", "state": "MN"}
+    return {f"places-{number}-{name}": text for name, text in {**given, "zip": "55440", "npi": "", **values}.items()}
+
+
+WHERE = {"effective": "2026-06-15", **place(0, npi=GROUP)}
+
+
+@pytest.fixture
+def office(world: World, clock: Clock) -> PortalClient:
+    clock.set(dt.datetime(2026, 6, 1, 17, tzinfo=dt.UTC))
+    world.person("a.clerk", organization=world.organization("Aspen Clinic"))
+    return world.sign_in("a.clerk")
+
+
+def begin(client: PortalClient) -> str:
+    return path_of(client.post(f"{ADD}/begin")).removesuffix("/steps/who")
+
+
+def papers(client: PortalClient, draft: str) -> TestResponse:
+    given = hidden(client.get(f"{draft}/steps/papers"))
+    file = FileStorage(io.BytesIO(b"%PDF-1.4 license"), "license.pdf")
+    parts: dict[str, Any] = {**given, "csrf_token": client.csrf_token(), "go": "continue", "files": [file]}
+    boundary, body = encode_multipart({**parts, "remarks": "She speaks Hmong with members."})
+    kind = f"multipart/form-data; boundary={boundary}"
+    return client.flask.post(f"{draft}/steps/papers/save", data=body, content_type=kind)
+
+
+def test_a_practitioner_is_added_in_five_pages_and_becomes_a_case(world: World, office: PortalClient) -> None:
+    """At three locations; staff see what was sent, and process it within 2 business days."""
+    assert "Add a practitioner" in office.get("/apps/profiles/").text
+    assert "license numbers and their expiration dates" in words_of(office.get(f"{ADD}/"))
+    draft = begin(office)
+    assert path_of(save(office, draft, "who", WHO)) == f"{draft}/steps/practice"
+    assert path_of(save(office, draft, "practice", PRACTICE)) == f"{draft}/steps/where", "no hospital is asked for"
+    sites = {**WHERE, "places-0-primary": "y", **place(1), **place(2)}
+    assert path_of(save(office, draft, "where", sites)) == f"{draft}/steps/papers"
+    assert save(office, draft, "papers", {}).status_code == 422
+    assert path_of(papers(office, draft)) == f"{draft}/review"
+    review = words_of(office.get(f"{draft}/review"))
+    assert "Please check" not in review
+    for words in (f"NPI of the practitioner{OWN}", "Taxonomy code207Q00000X", "Location 3: Name of the locationSite 2"):
+        assert words in review
+    case = path_of(office.post(f"{draft}/send"))
+    shown = office.get(case)
+    assert heading_of(shown) == "Add Robin Sample"
+    said = words_of(shown)
+    for words in ("License 1: License number47110", "Effective dateJun 15, 2026", "42 U.S.C. 300gg-115", "license.pdf"):
+        assert words in said
+    assert "You hear from us by Jun 3, 2026" in said
+    assert "Add Robin Sample" in words_of(office.get("/apps/profiles/"))
+    with world.session() as session:
+        (form,) = session.scalars(sa.select(SentForm)).all()
+        assert b"47110" not in form.contents_sealed
+    world.staff("a.staff", permissions=("staff:console:open", "staff:cases:work", "profiles:change:work"))
+    staff = world.sign_in("a.staff")
+    number = int(case.rpartition("/")[2])
+    assert "License 1: License number47110" in words_of(staff.get(f"/staff/cases/{number}"))
+    for step, seen, words in (("begin", "received", ""), ("ask", "in-work", "Which site?")):
+        staff.post(f"/staff/cases/{number}/step", {"step": step, "seen": seen, "words": words})
+    assert "Which site?" in office.get(case).text
+    office.post(f"{case}/step", {"step": "reply", "seen": "question", "words": "All three."})
+    staff.post(f"/staff/cases/{number}/step", {"step": "finish", "seen": "received", "words": ""})
+    assert "The practitioner is in our records." in office.get(case).text
+    with world.session() as session:
+        assert session.get_one(Case, number).in_time is True
+
+
+def test_what_cannot_be_is_refused_where_it_stands(office: PortalClient) -> None:
+    draft = begin(office)
+    twice = {name.replace("-0-", "-1-"): text for name, text in WHO.items() if name.startswith("licenses")}
+    for typed, words in (
+        ({"npi": OWN[:9] + str((int(OWN[9]) + 1) % 10)}, "NPI"),
+        ({"dea": "BS1234567"}, "its last digit does not fit the others"),
+        ({"dea": "12"}, "two letters and seven digits"),
+        ({"licenses-0-expires": "2026-05-31"}, "This day is over."),
+        ({"licenses-0-state": ""}, "Choose the state of the license."),
+        ({"licenses-0-state": "XX"}, "Not a valid choice"),
+        (twice, "Row 2: This license is entered twice."),
+    ):
+        refused = save(office, draft, "who", {**WHO, **typed})
+        assert (refused.status_code, words in words_of(refused)) == (422, True), words
+    save(office, draft, "who", {**WHO, "dea": "bs1234563"})
+    assert save(office, draft, "practice", {**PRACTICE, "specialties-0-taxonomy": "207Q"}).status_code == 422
+    assert path_of(save(office, draft, "practice", {**PRACTICE, "admits": "y"})) == f"{draft}/steps/hospitals"
+    assert save(office, draft, "hospitals", {"hospitals-0-name": ""}).status_code == 422
+    for more, words in (
+        ({"places-0-primary": "y", **place(1, primary="y")}, "Row 2: Only one location can be the primary one."),
+        (place(1), "Row 1: Say which location is the primary one."),
+        ({"effective": "2024-06-15"}, "within the last 12 months"),
+        ({"effective": "2036-06-15"}, "within the next 12 months"),
+        ({"places-0-zip": "5544"}, "Enter the ZIP code as five digits"),
+    ):
+        refused = save(office, draft, "where", {**WHERE, **more})
+        assert (refused.status_code, words in words_of(refused)) == (422, True), words
+
+
+def test_contradictions_are_told_and_can_be_sent(world: World, office: PortalClient) -> None:
+    """Staff see that they were told."""
+    client, draft = office, begin(office)
+    save(client, draft, "who", {**WHO, "dea": "BX1234563", "licenses-0-expires": "2026-06-30"})
+    save(client, draft, "practice", PRACTICE)
+    typed = {"effective": "2026-07-01", "places-0-primary": "y", **place(0, state="WI", npi=OWN)}
+    save(client, draft, "where", {**typed, **place(1, street="0 Example Street")})
+    papers(client, draft)
+    said = words_of(client.get(f"{draft}/review"))
+    told = (
+        "The NPI of the practitioner and that of a location are the same.",
+        "The second letter of the DEA number is not that of the last name",
+        "A location is in WI, and there is no license of that state.",
+        "The license of MN expires before the effective date.",
+        "Two locations have the same address.",
+    )
+    for words in told:
+        assert words in said
+    with world.session() as session:
+        own = session.scalars(sa.select(Organization).where(Organization.name == "Aspen Clinic")).one()
+    world.grant(own, world.payee(npi=OWN, name="Aspen Group"))
+    save(client, draft, "where", {**WHERE, "effective": "2026-04-01"}, "close")
+    said = words_of(client.get(f"{draft}/review"))
+    assert "more than 30 days ago" in said
+    assert "The NPI of the practitioner is that of Aspen Group in our records" in said
+    case = path_of(client.post(f"{draft}/send"))
+    assert "more than 30 days ago" not in words_of(client.get(case))
+    world.staff("a.staff", permissions=("staff:console:open", "staff:cases:work", "profiles:change:work"))
+    assert "more than 30 days ago" in words_of(world.sign_in("a.staff").get(f"/staff{case}"))
+
+
+def test_numbers_are_read_as_people_type_them() -> None:
+    assert read_dea("ab 1234563") == "AB1234563"
+    assert (len(STATES), STATES[0], STATES[-1]) == (53, "AL", "WY")
+    for wrong in ("AB1234562", "A11234563", "AB123456", "ab²234563"):
+        with pytest.raises(ValueError, match="DEA number"):
+            read_dea(wrong)
