@@ -43,7 +43,7 @@ def _note(note_id: int) -> tuple[Note, str]:
 @explains("sample.note")
 def _told(session: PortalSession, key: str) -> AttachedTo | None:
     """What the staff read who find a file of a note."""
-    note = session.get(Note, int(key)) if key.isdecimal() else None
+    note = find_note(session, int(key)) if key.isdecimal() else None
     return AttachedTo(f"Sample note {note.id}") if note else None
 
 
