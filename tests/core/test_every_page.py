@@ -23,6 +23,7 @@ HOSTILE = """<b data-planted>&amp;"'"""
 WRITTEN_BY_READING = {
     "audit_event": "what was seen is recorded",
     "audit_window": "what was refused is counted",
+    "portal_draft_visit": "who has a draft open, told to others who open it",
     "refusal": "what was refused is noted",
     "sign_in": "when the session was last used",
 }
