@@ -136,6 +136,11 @@ class Field:
     sealed: bool = False
     public: bool = False
 
+    @property
+    def dated(self) -> bool:
+        """Is its value a day?"""
+        return self.read is _day
+
 
 def _choosing(
     subject: Subject,

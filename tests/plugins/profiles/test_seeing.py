@@ -100,6 +100,7 @@ def test_practitioners_are_found_and_read_as_of_a_day(world: World, clerk: Porta
         assert clerk.get("/apps/profiles/practitioners", query_string=wrong).status_code == 422
     one = clerk.get(f"/apps/profiles/practitioners/{ids['A']}")
     assert ["Specialty", "Family medicine (207Q00000X), primary", "Jan 1, 2026"] in rows_of(one, "facts")
+    assert ["License expires, MN", "Oct 1, 2026", "Jan 1, 2026"] in rows_of(one, "facts")
     assert ["Language", "Spanish", "Jan 1, 2026"] in rows_of(one, "facts")
     assert "SECRETDEA" not in one.text
     assert "Birch" not in one.text
@@ -130,6 +131,7 @@ def test_a_location_with_its_history(world: World, clerk: PortalClient) -> None:
     facts = rows_of(page, "facts")
     assert ["Street", "2 Second Street", "Jun 1, 2026"] in facts
     assert [row[0] for row in facts if row[0].startswith("Hours")] == ["Hours, Monday", "Hours, Tuesday"]
+    assert ["Hours, Tuesday", "8:00 AM to 12:00 PM", "Jan 1, 2026"] in facts
     newest = rows_of(page, "history")[0]
     assert newest[1:5] == ["Telephone", "952-555-0199", "Sep 1, 2026", world.settings.payer.short_name]
     assert "New line" not in newest[5], "why the plan has changed it is its own"
