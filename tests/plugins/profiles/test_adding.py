@@ -115,7 +115,7 @@ def test_what_cannot_be_is_refused_where_it_stands(office: PortalClient) -> None
         ({"licenses-0-expires": "2026-05-31"}, "This day is over."),
         ({"licenses-0-state": ""}, "Choose the state of the license."),
         ({"licenses-0-state": "XX"}, "Not a valid choice"),
-        (twice, "Row 2: This license is entered twice."),
+        (twice, "License 2: This license is entered twice."),
     ):
         refused = save(office, draft, "who", {**WHO, **typed})
         assert (refused.status_code, words in words_of(refused)) == (422, True), words
@@ -124,8 +124,8 @@ def test_what_cannot_be_is_refused_where_it_stands(office: PortalClient) -> None
     assert path_of(save(office, draft, "practice", {**PRACTICE, "admits": "y"})) == f"{draft}/steps/hospitals"
     assert save(office, draft, "hospitals", {"hospitals-0-name": ""}).status_code == 422
     for more, words in (
-        ({"places-0-primary": "y", **place(1, primary="y")}, "Row 2: Only one location can be the primary one."),
-        (place(1), "Row 1: Say which location is the primary one."),
+        ({"places-0-primary": "y", **place(1, primary="y")}, "Location 2: Only one location can be the primary one."),
+        (place(1), "Location 1: Say which location is the primary one."),
         ({"effective": "2024-06-15"}, "within the last 12 months"),
         ({"effective": "2036-06-15"}, "within the next 12 months"),
         ({"places-0-zip": "5544"}, "Enter the ZIP code as five digits"),
