@@ -101,7 +101,9 @@ CASES = {f"cases.{name}" for name in _OF_CASES.split()} | {
     "staff.cases_payee",
     "staff.cases_organization",
 }
-MAY_MISS = {"pages.go", "documents.file", "approvals.office_record", "drafts.ask", "drafts.remove", *CASES}
+# Files of a draft, where the file is another thing’s.
+_OF_DRAFTS = ("sample.report_download", "sample.report_remove_file")
+MAY_MISS = {"pages.go", "documents.file", "approvals.office_record", "drafts.ask", "drafts.remove", *_OF_DRAFTS, *CASES}
 # Permissions that let nobody see anything alone.
 BESIDE = {"staff:cases:work": ("staff:tax-ids:manage",)}
 # Public views that lead somebody who is signed in to the terms by themselves.

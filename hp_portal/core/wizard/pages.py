@@ -254,14 +254,16 @@ class WizardPages:
         return self._page(found, state)
 
     def download(self, draft_id: int, step: str, attached_id: int) -> ResponseReturnValue:
-        draft = self._draft(draft_id)
-        return draft if isinstance(draft, Response) else hand_out_attached(attached_id, about_draft(draft.id, step))
+        declared, draft = self.wizard.step(step) or abort(404), self._draft(draft_id)
+        if isinstance(draft, Response):
+            return draft
+        return hand_out_attached(attached_id, about_draft(draft.id, declared.key))
 
     def remove_file(self, draft_id: int, step: str, attached_id: int) -> ResponseReturnValue:
-        db = db_session()
+        db, declared = db_session(), self.wizard.step(step) or abort(404)
         try:
             draft = hold_draft(db, self.wizard.key, draft_id)
-            if not remove_attached(db, attached_id, about_draft(draft.id, step)):
+            if not remove_attached(db, attached_id, about_draft(draft.id, declared.key)):
                 abort(404)
         except (DraftGone, CannotRemove):
             abort(404)

@@ -38,5 +38,6 @@ class PractitionersForm(DayForm):
 
     def wanted(self) -> Wanted:
         """What was asked for; valid once the form is."""
-        place = int(self.location.data) if self.location.data else None
-        return Wanted(self.q.data or "", self.specialty.data or "", place, self.show.data or "")
+        # Blanks alone pass as nothing chosen.
+        specialty, place, show = ((field.data or "").strip() for field in (self.specialty, self.location, self.show))
+        return Wanted(self.q.data or "", specialty, int(place) if place else None, show)
