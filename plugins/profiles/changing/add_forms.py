@@ -71,7 +71,10 @@ class SpecialtyForm(Form):  # type: ignore[misc] # WTForms has no types
 
     name = line("Specialty", "Enter the specialty.", description="Such as Family Medicine.")
     taxonomy = StringField(
-        "Taxonomy code", [Optional(), Length(max=40), a_taxonomy], filters=[capitals], description="Such as 207Q00000X, if you know it."
+        "Taxonomy code",
+        [Optional(), Length(max=40), a_taxonomy],
+        filters=[capitals],
+        description="Such as 207Q00000X, if you know it.",
     )
 
 
