@@ -12,6 +12,7 @@ from .blueprint import LOAD, READ, SEND, WORK, blueprint, staff_blueprint
 from .changing import models as changing_models
 from .changing.adding import ADD
 from .changing.cases import ADD_PRACTITIONER
+from .deciding import views as deciding_views
 from .loading import commands
 from .proposing import models as proposing_models
 from .proposing.events import EVENTS as PROPOSAL_EVENTS
@@ -26,7 +27,7 @@ from .updates.cases import UPDATE
 from .updates.views import public_blueprint
 
 # Imported for what they hang on the blueprints.
-VIEWS = (views, record_views, specialist_views)
+VIEWS = (views, record_views, specialist_views, deciding_views)
 MODELS = (record_models, proposing_models, changing_models)
 COMMANDS = (commands,)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hp_portal.api import EventSpec
 
 EVENTS = (
+    EventSpec("profiles.change.compared", "Compared a change with the record", ("case",)),
     EventSpec(
         "profiles.change.decided",
         "Decided lines of a change of practitioners and locations",
