@@ -12,6 +12,7 @@ from .blueprint import LOAD, READ, SEND, WORK, blueprint, staff_blueprint
 from .changing import models as changing_models
 from .changing.adding import ADD
 from .changing.cases import ADD_PRACTITIONER
+from .deciding import commands as deciding_commands
 from .deciding import views as deciding_views
 from .loading import commands
 from .proposing import models as proposing_models
@@ -29,7 +30,7 @@ from .updates.views import public_blueprint
 # Imported for what they hang on the blueprints.
 VIEWS = (views, record_views, specialist_views, deciding_views)
 MODELS = (record_models, proposing_models, changing_models)
-COMMANDS = (commands,)
+COMMANDS = (commands, deciding_commands)
 
 
 @hookimpl
@@ -57,6 +58,12 @@ def portal_application() -> Application:
                 "profiles_staff.specialists",
                 WORK,
                 "Whom each organization asks about its practitioners and locations",
+            ),
+            StaffLink(
+                "Clocks of provider data",
+                "profiles_staff.clocks_page",
+                WORK,
+                "How many changes are decided in time, and who has left and is still in the directory",
             ),
         ),
         audit_events=(*EVENTS, *PROPOSAL_EVENTS, *SPECIALIST_EVENTS),

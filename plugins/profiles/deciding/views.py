@@ -28,6 +28,7 @@ from ..blueprint import WORK, staff_blueprint
 from ..proposing.at_once import payer_is_master
 from ..proposing.proposals import proposal_of
 from ..proposing.settling import open_lines
+from .clocks import clocks
 from .deciding import AppliedChange, Decision, Undecided, applied_changes, compare, decide, same_of, take_back
 
 _LINE = re.compile(r"[0-9]{1,4}", re.ASCII)
@@ -169,3 +170,11 @@ def undo_change(case_id: int) -> ResponseReturnValue:
     db.commit()
     flash("It was taken back. The provider is told.", "good")
     return redirect_to(url_for("staff.cases_one", case_id=case_id))
+
+
+@staff_blueprint.get("/clocks")
+@access.staff(WORK)
+def clocks_page() -> ResponseReturnValue:
+    shown = page("profiles/staff/clocks.html", clocks=clocks(db_session()))
+    db_session().commit()
+    return shown

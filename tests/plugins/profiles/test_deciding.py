@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,12 +15,14 @@ from werkzeug.test import TestResponse
 
 from hp_portal.core.cases.models import Case
 from hp_portal.core.delivery.models import Message
+from hp_portal_plugins.profiles.proposing.proposals import Proposal
 from hp_portal_plugins.profiles.proposing.settling import made_by, outcomes_of
 from hp_portal_plugins.profiles.record.applying import Fact
 from tests.core.test_staff_console import recorded
 from tests.plugins.profiles.proposing import DAY, Office, a_case, an_office, holds, moves, say
 from tests.plugins.profiles.test_proposing import adds
 from tests.support.client import PortalClient, words_of
+from tests.support.clock import Clock
 from tests.support.identifiers import make_npi
 from tests.support.world import World
 
@@ -168,3 +171,37 @@ def test_who_may_decide(world: World, office: Office) -> None:
     assert staff.post(f"/staff/cases/{again}/step", ask).status_code == 303
     assert "It may be wrong." in words_of(staff.get(at(again)))
     assert 'name="line"' not in staff.get(at(again)).text, "it waits for the office"
+
+
+def test_the_clocks_count_what_is_in_time_and_who_is_still_listed(world: World, office: Office, clock: Clock) -> None:
+    """Weeks of the payer; business days since somebody has left, whether the record says so or a case that is still open."""
+    clock.set(dt.datetime(2026, 7, 15, 17, tzinfo=dt.UTC))
+    gone, both = dt.date(2026, 7, 2), office.affiliation
+    leaves = Proposal("practitioner-ended", gone, [Fact("affiliation", both, "standing", "", "ended", gone)])
+    with world.session() as session:
+        say(session, Fact("affiliation", both, "directory", "", "yes", gone))
+        late, timely = a_case(session, office, leaves), a_case(session, office, moves(office), "done")
+        late.due_on, timely.due_on, timely.in_time, timely.ended_at = gone, None, True, timely.opened_at
+        other = a_case(session, office, moves(office), "done")
+        other.due_on, other.in_time, other.ended_at = None, False, other.opened_at - dt.timedelta(days=7)
+        session.flush()
+        number = late.id
+    staff = world.sign_in("a.staff")
+    said = words_of(staff.get("/staff/profiles/clocks"))
+    for words in (
+        "Changes that wait to be decided1",
+        "Overdue1",
+        "last 12 weeks1 of 2",
+        "Aspenperson, Ann",
+        "8 Late",
+        "Jul 13, 202631",
+        "Jul 6, 2026010 (0%)",
+    ):
+        assert words in said, said
+    assert f"/staff/cases/{number}" in staff.get("/staff/profiles/clocks").text
+    assert decide(staff, number, [0]).status_code == 303
+    said = words_of(staff.get("/staff/profiles/clocks"))
+    assert "On record" in said, "left on record, and marked as shown all the same"
+    with world.session() as session:
+        say(session, Fact("affiliation", both, "directory", "", "no", gone))
+    assert "Nobody who has left" in words_of(staff.get("/staff/profiles/clocks"))
