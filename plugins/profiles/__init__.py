@@ -12,19 +12,25 @@ from .blueprint import LOAD, READ, SEND, WORK, blueprint, staff_blueprint
 from .changing import models as changing_models
 from .changing.adding import ADD
 from .changing.cases import ADD_PRACTITIONER
+from .deciding import commands as deciding_commands
+from .deciding import views as deciding_views
 from .loading import commands
+from .proposing import models as proposing_models
+from .proposing.events import EVENTS as PROPOSAL_EVENTS
+from .proposing.stages import CHANGE
 from .record import models as record_models
 from .record.events import EVENTS
 from .seeing import record_views, views
+from .settings import ProfilesSettings
 from .specialists import AUDIENCES
 from .specialists import EVENTS as SPECIALIST_EVENTS
 from .updates.cases import UPDATE
 from .updates.views import public_blueprint
 
 # Imported for what they hang on the blueprints.
-VIEWS = (views, record_views, specialist_views)
-MODELS = (record_models, changing_models)
-COMMANDS = (commands,)
+VIEWS = (views, record_views, specialist_views, deciding_views)
+MODELS = (record_models, proposing_models, changing_models)
+COMMANDS = (commands, deciding_commands)
 
 
 @hookimpl
@@ -53,11 +59,18 @@ def portal_application() -> Application:
                 WORK,
                 "Whom each organization asks about its practitioners and locations",
             ),
+            StaffLink(
+                "Clocks of provider data",
+                "profiles_staff.clocks_page",
+                WORK,
+                "How many changes are decided in time, and who has left and is still in the directory",
+            ),
         ),
-        audit_events=(*EVENTS, *SPECIALIST_EVENTS),
+        audit_events=(*EVENTS, *PROPOSAL_EVENTS, *SPECIALIST_EVENTS),
+        settings=ProfilesSettings,
         starts_enabled_for=AUDIENCES,
         starts_given=True,
-        case_kinds=(ADD_PRACTITIONER, UPDATE),
+        case_kinds=(ADD_PRACTITIONER, CHANGE, UPDATE),
         draft_kinds=(ADD.drafts,),
     )
 
