@@ -38,11 +38,11 @@ class WizardStep:
     `form` has the questions; their `description` is the hint. `template` draws them; without it they stand one below the other, a
     `FieldList` of `FormField`s as groups of which one adds and removes some, an `AttachmentsField` with its list. `when(answers)`
     says whether these questions are asked, given the answers of the steps before. `prepare(session, form, answers)` fills in
-    choices before anything is validated; a form also finds the earlier answers as its `answers`, and as its `blank` whether nothing
-    of the step was saved yet, so that `prepare` can fill in what is on record.
+    choices before anything is validated; a form also finds the earlier answers as its `answers`, and as its `blank` whether
+    nothing of the step was saved yet, so that `prepare` can fill in what is on record.
 
-    A form with `notices()`, which gives (field, sentence) for what may be a mistake and may be right, has them said beside the field
-    while somebody types, and as doubts on the review page.
+    A form with `notices()`, which gives (field, sentence) for what may be a mistake and may be right, has them said beside the
+    field while somebody types, and as doubts on the review page.
     """
 
     key: str
@@ -134,8 +134,8 @@ class Wizard:
     on the first page: what it is for, and what one should have at hand. `statement` is what sending says, `done` the notice
     afterwards.
 
-    `signed(sections)` is the form on paper that is signed on the review page, made of what stands there; `send` keeps the signature with
-    `sent.sign`. None: nothing is signed.
+    `signed(sections)` is the form on paper that is signed on the review page, made of what stands there; `send` keeps the
+    signature with `sent.sign`. None: nothing is signed.
     """
 
     key: str

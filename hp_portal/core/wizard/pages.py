@@ -29,9 +29,28 @@ from hp_portal.core.drafts.models import Draft
 from hp_portal.core.signing.forms import SignedForm
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.wizard.declaring import Wizard
-from hp_portal.core.wizard.saving import Meanwhile, NotAsked, NotComplete, NotSigned, save_step, send_form, with_row, without_row
+from hp_portal.core.wizard.saving import (
+    Meanwhile,
+    NotAsked,
+    NotComplete,
+    NotSigned,
+    save_step,
+    send_form,
+    with_row,
+    without_row,
+)
 from hp_portal.core.wizard.showing import differences
-from hp_portal.core.wizard.walking import StepState, Walk, doubts, find_field, make_form, notices_of, sections, typed_of, walk
+from hp_portal.core.wizard.walking import (
+    StepState,
+    Walk,
+    doubts,
+    find_field,
+    make_form,
+    notices_of,
+    sections,
+    typed_of,
+    walk,
+)
 
 REVIEW = "review"
 SENT_ALREADY = "This was sent already. Nothing was sent a second time."

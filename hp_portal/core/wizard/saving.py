@@ -161,7 +161,9 @@ def _named(field: FieldList, typed: Fields) -> Fields:
     return (*typed, *missing)
 
 
-def send_form(session: PortalSession, actor: Actor, wizard: Wizard, draft_id: int, form: SignedForm | None = None) -> str:
+def send_form(
+    session: PortalSession, actor: Actor, wizard: Wizard, draft_id: int, form: SignedForm | None = None
+) -> str:
     """Send a draft that is complete: once, whatever is pressed twice. The path of what came of it. `form` is the signature, where
     the form is signed.
 
