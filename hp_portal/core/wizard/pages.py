@@ -234,9 +234,10 @@ class WizardPages:
         state = found.find(step) or abort(404)
         form = make_form(db, state.step, dict(found.answers), typed_of(state.step, request.form.items(multi=True)))
         form.validate()
-        field = find_field(form, request.args.get("field", "")) or abort(404)
+        field = find_field(form, request.args.get("field", ""))
+        errors = field.errors if field is not None else ()
         noticed = [text for one, text in notices_of(form) if one is field]
-        return page("wizard/checked.html", errors=field.errors, notices=noticed if not field.errors else ())
+        return page("wizard/checked.html", errors=errors, notices=() if errors else noticed)
 
     def review(self, draft_id: int, status: int = 200, form: SignedForm | None = None) -> ResponseReturnValue:
         db = db_session()

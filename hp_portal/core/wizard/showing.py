@@ -54,7 +54,9 @@ def _answers(field: Field, files: Sequence[AttachedFile], before: str = "") -> I
     label = f"{before}{field.label.text}"
     if isinstance(field, HiddenField):
         return  # the page's own, and nobody's answer
-    if isinstance(field, AttachmentsField):
+    if getattr(field, "words", None):
+        yield Answer(label, in_words(field), field.id)
+    elif isinstance(field, AttachmentsField):
         yield Answer(label, ", ".join(one.name for one in files) or "No file", field.id)
     elif isinstance(field, FieldList):
         for number, entry in enumerate(field.entries, 1):

@@ -84,7 +84,7 @@ class Office:
             if name is None or field.tag == "button" or kind == "file" or name in ("csrf_token", "version", "page"):
                 continue
             if field.tag == "select":
-                options = [one for one in field.iter("option")]
+                options = list(field.iter("option"))
                 chosen = next((one for one in options if one.get("selected") is not None), options[0])
                 found[name] = chosen.get("value", "")
             elif kind in ("checkbox", "radio"):
