@@ -20,11 +20,13 @@ import sqlalchemy as sa
 from hp_portal.attachment_settings import read_scanner
 from hp_portal.core.attachments import attaching, checking, states
 from hp_portal.core.attachments.models import AttachedFile
+from hp_portal.core.attachments.owners import explains
 from hp_portal.core.attachments.scanning import NotScanned, ScannerAway, ScannerSlow, find_virus
 from hp_portal.core.documents.limited import DocumentError
 from hp_portal.core.files.models import StoredFile, StoredPiece
 from hp_portal.settings import ConfigurationError, load_settings
 from tests.conftest import MakeApp, cannot_run
+from tests.sample_plugin.notes import Note
 from tests.support.attaching import attached_file, check_files
 from tests.support.clock import Clock
 from tests.support.databases import Databases
@@ -196,9 +198,18 @@ def test_a_virus_stays_locked_away_when_there_is_no_scanner_any_more(sample_worl
     with world.session() as session:
         number = attached_file(session, "sample:1", clinic, state="quarantined").id
         attached_file(session, "sample:1", clinic, state="failed")
+        note = Note(organization_id=clinic.id, text="A note")
+        session.add(note)
+        session.flush()
+        attached_file(session, f"sample.note:{note.id}", clinic, state="failed")
+        attached_file(session, "sample.note:99", clinic, state="failed")
     world.staff("guard", permissions=STAFF)
     staff = world.sign_in("guard")
     shown = staff.get("/staff/attachments").text
+    assert "Sample note 1" in shown, "the plugin says what its word means"
+    assert "sample.note:99" in shown, "there is no such note"
+    with pytest.raises(ValueError, match=r"explains 'sample\.note' already"):
+        explains("sample.note")(lambda _session, _key: None)
     assert f"/staff/attachments/{number}/again" not in shown
     assert f"/staff/attachments/{number + 1}/again" in shown, "what has no virus is cleaned without a scanner"
     told = staff.post(f"/staff/attachments/{number}/again", follow_redirects=True).text

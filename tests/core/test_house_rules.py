@@ -29,6 +29,7 @@ RAW_SQL = {
     "hp_portal/roles.py": "roles and rights of PostgreSQL, given by the owner of the tables",
     "hp_portal/db_commands.py": "the statements of hp_portal/roles.py, run by an administrator",
     "hp_portal/core/organizations/models.py": "the condition of a partial index",
+    "plugins/profiles/record/models.py": "scope criteria in terms of other tables",
     "plugins/remittance/models.py": "a scope criterion in terms of another table",
     "plugins/remittance/intake/loading.py": "COPY and executemany of the import",
 }

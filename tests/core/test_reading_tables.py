@@ -13,11 +13,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from hp_portal.core.documents.limited import DocumentLimits
+from hp_portal.core.documents.limited import DocumentError, DocumentLimits
 from hp_portal.core.identifiers.numbers import parse_npi, parse_tin
+from hp_portal.core.sheets import reading
 from hp_portal.core.sheets.checking import CheckedRow, check_rows
 from hp_portal.core.sheets.giving_back import give_back
-from hp_portal.core.sheets.grids import SMALL_SHEET, ReadSheet, SheetLimits, UnreadableSheet, pack, unpack
+from hp_portal.core.sheets.grids import LARGE_SHEET, SMALL_SHEET, ReadSheet, SheetLimits, UnreadableSheet, pack, unpack
 from hp_portal.core.sheets.layouts import DAY, DIGITS, SheetColumn, SheetLayout, layout_csv, layout_xlsx
 from hp_portal.core.sheets.mapping import chosen_columns, find_columns
 from hp_portal.core.sheets.reader import read_body
@@ -106,6 +107,25 @@ def test_a_workbook_as_people_send_it() -> None:
     ]
     assert "10 digits" in cy.problems[0].words
     assert [(one.heading, one.words) for one in nobody.problems] == [("Practitioner", "This must not be empty.")]
+
+
+def test_a_large_table_tells_how_far_it_is_and_a_process_that_fails_is_told_in_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[tuple[int, int]] = []
+    body = workbook(("Sheet", [HEADS, *[[NPI, f"Name {number}"] for number in range(2_499)]]))
+    read = read_sheet(body, ROSTER, LARGE_SHEET, lambda done, of: told.append((done, of)))
+    assert len(read.rows) == 2_500
+    assert told == [(500, 2_500), (1_000, 2_500), (1_500, 2_500), (2_000, 2_500), (2_500, 2_500)]
+    with pytest.raises(UnreadableSheet, match="more than 2,000 rows"):
+        read_sheet(body, ROSTER)
+
+    def fail(*_given: object) -> bytes:
+        raise DocumentError("ended")
+
+    monkeypatch.setattr(reading, "make_apart", fail)
+    with pytest.raises(UnreadableSheet, match="cannot be read now"):
+        read_sheet(body, ROSTER)
 
 
 def test_the_same_npi_twice_is_a_problem_of_the_second_row() -> None:
@@ -212,6 +232,9 @@ def test_their_own_file_comes_back_and_is_read_again(kind: str) -> None:
     words = {4: "Added.", 6: "=Not added: 10 digits."}
     made = give_back(read, words, head=3)
     assert made.ending == kind
+    if kind == "csv":
+        assert ";'=cmd;red;Added." in made.body.decode("utf-8-sig")
+        assert ";'-1+1;'=Not added" in made.body.decode("utf-8-sig")
     again = read_sheet(made.body, ROSTER)
     assert [row.number for row in again.rows] == [1, 3, 4, 6]
     assert [row.cell(3) for row in again.rows] == ["", "What we did", "Added.", "=Not added: 10 digits."]

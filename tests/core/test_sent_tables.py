@@ -68,6 +68,8 @@ def test_columns_are_asked_for_once_and_remembered_for_the_organization(sample_w
     client, colleague, stranger = (world.sign_in(name) for name in ("a.clerk", "b.clerk", "s.stranger"))
     assert send(client, f"{TABLE}/send", b"").status_code == 422
     assert "neither a CSV file" in seen(send(client, f"{TABLE}/send", b"%PDF-1.4"))
+    assert "The table has 501 rows. Send at most 500" in seen(send(client, f"{TABLE}/send", b"Note\n" + b"x\n" * 501))
+    assert "no row below them" in seen(send(client, f"{TABLE}/send", b"Our words,When\n"))
     assert "Choose the file with your notes." in seen(client.post(f"{TABLE}/send", {}))
     body = b"Our words,When,Color\nFirst,3/2/2026,red\nFirst,,\nSecond,soon,\n" + b"x" * 201 + b",,\n"
     asked = send(client, f"{TABLE}/send", body)

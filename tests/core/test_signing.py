@@ -32,6 +32,7 @@ from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import Who, set_who
 from hp_portal.core.cases import printing
 from hp_portal.core.cases.numbers import show_number
+from hp_portal.core.cases.submitters import WITHOUT_ACCOUNT, Contact, add_submitter
 from hp_portal.core.identity.applications import PersonApplication
 from hp_portal.core.organizations.models import Organization
 from hp_portal.core.printing.for_plugins import PrintedAnswer, PrintedAnswers, PrintedForm, PrintedSection
@@ -353,6 +354,18 @@ def test_a_case_on_paper_says_what_its_page_says(portal: Portal) -> None:
     with world.session() as session:
         events = session.scalars(sa.select(AuditEvent).where(AuditEvent.event == "case.printed")).all()
     assert len(events) == 2
+
+
+def test_who_sent_a_case_in_without_an_account_is_told_to_no_office(portal: Portal) -> None:
+    case, staff = portal.case(), portal.world.sign_in("w.worker")
+    with portal.world.session() as session:
+        add_submitter(session, case.id, Contact("Sam Stranger", "s@mail.example", "952-555-0100"))
+    text = printed(staff, f"/staff/cases/{case.id}").text
+    assert "Sam Stranger" not in text, "what staff print is for the organization that the case was linked to"
+    assert f"Sent by {WITHOUT_ACCOUNT}" in text
+    with portal.world.session() as session:
+        session.get_one(Case, case.id).organization_id = None
+    assert "Sent by Sam Stranger" in printed(staff, f"/staff/cases/{case.id}").text, "the sender's own"
 
 
 def test_a_case_with_a_long_history_is_printed_by_the_worker(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,6 +104,20 @@ def test_changing_an_answer_comes_back_to_the_review_and_opens_what_is_asked_now
         assert "The note is called like a person." in note.text
 
 
+def test_somebody_with_two_organizations_stays_with_the_one_of_the_page(sample_world: World) -> None:
+    world = sample_world
+    first, second = world.organization("Alder Clinic"), world.organization("Birch Clinic")
+    person = world.person("aspen", organization=first)
+    world.membership(person, second)
+    client = world.sign_in("aspen")
+    draft = filled(client, f"/o/{second.id}")
+    assert draft.startswith(f"/o/{second.id}{REPORT}/")
+    to = path_of(client.post(f"{draft}/send"))
+    assert to.startswith(f"/o/{second.id}/apps/sample/notes/")
+    assert path_of(client.post(f"{draft}/send")) == to
+    assert client.get(draft.replace(f"/o/{second.id}/", f"/o/{first.id}/") + "/review").status_code == 404
+
+
 def test_groups_grow_and_shrink_and_keep_their_order(sample_world: World) -> None:
     world = sample_world
     world.person("aspen")

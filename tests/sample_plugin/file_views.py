@@ -7,11 +7,14 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
 from hp_portal.api import (
+    AttachedTo,
     AttachmentsField,
     CannotRemove,
+    PortalSession,
     access,
     attached_files,
     db_session,
+    explains,
     hand_out_attached,
     keep_attached,
     page,
@@ -35,6 +38,13 @@ def _note(note_id: int) -> tuple[Note, str]:
     """A note that one may see, and the word its files are attached to."""
     found = find_note(db_session(), note_id) or abort(404)
     return found, f"sample.note:{found.id}"
+
+
+@explains("sample.note")
+def _told(session: PortalSession, key: str) -> AttachedTo | None:
+    """What the staff read who find a file of a note."""
+    note = find_note(session, int(key)) if key.isdecimal() else None
+    return AttachedTo(f"Sample note {note.id}") if note else None
 
 
 def _page(note_id: int, form: FilesForm, status: int = 200) -> Response:

@@ -66,6 +66,7 @@ def table_send() -> ResponseReturnValue:
         return _page(form, 422)
     try:
         sent = sheets.take_sheet(db, the_actor(), NOTES, form.file.data)
+        sent.rows(most=MOST)
     except sheets.UnreadableSheet as error:
         form.form_errors = [str(error)]
         return _page(form, 422)

@@ -91,12 +91,15 @@ PROVIDERS: dict[str, Callable[[Scene, Person | None], Any]] = {
 # Of these, what only the organization may see whose it is.
 OWNED = {"notice_id", "registration_id", "grant_id"}
 # Views that answer 404 by themselves without what the matrix does not give them.
-# Of cases, where one has not the application they belong to; and of their files, where the file is another thing’s.
-_OF_CASES = "one comment step attach files download remove_file print_out signed blank"
+# Of cases, where one has not the application they belong to; of their files, where the file is another thing’s; and what is for
+# cases of people without an account alone.
+_OF_CASES = "one comment step attach files download remove_file hand print_out signed blank"
 CASES = {f"cases.{name}" for name in _OF_CASES.split()} | {
     "staff.cases_download",
     "staff.cases_remove_file",
     "staff.cases_signed",
+    "staff.cases_payee",
+    "staff.cases_organization",
 }
 MAY_MISS = {"pages.go", "documents.file", "approvals.office_record", "drafts.ask", "drafts.remove", *CASES}
 # Permissions that let nobody see anything alone.

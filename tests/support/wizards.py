@@ -17,9 +17,9 @@ WHAT = {"note": "Note 12", "kind": "typo"}
 WHEN = {"first": "2026-03-02", "last": "", "more": ""}
 
 
-def begin(client: PortalClient) -> str:
-    """The path of a new draft, without a slash at its end."""
-    answer = client.post(f"{REPORT}/begin")
+def begin(client: PortalClient, below: str = "") -> str:
+    """The path of a new draft, without a slash at its end; `below` stands before it, as for one of several organizations."""
+    answer = client.post(f"{below}{REPORT}/begin")
     assert answer.status_code == 303, answer.text
     return answer.headers["Location"].removesuffix("/steps/what")
 
@@ -51,9 +51,9 @@ def save_file(client: PortalClient, draft: str, name: str, body: bytes, go: str 
     return client.flask.post(f"{draft}/steps/proof/save", data=sent, content_type=kind)
 
 
-def filled(client: PortalClient, **what: str) -> str:
+def filled(client: PortalClient, below: str = "", **what: str) -> str:
     """A draft with everything in it, ready to be sent."""
-    draft = begin(client)
+    draft = begin(client, below)
     assert save(client, draft, "what", {**WHAT, **what}).status_code == 303
     assert save(client, draft, "when", WHEN).status_code == 303
     answer = save_file(client, draft, "note.txt", b"The note itself.\n")

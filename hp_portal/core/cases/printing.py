@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from hp_portal.core.audit.record import record
 from hp_portal.core.cases.kinds import find_kind, kinds_for
 from hp_portal.core.cases.models import Case, CaseEntry
 from hp_portal.core.cases.numbers import show_number
-from hp_portal.core.cases.reading import CaseRow, Entry, entries_of, find_case, own_case, rule_of
+from hp_portal.core.cases.reading import CaseRow, Entry, entries_of, find_case, own_case, rule_of, sender_of
 from hp_portal.core.cases.telling import about_case
 from hp_portal.core.documents.limited import AT_ONCE, BY_THE_WORKER, DocumentError
 from hp_portal.core.organizations.models import Organization
@@ -36,6 +37,7 @@ from hp_portal.printed import (
     PrintedSection,
     PrintedText,
 )
+from hp_portal.scopes import OrganizationScope, set_scope
 
 PRINTED, SIGNED, BLANK = "cases.printed", "cases.signed", "cases.blank"
 MOST_AT_ONCE = 100
@@ -73,7 +75,7 @@ def _standing(session: PortalSession, case: Case, row: CaseRow, kind: CaseKind) 
         PrintedAnswer("State", "\n".join(filter(None, (row.state.told, row.state.next)))),
         PrintedAnswer("Organization", organization or ""),
         PrintedAnswer("Sent", show_datetime(row.opened_at, zone)),
-        PrintedAnswer("Sent by", row.whose),
+        PrintedAnswer("Sent by", row.whose or sender_of(session, case)),
     ]
     if rule and row.due_on:
         said.append(
@@ -105,11 +107,29 @@ def _whom(session: PortalSession, case: Case, kind: CaseKind) -> PrintedSection:
     return PrintedSection("Whom to ask", tuple(PrintedNote(line) for line in lines))
 
 
+@contextmanager
+def _as_the_office(session: PortalSession, case: Case) -> Iterator[None]:
+    """See what its organization may see, also where staff print: it is theirs to be sent. Nobody of them is told who among staff
+    does what, or who has sent it in without an account."""
+    before = session.context.scope
+    if case.organization_id is not None:
+        set_scope(session, OrganizationScope(case.organization_id))
+    try:
+        yield
+    finally:
+        set_scope(session, before)
+
+
 def _make(session: PortalSession, wanted: Mapping[str, Any], making: Making) -> MadeFile | None:
     case = session.get(Case, wanted["case"])
     kind = find_kind(case.kind) if case else None
     if case is None or kind is None:
         return None
+    with _as_the_office(session, case):
+        return _print(session, case, kind, making)
+
+
+def _print(session: PortalSession, case: Case, kind: CaseKind, making: Making) -> MadeFile:
     payer, row = settings().payer, own_case(session, case)
     signed = signatures_of(session, case, kind)
     form = signed.form or PrintedForm(

@@ -238,7 +238,7 @@ def entries_of(session: PortalSession, case: Case, kind: CaseKind, payer: str) -
         .order_by(CaseEntry.at, CaseEntry.id)
     )
 
-    sender = _sender(session, case)
+    sender = sender_of(session, case)
 
     def who(entry: CaseEntry, name: str | None) -> str:
         if entry.person_id is None and not entry.by_staff and sender and _is_senders(entry, kind):
@@ -248,7 +248,7 @@ def entries_of(session: PortalSession, case: Case, kind: CaseKind, payer: str) -
     return [_entry(session, entry, who(entry, name), kind) for entry, name in rows]
 
 
-def _sender(session: PortalSession, case: Case) -> str:
+def sender_of(session: PortalSession, case: Case) -> str:
     """Who sent it in without an account; an organization is not told their name. Empty: somebody with an account."""
     found = find_submitter(session, case.id)
     if found is not None:

@@ -97,8 +97,7 @@ def reading_notes(read: ReadSheet, mapping: ColumnMapping, *, remembered: bool =
 def take_sheet(
     session: PortalSession, owner: Owner, layout: SheetLayout, upload: Upload, limits: SheetLimits = SMALL_SHEET
 ) -> SentSheet:
-    """Read a table that was sent, and keep it for its sender. Raises UnreadableSheet, DocumentError. The caller
-    commits."""
+    """Read a table that was sent, and keep it for its sender. Raises UnreadableSheet. The caller commits."""
     read = read_sheet(upload.stream.read(), layout, limits)
     packed = base64.b64encode(zlib.compress(pack(read).encode())).decode()
     name = plain_name(upload.filename or "table")

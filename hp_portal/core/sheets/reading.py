@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 
+import structlog
+
 from hp_portal.core.documents.limited import DocumentError, DocumentTooLarge, Progress, make_apart, no_progress
 from hp_portal.core.sheets.grids import SMALL_SHEET, ReadSheet, SheetLimits, UnreadableSheet, unpack
 from hp_portal.core.sheets.layouts import SheetLayout
 from hp_portal.core.sheets.reader import read_body
 
+log = structlog.get_logger(__name__)
 AT_HAND = 1 << 20
 """Bytes of a CSV file that is read without a process of its own."""
 TOO_COSTLY = (
     "Reading this file takes more memory or time than one may. Copy the table alone into a new workbook, or split it, and send "
     "that."
 )
+NOT_NOW = "This file cannot be read now, and the reason may not be yours. Try again, or send it as a CSV file."
 
 
 def read_sheet(
@@ -27,8 +31,7 @@ def read_sheet(
     UnreadableSheet.
 
     `SMALL_SHEET` is for a request: the web process spends none of its own time on a workbook. The worker says
-    `LARGE_SHEET` and may have `progress` told. DocumentError is raised when the process fails for a reason that is
-    not the file's.
+    `LARGE_SHEET` and may have `progress` told.
     """
     known = tuple(layout.known())
     if len(body) <= AT_HAND and not body.startswith(b"PK\x03\x04"):
@@ -39,8 +42,9 @@ def read_sheet(
         made = make_apart("hp_portal.core.sheets.reader", job, limits.process, "reading a table", progress)
     except DocumentTooLarge as error:
         raise UnreadableSheet(TOO_COSTLY) from error
+    except DocumentError as error:
+        log.error("sheet.not-read", said=str(error))
+        raise UnreadableSheet(NOT_NOW) from error
     if made.startswith(b'{"unreadable"'):
         raise UnreadableSheet(json.loads(made)["unreadable"])
-    if not made:
-        raise DocumentError("reading a table ended without a word")
     return unpack(made)

@@ -27,6 +27,7 @@ from hp_portal.core.drafts.keeping import (
 from hp_portal.core.drafts.listing import drafts_of_kind
 from hp_portal.core.drafts.models import Draft
 from hp_portal.core.signing.forms import SignedForm
+from hp_portal.core.web.prefixes import asked_organization, below
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.wizard.declaring import Wizard
 from hp_portal.core.wizard.saving import (
@@ -105,7 +106,7 @@ class WizardPages:
 
     def _sent(self, error: DraftSent) -> Response:
         flash(SENT_ALREADY, "info")
-        return redirect_to(error.to)
+        return redirect_to(_here(error.to))
 
     def step(self, draft_id: int, step: str) -> ResponseReturnValue:
         db, actor = db_session(), the_actor()
@@ -288,7 +289,7 @@ class WizardPages:
             return self._sent(error)
         db.commit()
         flash(self.wizard.done, "good")
-        return redirect_to(to)
+        return redirect_to(_here(to))
 
     def files(self, draft_id: int, step: str) -> ResponseReturnValue:
         """Asked by the page itself while files are checked."""
@@ -318,6 +319,12 @@ class WizardPages:
         db.commit()
         flash("The file was removed.", "good")
         return redirect_to(self.url("step", draft_id=draft_id, step=step))
+
+
+def _here(path: str) -> str:
+    """A path below the organization that this tab is for, when its addresses say so."""
+    own = asked_organization()
+    return path if own is None else below(own, path)
 
 
 def _seen() -> int:

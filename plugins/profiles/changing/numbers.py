@@ -17,12 +17,27 @@ STATES = tuple(
 )
 _DEA = re.compile(r"[A-Z][A-Z9][0-9]{7}", re.ASCII)
 _TAXONOMY = re.compile(r"[0-9A-Z]{9}X", re.ASCII)
-_LICENSES = {
-    "MN": (r"[0-9]{4,7}|R ?[0-9]{6,7}-?[0-9]?|CNP ?[0-9]{3,6}", "4 to 7 digits, or R and 6 or 7 digits for nurses"),
-    "WI": (r"[0-9]{1,7}(-[0-9]{2,3})?", "up to 7 digits, with a hyphen and the profession’s number behind them"),
-    "IA": (r"[A-Z]{0,4}-?[0-9]{3,7}", "3 to 7 digits, with letters before them for some professions"),
-    "ND": (r"[A-Z]{0,3}[0-9]{3,6}", "3 to 6 digits, with letters before them for some professions"),
-    "SD": (r"[A-Z]{0,3}[0-9]{3,6}", "3 to 6 digits, with letters before them for some professions"),
+_LICENSES: dict[str, tuple[re.Pattern[str], str]] = {
+    "MN": (
+        re.compile(r"[0-9]{4,7}|R ?[0-9]{6,7}-?[0-9]?|CNP ?[0-9]{3,6}", re.ASCII),
+        "4 to 7 digits, or R and 6 or 7 digits for nurses",
+    ),
+    "WI": (
+        re.compile(r"[0-9]{1,7}(-[0-9]{2,3})?", re.ASCII),
+        "up to 7 digits, with a hyphen and the profession’s number behind them",
+    ),
+    "IA": (
+        re.compile(r"[A-Z]{0,4}-?[0-9]{3,7}", re.ASCII),
+        "3 to 7 digits, with letters before them for some professions",
+    ),
+    "ND": (
+        re.compile(r"[A-Z]{0,3}[0-9]{3,6}", re.ASCII),
+        "3 to 6 digits, with letters before them for some professions",
+    ),
+    "SD": (
+        re.compile(r"[A-Z]{0,3}[0-9]{3,6}", re.ASCII),
+        "3 to 6 digits, with letters before them for some professions",
+    ),
 }
 """How license numbers look in Minnesota and around it: to be pointed out, never refused, since boards change them."""
 _ZIP_OF_STATE = {
@@ -72,7 +87,7 @@ def capitals(text: str | None) -> str | None:
 def license_doubt(state: str, number: str) -> str:
     """What may be wrong with a license number of a state that is known here; empty: nothing."""
     looks = _LICENSES.get(state)
-    if not looks or not number or re.fullmatch(looks[0], number.strip().upper(), re.ASCII):
+    if not looks or not number or looks[0].fullmatch(number.strip().upper()):
         return ""
     return f"A license number of {state} usually has {looks[1]}. Is this one right?"
 

@@ -124,7 +124,7 @@ def _choice(words: Mapping[str, str]) -> Callable[[str], str]:
 @dataclass(frozen=True)
 class Field:
     """Something that can be said of a subject. `item`: it can be said several times, each of another item, which this reads,
-    such as one licence for each state; None: it has one value. `choices` are words by value. `sealed`: it is kept sealed and is
+    such as one license for each state; None: it has one value. `choices` are words by value. `sealed`: it is kept sealed and is
     about the person alone. Nothing is published but what says `public`."""
 
     subject: Subject
