@@ -12,7 +12,7 @@ from hp_portal.api import PortalSession, settings, today
 from ..record.facts import Key, facts_of, holding, values_on
 from ..record.fields import Subject
 from ..record.models import Affiliation, Location, Practitioner
-from ..record.wording import address_of, full_name
+from ..record.wording import full_name
 
 Pair = tuple[int, int]
 """A practitioner and a location."""
@@ -84,11 +84,6 @@ def open_locations(session: PortalSession, day: dt.date) -> dict[int, str]:
         parts = (values.get(("name", "")) or reference, values.get(("street", "")), values.get(("city", "")))
         names[one] = ", ".join(part for part in parts if part)
     return _sorted(names)
-
-
-def address_on(session: PortalSession, location_id: int, day: dt.date) -> str:
-    """Where a location is, in one line."""
-    return address_of(values_of(session, "location", location_id, day))
 
 
 def choices_of(names: Mapping[int, str]) -> list[tuple[str, str]]:
