@@ -42,7 +42,7 @@ for _wizard in WIZARDS:
         "attached_id": lambda part, person, key=_wizard.key: part.values[f"{key} file"],
         "step": lambda part, person, key=_wizard.steps[0].key: key,
     }
-    for _deed in "go_on step save keep check review send files download remove_file".split():
+    for _deed in ["go_on", "step", "save", "keep", "check", "review", "send", "files", "download", "remove_file"]:
         providers |= {f"{_wizard.endpoint(_deed)}:{name}": provider for name, provider in _own.items()}
 owned: frozenset[str] = frozenset({"practitioner_id", "location_id", "draft_id", "attached_id"})
 SINCE = dt.date(2026, 1, 1)
@@ -84,7 +84,7 @@ def build(world: World, organization: Organization) -> Part:
         session.add(LineOutcome(line=0, became="refused", why=f"{word} refused", at=clock.now(), **own))
         session.add(MadeSubject(wanted=-1, subject_id=place.id, **own))
         author = session.scalars(sa.select(Person.id).where(Person.organization_id == organization.id)).first()
-        values = {}
+        values: dict[str, int] = {}
         for wizard in WIZARDS:
             draft = draft_row(session, organization, author or 0, wizard.key)
             first = attached_file(session, f"draft:{draft.id}:{wizard.steps[0].key}", organization)

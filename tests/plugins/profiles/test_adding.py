@@ -114,16 +114,16 @@ def test_a_practitioner_is_added_at_3_of_12_sites_in_six_pages(
     assert "Which site?" in office.get(case).text
     office.post(f"{case}/step", {"step": "reply", "seen": "question", "words": "All three."})
     with world.session() as session:
-        said = proposal_of(session, number)
-        assert said is not None
-        begun = {one.location_id: one.id for one in said.new if isinstance(one, NewAffiliation)}
+        wanted = proposal_of(session, number)
+        assert wanted is not None
+        begun = {one.location_id: one.id for one in wanted.new if isinstance(one, NewAffiliation)}
         assert set(begun) == {there.sites[place] for place in (0, 4, 11)}
-        values = {(fact.subject_id, fact.field, fact.item): fact.value for fact in said.facts}
+        values = {(fact.subject_id, fact.field, fact.item): fact.value for fact in wanted.facts}
         assert values[begun[there.sites[4]], "primary", ""] == "yes"
         assert values[begun[there.sites[0]], "accepting", ""] == "existing"
         assert values[-1, "specialty", "207Q00000X"] == "primary"
         assert values[-1, "license_expires", "MN"] == "2027-12-31"
-        assert {fact.holds_from for fact in said.facts} == {dt.date(2026, 6, 15)}
+        assert {fact.holds_from for fact in wanted.facts} == {dt.date(2026, 6, 15)}
 
 
 def test_what_cannot_be_is_refused_where_it_stands(office: PortalClient) -> None:
