@@ -185,8 +185,11 @@
   });
 
   // ---- htmx
+  // A field that is checked while somebody types sends nothing: its form can be sent meanwhile.
+  const checks = (ctx) => ctx.sourceElement?.matches?.("[data-checks]");
   document.addEventListener("htmx:before:request", (event) => {
     const { ctx } = event.detail;
+    if (checks(ctx)) return;
     ctx.target?.setAttribute("aria-busy", "true");
     if (ctx.request.form && ctx.request.method === "POST") hold(ctx.request.form, ctx.request.submitter);
     else ctx.request.submitter?.setAttribute("aria-busy", "true");
@@ -194,7 +197,7 @@
   document.addEventListener("htmx:finally:request", (event) => {
     const { ctx } = event.detail;
     ctx.target?.removeAttribute("aria-busy");
-    if (ctx.request.form) release(ctx.request.form);
+    if (ctx.request.form && !checks(ctx)) release(ctx.request.form);
   });
   document.addEventListener("htmx:before:swap", (event) => {
     const link = event.detail.ctx.sourceElement?.closest?.(".sort a, .pager a");

@@ -10,8 +10,7 @@ from . import models as models
 from . import specialist_views
 from .blueprint import LOAD, READ, SEND, WORK, blueprint, staff_blueprint
 from .changing import models as changing_models
-from .changing.adding import ADD
-from .changing.cases import ADD_PRACTITIONER
+from .changing.offered import CHANGE_DRAFTS, CHANGE_KINDS
 from .deciding import commands as deciding_commands
 from .deciding import views as deciding_views
 from .loading import commands
@@ -70,8 +69,8 @@ def portal_application() -> Application:
         settings=ProfilesSettings,
         starts_enabled_for=AUDIENCES,
         starts_given=True,
-        case_kinds=(ADD_PRACTITIONER, CHANGE, UPDATE),
-        draft_kinds=(ADD.drafts,),
+        case_kinds=(*CHANGE_KINDS, CHANGE, UPDATE),
+        draft_kinds=CHANGE_DRAFTS,
     )
 
 

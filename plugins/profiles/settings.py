@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
+
+from .record.fields import FIELDS, Subject
+
+_SUBJECTS: tuple[Subject, ...] = ("location", "affiliation", "practitioner")
 
 
 class ProfilesSettings(BaseModel):
@@ -15,3 +19,34 @@ class ProfilesSettings(BaseModel):
         description="What decides: this portal’s record, or the payer’s claims system. With `payer`, changes that staff accept "
         "wait in a delta file, and are recorded once the claims system has taken them.",
     )
+    at_once: str = Field(
+        "location.phone, location.fax, location.hours, affiliation.accepting",
+        description="The fields whose changes apply at once, with commas between them; empty: none.",
+    )
+
+    @field_validator("at_once")
+    @classmethod
+    def known_fields(cls, text: str) -> str:
+        """Each is a field of the record, and one that can be said without anybody’s decision."""
+        for subject, name in _fields_in(text):
+            if (subject, name) not in FIELDS or FIELDS[subject, name].sealed or name == "standing":
+                raise ValueError(
+                    f"{subject}.{name} is no field whose changes can apply at once, such as location.phone"
+                )
+        return text
+
+    @property
+    def low_risk(self) -> frozenset[tuple[Subject, str]]:
+        """The fields whose changes apply at once, by what they are said of."""
+        return frozenset(_fields_in(self.at_once))
+
+
+def _fields_in(text: str) -> list[tuple[Subject, str]]:
+    found: list[tuple[Subject, str]] = []
+    for part in filter(None, (one.strip() for one in text.split(","))):
+        subject, _, name = part.partition(".")
+        known = next((one for one in _SUBJECTS if one == subject), None)
+        if known is None or not name:
+            raise ValueError(f"write {part!r} as location.phone or affiliation.accepting")
+        found.append((known, name))
+    return found

@@ -135,8 +135,8 @@ def values_of(scene: Scene, route: Route, person: Person | None, given: Iterable
 def _value(scene: Scene, route: Route, name: str, person: Person | None) -> Any:
     if found := scene.plugin_of(route):
         key, plugin = found
-        if name in plugin.providers:
-            return plugin.providers[name](scene.own.parts[key], person)
+        if provider := plugin.providers.get(f"{route.endpoint}:{name}") or plugin.providers.get(name):
+            return provider(scene.own.parts[key], person)
     assert name in PROVIDERS, f"{route.rule}: say in the plugin's scene.py what {name!r} can be (see scenes.py)"
     return PROVIDERS[name](scene, person)
 

@@ -1,7 +1,8 @@
 """What each plugin tells the tests of access: `tests/plugins/<key>/scene.py`, found by the application's key.
 
-Such a module has `providers` (what stands in a URL for each name of a parameter), `owned` (the names that only the owning
-organization may use) and `build(world, organization)`, which makes a row of every scoped model of the plugin.
+Such a module has `providers` (what stands in a URL for each name of a parameter, or for `<endpoint>:<name>` of a route), `owned`
+(the names that only the owning organization may use) and `build(world, organization)`, which makes a row of every scoped model of
+the plugin.
 """
 
 from __future__ import annotations

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask_wtf import FlaskForm
 
 from hp_portal.core.attachments.attaching import keep_attached
 from hp_portal.core.identity.actor import Actor
+from hp_portal.core.signing.signing import sign
 from hp_portal.database import PortalSession
 from hp_portal.draft_kinds import DraftKind
+from hp_portal.printed import PrintedForm
 
 Answers = Mapping[str, Mapping[str, Any]]
 """The `data` of each step's form by the step's key: of the steps that are asked, and blank in those that nobody has come to.
@@ -36,7 +38,11 @@ class WizardStep:
     `form` has the questions; their `description` is the hint. `template` draws them; without it they stand one below the other, a
     `FieldList` of `FormField`s as groups of which one adds and removes some, an `AttachmentsField` with its list. `when(answers)`
     says whether these questions are asked, given the answers of the steps before. `prepare(session, form, answers)` fills in
-    choices before anything is validated; a form also finds the earlier answers as its `answers`.
+    choices before anything is validated; a form also finds the earlier answers as its `answers`, and as its `blank` whether
+    nothing of the step was saved yet, so that `prepare` can fill in what is on record.
+
+    A form with `notices()`, which gives (field, sentence) for what may be a mistake and may be right, has them said beside the
+    field while somebody types, and as doubts on the review page.
     """
 
     key: str
@@ -83,7 +89,7 @@ class Doubt:
 class Sent:
     """A form that is being sent: who sends it, its answers, the same in words, what was in doubt, and its files.
 
-    `title` says for whom or about what it is.
+    `title` says for whom or about what it is; `paper` is the form that was signed, and `signature` the typed name.
     """
 
     actor: Actor
@@ -93,6 +99,15 @@ class Sent:
     sections: tuple[Section, ...]
     doubts: tuple[Doubt, ...]
     file_words: tuple[str, ...]
+    paper: PrintedForm | None = None
+    signature: str = ""
+    signed_about: list[str] = field(default_factory=list)
+
+    def sign(self, session: PortalSession, about: str) -> None:
+        """Keep the signature with what has come of the form, such as `case:12`. A form without one has nothing to keep."""
+        if self.paper is not None:
+            sign(session, self.paper, about=about, typed=self.signature, organization_id=self.organization_id)
+            self.signed_about.append(about)
 
     def keep_files(self, session: PortalSession, about: str) -> int:
         """The attached files stay with what has come of the form from now on, such as `case:12`. How many there are."""
@@ -118,6 +133,9 @@ class Wizard:
     says for whom a draft is, as far as it is known. `doubts` looks for contradictions between answers. `lead` and `needed` stand
     on the first page: what it is for, and what one should have at hand. `statement` is what sending says, `done` the notice
     afterwards.
+
+    `signed(sections)` is the form on paper that is signed on the review page, made of what stands there; `send` keeps the
+    signature with `sent.sign`. None: nothing is signed.
     """
 
     key: str
@@ -132,6 +150,7 @@ class Wizard:
     statement: str = ""
     done: str = "Sent."
     help_topic: str = "drafts"
+    signed: Callable[[Sequence[Section]], PrintedForm] | None = None
 
     def __post_init__(self) -> None:
         keys = [step.key for step in self.steps]

@@ -31,6 +31,7 @@ def mount_wizard(blueprint: Blueprint, wizard: Wizard, path: str) -> None:
         ("step", "GET", _STEP, pages.step),
         ("save", "POST", f"{_STEP}/save", pages.save),
         ("keep", "POST", f"{_STEP}/keep", pages.keep),
+        ("check", "POST", f"{_STEP}/check", pages.check),
         ("review", "GET", f"{_ONE}/review", pages.review),
         ("send", "POST", f"{_ONE}/send", pages.send),
     )

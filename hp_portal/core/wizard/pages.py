@@ -26,12 +26,32 @@ from hp_portal.core.drafts.keeping import (
 )
 from hp_portal.core.drafts.listing import drafts_of_kind
 from hp_portal.core.drafts.models import Draft
+from hp_portal.core.signing.forms import SignedForm
 from hp_portal.core.web.prefixes import asked_organization, below
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
 from hp_portal.core.wizard.declaring import Wizard
-from hp_portal.core.wizard.saving import Meanwhile, NotAsked, NotComplete, save_step, send_form, with_row, without_row
+from hp_portal.core.wizard.saving import (
+    Meanwhile,
+    NotAsked,
+    NotComplete,
+    NotSigned,
+    save_step,
+    send_form,
+    with_row,
+    without_row,
+)
 from hp_portal.core.wizard.showing import differences
-from hp_portal.core.wizard.walking import StepState, Walk, doubts, sections, typed_of, walk
+from hp_portal.core.wizard.walking import (
+    StepState,
+    Walk,
+    doubts,
+    find_field,
+    make_form,
+    notices_of,
+    sections,
+    typed_of,
+    walk,
+)
 
 REVIEW = "review"
 SENT_ALREADY = "This was sent already. Nothing was sent a second time."
@@ -54,8 +74,14 @@ class WizardPages:
     def begin(self) -> ResponseReturnValue:
         db = db_session()
         draft = start_draft(db, the_actor(), self.wizard.drafts)
+        first = self.wizard.steps[0]
+        state: StepState | None = None
+        if typed := typed_of(first, request.form.items(multi=True)):
+            # A link that knows about what it is says so: the step is filled in, and asked only where more is needed.
+            saved = save_step(db, the_actor(), self.wizard, draft.id, first.key, typed, seen=0, page=_page_word())
+            state = saved.walk.first_open
         db.commit()
-        return redirect_to(self.url("step", draft_id=draft.id, step=self.wizard.steps[0].key))
+        return redirect_to(self.url("step", draft_id=draft.id, step=state.step.key if state else first.key))
 
     def go_on(self, draft_id: int) -> ResponseReturnValue:
         draft = self._draft(draft_id)
@@ -199,14 +225,33 @@ class WizardPages:
         db.commit()
         return page("wizard/kept.html", version=saved.part.version, at=saved.part.at, by="")
 
-    def review(self, draft_id: int, status: int = 200) -> ResponseReturnValue:
+    def check(self, draft_id: int, step: str) -> ResponseReturnValue:
+        """Asked by the page itself when a field was filled in: what is wrong with it, or may be. Nothing is kept."""
         db = db_session()
         draft = self._draft(draft_id)
         if isinstance(draft, Response):
             return draft
         found = walk(db, self.wizard, draft)
+        state = found.find(step) or abort(404)
+        form = make_form(db, state.step, dict(found.answers), typed_of(state.step, request.form.items(multi=True)))
+        form.validate()
+        field = find_field(form, request.args.get("field", ""))
+        errors = field.errors if field is not None else ()
+        noticed = [text for one, text in notices_of(form) if one is field]
+        return page("wizard/checked.html", errors=errors, notices=() if errors else noticed)
+
+    def review(self, draft_id: int, status: int = 200, form: SignedForm | None = None) -> ResponseReturnValue:
+        db = db_session()
+        draft = self._draft(draft_id)
+        if isinstance(draft, Response):
+            return draft
+        found = walk(db, self.wizard, draft)
+        if self.wizard.signed and not found.missing:
+            form = form or SignedForm()
+            form.to_sign(self.wizard.signed(sections(found)), the_actor().display_name)
         shown = page(
             "wizard/review.html",
+            form=form,
             wizard=self.wizard,
             pages=self,
             found=found,
@@ -227,9 +272,12 @@ class WizardPages:
         return shown
 
     def send(self, draft_id: int) -> ResponseReturnValue:
-        db = db_session()
+        db, form = db_session(), SignedForm() if self.wizard.signed else None
         try:
-            to = send_form(db, the_actor(), self.wizard, draft_id)
+            to = send_form(db, the_actor(), self.wizard, draft_id, form)
+        except NotSigned:
+            db.rollback()
+            return self.review(draft_id, 422, form)
         except NotComplete:
             db.rollback()
             return self.review(draft_id, 422)

@@ -16,6 +16,7 @@ from hp_portal.core.audit.record import record
 from hp_portal.core.drafts import keeping
 from hp_portal.core.drafts.keeping import Fields, Part, about_draft, entitle, hold_draft, is_there, save_part
 from hp_portal.core.identity.actor import Actor
+from hp_portal.core.signing.forms import SignedForm
 from hp_portal.core.web.prefixes import split
 from hp_portal.core.wizard.declaring import Sent, Wizard, WizardStep
 from hp_portal.core.wizard.showing import fields_of
@@ -31,6 +32,10 @@ class NotAsked(Exception):
 
 class NotComplete(Exception):
     """Something is missing, so nothing was sent."""
+
+
+class NotSigned(Exception):
+    """The signature is missing or is not theirs, or what was shown is not what would be signed; nothing was sent."""
 
 
 @dataclass(frozen=True)
@@ -156,15 +161,24 @@ def _named(field: FieldList, typed: Fields) -> Fields:
     return (*typed, *missing)
 
 
-def send_form(session: PortalSession, actor: Actor, wizard: Wizard, draft_id: int) -> str:
-    """Send a draft that is complete: once, whatever is pressed twice. The path of what came of it.
+def send_form(
+    session: PortalSession, actor: Actor, wizard: Wizard, draft_id: int, form: SignedForm | None = None
+) -> str:
+    """Send a draft that is complete: once, whatever is pressed twice. The path of what came of it. `form` is the signature, where
+    the form is signed.
 
-    Raises NotComplete, DraftGone; DraftSent with that path when it was sent before.
+    Raises NotComplete, NotSigned, DraftGone; DraftSent with that path when it was sent before.
     """
     draft = hold_draft(session, wizard.key, draft_id)
     found = walk(session, wizard, draft)
     if found.missing or actor.organization_id is None:
         raise NotComplete
+    said = sections(found)
+    paper = wizard.signed(said) if wizard.signed else None
+    if paper is not None and form is not None:
+        form.to_sign(paper, actor.display_name)
+    if paper is not None and (form is None or not form.validate()):
+        raise NotSigned
     words = []
     for step in filter(takes_files_in, wizard.steps):
         word = about_draft(draft.id, step.key)
@@ -177,11 +191,15 @@ def send_form(session: PortalSession, actor: Actor, wizard: Wizard, draft_id: in
         actor.organization_id,
         wizard.title(found.answers),
         found.answers,
-        sections(found),
+        said,
         doubts(session, found),
         tuple(words),
+        paper,
+        form.signature.data if form is not None else "",
     )
     to = split(wizard.send(session, sent))[1]
+    if paper is not None and not sent.signed_about:
+        raise RuntimeError(f"{wizard.key} is signed, and its send keeps no signature")
     for word in words:  # what nobody kept would be found by nobody
         forget_attached(session, word)
     keeping.close_draft(session, draft, to)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, FieldList, FormField
+from wtforms import BooleanField, Field, FieldList, FormField, HiddenField
 from wtforms.fields.choices import SelectFieldBase
 
 from hp_portal.core.attachments.fields import AttachmentsField
@@ -26,7 +26,9 @@ def fields_of(form: Any) -> list[Field]:
 
 
 def in_words(field: Field) -> str:
-    """What was answered, as people read it."""
+    """What was answered, as people read it. A field with `words()` says it itself."""
+    if words := getattr(field, "words", None):
+        return str(words()) or NOTHING
     if isinstance(field, BooleanField):
         return "Yes" if field.data else "No"
     if isinstance(field, SelectFieldBase):
@@ -50,7 +52,11 @@ def answers_of(form: Any, files: Sequence[AttachedFile] = ()) -> Iterator[Answer
 
 def _answers(field: Field, files: Sequence[AttachedFile], before: str = "") -> Iterator[Answer]:
     label = f"{before}{field.label.text}"
-    if isinstance(field, AttachmentsField):
+    if isinstance(field, HiddenField):
+        return  # the page's own, and nobody's answer
+    if getattr(field, "words", None):
+        yield Answer(label, in_words(field), field.id)
+    elif isinstance(field, AttachmentsField):
         yield Answer(label, ", ".join(one.name for one in files) or "No file", field.id)
     elif isinstance(field, FieldList):
         for number, entry in enumerate(field.entries, 1):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import FileStorage, MultiDict
-from wtforms import FieldList, FormField
+from wtforms import Field, FieldList, FormField
 
 from hp_portal.core.attachments.attaching import attached_files
 from hp_portal.core.attachments.fields import AttachmentsField
@@ -123,7 +123,7 @@ def make_form(
         # Of a form in which nothing is chosen, WTForms would not know that it was sent.
         data.setdefault("", "")
     form = step.form(formdata=data, meta={"csrf": False})
-    form.answers = answers
+    form.answers, form.blank = answers, typed is None
     step.prepare(session, form, answers)
     return form
 
@@ -179,4 +179,31 @@ def sections(found: Walk) -> tuple[Section, ...]:
 
 def doubts(session: PortalSession, found: Walk) -> tuple[Doubt, ...]:
     """What is in doubt, once everything is answered."""
-    return () if found.missing else tuple(found.wizard.doubts(session, found.answers))
+    if found.missing:
+        return ()
+    noticed = [Doubt(one.step.key, text) for one in found.states for _, text in notices_of(one.form)]
+    return (*noticed, *found.wizard.doubts(session, found.answers))
+
+
+def notices_of(form: FlaskForm) -> list[tuple[Field, str]]:
+    """What a form points out at its fields, and does not refuse."""
+    notices = getattr(form, "notices", None)
+    return list(notices()) if notices else []
+
+
+def find_field(form: FlaskForm, name: str) -> Field | None:
+    """The field that has this name in the page, also in a group."""
+    for one in _every_field(fields_of(form)):
+        if one.name == name:
+            return one
+    return None
+
+
+def _every_field(fields: Iterable[Field]) -> Iterator[Field]:
+    for one in fields:
+        if isinstance(one, FieldList):
+            yield from _every_field(one.entries)
+        elif isinstance(one, FormField):
+            yield from _every_field(one.form)
+        else:
+            yield one

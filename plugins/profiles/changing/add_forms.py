@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import datetime as dt
+from collections.abc import Iterator
 from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, FieldList, Form, FormField, SelectChoice, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
-from hp_portal.api import AttachmentsField, DayField, NpiField, one_line, settings, several_lines, today
+from hp_portal.api import Answers, AttachmentsField, DayField, NpiField, PortalSession, several_lines
 
-from .numbers import STATES, DeaField, a_taxonomy, a_zip, capitals
+from .fields import line, within_a_year
+from .numbers import STATES, DeaField, a_taxonomy, capitals, license_doubt
+from .offering import now, open_locations
+from .places import PlaceForm, PlacesField, one_primary
 
 _STATES = [SelectChoice("", "Choose a state"), *(SelectChoice(one, one) for one in STATES)]
-AHEAD = dt.timedelta(days=365)
 
 
 def not_over(_form: Any, field: Any) -> None:
     """A validator: a day that is not over."""
-    if field.data and field.data < today(settings().payer.zone):
+    if field.data and field.data < now():
         raise ValidationError("This day is over. Enter the expiration date of the license that is valid now.")
 
 
-def line(label: str, missing: str = "", most: int = 100, description: str = "", *more: Any) -> StringField:
-    """A line of text, asked for when `missing` says what to do without one."""
-    needed = DataRequired(missing) if missing else Optional()
-    return StringField(label, [needed, Length(max=most), *more], filters=[one_line], description=description)
+def a_persons_npi(_form: Any, field: Any) -> None:
+    """A validator: an NPI of a person, not of an organization."""
+    if field.data and field.data[0] != "1":
+        raise ValidationError("This is the NPI of an organization. A practitioner’s own NPI starts with 1.")
 
 
 class LicenseForm(Form):  # type: ignore[misc] # WTForms has no types
@@ -48,6 +50,21 @@ def one_license_a_state(_form: FlaskForm, field: FieldList) -> None:
         seen.add(pair)
 
 
+def license_notices(field: FieldList) -> Iterator[tuple[Any, str]]:
+    """License numbers that do not look like those of their states, and states that stand there twice."""
+    states: set[str] = set()
+    for entry in field.entries:
+        state, number = entry.form.state.data or "", entry.form.number.data or ""
+        if text := license_doubt(state, number):
+            yield entry.form.number, text
+        if state in states:
+            yield (
+                entry.form.state,
+                f"There are two licenses of {state}. The record keeps the first; the other stays with the case.",
+            )
+        states.add(state)
+
+
 class WhoForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """Who joins the practice."""
 
@@ -58,12 +75,17 @@ class WhoForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     npi = NpiField(
         "NPI of the practitioner",
         required="Enter the practitioner’s own NPI.",
+        validators=[a_persons_npi],
         description="Ten digits: the practitioner’s own, not that of the group.",
     )
     dea = DeaField("DEA number", description="Two letters and seven digits, if the practitioner has one.")
     licenses = FieldList(
         FormField(LicenseForm, "License"), "Licenses", [one_license_a_state], min_entries=1, max_entries=10
     )
+
+    def notices(self) -> Iterator[tuple[Any, str]]:
+        """A license number that does not look like one of its state."""
+        return license_notices(self.licenses)
 
 
 class SpecialtyForm(Form):  # type: ignore[misc] # WTForms has no types
@@ -83,6 +105,7 @@ class PracticeForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 
     specialties = FieldList(FormField(SpecialtyForm, "Specialty"), "Specialties", min_entries=1, max_entries=5)
     languages = line("Languages other than English", most=200, description="With commas between them.")
+    primary_care = BooleanField("The practitioner works in primary care")
     admits = BooleanField("The practitioner has privileges at a hospital")
 
 
@@ -104,45 +127,18 @@ class HospitalsForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     hospitals = FieldList(FormField(HospitalForm, "Hospital"), "Hospitals", min_entries=1, max_entries=10)
 
 
-class PlaceForm(Form):  # type: ignore[misc] # WTForms has no types
-    """A location where the practitioner sees patients."""
-
-    name = line("Name of the location", "Enter the name of the location.", 200)
-    street = line("Street address", "Enter the street address.", 200)
-    city = line("City", "Enter the city.")
-    state = SelectField("State", [DataRequired("Choose the state of the location.")], choices=_STATES)
-    zip = line("ZIP code", "Enter the ZIP code.", 10, "", a_zip)
-    npi = NpiField("NPI of the group or location", description="Ten digits, if it has one.")
-    primary = BooleanField("This is the primary location")
-
-
-def one_primary(_form: FlaskForm, field: FieldList) -> None:
-    """A validator: one of several locations is the primary one, and no second."""
-    marked = [entry for entry in field.entries if entry.form.primary.data]
-    if len(marked) > 1:
-        for entry in marked:
-            entry.form.primary.errors = ["Only one location can be the primary one."]
-        raise ValidationError("Only one location can be the primary one.")
-    if not marked and len(field.entries) > 1:
-        field.entries[0].form.primary.errors = ["Say which location is the primary one."]
-        raise ValidationError("Say which location is the primary one.")
-
-
 class WhereForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
-    """From when, and where."""
+    """From when, and at which of the organization's locations."""
 
-    effective = DayField("Effective date", required="Enter from when on the practitioner works for you.")
-    places = FieldList(FormField(PlaceForm, "Location"), "Locations", [one_primary], min_entries=1, max_entries=20)
+    effective = DayField(
+        "Effective date", [within_a_year], required="Enter from when on the practitioner works for you."
+    )
+    places = PlacesField(FormField(PlaceForm, "Location"), "Locations", [one_primary])
 
-    def validate_effective(self, field: DayField) -> None:
-        """Neither years ahead nor years ago: that is a mistake in the year."""
-        now = today(settings().payer.zone)
-        if field.data > now + AHEAD:
-            raise ValidationError("Enter a day within the next 12 months.")
-        if field.data < now - AHEAD:
-            raise ValidationError(
-                "Enter a day within the last 12 months. Ask your service specialist about earlier ones."
-            )
+
+def offer_places(session: PortalSession, form: FlaskForm, _answers: Answers) -> None:
+    """The locations that are open."""
+    form.places.offer(open_locations(session, now()))
 
 
 class PapersForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types

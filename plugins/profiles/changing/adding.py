@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 
-from flask import url_for
-
 from hp_portal.api import (
     Answers,
     Doubt,
@@ -16,13 +14,16 @@ from hp_portal.api import (
     WizardStep,
     find_payees,
     mount_wizard,
-    settings,
-    today,
 )
 
 from ..blueprint import SEND, blueprint
-from .add_forms import HospitalsForm, PapersForm, PracticeForm, WhereForm, WhoForm
-from .cases import ADD_PRACTITIONER, open_form
+from ..proposing.proposals import NewAffiliation, NewPractitioner
+from .add_forms import HospitalsForm, PapersForm, PracticeForm, WhereForm, WhoForm, offer_places
+from .cases import ADDED
+from .offering import now, values_of
+from .places import chosen
+from .saying import languages_in, licenses_said, specialties_said
+from .sending import Wanted, send_change
 
 LATE = dt.timedelta(days=30)
 
@@ -35,45 +36,67 @@ def full_name(answers: Answers) -> str:
 
 def doubts(session: PortalSession, answers: Answers) -> Sequence[Doubt]:
     """Contradictions that can be right after all, in the order of the steps."""
-    return [*_about_numbers(session, answers), *_about_places(answers)]
+    return [*_about_numbers(session, answers), *_about_places(session, answers)]
 
 
 def _about_numbers(session: PortalSession, answers: Answers) -> Iterator[Doubt]:
-    who, places = answers["who"], answers["where"]["places"]
-    if who["npi"] in {one["npi"] for one in places}:
-        yield Doubt(
-            "who", "The NPI of the practitioner and that of a location are the same. A person has an NPI of their own."
-        )
-    elif found := find_payees(session, npi=who["npi"]):
+    who = answers["who"]
+    if found := find_payees(session, npi=who["npi"]):
         yield Doubt("who", f"The NPI of the practitioner is that of {found[0].name} in our records: is it the group’s?")
     # The second letter is the first of the last name, or a 9 for who is registered under a business address.
     if who["dea"] and who["dea"][1] not in {"9", *(name[:1].upper() for name in (who["last"], who["former"]) if name)}:
         yield Doubt("who", "The second letter of the DEA number is not that of the last name or the former name.")
 
 
-def _about_places(answers: Answers) -> Iterator[Doubt]:
+def _about_places(session: PortalSession, answers: Answers) -> Iterator[Doubt]:
     licenses, where = answers["who"]["licenses"], answers["where"]
     licensed = {one["state"] for one in licenses}
-    for state in dict.fromkeys(one["state"] for one in where["places"]):
-        if state not in licensed:
-            yield Doubt("who", f"A location is in {state}, and there is no license of that state.")
+    states = {
+        values_of(session, "location", int(one["location"]), where["effective"]).get(("state", ""), "")
+        for one in chosen(where["places"])
+    }
+    for state in sorted(states - licensed - {""}):
+        yield Doubt("who", f"A location is in {state}, and there is no license of that state.")
     effective = where["effective"]
     for one in licenses:
         if one["expires"] < effective:
             yield Doubt("where", f"The license of {one['state']} expires before the effective date.")
-    if effective < today(settings().payer.zone) - LATE:
+    if effective < now() - LATE:
         yield Doubt(
             "where", "The effective date is more than 30 days ago. Claims since then may have to be looked at again."
         )
-    addresses = [(one["street"].casefold(), one["zip"][:5]) for one in where["places"]]
-    if len(set(addresses)) < len(addresses):
-        yield Doubt("where", "Two locations have the same address.")
 
 
 def send(session: PortalSession, sent: Sent) -> str:
-    """The case of the new practitioner."""
-    case = open_form(session, ADD_PRACTITIONER, f"Add {sent.title}"[:200], sent)
-    return url_for("cases.one", case_id=case.id)
+    """The case of the new practitioner, and what is to stand on record."""
+    return send_change(session, sent, ADDED, f"Add {sent.title}", "practitioner-added", wanted(session, sent.answers))
+
+
+def wanted(session: PortalSession, answers: Answers) -> Wanted:
+    """The facts: who, what they do, and where."""
+    who, practice, where = answers["who"], answers["practice"], answers["where"]
+    found, new = Wanted(where["effective"]), -1
+    found.new.append(NewPractitioner(new))
+    values = {
+        ("first_name", ""): who["first"],
+        ("middle_name", ""): who["middle"] or "",
+        ("last_name", ""): who["last"],
+        ("former_name", ""): who["former"] or "",
+        ("npi", ""): who["npi"],
+        ("dea_number", ""): who["dea"] or "",
+        ("primary_care", ""): "yes" if practice["primary_care"] else "no",
+        **licenses_said(who["licenses"]),
+        **specialties_said(session, practice["specialties"]),
+        **{("language", one[:80]): "yes" for one in languages_in(practice["languages"])},
+        **{("hospital", one["name"][:80]): "yes" for one in answers.get("hospitals", {}).get("hospitals", ())},
+    }
+    found.say("practitioner", new, values)
+    for row in chosen(where["places"]):
+        at = found.free_id()
+        found.new.append(NewAffiliation(at, new, int(row["location"])))
+        said = {"standing": "active", "primary": "yes" if row["primary"] else "no", "accepting": row["accepting"]}
+        found.say("affiliation", at, {(name, ""): text for name, text in said.items()})
+    return found
 
 
 ADD = Wizard(
@@ -86,7 +109,9 @@ ADD = Wizard(
         WizardStep(
             "hospitals", "Hospital privileges", HospitalsForm, when=lambda answers: bool(answers["practice"]["admits"])
         ),
-        WizardStep("where", "From when, and where", WhereForm),
+        WizardStep(
+            "where", "From when, and where", WhereForm, template="profiles/changing/places.html", prepare=offer_places
+        ),
         WizardStep("papers", "Documents", PapersForm),
     ),
     send=send,
@@ -102,6 +127,7 @@ ADD = Wizard(
         "By sending this you say that you may act for the practice, and that what you have entered is right to the best of "
         "your knowledge."
     ),
+    signed=ADDED.signed,
     done="We have received it. You find here where it stands, and we tell you by e-mail.",
 )
 mount_wizard(blueprint, ADD, "/practitioners/add")

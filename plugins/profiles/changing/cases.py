@@ -1,34 +1,44 @@
-"""*Add a practitioner* as a case: where it can stand, and what its pages show of what was sent."""
+"""Changes that offices send, as cases: where they can stand, and what their pages show of what was sent."""
 
 from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from hp_portal.api import Case, CaseClock, CaseKind, CaseState, CaseStep, PortalSession, Sent, open_case
+from hp_portal.api import (
+    Case,
+    CaseKind,
+    CaseState,
+    CaseStep,
+    PortalSession,
+    Section,
+    Sent,
+    open_case,
+    printing,
+)
 
 from ..blueprint import READ, WORK
-from ..specialists import own_specialist
+from ..proposing.stages import (
+    AT_PAYER,
+    CHANGE,
+    DONE,
+    QUESTION,
+    RECEIVED,
+    REFUSED,
+    STATES,
+    WITHDRAWN,
+    WORKING,
+    change_kind,
+    clock,
+)
 from .models import CONTENTS, SentForm
 
-RECEIVED, QUESTION, WORKING, DONE, REFUSED, WITHDRAWN = (
-    "received",
-    "question",
-    "in-work",
-    "done",
-    "refused",
-    "withdrawn",
-)
-_OPEN = (RECEIVED, QUESTION, WORKING)
-
-
-def _clock() -> CaseClock:
-    rule = "Changes of directory information are published within 2 business days."
-    return CaseClock(2, "business", rule, "42 U.S.C. 300gg-115")
+_VERSION = "2026-11"
 
 
 def _contents(session: PortalSession, case_id: int) -> dict[str, Any]:
@@ -45,53 +55,89 @@ def form_details(session: PortalSession, case_id: int, for_staff: bool) -> Mappi
     return {"sections": contents["sections"], "doubts": contents["doubts"] if for_staff else []}
 
 
-def _whom(session: PortalSession, _case_id: int) -> list[str]:
-    """The service specialist of the office, where it has one."""
-    found = own_specialist(session)
-    if found is None:
-        return []
-    return [f"{found.name}, your service specialist", f"Telephone {found.phone}", *filter(None, [found.email])]
+Printed = Callable[[PortalSession, int], printing.PrintedForm]
+Rows = Iterable[tuple[str, Iterable[tuple[str, str]]]]
 
 
-ADD_PRACTITIONER = CaseKind(
-    key="profiles.add-practitioner",
-    label="Add a practitioner",
-    permission=READ,
-    staff_permission=WORK,
-    states=(
-        CaseState(RECEIVED, "Received", "Received", "We check what you have sent."),
-        CaseState(
-            QUESTION, "Waiting for the provider", "We have a question", "Answer it below.", tone="warn", waits=True
+def on_paper(label: str, number: str, sections: Rows) -> printing.PrintedForm:
+    """What a form says on paper, in the words of the screen: title, then label and text of each answer."""
+    return printing.PrintedForm(
+        label,
+        number,
+        _VERSION,
+        tuple(
+            printing.PrintedSection(
+                title,
+                (printing.PrintedAnswers(tuple(printing.PrintedAnswer(name, text) for name, text in rows)),),
+            )
+            for title, rows in sections
         ),
-        CaseState(WORKING, "Being processed", "Being processed", "We enter the practitioner into our records."),
-        CaseState(DONE, "Done", "Processed", "The practitioner is in our records.", tone="good", ended=True),
-        CaseState(
-            REFUSED, "Refused", "Not accepted", "The message says why. You can send it anew.", tone="bad", ended=True
+    )
+
+
+class ChangeForm:
+    """A form that offices send: what it is called, its number on paper, and the kind of case that it opens. `facts`: it wants
+    facts on record, which staff decide line by line."""
+
+    def __init__(self, key: str, label: str, number: str, *, facts: bool = True) -> None:
+        self.label, self.number = label, number
+        name = f"profiles.{key}"
+        if facts:
+            self.kind = replace(change_kind(name, label, details=form_details), printed=self.printed)
+        else:
+            self.kind = _without_facts(name, label, self.printed)
+
+    def signed(self, sections: Sequence[Section]) -> printing.PrintedForm:
+        """What is signed on the review page."""
+        return on_paper(self.label, self.number, [(one.title, one.rows) for one in sections])
+
+    def printed(self, session: PortalSession, case_id: int) -> printing.PrintedForm:
+        """The same of a case."""
+        return on_paper(self.label, self.number, _contents(session, case_id)["sections"])
+
+
+def _without_facts(key: str, label: str, printed: Printed) -> CaseKind:
+    """A kind of case of which nothing goes into the record by itself: staff do what was asked for, and say so."""
+    return CaseKind(
+        key=key,
+        label=label,
+        permission=READ,
+        staff_permission=WORK,
+        states=(
+            *(state for state in STATES if state.key != AT_PAYER and state.key != DONE),
+            CaseState(DONE, "Done", "Processed", "The change is in our records.", tone="good", ended=True),
         ),
-        CaseState(WITHDRAWN, "Withdrawn", "Withdrawn", "You have withdrawn it.", tone="neutral", ended=True),
-    ),
-    steps=(
-        CaseStep("begin", "Begin to process", (RECEIVED,), WORKING, "Began to process it", many=True, tone="primary"),
-        CaseStep("ask", "Ask the provider", (RECEIVED, WORKING), QUESTION, "Asked a question", words="required"),
-        CaseStep("finish", "Processed", (RECEIVED, WORKING), DONE, "Entered the practitioner", tone="primary"),
-        CaseStep("refuse", "Refuse", (RECEIVED, WORKING), REFUSED, "Refused it", words="required", tone="danger"),
-        CaseStep(
-            "reply",
-            "Send the answer",
-            (QUESTION,),
-            RECEIVED,
-            "Replied",
-            by="provider",
-            words="required",
-            tone="primary",
+        steps=(
+            CaseStep(
+                "begin", "Begin to process", (RECEIVED,), WORKING, "Began to process it", many=True, tone="primary"
+            ),
+            CaseStep("ask", "Ask the provider", (RECEIVED, WORKING), QUESTION, "Asked a question", words="required"),
+            CaseStep("finish", "Processed", (RECEIVED, WORKING), DONE, "Entered the change", tone="primary"),
+            CaseStep("refuse", "Refuse", (RECEIVED, WORKING), REFUSED, "Refused it", words="required", tone="danger"),
+            CaseStep(
+                "reply", "Send the answer", (QUESTION,), RECEIVED, "Replied", "provider", "required", tone="primary"
+            ),
+            CaseStep("withdraw", "Withdraw", (RECEIVED, QUESTION, WORKING), WITHDRAWN, "Withdrew it", "provider"),
         ),
-        CaseStep("withdraw", "Withdraw", _OPEN, WITHDRAWN, "Withdrew it", by="provider"),
-    ),
-    clock=_clock,
-    template="profiles/sent_form.html",
-    details=form_details,
-    whom=_whom,
-)
+        clock=clock,
+        template="profiles/sent_form.html",
+        details=form_details,
+        whom=CHANGE.whom,
+        printed=printed,
+    )
+
+
+ADDED = ChangeForm("add-practitioner", "Add a practitioner", "PDP-1")
+CHANGED = ChangeForm("change-practitioner", "Change a practitioner", "PDP-2")
+LEFT = ChangeForm("end-practitioner", "A practitioner leaves", "PDP-3")
+NEW_PLACE = ChangeForm("add-location", "Add a location", "PDP-4")
+PLACE = ChangeForm("change-location", "Change a location", "PDP-5")
+MOVED = ChangeForm("move-location", "A location moves", "PDP-6")
+CLOSED = ChangeForm("close-location", "A location closes", "PDP-7")
+TABLE = ChangeForm("affiliations", "Who works where", "PDP-8")
+GROUP = ChangeForm("change-group", "New Tax ID or name of the group", "PDP-9", facts=False)
+FORMS = (ADDED, CHANGED, LEFT, NEW_PLACE, PLACE, MOVED, CLOSED, TABLE, GROUP)
+ADD_PRACTITIONER = ADDED.kind
 
 
 def open_form(session: PortalSession, kind: CaseKind, title: str, sent: Sent) -> Case:

@@ -70,6 +70,7 @@ def _one(what: str, row_id: int) -> ResponseReturnValue:
         "form": form,
         "shown": shown,
         "day": chosen or _today(),
+        "today": _today(),
         "on": chosen.isoformat() if chosen else "",
     }
     return page(f"profiles/{what}.html", status=200 if fine else 422, **context)

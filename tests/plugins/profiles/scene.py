@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Mapping
 
 import sqlalchemy as sa
 
@@ -13,6 +12,7 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal_plugins.profiles.changing.cases import ADD_PRACTITIONER
 from hp_portal_plugins.profiles.changing.models import CONTENTS, SentForm
+from hp_portal_plugins.profiles.changing.offered import WIZARDS
 from hp_portal_plugins.profiles.models import ServiceSpecialist
 from hp_portal_plugins.profiles.proposing.models import LineOutcome, MadeSubject
 from hp_portal_plugins.profiles.proposing.proposals import Proposal, propose
@@ -32,13 +32,18 @@ from tests.support.drafts import draft_row
 from tests.support.scenes import Part, Provider
 from tests.support.world import World
 
-providers: Mapping[str, Provider] = {
+providers: dict[str, Provider] = {
     "practitioner_id": lambda part, person: part.values["practitioner"],
     "location_id": lambda part, person: part.values["location"],
-    "draft_id": lambda part, person: part.values["draft"],
-    "step": lambda part, person: "papers",
-    "attached_id": lambda part, person: part.values["attached"],
 }
+for _wizard in WIZARDS:
+    _own = {
+        "draft_id": lambda part, person, key=_wizard.key: part.values[key],
+        "attached_id": lambda part, person, key=_wizard.key: part.values[f"{key} file"],
+        "step": lambda part, person, key=_wizard.steps[0].key: key,
+    }
+    for _deed in ["go_on", "step", "save", "keep", "check", "review", "send", "files", "download", "remove_file"]:
+        providers |= {f"{_wizard.endpoint(_deed)}:{name}": provider for name, provider in _own.items()}
 owned: frozenset[str] = frozenset({"practitioner_id", "location_id", "draft_id", "attached_id"})
 SINCE = dt.date(2026, 1, 1)
 
@@ -79,13 +84,14 @@ def build(world: World, organization: Organization) -> Part:
         session.add(LineOutcome(line=0, became="refused", why=f"{word} refused", at=clock.now(), **own))
         session.add(MadeSubject(wanted=-1, subject_id=place.id, **own))
         author = session.scalars(sa.select(Person.id).where(Person.organization_id == organization.id)).first()
-        draft = draft_row(session, organization, author or 0, "profiles.add-practitioner")
-        attached = attached_file(session, f"draft:{draft.id}:papers", organization)
-        values = {
+        values: dict[str, int] = {}
+        for wizard in WIZARDS:
+            draft = draft_row(session, organization, author or 0, wizard.key)
+            first = attached_file(session, f"draft:{draft.id}:{wizard.steps[0].key}", organization)
+            values |= {wizard.key: draft.id, f"{wizard.key} file": first.id}
+        values |= {
             "practitioner": person.id,
             "location": place.id,
             "affiliation": both.id,
-            "draft": draft.id,
-            "attached": attached.id,
         }
     return Part(values, (f"{word} Specialist", f"{word}PRACTITIONER", f"{word} Site", f"{word} asked"))

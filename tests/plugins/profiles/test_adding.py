@@ -11,18 +11,21 @@ import sqlalchemy as sa
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
-from hp_portal.core.cases.models import Case
 from hp_portal.core.organizations.models import Organization
 from hp_portal_plugins.profiles.changing.models import SentForm
-from hp_portal_plugins.profiles.changing.numbers import STATES, read_dea
+from hp_portal_plugins.profiles.changing.numbers import STATES, license_doubt, read_dea, zip_doubt
+from hp_portal_plugins.profiles.proposing.proposals import NewAffiliation, proposal_of
+from hp_portal_plugins.profiles.record.applying import Fact, Stated, apply_change
 from tests.support.client import PortalClient, heading_of, words_of
 from tests.support.clock import Clock
 from tests.support.identifiers import make_npi
 from tests.support.wizards import hidden, path_of, save
 from tests.support.world import World
 
+from .forms import Office
+
 ADD = "/apps/profiles/practitioners/add"
-OWN, GROUP = make_npi(501), make_npi(502)
+OWN = make_npi(501)
 WHO = {
     "first": "Robin",
     "middle": "",
@@ -37,19 +40,23 @@ WHO = {
 PRACTICE = {"specialties-0-name": "Family Medicine", "specialties-0-taxonomy": "207q00000x", "languages": "Hmong"}
 
 
-def place(number: int, **values: str) -> dict[str, str]:
-    given = {"name": f"Site {number}", "street": f"{number} Example Street", "city": "Exampleton", "state": "MN"}
-    return {f"places-{number}-{name}": text for name, text in {**given, "zip": "55440", "npi": "", **values}.items()}
-
-
-WHERE = {"effective": "2026-06-15", **place(0, npi=GROUP)}
+@pytest.fixture
+def there(world: World, clock: Clock) -> Office:
+    return Office(world, clock)
 
 
 @pytest.fixture
-def office(world: World, clock: Clock) -> PortalClient:
-    clock.set(dt.datetime(2026, 6, 1, 17, tzinfo=dt.UTC))
-    world.person("a.clerk", organization=world.organization("Aspen Clinic"))
-    return world.sign_in("a.clerk")
+def office(there: Office) -> PortalClient:
+    return there.client
+
+
+def where(*numbers: int, primary: int | None = None, effective: str = "2026-06-15") -> dict[str, str]:
+    """Checked rows of the table of locations, by their places in it."""
+    found = {"effective": effective}
+    for number in range(12):
+        found |= {f"places-{number}-location": str(number + 1), f"places-{number}-accepting": "existing"}
+        found |= {f"places-{number}-here": "y"} if number in numbers else {}
+    return {**found, **({f"places-{primary}-primary": "y"} if primary is not None else {})}
 
 
 def begin(client: PortalClient) -> str:
@@ -65,22 +72,29 @@ def papers(client: PortalClient, draft: str) -> TestResponse:
     return client.flask.post(f"{draft}/steps/papers/save", data=body, content_type=kind)
 
 
-def test_a_practitioner_is_added_in_five_pages_and_becomes_a_case(world: World, office: PortalClient) -> None:
-    """At three locations; staff see what was sent, and process it within 2 business days."""
-    assert "Add a practitioner" in office.get("/apps/profiles/").text
+def test_a_practitioner_is_added_at_3_of_12_sites_in_six_pages(
+    world: World, there: Office, office: PortalClient
+) -> None:
+    """The first page of the application, four steps, and the review; no script is needed. Staff see what was sent."""
+    assert f'action="{ADD}/begin"' in office.get("/apps/profiles/").text
     assert "license numbers and their expiration dates" in words_of(office.get(f"{ADD}/"))
     draft = begin(office)
     assert path_of(save(office, draft, "who", WHO)) == f"{draft}/steps/practice"
     assert path_of(save(office, draft, "practice", PRACTICE)) == f"{draft}/steps/where", "no hospital is asked for"
-    sites = {**WHERE, "places-0-primary": "y", **place(1), **place(2)}
-    assert path_of(save(office, draft, "where", sites)) == f"{draft}/steps/papers"
+    assert path_of(save(office, draft, "where", where(0, 4, 11, primary=4))) == f"{draft}/steps/papers"
     assert save(office, draft, "papers", {}).status_code == 422
     assert path_of(papers(office, draft)) == f"{draft}/review"
     review = words_of(office.get(f"{draft}/review"))
     assert "Please check" not in review
-    for words in (f"NPI of the practitioner{OWN}", "Taxonomy code207Q00000X", "Location 3: Name of the locationSite 2"):
+    for words in (
+        f"NPI of the practitioner{OWN}",
+        "Taxonomy code207Q00000X",
+        "5 First Street, Exampleton (primary): Existing",
+    ):
         assert words in review
-    case = path_of(office.post(f"{draft}/send"))
+    assert "Site 02" not in review
+    assert office.post(f"{draft}/send").status_code == 422, "it is signed"
+    case = path_of(there.send(draft))
     shown = office.get(case)
     assert heading_of(shown) == "Add Robin Sample"
     said = words_of(shown)
@@ -99,10 +113,17 @@ def test_a_practitioner_is_added_in_five_pages_and_becomes_a_case(world: World, 
         staff.post(f"/staff/cases/{number}/step", {"step": step, "seen": seen, "words": words})
     assert "Which site?" in office.get(case).text
     office.post(f"{case}/step", {"step": "reply", "seen": "question", "words": "All three."})
-    staff.post(f"/staff/cases/{number}/step", {"step": "finish", "seen": "received", "words": ""})
-    assert "The practitioner is in our records." in office.get(case).text
     with world.session() as session:
-        assert session.get_one(Case, number).in_time is True
+        wanted = proposal_of(session, number)
+        assert wanted is not None
+        begun = {one.location_id: one.id for one in wanted.new if isinstance(one, NewAffiliation)}
+        assert set(begun) == {there.sites[place] for place in (0, 4, 11)}
+        values = {(fact.subject_id, fact.field, fact.item): fact.value for fact in wanted.facts}
+        assert values[begun[there.sites[4]], "primary", ""] == "yes"
+        assert values[begun[there.sites[0]], "accepting", ""] == "existing"
+        assert values[-1, "specialty", "207Q00000X"] == "primary"
+        assert values[-1, "license_expires", "MN"] == "2027-12-31"
+        assert {fact.holds_from for fact in wanted.facts} == {dt.date(2026, 6, 15)}
 
 
 def test_what_cannot_be_is_refused_where_it_stands(office: PortalClient) -> None:
@@ -124,42 +145,43 @@ def test_what_cannot_be_is_refused_where_it_stands(office: PortalClient) -> None
     assert path_of(save(office, draft, "practice", {**PRACTICE, "admits": "y"})) == f"{draft}/steps/hospitals"
     assert save(office, draft, "hospitals", {"hospitals-0-name": ""}).status_code == 422
     for more, words in (
-        ({"places-0-primary": "y", **place(1, primary="y")}, "Location 2: Only one location can be the primary one."),
-        (place(1), "Location 1: Say which location is the primary one."),
-        ({"effective": "2024-06-15"}, "within the last 12 months"),
-        ({"effective": "2036-06-15"}, "within the next 12 months"),
-        ({"places-0-zip": "5544"}, "Enter the ZIP code as five digits"),
+        ({**where(0, 1, primary=0), "places-1-primary": "y"}, "Row 2: Only one location can be the primary one."),
+        (where(0, 1), "Row 1: Say which location is the primary one."),
+        (where(0, primary=1), "Row 2: The primary location is one where the practitioner works."),
+        (where(), "Check one location or more."),
+        (where(0, effective="2024-06-15"), "within the last 12 months"),
+        (where(0, effective="2036-06-15"), "within the next 12 months"),
     ):
-        refused = save(office, draft, "where", {**WHERE, **more})
+        refused = save(office, draft, "where", more)
         assert (refused.status_code, words in words_of(refused)) == (422, True), words
 
 
-def test_contradictions_are_told_and_can_be_sent(world: World, office: PortalClient) -> None:
+def test_contradictions_are_told_and_can_be_sent(world: World, there: Office, office: PortalClient) -> None:
     """Staff see that they were told."""
     client, draft = office, begin(office)
+    in_wisconsin = Fact("location", there.sites[0], "state", "", "WI", dt.date(2026, 1, 1))
+    with world.session() as session:
+        apply_change(session, Stated("loaded", "It is in Wisconsin"), [in_wisconsin])
     save(client, draft, "who", {**WHO, "dea": "BX1234563", "licenses-0-expires": "2026-06-30"})
     save(client, draft, "practice", PRACTICE)
-    typed = {"effective": "2026-07-01", "places-0-primary": "y", **place(0, state="WI", npi=OWN)}
-    save(client, draft, "where", {**typed, **place(1, street="0 Example Street")})
+    save(client, draft, "where", where(0, effective="2026-07-01"))
     papers(client, draft)
     said = words_of(client.get(f"{draft}/review"))
     told = (
-        "The NPI of the practitioner and that of a location are the same.",
         "The second letter of the DEA number is not that of the last name",
         "A location is in WI, and there is no license of that state.",
         "The license of MN expires before the effective date.",
-        "Two locations have the same address.",
     )
     for words in told:
         assert words in said
     with world.session() as session:
         own = session.scalars(sa.select(Organization).where(Organization.name == "Aspen Clinic")).one()
     world.grant(own, world.payee(npi=OWN, name="Aspen Group"))
-    save(client, draft, "where", {**WHERE, "effective": "2026-04-01"}, "close")
+    save(client, draft, "where", where(0, effective="2026-04-01"), "close")
     said = words_of(client.get(f"{draft}/review"))
     assert "more than 30 days ago" in said
     assert "The NPI of the practitioner is that of Aspen Group in our records" in said
-    case = path_of(client.post(f"{draft}/send"))
+    case = path_of(there.send(draft))
     assert "more than 30 days ago" not in words_of(client.get(case))
     world.staff("a.staff", permissions=("staff:console:open", "staff:cases:work", "profiles:change:work"))
     assert "more than 30 days ago" in words_of(world.sign_in("a.staff").get(f"/staff{case}"))
@@ -168,6 +190,11 @@ def test_contradictions_are_told_and_can_be_sent(world: World, office: PortalCli
 def test_numbers_are_read_as_people_type_them() -> None:
     assert read_dea("ab 1234563") == "AB1234563"
     assert (len(STATES), STATES[0], STATES[-1]) == (53, "AL", "WY")
+    assert license_doubt("MN", "47110") == license_doubt("FL", "anything") == license_doubt("MN", "") == ""
+    assert "4 to 7 digits" in license_doubt("MN", "ME-12")
+    assert zip_doubt("MN", "55440-1234") == zip_doubt("FL", "33101") == zip_doubt("", "5") == ""
+    assert zip_doubt("MN", "54001") == "A ZIP code that begins with 540 is not one of MN."
+    assert zip_doubt("FL", "55440") == "A ZIP code that begins with 554 is one of MN, not of FL."
     for wrong in ("AB1234562", "A11234563", "AB123456", "ab²234563"):
         with pytest.raises(ValueError, match="DEA number"):
             read_dea(wrong)

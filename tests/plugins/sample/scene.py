@@ -17,6 +17,8 @@ from tests.support.world import World
 providers: Mapping[str, Provider] = {
     "note_id": lambda part, person: part.values["note"],
     "attached_id": lambda part, person: part.values["attached"],
+    "sample.report_download:attached_id": lambda part, person: part.values["of draft"],
+    "sample.report_remove_file:attached_id": lambda part, person: part.values["of draft"],
     "draft_id": lambda part, person: part.values["draft"],
     "step": lambda part, person: "proof",
 }
@@ -33,4 +35,6 @@ def build(world: World, organization: Organization) -> Part:
         attached = attached_file(session, f"sample.note:{note.id}", organization)
         person = session.scalars(sa.select(Person.id).where(Person.organization_id == organization.id)).first()
         draft = draft_row(session, organization, person or 0)
-    return Part({"note": note.id, "attached": attached.id, "draft": draft.id}, (text,))
+        of_draft = attached_file(session, f"draft:{draft.id}:proof", organization)
+        values = {"note": note.id, "attached": attached.id, "draft": draft.id, "of draft": of_draft.id}
+    return Part(values, (text,))
