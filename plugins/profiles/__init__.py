@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hp_portal.api import Application, DemoCheck, Permission, PortalSession, StaffLink, hookimpl
+from hp_portal.api import Application, DemoCheck, Job, Permission, PortalSession, StaffLink, hookimpl
 
 from . import models as models
 from . import specialist_views
-from .blueprint import LOAD, READ, SEND, WORK, blueprint, staff_blueprint
+from .blueprint import LOAD, READ, SEND, WORK, blueprint, public_blueprint, staff_blueprint
 from .changing import models as changing_models
 from .changing.adding import ADD
 from .changing.cases import ADD_PRACTITIONER
+from .directory import building
+from .directory import commands as directory_commands
+from .directory import models as directory_models
+from .directory import public_views as directory_views
+from .directory import staff_views as directory_staff_views
+from .directory.events import EVENTS as DIRECTORY_EVENTS
+from .directory.settings import ProfilesSettings
+from .directory.standing import LATE
 from .loading import commands
 from .record import models as record_models
 from .record.events import EVENTS
 from .seeing import record_views, views
 from .specialists import AUDIENCES
 from .specialists import EVENTS as SPECIALIST_EVENTS
+from .updates import views as update_views
 from .updates.cases import UPDATE
-from .updates.views import public_blueprint
 
 # Imported for what they hang on the blueprints.
-VIEWS = (views, record_views, specialist_views)
-MODELS = (record_models, changing_models)
-COMMANDS = (commands,)
+VIEWS = (views, record_views, specialist_views, update_views, directory_views, directory_staff_views)
+MODELS = (record_models, changing_models, directory_models)
+COMMANDS = (commands, directory_commands)
 
 
 @hookimpl
@@ -53,13 +61,26 @@ def portal_application() -> Application:
                 WORK,
                 "Whom each organization asks about its practitioners and locations",
             ),
+            StaffLink(
+                "Directory",
+                "profiles_staff.directory",
+                LOAD,
+                "What members see, what is not shown and why, and the files",
+            ),
         ),
-        audit_events=(*EVENTS, *SPECIALIST_EVENTS),
+        audit_events=(*EVENTS, *SPECIALIST_EVENTS, *DIRECTORY_EVENTS),
         starts_enabled_for=AUDIENCES,
         starts_given=True,
         case_kinds=(ADD_PRACTITIONER, UPDATE),
         draft_kinds=(ADD.drafts,),
+        staff_queues=(LATE,),
+        settings=ProfilesSettings,
     )
+
+
+@hookimpl
+def portal_jobs() -> Sequence[Job]:
+    return [building.JOB]
 
 
 @hookimpl
