@@ -14,8 +14,10 @@ from ..record.fields import BadValue, read_day
 from .building import build_whole, clean, publish
 from .exporting import Format, NotBuilt, export_directory
 
-directory = click.Group("directory", help="Publish and export the directory that members see.")
-blueprint.cli.add_command(directory)
+
+@blueprint.cli.group("directory")
+def directory() -> None:
+    """Publish and export the directory that members see."""
 
 
 @directory.command("build")

@@ -17,6 +17,7 @@ from .forms import SearchForm
 from .pace import Pace
 from .searching import Asked, choices_of, find_entries
 
+ROWS_ON_A_PAGE = 25
 ROWS_FOR_PROGRAMS = 500
 _pace = Pace()
 
@@ -47,7 +48,7 @@ def directory() -> ResponseReturnValue:
     if not form.validate():
         return page("profiles/directory/search.html", "results", status=422, **context)
     asked = form.asked(request.args.get("after", ""))
-    found = find_entries(db, build, asked)
+    found = find_entries(db, build, asked, ROWS_ON_A_PAGE)
     if found.after:
         context["next_url"] = _search_url({**asked.values(), "after": found.after})
     context |= {"found": found, "first_url": _search_url(asked.values()), "asked": asked}

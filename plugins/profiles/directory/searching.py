@@ -15,8 +15,6 @@ from ..loading.specialties import specialty_words
 from .models import LONGEST_PLACE, DirectoryBuild, DirectoryCount, DirectoryRow, DirectoryTerm
 from .terms import ACCEPTING, ACCESS, LANGUAGE, MOST_WORDS, SPECIALTY, exact, fold, name_terms, place_terms
 
-PAGE = 25
-
 
 @dataclass(frozen=True)
 class Asked:
@@ -70,7 +68,7 @@ class Found:
     total: int | None
 
 
-def find_entries(session: PortalSession, build: DirectoryBuild | None, asked: Asked, size: int = PAGE) -> Found:
+def find_entries(session: PortalSession, build: DirectoryBuild | None, asked: Asked, size: int) -> Found:
     """One page of what is published and fits."""
     if build is None or asked.unreadable:
         return Found([], "", 0)
@@ -113,7 +111,7 @@ def _counts(session: PortalSession, edition: int, terms: Sequence[str]) -> dict[
     counting = sa.select(DirectoryCount.term, DirectoryCount.rows).where(
         DirectoryCount.edition == edition, DirectoryCount.term.in_(terms)
     )
-    return dict(session.execute(counting).tuples().all())
+    return {str(row[0]): int(row[1]) for row in session.execute(counting)}
 
 
 @dataclass(frozen=True)
