@@ -8,10 +8,18 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
+from hp_portal import clock
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
+from hp_portal.database import PortalSession
 from hp_portal_plugins.profiles.changing.cases import ADD_PRACTITIONER
 from hp_portal_plugins.profiles.changing.models import CONTENTS, SentForm
+from hp_portal_plugins.profiles.directory.models import (
+    DirectoryBuild,
+    DirectoryDifference,
+    DirectoryHidden,
+)
+from hp_portal_plugins.profiles.directory.settings import ProfilesSettings
 from hp_portal_plugins.profiles.models import ServiceSpecialist
 from hp_portal_plugins.profiles.record.applying import (
     Stated,
@@ -34,6 +42,7 @@ providers: Mapping[str, Provider] = {
     "draft_id": lambda part, person: part.values["draft"],
     "step": lambda part, person: "papers",
     "attached_id": lambda part, person: part.values["attached"],
+    "build_id": lambda part, person: part.values["build"],
 }
 owned: frozenset[str] = frozenset({"practitioner_id", "location_id", "draft_id", "attached_id"})
 SINCE = dt.date(2026, 1, 1)
@@ -43,6 +52,8 @@ def build(world: World, organization: Organization) -> Part:
     """A practitioner at a location of a payee of the organization's own, a service specialist, a form that was sent, and a draft
     with a file."""
     word = organization.name.partition(" ")[0]
+    opened = ProfilesSettings(directory_search=True, directory_json=True, directory_pages_per_minute=100_000)
+    world.app.extensions["hp_portal.plugin_settings"]["profiles"] = opened
     payee = world.payee(name=f"{word} Group")
     world.grant(organization, payee)
     with world.session() as session:
@@ -78,5 +89,32 @@ def build(world: World, organization: Organization) -> Part:
             "affiliation": both.id,
             "draft": draft.id,
             "attached": attached.id,
+            "build": _directory_build(session, both.id),
         }
     return Part(values, (f"{word} Specialist", f"{word}PRACTITIONER", f"{word} Site", f"{word} asked"))
+
+
+def _directory_build(session: PortalSession, affiliation_id: int) -> int:
+    """A build of the directory that has changed something, and somebody whom it does not show."""
+    now = clock.now()
+    build = DirectoryBuild(
+        edition=0,
+        as_of=SINCE,
+        started_at=now,
+        finished_at=now,
+        checked_at=now,
+        change_id=0,
+        specialties="",
+        digest="",
+        rows=0,
+        hidden=1,
+        added=0,
+        changed=1,
+        removed=0,
+    )
+    session.add(build)
+    session.flush()
+    build.edition = build.id
+    session.add(DirectoryHidden(edition=build.id, affiliation_id=affiliation_id, reasons="npi"))
+    session.add(DirectoryDifference(build_id=build.id, kind="changed", label="Somebody", what="Telephone"))
+    return build.id
