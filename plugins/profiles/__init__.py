@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hp_portal.api import Application, DemoCheck, Permission, PortalSession, StaffLink, hookimpl
+from hp_portal.api import Application, DemoCheck, Job, Permission, PortalSession, StaffLink, hookimpl
 
 from . import models as models
 from . import specialist_views
-from .blueprint import LOAD, READ, SEND, WORK, blueprint, staff_blueprint
+from .blueprint import LOAD, READ, SEND, WORK, blueprint, public_blueprint, staff_blueprint
 from .changing import models as changing_models
 from .changing.offered import CHANGE_DRAFTS, CHANGE_KINDS
 from .deciding import commands as deciding_commands
 from .deciding import views as deciding_views
+from .directory import building
+from .directory import commands as directory_commands
+from .directory import models as directory_models
+from .directory import public_views as directory_views
+from .directory import staff_views as directory_staff_views
+from .directory.events import EVENTS as DIRECTORY_EVENTS
+from .directory.standing import LATE
 from .loading import commands
 from .proposing import models as proposing_models
 from .proposing.events import EVENTS as PROPOSAL_EVENTS
@@ -23,13 +30,21 @@ from .seeing import record_views, views
 from .settings import ProfilesSettings
 from .specialists import AUDIENCES
 from .specialists import EVENTS as SPECIALIST_EVENTS
+from .updates import views as update_views
 from .updates.cases import UPDATE
-from .updates.views import public_blueprint
 
 # Imported for what they hang on the blueprints.
-VIEWS = (views, record_views, specialist_views, deciding_views)
-MODELS = (record_models, proposing_models, changing_models)
-COMMANDS = (commands, deciding_commands)
+VIEWS = (
+    views,
+    record_views,
+    specialist_views,
+    deciding_views,
+    update_views,
+    directory_views,
+    directory_staff_views,
+)
+MODELS = (record_models, proposing_models, changing_models, directory_models)
+COMMANDS = (commands, deciding_commands, directory_commands)
 
 
 @hookimpl
@@ -64,14 +79,26 @@ def portal_application() -> Application:
                 WORK,
                 "How many changes are decided in time, and who has left and is still in the directory",
             ),
+            StaffLink(
+                "Directory",
+                "profiles_staff.directory",
+                LOAD,
+                "What members see, what is not shown and why, and the files",
+            ),
         ),
-        audit_events=(*EVENTS, *PROPOSAL_EVENTS, *SPECIALIST_EVENTS),
+        audit_events=(*EVENTS, *PROPOSAL_EVENTS, *SPECIALIST_EVENTS, *DIRECTORY_EVENTS),
         settings=ProfilesSettings,
         starts_enabled_for=AUDIENCES,
         starts_given=True,
         case_kinds=(*CHANGE_KINDS, CHANGE, UPDATE),
         draft_kinds=CHANGE_DRAFTS,
+        staff_queues=(LATE,),
     )
+
+
+@hookimpl
+def portal_jobs() -> Sequence[Job]:
+    return [building.JOB]
 
 
 @hookimpl

@@ -5,6 +5,7 @@ from flask import Blueprint
 blueprint = Blueprint("profiles", __name__)
 blueprint.cli.short_help = "Load and export practitioners and locations."
 staff_blueprint = Blueprint("profiles_staff", __name__)
+public_blueprint = Blueprint("profiles_public", __name__)
 
 READ = "profiles:record:read"
 SEND = "profiles:change:send"

@@ -23,6 +23,11 @@ class ProfilesSettings(BaseModel):
         "location.phone, location.fax, location.hours, affiliation.accepting",
         description="The fields whose changes apply at once, with commas between them; empty: none.",
     )
+    directory_search: bool = Field(False, description="Whether members can search the directory without an account.")
+    directory_json: bool = Field(False, description="Whether programs can read the directory without an account.")
+    directory_pages_per_minute: int = Field(
+        120, ge=1, description="Pages of the directory that one network address may read in a minute."
+    )
 
     @field_validator("at_once")
     @classmethod

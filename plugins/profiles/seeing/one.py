@@ -74,6 +74,11 @@ class Shown:
     history: list[Entry]
     is_open: bool = True
 
+    @property
+    def names(self) -> dict[int, str]:
+        """What the other sides of the affiliations are called, by id."""
+        return {one.other_id: one.name for one in self.affiliations}
+
 
 def view_practitioner(session: PortalSession, practitioner_id: int, day: dt.date, payer: str) -> Shown | None:
     """A practitioner that the scope sees, or None. Recorded."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, Literal
 
 from flask import abort, request
 from flask.typing import ResponseReturnValue
@@ -11,7 +11,9 @@ from flask.typing import ResponseReturnValue
 from hp_portal.api import access, db_session, page, settings, today
 
 from ..blueprint import READ, blueprint
+from ..directory.preview import preview
 from ..loading.specialties import specialty_words
+from ..record.fields import ACCEPTING
 from .forms import DayForm, PractitionersForm
 from .lists import LOCATIONS, PRACTITIONERS, list_locations, list_practitioners, location_names
 from .one import view_location, view_practitioner
@@ -59,7 +61,7 @@ def location(location_id: int) -> ResponseReturnValue:
     return _one("location", location_id)
 
 
-def _one(what: str, row_id: int) -> ResponseReturnValue:
+def _one(what: Literal["practitioner", "location"], row_id: int) -> ResponseReturnValue:
     form, view = DayForm(formdata=request.args), view_practitioner if what == "practitioner" else view_location
     fine = form.validate()
     chosen = form.on.data if fine else None
@@ -72,5 +74,7 @@ def _one(what: str, row_id: int) -> ResponseReturnValue:
         "day": chosen or _today(),
         "today": _today(),
         "on": chosen.isoformat() if chosen else "",
+        "seen": preview(db, what, row_id, chosen or _today()),
+        "accepting": ACCEPTING,
     }
     return page(f"profiles/{what}.html", status=200 if fine else 422, **context)

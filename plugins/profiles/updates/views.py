@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, url_for
+from flask import Response, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.api import TooManyAttempts, access, db_session, page, redirect_to, send_public_form, too_many
 
+from ..blueprint import public_blueprint
 from .cases import UPDATE
 from .forms import UpdateForm
 
-public_blueprint = Blueprint("profiles_public", __name__)
 OFTEN = "Too many forms were sent from here, or to this e-mail address. Wait {wait}, and look in your spam folder meanwhile."
 
 

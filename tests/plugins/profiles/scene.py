@@ -10,9 +10,15 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
+from hp_portal.database import PortalSession
 from hp_portal_plugins.profiles.changing.cases import ADD_PRACTITIONER
 from hp_portal_plugins.profiles.changing.models import CONTENTS, SentForm
 from hp_portal_plugins.profiles.changing.offered import WIZARDS
+from hp_portal_plugins.profiles.directory.models import (
+    DirectoryBuild,
+    DirectoryDifference,
+    DirectoryHidden,
+)
 from hp_portal_plugins.profiles.models import ServiceSpecialist
 from hp_portal_plugins.profiles.proposing.models import LineOutcome, MadeSubject
 from hp_portal_plugins.profiles.proposing.proposals import Proposal, propose
@@ -25,6 +31,7 @@ from hp_portal_plugins.profiles.record.applying import (
     new_practitioner,
     saying,
 )
+from hp_portal_plugins.profiles.settings import ProfilesSettings
 from tests.plugins.profiles.updates import provider_update
 from tests.support.attaching import attached_file
 from tests.support.cases import portal_case
@@ -35,6 +42,7 @@ from tests.support.world import World
 providers: dict[str, Provider] = {
     "practitioner_id": lambda part, person: part.values["practitioner"],
     "location_id": lambda part, person: part.values["location"],
+    "build_id": lambda part, person: part.values["build"],
 }
 for _wizard in WIZARDS:
     _own = {
@@ -52,6 +60,8 @@ def build(world: World, organization: Organization) -> Part:
     """A practitioner at a location of a payee of the organization's own, a service specialist, a form that was sent, and a draft
     with a file."""
     word = organization.name.partition(" ")[0]
+    opened = ProfilesSettings(directory_search=True, directory_json=True, directory_pages_per_minute=100_000)
+    world.app.extensions["hp_portal.plugin_settings"]["profiles"] = opened
     payee = world.payee(name=f"{word} Group")
     world.grant(organization, payee)
     with world.session() as session:
@@ -93,5 +103,32 @@ def build(world: World, organization: Organization) -> Part:
             "practitioner": person.id,
             "location": place.id,
             "affiliation": both.id,
+            "build": _directory_build(session, both.id),
         }
     return Part(values, (f"{word} Specialist", f"{word}PRACTITIONER", f"{word} Site", f"{word} asked"))
+
+
+def _directory_build(session: PortalSession, affiliation_id: int) -> int:
+    """A build of the directory that has changed something, and somebody whom it does not show."""
+    now = clock.now()
+    build = DirectoryBuild(
+        edition=0,
+        as_of=SINCE,
+        started_at=now,
+        finished_at=now,
+        checked_at=now,
+        change_id=0,
+        specialties="",
+        digest="",
+        rows=0,
+        hidden=1,
+        added=0,
+        changed=1,
+        removed=0,
+    )
+    session.add(build)
+    session.flush()
+    build.edition = build.id
+    session.add(DirectoryHidden(edition=build.id, affiliation_id=affiliation_id, reasons="npi"))
+    session.add(DirectoryDifference(build_id=build.id, kind="changed", label="Somebody", what="Telephone"))
+    return build.id

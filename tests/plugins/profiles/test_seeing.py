@@ -105,13 +105,35 @@ def test_practitioners_are_found_and_read_as_of_a_day(world: World, clerk: Porta
     assert "SECRETDEA" not in one.text
     assert "Birch" not in one.text
     assert rows_of(one, "affiliations") == [
-        ["Aspen Site Primary", "since Jan 1, 2026", "—", "Existing patients only", "Shown since Feb 1, 2026"]
+        [
+            "Aspen Site Primary",
+            "since Jan 1, 2026",
+            "—",
+            "Existing patients only",
+            "To be shown since Feb 1, 2026. What is missing?",
+        ]
     ]
     assert "expires on Oct 1, 2026" in words_of(one)
+    missing = "Aspen Site: The location is not to be shown; State missing; ZIP code missing"
+    assert missing in words_of(one)
     gone = clerk.get(f"/apps/profiles/practitioners/{ids['B']}")
     assert rows_of(gone, "affiliations")[0][1] == "Left May 1, 2026, Retired"
     assert clerk.get(f"/apps/profiles/practitioners/{ids['C']}").status_code == 404
     assert recorded(world, "profiles.practitioner.viewed") == [{"practitioner": ids["A"]}, {"practitioner": ids["B"]}]
+    with world.session() as session:
+        told = {"directory": "yes", "state": "MN", "zip": "55001-1234"}
+        facts = [Fact("location", places[ids["A"]], field, "", value, TODAY.date()) for field, value in told.items()]
+        apply_change(session, Stated("location-changed"), facts)
+    one = clerk.get(f"/apps/profiles/practitioners/{ids['A']}")
+    assert rows_of(one, "affiliations")[0][-1] == "Shown since Feb 1, 2026"
+    there = rows_of(clerk.get(f"/apps/profiles/locations/{places[ids['A']]}"), "members")
+    assert rows_of(one, "members") == there
+    assert there[0][:4] == [
+        "Alder, Ann",
+        "Family medicine",
+        "Aspen Site 2 Second Street, Exampleton, MN 55001",
+        "952-555-0100",
+    ]
 
 
 def test_a_location_with_its_history(world: World, clerk: PortalClient) -> None:

@@ -1,0 +1,1 @@
+"""The directory: what members see of practitioners and locations, published from the record."""
