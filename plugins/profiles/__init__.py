@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hp_portal.api import Application, DemoCheck, Permission, PortalSession, StaffLink, hookimpl
+from hp_portal.api import Application, DemoCheck, Job, Permission, PortalSession, StaffLink, hookimpl
 
 from . import models as models
 from . import specialist_views
@@ -13,6 +13,11 @@ from .changing import models as changing_models
 from .changing.adding import ADD
 from .changing.cases import ADD_PRACTITIONER
 from .loading import commands
+from .paper import models as paper_models
+from .paper import sending
+from .paper import views as paper_views
+from .paper.documents import DOCUMENTS
+from .paper.events import EVENTS as PAPER_EVENTS
 from .record import models as record_models
 from .record.events import EVENTS
 from .seeing import record_views, views
@@ -22,8 +27,8 @@ from .updates.cases import UPDATE
 from .updates.views import public_blueprint
 
 # Imported for what they hang on the blueprints.
-VIEWS = (views, record_views, specialist_views)
-MODELS = (record_models, changing_models)
+VIEWS = (views, record_views, specialist_views, paper_views)
+MODELS = (record_models, changing_models, paper_models)
 COMMANDS = (commands,)
 
 
@@ -54,11 +59,13 @@ def portal_application() -> Application:
                 "Whom each organization asks about its practitioners and locations",
             ),
         ),
-        audit_events=(*EVENTS, *SPECIALIST_EVENTS),
+        audit_events=(*EVENTS, *SPECIALIST_EVENTS, *PAPER_EVENTS),
         starts_enabled_for=AUDIENCES,
         starts_given=True,
         case_kinds=(ADD_PRACTITIONER, UPDATE),
         draft_kinds=(ADD.drafts,),
+        documents=DOCUMENTS,
+        rows={"form_id": paper_models.PaperForm},
     )
 
 
@@ -69,3 +76,8 @@ def portal_demo(session: PortalSession) -> Sequence[DemoCheck]:
 
     load_demo(session)
     return []
+
+
+@hookimpl
+def portal_jobs() -> Sequence[Job]:
+    return [sending.JOB]
