@@ -51,7 +51,7 @@ def form_details(session: PortalSession, case_id: int, for_staff: bool) -> Mappi
     }
 
 
-def _whom(session: PortalSession, _case_id: int) -> list[str]:
+def whom(session: PortalSession, _case_id: int) -> list[str]:
     """The service specialist of the office, where it has one."""
     found = own_specialist(session)
     if found is None:
@@ -96,7 +96,7 @@ ADD_PRACTITIONER = CaseKind(
     clock=_clock,
     template="profiles/sent_form.html",
     details=form_details,
-    whom=_whom,
+    whom=whom,
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hp_portal.api import Payee, PortalSession
+from hp_portal.api import Case, Payee, PortalSession, show_number
 
 from ..changing.models import CONTENTS as SENT
 from ..changing.models import SentForm
@@ -134,6 +134,12 @@ def answers_of(session: PortalSession, case_id: int) -> dict[str, Any] | None:
         return None
     found = json.loads(session.vault.open_text(row.contents_sealed, SENT(row.token))).get("answers", {})
     return found if {"who", "where"} <= found.keys() and "licenses" in found["who"] else None
+
+
+def number_of(session: PortalSession, case_id: int) -> str | None:
+    """The number of a case that the scope sees."""
+    case = session.get(Case, case_id)
+    return show_number(case.number) if case else None
 
 
 def touched_by(session: PortalSession, case_id: int) -> list[tuple[int, dt.date]]:

@@ -9,7 +9,6 @@ from flask import Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from hp_portal.api import (
-    Case,
     TooManyAttempts,
     access,
     db_session,
@@ -18,7 +17,6 @@ from hp_portal.api import (
     read_day,
     redirect_to,
     settings,
-    show_number,
     the_actor,
     today,
     too_many,
@@ -26,7 +24,7 @@ from hp_portal.api import (
 
 from ..blueprint import SEND, blueprint
 from . import documents
-from .contents import Gathered, Wanted, answers_of, of_case, of_practitioner, touched_by
+from .contents import Gathered, Wanted, answers_of, number_of, of_case, of_practitioner, touched_by
 from .forms import MakeForm, SendForm, SignPaperForm
 from .making import Paper, find_form, forms_of, make_form, names_of, sign_form, signatures_of
 from .sending import send_form, sendings_of
@@ -105,9 +103,7 @@ def _kept(gathered: Gathered | None, **of: int) -> ResponseReturnValue:
 
 def _start_of_case(case_id: int, form: MakeForm, status: int = 200) -> Response:
     db = db_session()
-    case = db.get(Case, case_id) or abort(404)
-    answers = answers_of(db, case_id) or abort(404)
-    number = show_number(case.number)
+    number, answers = number_of(db, case_id) or abort(404), answers_of(db, case_id) or abort(404)
     return page(
         "profiles/paper/start.html",
         form=form,
@@ -124,7 +120,7 @@ def _start_of_case(case_id: int, form: MakeForm, status: int = 200) -> Response:
 def paper_of_case(case_id: int) -> ResponseReturnValue:
     """The practitioner of a case, or a choice of several; somebody who is not on record yet, from what was sent."""
     db = db_session()
-    case = db.get(Case, case_id) or abort(404)
+    number = number_of(db, case_id) or abort(404)
     touched = touched_by(db, case_id)
     if len(touched) == 1:
         practitioner_id, day = touched[0]
@@ -132,7 +128,7 @@ def paper_of_case(case_id: int) -> ResponseReturnValue:
     if touched:
         names = names_of(db, [one for one, _ in touched], _today())
         choices = [(names[one], url_for("profiles.paper_start", practitioner_id=one, on=day)) for one, day in touched]
-        return page("profiles/paper/choose.html", number=show_number(case.number), case_id=case_id, choices=choices)
+        return page("profiles/paper/choose.html", number=number, case_id=case_id, choices=choices)
     answers = answers_of(db, case_id) or abort(404)
     form = _new(_today(), "joins")
     form.effective_on.data = dt.date.fromisoformat(answers["where"]["effective"])

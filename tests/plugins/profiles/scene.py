@@ -21,6 +21,7 @@ from hp_portal_plugins.profiles.record.applying import (
     new_practitioner,
     saying,
 )
+from tests.plugins.profiles.paper import paper_form
 from tests.plugins.profiles.updates import provider_update
 from tests.support.attaching import attached_file
 from tests.support.cases import portal_case
@@ -34,8 +35,9 @@ providers: Mapping[str, Provider] = {
     "draft_id": lambda part, person: part.values["draft"],
     "step": lambda part, person: "papers",
     "attached_id": lambda part, person: part.values["attached"],
+    "form_id": lambda part, person: part.values["form"],
 }
-owned: frozenset[str] = frozenset({"practitioner_id", "location_id", "draft_id", "attached_id"})
+owned: frozenset[str] = frozenset({"practitioner_id", "location_id", "draft_id", "attached_id", "form_id"})
 SINCE = dt.date(2026, 1, 1)
 
 
@@ -72,7 +74,9 @@ def build(world: World, organization: Organization) -> Part:
         author = session.scalars(sa.select(Person.id).where(Person.organization_id == organization.id)).first()
         draft = draft_row(session, organization, author or 0, "profiles.add-practitioner")
         attached = attached_file(session, f"draft:{draft.id}:papers", organization)
+        form = paper_form(session, organization, author or 0, person.id, f"{word}PRACTITIONER")
         values = {
+            "form": form.id,
             "practitioner": person.id,
             "location": place.id,
             "affiliation": both.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import json
 import re
@@ -13,12 +14,17 @@ import sqlalchemy as sa
 
 from hp_portal.core.delivery.attaching import attachments_of
 from hp_portal.core.delivery.models import Message
-from hp_portal.core.organizations.models import Grant
+from hp_portal.core.organizations.models import Grant, Organization
+from hp_portal_plugins.profiles.changing.cases import ADD_PRACTITIONER
+from hp_portal_plugins.profiles.changing.models import CONTENTS as SENT
+from hp_portal_plugins.profiles.changing.models import SentForm
 from hp_portal_plugins.profiles.loading.importing import load_file
 from hp_portal_plugins.profiles.loading.rows import COLUMNS
 from hp_portal_plugins.profiles.paper.sending import SUBJECT, send_waiting
+from hp_portal_plugins.profiles.record.applying import Fact, Stated, apply_change
 from hp_portal_plugins.profiles.record.models import Practitioner
 from tests.core.test_staff_console import recorded, rows_of
+from tests.support.cases import portal_case
 from tests.support.client import PortalClient, words_of
 from tests.support.clock import Clock
 from tests.support.identifiers import make_npi, make_tin
@@ -81,7 +87,7 @@ def of(world: World, clerk: PortalClient) -> Iterator[dict[str, int]]:
 
 def make(clerk: PortalClient, practitioner: int, **more: str) -> str:
     answer = clerk.post(f"/apps/profiles/practitioners/{practitioner}/change-form/make", data={**FORM, **more})
-    assert answer.status_code == 302, words_of(answer)
+    assert answer.status_code == 303, words_of(answer)
     return str(answer.location)
 
 
@@ -97,7 +103,15 @@ def test_the_form_says_what_is_on_record_and_no_more(world: World, clerk: Portal
     assert "Kept words" in wrong.text
     url = make(clerk, of["A"])
     pdf = TaggedPdf(clerk.get(f"{url}/as/pdf").data).text
-    for text in ("Alder-Newname", "Former name Alder", "1234567893", "L-4711", "She has married.", "Casey Clerk", "Aspen Clinic"):
+    for text in (
+        "Alder-Newname",
+        "Former name Alder",
+        "1234567893",
+        "L-4711",
+        "She has married.",
+        "Casey Clerk",
+        "Aspen Clinic",
+    ):
         assert text in pdf, text
     assert pdf.index("Site 2 of ours (primary site)") < pdf.index("Site 1 of ours") < pdf.index("Submitted by")
     assert pdf.index("Submitted by") < pdf.index("Site addendum: site 4") < pdf.index("Site addendum: site 5")
@@ -122,10 +136,18 @@ def test_the_form_says_what_is_on_record_and_no_more(world: World, clerk: Portal
     assert "Feb 3, 1960" in TaggedPdf(clerk.get(f"{url}/as/pdf").data).text
     assert "This form says more than usual" in clerk.get(url).text
     assert [one["personal"] for one in recorded(world, "profiles.paper.made")] == ["", "birth_date, dea_number"]
-    assert [one["format"] for one in recorded(world, "profiles.paper.downloaded")] == ["pdf", "json", "csv", "json", "pdf"]
+    assert [one["format"] for one in recorded(world, "profiles.paper.downloaded")] == [
+        "pdf",
+        "json",
+        "csv",
+        "json",
+        "pdf",
+    ]
 
 
-def test_nobody_else_has_it_and_it_is_gone_with_the_grant(world: World, clerk: PortalClient, of: dict[str, int]) -> None:
+def test_nobody_else_has_it_and_it_is_gone_with_the_grant(
+    world: World, clerk: PortalClient, of: dict[str, int]
+) -> None:
     url = make(clerk, of["A"])
     assert clerk.get(f"/apps/profiles/practitioners/{of['C']}/change-form").status_code == 404
     assert clerk.post(f"/apps/profiles/practitioners/{of['C']}/change-form/make", data=FORM).status_code == 404
@@ -144,16 +166,18 @@ def test_nobody_else_has_it_and_it_is_gone_with_the_grant(world: World, clerk: P
     world.end_grant(grants[0])
     for path in ("", "/as/pdf", "/as/csv", "/as/json", "/signature", "/recipient"):
         assert clerk.get(url + path).status_code == 404, path
-    with world.session() as session:
+    with world.app.app_context(), world.session() as session:
         send_waiting(session)
         session.commit()
-        assert session.scalars(sa.select(Message).where(Message.subject == SUBJECT)).all() == [], "nothing leaves any more"
+        assert session.scalars(sa.select(Message).where(Message.subject == SUBJECT)).all() == [], (
+            "nothing leaves any more"
+        )
 
 
 def send(clerk: PortalClient, url: str, **more: str) -> None:
     data = {"addressee": "Other Plan", "channel": "fax", "fax": "952-555-0142", "confirmed": "y", **more}
     answer = clerk.post(f"{url}/send", data=data)
-    assert answer.status_code == 302, words_of(answer)
+    assert answer.status_code == 303, words_of(answer)
 
 
 def test_it_is_signed_and_sent_with_a_receipt(world: World, clerk: PortalClient, of: dict[str, int]) -> None:
@@ -161,7 +185,7 @@ def test_it_is_signed_and_sent_with_a_receipt(world: World, clerk: PortalClient,
     page = clerk.get(f"{url}/signature")
     fields = page_values(page.text)
     assert clerk.post(f"{url}/sign", data={**fields, "agree": "y", "signature": "Somebody Else"}).status_code == 422
-    assert clerk.post(f"{url}/sign", data={**fields, "agree": "y", "signature": "Casey Clerk"}).status_code == 302
+    assert clerk.post(f"{url}/sign", data={**fields, "agree": "y", "signature": "Casey Clerk"}).status_code == 303
     assert "Sign electronically" not in clerk.get(url).text
     for wrong, words in (
         ({"fax": "12"}, "use ten digits"),
@@ -171,14 +195,14 @@ def test_it_is_signed_and_sent_with_a_receipt(world: World, clerk: PortalClient,
         data = {"addressee": "Other Plan", "channel": "fax", "fax": "952-555-0142", "confirmed": "y"} | wrong
         answer = clerk.post(f"{url}/send", data={key: value for key, value in data.items() if value})
         assert answer.status_code == 422
-        assert words in answer.text
+        assert words in words_of(answer), words_of(answer)
         assert "Other Plan" in answer.text
     send(clerk, url)
     send(clerk, url, channel="email", email="intake@other-plan.example")
     shown = rows_of(clerk.get(url), "sendings")
     assert [row[1] for row in shown] == ["By e-mail intake@other-plan.example", "By fax 952-555-0142"]
     assert all("Waiting" in row[3] for row in shown)
-    with world.session() as session:
+    with world.app.app_context(), world.session() as session:
         send_waiting(session)
         session.commit()
         messages = session.scalars(sa.select(Message).where(Message.subject == SUBJECT).order_by(Message.id)).all()
@@ -193,7 +217,9 @@ def test_it_is_signed_and_sent_with_a_receipt(world: World, clerk: PortalClient,
             assert "Signed by Casey Clerk" in text
     assert all("Waiting" in row[3] for row in rows_of(clerk.get(url), "sendings"))
     with world.session() as session:
-        for one, state in zip(session.scalars(sa.select(Message).order_by(Message.id.desc()).limit(2)), ("failed", "sent")):
+        for one, state in zip(
+            session.scalars(sa.select(Message).order_by(Message.id.desc()).limit(2)), ("failed", "sent"), strict=True
+        ):
             one.state, one.ended_at = state, one.created_at
         session.commit()
     shown = rows_of(clerk.get(url), "sendings")
@@ -207,3 +233,40 @@ def test_it_is_signed_and_sent_with_a_receipt(world: World, clerk: PortalClient,
 def page_values(text: str) -> dict[str, str]:
     """The hidden field that says what was shown to be signed."""
     return {"signing": re.findall(r'name="signing"[^>]*value="([^"]+)"', text)[0]}
+
+
+def test_the_form_of_a_case(world: World, clerk: PortalClient, of: dict[str, int]) -> None:
+    """Of somebody who is not on record yet it says what was sent; of somebody who is, the case leads to the record."""
+    answers = {
+        "who": {
+            "first": "Robin", "middle": "", "last": "Sample", "former": "", "npi": "1234567893", "dea": "AS1234563",
+            "licenses": [{"state": "MN", "number": "L-9", "expires": "2028-01-01"}],
+        },
+        "practice": {"specialties": [{"name": "Family Medicine", "taxonomy": ""}], "languages": "Hmong, Spanish"},
+        "where": {
+            "effective": "2026-10-01",
+            "places": [{"name": "New Site", "npi": None,
+                        "street": "9 Sample Way", "city": "Exampleton", "state": "MN", "zip": "55000"}],
+        },
+    }  # fmt: skip
+    with world.session() as session:
+        office = session.scalars(sa.select(Organization).where(Organization.name == "Aspen Clinic")).one()
+        cases = [portal_case(session, office, ADD_PRACTITIONER.key, "received").id for _ in range(2)]
+        contents = json.dumps({"sections": [], "doubts": [], "answers": answers})
+        sealed = session.vault.seal_text(contents, SENT("word"))
+        session.add(SentForm(organization_id=office.id, case_id=cases[0], token="word", contents_sealed=sealed))
+        stated = Stated("practitioner-changed", organization_id=office.id, case_id=cases[1])
+        apply_change(session, stated, [Fact("practitioner", of["A"], "degree", "", "MD", dt.date(2026, 9, 20))])
+    page = clerk.get(f"/cases/{cases[0]}")
+    address = f"/apps/profiles/cases/{cases[0]}/change-form"
+    assert address in page.text
+    assert "Change form of Robin Sample" in words_of(clerk.get(address))
+    assert clerk.post(f"{address}/make", data={}).status_code == 422
+    made = clerk.post(f"{address}/make", data=FORM)
+    said = json.loads(clerk.get(f"{made.location}/as/json").data)
+    assert [site["name"] for site in said["sites"]] == ["New Site"]
+    assert said["practitioner"]["languages"] == ["Hmong", "Spanish"]
+    assert said["practitioner"]["dea_number"] == ""
+    assert "New Site (primary site)" in words_of(clerk.get(made.location))
+    led = clerk.get(f"/apps/profiles/cases/{cases[1]}/change-form")
+    assert led.location.endswith(f"/practitioners/{of['A']}/change-form?on=2026-09-20")
