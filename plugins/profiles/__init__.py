@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hp_portal.api import Application, DemoCheck, Job, Permission, PortalSession, StaffLink, hookimpl
+from hp_portal.api import Application, DemoCheck, Job, Permission, PortalSession, StaffLink, StaffQueue, hookimpl
 
 from . import models as models
 from . import specialist_views
+from .attesting import documents as attesting_documents
+from .attesting import models as attesting_models
+from .attesting import reminding, staff_views
+from .attesting import views as attesting_views
+from .attesting.cases import NOT_RIGHT
+from .attesting.events import EVENTS as ATTESTING_EVENTS
+from .attesting.figures import count_overdue
 from .blueprint import LOAD, READ, SEND, WORK, blueprint, staff_blueprint
 from .changing import models as changing_models
 from .changing.adding import ADD
@@ -21,14 +28,15 @@ from .paper.events import EVENTS as PAPER_EVENTS
 from .record import models as record_models
 from .record.events import EVENTS
 from .seeing import record_views, views
+from .settings import ProfilesSettings
 from .specialists import AUDIENCES
 from .specialists import EVENTS as SPECIALIST_EVENTS
 from .updates.cases import UPDATE
 from .updates.views import public_blueprint
 
 # Imported for what they hang on the blueprints.
-VIEWS = (views, record_views, specialist_views, paper_views)
-MODELS = (record_models, changing_models, paper_models)
+VIEWS = (views, record_views, specialist_views, paper_views, attesting_views, staff_views)
+MODELS = (record_models, changing_models, paper_models, attesting_models)
 COMMANDS = (commands,)
 
 
@@ -58,13 +66,30 @@ def portal_application() -> Application:
                 WORK,
                 "Whom each organization asks about its practitioners and locations",
             ),
+            StaffLink(
+                "Attestations",
+                "profiles_staff.attestations",
+                WORK,
+                "Which organizations have confirmed their practitioners and locations, and which are overdue",
+            ),
         ),
-        audit_events=(*EVENTS, *SPECIALIST_EVENTS, *PAPER_EVENTS),
+        staff_queues=(
+            StaffQueue(
+                "organization is overdue with its attestation",
+                "organizations are overdue with their attestation",
+                "profiles_staff.attestations",
+                WORK,
+                count_overdue,
+                "warn",
+            ),
+        ),
+        audit_events=(*EVENTS, *SPECIALIST_EVENTS, *PAPER_EVENTS, *ATTESTING_EVENTS),
         starts_enabled_for=AUDIENCES,
         starts_given=True,
-        case_kinds=(ADD_PRACTITIONER, UPDATE),
+        case_kinds=(ADD_PRACTITIONER, UPDATE, NOT_RIGHT),
         draft_kinds=(ADD.drafts,),
-        documents=DOCUMENTS,
+        documents=(*DOCUMENTS, *attesting_documents.DOCUMENTS),
+        settings=ProfilesSettings,
         rows={"form_id": paper_models.PaperForm},
     )
 
@@ -80,4 +105,4 @@ def portal_demo(session: PortalSession) -> Sequence[DemoCheck]:
 
 @hookimpl
 def portal_jobs() -> Sequence[Job]:
-    return [sending.JOB]
+    return [sending.JOB, reminding.JOB]
