@@ -9,7 +9,19 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from hp_portal.api import Column, Listing, Order, Organization, PortalSession, Sorting, page_of, settings, today
+from hp_portal.api import (
+    Case,
+    Column,
+    Listing,
+    Order,
+    Organization,
+    PortalSession,
+    Sorting,
+    now,
+    page_of,
+    settings,
+    today,
+)
 
 from .models import Attestation, AttestationDue, HiddenSpan
 
@@ -93,6 +105,16 @@ def count_due(session: PortalSession) -> dict[str, int]:
             standing = "never"
         found[standing] += 1
     return found
+
+
+def answered_in_time(session: PortalSession) -> tuple[int, int]:
+    """How many changes that offices sent were answered by their due date in the last 90 days, and how many were answered."""
+    since = now() - dt.timedelta(days=90)
+    answered = sa.select(Case.in_time, sa.func.count()).where(
+        Case.kind.startswith("profiles."), Case.ended_at >= since, Case.in_time.is_not(None)
+    )
+    found = {bool(in_time): number for in_time, number in session.execute(answered.group_by(Case.in_time))}
+    return found.get(True, 0), sum(found.values())
 
 
 def count_overdue(session: PortalSession) -> int:

@@ -103,7 +103,7 @@ def read_all(session: PortalSession, day: dt.date) -> Shown:
         .join(Practitioner, Practitioner.id == Affiliation.practitioner_id)
         .where(Affiliation.since.is_not(None))
     ).all()
-    places = dict(session.execute(sa.select(Location.id, Location.reference)).tuples().all())
+    places = dict(session.execute(sa.select(Location.id, Location.reference)).all())
     work, people = _facts(session, "affiliation", [row[0] for row in rows]), {row[1] for row in rows}
     who, where = _facts(session, "practitioner", sorted(people)), _facts(session, "location", sorted(places))
     words, cases = specialty_words(session), _cases(session)
@@ -155,7 +155,7 @@ def _cases(session: PortalSession) -> dict[int, int]:
         .where(Case.ended_at.is_(None))
         .order_by(NotRight.id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _until(day: dt.date | None) -> str:

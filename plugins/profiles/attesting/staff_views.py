@@ -9,7 +9,7 @@ from hp_portal.api import access, db_session, page
 
 from ..blueprint import WORK, staff_blueprint
 from .acting import plugin_settings
-from .figures import LIST, WORDS, count_due, list_due
+from .figures import LIST, WORDS, answered_in_time, count_due, list_due
 
 
 @staff_blueprint.get("/attestations")
@@ -22,6 +22,7 @@ def attestations() -> ResponseReturnValue:
         "results",
         listing=listing,
         figures=count_due(db),
+        answered=answered_in_time(db),
         words=WORDS,
         rules=plugin_settings(),
     )

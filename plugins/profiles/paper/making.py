@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hp_portal.api import Actor, Person, PortalSession, now, printing, record, signing
+from hp_portal.api import Actor, FileOwner, Person, PortalSession, now, printing, record, signing
 
 from ..record.facts import facts_of, values_on
 from ..record.models import Location, Practitioner
@@ -55,7 +55,7 @@ def about(form_id: int) -> str:
 
 def make_form(
     session: PortalSession,
-    actor: Actor,
+    actor: FileOwner,
     gathered: Gathered,
     *,
     practitioner_id: int | None = None,

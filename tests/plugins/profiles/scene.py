@@ -21,6 +21,7 @@ from hp_portal_plugins.profiles.record.applying import (
     new_practitioner,
     saying,
 )
+from tests.plugins.profiles.attested import attested
 from tests.plugins.profiles.paper import paper_form
 from tests.plugins.profiles.updates import provider_update
 from tests.support.attaching import attached_file
@@ -36,8 +37,12 @@ providers: Mapping[str, Provider] = {
     "step": lambda part, person: "papers",
     "attached_id": lambda part, person: part.values["attached"],
     "form_id": lambda part, person: part.values["form"],
+    "affiliation_id": lambda part, person: part.values["affiliation"],
+    "attestation_id": lambda part, person: part.values["attestation"],
 }
-owned: frozenset[str] = frozenset({"practitioner_id", "location_id", "draft_id", "attached_id", "form_id"})
+owned: frozenset[str] = frozenset(
+    {"practitioner_id", "location_id", "draft_id", "attached_id", "form_id", "affiliation_id", "attestation_id"}
+)
 SINCE = dt.date(2026, 1, 1)
 
 
@@ -75,8 +80,10 @@ def build(world: World, organization: Organization) -> Part:
         draft = draft_row(session, organization, author or 0, "profiles.add-practitioner")
         attached = attached_file(session, f"draft:{draft.id}:papers", organization)
         form = paper_form(session, organization, author or 0, person.id, f"{word}PRACTITIONER")
+        done = attested(session, organization, author or 0, both.id)
         values = {
             "form": form.id,
+            "attestation": done.id,
             "practitioner": person.id,
             "location": place.id,
             "affiliation": both.id,
