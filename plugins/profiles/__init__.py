@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hp_portal.api import Application, DemoCheck, Job, Permission, PortalSession, StaffLink, hookimpl
+from hp_portal.api import Application, DemoCheck, Job, Permission, PortalSession, StaffLink, StaffQueue, hookimpl
 
 from . import models as models
 from . import specialist_views
+from .attesting import documents as attesting_documents
+from .attesting import models as attesting_models
+from .attesting import reminding, staff_views
+from .attesting import views as attesting_views
+from .attesting.cases import NOT_RIGHT
+from .attesting.events import EVENTS as ATTESTING_EVENTS
+from .attesting.figures import count_overdue
 from .blueprint import LOAD, READ, SEND, WORK, blueprint, public_blueprint, staff_blueprint
 from .changing import models as changing_models
 from .changing.offered import CHANGE_DRAFTS, CHANGE_KINDS
@@ -21,6 +28,11 @@ from .directory import staff_views as directory_staff_views
 from .directory.events import EVENTS as DIRECTORY_EVENTS
 from .directory.standing import LATE
 from .loading import commands
+from .paper import models as paper_models
+from .paper import sending
+from .paper import views as paper_views
+from .paper.documents import DOCUMENTS
+from .paper.events import EVENTS as PAPER_EVENTS
 from .proposing import models as proposing_models
 from .proposing.events import EVENTS as PROPOSAL_EVENTS
 from .proposing.stages import CHANGE
@@ -42,8 +54,11 @@ VIEWS = (
     update_views,
     directory_views,
     directory_staff_views,
+    paper_views,
+    attesting_views,
+    staff_views,
 )
-MODELS = (record_models, proposing_models, changing_models, directory_models)
+MODELS = (record_models, proposing_models, changing_models, directory_models, paper_models, attesting_models)
 COMMANDS = (commands, deciding_commands, directory_commands)
 
 
@@ -85,20 +100,45 @@ def portal_application() -> Application:
                 LOAD,
                 "What members see, what is not shown and why, and the files",
             ),
+            StaffLink(
+                "Attestations",
+                "profiles_staff.attestations",
+                WORK,
+                "Which organizations have confirmed their practitioners and locations, and which are overdue",
+            ),
         ),
-        audit_events=(*EVENTS, *PROPOSAL_EVENTS, *SPECIALIST_EVENTS, *DIRECTORY_EVENTS),
+        audit_events=(
+            *EVENTS,
+            *PROPOSAL_EVENTS,
+            *SPECIALIST_EVENTS,
+            *DIRECTORY_EVENTS,
+            *PAPER_EVENTS,
+            *ATTESTING_EVENTS,
+        ),
+        documents=(*DOCUMENTS, *attesting_documents.DOCUMENTS),
+        rows={"form_id": paper_models.PaperForm},
         settings=ProfilesSettings,
         starts_enabled_for=AUDIENCES,
         starts_given=True,
-        case_kinds=(*CHANGE_KINDS, CHANGE, UPDATE),
+        case_kinds=(*CHANGE_KINDS, CHANGE, UPDATE, NOT_RIGHT),
         draft_kinds=CHANGE_DRAFTS,
-        staff_queues=(LATE,),
+        staff_queues=(
+            LATE,
+            StaffQueue(
+                "organization is overdue with its attestation",
+                "organizations are overdue with their attestation",
+                "profiles_staff.attestations",
+                WORK,
+                count_overdue,
+                "warn",
+            ),
+        ),
     )
 
 
 @hookimpl
 def portal_jobs() -> Sequence[Job]:
-    return [building.JOB]
+    return [building.JOB, sending.JOB, reminding.JOB]
 
 
 @hookimpl

@@ -23,6 +23,10 @@ class ProfilesSettings(BaseModel):
         "location.phone, location.fax, location.hours, affiliation.accepting",
         description="The fields whose changes apply at once, with commas between them; empty: none.",
     )
+    attest_days: int = Field(90, ge=7, le=366, description="How many days an attestation holds.")
+    hidden_after_days: int = Field(
+        30, ge=0, le=366, description="Days after the notice that an attestation is overdue until it hides; 0: never."
+    )
     directory_search: bool = Field(False, description="Whether members can search the directory without an account.")
     directory_json: bool = Field(False, description="Whether programs can read the directory without an account.")
     directory_pages_per_minute: int = Field(

@@ -51,6 +51,7 @@ from hp_portal_plugins.profiles.record.models import SEALED, PractitionerFact
 from hp_portal_plugins.remittance.intake.kept_text import kept_interchange
 from hp_portal_plugins.remittance.models import PAYEE_TIN, Claim, Payment, PaymentText
 from tests.conftest import MakeApp
+from tests.plugins.profiles.paper import paper_form
 from tests.plugins.profiles.updates import provider_update
 from tests.plugins.remittance.import_files import CLINIC, file_of, import_835, many_payments
 from tests.support.access_requests import access_request
@@ -190,6 +191,7 @@ def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
         owner = {"organization_id": organization.id, "token": "proposal"}
         session.add(ProposedChange(contents_sealed=wanted, **proposal, **owner))
         signature(session, organization)
+        paper_form(session, organization, clerk.id, word="Alder")
     add_app(world, clerk)
     made = Filled(world, person, token, organization.id, stored.id)
     made.read(world)
@@ -313,6 +315,7 @@ LATER = (
     "profiles_practitioner_fact",
     "portal_draft",
     "profiles_proposal",
+    "profiles_paper_form",
     "profiles_sent_form",
     "portal_case_submitter",
     "profiles_update",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
+from flask import url_for
 
 from hp_portal.api import (
     Case,
@@ -52,7 +53,12 @@ def _contents(session: PortalSession, case_id: int) -> dict[str, Any]:
 def form_details(session: PortalSession, case_id: int, for_staff: bool) -> Mapping[str, Any]:
     """What was sent, in words; staff also see what the form pointed out and was sent all the same."""
     contents = _contents(session, case_id)
-    return {"sections": contents["sections"], "doubts": contents["doubts"] if for_staff else []}
+    to_print = not for_staff and {"who", "where"} <= contents["answers"].keys()
+    return {
+        "sections": contents["sections"],
+        "doubts": contents["doubts"] if for_staff else [],
+        "change_form": url_for("profiles.paper_of_case", case_id=case_id) if to_print else "",
+    }
 
 
 Printed = Callable[[PortalSession, int], printing.PrintedForm]

@@ -8,8 +8,10 @@ import sqlalchemy as sa
 
 from hp_portal.api import Audience, Grant, Organization, Payee, Person, PortalSession, drafts
 
+from ..attesting.demo import load_attestation
 from ..changing.adding import ADD
 from ..models import ServiceSpecialist
+from ..paper.demo import load_change_form
 from ..updates.demo import load_update
 from .changes import load_waiting_change
 from .groups import load_demo_record
@@ -22,7 +24,7 @@ class _Somebody:
 
 
 def add_draft(session: PortalSession, organization_id: int) -> None:
-    """Somebody of the office has begun to add a practitioner, and not gone on yet."""
+    """Somebody of the office has begun to add a practitioner, and not gone on yet; and has made a change form to print."""
     people = sa.select(Person.id).where(Person.organization_id == organization_id, Person.deactivated_at.is_(None))
     person_id = session.scalar(people.order_by(Person.is_delegate.desc(), Person.id).limit(1))
     if person_id is None:
@@ -31,6 +33,7 @@ def add_draft(session: PortalSession, organization_id: int) -> None:
     draft = drafts.start_draft(session, owner, ADD.drafts)
     drafts.save_part(session, owner, draft, "who", DRAFT_OF_WHO, seen=0)
     drafts.entitle(session, draft, "Robin Sample")
+    load_change_form(session, owner)
 
 
 DRAFT_OF_WHO = (
@@ -46,8 +49,8 @@ _VENDOR = "V100001"
 
 def load_demo(session: PortalSession) -> None:
     """The office of the demo's first payee has a service specialist; others have none. Three groups have practitioners and
-    locations. A change
-    waits, under which the record has changed. Somebody without an account has sent a provider update. Commits nothing."""
+    locations. A change waits, under which the record has changed, and the office has an attestation that is due soon. Somebody
+    without an account has sent a provider update. Commits nothing."""
     load_demo_record(session)
     own = (
         sa.select(Organization.id)
@@ -69,4 +72,5 @@ def load_demo(session: PortalSession) -> None:
         )
         add_draft(session, organization_id)
         load_waiting_change(session, organization_id)
+        load_attestation(session, organization_id)
     load_update(session)

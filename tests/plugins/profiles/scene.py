@@ -32,6 +32,8 @@ from hp_portal_plugins.profiles.record.applying import (
     saying,
 )
 from hp_portal_plugins.profiles.settings import ProfilesSettings
+from tests.plugins.profiles.attested import attested
+from tests.plugins.profiles.paper import paper_form
 from tests.plugins.profiles.updates import provider_update
 from tests.support.attaching import attached_file
 from tests.support.cases import portal_case
@@ -43,6 +45,9 @@ providers: dict[str, Provider] = {
     "practitioner_id": lambda part, person: part.values["practitioner"],
     "location_id": lambda part, person: part.values["location"],
     "build_id": lambda part, person: part.values["build"],
+    "form_id": lambda part, person: part.values["form"],
+    "affiliation_id": lambda part, person: part.values["affiliation"],
+    "attestation_id": lambda part, person: part.values["attestation"],
 }
 for _wizard in WIZARDS:
     _own = {
@@ -52,7 +57,9 @@ for _wizard in WIZARDS:
     }
     for _deed in ["go_on", "step", "save", "keep", "check", "review", "send", "files", "download", "remove_file"]:
         providers |= {f"{_wizard.endpoint(_deed)}:{name}": provider for name, provider in _own.items()}
-owned: frozenset[str] = frozenset({"practitioner_id", "location_id", "draft_id", "attached_id"})
+owned: frozenset[str] = frozenset(
+    {"practitioner_id", "location_id", "draft_id", "attached_id", "form_id", "affiliation_id", "attestation_id"}
+)
 SINCE = dt.date(2026, 1, 1)
 
 
@@ -99,7 +106,11 @@ def build(world: World, organization: Organization) -> Part:
             draft = draft_row(session, organization, author or 0, wizard.key)
             first = attached_file(session, f"draft:{draft.id}:{wizard.steps[0].key}", organization)
             values |= {wizard.key: draft.id, f"{wizard.key} file": first.id}
+        form = paper_form(session, organization, author or 0, person.id, f"{word}PRACTITIONER")
+        done = attested(session, organization, author or 0, both.id)
         values |= {
+            "form": form.id,
+            "attestation": done.id,
             "practitioner": person.id,
             "location": place.id,
             "affiliation": both.id,

@@ -1,0 +1,1 @@
+"""The change form of a practitioner for other payers: made, printed, signed, and sent."""
