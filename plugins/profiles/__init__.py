@@ -13,9 +13,13 @@ from .changing import models as changing_models
 from .changing.adding import ADD
 from .changing.cases import ADD_PRACTITIONER
 from .loading import commands
+from .proposing import models as proposing_models
+from .proposing.events import EVENTS as PROPOSAL_EVENTS
+from .proposing.stages import CHANGE
 from .record import models as record_models
 from .record.events import EVENTS
 from .seeing import record_views, views
+from .settings import ProfilesSettings
 from .specialists import AUDIENCES
 from .specialists import EVENTS as SPECIALIST_EVENTS
 from .updates.cases import UPDATE
@@ -23,7 +27,7 @@ from .updates.views import public_blueprint
 
 # Imported for what they hang on the blueprints.
 VIEWS = (views, record_views, specialist_views)
-MODELS = (record_models, changing_models)
+MODELS = (record_models, proposing_models, changing_models)
 COMMANDS = (commands,)
 
 
@@ -54,10 +58,11 @@ def portal_application() -> Application:
                 "Whom each organization asks about its practitioners and locations",
             ),
         ),
-        audit_events=(*EVENTS, *SPECIALIST_EVENTS),
+        audit_events=(*EVENTS, *PROPOSAL_EVENTS, *SPECIALIST_EVENTS),
+        settings=ProfilesSettings,
         starts_enabled_for=AUDIENCES,
         starts_given=True,
-        case_kinds=(ADD_PRACTITIONER, UPDATE),
+        case_kinds=(ADD_PRACTITIONER, CHANGE, UPDATE),
         draft_kinds=(ADD.drafts,),
     )
 

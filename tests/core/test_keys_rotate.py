@@ -45,6 +45,7 @@ from hp_portal.settings import ConfigurationError
 from hp_portal.vault import SealBroken, key_mark
 from hp_portal_plugins.profiles.changing.models import CONTENTS as FORM
 from hp_portal_plugins.profiles.changing.models import SentForm
+from hp_portal_plugins.profiles.proposing.models import PROPOSED, ProposedChange
 from hp_portal_plugins.profiles.record.applying import Fact, Stated, apply_change, new_practitioner
 from hp_portal_plugins.profiles.record.models import SEALED, PractitionerFact
 from hp_portal_plugins.remittance.intake.kept_text import kept_interchange
@@ -184,6 +185,10 @@ def filled(world: World, monkeypatch: pytest.MonkeyPatch) -> Filled:
         session.add(
             SentForm(organization_id=organization.id, case_id=asked.case_id, token="form", contents_sealed=form)
         )
+        proposal = {"kind": "location-changed", "effective_on": clock.now().date(), "case_id": asked.case_id}
+        wanted = session.vault.seal_text("{}", PROPOSED("proposal"))
+        owner = {"organization_id": organization.id, "token": "proposal"}
+        session.add(ProposedChange(contents_sealed=wanted, **proposal, **owner))
         signature(session, organization)
     add_app(world, clerk)
     made = Filled(world, person, token, organization.id, stored.id)
@@ -307,6 +312,7 @@ LATER = (
     "portal_case_note",
     "profiles_practitioner_fact",
     "portal_draft",
+    "profiles_proposal",
     "profiles_sent_form",
     "portal_case_submitter",
     "profiles_update",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,11 @@ import sqlalchemy as sa
 from hp_portal.api import BadIdentifier, Column, Listing, Order, PortalSession, Sorting, page_of, parse_npi
 
 from ..loading.specialties import specialty_words
-from ..record.facts import Key, facts_of, holding, items_of, values_on
+from ..record.facts import facts_of, holding, items_of, values_on
 from ..record.fields import Subject
 from ..record.models import Affiliation, Location, Practitioner
+from ..record.wording import address_of as address_of
+from ..record.wording import full_name as full_name
 from .expiring import Attention, attention_of, needs_attention
 
 STANDING = {"": "Who works here", "left": "Who has left", "attention": "Missing or expires soon", "all": "Everybody"}
@@ -83,20 +85,6 @@ LOCATIONS = Sorting(
     default="name",
     tie=Location.id,
 )
-
-
-def full_name(values: Mapping[Key, str], otherwise: str = "") -> str:
-    """`Sample, Ann B., MD`; `otherwise` where no name is on record."""
-    given = " ".join(values.get((field, ""), "") for field in ("first_name", "middle_name", "suffix")).split()
-    parts = [values.get(("last_name", ""), ""), " ".join(given), values.get(("degree", ""), "")]
-    return ", ".join(part for part in parts if part) or otherwise
-
-
-def address_of(values: Mapping[Key, str]) -> str:
-    """Street, city, state and ZIP code in one line."""
-    lines = [values.get((field, ""), "") for field in ("street", "street_2", "city")]
-    end = " ".join(values.get((field, ""), "") for field in ("state", "zip")).strip()
-    return ", ".join(part for part in (*lines, end) if part)
 
 
 def _holds(subject: Subject, field: str, day: dt.date, **narrowed: Any) -> sa.Select[int]:

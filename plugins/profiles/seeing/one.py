@@ -13,9 +13,10 @@ from hp_portal.api import Case, Person, PortalSession, record, show_number
 from ..loading.specialties import specialty_words
 from ..record.applying import KINDS
 from ..record.facts import Key, facts_of, values_on
-from ..record.fields import FIELDS, WEEKDAYS, Field, Subject
+from ..record.fields import FIELDS, WEEKDAYS, Subject
 from ..record.models import Affiliation, Change, Location, Practitioner
 from ..record.timeline import Told, spans
+from ..record.wording import worded
 from .expiring import Attention, attention_of
 from .lists import address_of, full_name, location_names
 
@@ -123,29 +124,12 @@ def _facts(subject: Subject, told: Mapping[Key, list[Told]], day: dt.date, words
     ):
         for span in spans(told[key]):
             if span.covers(day) and span.value:
-                found.append(ShownFact(*_worded(subject, key, span.value, words), span.since))
+                found.append(ShownFact(*worded(subject, key, span.value, words), span.since))
     return found
 
 
 def _item_order(item: str) -> tuple[int, str]:
     return (WEEKDAYS.index(item), "") if item in WEEKDAYS else (0, item)
-
-
-def _worded(subject: Subject, key: Key, value: str, words: Mapping[str, str]) -> tuple[str, str]:
-    """What a fact is called, and its value, as people read them."""
-    field = FIELDS.get((subject, key[0])) or Field(subject, key[0], key[0])
-    shown = (field.choices or {}).get(value, value)
-    if field.key == "specialty":
-        code = key[1] or value
-        named = f"{words[code]} ({code})" if code in words else code
-        return field.label, f"{named}, {shown.lower()}" if key[1] else named
-    if field.key in ("phone", "fax") and len(value) == 10:
-        shown = f"{value[:3]}-{value[3:6]}-{value[6:]}"
-    if not key[1]:
-        return field.label, shown
-    if field.choices is not None:  # what is said is the item: a language, a hospital
-        return field.label, key[1] if value else ""
-    return f"{field.label}, {key[1].capitalize() if key[0] == 'hours' else key[1]}", shown
 
 
 def _affiliations(
@@ -200,7 +184,7 @@ def _history(
     for key, facts in told.items():
         for fact in facts:
             change, name, number = changes.get(fact.change_id or 0, (None, None, None))
-            label, value = _worded(subject, key, fact.value, words)
+            label, value = worded(subject, key, fact.value, words)
             at = fact.recorded_at or dt.datetime.min.replace(tzinfo=dt.UTC)
             entry = Entry(
                 at,

@@ -8,12 +8,16 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
+from hp_portal import clock
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal_plugins.profiles.changing.cases import ADD_PRACTITIONER
 from hp_portal_plugins.profiles.changing.models import CONTENTS, SentForm
 from hp_portal_plugins.profiles.models import ServiceSpecialist
+from hp_portal_plugins.profiles.proposing.models import LineOutcome, MadeSubject
+from hp_portal_plugins.profiles.proposing.proposals import Proposal, propose
 from hp_portal_plugins.profiles.record.applying import (
+    Fact,
     Stated,
     affiliation_of,
     apply_change,
@@ -69,6 +73,11 @@ def build(world: World, organization: Organization) -> Part:
         token = secrets.token_hex(16)
         contents = session.vault.seal_text('{"sections": [], "doubts": [], "answers": {}}', CONTENTS(token))
         session.add(SentForm(organization_id=organization.id, case_id=case.id, token=token, contents_sealed=contents))
+        fact = Fact("location", place.id, "phone", "", "9525550199", SINCE)
+        propose(session, case.id, organization.id, Proposal("location-changed", SINCE, [fact]))
+        own = {"organization_id": organization.id, "case_id": case.id}
+        session.add(LineOutcome(line=0, became="refused", why=f"{word} refused", at=clock.now(), **own))
+        session.add(MadeSubject(wanted=-1, subject_id=place.id, **own))
         author = session.scalars(sa.select(Person.id).where(Person.organization_id == organization.id)).first()
         draft = draft_row(session, organization, author or 0, "profiles.add-practitioner")
         attached = attached_file(session, f"draft:{draft.id}:papers", organization)

@@ -1,0 +1,186 @@
+"""What a case proposes, as people read it: before and after, line by line, and what became of each."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from hp_portal.api import PortalSession
+
+from ..loading.specialties import specialty_words
+from ..record.applying import KINDS, Fact
+from ..record.facts import Facts, facts_of
+from ..record.fields import Subject
+from ..record.models import Affiliation
+from ..record.timeline import value_on
+from ..record.wording import address_of, full_name, worded
+from .models import LineOutcome
+from .proposals import NewAffiliation, Proposal, kept_proposal, place_of
+from .settling import made_by, outcomes_of
+
+_ORDER: tuple[Subject, ...] = ("practitioner", "location", "affiliation")
+
+
+@dataclass(frozen=True)
+class ShownLine:
+    """A line: what it is called, the value when the form was begun (None: the form did not look), the value on record now, and
+    the one that is wanted, from a day on. `moved`: what is on record is another value than the form has read."""
+
+    line: int
+    label: str
+    before: str | None
+    now: str
+    wanted: str
+    since: dt.date
+    moved: bool
+    on_record: bool
+    outcome: LineOutcome | None
+
+
+@dataclass(frozen=True)
+class ShownGroup:
+    """The lines about one practitioner, location or affiliation."""
+
+    subject: Subject
+    title: str
+    is_new: bool
+    lines: list[ShownLine]
+
+
+@dataclass(frozen=True)
+class ShownChange:
+    """What a case proposes."""
+
+    kind: str
+    effective_on: dt.date
+    groups: list[ShownGroup]
+    doubts: Sequence[str]
+
+    @property
+    def lines(self) -> list[ShownLine]:
+        return [line for group in self.groups for line in group.lines]
+
+
+def shown_change(
+    session: PortalSession, case_id: int, *, for_staff: bool, same: Mapping[int, int] | None = None
+) -> ShownChange | None:
+    """What a case of the scope proposes, or None. To staff it is compared with what is on record, where new practitioners are
+    those of `same`."""
+    kept = kept_proposal(session, case_id)
+    if kept is None:
+        return None
+    proposal, outcomes = kept.proposal, outcomes_of(session, case_id)
+    ids = {**made_by(session, case_id), **{wanted: real for wanted, real in (same or {}).items() if real > 0}}
+    ids |= _brought_together(session, proposal, ids)
+    told = _told(session, proposal, ids) if for_staff else {}
+    words = specialty_words(session)
+    titles = _titles(session, proposal, ids)
+    groups: dict[tuple[Subject, int], list[ShownLine]] = {}
+    for line, fact in enumerate(proposal.facts):
+        facts = told.get((fact.subject, ids.get(fact.subject_id, fact.subject_id)), {})
+        shown = _line(line, fact, proposal, facts, words, outcomes.get(line))
+        groups.setdefault((fact.subject, fact.subject_id), []).append(shown)
+    order = sorted(groups, key=lambda about: (_ORDER.index(about[0]), about[1] < 0, abs(about[1])))
+    found = [
+        ShownGroup(about[0], titles.get(about, ""), ids.get(about[1], about[1]) < 0, groups[about]) for about in order
+    ]
+    return ShownChange(
+        KINDS.get(proposal.kind, proposal.kind), proposal.effective_on, found, proposal.doubts if for_staff else ()
+    )
+
+
+def change_details(session: PortalSession, case_id: int, for_staff: bool) -> Mapping[str, Any]:
+    """What the pages of a case show of its proposal."""
+    return {"change": shown_change(session, case_id, for_staff=for_staff)}
+
+
+def _line(
+    line: int,
+    fact: Fact,
+    proposal: Proposal,
+    facts: Facts,
+    words: Mapping[str, str],
+    outcome: LineOutcome | None,
+) -> ShownLine:
+    seen = seen_of(proposal, fact)
+    told = facts.get(fact.key, [])
+    now = value_on(told, fact.holds_from)
+    moved = outcome is None and any(value_on(told, one.holds_from) != one.value for one in seen)
+    label, wanted = worded(fact.subject, fact.key, fact.value, words)
+    return ShownLine(
+        line,
+        label,
+        _value(fact, seen[-1].value, words) if seen else None,
+        _value(fact, now, words),
+        wanted if fact.value else "",
+        fact.holds_from,
+        moved,
+        now == fact.value and any(one.holds_from == fact.holds_from for one in told),
+        outcome,
+    )
+
+
+def seen_of(proposal: Proposal, fact: Fact) -> list[Fact]:
+    """What the form has read of what a line is about, by day."""
+    return sorted((one for one in proposal.seen if place_of(one) == place_of(fact)), key=lambda one: one.holds_from)
+
+
+def _value(fact: Fact, value: str, words: Mapping[str, str]) -> str:
+    return worded(fact.subject, fact.key, value, words)[1] if value else ""
+
+
+def _told(session: PortalSession, proposal: Proposal, ids: Mapping[int, int]) -> dict[tuple[Subject, int], Facts]:
+    found: dict[tuple[Subject, int], Facts] = {}
+    for subject in _ORDER:
+        theirs = {ids.get(one.subject_id, one.subject_id) for one in proposal.facts if one.subject == subject}
+        for one, facts in facts_of(session, subject, [one for one in theirs if one > 0], sealed=True).items():
+            found[subject, one] = facts
+    return found
+
+
+def _brought_together(session: PortalSession, proposal: Proposal, ids: Mapping[int, int]) -> dict[int, int]:
+    """Affiliations that the proposal calls new, and that are on record already."""
+    found: dict[int, int] = {}
+    for one in proposal.new:
+        if not isinstance(one, NewAffiliation) or one.id in ids:
+            continue
+        who, where = ids.get(one.practitioner_id, one.practitioner_id), ids.get(one.location_id, one.location_id)
+        if who > 0 and where > 0:
+            both = (Affiliation.practitioner_id == who, Affiliation.location_id == where)
+            row = session.scalars(sa.select(Affiliation.id).where(*both)).one_or_none()
+            if row is not None:
+                found[one.id] = row
+    return found
+
+
+def _titles(session: PortalSession, proposal: Proposal, ids: Mapping[int, int]) -> dict[tuple[Subject, int], str]:
+    """What each subject is called: with its name on record, or as the proposal names it."""
+    pairs = {one.id: (one.practitioner_id, one.location_id) for one in proposal.new if isinstance(one, NewAffiliation)}
+    of_record = {one.subject_id for one in proposal.facts if one.subject == "affiliation" and one.subject_id > 0}
+    rows = session.execute(
+        sa.select(Affiliation.id, Affiliation.practitioner_id, Affiliation.location_id).where(
+            Affiliation.id.in_(of_record)
+        )
+    )
+    pairs |= {one: (who, where) for one, who, where in rows}
+    names: dict[tuple[Subject, int], str] = {}
+    for place, subject in enumerate(_ORDER[:2]):
+        wanted = {one.subject_id for one in proposal.facts if one.subject == subject}
+        wanted |= {pair[place] for pair in pairs.values()}
+        real = {one: ids.get(one, one) for one in wanted}
+        facts = facts_of(session, subject, [one for one in real.values() if one > 0])
+        for one in wanted:
+            values = {key: value_on(told, proposal.effective_on) for key, told in facts.get(real[one], {}).items()} or {
+                fact.key: fact.value for fact in proposal.facts if fact.subject_id == one
+            }
+            if subject == "practitioner":
+                names[subject, one] = full_name(values, "A practitioner")
+            else:
+                names[subject, one] = values.get(("name", "")) or address_of(values) or "A location"
+    for both, (who, where) in pairs.items():
+        names["affiliation", both] = f"{names['practitioner', who]} at {names['location', where]}"
+    return names
