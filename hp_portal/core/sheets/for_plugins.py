@@ -15,7 +15,7 @@ from hp_portal.core.sheets.keeping import (
     reading_notes,
     take_sheet,
 )
-from hp_portal.core.sheets.layouts import SheetColumn, SheetLayout, layout_csv, layout_xlsx
+from hp_portal.core.sheets.layouts import SheetColumn, SheetLayout, layout_csv, layout_sheets, layout_xlsx
 from hp_portal.core.sheets.mapping import ColumnMapping, FoundColumns, TheirColumn, chosen_columns, find_columns
 from hp_portal.core.sheets.memory import columns_of, remember_columns
 from hp_portal.core.sheets.pages import columns_page, empty_sheet, sent_sheet, sheet_file
@@ -49,6 +49,7 @@ __all__ = [
     "give_back",
     "keep_outcomes",
     "layout_csv",
+    "layout_sheets",
     "layout_xlsx",
     "problem_page",
     "read_sheet",
