@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hp_portal.api import Application, DemoCheck, Permission, PortalSession, StaffLink, hookimpl
+from hp_portal.api import Application, DemoCheck, Job, Permission, PortalSession, StaffLink, hookimpl
 
 from . import models as models
 from . import specialist_views
@@ -18,6 +18,12 @@ from .proposing.events import EVENTS as PROPOSAL_EVENTS
 from .proposing.stages import CHANGE
 from .record import models as record_models
 from .record.events import EVENTS
+from .roster import models as roster_models
+from .roster import views as roster_views
+from .roster.downloads import DOCUMENTS as ROSTER_DOCUMENTS
+from .roster.events import EVENTS as ROSTER_EVENTS
+from .roster.sending import ROSTER
+from .roster.working import JOBS as ROSTER_JOBS
 from .seeing import record_views, views
 from .settings import ProfilesSettings
 from .specialists import AUDIENCES
@@ -26,8 +32,8 @@ from .updates.cases import UPDATE
 from .updates.views import public_blueprint
 
 # Imported for what they hang on the blueprints.
-VIEWS = (views, record_views, specialist_views)
-MODELS = (record_models, proposing_models, changing_models)
+VIEWS = (views, record_views, roster_views, specialist_views)
+MODELS = (record_models, proposing_models, changing_models, roster_models)
 COMMANDS = (commands,)
 
 
@@ -58,13 +64,19 @@ def portal_application() -> Application:
                 "Whom each organization asks about its practitioners and locations",
             ),
         ),
-        audit_events=(*EVENTS, *PROPOSAL_EVENTS, *SPECIALIST_EVENTS),
+        audit_events=(*EVENTS, *PROPOSAL_EVENTS, *ROSTER_EVENTS, *SPECIALIST_EVENTS),
         settings=ProfilesSettings,
         starts_enabled_for=AUDIENCES,
         starts_given=True,
-        case_kinds=(ADD_PRACTITIONER, CHANGE, UPDATE),
+        case_kinds=(ADD_PRACTITIONER, CHANGE, ROSTER, UPDATE),
         draft_kinds=(ADD.drafts,),
+        documents=ROSTER_DOCUMENTS,
     )
+
+
+@hookimpl
+def portal_jobs() -> Sequence[Job]:
+    return ROSTER_JOBS
 
 
 @hookimpl

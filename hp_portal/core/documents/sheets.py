@@ -139,8 +139,8 @@ class Sheet:
     """A sheet of a workbook: its name (at most 31 characters), a heading and a width in characters for each column, its rows.
 
     `filtered` gives the headings Excel's filter buttons. `locked` are places of columns, from 0, whose cells in these rows nobody
-    changes by mistake (there is no password); headings are locked with them, and rows below can be added. `choices` give the cells
-    of a column a list to choose from, a range such as `Choices!$A$2:$A$9`; other values can be typed.
+    changes by mistake (there is no password); headings are locked with them, and rows below can be added. `choices` give a
+    column's cells a list to choose from, a range such as `Choices!$A$2:$A$9`; other values can be typed.
     """
 
     title: str

@@ -110,6 +110,11 @@ def layout_rows(layout: SheetLayout, rows: Iterable[Mapping[str, Any]]) -> list[
     ]
 
 
+def layout_table(layout: SheetLayout, rows: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[list[Value]]]:
+    """Headings and cells of a table of this layout, for `csv_file_apart`."""
+    return [column.label for column in layout.columns], layout_rows(layout, rows)
+
+
 def layout_csv(layout: SheetLayout, rows: Iterable[Mapping[str, Any]] = ()) -> bytes:
     """A CSV file of this layout with these rows; without rows it is there to be filled in."""
     return csv_file([column.label for column in layout.columns], layout_rows(layout, rows))
