@@ -1,7 +1,7 @@
 """Compares a roster with the record, row by row. Pure: what is on record is given.
 
-A cell that says what holds today, or on its effective date, changes nothing. An empty cell says that there is none; a column that
-the table does not have leaves all as it is.
+A cell that says what holds today, or on its effective date, changes nothing. An empty cell says that there is none, but
+in the row of somebody who begins there; a column that the table does not have leaves all as it is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from hp_portal.api import sheets, show_date
 
-from ..record.timeline import value_on
+from ..record.timeline import Span, value_on
 from ..record.wording import full_name
 from .layout import NAMES, SAID, Said, current
 from .matching import Matched, match_rows
@@ -114,18 +114,20 @@ class _Comparer:
     def __init__(self, standing: Standing, wish: Wish) -> None:
         self.standing, self.wish = standing, wish
         self.labels = {column.key: column for column in wish.layout.columns}
-        # What rows say anew of a practitioner or a location, of which others say something, too: value, then rows.
-        self.said: dict[tuple[str, int], dict[Any, list[int]]] = {}
+        # What rows say of a practitioner or a location, of which several speak: the first row with each value.
+        self.said: dict[tuple[str, int], dict[Any, int]] = {}
 
     def gather(self, one: Matched) -> None:
         """Remember what a row says of whom other rows speak, too."""
         if one.words or one.contradictions:
             return
+        begins = self._span(one) is None
         for key, said in SAID.items():
-            subject_id = one.subject(said.subject)
-            if said.subject != "affiliation" and key in self.wish.mapped and self._differs(one, key, said):
-                place = (self._place(one, key, said), subject_id)
-                self.said.setdefault(place, {}).setdefault(one.row.values[key], []).append(one.row.number)
+            value = one.row.values.get(key) or None
+            if said.subject == "affiliation" or key not in self.wish.mapped or (value is None and begins):
+                continue
+            place = (self._place(one, key, said), one.subject(said.subject))
+            self.said.setdefault(place, {}).setdefault(value, one.row.number)
 
     def _place(self, one: Matched, key: str, said: Said) -> str:
         return f"{key} {self.standing.state(one.location)}" if said.manner == "license" else key
@@ -134,9 +136,16 @@ class _Comparer:
         day: dt.date = one.row.values.get("effective") or self.wish.effective_on
         return day
 
+    def _span(self, one: Matched) -> Span | None:
+        """Since when, and until when, somebody works there who does today or on the day of the row."""
+        days = (self.standing.day, self._day(one))
+        return next((span for day in days if (span := self.standing.at_work(one.affiliation, day))), None)
+
     def _differs(self, one: Matched, key: str, said: Said) -> bool:
         value = one.row.values[key] or None
         subject_id, state = one.subject(said.subject), self.standing.state(one.location)
+        if value is None and self._span(one) is None:
+            return False  # who begins there need not repeat what is on record of the location
         if subject_id < 0:
             return value is not None
         days = (self.standing.day, self._day(one))
@@ -185,7 +194,7 @@ class _Comparer:
         if said.subject == "affiliation":
             return []
         values = self.said.get((self._place(one, key, said), one.subject(said.subject)), {})
-        return sorted(rows[0] for value, rows in values.items() if (value or None) != (one.row.values[key] or None))
+        return sorted(row for value, row in values.items() if value != (one.row.values[key] or None))
 
     def _text(self, key: str, value: Any) -> str:
         shown = None if value is None else self.labels[key].show(value)
@@ -201,7 +210,7 @@ class _Comparer:
             made.outcome = PROBLEM
             made.words.append("Reason for leaving: write in “Left on” since when, or remove the reason.")
             return
-        span = self.standing.at_work(one.affiliation, self.standing.day) or self.standing.at_work(one.affiliation, day)
+        span = self._span(one)
         if span is None:
             self._begin(made, one, day, ends)
         elif "ends" in self.wish.mapped:

@@ -44,7 +44,7 @@ SAID: dict[str, Said] = {
     "languages": Said("practitioner", "language", "list"),
     "hospitals": Said("practitioner", "hospital", "list"),
     "primary": Said("affiliation", "primary"),
-    "here": Said("affiliation", "specialty"),
+    "specialty_here": Said("affiliation", "specialty"),
     "accepting": Said("affiliation", "accepting"),
     "directory": Said("affiliation", "directory"),
     "phone": Said("location", "phone"),
@@ -53,7 +53,7 @@ SAID: dict[str, Said] = {
 KEYS = ("npi", "location_number", "location_name", "street", "zip")
 """What says whom and which location a row is about; none of it is changed by a roster."""
 NAMES = ("last_name", "first_name")
-SPECIALTIES = ("specialty", "here")
+SPECIALTIES = ("specialty", "specialty_here")
 
 
 def loosely(text: str) -> str:
@@ -237,7 +237,7 @@ def make_layout(words: Mapping[str, str]) -> sheets.SheetLayout:
                 example="Sample Hospital",
             ),
             choosing("primary", "Primary location", choices=YES_NO, about="Is it where the practitioner mostly works?"),
-            special("here", "Specialty at this location", about="The code, or its words as in the list"),
+            special("specialty_here", "Specialty at this location", about="The code, or its words as in the list"),
             choosing("accepting", "Accepting patients", "Accepting new patients", choices=ACCEPTING),
             choosing("directory", "Shown in the directory", "Directory", choices=YES_NO),
             column(

@@ -14,7 +14,9 @@ from .rows import Compared
 from .standing import Standing
 
 NO_LOCATION = "Write our number of the location, or its name, street and ZIP code as they are on record."
-NOT_FOUND = "No location of yours is on record with this {what}. Look it up under Locations; a new one is added with a form of its own."
+NOT_FOUND = (
+    "No location of yours is on record with this {what}. Look it up under Locations; a new one has a form of its own."
+)
 CLOSED = "This location is closed by our record."
 ELSEWHERE = (
     "Location {number} is {name}, {address} on record, and the row says something else. A roster neither renames nor moves a "

@@ -101,7 +101,7 @@ def _joined(found: list[Span]) -> list[Span]:
 
 def load_standing(session: PortalSession, day: dt.date) -> Standing:
     """Everything that the scope sees."""
-    references = dict(session.execute(sa.select(Location.id, Location.reference)).tuples().all())
+    references = dict(session.execute(sa.select(Location.id, Location.reference)).all())
     both = {
         (practitioner, location): one
         for one, practitioner, location in session.execute(

@@ -120,7 +120,7 @@ def list_rows(session: PortalSession, roster_id: int, show: str, number: int) ->
 def count_rows(session: PortalSession, roster_id: int) -> dict[str, int]:
     """How many rows there are of each outcome, and how many are `chosen`."""
     of = sa.select(RosterRow.outcome, sa.func.count()).where(RosterRow.roster_id == roster_id)
-    counts: dict[str, int] = dict(session.execute(of.group_by(RosterRow.outcome)).tuples().all())
+    counts: dict[str, int] = dict(session.execute(of.group_by(RosterRow.outcome)).all())
     chosen = sa.select(sa.func.count()).where(RosterRow.roster_id == roster_id, RosterRow.chosen.is_(True))
     return {**{key: counts.get(key, 0) for key in OUTCOMES}, "chosen": session.scalar(chosen) or 0}
 

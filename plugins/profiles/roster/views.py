@@ -48,7 +48,9 @@ from .uploads import (
 MOVED = "The roster has been sent, given up or compared anew meanwhile. This is how it stands now."
 TOO_LARGE = "The file is larger than a roster may be. Split it, or save it as an Excel workbook with the roster alone."
 NO_ROWS = "Choose at least one row to send."
-NO_LONGER = "Something in this roster is no longer yours by our record. Have it compared again, and look at what has become of it."
+NO_LONGER = (
+    "Something in this roster is no longer yours by our record. Have it compared again, and look at what becomes of it."
+)
 
 
 def _layout() -> sheets.SheetLayout:
@@ -111,7 +113,8 @@ def _values(upload: RosterUpload) -> dict[str, Any]:
         db = db_session()
         listing = list_rows(db, upload.id, show, page_number(request.args))
         shown["listing"] = listing.at("profiles.roster_one", roster_id=upload.id, show=show or None)
-        shown["counts"] = count_rows(db, upload.id)
+        counts = shown["counts"] = count_rows(db, upload.id)
+        shown["told"] = [(label, f"{counts[key]:,}") for key, label in OUTCOMES.items()]
     return shown
 
 

@@ -226,7 +226,7 @@ def words_by_row(session: PortalSession, roster_id: int) -> tuple[dict[int, str]
     """What the office's own file says beside each row, and the rows that cannot be sent."""
     found = sa.select(RosterRow.number, RosterRow.outcome, RosterRow.words, RosterRow.doubt)
     words, bad = {}, []
-    for number, outcome, text, doubt in session.execute(found.where(RosterRow.roster_id == roster_id)).tuples():
+    for number, outcome, text, doubt in session.execute(found.where(RosterRow.roster_id == roster_id)):
         if number:
             words[number] = " ".join(filter(None, (f"{outcome.capitalize()}.", text, doubt)))
             if text:
