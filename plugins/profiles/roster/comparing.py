@@ -1,7 +1,7 @@
 """Compares a roster with the record, row by row. Pure: what is on record is given.
 
-A cell that says what holds today, or on its effective date, changes nothing. An empty cell says that there is none, but
-in the row of somebody who begins there; a column that the table does not have leaves all as it is.
+A cell that says what holds today, or on its effective date, changes nothing. An empty cell says nothing, and neither does a
+column that the table does not have; “none” says that there is none.
 """
 
 from __future__ import annotations
@@ -38,11 +38,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Wish:
-    """How a roster is to be read: the table and the keys of its columns, the day of rows that name none, and the day on which
-    whoever is missing is ended (None: missing means nothing)."""
+    """How a roster is to be read: the table, the day of rows that name none, and the day on which whoever is missing is ended
+    (None: missing means nothing)."""
 
     layout: sheets.SheetLayout
-    mapped: frozenset[str]
     effective_on: dt.date
     complete_on: dt.date | None = None
 
@@ -54,7 +53,7 @@ def compare(
     progress: Callable[[int], None] = lambda _done: None,
 ) -> Comparison:
     """Every row, in the order of the file; then whoever is missing."""
-    matched = match_rows(standing, rows, wish.mapped)
+    matched = match_rows(standing, rows)
     comparer = _Comparer(standing, wish)
     for one in matched:
         comparer.gather(one)
@@ -121,13 +120,12 @@ class _Comparer:
         """Remember what a row says of whom other rows speak, too."""
         if one.words or one.contradictions:
             return
-        begins = self._span(one) is None
         for key, said in SAID.items():
-            value = one.row.values.get(key) or None
-            if said.subject == "affiliation" or key not in self.wish.mapped or (value is None and begins):
+            value = one.row.values.get(key)
+            if said.subject == "affiliation" or value is None:
                 continue
             place = (self._place(one, key, said), one.subject(said.subject))
-            self.said.setdefault(place, {}).setdefault(value, one.row.number)
+            self.said.setdefault(place, {}).setdefault(value or None, one.row.number)
 
     def _place(self, one: Matched, key: str, said: Said) -> str:
         return f"{key} {self.standing.state(one.location)}" if said.manner == "license" else key
@@ -144,8 +142,8 @@ class _Comparer:
     def _differs(self, one: Matched, key: str, said: Said) -> bool:
         value = one.row.values[key] or None
         subject_id, state = one.subject(said.subject), self.standing.state(one.location)
-        if value is None and self._span(one) is None:
-            return False  # who begins there need not repeat what is on record of the location
+        if one.row.values[key] is None:
+            return False
         if subject_id < 0:
             return value is not None
         days = (self.standing.day, self._day(one))
@@ -159,7 +157,7 @@ class _Comparer:
             return made
         made.words = [*one.contradictions]
         for key, said in SAID.items():
-            if key in self.wish.mapped and not made.words and self._differs(one, key, said):
+            if not made.words and self._differs(one, key, said):
                 self._add(made, one, key, said)
         made.outcome = CHANGED if made.differences else made.outcome
         if not made.words:
@@ -173,9 +171,6 @@ class _Comparer:
         if others := self._others(one, key, said):
             rows = " and ".join(str(number) for number in others[:3])
             made.words.append(f"{label}: row {rows} says something else. Say the same in all of these rows.")
-            return
-        if value is None and key in NAMES:
-            made.words.append(f"{label}: this must not be empty.")
             return
         day, subject_id = self._day(one), one.subject(said.subject)
         state = self.standing.state(one.location, day)
@@ -204,22 +199,19 @@ class _Comparer:
 
     def _work(self, made: Compared, one: Matched) -> None:
         """Does somebody begin, or leave?"""
-        day, ends = self._day(one), one.row.values.get("ends")
-        reason = one.row.values.get("reason")
-        if reason and not ends:
+        day, ends, reason = self._day(one), one.row.values["ends"], one.row.values["reason"]
+        span = self._span(one)
+        until = span.until if span and ends is None else ends or None
+        if reason and not until:
             made.outcome = PROBLEM
             made.words.append("Reason for leaving: write in “Left on” since when, or remove the reason.")
-            return
-        span = self._span(one)
-        if span is None:
-            self._begin(made, one, day, ends)
-        elif "ends" in self.wish.mapped:
-            if ends and ends <= span.since:
-                made.words.append(
-                    f"Left on: {show_date(ends)} is not after {show_date(span.since)}, since when the practitioner works there."
-                )
-            else:
-                self._leave(made, one.affiliation, span.until, ends, reason)
+        elif span is None:
+            self._begin(made, one, day, until)
+        elif until and until <= span.since:
+            since = f"{show_date(span.since)}, since when the practitioner works there"
+            made.words.append(f"Left on: {show_date(until)} is not after {since}.")
+        else:
+            self._leave(made, one.affiliation, span.until, until, reason)
 
     def _begin(self, made: Compared, one: Matched, day: dt.date, ends: dt.date | None) -> None:
         if ends and ends <= day:
@@ -246,7 +238,7 @@ class _Comparer:
         self, made: Compared, affiliation: int, until: dt.date | None, ends: dt.date | None, reason: str | None
     ) -> None:
         if ends == until:
-            if ends and "reason" in self.wish.mapped:
+            if ends and reason is not None:
                 was = self.standing.reason(affiliation, ends)
                 if said := _lines(self.standing, affiliation, {"reason": reason or ""}, ends):
                     made.outcome = CHANGED

@@ -17,6 +17,7 @@ from ..record.facts import Key
 from ..record.fields import ACCEPTING, YES_NO, Subject, find_field, read_value
 
 TITLE = "Roster"
+Column = sheets.SheetColumn
 _SEPARATOR = re.compile(r"[;\n]")
 _LOOSE = re.compile(r"[^a-z0-9]+")
 
@@ -53,6 +54,8 @@ SAID: dict[str, Said] = {
 KEYS = ("npi", "location_number", "location_name", "street", "zip")
 """What says whom and which location a row is about; none of it is changed by a roster."""
 NAMES = ("last_name", "first_name")
+NONE = "none"
+"""What is written into a cell to say that there is none; an empty cell says nothing."""
 SPECIALTIES = ("specialty", "specialty_here")
 
 
@@ -116,6 +119,11 @@ def _specialty(words: Mapping[str, str]) -> Callable[[str], str]:
     return parse
 
 
+def _or_none(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """The same, with an empty text for the word that says that there is none."""
+    return lambda text: "" if text.casefold() == NONE else parse(text)
+
+
 def _npi(text: str) -> str:
     return read_value(find_field("practitioner", "npi"), "", text)[1]
 
@@ -136,144 +144,122 @@ def _text(value: str) -> Any:
     return value or None
 
 
+def _plain(key: str, label: str, *also: str, about: str = "", example: str = "") -> Column:
+    said = SAID[key]
+    parse = _value(said.subject, said.field)
+    parse = parse if key in NAMES else _or_none(parse)
+    return Column(key, label, also, parse=parse, show=_text, about=about, example=example)
+
+
+def _choosing(key: str, label: str, *also: str, choices: Mapping[str, str], about: str = "") -> Column:
+    listed = f"One of: {', '.join(choices.values())}"
+    return Column(
+        key,
+        label,
+        also,
+        parse=_or_none(_choice(choices)),
+        show=lambda value: choices.get(value) or None,
+        about=f"{about} {listed}".strip(),
+        example=next(iter(choices.values())),
+    )
+
+
+def _listing(key: str, label: str, *also: str, example: str) -> Column:
+    parse = _or_none(_items(SAID[key].subject, SAID[key].field))
+    about = "Several with a semicolon between"
+    return Column(key, label, also, parse=parse, show=_joined, about=about, example=example)
+
+
+def _joined(items: Any) -> Any:
+    return "; ".join(items) or None
+
+
+def _special(key: str, label: str, *also: str, words: Mapping[str, str]) -> Column:
+    return Column(
+        key,
+        label,
+        also,
+        parse=_or_none(_specialty(words)),
+        show=lambda code: specialty_choice(code, words) if code else None,
+        about="The code, or its words as in the list",
+        example="207Q00000X",
+    )
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _dated(key: str, label: str, *also: str, parse: Callable[[str], Any], show: Any = _as_it_is, about: str) -> Column:
+    return Column(key, label, also, parse=parse, show=show, kind="day", about=about, example="3/1/2027")
+
+
+def _who() -> tuple[Column, ...]:
+    also = ("NPI", "Individual NPI", "Provider NPI", "Rendering NPI")
+    about = "Says who it is, and is never changed by a roster"
+    return (
+        Column("npi", "Practitioner NPI", also, True, _npi, kind="digits", about=about, example="1234567893"),
+        _plain("last_name", "Last name", "Provider last name", "Surname", about="Needed for somebody new"),
+        _plain("first_name", "First name", "Provider first name", about="Needed for somebody new"),
+        _plain("middle_name", "Middle name", "Middle initial", "MI"),
+        _plain("suffix", "Suffix"),
+        _plain("degree", "Degree", "Credentials", example="MD"),
+    )
+
+
+def _where() -> tuple[Column, ...]:
+    number = "Our number of the location. Without it, the name and the address say which one it is"
+    name = "As we have it on record. A roster neither renames nor moves a location"
+    streets = ("Address", "Street", "Site address", "Location address")
+    return (
+        Column("location_number", "Location number", ("Location ID", "Site number", "Site ID"), about=number),
+        Column("location_name", "Location name", ("Site name", "Practice location", "Location"), about=name),
+        Column("street", "Location street", streets),
+        Column("zip", "Location ZIP code", ("ZIP", "ZIP code"), kind="digits", widths=(5, 9)),
+        _plain("phone", "Location telephone", "Phone", "Telephone", "Location phone", about="Of the location"),
+        _plain("fax", "Location fax", "Fax", about="Of the location"),
+    )
+
+
+def _what(words: Mapping[str, str]) -> tuple[Column, ...]:
+    state = "Of the state in which the location is"
+    expires = ("License expiration", "License expiration date")
+    return (
+        _choosing("primary_care", "Primary care", "PCP", choices=YES_NO),
+        _special("specialty", "Primary specialty", "Specialty", words=words),
+        _plain("license_number", "License number", "State license", "License", about=state),
+        _dated(
+            "license_expires",
+            "License expires",
+            *expires,
+            parse=_or_none(_iso_day),
+            show=_show_day,
+            about="Of the same license",
+        ),
+        _listing("languages", "Languages", "Language", example="Spanish; Hmong"),
+        _listing("hospitals", "Hospital affiliations", "Hospitals", example="Sample Hospital"),
+    )
+
+
+def _work(words: Mapping[str, str]) -> tuple[Column, ...]:
+    mostly = "Is it where the practitioner mostly works?"
+    since = "From when on what has changed in this row holds. Empty: the date you choose for all rows"
+    left = "The first day on which the practitioner no longer works there; “none” when nobody leaves after all"
+    why = _or_none(_value("affiliation", "reason"))
+    return (
+        _choosing("primary", "Primary location", choices=YES_NO, about=mostly),
+        _special("specialty_here", "Specialty at this location", words=words),
+        _choosing("accepting", "Accepting patients", "Accepting new patients", choices=ACCEPTING),
+        _choosing("directory", "Shown in the directory", "Directory", choices=YES_NO),
+        _dated("effective", "Effective date", "Effective", "Change effective", parse=_day, about=since),
+        _dated("ends", "Left on", "Termination date", "End date", "Term date", parse=_or_none(_day), about=left),
+        Column("reason", "Reason for leaving", ("Termination reason", "Reason"), False, why, _text, example="Retired"),
+    )
+
+
 def make_layout(words: Mapping[str, str]) -> sheets.SheetLayout:
     """The table; `words` say what specialties are called, by code."""
-    column = sheets.SheetColumn
-
-    def plain(key: str, label: str, *also: str, **more: Any) -> sheets.SheetColumn:
-        said = SAID[key]
-        return column(key, label, also, parse=_value(said.subject, said.field), show=_text, **more)
-
-    def choosing(key: str, label: str, *also: str, choices: Mapping[str, str], about: str = "") -> sheets.SheetColumn:
-        listed = f"One of: {', '.join(choices.values())}"
-        return column(
-            key,
-            label,
-            also,
-            parse=_choice(choices),
-            show=lambda value: choices.get(value) or None,
-            about=f"{about}. {listed}" if about else listed,
-            example=next(iter(choices.values())),
-        )
-
-    def listing(key: str, label: str, *also: str, about: str, example: str) -> sheets.SheetColumn:
-        said = SAID[key]
-        show = lambda found: "; ".join(found) or None  # noqa: E731 - one line each, side by side
-        return column(key, label, also, parse=_items(said.subject, said.field), show=show, about=about, example=example)
-
-    def special(key: str, label: str, *also: str, about: str) -> sheets.SheetColumn:
-        return column(
-            key,
-            label,
-            also,
-            parse=_specialty(words),
-            show=lambda code: specialty_choice(code, words) if code else None,
-            about=about,
-            example="207Q00000X",
-        )
-
-    return sheets.SheetLayout(
-        "profiles roster",
-        TITLE,
-        (
-            column(
-                "npi",
-                "Practitioner NPI",
-                ("NPI", "Individual NPI", "Provider NPI", "Rendering NPI"),
-                required=True,
-                parse=_npi,
-                kind="digits",
-                about="Says who it is, and is never changed by a roster",
-                example="1234567893",
-            ),
-            plain("last_name", "Last name", "Provider last name", "Surname", about="Needed for somebody new"),
-            plain("first_name", "First name", "Provider first name", about="Needed for somebody new"),
-            plain("middle_name", "Middle name", "Middle initial", "MI"),
-            plain("suffix", "Suffix"),
-            plain("degree", "Degree", "Credentials", example="MD"),
-            column(
-                "location_number",
-                "Location number",
-                ("Location ID", "Site number", "Site ID"),
-                about="Our number of the location. Without it, the name and the address say which one it is",
-            ),
-            column(
-                "location_name",
-                "Location name",
-                ("Site name", "Practice location", "Location"),
-                about="As we have it on record. A roster neither renames nor moves a location",
-            ),
-            column("street", "Location street", ("Address", "Street", "Site address", "Location address")),
-            column("zip", "Location ZIP code", ("ZIP", "ZIP code"), kind="digits", widths=(5, 9)),
-            plain("phone", "Location telephone", "Phone", "Telephone", "Location phone", about="Of the location"),
-            plain("fax", "Location fax", "Fax", about="Of the location"),
-            choosing("primary_care", "Primary care", "PCP", choices=YES_NO),
-            special("specialty", "Primary specialty", "Specialty", about="The code, or its words as in the list"),
-            plain(
-                "license_number",
-                "License number",
-                "State license",
-                "License",
-                about="Of the state in which the location is",
-            ),
-            column(
-                "license_expires",
-                "License expires",
-                ("License expiration", "License expiration date"),
-                parse=_iso_day,
-                show=_show_day,
-                kind="day",
-                about="Of the same license",
-                example="6/30/2027",
-            ),
-            listing(
-                "languages", "Languages", "Language", about="Several with a semicolon between", example="Spanish; Hmong"
-            ),
-            listing(
-                "hospitals",
-                "Hospital affiliations",
-                "Hospitals",
-                about="Several with a semicolon between",
-                example="Sample Hospital",
-            ),
-            choosing("primary", "Primary location", choices=YES_NO, about="Is it where the practitioner mostly works?"),
-            special("specialty_here", "Specialty at this location", about="The code, or its words as in the list"),
-            choosing("accepting", "Accepting patients", "Accepting new patients", choices=ACCEPTING),
-            choosing("directory", "Shown in the directory", "Directory", choices=YES_NO),
-            column(
-                "effective",
-                "Effective date",
-                ("Effective", "Change effective"),
-                parse=_day,
-                kind="day",
-                about="From when on what has changed in this row holds. Empty: the date you choose for all rows",
-                example="3/1/2027",
-            ),
-            column(
-                "ends",
-                "Left on",
-                ("Termination date", "End date", "Term date"),
-                parse=_day,
-                show=lambda day: day,
-                kind="day",
-                about="The first day on which the practitioner no longer works there",
-                example="3/1/2027",
-            ),
-            plain_reason(),
-        ),
-    )
-
-
-def plain_reason() -> sheets.SheetColumn:
-    """The column with the reason for which somebody leaves."""
-    return sheets.SheetColumn(
-        "reason",
-        "Reason for leaving",
-        ("Termination reason", "Reason"),
-        parse=_value("affiliation", "reason"),
-        show=_text,
-        example="Retired",
-    )
+    return sheets.SheetLayout("profiles roster", TITLE, (*_who(), *_where(), *_what(words), *_work(words)))
 
 
 def current(said: Said, values: Mapping[Key, str], state: str) -> Any:

@@ -68,15 +68,15 @@ class Matched:
         )
 
 
-def match_rows(standing: Standing, rows: Iterable[sheets.CheckedRow], mapped: frozenset[str]) -> list[Matched]:
+def match_rows(standing: Standing, rows: Iterable[sheets.CheckedRow]) -> list[Matched]:
     """Every row, with what it is about."""
-    matcher = _Matcher(standing, mapped)
+    matcher = _Matcher(standing)
     return [matcher.match(row) for row in rows]
 
 
 class _Matcher:
-    def __init__(self, standing: Standing, mapped: frozenset[str]) -> None:
-        self.standing, self.mapped = standing, mapped
+    def __init__(self, standing: Standing) -> None:
+        self.standing = standing
         self.new: dict[str, int] = {}
         self.affiliations: dict[tuple[int, int], int] = {}
         self.first: dict[tuple[int, int], int] = {}

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hp_portal.api import Base, Leased, May, OwnedByOrganization, key
 
-WAITING, COLUMNS, READY, SENT, FAILED, CANCELLED = "waiting", "columns", "ready", "sent", "failed", "cancelled"
+WAITING, COLUMNS, READY, SENT, FAILED, CANCELED = "waiting", "columns", "ready", "sent", "failed", "canceled"
 ADDED, CHANGED, ENDED, UNCHANGED, CONTRADICTORY, PROBLEM = (
     "added",
     "changed",

@@ -13,7 +13,7 @@ from hp_portal import api
 from hp_portal.api import FileOwner, Listing, PortalSession
 
 from ..record.models import Affiliation
-from .models import CAN_BE_SENT, CANCELLED, COLUMNS, FAILED, OUTCOMES, READY, WAITING, RosterRow, RosterUpload
+from .models import CAN_BE_SENT, CANCELED, COLUMNS, FAILED, OUTCOMES, READY, WAITING, RosterRow, RosterUpload
 from .rows import Difference, unpack_differences
 
 STORED_AS = "profiles roster"
@@ -57,7 +57,7 @@ def receive(
 def find_upload(session: PortalSession, roster_id: int) -> RosterUpload | None:
     """A roster that the scope sees and nobody has given up."""
     found = session.get(RosterUpload, roster_id)
-    return None if found is None or found.state == CANCELLED else found
+    return None if found is None or found.state == CANCELED else found
 
 
 def hold_upload(session: PortalSession, roster_id: int, *states: str) -> RosterUpload:
@@ -73,7 +73,7 @@ def hold_upload(session: PortalSession, roster_id: int, *states: str) -> RosterU
 def give_up(session: PortalSession, roster_id: int) -> None:
     """Nobody wants the roster compared or sent any more. A worker that is at it stops. Raises RosterMoved."""
     upload = hold_upload(session, roster_id, WAITING, COLUMNS, READY, FAILED)
-    upload.state, upload.leased_until, upload.lease_token = CANCELLED, None, None
+    upload.state, upload.leased_until, upload.lease_token = CANCELED, None, None
     session.flush()
 
 
@@ -146,7 +146,7 @@ def _choose(session: PortalSession, roster_id: int, value: bool, *more: Any) -> 
 
 def own_uploads(session: PortalSession) -> list[RosterUpload]:
     """The rosters that the scope sees, the newest first."""
-    wanted = sa.select(RosterUpload).where(RosterUpload.state != CANCELLED).order_by(RosterUpload.id.desc()).limit(20)
+    wanted = sa.select(RosterUpload).where(RosterUpload.state != CANCELED).order_by(RosterUpload.id.desc()).limit(20)
     return list(session.scalars(wanted))
 
 

@@ -31,7 +31,7 @@ from ..loading.specialties import specialty_words
 from ..record.facts import holding, in_parts
 from .comparing import Comparison, Wish, compare
 from .layout import make_layout
-from .models import CAN_BE_SENT, CANCELLED, COLUMNS, FAILED, READY, WAITING, RosterRow, RosterUpload
+from .models import CAN_BE_SENT, CANCELED, COLUMNS, FAILED, READY, WAITING, RosterRow, RosterUpload
 from .rows import Compared, pack_differences
 from .standing import load_standing
 from .uploads import STORED_AS
@@ -124,7 +124,7 @@ def _compare(session: PortalSession, lease: Lease) -> None:
     with of_organization(session, sender.organization_id):
         standing = load_standing(session, today(settings().payer.zone))
     session.rollback()
-    wish = Wish(layout, frozenset(mapping.keys.values()), effective_on, complete_on)
+    wish = Wish(layout, effective_on, complete_on)
 
     def progress(done: int) -> None:
         if done % _AT_ONCE == 0:
@@ -174,7 +174,7 @@ def _keep(
     """Rows and state in one transaction: a worker that dies leaves nothing half."""
     renew_lease(session, lease, LEASE)
     session.execute(sa.delete(RosterRow).where(RosterRow.roster_id == lease.id))
-    rows = [_row(lease.id, organization_id, row) for row in found.rows]
+    rows = [row_values(lease.id, organization_id, row) for row in found.rows]
     for start in range(0, len(rows), _AT_ONCE):
         session.execute(sa.insert(RosterRow), rows[start : start + _AT_ONCE])
     release_lease(
@@ -190,7 +190,8 @@ def _keep(
     session.commit()
 
 
-def _row(roster_id: int, organization_id: int, row: Compared) -> dict[str, Any]:
+def row_values(roster_id: int, organization_id: int, row: Compared) -> dict[str, Any]:
+    """The columns of a row."""
     return {
         "roster_id": roster_id,
         "organization_id": organization_id,
@@ -211,7 +212,7 @@ def _row(roster_id: int, organization_id: int, row: Compared) -> dict[str, Any]:
 
 def tidy_rosters(session: PortalSession) -> None:
     """The job: forget rosters that were given up, and those of some time ago; what was sent stays with its case. Commits."""
-    old = sa.or_(RosterUpload.state == CANCELLED, RosterUpload.sent_at < api.now() - KEPT)
+    old = sa.or_(RosterUpload.state == CANCELED, RosterUpload.sent_at < api.now() - KEPT)
     for upload in session.scalars(sa.select(RosterUpload).where(old).order_by(RosterUpload.id).limit(50)).all():
         stored_id = upload.stored_file_id
         session.execute(sa.delete(RosterRow).where(RosterRow.roster_id == upload.id))

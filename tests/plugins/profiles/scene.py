@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from hp_portal import clock
+from hp_portal.clock import now
+from hp_portal.core.files.storing import receive_file
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
+from hp_portal.database import PortalSession
 from hp_portal_plugins.profiles.changing.cases import ADD_PRACTITIONER
 from hp_portal_plugins.profiles.changing.models import CONTENTS, SentForm
 from hp_portal_plugins.profiles.models import ServiceSpecialist
@@ -25,6 +30,9 @@ from hp_portal_plugins.profiles.record.applying import (
     new_practitioner,
     saying,
 )
+from hp_portal_plugins.profiles.roster.models import RosterRow, RosterUpload
+from hp_portal_plugins.profiles.roster.rows import Compared
+from hp_portal_plugins.profiles.roster.working import row_values
 from tests.plugins.profiles.updates import provider_update
 from tests.support.attaching import attached_file
 from tests.support.cases import portal_case
@@ -37,10 +45,43 @@ providers: Mapping[str, Provider] = {
     "location_id": lambda part, person: part.values["location"],
     "draft_id": lambda part, person: part.values["draft"],
     "step": lambda part, person: "papers",
+    "roster_id": lambda part, person: part.values["roster"],
     "attached_id": lambda part, person: part.values["attached"],
 }
-owned: frozenset[str] = frozenset({"practitioner_id", "location_id", "draft_id", "attached_id"})
+owned: frozenset[str] = frozenset({"practitioner_id", "location_id", "draft_id", "attached_id", "roster_id"})
 SINCE = dt.date(2026, 1, 1)
+
+
+def roster(
+    session: PortalSession, organization: Organization, author_id: int, name: str, ids: tuple[int, int, int]
+) -> int:
+    """A roster that was compared, and not sent yet."""
+    owner = Owner(author_id, organization.id)
+    stored = receive_file(session, io.BytesIO(b"NPI"), f"{name}.csv", owner=owner, kind="profiles roster")
+    upload = RosterUpload(
+        organization_id=organization.id,
+        person_id=author_id,
+        name=f"{name}.csv",
+        stored_file_id=stored.id,
+        state="ready",
+        effective_on=SINCE,
+        sent_at=now(),
+    )
+    session.add(upload)
+    session.flush()
+    practitioner, location, both = ids
+    row = Compared(2, name, "", "", practitioner, location, both, "changed")
+    session.add(RosterRow(**row_values(upload.id, organization.id, row)))
+    session.flush()
+    return upload.id
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose a file is."""
+
+    person_id: int
+    organization_id: int
 
 
 def build(world: World, organization: Organization) -> Part:
@@ -87,5 +128,6 @@ def build(world: World, organization: Organization) -> Part:
             "affiliation": both.id,
             "draft": draft.id,
             "attached": attached.id,
+            "roster": roster(session, organization, author or 0, f"{word}PRACTITIONER", (person.id, place.id, both.id)),
         }
     return Part(values, (f"{word} Specialist", f"{word}PRACTITIONER", f"{word} Site", f"{word} asked"))

@@ -164,7 +164,7 @@ def test_the_same_file_changes_nothing_and_edited_cells_are_the_differences(worl
             cell(sheet, row, heading).value = value
     cell(sheet, 3, "Left on").value = "10/1/2026"
     cell(sheet, 3, "Reason for leaving").value = "Moved away"
-    cell(sheet, 4, "Left on").value = None
+    cell(sheet, 4, "Left on").value = "None"
     cell(sheet, 4, "Reason for leaving").value = None
     new = {"Practitioner NPI": DAISY, "Last name": "Daisy", "First name": "Di", "Location number": "HERE"}
     for heading, value in new.items():
