@@ -38,6 +38,12 @@ from .proposing.events import EVENTS as PROPOSAL_EVENTS
 from .proposing.stages import CHANGE
 from .record import models as record_models
 from .record.events import EVENTS
+from .roster import models as roster_models
+from .roster import views as roster_views
+from .roster.downloads import DOCUMENTS as ROSTER_DOCUMENTS
+from .roster.events import EVENTS as ROSTER_EVENTS
+from .roster.sending import ROSTER
+from .roster.working import JOBS as ROSTER_JOBS
 from .seeing import record_views, views
 from .settings import ProfilesSettings
 from .specialists import AUDIENCES
@@ -49,6 +55,7 @@ from .updates.cases import UPDATE
 VIEWS = (
     views,
     record_views,
+    roster_views,
     specialist_views,
     deciding_views,
     update_views,
@@ -58,7 +65,7 @@ VIEWS = (
     attesting_views,
     staff_views,
 )
-MODELS = (record_models, proposing_models, changing_models, directory_models, paper_models, attesting_models)
+MODELS = (record_models, proposing_models, changing_models, directory_models, paper_models, attesting_models, roster_models)
 COMMANDS = (commands, deciding_commands, directory_commands)
 
 
@@ -114,13 +121,14 @@ def portal_application() -> Application:
             *DIRECTORY_EVENTS,
             *PAPER_EVENTS,
             *ATTESTING_EVENTS,
+            *ROSTER_EVENTS,
         ),
-        documents=(*DOCUMENTS, *attesting_documents.DOCUMENTS),
+        documents=(*DOCUMENTS, *attesting_documents.DOCUMENTS, *ROSTER_DOCUMENTS),
         rows={"form_id": paper_models.PaperForm},
         settings=ProfilesSettings,
         starts_enabled_for=AUDIENCES,
         starts_given=True,
-        case_kinds=(*CHANGE_KINDS, CHANGE, UPDATE, NOT_RIGHT),
+        case_kinds=(*CHANGE_KINDS, CHANGE, UPDATE, NOT_RIGHT, ROSTER),
         draft_kinds=CHANGE_DRAFTS,
         staff_queues=(
             LATE,
@@ -138,7 +146,7 @@ def portal_application() -> Application:
 
 @hookimpl
 def portal_jobs() -> Sequence[Job]:
-    return [building.JOB, sending.JOB, reminding.JOB]
+    return [building.JOB, sending.JOB, reminding.JOB, *ROSTER_JOBS]
 
 
 @hookimpl

@@ -12,8 +12,8 @@ import datetime as dt
 import io
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,8 +21,9 @@ from zoneinfo import ZoneInfo
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Font
+from openpyxl.styles import Font, Protection
 from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.datavalidation import DataValidation
 
 from hp_portal import clock
 
@@ -49,7 +50,9 @@ _FIRST_DATE = dt.date(1900, 3, 1)  # Excel counts a 29 February 1900 that never 
 _MOST_DIGITS = 15  # more of them and Excel rounds
 _LONGEST = 32_767  # characters in a cell
 _MOST_ROWS = 1_048_575  # below the head
+_SPARE_ROWS = 1000  # rows below the table that have its lists to choose from
 _BOLD = Font(bold=True)
+_FREE = Protection(locked=False)
 
 
 def amount(cents: int | None) -> Decimal | None:
@@ -135,13 +138,17 @@ def _local(moment: dt.datetime, zone: ZoneInfo) -> dt.datetime:
 class Sheet:
     """A sheet of a workbook: its name (at most 31 characters), a heading and a width in characters for each column, its rows.
 
-    `filtered` gives the headings Excel's filter buttons.
+    `filtered` gives the headings Excel's filter buttons. `locked` are places of columns, from 0, whose cells in these rows nobody
+    changes by mistake (there is no password); headings are locked with them, and rows below can be added. `choices` give a
+    column's cells a list to choose from, a range such as `Choices!$A$2:$A$9`; other values can be typed.
     """
 
     title: str
     columns: Sequence[tuple[str, int]]
     rows: Iterable[Sequence[Value]]
     filtered: bool = True
+    locked: frozenset[int] = frozenset()
+    choices: Mapping[int, str] = field(default_factory=dict)
 
 
 def xlsx_file(sheets: Iterable[Sheet], *, title: str, author: str = "", zone: ZoneInfo = UTC) -> bytes:
@@ -167,6 +174,10 @@ def _add_sheet(book: Workbook, wanted: Sheet, zone: ZoneInfo) -> None:
     sheet.freeze_panes = "A2"
     for number, (_, width) in enumerate(wanted.columns, 1):
         sheet.column_dimensions[get_column_letter(number)].width = width
+        if wanted.locked:
+            sheet.column_dimensions[get_column_letter(number)].protection = _FREE
+    if wanted.locked:
+        _protect(sheet)
     header = [WriteOnlyCell(sheet, _clean(heading)) for heading, _ in wanted.columns]
     for cell in header:
         cell.font, cell.data_type = _BOLD, "s"
@@ -178,24 +189,42 @@ def _add_sheet(book: Workbook, wanted: Sheet, zone: ZoneInfo) -> None:
         raise
     if wanted.filtered:
         sheet.auto_filter.ref = f"A1:{get_column_letter(len(wanted.columns))}{count + 1}"
+    for place, choices in wanted.choices.items():
+        letter = get_column_letter(place + 1)
+        chosen = DataValidation(type="list", formula1=choices, allow_blank=True, showErrorMessage=False)
+        chosen.add(f"{letter}2:{letter}{count + _SPARE_ROWS}")
+        sheet.data_validations.append(chosen)
+
+
+def _protect(sheet: Any) -> None:
+    """Without a password; what keeps people from working is left open, such as sorting, filtering and wider columns."""
+    sheet.protection.sheet = True
+    for name in ("formatCells", "formatColumns", "formatRows", "insertRows", "deleteRows", "sort", "autoFilter"):
+        setattr(sheet.protection, name, False)
 
 
 def _append(sheet: Any, wanted: Sheet, zone: ZoneInfo) -> int:
     cells, count = _Cells(sheet, zone), 0
+    free = _Cells(sheet, zone, _FREE) if wanted.locked else None
     for row in wanted.rows:
         for value in _checked(row, len(wanted.columns)):
             _csv_cell(value, zone)  # raises before openpyxl has begun the row
-        sheet.append(cells.row(row))
+        sheet.append(cells.row(row) if free is None else _partly_free(row, cells, free, wanted.locked))
         count += 1
         if count > _MOST_ROWS:
             raise ValueError("more rows than a sheet holds")
     return count
 
 
+def _partly_free(row: Sequence[Value], cells: _Cells, free: _Cells, locked: frozenset[int]) -> Iterator[Any]:
+    for place, value in enumerate(row):
+        yield cells.cell(value) if place in locked else free.free_cell(value)
+
+
 class _Cells:
     """Makes values into cells of a sheet. Styled cells are made once and used again: a sheet writes each before the next."""
 
-    def __init__(self, sheet: Any, zone: ZoneInfo) -> None:
+    def __init__(self, sheet: Any, zone: ZoneInfo, protection: Protection | None = None) -> None:
         self.zone = zone
         self.marked = WriteOnlyCell(sheet)
         self.marked.quotePrefix = True
@@ -206,6 +235,18 @@ class _Cells:
         self.money = WriteOnlyCell(sheet)
         self.money.number_format = _MONEY
         self.number = WriteOnlyCell(sheet)
+        self.plain = WriteOnlyCell(sheet)
+        if protection is not None:
+            for cell in (self.marked, self.date, self.moment, self.money, self.number, self.plain):
+                cell.protection = protection
+
+    def free_cell(self, value: Value) -> Any:
+        """The same as `cell`, with the protection also where a cell is empty or plain text."""
+        cell = self.cell(value)
+        if cell is None or isinstance(cell, str):
+            self.plain.value = cell
+            return self.plain
+        return cell
 
     def row(self, values: Iterable[Value]) -> Iterator[Any]:
         for value in values:

@@ -11,11 +11,12 @@ from hp_portal.core.sheets.keeping import (
     add_outcomes,
     columns_form,
     keep_outcomes,
+    keep_sheet,
     problem_page,
     reading_notes,
     take_sheet,
 )
-from hp_portal.core.sheets.layouts import SheetColumn, SheetLayout, layout_csv, layout_xlsx
+from hp_portal.core.sheets.layouts import SheetColumn, SheetLayout, layout_csv, layout_sheets, layout_table, layout_xlsx
 from hp_portal.core.sheets.mapping import ColumnMapping, FoundColumns, TheirColumn, chosen_columns, find_columns
 from hp_portal.core.sheets.memory import columns_of, remember_columns
 from hp_portal.core.sheets.pages import columns_page, empty_sheet, sent_sheet, sheet_file
@@ -48,7 +49,10 @@ __all__ = [
     "find_columns",
     "give_back",
     "keep_outcomes",
+    "keep_sheet",
     "layout_csv",
+    "layout_sheets",
+    "layout_table",
     "layout_xlsx",
     "problem_page",
     "read_sheet",

@@ -99,8 +99,13 @@ def take_sheet(
 ) -> SentSheet:
     """Read a table that was sent, and keep it for its sender. Raises UnreadableSheet. The caller commits."""
     read = read_sheet(upload.stream.read(), layout, limits)
+    return keep_sheet(session, owner, layout, upload.filename or "table", read)
+
+
+def keep_sheet(session: PortalSession, owner: Owner, layout: SheetLayout, name: str, read: ReadSheet) -> SentSheet:
+    """Keep a table that was read, such as by a job, for its sender. The caller commits."""
     packed = base64.b64encode(zlib.compress(pack(read).encode())).decode()
-    name = plain_name(upload.filename or "table")
+    name = plain_name(name)
     token = keep_values(session, owner, _sent(layout), {"name": name, "read": packed})
     return SentSheet(token, name, layout, read, columns_of(session, owner.organization_id, layout, read))
 

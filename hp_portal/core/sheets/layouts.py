@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
+
+from openpyxl.utils import get_column_letter
 
 from hp_portal.core.documents.sheets import Sheet, Value, csv_file, xlsx_file
 
 TEXT, DIGITS, DAY = "text", "digits", "day"
 _KINDS = (TEXT, DIGITS, DAY)
+_CHOICES = "Choices"
 
 
 def plain_heading(heading: str) -> str:
@@ -106,21 +110,63 @@ def layout_rows(layout: SheetLayout, rows: Iterable[Mapping[str, Any]]) -> list[
     ]
 
 
+def layout_table(layout: SheetLayout, rows: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[list[Value]]]:
+    """Headings and cells of a table of this layout, for `csv_file_apart`."""
+    return [column.label for column in layout.columns], layout_rows(layout, rows)
+
+
 def layout_csv(layout: SheetLayout, rows: Iterable[Mapping[str, Any]] = ()) -> bytes:
     """A CSV file of this layout with these rows; without rows it is there to be filled in."""
     return csv_file([column.label for column in layout.columns], layout_rows(layout, rows))
 
 
-def layout_xlsx(layout: SheetLayout, rows: Iterable[Mapping[str, Any]] = ()) -> bytes:
-    """The same as an Excel workbook, with a second sheet that says what belongs into each column."""
+def layout_xlsx(
+    layout: SheetLayout,
+    rows: Iterable[Mapping[str, Any]] = (),
+    *,
+    locked: Collection[str] = (),
+    choices: Mapping[str, Sequence[str]] | None = None,
+) -> bytes:
+    """The same as an Excel workbook, with a second sheet that says what belongs into each column.
+
+    `locked` are keys of columns whose cells in these rows are not changed by mistake, `choices` words to choose from by key of a
+    column, which stand in a third sheet.
+    """
+    return xlsx_file(layout_sheets(layout, rows, locked=locked, choices=choices), title=layout.title)
+
+
+def layout_sheets(
+    layout: SheetLayout,
+    rows: Iterable[Mapping[str, Any]] = (),
+    *,
+    locked: Collection[str] = (),
+    choices: Mapping[str, Sequence[str]] | None = None,
+) -> tuple[Sheet, ...]:
+    """The sheets of `layout_xlsx`, to be made in a process of their own."""
     cells = layout_rows(layout, rows)
     heads = [(column.label, max(12, min(40, len(column.label) + 4))) for column in layout.columns]
     about: Sequence[Sequence[Value]] = [
         (column.label, "Required" if column.required else "", column.about, column.example) for column in layout.columns
     ]
     words = (("Column", 28), ("Required", 12), ("What belongs into it", 70), ("Example", 28))
-    sheets = (Sheet(layout.title, heads, cells), Sheet(_words_title(layout), words, about, filtered=False))
-    return xlsx_file(sheets, title=layout.title)
+    lists = {key: list(found) for key, found in (choices or {}).items() if found}
+    ranges = {
+        _place(layout, key): f"{_CHOICES}!${get_column_letter(place)}$2:${get_column_letter(place)}${len(found) + 1}"
+        for place, (key, found) in enumerate(lists.items(), 1)
+    }
+    held = frozenset(_place(layout, key) for key in locked)
+    sheets = [
+        Sheet(layout.title, heads, cells, locked=held, choices=ranges),
+        Sheet(_words_title(layout), words, about, filtered=False),
+    ]
+    if lists:
+        lines: list[Sequence[Value]] = [list(line) for line in zip_longest(*lists.values())]
+        sheets.append(Sheet(_CHOICES, [(layout.column(key).label, 36) for key in lists], lines, filtered=False))
+    return tuple(sheets)
+
+
+def _place(layout: SheetLayout, key: str) -> int:
+    return [column.key for column in layout.columns].index(key)
 
 
 def _words_title(layout: SheetLayout) -> str:

@@ -32,6 +32,7 @@ KINDS = {
     "location-moved": "Location moved",
     "location-closed": "Location closed",
     "affiliations-changed": "Affiliations changed",
+    "roster": "Roster taken over",
     "undone": "Change taken back",
 }
 _INSERT_AT_ONCE = 1000

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import secrets
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from hp_portal import clock
+from hp_portal.clock import now
+from hp_portal.core.files.storing import receive_file
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.database import PortalSession
@@ -31,6 +35,9 @@ from hp_portal_plugins.profiles.record.applying import (
     new_practitioner,
     saying,
 )
+from hp_portal_plugins.profiles.roster.models import RosterRow, RosterUpload
+from hp_portal_plugins.profiles.roster.rows import Compared
+from hp_portal_plugins.profiles.roster.working import row_values
 from hp_portal_plugins.profiles.settings import ProfilesSettings
 from tests.plugins.profiles.attested import attested
 from tests.plugins.profiles.paper import paper_form
@@ -48,6 +55,7 @@ providers: dict[str, Provider] = {
     "form_id": lambda part, person: part.values["form"],
     "affiliation_id": lambda part, person: part.values["affiliation"],
     "attestation_id": lambda part, person: part.values["attestation"],
+    "roster_id": lambda part, person: part.values["roster"],
 }
 for _wizard in WIZARDS:
     _own = {
@@ -58,9 +66,41 @@ for _wizard in WIZARDS:
     for _deed in ["go_on", "step", "save", "keep", "check", "review", "send", "files", "download", "remove_file"]:
         providers |= {f"{_wizard.endpoint(_deed)}:{name}": provider for name, provider in _own.items()}
 owned: frozenset[str] = frozenset(
-    {"practitioner_id", "location_id", "draft_id", "attached_id", "form_id", "affiliation_id", "attestation_id"}
+    "practitioner_id location_id draft_id attached_id form_id affiliation_id attestation_id roster_id".split()
 )
 SINCE = dt.date(2026, 1, 1)
+
+
+def roster(
+    session: PortalSession, organization: Organization, author_id: int, name: str, ids: tuple[int, int, int]
+) -> int:
+    """A roster that was compared, and not sent yet."""
+    owner = Owner(author_id, organization.id)
+    stored = receive_file(session, io.BytesIO(b"NPI"), f"{name}.csv", owner=owner, kind="profiles roster")
+    upload = RosterUpload(
+        organization_id=organization.id,
+        person_id=author_id,
+        name=f"{name}.csv",
+        stored_file_id=stored.id,
+        state="ready",
+        effective_on=SINCE,
+        sent_at=now(),
+    )
+    session.add(upload)
+    session.flush()
+    practitioner, location, both = ids
+    row = Compared(2, name, "", "", practitioner, location, both, "changed")
+    session.add(RosterRow(**row_values(upload.id, organization.id, row)))
+    session.flush()
+    return upload.id
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose a file is."""
+
+    person_id: int
+    organization_id: int
 
 
 def build(world: World, organization: Organization) -> Part:
@@ -115,6 +155,7 @@ def build(world: World, organization: Organization) -> Part:
             "location": place.id,
             "affiliation": both.id,
             "build": _directory_build(session, both.id),
+            "roster": roster(session, organization, author or 0, f"{word}PRACTITIONER", (person.id, place.id, both.id)),
         }
     return Part(values, (f"{word} Specialist", f"{word}PRACTITIONER", f"{word} Site", f"{word} asked"))
 
