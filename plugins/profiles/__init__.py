@@ -65,7 +65,15 @@ VIEWS = (
     attesting_views,
     staff_views,
 )
-MODELS = (record_models, proposing_models, changing_models, directory_models, paper_models, attesting_models, roster_models)
+MODELS = (
+    record_models,
+    proposing_models,
+    changing_models,
+    directory_models,
+    paper_models,
+    attesting_models,
+    roster_models,
+)
 COMMANDS = (commands, deciding_commands, directory_commands)
 
 

@@ -1,7 +1,7 @@
 """the published directory
 
 Revision ID: 1796001300
-Revises: 1796001070
+Revises: 1796001100
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 import hp_portal.database
 
 revision = "1796001300"
-down_revision = "1796001070"
+down_revision = "1796001100"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = hp_portal.database.UTCDateTime(timezone=True)

@@ -1,7 +1,7 @@
 """change forms for other payers
 
 Revision ID: 1796001400
-Revises: 1796001070
+Revises: 1796001300
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "1796001400"
-down_revision = "1796001070"
+down_revision = "1796001300"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 FORM, SENDING = "profiles_paper_form", "profiles_paper_sending"

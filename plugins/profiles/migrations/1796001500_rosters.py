@@ -1,7 +1,7 @@
 """rosters
 
 Revision ID: 1796001500
-Revises: 1796001100
+Revises: 1796001410
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 import hp_portal.database
 
 revision = "1796001500"
-down_revision = "1796001100"
+down_revision = "1796001410"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 ROSTER, ROW = "profiles_roster", "profiles_roster_row"

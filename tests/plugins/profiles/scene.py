@@ -66,7 +66,16 @@ for _wizard in WIZARDS:
     for _deed in ["go_on", "step", "save", "keep", "check", "review", "send", "files", "download", "remove_file"]:
         providers |= {f"{_wizard.endpoint(_deed)}:{name}": provider for name, provider in _own.items()}
 owned: frozenset[str] = frozenset(
-    "practitioner_id location_id draft_id attached_id form_id affiliation_id attestation_id roster_id".split()
+    [
+        "practitioner_id",
+        "location_id",
+        "draft_id",
+        "attached_id",
+        "form_id",
+        "affiliation_id",
+        "attestation_id",
+        "roster_id",
+    ]
 )
 SINCE = dt.date(2026, 1, 1)
 
