@@ -15,22 +15,22 @@ class ProfilesSettings(BaseModel):
     """`HP_PORTAL_PROFILES__…`, or the table `[profiles]`."""
 
     master: Literal["portal", "payer"] = Field(
-        "portal",
+        default="portal",
         description="What decides: this portal’s record, or the payer’s claims system. With `payer`, changes that staff accept "
         "wait in a delta file, and are recorded once the claims system has taken them.",
     )
     at_once: str = Field(
-        "location.phone, location.fax, location.hours, affiliation.accepting",
+        default="location.phone, location.fax, location.hours, affiliation.accepting",
         description="The fields whose changes apply at once, with commas between them; empty: none.",
     )
-    attest_days: int = Field(90, ge=7, le=366, description="How many days an attestation holds.")
+    attest_days: int = Field(default=90, ge=7, le=366, description="How many days an attestation holds.")
     hidden_after_days: int = Field(
-        30, ge=0, le=366, description="Days after the notice that an attestation is overdue until it hides; 0: never."
+        default=30, ge=0, le=366, description="Days after the notice that an attestation is overdue until it hides; 0: never."
     )
-    directory_search: bool = Field(False, description="Whether members can search the directory without an account.")
-    directory_json: bool = Field(False, description="Whether programs can read the directory without an account.")
+    directory_search: bool = Field(default=False, description="Whether members can search the directory without an account.")
+    directory_json: bool = Field(default=False, description="Whether programs can read the directory without an account.")
     directory_pages_per_minute: int = Field(
-        120, ge=1, description="Pages of the directory that one network address may read in a minute."
+        default=120, ge=1, description="Pages of the directory that one network address may read in a minute."
     )
 
     @field_validator("at_once")
