@@ -25,6 +25,7 @@ from hp_portal.core.attachments.owners import AttachedTo, explains
 from hp_portal.core.audit.record import Who, record
 from hp_portal.core.audit.refusals import record_refusal
 from hp_portal.core.audit.shown import SHOWN, read_spans, spans, what_was_shown
+from hp_portal.core.cases import for_plugins as cases
 from hp_portal.core.cases.acting import open_case, portal_step
 from hp_portal.core.cases.forms import ContactForm
 from hp_portal.core.cases.models import Case
@@ -302,6 +303,7 @@ __all__ = [
     "bar_chart",
     "can",
     "cancel_messages",
+    "cases",
     "check_attempts",
     "count_failure",
     "counting",

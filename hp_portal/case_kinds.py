@@ -50,6 +50,9 @@ class CaseStep:
     portal alone, such as a job. `words`: whether something is written along, which the other side reads. `many`: staff may take
     it for many cases at once. `take(session, case_id, words)` does what the step means, in its transaction and in a whole scope;
     it raises CaseRefused, and then nothing has happened.
+
+    `page` is the endpoint (with `case_id`) of a page of the application's own for staff, where more is asked than a message: the
+    case's page leads there, and the step is taken there by `cases.staff_step`.
     """
 
     key: str
@@ -62,6 +65,7 @@ class CaseStep:
     many: bool = False
     tone: Literal["primary", "secondary", "danger"] = "secondary"
     take: Callable[[PortalSession, int, str], None] = nothing_else
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,6 +167,8 @@ class CaseKind:
             for key in (*step.sources, step.target):
                 if key not in known:
                     yield f"the step {step.key!r} speaks of the state {key!r}, which it does not have"
+            if step.page and (step.by != "staff" or step.many):
+                yield f"the step {step.key!r} has a page, which is for one case and for staff"
         if self.first.ended:
             yield f"it starts in {self.first.key!r}, which is an end"
         reached = {self.first.key}

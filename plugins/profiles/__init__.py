@@ -11,6 +11,8 @@ from . import specialist_views
 from .blueprint import LOAD, READ, SEND, WORK, blueprint, staff_blueprint
 from .changing import models as changing_models
 from .changing.offered import CHANGE_DRAFTS, CHANGE_KINDS
+from .deciding import commands as deciding_commands
+from .deciding import views as deciding_views
 from .loading import commands
 from .proposing import models as proposing_models
 from .proposing.events import EVENTS as PROPOSAL_EVENTS
@@ -25,9 +27,9 @@ from .updates.cases import UPDATE
 from .updates.views import public_blueprint
 
 # Imported for what they hang on the blueprints.
-VIEWS = (views, record_views, specialist_views)
+VIEWS = (views, record_views, specialist_views, deciding_views)
 MODELS = (record_models, proposing_models, changing_models)
-COMMANDS = (commands,)
+COMMANDS = (commands, deciding_commands)
 
 
 @hookimpl
@@ -55,6 +57,12 @@ def portal_application() -> Application:
                 "profiles_staff.specialists",
                 WORK,
                 "Whom each organization asks about its practitioners and locations",
+            ),
+            StaffLink(
+                "Clocks of provider data",
+                "profiles_staff.clocks_page",
+                WORK,
+                "How many changes are decided in time, and who has left and is still in the directory",
             ),
         ),
         audit_events=(*EVENTS, *PROPOSAL_EVENTS, *SPECIALIST_EVENTS),

@@ -181,11 +181,19 @@ def turn_case(
 
 @in_whole("a case is taken a step further")
 def take_step(
-    session: PortalSession, actor: Actor | None, case_id: int, key: str, *, seen: str, words: str = "", read: str = ""
+    session: PortalSession,
+    actor: Actor | None,
+    case_id: int,
+    key: str,
+    *,
+    seen: str,
+    words: str = "",
+    read: str = "",
+    on_its_page: bool = False,
 ) -> Case:
     """Take a step of the case's kind, as whoever is signed in, or (None) as who sent it in without an account; `seen` is the
     state that they saw it in, and `read` when the provider wrote the newest message that staff saw, in ISO 8601: a newer one goes
-    on waiting for them.
+    on waiting for them. `on_its_page`: it is taken on the page of its own that it has.
 
     The case is one that the caller has found in the person's scope. Raises CaseMoved, WordsNeeded, CaseRefused, and LookupError
     for a step that there is not, or that they may not take.
@@ -193,7 +201,7 @@ def take_step(
     case = held(session, case_id)
     kind = _kind_of(case)
     step = kind.step(key)
-    if step is None or step.by == "portal":
+    if step is None or step.by == "portal" or bool(step.page) != on_its_page:
         raise LookupError(key)
     if case.state != seen or case.state not in step.sources:
         raise CaseMoved

@@ -11,6 +11,7 @@ from hp_portal.api import Audience, Grant, Organization, Payee, Person, PortalSe
 from ..changing.adding import ADD
 from ..models import ServiceSpecialist
 from ..updates.demo import load_update
+from .changes import load_waiting_change
 from .groups import load_demo_record
 
 
@@ -45,7 +46,8 @@ _VENDOR = "V100001"
 
 def load_demo(session: PortalSession) -> None:
     """The office of the demo's first payee has a service specialist; others have none. Three groups have practitioners and
-    locations. Somebody without an account has sent a provider update. Commits nothing."""
+    locations. A change
+    waits, under which the record has changed. Somebody without an account has sent a provider update. Commits nothing."""
     load_demo_record(session)
     own = (
         sa.select(Organization.id)
@@ -66,4 +68,5 @@ def load_demo(session: PortalSession) -> None:
             )
         )
         add_draft(session, organization_id)
+        load_waiting_change(session, organization_id)
     load_update(session)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from hp_portal.api import EventSpec
 
 EVENTS = (
+    EventSpec("profiles.clocks.viewed", "Viewed the clocks of provider data"),
+    EventSpec("profiles.delta.exported", "Exported changes that wait for the claims system", ("lines",)),
+    EventSpec("profiles.change.compared", "Compared a change with the record", ("case",)),
     EventSpec(
         "profiles.change.decided",
         "Decided lines of a change of practitioners and locations",

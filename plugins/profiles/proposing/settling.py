@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import sqlalchemy as sa
 
@@ -24,7 +25,7 @@ from ..record.applying import (
     new_practitioner,
     undo_change,
 )
-from ..record.models import Change, PractitionerFact
+from ..record.models import Change, Location, Practitioner, PractitionerFact
 from .models import APPLIED, REFUSED, UNDONE, WAITING, LineOutcome, MadeSubject
 from .proposals import (
     Kept,
@@ -39,6 +40,8 @@ from .proposals import (
 
 ANOTHER = 0
 """What stands for somebody else than those on record with the same NPI."""
+
+NOBODY: Mapping[int, str] = MappingProxyType({})
 
 
 class CannotSettle(Exception):
@@ -135,9 +138,15 @@ def settle(session: PortalSession, case_id: int, choice: Choice, *, hold: bool =
     return Settled([] if hold else at, refused, at if hold else [], written.change)
 
 
-def take_up(session: PortalSession, case_id: int, taken: Collection[int], refused: Mapping[int, str]) -> Settled:
+def take_up(
+    session: PortalSession,
+    case_id: int,
+    taken: Collection[int],
+    refused: Mapping[int, str],
+    references: Mapping[int, str] = NOBODY,
+) -> Settled:
     """The payer's claims system has answered for lines that wait: those it took are written to the record as it has them,
-    whatever stands there now."""
+    whatever stands there now. `references`: its own numbers of who and what is new, by negative ids."""
     kept, case = _kept(session, case_id), session.get_one(Case, case_id)
     api.lock(session, LOCK)
     decided = outcomes_of(session, case_id)
@@ -145,7 +154,8 @@ def take_up(session: PortalSession, case_id: int, taken: Collection[int], refuse
         if line not in decided or decided[line].became != WAITING:
             raise CannotSettle("This line does not wait for an answer.")
     lines = sorted(taken)
-    written = _apply(session, kept, case, lines, lines) if lines else Written()
+    _check_founded(session, kept.proposal, case_id, lines, refused)
+    written = _apply(session, kept, case, lines, lines, references) if lines else Written()
     _note(session, kept, case_id, lines, APPLIED, written)
     for line, reason in refused.items():
         _note(session, kept, case_id, [line], REFUSED, why=reason)
@@ -223,10 +233,14 @@ def _needed(proposal: Proposal, lines: Collection[int]) -> set[int]:
     return {one for one in needed if one < 0}
 
 
-def _check_founded(session: PortalSession, proposal: Proposal, case_id: int, lines: Sequence[int]) -> None:
+def _check_founded(
+    session: PortalSession, proposal: Proposal, case_id: int, lines: Sequence[int], without: Collection[int] = ()
+) -> None:
     """Nobody is put on record of whom nothing is said."""
     made = made_by(session, case_id)
-    waiting = [line for line, row in outcomes_of(session, case_id).items() if row.became == WAITING]
+    waiting = [
+        line for line, row in outcomes_of(session, case_id).items() if row.became == WAITING and line not in without
+    ]
     said = {proposal.facts[line].subject_id for line in (*lines, *waiting)}
     for one in _needed(proposal, lines):
         if one not in made and one not in said:
@@ -236,8 +250,15 @@ def _check_founded(session: PortalSession, proposal: Proposal, case_id: int, lin
             )
 
 
-def _apply(session: PortalSession, kept: Kept, case: Case, lines: Sequence[int], agreed: Collection[int]) -> Written:
-    ids = _make(session, kept, case.id, lines)
+def _apply(
+    session: PortalSession,
+    kept: Kept,
+    case: Case,
+    lines: Sequence[int],
+    agreed: Collection[int],
+    references: Mapping[int, str] = NOBODY,
+) -> Written:
+    ids = _make(session, kept, case.id, lines, references)
     facts = [_about(kept.proposal.facts[line], ids) for line in lines]
     settled = {place_of(kept.proposal.facts[line]) for line in agreed}
     checked = {place_of(kept.proposal.facts[line]) for line in lines} - settled
@@ -250,7 +271,9 @@ def _about(fact: Fact, ids: Mapping[int, int]) -> Fact:
     return replace(fact, subject_id=ids.get(fact.subject_id, fact.subject_id))
 
 
-def _make(session: PortalSession, kept: Kept, case_id: int, lines: Sequence[int]) -> dict[int, int]:
+def _make(
+    session: PortalSession, kept: Kept, case_id: int, lines: Sequence[int], references: Mapping[int, str]
+) -> dict[int, int]:
     """Put on record what these lines need, practitioners and locations before what brings them together."""
     ids, needed = made_by(session, case_id), _needed(kept.proposal, lines)
     order = (NewPractitioner, NewLocation, NewAffiliation)
@@ -258,15 +281,21 @@ def _make(session: PortalSession, kept: Kept, case_id: int, lines: Sequence[int]
         if one.id not in needed or one.id in ids:
             continue
         if isinstance(one, NewPractitioner):
-            made = new_practitioner(session).id
+            reference = references.get(one.id, "")
+            made = _numbered(session, Practitioner, reference) or new_practitioner(session, reference).id
         elif isinstance(one, NewLocation):
-            made = new_location(session, one.payee_id).id
+            reference = references.get(one.id, "")
+            made = _numbered(session, Location, reference) or new_location(session, one.payee_id, reference).id
         else:
             who, where = (ids.get(other, other) for other in (one.practitioner_id, one.location_id))
             made = affiliation_of(session, who, where).id
         ids[one.id] = made
         _note_made(session, kept, case_id, one.id, made)
     return ids
+
+
+def _numbered(session: PortalSession, model: type[Practitioner | Location], reference: str) -> int | None:
+    return session.scalar(sa.select(model.id).where(model.reference == reference)) if reference else None
 
 
 def _note_made(session: PortalSession, kept: Kept, case_id: int, wanted: int, subject_id: int) -> None:

@@ -13,10 +13,10 @@ from hp_portal.api import PortalSession
 
 from ..loading.specialties import specialty_words
 from ..record.applying import KINDS, Fact
-from ..record.facts import Facts, facts_of
+from ..record.facts import Facts, Key, facts_of
 from ..record.fields import Subject
 from ..record.models import Affiliation
-from ..record.timeline import value_on
+from ..record.timeline import Told, value_on
 from ..record.wording import address_of, full_name, worded
 from .models import LineOutcome
 from .proposals import NewAffiliation, Proposal, kept_proposal, place_of
@@ -59,6 +59,8 @@ class ShownChange:
     effective_on: dt.date
     groups: list[ShownGroup]
     doubts: Sequence[str]
+    stand: str = ""
+    """Until when the record was read: it is another one when something about these lines has been recorded or decided since."""
 
     @property
     def lines(self) -> list[ShownLine]:
@@ -88,14 +90,18 @@ def shown_change(
     found = [
         ShownGroup(about[0], titles.get(about, ""), ids.get(about[1], about[1]) < 0, groups[about]) for about in order
     ]
-    return ShownChange(
-        KINDS.get(proposal.kind, proposal.kind), proposal.effective_on, found, proposal.doubts if for_staff else ()
+    newest = [max((one.order for facts in of.values() for one in facts), default=0) for of in _by_subject(told)]
+    stand = "-".join(
+        str(one) for one in (*newest, len(outcomes), max((row.id for row in outcomes.values()), default=0))
     )
+    kind = KINDS.get(proposal.kind, proposal.kind)
+    return ShownChange(kind, proposal.effective_on, found, proposal.doubts if for_staff else (), stand)
 
 
 def change_details(session: PortalSession, case_id: int, for_staff: bool) -> Mapping[str, Any]:
     """What the pages of a case show of its proposal."""
-    return {"change": shown_change(session, case_id, for_staff=for_staff)}
+    change = shown_change(session, case_id, for_staff=for_staff)
+    return {"change": change, "compare_at": case_id if for_staff and change else None}
 
 
 def _line(
@@ -131,6 +137,13 @@ def seen_of(proposal: Proposal, fact: Fact) -> list[Fact]:
 
 def _value(fact: Fact, value: str, words: Mapping[str, str]) -> str:
     return worded(fact.subject, fact.key, value, words)[1] if value else ""
+
+
+def _by_subject(told: Mapping[tuple[Subject, int], Facts]) -> list[dict[tuple[int, Key], list[Told]]]:
+    return [
+        {(one, key): facts for (subject, one), of in told.items() if subject == wanted for key, facts in of.items()}
+        for wanted in _ORDER
+    ]
 
 
 def _told(session: PortalSession, proposal: Proposal, ids: Mapping[int, int]) -> dict[tuple[Subject, int], Facts]:

@@ -19,6 +19,7 @@ from .shown import change_details
 RECEIVED, QUESTION, WORKING, AT_PAYER = "received", "question", "in-work", "at-payer"
 DONE, REFUSED, WITHDRAWN = "done", "refused", "withdrawn"
 _OPEN, _UNDECIDED = (RECEIVED, QUESTION, WORKING), (RECEIVED, WORKING)
+PAGE = "profiles_staff.change"
 DECIDE, HAND_ON, TAKEN, DECLINED = "decide", "hand-on", "taken", "declined"
 
 STATES = (
@@ -51,8 +52,8 @@ def _refuse_rest(session: PortalSession, case_id: int, words: str) -> None:
 STEPS = (
     CaseStep("begin", "Begin to process", (RECEIVED,), WORKING, "Began to process it", many=True),
     CaseStep("ask", "Ask the provider", _UNDECIDED, QUESTION, "Asked a question", words="required"),
-    CaseStep(DECIDE, "Compare and decide", _UNDECIDED, DONE, "Decided it", tone="primary"),
-    CaseStep(HAND_ON, "Hand on to the claims system", _UNDECIDED, AT_PAYER, "Accepted it"),
+    CaseStep(DECIDE, "Compare and decide", _UNDECIDED, DONE, "Decided it", tone="primary", page=PAGE),
+    CaseStep(HAND_ON, "Hand on to the claims system", _UNDECIDED, AT_PAYER, "Accepted it", page=PAGE),
     CaseStep("refuse", "Refuse", _UNDECIDED, REFUSED, "Refused it", words="required", tone="danger", take=_refuse_rest),
     CaseStep("reply", "Send the answer", (QUESTION,), RECEIVED, "Replied", "provider", "required", tone="primary"),
     CaseStep("withdraw", "Withdraw", _OPEN, WITHDRAWN, "Withdrew it", "provider"),

@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
 from hp_portal.core.cases.models import Case
+from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
 from hp_portal.database import PortalSession
 from hp_portal_plugins.profiles.proposing.proposals import Proposal, propose
@@ -80,7 +83,8 @@ def moves(office: Office) -> Proposal:
 
 def a_case(session: PortalSession, office: Office, proposal: Proposal, state: str = "received") -> Case:
     """A case of the office's that proposes this. The session sees everything."""
-    case = portal_case(session, office.organization, CHANGE.key, state, title="A change")
+    whose = session.scalar(sa.select(Person.id).where(Person.organization_id == office.organization.id))
+    case = portal_case(session, office.organization, CHANGE.key, state, title="A change", person_id=whose)
     propose(session, case.id, office.organization.id, proposal)
     return case
 

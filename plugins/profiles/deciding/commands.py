@@ -1,0 +1,78 @@
+"""`hp-portal profiles delta …`."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from hp_portal.api import db_session, show_count, whole
+
+from ..blueprint import blueprint
+from ..loading.tables import UnusableFile, read_table
+from .delta import Answer, acknowledge, answers_in, export_delta
+
+IN_PART = 3
+
+
+@blueprint.cli.group("delta")
+def delta() -> None:
+    """Changes that wait for the claims system, where it decides what stands in the record."""
+
+
+@delta.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def export_command(file: Path) -> None:
+    """Write every accepted change that waits to FILE: JSON when its name ends with .json, else CSV.
+
+    A line stands in every file until it is acknowledged. It may hold dates of birth and DEA numbers: nobody else on this
+    machine can read the file.
+    """
+    session = db_session()
+    with whole(session, "exporting changes"):
+        body, lines = export_delta(session, as_json=file.suffix.lower() == ".json")
+        session.commit()
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    with open(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:
+        out.write(body)
+        out.flush()
+        os.fsync(out.fileno())
+    beside.replace(file)
+    click.echo(f"{file.name}: {show_count(lines, 'line')} written.")
+
+
+@delta.command("acknowledge")
+@click.argument("file", type=click.File("rb"))
+def acknowledge_command(file: BinaryIO) -> None:
+    """Read from FILE what the claims system has done: columns id, answer (taken or refused), words.
+
+    What was taken is recorded, and the office is told. The columns practitioner and location may give the claims system's own
+    numbers for who and what was new. The same file again changes nothing. Answers that cannot be used are listed, and the exit
+    status is 3.
+    """
+    session = db_session()
+    try:
+        answers = _read(file)
+    except (UnusableFile, ValueError) as error:
+        raise click.ClickException(f"{error} Nothing was done.") from error
+    with whole(session, "answers of the claims system"):
+        done = acknowledge(session, answers)
+    for place, problem in done.problems:
+        click.echo(f"{place}: {problem}", err=True)
+    click.echo(
+        f"{show_count(done.taken, 'line')} taken, {done.refused:,} refused, {done.before:,} answered before; "
+        f"{show_count(len(done.problems), 'answer')} not used."
+    )
+    if done.problems:
+        raise click.exceptions.Exit(IN_PART)
+
+
+def _read(file: BinaryIO) -> list[Answer]:
+    body = file.read()
+    if Path(file.name).suffix.lower() == ".json":
+        return answers_in(body.decode("utf-8-sig"))
+    rows = read_table(io.BytesIO(body), ("id", "answer"), ("words", "practitioner", "location"))
+    return [Answer(f"Line {line}", **values) for line, values in rows]
