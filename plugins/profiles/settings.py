@@ -20,7 +20,7 @@ class ProfilesSettings(BaseModel):
         "wait in a delta file, and are recorded once the claims system has taken them.",
     )
     at_once: str = Field(
-        "location.phone, location.fax, location.hours, affiliation.accepting",
+        default="location.phone, location.fax, location.hours, affiliation.accepting",
         description="The fields whose changes apply at once, with commas between them; empty: none.",
     )
 
