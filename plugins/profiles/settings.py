@@ -15,7 +15,7 @@ class ProfilesSettings(BaseModel):
     """`HP_PORTAL_PROFILES__…`, or the table `[profiles]`."""
 
     master: Literal["portal", "payer"] = Field(
-        "portal",
+        default="portal",
         description="What decides: this portal’s record, or the payer’s claims system. With `payer`, changes that staff accept "
         "wait in a delta file, and are recorded once the claims system has taken them.",
     )
