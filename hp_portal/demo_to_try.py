@@ -46,6 +46,12 @@ TO_TRY = (
         "are locked out",
     ),
     (
+        "demo.office",
+        "/apps/profiles/",
+        "add a practitioner at 3 of 12 locations, say that one leaves, or check and clear boxes in *Who works where*; change a "
+        "telephone number, which applies at once; sign, and see what was sent, before and after, on the page of the case",
+    ),
+    (
         "nobody",
         "/forgot-password",
         "forget the password of demo.office: the message is in /demo/mailbox/; try nobody@office.example, too, and demo.staff, "

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from hp_portal.core.cases.models import Case
 from hp_portal_plugins.profiles.proposing.proposals import Proposal, proposal_of
 from hp_portal_plugins.profiles.record.models import Affiliation
+from hp_portal_plugins.profiles.settings import ProfilesSettings
 from tests.support.client import PortalClient, heading_of, words_of
 from tests.support.clock import Clock
 from tests.support.wizards import path_of
@@ -253,3 +254,19 @@ def test_what_is_wrong_is_said_while_typing(office: Office) -> None:
         assert words in answer.text if words else "check" not in answer.text
     assert client.post(f"{step}/check?field=nothing", {}, fragment=True).text.strip() == ""
     assert office.shown(draft, "who")["npi"] == "", "nothing was kept"
+
+
+def test_the_fields_that_apply_at_once_are_fields_of_the_record() -> None:
+    assert ("location", "phone") in ProfilesSettings().low_risk
+    assert ProfilesSettings(at_once="").low_risk == frozenset()
+    assert ProfilesSettings(at_once=" location.name ").low_risk == {("location", "name")}
+    for wrong in (
+        "phone",
+        "location.",
+        "location.nothing",
+        "practitioner.dea_number",
+        "affiliation.standing",
+        "case.phone",
+    ):
+        with pytest.raises(ValueError, match="at_once"):
+            ProfilesSettings(at_once=wrong)
