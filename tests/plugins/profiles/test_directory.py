@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from hp_portal_plugins.profiles.directory import public_views
 from hp_portal_plugins.profiles.directory.building import JOB, current_build
 from hp_portal_plugins.profiles.record.applying import Fact, Stated, apply_change
 from hp_portal_plugins.profiles.record.models import Location, Practitioner
@@ -97,7 +98,8 @@ def test_pages_follow_each_other_and_programs_read_them(published: World, monkey
     assert client.get(SEARCH).status_code == client.get(f"{SEARCH}/entries").status_code == 404, "off by default"
 
 
-def test_it_is_read_at_a_gentle_pace(published: World) -> None:
+def test_it_is_read_at_a_gentle_pace(published: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(public_views, "_pace", public_views.Pace())
     switch(published.app, directory_search=True, directory_json=True, directory_pages_per_minute=2)
     client = PortalClient(published.app)
     codes = [client.get(SEARCH, environ_base={"REMOTE_ADDR": "198.51.100.7"}).status_code for _ in range(3)]
