@@ -11,9 +11,8 @@ from hp_portal.api import CSV_TYPE, DayField, access, attachment, db_session, pa
 from ..blueprint import LOAD, staff_blueprint
 from .building import current_build
 from .exporting import Format, NotBuilt, export_directory
-from .models import DirectoryBuild
 from .public_views import is_open
-from .standing import BUILDS, DIFFERENCES, HIDDEN, list_builds, list_differences, list_hidden, reason_counts
+from .standing import BUILDS, DIFFERENCES, HIDDEN, find_build, list_builds, list_differences, list_hidden, reason_counts
 
 
 class AsOfForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
@@ -63,9 +62,7 @@ def directory_not_shown() -> ResponseReturnValue:
 @access.staff(LOAD)
 def directory_build(build_id: int) -> ResponseReturnValue:
     db = db_session()
-    build = db.get(DirectoryBuild, build_id)
-    if build is None or build.finished_at is None:
-        abort(404)
+    build = find_build(db, build_id) or abort(404)
     listing = list_differences(db, build.id, DIFFERENCES.read(request.args))
     listing = listing.at("profiles_staff.directory_build", build_id=build.id)
     return page("profiles/staff/directory_build.html", "results", build=build, listing=listing)

@@ -84,6 +84,12 @@ def list_builds(session: PortalSession, order: Order) -> Listing[DirectoryBuild]
     return page_of(session, sa.select(DirectoryBuild).where(DirectoryBuild.finished_at.is_not(None)), order)
 
 
+def find_build(session: PortalSession, build_id: int) -> DirectoryBuild | None:
+    """A build that is finished, or None."""
+    build = session.get(DirectoryBuild, build_id)
+    return build if build is not None and build.finished_at is not None else None
+
+
 def list_differences(session: PortalSession, build_id: int, order: Order) -> Listing[DirectoryDifference]:
     """One page of what a build has changed. Raises PastTheEnd."""
     return page_of(session, sa.select(DirectoryDifference).where(DirectoryDifference.build_id == build_id), order)

@@ -30,7 +30,10 @@ def upgrade() -> None:
         sa.Column("change_id", BigId, nullable=False),
         sa.Column("specialties", sa.String(length=64), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
-        *(sa.Column(name, sa.Integer(), nullable=False) for name in ("rows", "hidden", "added", "changed", "removed")),
+        *(
+            sa.Column(name, sa.BigInteger(), nullable=False)
+            for name in ("rows", "hidden", "added", "changed", "removed")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_profiles_directory_build")),
     )
     op.create_index("ix_profiles_directory_build_newest", "profiles_directory_build", ["finished_at", "edition"])
@@ -58,7 +61,7 @@ def upgrade() -> None:
         sa.Column("edition", BigId, nullable=False),
         sa.Column("term", sa.String(length=90), nullable=False),
         sa.Column("kind", sa.String(length=1), nullable=False),
-        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("edition", "term", name=op.f("pk_profiles_directory_count")),
     )
     op.create_index("ix_profiles_directory_count_kind", "profiles_directory_count", ["edition", "kind"])
