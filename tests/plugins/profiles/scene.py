@@ -35,6 +35,7 @@ providers: Mapping[str, Provider] = {
     "location_id": lambda part, person: part.values["location"],
     "draft_id": lambda part, person: part.values["draft"],
     "step": lambda part, person: "papers",
+    "kind": lambda part, person: "json",
     "attached_id": lambda part, person: part.values["attached"],
     "form_id": lambda part, person: part.values["form"],
     "affiliation_id": lambda part, person: part.values["affiliation"],
