@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from hp_portal.api import Case, PortalSession
+from hp_portal.api import Case, PortalSession, show_date
 
 from ..loading.specialties import specialty_words
 from ..record.facts import Facts, Key, facts_of, items_of, values_on
@@ -159,7 +159,7 @@ def _cases(session: PortalSession) -> dict[int, int]:
 
 
 def _until(day: dt.date | None) -> str:
-    return day.isoformat() if day else "not on record"
+    return show_date(day) if day else "not on record"
 
 
 def _line(

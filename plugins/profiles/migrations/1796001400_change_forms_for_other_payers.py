@@ -52,7 +52,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_token", sa.String(length=32), nullable=True),
-        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
         sa.Column("organization_id", BigId, nullable=False),
         sa.ForeignKeyConstraint(
             ["form_id"], ["profiles_paper_form.id"], name=op.f("fk_profiles_paper_sending_form_id")

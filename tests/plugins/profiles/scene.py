@@ -52,6 +52,7 @@ providers: dict[str, Provider] = {
     "practitioner_id": lambda part, person: part.values["practitioner"],
     "location_id": lambda part, person: part.values["location"],
     "build_id": lambda part, person: part.values["build"],
+    "kind": lambda part, person: "json",
     "form_id": lambda part, person: part.values["form"],
     "affiliation_id": lambda part, person: part.values["affiliation"],
     "attestation_id": lambda part, person: part.values["attestation"],
