@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import sys
 
-from bench import answers, costly, crowded, documents, importing, mail, parse, persons, requests, silent, tables
+from bench import (
+    answers,
+    costly,
+    crowded,
+    documents,
+    importing,
+    mail,
+    parse,
+    persons,
+    requests,
+    rosters,
+    silent,
+    tables,
+)
 from bench.figures import show
 
 
@@ -21,6 +34,7 @@ def main() -> None:
         *answers.run(),
         *costly.run(),
         *tables.run(),
+        *rosters.run(),
     ]
     show(figures)
     sys.exit(0 if all(figure.ok for figure in figures) else 1)
