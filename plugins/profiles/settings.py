@@ -25,10 +25,17 @@ class ProfilesSettings(BaseModel):
     )
     attest_days: int = Field(default=90, ge=7, le=366, description="How many days an attestation holds.")
     hidden_after_days: int = Field(
-        default=30, ge=0, le=366, description="Days after the notice that an attestation is overdue until it hides; 0: never."
+        default=30,
+        ge=0,
+        le=366,
+        description="Days after the notice that an attestation is overdue until it hides; 0: never.",
     )
-    directory_search: bool = Field(default=False, description="Whether members can search the directory without an account.")
-    directory_json: bool = Field(default=False, description="Whether programs can read the directory without an account.")
+    directory_search: bool = Field(
+        default=False, description="Whether members can search the directory without an account."
+    )
+    directory_json: bool = Field(
+        default=False, description="Whether programs can read the directory without an account."
+    )
     directory_pages_per_minute: int = Field(
         default=120, ge=1, description="Pages of the directory that one network address may read in a minute."
     )

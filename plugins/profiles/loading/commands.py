@@ -23,7 +23,7 @@ UNREADABLE, IN_PART = 1, 3
 @click.argument("files", metavar="FILE...", type=click.File("rb"), nargs=-1, required=True)
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would change; load nothing.")
 def import_command(files: tuple[BinaryIO, ...], dry_run: bool) -> None:
-    """Load practitioners, locations and affiliations from each FILE, CSV with one fact a row.
+    """Load practitioners, locations and affiliations from each FILE, CSV or .xlsx with one fact a row.
 
     Rows that cannot be used are listed and left out; the others are loaded, each file as one change. The exit status is 3 with
     rows left out, 1 with a file that cannot be read at all.
@@ -50,6 +50,8 @@ def import_command(files: tuple[BinaryIO, ...], dry_run: bool) -> None:
 
 
 def _say(name: str, report: LoadReport, dry_run: bool) -> None:
+    for note in report.notes:
+        click.echo(f"{name}: {note}", err=True)
     for refused in report.refused:
         click.echo(f"{name}, line {refused.line}, {refused.column}: {refused.message}", err=True)
     new = f"{show_count(report.practitioners, 'new practitioner')}, {show_count(report.locations, 'new location')}"

@@ -34,7 +34,7 @@ class Refused:
 @dataclass
 class LoadReport:
     """What a load did, or would do: facts that are new, that replace one of the same day, that were on record; and new
-    practitioners and locations."""
+    practitioners and locations. `notes` say what of the file was not used."""
 
     added: int = 0
     corrected: int = 0
@@ -42,6 +42,7 @@ class LoadReport:
     practitioners: int = 0
     locations: int = 0
     refused: list[Refused] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def load_file(session: PortalSession, file: BinaryIO, name: str, person_id: int | None = None) -> LoadReport:
@@ -50,7 +51,7 @@ def load_file(session: PortalSession, file: BinaryIO, name: str, person_id: int 
     Raises UnusableFile.
     """
     report = LoadReport()
-    rows = list(_usable(read_table(file, REQUIRED, OPTIONAL), report))
+    rows = list(_usable(read_table(file, REQUIRED, OPTIONAL, report.notes.append), report))
     load_rows(session, rows, Stated("loaded", name[:400], person_id=person_id), report)
     report.refused.sort(key=lambda refused: refused.line)
     return report

@@ -1,39 +1,86 @@
-"""Reading a table that the payer's own system has written."""
+"""Reading a table that the payer's own system has written: CSV in UTF-8, or an Excel workbook."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import BinaryIO
 
-from hp_portal.api import one_line, safe_text
+from hp_portal.api import BY_THE_WORKER, one_line, safe_text, sheets
 
 _LONGEST_CELL = 4000
+_WORKBOOK = sheets.SheetLimits(1_048_576, 400_000_000, 1 << 30, BY_THE_WORKER)
+Told = Callable[[str], None]
 
 
 class UnusableFile(Exception):
     """The file cannot be read as such a table at all; the text says why and what is expected."""
 
 
+def _nobody(_words: str) -> None:
+    """Nobody is told."""
+
+
 def read_table(
-    file: BinaryIO, required: Collection[str], optional: Collection[str] = ()
+    file: BinaryIO, required: Collection[str], optional: Collection[str] = (), tell: Told = _nobody
 ) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """The rows of a CSV file in UTF-8, whose first line names the columns, as line and values by column. Rows without any value
-    are left out. Raises UnusableFile.
+    """The rows of a CSV file in UTF-8, or of an Excel workbook, whose first line names the columns, as line and values by column.
+    Rows without any value are left out. `tell` hears which columns are not used. Raises UnusableFile.
     """
+    start = file.read(4)
+    file.seek(0)
+    if start == b"PK\x03\x04":
+        return _read_workbook(file.read(), required, optional, tell)
+    return _read_csv(file, required, optional, tell)
+
+
+def _check_names(names: Sequence[str], required: Collection[str], optional: Collection[str], tell: Told) -> None:
+    missing = [name for name in required if name not in names]
+    if missing:
+        expected = ", ".join([*required, *optional])
+        raise UnusableFile(f"The first line must name the columns; {', '.join(missing)} missing. Expected: {expected}.")
+    if twice := sorted({name for name in names if name and names.count(name) > 1}):
+        raise UnusableFile(f"Two columns are called {twice[0]}.")
+    if unused := [name for name in names if name and name not in (*required, *optional)]:
+        tell(f"Columns that are not used: {', '.join(unused)}.")
+
+
+def _read_workbook(
+    body: bytes, required: Collection[str], optional: Collection[str], tell: Told
+) -> Iterator[tuple[int, Mapping[str, str]]]:
+    layout = sheets.SheetLayout("profiles import", "Import", tuple(_column(name) for name in (*required, *optional)))
+    try:
+        read = sheets.read_sheet(body, layout, _WORKBOOK)
+    except sheets.UnreadableSheet as error:
+        raise UnusableFile(str(error)) from error
+    mapping = sheets.find_columns(read, layout).mapping
+    names = [mapping.keys.get(one.place) or one.heading for one in mapping.theirs]
+    _check_names(names, required, optional, tell)
+    for row in sheets.check_rows(read, layout, mapping):
+        if row.problems:
+            raise UnusableFile(f"Row {row.number}: {row.words}")
+        values = {name: _cell(text) for name, text in row.texts.items()}
+        if any(values.values()):
+            yield row.number, values
+
+
+def _column(name: str) -> sheets.SheetColumn:
+    if name == "from":
+        return sheets.SheetColumn(name, name, kind="day")
+    return (
+        sheets.SheetColumn(name, name, kind="digits", widths=(9,)) if name == "tin" else sheets.SheetColumn(name, name)
+    )
+
+
+def _read_csv(
+    file: BinaryIO, required: Collection[str], optional: Collection[str], tell: Told
+) -> Iterator[tuple[int, Mapping[str, str]]]:
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     try:
         reader = csv.reader(text, strict=True)
         names = [name.strip().lower().replace(" ", "_") for name in next(reader, [])]
-        missing = [name for name in required if name not in names]
-        if missing:
-            expected = ", ".join([*required, *optional])
-            raise UnusableFile(
-                f"The first line must name the columns; {', '.join(missing)} missing. Expected: {expected}."
-            )
-        if twice := sorted({name for name in names if name and names.count(name) > 1}):
-            raise UnusableFile(f"Two columns are called {twice[0]}.")
+        _check_names(names, required, optional, tell)
         for cells in reader:
             values = {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if name}
             if any(values.values()):

@@ -18,10 +18,10 @@ from hp_portal_plugins.profiles.directory.models import (
     DirectoryRow,
     DirectoryTerm,
 )
-from hp_portal_plugins.profiles.settings import ProfilesSettings
 from hp_portal_plugins.profiles.loading.importing import load_file
 from hp_portal_plugins.profiles.loading.rows import COLUMNS
 from hp_portal_plugins.profiles.loading.specialties import load_specialties
+from hp_portal_plugins.profiles.settings import ProfilesSettings
 from tests.core.test_staff_console import rows_of
 from tests.support.client import PortalClient
 from tests.support.clock import Clock

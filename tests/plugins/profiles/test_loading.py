@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+import openpyxl
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
@@ -216,3 +217,24 @@ def test_specialties_are_loaded_as_a_whole_or_not_at_all(world: World, run: Run)
     assert run("specialties", "207Q00000X,Family practice,\n", head=head).exit_code == 0
     with world.session() as session:
         assert specialty_words(session) == {"207Q00000X": "Family practice"}
+
+
+def test_a_workbook_is_loaded_like_csv_and_unused_columns_are_named(
+    world: World, payee: Payee, run: Run, tmp_path: Path
+) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet
+    sheet.append([*COLUMNS, "Remark"])
+    sheet.append([None, "L-1", "name", None, "Sample Site", dt.date(2026, 1, 1), None, make_tin(41), int(make_npi(41))])
+    sheet.append(["P-1", None, "license_number", "MN", 12345, "2026-01-01", None, None, None, "seen"])
+    out = io.BytesIO()
+    book.save(out)
+    path = tmp_path / "facts.xlsx"
+    path.write_bytes(out.getvalue())
+    result = run("import", path)
+    assert result.exit_code == 0, result.output
+    assert "2 new facts" in result.output
+    assert "Columns that are not used: Remark." in result.output
+    path.write_bytes(out.getvalue()[:-200])
+    assert run("import", path).exit_code == 1
