@@ -8,20 +8,14 @@ from bench import (
     answers,
     costly,
     crowded,
-<<<<<<< HEAD
     directory,
-=======
->>>>>>> roster
     documents,
     importing,
     mail,
     parse,
     persons,
     requests,
-<<<<<<< HEAD
-=======
     rosters,
->>>>>>> roster
     silent,
     tables,
 )
@@ -41,11 +35,8 @@ def main() -> None:
         *answers.run(),
         *costly.run(),
         *tables.run(),
-<<<<<<< HEAD
         *directory.run(),
-=======
         *rosters.run(),
->>>>>>> roster
     ]
     show(figures)
     sys.exit(0 if all(figure.ok for figure in figures) else 1)

@@ -75,6 +75,52 @@ MODELS = (
     roster_models,
 )
 COMMANDS = (commands, deciding_commands, directory_commands)
+STAFF_LINKS = (
+    StaffLink(
+        "Service specialists",
+        "profiles_staff.specialists",
+        WORK,
+        "Whom each organization asks about its practitioners and locations",
+    ),
+    StaffLink(
+        "Clocks of provider data",
+        "profiles_staff.clocks_page",
+        WORK,
+        "How many changes are decided in time, and who has left and is still in the directory",
+    ),
+    StaffLink(
+        "Directory",
+        "profiles_staff.directory",
+        LOAD,
+        "What members see, what is not shown and why, and the files",
+    ),
+    StaffLink(
+        "Attestations",
+        "profiles_staff.attestations",
+        WORK,
+        "Which organizations have confirmed their practitioners and locations, and which are overdue",
+    ),
+)
+STAFF_QUEUES = (
+    LATE,
+    StaffQueue(
+        "organization is overdue with its attestation",
+        "organizations are overdue with their attestation",
+        "profiles_staff.attestations",
+        WORK,
+        count_overdue,
+        "warn",
+    ),
+)
+ALL_EVENTS = (
+    *EVENTS,
+    *PROPOSAL_EVENTS,
+    *SPECIALIST_EVENTS,
+    *DIRECTORY_EVENTS,
+    *PAPER_EVENTS,
+    *ATTESTING_EVENTS,
+    *ROSTER_EVENTS,
+)
 
 
 @hookimpl
@@ -96,41 +142,8 @@ def portal_application() -> Application:
             Permission(WORK, "Work on changes of practitioners and locations, and assign service specialists"),
             Permission(LOAD, "Load and export practitioners and locations"),
         ),
-        staff_links=(
-            StaffLink(
-                "Service specialists",
-                "profiles_staff.specialists",
-                WORK,
-                "Whom each organization asks about its practitioners and locations",
-            ),
-            StaffLink(
-                "Clocks of provider data",
-                "profiles_staff.clocks_page",
-                WORK,
-                "How many changes are decided in time, and who has left and is still in the directory",
-            ),
-            StaffLink(
-                "Directory",
-                "profiles_staff.directory",
-                LOAD,
-                "What members see, what is not shown and why, and the files",
-            ),
-            StaffLink(
-                "Attestations",
-                "profiles_staff.attestations",
-                WORK,
-                "Which organizations have confirmed their practitioners and locations, and which are overdue",
-            ),
-        ),
-        audit_events=(
-            *EVENTS,
-            *PROPOSAL_EVENTS,
-            *SPECIALIST_EVENTS,
-            *DIRECTORY_EVENTS,
-            *PAPER_EVENTS,
-            *ATTESTING_EVENTS,
-            *ROSTER_EVENTS,
-        ),
+        staff_links=STAFF_LINKS,
+        audit_events=ALL_EVENTS,
         documents=(*DOCUMENTS, *attesting_documents.DOCUMENTS, *ROSTER_DOCUMENTS),
         rows={"form_id": paper_models.PaperForm},
         settings=ProfilesSettings,
@@ -138,17 +151,7 @@ def portal_application() -> Application:
         starts_given=True,
         case_kinds=(*CHANGE_KINDS, CHANGE, UPDATE, NOT_RIGHT, ROSTER),
         draft_kinds=CHANGE_DRAFTS,
-        staff_queues=(
-            LATE,
-            StaffQueue(
-                "organization is overdue with its attestation",
-                "organizations are overdue with their attestation",
-                "profiles_staff.attestations",
-                WORK,
-                count_overdue,
-                "warn",
-            ),
-        ),
+        staff_queues=STAFF_QUEUES,
     )
 
 

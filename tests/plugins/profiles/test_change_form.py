@@ -22,7 +22,7 @@ from hp_portal_plugins.profiles.loading.importing import load_file
 from hp_portal_plugins.profiles.loading.rows import COLUMNS
 from hp_portal_plugins.profiles.paper.sending import SUBJECT, send_waiting
 from hp_portal_plugins.profiles.record.applying import Fact, Stated, apply_change
-from hp_portal_plugins.profiles.record.models import Practitioner
+from hp_portal_plugins.profiles.record.models import Location, Practitioner
 from tests.core.test_staff_console import recorded, rows_of
 from tests.support.cases import portal_case
 from tests.support.client import PortalClient, words_of
@@ -237,6 +237,9 @@ def page_values(text: str) -> dict[str, str]:
 
 def test_the_form_of_a_case(world: World, clerk: PortalClient, of: dict[str, int]) -> None:
     """Of somebody who is not on record yet it says what was sent; of somebody who is, the case leads to the record."""
+    with world.session() as session:
+        place = session.scalars(sa.select(Location.id).where(Location.reference == "S1")).one()
+        other = session.scalars(sa.select(Location.id).where(Location.reference == "THERE")).one()
     answers = {
         "who": {
             "first": "Robin", "middle": "", "last": "Sample", "former": "", "npi": "1234567893", "dea": "AS1234563",
@@ -245,8 +248,10 @@ def test_the_form_of_a_case(world: World, clerk: PortalClient, of: dict[str, int
         "practice": {"specialties": [{"name": "Family Medicine", "taxonomy": ""}], "languages": "Hmong, Spanish"},
         "where": {
             "effective": "2026-10-01",
-            "places": [{"name": "New Site", "npi": None,
-                        "street": "9 Sample Way", "city": "Exampleton", "state": "MN", "zip": "55000"}],
+            "places": [
+                {"location": str(place), "here": True, "primary": True, "accepting": "existing"},
+                {"location": str(other), "here": True, "primary": False, "accepting": "new"},
+            ],
         },
     }  # fmt: skip
     with world.session() as session:
@@ -264,9 +269,9 @@ def test_the_form_of_a_case(world: World, clerk: PortalClient, of: dict[str, int
     assert clerk.post(f"{address}/make", data={}).status_code == 422
     made = clerk.post(f"{address}/make", data=FORM)
     said = json.loads(clerk.get(f"{made.location}/as/json").data)
-    assert [site["name"] for site in said["sites"]] == ["New Site"]
+    assert [site["name"] for site in said["sites"]] == ["Site 1 of ours"], "not that of others"
     assert said["practitioner"]["languages"] == ["Hmong", "Spanish"]
     assert said["practitioner"]["dea_number"] == ""
-    assert "New Site (primary site)" in words_of(clerk.get(made.location))
+    assert "Site 1 of ours (primary site)" in words_of(clerk.get(made.location))
     led = clerk.get(f"/apps/profiles/cases/{cases[1]}/change-form")
     assert led.location.endswith(f"/practitioners/{of['A']}/change-form?on=2026-09-20")
