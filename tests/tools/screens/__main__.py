@@ -125,6 +125,13 @@ def _open_person(page: Page) -> None:
     page.wait_for_load_state()
 
 
+def _open_change(page: Page) -> None:
+    page.get_by_role("link", name="Change a location").or_(page.locator("table.data tbody th a")).first.click()
+    page.wait_for_load_state()
+    page.get_by_role("link", name="Compare and decide").click()
+    page.wait_for_load_state()
+
+
 SCREENS = {
     "welcome": Screen("", "/"),
     "sign-in": Screen("", "/sign-in"),
@@ -169,6 +176,8 @@ SCREENS = {
     "activity": Screen("demo.staff", "/staff/activity?first="),
     "plugins": Screen("demo.staff", "/staff/plugins"),
     "organization": Screen("demo.staff", "/staff/organizations", _open_organization),
+    "change-decided": Screen("demo.staff", "/staff/cases?kind=profiles.change", _open_change),
+    "clocks": Screen("demo.staff", "/staff/profiles/clocks"),
 }
 
 
