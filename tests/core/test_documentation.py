@@ -107,7 +107,9 @@ def test_what_is_named_is_there() -> None:
 def test_the_api_page_is_complete_and_true() -> None:
     assert api_page.undescribed() == [], "every name of hp_portal.api says in its docstring what it is"
     parts = {
-        f"{module}.{name}" for module in ("cases", "printing", "sheets", "signing") for name in getattr(api, module).__all__
+        f"{module}.{name}"
+        for module in ("cases", "printing", "sheets", "signing")
+        for name in getattr(api, module).__all__
     }
     assert {entry.name for entry in api_page.entries()} == set(api.__all__) | parts
     page = (ROOT / "docs/plugin-api.md").read_text(encoding="utf-8")
