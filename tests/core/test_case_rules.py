@@ -86,6 +86,9 @@ MISTAKES = {
         states=(dataclasses.replace(A, waits=True), B), steps=(STEP,)
     ),
     "waits and has ended": changed(states=(A, dataclasses.replace(B, waits=True)), steps=(STEP,)),
+    "has a page, which is for one case and for staff": changed(
+        states=(A, B), steps=(dataclasses.replace(STEP, page="x.y", many=True),)
+    ),
     "it has no states": changed(states=(), steps=()),
     "it has a template and nothing to show in it": changed(details=None),
     "or something to show and no template": changed(template=""),
