@@ -143,6 +143,8 @@ def test_the_form_says_what_is_on_record_and_no_more(world: World, clerk: Portal
         "json",
         "pdf",
     ]
+    url = make(clerk, of["A"], birth_date="y")
+    assert "SECRETDEA" not in clerk.get(f"{url}/as/json").text, "one box says nothing of the other"
 
 
 def test_nobody_else_has_it_and_it_is_gone_with_the_grant(
