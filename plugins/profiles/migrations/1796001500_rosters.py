@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.Column("organization_id", BigId, nullable=False),
         sa.Column("leased_until", hp_portal.database.UTCDateTime(timezone=True), nullable=True),
         sa.Column("lease_token", sa.String(length=32), nullable=True),
-        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["case_id"], ["portal_case.id"], name=op.f("fk_profiles_roster_case_id")),
         sa.ForeignKeyConstraint(
             ["organization_id"], ["organization.id"], name=op.f("fk_profiles_roster_organization_id")
