@@ -145,9 +145,9 @@ def test_what_cannot_be_is_refused_where_it_stands(office: PortalClient) -> None
     assert path_of(save(office, draft, "practice", {**PRACTICE, "admits": "y"})) == f"{draft}/steps/hospitals"
     assert save(office, draft, "hospitals", {"hospitals-0-name": ""}).status_code == 422
     for more, words in (
-        ({**where(0, 1, primary=0), "places-1-primary": "y"}, "Row 2: Only one location can be the primary one."),
-        (where(0, 1), "Row 1: Say which location is the primary one."),
-        (where(0, primary=1), "Row 2: The primary location is one where the practitioner works."),
+        ({**where(0, 1, primary=0), "places-1-primary": "y"}, "Location 2: Only one location can be the primary one."),
+        (where(0, 1), "Location 1: Say which location is the primary one."),
+        (where(0, primary=1), "Location 2: The primary location is one where the practitioner works."),
         (where(), "Check one location or more."),
         (where(0, effective="2024-06-15"), "within the last 12 months"),
         (where(0, effective="2036-06-15"), "within the next 12 months"),

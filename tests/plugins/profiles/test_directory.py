@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from hp_portal_plugins.profiles.directory import public_views
 from hp_portal_plugins.profiles.directory.building import JOB, current_build
+from hp_portal_plugins.profiles.directory.pace import Pace
 from hp_portal_plugins.profiles.record.applying import Fact, Stated, apply_change
 from hp_portal_plugins.profiles.record.models import Location, Practitioner
 from tests.core.test_staff_console import rows_of
@@ -99,7 +100,7 @@ def test_pages_follow_each_other_and_programs_read_them(published: World, monkey
 
 
 def test_it_is_read_at_a_gentle_pace(published: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(public_views, "_pace", public_views.Pace())
+    monkeypatch.setattr(public_views, "_pace", Pace())
     switch(published.app, directory_search=True, directory_json=True, directory_pages_per_minute=2)
     client = PortalClient(published.app)
     codes = [client.get(SEARCH, environ_base={"REMOTE_ADDR": "198.51.100.7"}).status_code for _ in range(3)]
