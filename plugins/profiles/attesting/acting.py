@@ -20,10 +20,10 @@ from hp_portal.api import (
     signing,
 )
 
+from ..hiding import show_again
 from ..record.applying import LOCK
 from ..settings import ProfilesSettings
 from .cases import NOT_RIGHT
-from .hiding import show_again
 from .lines import Line, Place, Shown
 from .models import Attestation, AttestationDue, NotRight
 

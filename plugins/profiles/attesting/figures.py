@@ -23,7 +23,8 @@ from hp_portal.api import (
     today,
 )
 
-from .models import Attestation, AttestationDue, HiddenSpan
+from ..hiding import HiddenSpan
+from .models import Attestation, AttestationDue
 
 SOON = dt.timedelta(days=30)
 Standing = Literal["attested", "due", "overdue", "hidden"]

@@ -1,4 +1,4 @@
-"""When each organization attests, what it has attested, what it has left out, and when it is hidden from the directory."""
+"""When each organization attests, what it has attested, and what it has left out."""
 
 from __future__ import annotations
 
@@ -56,14 +56,3 @@ class NotRight(Base, OwnedByOrganization):
     id: Mapped[key]
     affiliation_id: Mapped[int] = mapped_column(sa.ForeignKey("profiles_affiliation.id"), index=True)
     case_id: Mapped[int] = mapped_column(sa.ForeignKey("portal_case.id"), unique=True)
-
-
-class HiddenSpan(Base, OwnedByOrganization):
-    """From `since` on an organization is hidden from the directory, until the day `until`, which is the first one without it."""
-
-    __tablename__ = "profiles_hidden"
-    __organization_may__ = May(change=("until",))
-
-    id: Mapped[key]
-    since: Mapped[dt.date]
-    until: Mapped[dt.date | None]

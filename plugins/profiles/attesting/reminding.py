@@ -24,9 +24,10 @@ from hp_portal.api import (
     today,
 )
 
+from ..hiding import HiddenSpan
 from ..record.models import Location
 from .acting import plugin_settings
-from .models import AttestationDue, HiddenSpan
+from .models import AttestationDue
 
 BEFORE = (30, 14, 3)
 """So many days before the due date somebody is reminded."""

@@ -20,9 +20,11 @@ import sqlalchemy as sa
 from hp_portal import api
 from hp_portal.api import Job, PortalSession
 
+from ..hiding import hidden_locations
+from ..record.facts import in_parts
 from ..record.models import Affiliation, AffiliationFact, Change, LocationFact, PractitionerFact
 from .comparing import Differences, compare_editions
-from .entries import Entry, Hidden, digest_of
+from .entries import UNATTESTED, Entry, Hidden, digest_of
 from .models import DirectoryBuild, DirectoryCount, DirectoryHidden, DirectoryRow, DirectoryTerm
 from .reading import Reader, all_affiliations
 from .terms import counted, kind_of, terms_of
@@ -50,8 +52,9 @@ def publish(session: PortalSession) -> DirectoryBuild:
     if build is None or build.specialties != words or build.as_of > today:
         session.commit()
         return build_whole(session)
-    if (build.change_id, build.as_of) != (newest, today):
-        affected = _affected(session, build, today)
+    affected = _newly_hidden(session, build, today)
+    if affected or (build.change_id, build.as_of) != (newest, today):
+        affected = sorted({*affected, *_affected(session, build, today)})
         if len(affected) > MOST_AT_ONCE:
             session.commit()
             return build_whole(session)
@@ -163,6 +166,26 @@ def _affected(session: PortalSession, build: DirectoryBuild, today: dt.date) -> 
         sa.select(Affiliation.id).where(Affiliation.location_id.in_(told(LocationFact, LocationFact.location_id))),
     ).limit(MOST_AT_ONCE + 1)
     return list(session.scalars(wanted))
+
+
+def _newly_hidden(session: PortalSession, build: DirectoryBuild, today: dt.date) -> list[int]:
+    """Affiliations at locations that are hidden since the build for want of an attestation, or are no longer hidden."""
+    places = hidden_locations(session, today)
+    shown = (
+        sa.select(Affiliation.id)
+        .join(DirectoryRow, DirectoryRow.affiliation_id == Affiliation.id)
+        .where(DirectoryRow.edition == build.edition)
+    )
+    hidden = (
+        sa.select(Affiliation.id)
+        .join(DirectoryHidden, DirectoryHidden.affiliation_id == Affiliation.id)
+        .where(DirectoryHidden.edition == build.edition, DirectoryHidden.reasons.startswith(UNATTESTED))
+        .where(Affiliation.location_id.not_in(places))
+    )
+    found = set(session.scalars(hidden.limit(MOST_AT_ONCE + 1)))
+    for part in in_parts(places):
+        found.update(session.scalars(shown.where(Affiliation.location_id.in_(part)).limit(MOST_AT_ONCE + 1)))
+    return sorted(found)
 
 
 def _apply(

@@ -16,7 +16,9 @@ from ..record.fields import FIELDS, WEEKDAYS, Subject
 from .models import LONGEST_PLACE
 from .terms import fold
 
+UNATTESTED = "attestation"
 REASONS = {
+    UNATTESTED: "The attestation of practitioners and locations is overdue",
     "affiliation": "Not to be shown at this location",
     "location": "The location is not to be shown",
     "last_name": "Last name missing",
@@ -78,15 +80,24 @@ def digest_of(text: str) -> str:
 
 
 def entry_of(
-    both: Both, practitioner: Values, location: Values, affiliation: Values, words: Mapping[str, str]
+    both: Both,
+    practitioner: Values,
+    location: Values,
+    affiliation: Values,
+    words: Mapping[str, str],
+    attested: bool = True,
 ) -> Entry | Hidden | None:
-    """What is shown, or why it is not; None where nobody works there on the day, or the location is not open."""
+    """What is shown, or why it is not; None where nobody works there on the day, or the location is not open.
+
+    `attested`: somebody has confirmed in time that what is said of the location is right.
+    """
     if affiliation.get(("standing", "")) != "active" or location.get(("standing", "")) != "open":
         return None
     practitioner, location = _public("practitioner", practitioner), _public("location", location)
     affiliation = _public("affiliation", affiliation)
     codes = _codes(practitioner, affiliation)
-    if reasons := tuple(_reasons(practitioner, location, affiliation, codes)):
+    unattested = [] if attested else [UNATTESTED]
+    if reasons := (*unattested, *_reasons(practitioner, location, affiliation, codes)):
         return Hidden(both, reasons)
     contents = {
         "id": _number("role", both.affiliation_id),

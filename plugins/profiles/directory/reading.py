@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from hp_portal.api import PortalSession
 
+from ..hiding import hidden_locations
 from ..loading.specialties import specialty_words
 from ..record.facts import facts_of, in_parts, values_on
 from ..record.models import Affiliation
@@ -22,6 +23,7 @@ class Reader:
     def __init__(self, session: PortalSession, day: dt.date, known_at: dt.datetime | None = None) -> None:
         self.session, self.day, self.known_at = session, day, known_at
         self.words = specialty_words(session)
+        self.hidden = hidden_locations(session, day)
         self._locations: dict[int, Values] = {}
 
     def read(self, affiliation_ids: Iterable[int]) -> Iterator[Entry | Hidden]:
@@ -44,7 +46,8 @@ class Reader:
         places = self._places({pair.location_id for pair in pairs})
         for pair in pairs:
             person = of_people.get(pair.practitioner_id, {})
-            found = entry_of(pair, person, places[pair.location_id], values[pair.affiliation_id], self.words)
+            place, attested = places[pair.location_id], pair.location_id not in self.hidden
+            found = entry_of(pair, person, place, values[pair.affiliation_id], self.words, attested)
             if found is not None:
                 yield found
 

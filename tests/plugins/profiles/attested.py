@@ -6,7 +6,8 @@ from hp_portal import clock
 from hp_portal.core.organizations.models import Organization
 from hp_portal.database import PortalSession
 from hp_portal_plugins.profiles.attesting.cases import NOT_RIGHT
-from hp_portal_plugins.profiles.attesting.models import Attestation, AttestationDue, HiddenSpan, NotRight
+from hp_portal_plugins.profiles.attesting.models import Attestation, AttestationDue, NotRight
+from hp_portal_plugins.profiles.hiding import HiddenSpan
 from tests.support.cases import portal_case
 from tests.support.signing import signature
 

@@ -12,10 +12,13 @@ import sqlalchemy as sa
 from hp_portal.core.cases.models import Case
 from hp_portal.core.identity.models import Person
 from hp_portal.core.organizations.models import Organization
+from hp_portal.core.payees.models import Payee
 from hp_portal_plugins.profiles.attesting.figures import count_overdue
-from hp_portal_plugins.profiles.attesting.hiding import hidden_organizations
 from hp_portal_plugins.profiles.attesting.models import Attestation
 from hp_portal_plugins.profiles.attesting.reminding import keep_clock
+from hp_portal_plugins.profiles.directory.building import JOB as DIRECTORY
+from hp_portal_plugins.profiles.directory.building import current_build
+from hp_portal_plugins.profiles.hiding import hidden_locations
 from hp_portal_plugins.profiles.loading.importing import load_file
 from hp_portal_plugins.profiles.loading.rows import COLUMNS
 from hp_portal_plugins.profiles.record.applying import Fact, Stated, apply_change
@@ -26,6 +29,7 @@ from tests.support.clock import Clock
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.messages import mails
 from tests.support.pdf import TaggedPdf
+from tests.support.public_cases import run_job
 from tests.support.world import World
 
 from .test_seeing import TODAY
@@ -33,6 +37,7 @@ from .test_seeing import TODAY
 URL = "/apps/profiles/attestation"
 MAIL = "profiles/mail/attestation_due"
 PEOPLE = 40
+ADDRESS = {"street": "1 First Street", "city": "Exampleton", "state": "MN", "zip": "55000", "directory": "yes"}
 
 
 def _record() -> str:
@@ -40,6 +45,7 @@ def _record() -> str:
         f",HERE,name,,Aspen Site,2026-01-01,,{make_tin(41)},{make_npi(41)}",
         ",HERE,standing,,open,2026-01-01",
         ",HERE,phone,,9525550100,2026-01-01",
+        *(f",HERE,{field},,{value},2026-01-01" for field, value in ADDRESS.items()),
         f",THERE,name,,Site of others,2026-01-01,,{make_tin(42)},{make_npi(42)}",
         "X,,last_name,,Stranger,2026-01-01",
         "X,THERE,standing,,active,2026-01-01",
@@ -52,6 +58,7 @@ def _record() -> str:
             f"{name},,license_expires,MN,{'2026-10-01' if number == 7 else '2029-01-01'},2026-01-01",
             f"{name},,insurance_expires,,2029-01-01,2026-01-01",
             f"{name},,npi,,1234567893,2026-01-01",
+            f"{name},,specialty,207Q00000X,primary,2026-01-01",
             f"{name},HERE,standing,,active,2026-01-01",
             f"{name},HERE,directory,,yes,2026-01-01",
             f"{name},HERE,accepting,,new,2026-01-01",
@@ -194,10 +201,18 @@ def test_reminders_notice_and_hiding(world: World, clerk: PortalClient, clock: C
 
     def hidden(day: str) -> set[int]:
         with world.session() as session:
-            return hidden_organizations(session, dt.date.fromisoformat(day))
+            return hidden_locations(session, dt.date.fromisoformat(day))
+
+    def published() -> int:
+        run_job(world, DIRECTORY.key)
+        with world.session() as session:
+            build = current_build(session)
+        assert build
+        return build.rows
 
     with world.session() as session:
-        office = session.scalars(sa.select(Organization.id).where(Organization.name == "Aspen Clinic")).one()
+        here = session.scalars(sa.select(Location.id).where(Location.reference == "HERE")).one()
+        payee_id = session.scalars(sa.select(Location.payee_id).where(Location.id == here)).one()
         people = {row.name: (row.id, row.email) for row in session.scalars(sa.select(Person))}
     dana, casey = people["Dana Delegate"], people["Casey Clerk"]
     assert tick("2026-09-15") == []
@@ -214,9 +229,21 @@ def test_reminders_notice_and_hiding(world: World, clerk: PortalClient, clock: C
     assert mails(world, MAIL)[-1][1]["hidden_on"] == "Jan 14, 2027"
     assert tick("2027-01-13") == []
     assert hidden("2027-01-13") == set()
+    assert published() == PEOPLE
     assert tick("2027-01-14") == []
+    assert published() == 0
     assert hidden("2027-01-13") == set()
-    assert hidden("2027-01-14") == {office}
+    assert hidden("2027-01-14") == {here}
+    where = words_of(world.sign_in("a.clerk").get(f"/apps/profiles/locations/{here}"))
+    assert "The attestation of practitioners and locations is overdue" in where
+    other = world.organization("Birch Clinic")
+    with world.session() as session:
+        payee = session.get_one(Payee, payee_id)
+    world.grant(other, payee)
+    assert published() == PEOPLE, "somebody else answers for it"
+    with world.session() as session:
+        session.get_one(Organization, other.id).ended_at = clock.now()
+    assert published() == 0
     world.staff("s.work", permissions=("profiles:change:work",))
     staff = world.sign_in("s.work")
     page = staff.get("/staff/profiles/attestations")
@@ -229,6 +256,7 @@ def test_reminders_notice_and_hiding(world: World, clerk: PortalClient, clock: C
     page = clerk.get(URL)
     assert "Your attestation is overdue" in page.text
     assert clerk.post(f"{URL}/sign", data=sign(clerk, page.text)).status_code == 303
-    assert hidden("2027-01-19") == {office}
+    assert hidden("2027-01-19") == {here}
     assert hidden("2027-01-20") == set()
+    assert published() == PEOPLE
     assert tick("2027-01-21") == []
