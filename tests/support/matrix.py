@@ -103,7 +103,18 @@ CASES = {f"cases.{name}" for name in _OF_CASES.split()} | {
 }
 # Files of a draft, where the file is another thing’s.
 _OF_DRAFTS = ("sample.report_download", "sample.report_remove_file")
-MAY_MISS = {"pages.go", "documents.file", "approvals.office_record", "drafts.ask", "drafts.remove", *_OF_DRAFTS, *CASES}
+# Of a roster that was given up by then.
+_OF_ROSTERS = ("profiles.roster_problems", "profiles.roster_propose", "profiles.roster_state")
+MAY_MISS = {
+    "pages.go",
+    "documents.file",
+    "approvals.office_record",
+    "drafts.ask",
+    "drafts.remove",
+    *_OF_DRAFTS,
+    *_OF_ROSTERS,
+    *CASES,
+}
 # Permissions that let nobody see anything alone.
 BESIDE = {"staff:cases:work": ("staff:tax-ids:manage",)}
 # Public views that lead somebody who is signed in to the terms by themselves.

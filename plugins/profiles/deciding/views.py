@@ -155,7 +155,7 @@ def undo_change(case_id: int) -> ResponseReturnValue:
     db = db_session()
     applied = applied_changes(db, case.id)
     form, asked = _undo_form(applied, sent=True), request.form.get("change", "")
-    if asked and asked not in [str(one.id) for one in applied]:
+    if not applied or (asked and asked not in [str(one.id) for one in applied]):
         form = _undo_form(applied, sent=False)
         form.form_errors = [GONE]
         return _page(case_id, 409, undo_form=form)

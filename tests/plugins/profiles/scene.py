@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import json
 import secrets
 from dataclasses import dataclass
 
@@ -57,6 +58,16 @@ providers: dict[str, Provider] = {
     "affiliation_id": lambda part, person: part.values["affiliation"],
     "attestation_id": lambda part, person: part.values["attestation"],
     "roster_id": lambda part, person: part.values["roster"],
+    **{
+        f"{endpoint}:case_id": lambda part, person: part.values["case"]
+        for endpoint in (
+            "profiles.paper_of_case",
+            "profiles.paper_make_of_case",
+            "profiles_staff.change",
+            "profiles_staff.decide_change",
+            "profiles_staff.undo_change",
+        )
+    },
 }
 for _wizard in WIZARDS:
     _own = {
@@ -76,6 +87,7 @@ owned: frozenset[str] = frozenset(
         "affiliation_id",
         "attestation_id",
         "roster_id",
+        "case_id",
     ]
 )
 SINCE = dt.date(2026, 1, 1)
@@ -143,7 +155,12 @@ def build(world: World, organization: Organization) -> Part:
         apply_change(session, stated, facts)
         case = portal_case(session, organization, ADD_PRACTITIONER.key, "received")
         token = secrets.token_hex(16)
-        contents = session.vault.seal_text('{"sections": [], "doubts": [], "answers": {}}', CONTENTS(token))
+        answers = {
+            "who": {"first": word, "last": word, "licenses": []},
+            "where": {"effective": SINCE.isoformat(), "places": []},
+        }
+        said = json.dumps({"sections": [], "doubts": [], "answers": answers})
+        contents = session.vault.seal_text(said, CONTENTS(token))
         session.add(SentForm(organization_id=organization.id, case_id=case.id, token=token, contents_sealed=contents))
         fact = Fact("location", place.id, "phone", "", "9525550199", SINCE)
         propose(session, case.id, organization.id, Proposal("location-changed", SINCE, [fact]))
@@ -159,6 +176,7 @@ def build(world: World, organization: Organization) -> Part:
         form = paper_form(session, organization, author or 0, person.id, f"{word}PRACTITIONER")
         done = attested(session, organization, author or 0, both.id)
         values |= {
+            "case": case.id,
             "form": form.id,
             "attestation": done.id,
             "practitioner": person.id,
