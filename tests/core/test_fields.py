@@ -105,7 +105,9 @@ def forms() -> Iterator[type[Form]]:
 
 # Whole texts, which staff write, and tables that are pasted.
 LONG = {
-    **dict.fromkeys(("StepForm.words", "ManyForm.words", "CommentForm.comment", "NoteForm.note"), 4_000),
+    **dict.fromkeys(
+        ("StepForm.words", "ManyForm.words", "DecideForm.words", "CommentForm.comment", "NoteForm.note"), 4_000
+    ),
     "UpdateForm.words": 4_000,  # several changes in the provider's own words
     "DraftForm.text": 100_000,
     "TableForm.table": 200_000,
