@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hp_portal.api import Application, DemoCheck, Job, Permission, PortalSession, StaffLink, StaffQueue, hookimpl
+from hp_portal.api import Application, Case, DemoCheck, Job, Permission, PortalSession, StaffLink, StaffQueue, hookimpl
 
 from . import models as models
 from . import specialist_views
@@ -145,7 +145,7 @@ def portal_application() -> Application:
         staff_links=STAFF_LINKS,
         audit_events=ALL_EVENTS,
         documents=(*DOCUMENTS, *attesting_documents.DOCUMENTS, *ROSTER_DOCUMENTS),
-        rows={"form_id": paper_models.PaperForm},
+        rows={"form_id": paper_models.PaperForm, "roster_id": roster_models.RosterUpload, "case_id": Case},
         settings=ProfilesSettings,
         starts_enabled_for=AUDIENCES,
         starts_given=True,
