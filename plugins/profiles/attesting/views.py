@@ -86,7 +86,8 @@ def attestation_responsible() -> ResponseReturnValue:
         shown, sign = read_all(db, _today()), AttestForm(formdata=None)
         sign.to_sign(statement(shown, the_actor().organization_name), the_actor().display_name)
         return _draw(shown, sign, form, 422)
-    choose_responsible(db, the_actor(), _today(), int(form.responsible.data) if form.responsible.data else None)
+    chosen = (form.responsible.data or "").strip()  # blanks alone pass as nothing chosen
+    choose_responsible(db, the_actor(), _today(), int(chosen) if chosen else None)
     db.commit()
     flash("Reminders go there from now on.", "good")
     return redirect_to(url_for("profiles.attestation"))

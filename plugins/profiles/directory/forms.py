@@ -24,9 +24,9 @@ class SearchForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 
     name = StringField("Name of the practitioner or clinic", [Length(max=100)], filters=[one_line])
     place = StringField("City or ZIP code", [Length(max=100)], filters=[one_line])
-    specialty = SelectField("Specialty", [Optional()], validate_choice=False)
-    language = SelectField("Language", [Optional()], validate_choice=False)
-    access = SelectField("Accessibility", [Optional()], validate_choice=False)
+    specialty = SelectField("Specialty", [Optional()], filters=[one_line], validate_choice=False)
+    language = SelectField("Language", [Optional()], filters=[one_line], validate_choice=False)
+    access = SelectField("Accessibility", [Optional()], filters=[one_line], validate_choice=False)
     accepting = BooleanField("Accepts new patients")
 
     def __init__(self, choices: Choices, **given: Any) -> None:

@@ -31,6 +31,11 @@ def _wait() -> int:
     return _pace.wait(request.remote_addr or "", settings_of("profiles").directory_pages_per_minute)
 
 
+def _after() -> str:
+    """Where the page before ended. PostgreSQL has no text with NUL."""
+    return request.args.get("after", "").replace("\0", "")
+
+
 @public_blueprint.get("/directory")
 @access.public
 def directory() -> ResponseReturnValue:
@@ -47,7 +52,7 @@ def directory() -> ResponseReturnValue:
         return response
     if not form.validate():
         return page("profiles/directory/search.html", "results", status=422, **context)
-    asked = form.asked(request.args.get("after", ""))
+    asked = form.asked(_after())
     found = find_entries(db, build, asked, ROWS_ON_A_PAGE)
     if found.after:
         context["next_url"] = _search_url({**asked.values(), "after": found.after})
@@ -70,7 +75,7 @@ def directory_entries() -> ResponseReturnValue:
         return response
     db = db_session()
     build = current_build(db)
-    found = find_entries(db, build, Asked(after=request.args.get("after", "")), ROWS_FOR_PROGRAMS)
+    found = find_entries(db, build, Asked(after=_after()), ROWS_FOR_PROGRAMS)
     return _json(
         {
             "as_of": build.as_of.isoformat() if build else None,
