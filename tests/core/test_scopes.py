@@ -37,6 +37,8 @@ from hp_portal.scopes import (
     ScopeViolation,
     WholeScope,
 )
+from hp_portal_plugins.profiles.proposing.models import LineOutcome, MadeSubject, ProposedChange
+from hp_portal_plugins.profiles.record.models import FACTS, Change
 from hp_portal_plugins.remittance.models import Payment
 from hp_portal_plugins.remittance.office import models as office
 from tests import sample_plugin
@@ -78,7 +80,8 @@ def keys_in(session: PortalSession, model: type[Any]) -> set[Any]:
 
 
 # Triggers refuse every change, whoever asks.
-NEVER_CHANGED = {AuditEvent, CaseEntry, CaseNote, Signature}
+NEVER_CHANGED = {AuditEvent, CaseEntry, CaseNote, Signature, Change, *FACTS.values()}
+NEVER_CHANGED |= {ProposedChange, LineOutcome, MadeSubject}
 
 
 @pytest.fixture
