@@ -80,8 +80,10 @@ def keys_in(session: PortalSession, model: type[Any]) -> set[Any]:
 
 
 # Triggers refuse every change, whoever asks.
-NEVER_CHANGED = {AuditEvent, CaseEntry, CaseNote, Signature, Change, *FACTS.values()}
-NEVER_CHANGED |= {ProposedChange, LineOutcome, MadeSubject}
+NEVER_CHANGED: set[type[Any]] = {
+    *(AuditEvent, CaseEntry, CaseNote, Signature),
+    *(Change, *FACTS.values(), ProposedChange, LineOutcome, MadeSubject),
+}
 
 
 @pytest.fixture
