@@ -132,7 +132,7 @@ def test_groups_grow_and_shrink_and_keep_their_order(sample_world: World) -> Non
     names |= {"people-2-name": "CEDAR"}
     full = save(client, draft, "people", {**names, "people-0-main": "y", "people-2-main": "y"})
     assert full.status_code == 422
-    assert '<a href="#people-2-main">Row 3: Only one can be the main person.</a>' in full.text
+    assert '<a href="#people-2-main">Person 3: Only one can be the main person.</a>' in full.text
     assert "add:people" not in full.text, "three is the most"
     assert path_of(save(client, draft, "people", names, "add:people")) == f"{draft}/steps/people"
     save(client, draft, "people", names, "remove:people-1")
