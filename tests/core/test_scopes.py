@@ -18,43 +18,29 @@ from sqlalchemy.orm import aliased
 from hp_portal import scopes
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.audit.record import Who, record
-from hp_portal.core.cases.models import CaseEntry, CaseNote
 from hp_portal.core.files.storing import receive_file
 from hp_portal.core.identity.models import Person
 from hp_portal.core.kept.models import KeptValues
 from hp_portal.core.organizations.models import Grant, Organization
 from hp_portal.core.payees.models import Payee
-from hp_portal.core.signing.models import Signature
 from hp_portal.database import Base, PortalSession, is_postgresql
 from hp_portal.scopes import (
     May,
     OrganizationScope,
     OwnedByOrganizationAlone,
     PaidTo,
-    PayersOwn,
-    Scoped,
     ScopeMissing,
     ScopeViolation,
     WholeScope,
 )
-from hp_portal_plugins.profiles.proposing.models import LineOutcome, MadeSubject, ProposedChange
-from hp_portal_plugins.profiles.record.models import FACTS, Change
 from hp_portal_plugins.remittance.models import Payment
 from hp_portal_plugins.remittance.office import models as office
-from tests import sample_plugin
 from tests.sample_plugin.notes import Note
 from tests.support.databases import Databases
 from tests.support.matrix import Scene, build_scene
 from tests.support.rows import other_rows
+from tests.support.scoped_models import MODELS, NEVER_CHANGED, SCOPED
 from tests.support.world import World
-
-# The core's and those of every plugin in this project; what other tests made up has no table.
-HOMES = ("hp_portal.", "hp_portal_plugins.", sample_plugin.__name__)
-SCOPED: list[type[Any]] = [mapper.class_ for mapper in Base.registry.mappers if issubclass(mapper.class_, Scoped)]
-MODELS = sorted(
-    (model for model in SCOPED if model.__module__.startswith(HOMES) and not issubclass(model, PayersOwn)),
-    key=lambda model: str(model.__tablename__),
-)
 
 
 @dataclass(frozen=True)
@@ -77,13 +63,6 @@ def key_of(model: type[Any]) -> Any:
 
 def keys_in(session: PortalSession, model: type[Any]) -> set[Any]:
     return set(session.scalars(sa.select(key_of(model))))
-
-
-# Triggers refuse every change, whoever asks.
-NEVER_CHANGED: set[type[Any]] = {
-    *(AuditEvent, CaseEntry, CaseNote, Signature),
-    *(Change, *FACTS.values(), ProposedChange, LineOutcome, MadeSubject),
-}
 
 
 @pytest.fixture
