@@ -129,11 +129,18 @@ def axe(page: Page) -> None:
     assert not found, "\n".join(found)
 
 
-def axe_problems(page: Page, *, injected: bool = False) -> list[str]:
-    """What axe finds wrong with the page as it is shown now; `injected`: it has looked at this page before."""
-    if not injected:
+# What axe says of colors and of sizes; everything else is the same in the dark and on a telephone.
+LOOKS = ("color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable")
+
+
+def axe_problems(page: Page, *, again: bool = False) -> list[str]:
+    """What axe finds wrong with the page as it is shown now; `again`: it was the same page before, in another size or color."""
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if again:
+        options["runOnly"] = {"type": "rule", "values": LOOKS}
+    else:
         page.evaluate(AXE.axe_script)
-    violations = page.evaluate("axe.run({resultTypes: ['violations']}).then((results) => results.violations)")
+    violations = page.evaluate("(options) => axe.run(options).then((results) => results.violations)", options)
     return [
         f"{violation['id']}: {violation['help']} – " + ", ".join(str(node["target"]) for node in violation["nodes"])
         for violation in violations

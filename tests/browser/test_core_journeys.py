@@ -192,7 +192,7 @@ def _problems_light_and_dark(page: Page) -> list[str]:
     found = [f"light desk: {problem}" for problem in axe_problems(page)] + layout_problems(page)
     _resize(page, "phone")
     page.emulate_media(color_scheme="dark")
-    found += [f"dark phone: {problem}" for problem in axe_problems(page, injected=True)]
+    found += [f"dark phone: {problem}" for problem in axe_problems(page, again=True)]
     _resize(page, "desk")
     page.emulate_media(color_scheme="light")
     return found
