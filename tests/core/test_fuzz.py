@@ -21,6 +21,7 @@ def fuzz(database_url: str, make_app: MakeApp) -> Fuzz:
 @pytest.mark.parametrize("part", ["parameters", "addresses", "headers"])
 def test_no_request_ends_in_an_error(fuzz: Fuzz, part: str) -> None:
     for route, method, person in fuzz.routes():
-        getattr(fuzz, part)(route, method, person)
+        if fuzz.first_of_its_sort(route):
+            getattr(fuzz, part)(route, method, person)
     assert fuzz.sent > 200
     assert not fuzz.problems, "\n".join(fuzz.problems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -41,6 +42,10 @@ VALUES = (
 )
 # What both databases take alike: each is asked half of it where all parameters get the same.
 TEXT_ALONE = frozenset((" ", VALUES[3], "\u0661\u0662\u0663", "²", "%00%ff", "'\")};--", "\U0010ffff", "[::1"))
+# What SQLite might refuse and PostgreSQL takes, or each in its own way. The rest is refused by PostgreSQL alone, if by any.
+OF_SQLITE = frozenset(("9" * 25, "-1", "1e999", "10000-01-01"))
+# What a long form does with what somebody types is another thing in every form; its other pages are the same in all.
+OF_EACH_FORM = frozenset(("save", "check"))
 # The names that stand in addresses are tried with these as well.
 IN_ADDRESSES = ("\x00", "%00", "9" * 25, "-1", "0", "\u0661", "x" * 3000, "..", "\u202e", "%ff", " ")
 # Routes that stand for all where a header is tried.
@@ -134,6 +139,7 @@ class Fuzz:
         adapter = self.app.url_map.bind("localhost")
         self._urls = {endpoint: adapter.build(endpoint, values) for endpoint, values in self._values.items()}
         got_request_exception.connect(self._note_error, self.app)
+        self._hung: set[tuple[object, str]] = set()
 
     def _note_error(self, sender: Flask, exception: Exception, **extra: Any) -> None:
         del sender, extra
@@ -142,6 +148,16 @@ class Fuzz:
     def routes(self) -> Iterator[tuple[Route, str, Person | None]]:
         for route, method, rule in matrix.routes(self.app):
             yield route, method, self._staff if rule.kind == "staff" else self._delegate
+
+    def first_of_its_sort(self, route: Route) -> bool:
+        """Is what answers this route hung nowhere else, or at no route that was asked about before?"""
+        act = getattr(inspect.unwrap(self.app.view_functions[route.endpoint]), "__func__", None)
+        if act is None or act.__name__ in OF_EACH_FORM:
+            return True
+        sort = act, route.endpoint.partition(".")[0]
+        known = sort in self._hung
+        self._hung.add(sort)
+        return not known
 
     def send(
         self, route: Route, method: str, person: Person | None, what: str, options: dict[str, Any], url: str = ""
@@ -173,19 +189,19 @@ class Fuzz:
 
     def parameters(self, route: Route, method: str, person: Person | None) -> None:
         """Every value in every parameter that the view asks for: in all at once, and beside other odd values in two others;
-        and all twice. Half of the threes are asked with each database, the first two values both hold a NUL. Of what both
-        take alike, each database is asked half. A view that asks for nothing gets nothing."""
+        and all twice. Each database gets a quarter of the threes, and of the rest what it may refuse. A view that asks for
+        nothing gets nothing."""
         where = "data" if method == "POST" else "query_string"
         self.send(route, method, person, "nothing", {where: {}})
         if not self.asked.of(route.endpoint):
             return  # whatever is sent, nobody reads it
-        half = self.scene.world.database.engine.dialect.name == "sqlite"
+        sqlite = self.scene.world.database.engine.dialect.name == "sqlite"
         for row, value in enumerate(VALUES):
             names = self.asked.of(route.endpoint)
-            if value not in TEXT_ALONE or row % 2 == half:
+            if row % 2 == sqlite if value in TEXT_ALONE else not sqlite or value in OF_SQLITE:
                 self.send(route, method, person, f"{value[:20]!r} in {names}", {where: dict.fromkeys(names, value)})
             for column in range(0, len(names) if len(names) > 1 else 0, 3):
-                if (row + column) % 2 == half:
+                if (row + column) % 4 == 2 * sqlite:
                     some = names[column : column + 3]
                     odd = {name: VALUES[(row + 7 * place) % len(VALUES)] for place, name in enumerate(some)}
                     told = ", ".join(f"{text[:20]!r} in {name}" for name, text in odd.items())
