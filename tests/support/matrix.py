@@ -162,10 +162,16 @@ def names_owned(scene: Scene, route: Route) -> bool:
 
 def cast_person(scene: Scene, persona: str, permission: str = "") -> Person | None:
     """Somebody of that kind. Staff: with `permission` and what it needs beside it, or with every permission but it."""
-    world = scene.world
-    name = persona.replace(" ", "-")
     if persona == "anonymous":
         return None
+    if (persona, permission) not in scene.cast:
+        scene.cast[persona, permission] = _cast(scene, persona, permission)
+    return scene.cast[persona, permission]
+
+
+def _cast(scene: Scene, persona: str, permission: str) -> Person:
+    world = scene.world
+    name = persona.replace(" ", "-")
     if persona in STAFF:
         every = set(world.app.extensions["hp_portal.directory"].staff_permissions)
         held = {permission, *BESIDE.get(permission, ())} if persona == "staff with permission" else every - {permission}
@@ -241,11 +247,25 @@ def ask(
     values: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> TestResponse:
-    """Open a route with a sign-in of its own, as some views end it. `values` stand in the URL in place of usual ones."""
+    """Open a route. `values` stand in the URL in place of usual ones.
+
+    A form is sent with a sign-in of its own, as some end it; whoever reads goes on with theirs for as long as it holds.
+    """
     url = url_of(scene, route, person, **(values or {}))
-    client = scene.world.sign_in(person.username) if person else PortalClient(scene.world.app)
-    if method == "GET":
-        return client.get(url, **options)
     if method == "POST":
-        return client.post(url, **options)
-    raise AssertionError(f"the matrix does not know how to {method}")
+        return _client(scene, person).post(url, **options)
+    if method != "GET":
+        raise AssertionError(f"the matrix does not know how to {method}")
+    if person is None:
+        return PortalClient(scene.world.app).get(url, **options)
+    if kept := scene.clients.get(person.id):
+        response = kept.get(url, **options)
+        if response.status_code != 401 and outcome(response) != SIGN_IN:
+            return response
+        response.close()
+    scene.clients[person.id] = _client(scene, person)
+    return scene.clients[person.id].get(url, **options)
+
+
+def _client(scene: Scene, person: Person | None) -> PortalClient:
+    return scene.world.sign_in(person.username) if person else PortalClient(scene.world.app)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from werkzeug.routing import Rule as Route
@@ -27,6 +27,7 @@ from hp_portal.core.tax_ids.notices import warn
 
 from .access_requests import access_request
 from .cases import case_view, tax_id_case
+from .client import PortalClient
 from .drafts import draft_row
 from .invitations import open_invitation
 from .reviews import signed_review
@@ -50,11 +51,16 @@ class Side:
 
 @dataclass(frozen=True)
 class Scene:
-    """Two organizations that must never see each other; URLs name things of `own`."""
+    """Two organizations that must never see each other; URLs name things of `own`.
+
+    `cast` are the people who have asked so far, and `clients` who of them is signed in.
+    """
 
     world: World
     own: Side
     other: Side
+    cast: dict[tuple[str, str], Person] = field(default_factory=dict)
+    clients: dict[int, PortalClient] = field(default_factory=dict)
 
     def plugin_of(self, route: Route) -> tuple[str, PluginScene] | None:
         """Whose route it is, with that plugin's scene; None for the core's."""
