@@ -56,6 +56,7 @@ from tests.support.client import PortalClient, tree_of
 from tests.support.html import text_of
 from tests.support.paper import codes_on, page_picture
 from tests.support.pdf import TaggedPdf
+from tests.support.pool import Refillable
 from tests.support.world import World
 
 PAGE = """{% extends "base.html" %}{% block title %}Sign{% endblock %}{% block content %}<h1>Sign</h1>
@@ -64,7 +65,7 @@ PAGE = """{% extends "base.html" %}{% block title %}Sign{% endblock %}{% block c
 STAFF = "staff:cases:work"
 
 
-class Trial:
+class Trial(Refillable):
     """An application whose cases are signed; `hours` is what they say."""
 
     hours = "8 to 5"

@@ -125,6 +125,20 @@ def test_an_app_that_a_test_changed_serves_no_other(databases: Databases, tmp_pa
         pool.give_back(fresh)
 
 
+def test_a_full_pool_forgets_what_nobody_has_asked_for_the_longest(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.support.pool.KEPT", 2)
+    pool, url = Pool(), databases.new_sqlite(tmp_path / "1")
+    settings = [settings_for(url, databases.instance, proof_days=days) for days in (1, 2, 3)]
+    apps = [pool.take(one) for one in settings]
+    for app in (*apps[1:], apps[0]):
+        pool.give_back(app)
+    assert pool.take(settings[0]) is apps[0]
+    assert pool.take(settings[-1]) is apps[-1]
+    assert pool.take(settings[1]) is not apps[1]
+
+
 HEAD = "<!doctype html><html lang=en><title>T</title><meta name=robots content=noindex>"
 PAGE = HEAD + "<body><main><h1>One</h1>{}</main></body></html>"
 

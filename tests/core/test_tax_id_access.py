@@ -17,13 +17,14 @@ from tests.conftest import MakeApp
 from tests.support.client import PortalClient, tree_of
 from tests.support.html import text_of
 from tests.support.identifiers import make_npi, make_tin
+from tests.support.pool import Refillable
 from tests.support.world import World
 
 DAY = dt.date(2026, 3, 2)
 TIN, NPI, NUMBER = make_tin(4711), make_npi(4711), "PROOF-0042"
 
 
-class Payments:
+class Payments(Refillable):
     """A plugin that knows the payments of a test."""
 
     def __init__(self) -> None:

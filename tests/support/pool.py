@@ -17,7 +17,7 @@ from hp_portal.plugins import Plugins, _Outcomes
 from hp_portal.settings import Settings
 
 _INSTALLED = importlib.metadata.entry_points
-_KEPT = 12
+KEPT = 12
 _LEARNED = ("hp_portal.rules_for_files", "hp_portal.rows_of_addresses")
 """What an app finds out when it is first asked: it does no harm to find it out again."""
 _CHANGING = frozenset(
@@ -76,10 +76,13 @@ class Pool:
             return
         for learned in _LEARNED:
             app.extensions.pop(learned, None)
-        if len(self._free) < _KEPT and self._made[app][1] == _parts(app):
-            self._free.append(app)
-        else:
+        if self._made[app][1] != _parts(app):
             del self._made[app]
+            return
+        self._free.append(app)
+        for forgotten in self._free[:-KEPT]:  # those that nobody has asked for the longest
+            del self._made[forgotten]
+        del self._free[:-KEPT]
 
 
 def _sort(plugin: object) -> object:

@@ -19,13 +19,14 @@ from hp_portal.hookspecs import PayeeRef, PaymentProof, PortalEvent, hookimpl
 from hp_portal.scopes import Scope
 from tests.core.test_gate import BASE
 from tests.support.identifiers import make_npi, make_tin
+from tests.support.pool import Refillable
 from tests.support.world import World
 
 START = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
 TIN, OTHER_TIN, NPI, NUMBER, SECOND = make_tin(4711), make_tin(4712), make_npi(4711), "PROOF-0042", "PROOF-0043"
 
 
-class Payments:
+class Payments(Refillable):
     """A plugin that knows one payment, and keeps what it is asked and told."""
 
     def __init__(self) -> None:

@@ -35,6 +35,7 @@ from hp_portal.core.cases.numbers import show_number
 
 from .client import PortalClient
 from .messages import mails
+from .pool import Refillable
 from .world import World
 
 blueprint = Blueprint("letterbox", __name__)
@@ -110,7 +111,7 @@ def send() -> ResponseReturnValue:
     return redirect_to(url_for("case_status.sent"))
 
 
-class Letterbox:
+class Letterbox(Refillable):
     """The plugin."""
 
     @hookimpl
