@@ -110,8 +110,10 @@ def terminal() -> Iterator[tuple[io.FileIO, io.FileIO]]:
 
 
 @pytest.fixture(scope="session")
-def databases(pytestconfig: pytest.Config) -> Databases:
-    return Databases(pytestconfig.stash[RUN_FOLDER])
+def databases(pytestconfig: pytest.Config) -> Iterator[Databases]:
+    made = Databases(pytestconfig.stash[RUN_FOLDER])
+    yield made
+    made.server.disconnect()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])

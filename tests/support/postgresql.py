@@ -80,6 +80,7 @@ class PostgresServer:
         self.folder = folder / "postgresql"
         self.data = self.folder / "data"
         self._as: dict[str, Any] = {}
+        self._connection: psycopg.Connection[Any] | None = None
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             self._as = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
@@ -174,9 +175,17 @@ class PostgresServer:
         self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def execute(self, statement: str) -> None:
-        """Run one statement beside any transaction."""
-        with psycopg.connect(host=str(self.folder), user="postgres", dbname="postgres", autocommit=True) as connection:
-            connection.execute(statement.encode())
+        """Run one statement beside any transaction, on a connection that is kept."""
+        if self._connection is None or self._connection.broken:
+            self._connection = psycopg.connect(
+                host=str(self.folder), user="postgres", dbname="postgres", autocommit=True
+            )
+        self._connection.execute(statement.encode())
+
+    def disconnect(self) -> None:
+        """Close the connection that is kept."""
+        if self._connection is not None:
+            self._connection.close()
 
 
 def run_folder() -> Path:
