@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from alembic import command
+from flask import Flask
 
 from hp_portal import migrations
 from hp_portal.core.activity.verifying import batch_text
@@ -18,7 +18,7 @@ from hp_portal.database import changing_schema
 from hp_portal.migrations.chains import CORE
 from tests.conftest import MakeApp
 from tests.support.clock import Clock
-from tests.support.databases import DATA_KEY, data_key, database_of, prepare_database
+from tests.support.databases import DATA_KEY, Databases, data_key, database_of, prepare_database
 from tests.support.tampering import check, own, seal_all, write
 from tests.support.world import World
 
@@ -26,9 +26,8 @@ BEFORE = "1795604300"
 NOW = dt.datetime(2026, 11, 3, 15, 0, tzinfo=dt.UTC)
 
 
-def old_record(url: str, make_app: MakeApp, *, events: int, sealed: int) -> Any:
+def old_record(app: Flask, *, events: int, sealed: int) -> Flask:
     """A database of the time before, with events of which the first are sealed as they were then, two by two."""
-    app = make_app(url)
     database = database_of(app)
     chain = migrations.chains_of(app)[CORE]
     with changing_schema(database.engine) as connection:
@@ -69,10 +68,16 @@ def old_record(url: str, make_app: MakeApp, *, events: int, sealed: int) -> Any:
 
 
 @pytest.fixture
-def taken_over(empty_database_url: str, make_app: MakeApp, clock: Clock) -> World:
+def taken_over(empty_database_url: str, make_app: MakeApp, clock: Clock, databases: Databases) -> World:
     clock.set(NOW)
-    app = old_record(empty_database_url, make_app, events=5, sealed=4)
-    prepare_database(app)
+    app = make_app(empty_database_url)
+
+    def take_over() -> bytes:
+        old_record(app, events=5, sealed=4)
+        prepare_database(app)
+        return b""
+
+    databases.fill(app, "taken_over", take_over)
     return World(app)
 
 
@@ -96,7 +101,7 @@ def test_a_record_without_any_seal_is_taken_over_as_the_first(
     empty_database_url: str, make_app: MakeApp, clock: Clock
 ) -> None:
     clock.set(NOW)
-    app = old_record(empty_database_url, make_app, events=3, sealed=0)
+    app = old_record(make_app(empty_database_url), events=3, sealed=0)
     prepare_database(app)
     found = check(World(app))
     assert (found.sealed, found.unsealed, found.broken) == (3, 0, None)
@@ -145,7 +150,7 @@ def test_what_was_taken_over_holds_without_its_first_key(
     from hp_portal.core.activity.retiring import retire_keys
 
     clock.set(NOW)
-    old = old_record(empty_database_url, make_app, events=4, sealed=4)
+    old = old_record(make_app(empty_database_url), events=4, sealed=4)
     prepare_database(old)
     new = World(make_app(empty_database_url, data_key=f"{data_key('newer')},{DATA_KEY}"))
     with new.session() as session:
@@ -159,7 +164,7 @@ def test_what_was_taken_over_holds_without_its_first_key(
 
 
 def test_an_empty_record_has_nothing_to_take_over(empty_database_url: str, make_app: MakeApp) -> None:
-    app = old_record(empty_database_url, make_app, events=0, sealed=0)
+    app = old_record(make_app(empty_database_url), events=0, sealed=0)
     prepare_database(app)
     world = World(app)
     with world.session() as session:

@@ -36,50 +36,51 @@ def test_the_portal_under_test_runs_as_the_runtime_role(app: Flask) -> None:
         assert list(roles.wrong_rights(connection)) == []
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE audit_event SET address = 'elsewhere'",
-        "DELETE FROM audit_event",
-        "DELETE FROM audit_seal",
-        "UPDATE audit_sealed_row SET event_id = 1",
-        "TRUNCATE audit_event CASCADE",
-        "TRUNCATE remittance_payment CASCADE",
-        "DELETE FROM acceptance",
-        "DELETE FROM access_grant",
-        "DELETE FROM application_default",
-        "DELETE FROM application_setting",
-        "DELETE FROM audit_key",
-        "DELETE FROM audit_sealed_row",
-        "DELETE FROM data_key",
-        "DELETE FROM link_notice",
-        "DELETE FROM organization",
-        "DELETE FROM payee",
-        "DELETE FROM person",
-        "DELETE FROM proof_warning",
-        "DELETE FROM sign_in",
-        "DELETE FROM staff_role",
-        "DELETE FROM used_proof",
-        "UPDATE alembic_version SET version_num = 'x'",
-        "ALTER TABLE audit_event DISABLE TRIGGER ALL",
-        "DROP TRIGGER audit_event_unchanged ON audit_event",
-        "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
-        "DROP TABLE audit_event CASCADE",
-        "CREATE TABLE more (id integer)",
-        "CREATE TEMPORARY TABLE person (id integer)",
-        "CREATE SCHEMA more",
-        "ALTER TABLE person ADD COLUMN more integer",
-        "CREATE INDEX more ON person (name)",
-        "CREATE TRIGGER more BEFORE INSERT ON person FOR EACH ROW EXECUTE FUNCTION audit_refuse()",
-        "SET session_replication_role = replica",
-        "SET ROLE portal_owner",
-        "CREATE ROLE more",
-    ],
+FORBIDDEN = (
+    "UPDATE audit_event SET address = 'elsewhere'",
+    "DELETE FROM audit_event",
+    "DELETE FROM audit_seal",
+    "UPDATE audit_sealed_row SET event_id = 1",
+    "TRUNCATE audit_event CASCADE",
+    "TRUNCATE remittance_payment CASCADE",
+    "DELETE FROM acceptance",
+    "DELETE FROM access_grant",
+    "DELETE FROM application_default",
+    "DELETE FROM application_setting",
+    "DELETE FROM audit_key",
+    "DELETE FROM audit_sealed_row",
+    "DELETE FROM data_key",
+    "DELETE FROM link_notice",
+    "DELETE FROM organization",
+    "DELETE FROM payee",
+    "DELETE FROM person",
+    "DELETE FROM proof_warning",
+    "DELETE FROM sign_in",
+    "DELETE FROM staff_role",
+    "DELETE FROM used_proof",
+    "UPDATE alembic_version SET version_num = 'x'",
+    "ALTER TABLE audit_event DISABLE TRIGGER ALL",
+    "DROP TRIGGER audit_event_unchanged ON audit_event",
+    "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
+    "DROP TABLE audit_event CASCADE",
+    "CREATE TABLE more (id integer)",
+    "CREATE TEMPORARY TABLE person (id integer)",
+    "CREATE SCHEMA more",
+    "ALTER TABLE person ADD COLUMN more integer",
+    "CREATE INDEX more ON person (name)",
+    "CREATE TRIGGER more BEFORE INSERT ON person FOR EACH ROW EXECUTE FUNCTION audit_refuse()",
+    "SET session_replication_role = replica",
+    "SET ROLE portal_owner",
+    "CREATE ROLE more",
 )
-def test_what_the_runtime_role_cannot_do(app: Flask, statement: str) -> None:
+
+
+def test_what_the_runtime_role_cannot_do(app: Flask) -> None:
     refused = pytest.raises(sa.exc.DBAPIError, match=r"permission denied|must be (member|owner)|must be superuser")
-    with database_of(app).engine.connect() as connection, refused:
-        connection.exec_driver_sql(statement)
+    for statement in FORBIDDEN:
+        with database_of(app).engine.connect() as connection, refused:
+            connection.exec_driver_sql(statement)
+            pytest.fail(f"it can {statement}")
 
 
 def test_statistics_are_renewed_of_the_portals_tables_alone(app: Flask) -> None:

@@ -147,6 +147,7 @@ class PostgresServer:
 
     def stop(self) -> None:
         """End the server, if it was started, and wait for it; its data is not needed any more."""
+        self.disconnect()
         try:
             pid = int((self.data / "postmaster.pid").read_text().splitlines()[0])
         except (OSError, ValueError, IndexError):
