@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pty
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -39,6 +40,28 @@ def pytest_configure(config: pytest.Config) -> None:
     thrift.remember_statements()
     given = getattr(config, "workerinput", {}).get("run_folder") or os.environ.get("PORTAL_TEST_FOLDER")
     config.stash[RUN_FOLDER] = Path(given) if given else run_folder()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--both-databases", action="store_true", help="run also those on both that run on either of them")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--both-databases"):
+        return
+    dropped = [item for item in items if _runs_on_the_other(item)]
+    config.hook.pytest_deselected(items=dropped)
+    items[:] = [item for item in items if item not in set(dropped)]
+
+
+def _runs_on_the_other(item: pytest.Item) -> bool:
+    """Is this the one of the two that `either_database` spares? The name decides, so that it is always the same one."""
+    case = getattr(item, "callspec", None)
+    if case is None or "database_kind" not in case.params or item.get_closest_marker("either_database") is None:
+        return False
+    kind = case.params["database_kind"]
+    name = item.nodeid.replace(kind, "", 1)
+    return kind != ("sqlite", "postgresql")[zlib.crc32(name.encode()) % 2]
 
 
 def pytest_collection_finish() -> None:

@@ -400,6 +400,7 @@ ORDERS: dict[str, list[Step]] = {
 }
 
 
+@pytest.mark.either_database
 @pytest.mark.parametrize("order", ORDERS)
 def test_this_order(town: type[Kept], order: str) -> None:
     run = town()

@@ -26,6 +26,8 @@ from tests.support.world import PASSWORD, World
 
 from .test_passkeys import add, asked
 
+pytestmark = pytest.mark.either_database
+
 NOON = dt.datetime(2026, 6, 1, 12, 0, 5, tzinfo=dt.UTC)
 NEW = "purple-anchor-window-2031"
 CONFIRM = "/confirm-it-is-you"

@@ -16,6 +16,8 @@ from tests.support.client import PortalClient
 from tests.support.clock import Clock
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 # 10 PM on March 1 in the payer's zone, where March 2 has not begun.
 NIGHT = dt.datetime(2026, 3, 2, 4, tzinfo=dt.UTC)
 TERMS, DELEGATES = "/staff/agreements/terms-of-use", "/staff/agreements/site-delegate-agreement"

@@ -21,6 +21,8 @@ from tests.support.messages import mails
 from tests.support.people import find, recorded
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 REMITTANCE, TAX_IDS = "remittance", "tax-id-npi-access"
 
 

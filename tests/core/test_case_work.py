@@ -20,6 +20,8 @@ from tests.support.html import text_of
 from tests.support.registering import mails
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 KIND = "tax-id-npi-access.without-payment"
 THURSDAY = dt.datetime(2026, 11, 19, 16, tzinfo=dt.UTC)
 TAX_IDS = ["staff:console:open", "staff:cases:work", "staff:tax-ids:manage"]

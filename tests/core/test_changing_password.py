@@ -18,6 +18,8 @@ from tests.conftest import MakeApp
 from tests.support.client import PortalClient
 from tests.support.world import PASSWORD, World
 
+pytestmark = pytest.mark.either_database
+
 
 def enter(client: PortalClient, name: str, password: str = PASSWORD, *, to: str = "") -> TestResponse:
     return client.post("/sign-in", {"username": name, "password": password, "next": to})

@@ -34,6 +34,8 @@ from tests.support.delegates import (
 )
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 
 @pytest.fixture
 def clinic(world: World) -> Organization:

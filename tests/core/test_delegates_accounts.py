@@ -30,6 +30,8 @@ from tests.support.messages import mails
 from tests.support.people import NEW_PASSWORD, enter, find, follow, recorded, set_password
 from tests.support.world import PASSWORD, World
 
+pytestmark = pytest.mark.either_database
+
 VERBS = ("unlock", "password-link", "end-sessions", "deactivate", "reactivate", "make-delegate", "end-delegate")
 REASON = {"reason": "Left the office"}
 PAST = "changed in the meantime"

@@ -17,6 +17,8 @@ from tests.support.mail_server import MailServer
 from tests.support.processes import PATIENCE
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 __all__ = ["mailing", "server"]
 PDF = Attachment("Your agreement.pdf", "application/pdf", b"%PDF-1.7 a sample")
 NOTE = Attachment("note.txt", "text/plain", "Fünf\r\nlines\n".encode())

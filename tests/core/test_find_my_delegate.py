@@ -29,6 +29,8 @@ from tests.support.delegates import NOON, NPI, TIN, ZIP, build_clinic, events, l
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 
 @pytest.fixture
 def clinic(world: World) -> Organization:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 
+import pytest
 import sqlalchemy as sa
 
 from hp_portal.database import PortalSession
@@ -16,6 +17,8 @@ from tests.support.client import PortalClient, tree_of
 from tests.support.clock import Clock
 from tests.support.html import text_of
 from tests.support.world import World
+
+pytestmark = pytest.mark.either_database
 
 
 def news(client: PortalClient) -> list[str] | None:

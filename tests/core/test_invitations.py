@@ -25,6 +25,8 @@ from tests.support.people import NEW_PASSWORD, enter, find, recorded
 from tests.support.registering import asking
 from tests.support.world import PASSWORD, World
 
+pytestmark = pytest.mark.either_database
+
 NOON = dt.datetime(2026, 6, 1, 17, tzinfo=dt.UTC)
 WHO = {"name": "Robin Newcomer", "email": "Robin@Office.Example"}
 EMAIL = "robin@office.example"

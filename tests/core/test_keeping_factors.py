@@ -28,6 +28,8 @@ from .test_failed_steps import fail
 from .test_passkeys import add
 from .test_second_factor import begin
 
+pytestmark = pytest.mark.either_database
+
 NOON = dt.datetime(2026, 6, 1, 12, 0, 5, tzinfo=dt.UTC)
 SECOND = "Have a second way in"
 SECURITY = "/sign-in-security"

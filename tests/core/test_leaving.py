@@ -33,6 +33,8 @@ from tests.support.people import enter, find, recorded
 from tests.support.registering import asking, mailed_text
 from tests.support.world import PASSWORD, World
 
+pytestmark = pytest.mark.either_database
+
 NOON = dt.datetime(2026, 6, 1, 17, tzinfo=dt.UTC)
 # The payer is in Chicago: June 5 begins there at five o'clock UTC.
 BEFORE, BEGINS = dt.datetime(2026, 6, 5, 4, 59, tzinfo=dt.UTC), dt.datetime(2026, 6, 5, 5, tzinfo=dt.UTC)

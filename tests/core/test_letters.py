@@ -25,6 +25,8 @@ from tests.support.pdf import TaggedPdf, spots
 from tests.support.processes import PATIENCE
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 ADDRESS = ["Harbor Lantern Clinic", "Attn: Front office", "100 Main Street", "Duluth, MN 55802"]
 CODE = "7KQM4XPD"
 

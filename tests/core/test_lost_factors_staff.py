@@ -23,6 +23,8 @@ from tests.support.people import recorded
 from tests.support.registering import Payments, mailed_pin
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 __all__ = ["payments", "portal"]
 RIGHT = {"tin": TIN, "npi": NPI, "number": "CHECK-77"}
 OTHER_TIN, OTHER_NPI = make_tin(8801), make_npi(8801)

@@ -14,6 +14,8 @@ from tests.support.client import PortalClient, tree_of
 from tests.support.html import text_of
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 
 def offered(client: PortalClient) -> list[str]:
     """The choices of the select on the home page, the one it starts with first in order."""

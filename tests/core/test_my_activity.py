@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 
 from hp_portal.core.activity.reading import PAGE
@@ -9,6 +10,8 @@ from hp_portal.core.audit.models import AuditEvent
 from tests.support.client import PortalClient, tree_of
 from tests.support.html import text_of
 from tests.support.world import World
+
+pytestmark = pytest.mark.either_database
 
 
 def listed(client: PortalClient, url: str = "/my-activity", *, fragment: bool = False) -> tuple[list[str], str]:

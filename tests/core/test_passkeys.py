@@ -22,6 +22,8 @@ from tests.support.factors import add_app, add_codes, add_passkey, code, first_s
 from tests.support.people import recorded
 from tests.support.world import PASSWORD, World
 
+pytestmark = pytest.mark.either_database
+
 NOON = dt.datetime(2026, 6, 1, 12, 0, 5, tzinfo=dt.UTC)
 ONLY, STEP, NEW = "/sign-in/passkey", "/sign-in/second-step/passkey", "/sign-in-security/passkeys"
 

@@ -26,6 +26,8 @@ from tests.support.people import (
 )
 from tests.support.world import PASSWORD, World
 
+pytestmark = pytest.mark.either_database
+
 
 @pytest.fixture
 def staff(world: World) -> PortalClient:

@@ -25,6 +25,8 @@ from tests.support.factors import add_app
 from tests.support.people import NEW_PASSWORD, PERMISSIONS, enter, follow, make_link, recorded, set_password
 from tests.support.world import PASSWORD, World
 
+pytestmark = pytest.mark.either_database
+
 ASK = "/forgot-password"
 
 

@@ -30,6 +30,8 @@ from tests.support.html import text_of
 from tests.support.scenes import scenes_of
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 NOTE = "/apps/sample/notes/{}"
 STAFF = ("staff:console:open", "staff:activity:search", "staff:refusals:read", "staff:people:search")
 

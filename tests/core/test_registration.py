@@ -22,6 +22,8 @@ from tests.support.identifiers import make_npi, make_tin
 from tests.support.registering import ADDRESS, Payments, Visitor, mailed_link, mailed_pin, mails, registrations
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
 DAY = dt.date(2026, 2, 20)
 TIN, NPI, NUMBER, NOTICE = make_tin(4711), make_npi(4711), "PROOF-0042", "NP-0042"

@@ -35,6 +35,8 @@ from tests.support.client import PortalClient
 from tests.support.registering import ADDRESS, Payments, Visitor, mailed_pin, mails, registrations
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 __all__ = ["portal", "staff"]
 PAYMENT = {"number": NUMBER, "npi": NPI, "amount": "100.00"}
 

@@ -22,6 +22,8 @@ from tests.support.client import tree_of
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.registering import ADDRESS, PERSON, Payments, Visitor, mails, mails_leave, registrations, tidy
 
+pytestmark = pytest.mark.either_database
+
 __all__ = ["payments", "scene"]
 OWN = "PROOF-0009"
 

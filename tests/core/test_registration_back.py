@@ -14,6 +14,8 @@ from tests.support.identifiers import make_tin
 from tests.support.registering import ADDRESS, Visitor
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 __all__ = ["payments", "portal", "scene"]
 CHECK = {"number": "7-wrong", "tin": "12-345", "vendor_number": "V1", "npi": "12"}
 

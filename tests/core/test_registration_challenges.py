@@ -19,6 +19,8 @@ from tests.support.client import PortalClient, tree_of
 from tests.support.html import text_of
 from tests.support.registering import Visitor, mails, mails_leave, tidy
 
+pytestmark = pytest.mark.either_database
+
 __all__ = ["payments", "scene"]
 LIST = "/staff/registrations"
 

@@ -16,6 +16,8 @@ from tests.support.identifiers import make_tin
 from tests.support.registering import ADDRESS, Visitor
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 __all__ = ["payments", "portal"]
 BILLING = {"organization": "Ledger Billing", "address": ADDRESS, "answers": "Owen Ledger", "tin": make_tin(9)}
 

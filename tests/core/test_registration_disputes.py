@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 
 from hp_portal.core.identity.models import Person
@@ -14,6 +15,8 @@ from tests.support.client import PortalClient
 from tests.support.identifiers import make_tin
 from tests.support.registering import ADDRESS, Visitor, mails, registrations
 from tests.support.world import World
+
+pytestmark = pytest.mark.either_database
 
 __all__ = ["portal"]
 LIST = "/staff/registrations"

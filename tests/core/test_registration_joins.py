@@ -34,6 +34,8 @@ from tests.support.registering import (
 )
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
 TIN, NPI, OTHER = make_tin(4711), make_npi(4711), make_npi(4712)
 USED, FRESH, ELSEWHERE = "PROOF-0001", "PROOF-0002", "PROOF-0003"

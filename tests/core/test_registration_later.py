@@ -16,6 +16,8 @@ from tests.support.factors import add_app
 from tests.support.registering import PASSWORD, Payments, Visitor, mailed_link, mails, registrations
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 __all__ = ["payments", "portal"]
 STATUS = "/register/status/"
 

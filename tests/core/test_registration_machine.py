@@ -258,6 +258,7 @@ ORDERS: dict[str, tuple[tuple[str, str], list[Step]]] = {
 }
 
 
+@pytest.mark.either_database
 @pytest.mark.parametrize("order", ORDERS)
 def test_this_order(office: type[Kept], order: str) -> None:
     end, steps = ORDERS[order]

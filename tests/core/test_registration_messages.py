@@ -11,6 +11,8 @@ from tests.core.test_registration_joins import NPI, TIN, Scene, follow, payments
 from tests.support.people import PERMISSIONS
 from tests.support.registering import Visitor, mailed_pin, mails, registrations, tidy
 
+pytestmark = pytest.mark.either_database
+
 __all__ = ["payments", "scene"]
 DECIDE = "staff:registrations:decide"
 

@@ -24,6 +24,8 @@ from tests.support.clock import Clock
 from tests.support.registering import Visitor, mailed_pin, registrations
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 __all__ = ["payments", "portal"]
 
 

@@ -14,6 +14,8 @@ from tests.core.test_registration import DAY, NPI, NUMBER, TIN
 from tests.support.registering import ADDRESS, Payments, Visitor
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 
 @pytest.fixture
 def asking(database_url: str, make_app: MakeApp) -> World:

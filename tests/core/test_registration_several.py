@@ -9,6 +9,8 @@ from tests.core.test_registration_joins import NPI, TIN, Scene, payments, scene
 from tests.support.client import PortalClient
 from tests.support.registering import Visitor, mailed_pin, mails, mails_leave, tidy
 
+pytestmark = pytest.mark.either_database
+
 __all__ = ["payments", "scene"]
 A_DELEGATE, B_DELEGATE = "a.delegate@office.example", "b.delegate@office.example"
 

@@ -17,6 +17,8 @@ from tests.support.identifiers import make_tin
 from tests.support.registering import ADDRESS, PERSON, Payments, Visitor
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 __all__ = ["payments", "portal", "scene"]
 SENT = {"sent": "The e-mail was sent on Mar 2, 2026.", "returned": "did not arrive", "failed": "did not arrive"}
 

@@ -32,6 +32,8 @@ from tests.support.identifiers import make_npi
 from tests.support.people import PERMISSIONS, recorded
 from tests.support.registering import Visitor, mailed_link, mails_leave, tidy
 
+pytestmark = pytest.mark.either_database
+
 __all__ = ["payments", "scene"]
 READ, DECIDE = "staff:registrations:read", "staff:registrations:decide"
 

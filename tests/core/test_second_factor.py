@@ -23,6 +23,8 @@ from tests.support.html import text_of
 from tests.support.people import recorded
 from tests.support.world import PASSWORD, World
 
+pytestmark = pytest.mark.either_database
+
 NOON = dt.datetime(2026, 6, 1, 12, 0, 5, tzinfo=dt.UTC)
 
 

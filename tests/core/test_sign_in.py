@@ -27,6 +27,8 @@ from tests.support.client import PortalClient, heading_of, tree_of
 from tests.support.clock import Clock
 from tests.support.world import PASSWORD, World
 
+pytestmark = pytest.mark.either_database
+
 
 @pytest.fixture
 def time(clock: Clock) -> Clock:

@@ -20,6 +20,8 @@ from tests.support.client import PortalClient
 from tests.support.clock import Clock
 from tests.support.world import PASSWORD, World
 
+pytestmark = pytest.mark.either_database
+
 START = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
 NEW = "purple-anchor-window-2031"
 

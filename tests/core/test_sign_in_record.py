@@ -21,6 +21,8 @@ from tests.support.world import PASSWORD, World
 
 from .test_gate import BASE
 
+pytestmark = pytest.mark.either_database
+
 START = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
 NEW = "purple-anchor-window-2031"
 

@@ -19,6 +19,8 @@ from tests.support.clock import Clock
 from tests.support.html import text_of
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 EVERYTHING = tuple(sorted(CORE_STAFF_PERMISSIONS.keys() - {"staff:applications:give"}))
 
 

@@ -24,6 +24,8 @@ from tests.support.html import text_of
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 EVERYTHING = tuple(sorted(CORE_STAFF_PERMISSIONS.keys() - {"staff:applications:give"}))
 
 

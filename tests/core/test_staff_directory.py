@@ -20,6 +20,8 @@ from tests.support.people import find, recorded
 from tests.support.staff_directory import CLIENT, SECRET, StaffDirectory, parameters
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 
 @pytest.fixture
 def world(directory_world: World) -> World:

@@ -31,6 +31,8 @@ from tests.support.people import recorded
 from tests.support.staff_directory import StaffDirectory, parameters
 from tests.support.world import PASSWORD, World
 
+pytestmark = pytest.mark.either_database
+
 MakeWorld = Callable[..., World]
 
 

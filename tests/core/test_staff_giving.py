@@ -15,6 +15,8 @@ from tests.support.client import PortalClient, tree_of
 from tests.support.html import text_of
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 PERMISSIONS = (
     "staff:console:open",
     "staff:people:search",

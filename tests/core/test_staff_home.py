@@ -21,6 +21,8 @@ from tests.support.clock import Clock
 from tests.support.html import text_of
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 EVERYTHING = (*sorted(CORE_STAFF_PERMISSIONS.keys() - {MANAGE}), "remittance:import:read")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from hp_portal.core.identity.models import Person
+from tests.conftest import _runs_on_the_other
 from tests.support import html
 from tests.support.databases import Databases, data_key, database_of, settings_for
 from tests.support.pool import Pool, Refillable
@@ -137,6 +139,24 @@ def test_a_full_pool_forgets_what_nobody_has_asked_for_the_longest(
     assert pool.take(settings[0]) is apps[0]
     assert pool.take(settings[-1]) is apps[-1]
     assert pool.take(settings[1]) is not apps[1]
+
+
+def test_a_test_on_either_database_runs_on_one_and_others_on_both() -> None:
+    def dropped(name: str, kind: str, *, either: bool) -> bool:
+        case = SimpleNamespace(params={"database_kind": kind})
+        found = SimpleNamespace(
+            nodeid=f"test_x.py::{name}[{kind}]", callspec=case, get_closest_marker=lambda _name: either or None
+        )
+        return _runs_on_the_other(cast(pytest.Item, found))
+
+    kinds = [("sqlite", "postgresql")[dropped(f"test_{n}", "sqlite", either=True)] for n in range(40)]
+    assert all(
+        dropped(f"test_{n}", "sqlite", either=True) != dropped(f"test_{n}", "postgresql", either=True)
+        for n in range(40)
+    )
+    assert 10 < kinds.count("sqlite") < 30
+    assert not dropped("test_1", "sqlite", either=False)
+    assert not dropped("test_1", "postgresql", either=False)
 
 
 HEAD = "<!doctype html><html lang=en><title>T</title><meta name=robots content=noindex>"

@@ -20,6 +20,8 @@ from tests.support.identifiers import make_npi, make_tin
 from tests.support.pool import Refillable
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 DAY = dt.date(2026, 3, 2)
 TIN, NPI, NUMBER = make_tin(4711), make_npi(4711), "PROOF-0042"
 

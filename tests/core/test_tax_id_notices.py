@@ -28,6 +28,8 @@ from tests.support.world import World
 from .test_gate import BASE
 from .test_tax_id_access import DAY, Payments
 
+pytestmark = pytest.mark.either_database
+
 START = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
 TIN, NPI = make_tin(4711), make_npi(4711)
 OBJECT = "/apps/tax-id-npi-access/notices/{}/object"

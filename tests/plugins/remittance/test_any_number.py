@@ -14,6 +14,8 @@ from tests.support.world import World
 
 from .inquiry import DAY, Office, claim, events, url_of, words
 
+pytestmark = pytest.mark.either_database
+
 HOME, FIND = "/apps/remittance/", "/apps/remittance/find"
 
 

@@ -10,6 +10,8 @@ from tests.support.world import World
 
 from .inquiry import DAY, Office, claim, events, url_of, words
 
+pytestmark = pytest.mark.either_database
+
 
 @pytest.fixture
 def mixed(office: Office) -> int:

@@ -21,6 +21,8 @@ from tests.support.pdf import TaggedPdf
 
 from .inquiry import DAY, Office, claim, url_of, words
 
+pytestmark = pytest.mark.either_database
+
 LISTS = ("CARC", "RARC")
 # A deadline that the payer decides is not promised, nor what comes of an appeal.
 PROMISES = re.compile(

@@ -24,6 +24,8 @@ from tests.support.client import tree_of
 
 from .inquiry import DAY, Office, claim, events, url_of, words
 
+pytestmark = pytest.mark.either_database
+
 PAGE = "/apps/remittance/denials"
 ANY_DAY = {"issued_from": "any"}
 Group = tuple[int, int, str]

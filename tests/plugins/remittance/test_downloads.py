@@ -18,6 +18,8 @@ from tests.plugins.remittance.downloads_world import usual_payment
 from tests.plugins.remittance.inquiry import Office, url_of
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 KINDS = ("pdf", "xlsx", "csv", "835", "claims/1/pdf")
 CONTENT_TYPES = {
     "pdf": "application/pdf",

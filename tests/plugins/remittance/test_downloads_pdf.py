@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hp_portal import clock
 from hp_portal_plugins.remittance.codes.models import Code
 from tests.plugins.remittance.downloads_world import DAY, PaymentBuilder, usual_payment
 from tests.plugins.remittance.inquiry import Office, url_of
 from tests.support.pdf import TaggedPdf
+
+pytestmark = pytest.mark.either_database
 
 
 def payment_pdf(office: Office, built: PaymentBuilder) -> TaggedPdf:

@@ -18,6 +18,8 @@ from hp_portal_plugins.remittance.downloads.csv import COLUMNS
 from tests.plugins.remittance.downloads_world import DAY, PaymentBuilder, usual_payment
 from tests.plugins.remittance.inquiry import Office, url_of
 
+pytestmark = pytest.mark.either_database
+
 HOSTILE = ("=HYPERLINK(1)", "+1+1", "-1+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "\r=1", " =1", "＝1", "#N/A", "=")
 DOCUMENTED = Path(__file__).parents[3] / "docs" / "documents.md"
 

@@ -15,6 +15,8 @@ from tests.support.client import heading_of, tree_of
 
 from .inquiry import DAY, Office, claim, events, url_of, words
 
+pytestmark = pytest.mark.either_database
+
 
 def read(office: Office, payment: int) -> str:
     """The page's text."""

@@ -17,6 +17,8 @@ from tests.support.client import PortalClient, heading_of, tree_of
 from tests.support.databases import DATA_KEY, SECRET_KEY
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 ASKS = "Why are you looking at patient information?"
 SEARCH = "/apps/remittance/"
 APPEAL = {"why-choice": "An appeal"}

@@ -23,6 +23,8 @@ from tests.support.databases import DATA_KEY, as_owner, data_key, database_of
 from tests.support.identifiers import make_npi
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 SECOND_PAYEE = replace(CLINIC, name="OTHER SAMPLE CLINIC", tin="000000002", npi=make_npi(2))
 FIRST = payment("4512", claim("A", "C1"))
 CHANGED: dict[str, tuple[Any, list[str]]] = {

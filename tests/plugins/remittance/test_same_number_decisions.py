@@ -30,6 +30,8 @@ from .import_files import import_835
 from .inquiry import DAY, Office, claim, events, url_of, words
 from .test_history import history
 
+pytestmark = pytest.mark.either_database
+
 READ, DECIDE = "remittance:import:read", "remittance:payment:decide"
 QUEUE = "/staff/remittance/same-number"
 

@@ -23,6 +23,8 @@ from tests.support.world import World
 from .inquiry import DAY, Office, claim, events, url_of
 from .test_same_number_decisions import QUEUE, text_of
 
+pytestmark = pytest.mark.either_database
+
 HOME = "/apps/remittance/"
 DENIED = Service("HC:99213", 5000, (Reason("CO", "197", 5000),), DAY)
 

@@ -31,6 +31,8 @@ from tests.plugins.remittance.inquiry import DAY, Office, claim, events, url_of
 from tests.support.client import PortalClient, heading_of
 from tests.tools.small835 import parse
 
+pytestmark = pytest.mark.either_database
+
 LIST, TOGETHER = "/apps/remittance/", "/apps/remittance/payments/together"
 
 

@@ -29,6 +29,8 @@ from tests.support.client import PortalClient
 from tests.support.clock import Clock
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 
 @pytest.fixture
 def staff(world: World) -> PortalClient:

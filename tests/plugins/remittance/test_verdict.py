@@ -17,6 +17,8 @@ from tests.support.world import World
 
 from .inquiry import Office, claim, url_of, words
 
+pytestmark = pytest.mark.either_database
+
 
 class Case:
     """A payment of two claims, $150.00 each, its text bent, imported."""

@@ -15,6 +15,8 @@ from hp_portal_plugins.remittance.models import Claim
 from tests.plugins.remittance.inquiry import DAY, Office, claim, events, url_of
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 SEARCH = "/apps/remittance/search"
 Seen = set[tuple[int, int]]
 
