@@ -59,7 +59,7 @@ def _runs_on_the_other(item: pytest.Item) -> bool:
     case = getattr(item, "callspec", None)
     if case is None or "database_kind" not in case.params or item.get_closest_marker("either_database") is None:
         return False
-    kind = case.params["database_kind"]
+    kind: str = case.params["database_kind"]
     name = item.nodeid.replace(kind, "", 1)
     return kind != ("sqlite", "postgresql")[zlib.crc32(name.encode()) % 2]
 

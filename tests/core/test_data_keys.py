@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hp_portal import cli
+from hp_portal.app import create_app
 from hp_portal.core.keys.models import DataKey
 from hp_portal.core.payees.models import Payee
 from hp_portal.database import make_engine
@@ -25,7 +26,7 @@ from hp_portal.seals import sealed_columns
 from hp_portal.settings import ConfigurationError, load_settings
 from hp_portal.vault import Vault, key_mark
 from tests.conftest import MakeApp
-from tests.support.databases import DATA_KEY, SECRET_KEY, Databases, as_owner, data_key, database_of
+from tests.support.databases import DATA_KEY, SECRET_KEY, Databases, as_owner, data_key, database_of, settings_for
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.world import World
 
@@ -285,7 +286,7 @@ def test_only_the_portal_s_user_can_read_an_sqlite_database(tmp_path: Path) -> N
 
 
 def test_files_that_others_can_read_are_told_of_at_the_start(
-    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[dict[str, Any]] = []
     monkeypatch.setattr("hp_portal.private_files.log.warning", lambda event, **facts: told.append(facts))
@@ -293,8 +294,7 @@ def test_files_that_others_can_read_are_told_of_at_the_start(
     folder.mkdir(mode=0o755)
     file = folder / "portal.sqlite"
     file.touch(mode=0o644)
-    make_app(f"sqlite:///{file}")
-    make_app(f"sqlite:///{file}")
+    create_app(settings_for(f"sqlite:///{file}", databases.instance))
     assert {facts["advice"] for facts in told} >= {f"chmod 0700 {folder}", f"chmod 0600 {file}"}
     assert len([facts for facts in told if facts["path"] == str(file)]) == 1, "told once"
 
