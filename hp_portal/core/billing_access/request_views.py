@@ -15,6 +15,7 @@ from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.billing_access import asking, records, showing
 from hp_portal.core.billing_access.asking import ChangedMeanwhile, ExpiredMeanwhile, Refused, TooManyToday
 from hp_portal.core.billing_access.forms import (
+    LAYOUT,
     ApproverForm,
     FilterForm,
     RequestForm,

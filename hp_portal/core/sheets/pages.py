@@ -59,8 +59,8 @@ def chosen_sheet(sent: SentSheet) -> str:
 
 
 def turn_to_sheet(session: PortalSession, owner: Owner, sent: SentSheet, columns: str) -> None:
-    """Where another sheet is asked for, read it, and lead to the page of its columns, whose address without the table is `columns`.
-    Commits then."""
+    """Where another sheet is asked for, read it, and lead to the page of its columns, whose address without the table is
+    `columns`. Commits then."""
     name = chosen_sheet(sent)
     if not name:
         return

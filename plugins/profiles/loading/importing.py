@@ -48,8 +48,8 @@ class LoadReport:
 def load_file(
     session: PortalSession, file: BinaryIO, name: str, person_id: int | None = None, sheet: str = ""
 ) -> LoadReport:
-    """Load a file, as one change whose reason is its name; commits nothing. What the file does not name stays. `sheet` names one of
-    a workbook.
+    """Load a file, as one change whose reason is its name; commits nothing. What the file does not name stays. `sheet` names one
+    of a workbook.
 
     Raises UnusableFile.
     """

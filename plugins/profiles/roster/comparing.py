@@ -115,6 +115,7 @@ class _Comparer:
         self.labels = {column.key: column for column in wish.layout.columns}
         # What rows say of a practitioner or a location, of which several speak: the first row with each value.
         self.said: dict[tuple[str, int], dict[Any, int]] = {}
+        self.currents: dict[tuple[str, int, str, dt.date], Any] = {}
 
     def gather(self, one: Matched) -> None:
         """Remember what a row says of whom other rows speak, too."""
@@ -140,14 +141,24 @@ class _Comparer:
         return next((span for day in days if (span := self.standing.at_work(one.affiliation, day))), None)
 
     def _differs(self, one: Matched, key: str, said: Said) -> bool:
-        value = one.row.values[key] or None
-        subject_id, state = one.subject(said.subject), self.standing.state(one.location)
-        if one.row.values[key] is None:
+        value = one.row.values[key]
+        if value is None:
             return False
+        value, subject_id = value or None, one.subject(said.subject)
         if subject_id < 0:
             return value is not None
-        days = (self.standing.day, self._day(one))
-        return value not in [current(said, self.standing.values(said.subject, subject_id, day), state) for day in days]
+        if value == self._current(key, said, subject_id, one.location, self.standing.day):
+            return False
+        day = self._day(one)
+        return day == self.standing.day or value != self._current(key, said, subject_id, one.location, day)
+
+    def _current(self, key: str, said: Said, subject_id: int, location: int, day: dt.date) -> Any:
+        """What a column says by the record; asked for once, as a practitioner stands in many rows."""
+        state = self.standing.state(location) if said.manner == "license" else ""
+        place = (key, subject_id, state, day)
+        if place not in self.currents:
+            self.currents[place] = current(said, self.standing.values(said.subject, subject_id, day), state)
+        return self.currents[place]
 
     def row(self, one: Matched) -> Compared:
         """What came of a row."""

@@ -15,10 +15,12 @@ from .standing import Standing
 
 NO_LOCATION = "Write our number of the location, or its name, street and ZIP code as they are on record."
 NOT_FOUND = (
-    "No location of yours is on record with this {what}. Look it up under Locations and correct the row; a new one comes on record "
-    "with “Add a location” first."
+    "No location of yours is on record with this {what}. Look it up under Locations and correct the row; a new one comes on "
+    "record with “Add a location” first."
 )
-SEVERAL = "Several locations of yours are on record with this name and address. Write our number of the one that is meant."
+SEVERAL = (
+    "Several locations of yours are on record with this name and address. Write our number of the one that is meant."
+)
 CLOSED = "This location is closed by our record."
 ELSEWHERE = (
     "Location {number} is {name}, {address} on record, and the row says something else. A roster neither renames nor moves a "

@@ -31,9 +31,9 @@ CAN_BE_SENT = (ADDED, CHANGED, ENDED)
 
 class RosterUpload(Base, OwnedByOrganization, Leased):
     """A roster that was sent. `effective_on` is the day of rows that name none; with `complete_on`, whoever is missing in it is
-    ended on that day. `table` is the word of what asks which column is which, or which sheet is meant, `sheet` the one of a workbook that was
-    chosen (empty: the one that looks like a roster), `head` the row with the headings, `notes` how it was read, a line each; `error` says why it
-    could not be."""
+    ended on that day. `table` is the word of what asks which column is which, or which sheet is meant; `sheet` is the one of a
+    workbook that was chosen (empty: the one that looks like a roster), `head` the row with the headings, `notes` how it was read,
+    a line each; `error` says why it could not be."""
 
     __tablename__ = "profiles_roster"
     __organization_may__ = May(
