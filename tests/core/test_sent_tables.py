@@ -287,7 +287,7 @@ def test_another_sheet_of_a_workbook_is_read_where_it_is_asked_for(sample_world:
 def test_tax_ids_and_requests_say_where_another_sheet_is_read(portal: World, payments: Payments) -> None:
     portal.person("a.clerk")
     client = portal.sign_in("a.clerk")
-    tax_ids = [["Tax ID", "NPI", "Check"], ["011000009", None, "1"]]
+    tax_ids: list[list[Any]] = [["Tax ID", "NPI", "Check"], ["011000009", None, "1"]]
     own = sheets_of(Ours=tax_ids, Theirs=[["Tax ID"], ["011000008"]])
     done = send(client, f"{SEVERAL}/send", own, "ours.xlsx")
     assert "The sheet “Ours” was read, and not “Theirs”." in seen(done)

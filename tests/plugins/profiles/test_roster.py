@@ -351,14 +351,15 @@ def test_a_location_that_is_not_on_record_leads_to_adding_it(world: World, clerk
     assert "Location number NOWHERE in 1 row" in words_of(page)
     forms = [one for one in tree_of(page).iter("form") if (one.get("action") or "").endswith("/locations/add/begin")]
     assert len(forms) == 2
-    filled = {one.get("name"): one.get("value") for one in forms[0].iter("input")}
-    begun = clerk.post(forms[0].get("action"), data=filled)
+    filled = {one.get("name") or "": one.get("value") for one in forms[0].iter("input")}
+    begun = clerk.post(forms[0].get("action") or "", data=filled)
     form = clerk.get(begun.headers["Location"])
     typed = {one.get("name"): one.get("value") for one in tree_of(form).iter("input")}
     assert (typed["name"], typed["street"], typed["zip"]) == ("Maple Site", "12 Maple Street", "55401-1234")
     assert typed["effective"] == "2026-09-15"
     with world.session() as session:
         payee = session.scalars(sa.select(Location.payee_id).where(Location.reference == "HERE")).one()
+        assert payee
         place = new_location(session, payee, "MAPLE")
         said = {("name", ""): "Maple Site", ("street", ""): "12 Maple Street", ("zip", ""): "55401-1234"}
         facts = saying("location", place.id, TODAY.date(), {**said, ("standing", ""): "open"})
