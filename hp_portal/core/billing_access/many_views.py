@@ -116,7 +116,14 @@ def _rows_page(
     }
     _keep_words(actor, form, words, set(words))
     status = 422 if wrong and status == 200 else status
-    shown = {"form": form, "right": len(right), "wrong": wrong, "sent": sent, "notes": notes, "other": other}
+    shown: dict[str, Any] = {
+        "form": form,
+        "right": len(right),
+        "wrong": wrong,
+        "sent": sent,
+        "notes": notes,
+        "other": other,
+    }
     return page("billing_access/rows.html", **shown, status=status)
 
 

@@ -55,7 +55,7 @@ def chosen_sheet(sent: SentSheet) -> str:
     if SHEET_BUTTON not in request.form:
         return ""
     form = OtherSheetForm.of(sent)
-    return form.sheet.data if form.validate_on_submit() else abort(400)
+    return str(form.sheet.data) if form.validate_on_submit() else abort(400)
 
 
 def turn_to_sheet(session: PortalSession, owner: Owner, sent: SentSheet, columns: str) -> None:
