@@ -244,13 +244,14 @@ def payees() -> None:
 
 @payees.command("import")
 @click.argument("file", type=click.File("rb"))
+@click.option("--sheet", default="", help="The sheet of a workbook to read, by its name.")
 @click.option("--dry-run", is_flag=True, help="Check and count, but change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def payees_import(file: Any, dry_run: bool, as_json: bool) -> None:
+def payees_import(file: Any, sheet: str, dry_run: bool, as_json: bool) -> None:
     """Load payees from a CSV file or an Excel workbook: all rows, or none when one has an error."""
     with new_session("payees import") as session:
         try:
-            with payee_files.reading(file) as rows:
+            with payee_files.reading(file, sheet) as rows:
                 report = payee_files.load_payees(session, rows)
         except payee_files.UnusableFile as error:
             raise click.ClickException(str(error)) from error

@@ -243,3 +243,76 @@ def test_a_remembered_choice_that_fits_no_more_is_not_used(sample_world: World) 
         row = session.scalars(sa.select(SheetMapping)).one()
         row.keys, row.used_at = '{"0": "gone", "1": "day"}', clock.now()
     assert send(client, f"{TABLE}/send", body).location.startswith(f"{TABLE}/columns")
+
+
+def sheets_of(**rows: list[list[Any]]) -> bytes:
+    """A workbook with these sheets."""
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for title, cells in rows.items():
+        sheet = book.create_sheet(title)
+        for row in cells:
+            sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+@pytest.mark.usefixtures("clock")
+def test_another_sheet_of_a_workbook_is_read_where_it_is_asked_for(sample_world: World) -> None:
+    sample_world.person("a.clerk")
+    client = sample_world.sign_in("a.clerk")
+    alike = sheets_of(March=[["Note"], ["First"]], April=[["Note"], ["Second"]], Words=[["Read me"]])
+    asked = send(client, f"{TABLE}/send", alike, "notes.xlsx")
+    assert asked.location.startswith(f"{TABLE}/columns"), "it is not guessed which of two is meant"
+    page = client.get(asked.location)
+    assert "“April” looks like the table as much as “March” does." in seen(page)
+    assert "The sheet “March” was read, and not “April”, “Words”." in seen(page)
+    chosen = {"table": asked.location.partition("=")[2], "read_sheet": "1", "sheet": "April"}
+    assert client.post(f"{TABLE}/columns/use", {**chosen, "sheet": "May"}).status_code == 400
+    other = client.post(f"{TABLE}/columns/use", chosen)
+    page = client.get(other.location)
+    assert "looks like" not in seen(page), "it has been said which"
+    assert "In your table: Second" in seen(page)
+    token = other.location.partition("=")[2]
+    used = client.post(f"{TABLE}/columns/use", {"table": token, "column_0": "text"}, follow_redirects=True)
+    assert "The sheet “April” was read, and not “March”, “Words”." in seen(used)
+    client.post(f"{TABLE}/take", {"table": token})
+    assert notes(sample_world) == ["Second"]
+    assert send(client, f"{TABLE}/send", alike).location.startswith(f"{TABLE}/columns"), "also with remembered columns"
+    clear = send(client, f"{TABLE}/send", sheets_of(Words=[["Read me"]], March=[["Note", "Date"], ["First"]]))
+    assert clear.location.startswith(f"{TABLE}/found")
+
+
+def test_tax_ids_and_requests_say_where_another_sheet_is_read(portal: World, payments: Payments) -> None:
+    portal.person("a.clerk")
+    client = portal.sign_in("a.clerk")
+    tax_ids: list[list[Any]] = [["Tax ID", "NPI", "Check"], ["011000009", None, "1"]]
+    own = sheets_of(Ours=tax_ids, Theirs=[["Tax ID"], ["011000008"]])
+    done = send(client, f"{SEVERAL}/send", own, "ours.xlsx")
+    assert "The sheet “Ours” was read, and not “Theirs”." in seen(done)
+    columns = client.get(link(done, "/add-several/columns"))
+    token = link(done, "/add-several/columns").partition("=")[2]
+    assert "Sheet of the workbook" in seen(columns)
+    chosen = {"table": token, "read_sheet": "1", "sheet": "Theirs"}
+    other = client.post(f"{SEVERAL}/columns/use", chosen, follow_redirects=True)
+    assert "The sheet “Theirs” was read" in seen(other)
+    assert "No column is read as number." in seen(other)
+    assert payments
+
+
+def test_after_all_requests_are_sent_the_list_leads_to_the_file(scene: Scene) -> None:
+    client = scene.asker
+    head = ["Practice", "Tax ID", "NPI", "Contact name", "Job title", "E-mail", "Phone"]
+    office = [OFFICE[name] for name in ("name", "title", "email", "phone")]
+    body = sheets_of(Ours=[head, ["Harbor", ASKED, None, *office]], Words=[["Read me"]])
+    checked = send(client, f"{BASE}/many/check", body, "providers.xlsx")
+    assert "Sheet of the workbook" in seen(client.get(link(checked, "/many/columns")))
+    [table] = {one.get("value") for one in tree_of(checked).iter("input") if one.get("name") == "table"}
+    sent = client.post(f"{BASE}/many/send", {**rows_of(checked), "table": table})
+    assert sent.status_code == 303
+    listed = client.get(sent.location)
+    back = openpyxl.load_workbook(io.BytesIO(client.get(link(listed, "/many/file")).data)).worksheets[0]
+    assert back.cell(2, 8).value == "Sent: the request is on the way."
+    assert "/many/file" not in client.get(f"{BASE}?table=nonsense").text
+    assert "/many/file" not in client.get(BASE).text

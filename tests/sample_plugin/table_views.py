@@ -88,6 +88,7 @@ def table_columns() -> ResponseReturnValue:
 @access.requires(READ)
 def table_columns_use() -> ResponseReturnValue:
     sent, db = _sent(), db_session()
+    sheets.turn_to_sheet(db, the_actor(), sent, url_for("sample.table_columns"))
     form = sheets.columns_form(sent)
     if not form.validate_on_submit():
         use = url_for("sample.table_columns_use")

@@ -24,7 +24,7 @@ from hp_portal.core.sheets.grids import UnreadableSheet
 from hp_portal.core.sheets.keeping import SentSheet, add_outcomes, columns_form, keep_outcomes, take_sheet
 from hp_portal.core.sheets.mapping import ColumnMapping
 from hp_portal.core.sheets.memory import remember_columns
-from hp_portal.core.sheets.pages import columns_page, empty_sheet, sent_sheet, sheet_file
+from hp_portal.core.sheets.pages import columns_page, empty_sheet, sent_sheet, sheet_file, turn_to_sheet
 from hp_portal.core.tax_ids.forms import TableForm
 from hp_portal.core.tax_ids.tables import UnreadableTable
 from hp_portal.core.tax_ids.views import KEY, READ, blueprint
@@ -74,7 +74,8 @@ def _from_file(actor: Actor, sent: SentSheet, mapping: ColumnMapping, rows: Sequ
     form = _rows_form({row.number: row.texts for row in rows})
     form.table.data = keep_outcomes(db_session(), actor, sent, {}, mapping=mapping)
     problems = {str(row.number): {one.key: one.words for one in row.problems if one.key} for row in rows}
-    return _checked_page(actor, form, problems, sent.notes(mapping))
+    other = url_for(f"{KEY}.requests_columns", table=sent.token) if sent.read.others else ""
+    return _checked_page(actor, form, problems, sent.notes(mapping), other)
 
 
 def _rows_form(rows: Mapping[int, Mapping[str, str]]) -> RowsForm:
@@ -88,10 +89,14 @@ def _rows_form(rows: Mapping[int, Mapping[str, str]]) -> RowsForm:
 
 
 def _checked_page(
-    actor: Actor, form: RowsForm, problems: Mapping[str, dict[str, str]] | None = None, notes: Sequence[str] = ()
+    actor: Actor,
+    form: RowsForm,
+    problems: Mapping[str, dict[str, str]] | None = None,
+    notes: Sequence[str] = (),
+    other: str = "",
 ) -> Response:
     right = _check_rows(actor, form, problems or {})
-    return _rows_page(actor, form, right, [], 200, notes)
+    return _rows_page(actor, form, right, [], 200, notes, other)
 
 
 def _rows_page(
@@ -101,6 +106,7 @@ def _rows_page(
     sent: Sequence[tuple[str, int | None]],
     status: int,
     notes: Sequence[str] = (),
+    other: str = "",
 ) -> Response:
     """The rows that are left, each with what speaks against it, also in the file that they came from."""
     wrong = len(form.rows.entries) - len(right)
@@ -110,9 +116,15 @@ def _rows_page(
     }
     _keep_words(actor, form, words, set(words))
     status = 422 if wrong and status == 200 else status
-    return page(
-        "billing_access/rows.html", form=form, right=len(right), wrong=wrong, sent=sent, notes=notes, status=status
-    )
+    shown: dict[str, Any] = {
+        "form": form,
+        "right": len(right),
+        "wrong": wrong,
+        "sent": sent,
+        "notes": notes,
+        "other": other,
+    }
+    return page("billing_access/rows.html", **shown, status=status)
 
 
 def _number(entry: Any) -> int:
@@ -161,6 +173,7 @@ def requests_columns() -> ResponseReturnValue:
 def requests_columns_use() -> ResponseReturnValue:
     db, actor = db_session(), billing()
     sent = sent_sheet(db, actor, LAYOUT, _start())
+    turn_to_sheet(db, actor, sent, url_for(f"{KEY}.requests_columns"))
     form = columns_form(sent)
     if not form.validate_on_submit():
         return _columns_page(sent, form, 422)
@@ -245,7 +258,7 @@ def requests_send() -> ResponseReturnValue:
     sent = [one for one in results if not one.problems]
     if len(sent) == len(form.rows.entries):
         flash(sent_words(len(sent)), "good")
-        return redirect_to(url_for(f"{KEY}.requests_list"))
+        return redirect_to(url_for(f"{KEY}.requests_list", table=form.table.data or None))
     return _left_page(actor, form, right, results, sent)
 
 

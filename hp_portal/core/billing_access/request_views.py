@@ -15,12 +15,14 @@ from hp_portal.core.access.enforce import the_actor
 from hp_portal.core.billing_access import asking, records, showing
 from hp_portal.core.billing_access.asking import ChangedMeanwhile, ExpiredMeanwhile, Refused, TooManyToday
 from hp_portal.core.billing_access.forms import (
+    LAYOUT,
     ApproverForm,
     FilterForm,
     RequestForm,
 )
 from hp_portal.core.documents.sheets import CSV_TYPE
 from hp_portal.core.identity.actor import Actor
+from hp_portal.core.sheets.keeping import outcomes_kept
 from hp_portal.core.tax_ids.views import KEY, READ, blueprint
 from hp_portal.core.web.attachments import attachment
 from hp_portal.core.web.listing import page_number
@@ -51,12 +53,14 @@ def sent_words(number: int) -> str:
 def requests_list() -> ResponseReturnValue:
     db, actor, form = db_session(), billing(), FilterForm(request.args)
     if not form.validate():
-        return page("billing_access/requests.html", "results", form=form, listing=None, wanted={}, status=422)
+        return page("billing_access/requests.html", "results", form=form, listing=None, wanted={}, sent="", status=422)
     wanted = {"status": form.status.data or "", "text": form.text.data or ""}
     listing = showing.list_requests(db, actor, showing.RequestFilter(**wanted), page_number(request.args))
     db.commit()
     listing = listing.at(f"{KEY}.requests_list", **wanted)
-    return page("billing_access/requests.html", "results", form=form, listing=listing, wanted=wanted)
+    table = request.args.get("table", "")
+    sent = table if outcomes_kept(db, actor, LAYOUT, table) else ""
+    return page("billing_access/requests.html", "results", form=form, listing=listing, wanted=wanted, sent=sent)
 
 
 @blueprint.get("/requests/csv")
@@ -64,7 +68,7 @@ def requests_list() -> ResponseReturnValue:
 def requests_csv() -> ResponseReturnValue:
     db, actor, form = db_session(), billing(), FilterForm(request.args)
     if not form.validate():
-        return page("billing_access/requests.html", "results", form=form, listing=None, wanted={}, status=422)
+        return page("billing_access/requests.html", "results", form=form, listing=None, wanted={}, sent="", status=422)
     body = showing.requests_csv(db, actor, showing.RequestFilter(form.status.data or "", form.text.data or ""))
     db.commit()
     return attachment(body, "requests.csv", CSV_TYPE)

@@ -19,7 +19,7 @@ from hp_portal.core.sheets.csv_reading import open_text, stream_csv
 from hp_portal.core.sheets.grids import ReadSheet, SheetLimits, SheetRow, UnreadableSheet
 from hp_portal.core.sheets.keeping import reading_notes
 from hp_portal.core.sheets.layouts import DIGITS, SheetColumn, SheetLayout
-from hp_portal.core.sheets.mapping import find_columns
+from hp_portal.core.sheets.mapping import find_columns, sheet_doubts
 from hp_portal.core.sheets.reading import read_sheet
 from hp_portal.database import PortalSession, lock
 from hp_portal.hookspecs import PortalEvent
@@ -64,6 +64,7 @@ LAYOUT = SheetLayout(
 )
 REQUIRED = ("tin", "npi", "vendor_number", "name", "provider_type", "network_status")
 OPTIONAL = ("address_1", "address_2", "city", "state", "zip")
+NAME_SHEET = "Name the one to read with --sheet."
 _ADDRESS = 350
 _CSV = SheetLimits(10**9, 10**12, 1 << 30, BY_THE_WORKER)
 """A CSV file is read as a stream, whatever its length."""
@@ -129,11 +130,16 @@ class PayeeRows:
 
 
 @contextmanager
-def reading(file: BinaryIO) -> Iterator[PayeeRows]:
-    """Parse a CSV file or an Excel workbook with a row of headings, while the block runs. Raises UnusableFile, also later."""
+def reading(file: BinaryIO, sheet: str = "") -> Iterator[PayeeRows]:
+    """Parse a CSV file or an Excel workbook with a row of headings, while the block runs; `sheet` names one of a workbook.
+
+    Raises UnusableFile, also later.
+    """
     start = file.read(4)
     file.seek(0)
     if start != b"PK\x03\x04":
+        if sheet:
+            raise UnusableFile("This is no Excel workbook, and has no sheet to name.")
         text = open_text(file)
         try:
             yield read_rows(text)
@@ -141,7 +147,7 @@ def reading(file: BinaryIO) -> Iterator[PayeeRows]:
             text.detach()  # whoever has opened the file closes it
         return
     try:
-        read = read_sheet(file.read(), LAYOUT, _WORKBOOK)
+        read = read_sheet(file.read(), LAYOUT, _WORKBOOK, sheet=sheet)
     except UnreadableSheet as error:
         raise UnusableFile(str(error)) from error
     yield _rows_of(read, read.rows)
@@ -164,6 +170,8 @@ def _rows_of(read: ReadSheet, rows: Iterable[SheetRow]) -> PayeeRows:
     if not read.rows:
         raise UnusableFile(f"The first line must name the columns; there is none. {expected}")
     found = find_columns(read, LAYOUT)
+    if doubts := sheet_doubts(read):
+        raise UnusableFile(f"{' '.join(doubts)} {NAME_SHEET}")
     if missing := [name for name in REQUIRED if found.mapping.place(name) is None]:
         raise UnusableFile(f"The first line must name the columns; {', '.join(missing)} missing. {expected}")
     if found.doubts:

@@ -24,6 +24,7 @@ _TOO_LONG = "The row has more cells than the table has columns. Put quotation ma
 _MOST_ZEROS, _MOST_DIGITS = 2, 10**15
 _YEARS = range(1900, 3000)
 _LONGEST_SHOWN = 80
+_MOST_PARSED = 5_000
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,13 @@ def check_rows(
             yield checker.check(row)
 
 
+@dataclass(frozen=True)
+class _Refused:
+    """A text that its column cannot have, and why."""
+
+    words: str
+
+
 class _Checker:
     def __init__(self, read: ReadSheet, layout: SheetLayout, mapping: ColumnMapping) -> None:
         self.read, self.layout, self.mapping = read, layout, mapping
@@ -78,6 +86,7 @@ class _Checker:
         head = next((row for row in read.rows if row.number == mapping.head), None)
         self.end = len(layout.columns) if head is None else len(head.cells)
         self.seen: dict[tuple[Any, ...], int] = {}
+        self.parsed: dict[str, dict[str, Any]] = {column.key: {} for column in layout.columns}
 
     def check(self, row: SheetRow) -> CheckedRow:
         checked = CheckedRow(row.number)
@@ -92,12 +101,15 @@ class _Checker:
         return checked
 
     def _value(self, checked: CheckedRow, column: SheetColumn, heading: str, cell: Cell) -> Any:
-        found = shown(cell)[:_LONGEST_SHOWN]
-        checked.texts[column.key] = shown(cell)
+        found = checked.texts[column.key] = shown(cell)
 
         def say(words: str, to: list[RowProblem]) -> None:
-            to.append(RowProblem(checked.number, heading, column.key, found, words))
+            to.append(RowProblem(checked.number, heading, column.key, found[:_LONGEST_SHOWN], words))
 
+        if not found:
+            if column.required:
+                say(EMPTY, checked.problems)
+            return None
         if isinstance(cell, NoValue):
             say(cell.words, checked.problems)
             return None
@@ -110,13 +122,26 @@ class _Checker:
             if column.required:
                 say(EMPTY, checked.problems)
             return None
-        try:
-            value = column.parse(text)
-        except ValueError as error:
-            say(str(error), checked.problems)
+        value = self._parsed(column, text)
+        if isinstance(value, _Refused):
+            say(value.words, checked.problems)
             return None
         if warning:
             say(warning, checked.warnings)
+        return value
+
+    def _parsed(self, column: SheetColumn, text: str) -> Any:
+        """The value of a text, which is parsed once: the same names and places stand in row after row."""
+        known = self.parsed[column.key]
+        if text in known:
+            return known[text]
+        if len(known) == _MOST_PARSED:
+            known.clear()
+        try:
+            value = column.parse(text)
+        except ValueError as error:
+            value = _Refused(str(error))
+        known[text] = value
         return value
 
     def _check_whole(self, checked: CheckedRow) -> None:

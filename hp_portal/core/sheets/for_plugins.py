@@ -12,6 +12,7 @@ from hp_portal.core.sheets.keeping import (
     columns_form,
     keep_outcomes,
     keep_sheet,
+    other_sheet,
     problem_page,
     reading_notes,
     take_sheet,
@@ -19,7 +20,14 @@ from hp_portal.core.sheets.keeping import (
 from hp_portal.core.sheets.layouts import SheetColumn, SheetLayout, layout_csv, layout_sheets, layout_table, layout_xlsx
 from hp_portal.core.sheets.mapping import ColumnMapping, FoundColumns, TheirColumn, chosen_columns, find_columns
 from hp_portal.core.sheets.memory import columns_of, remember_columns
-from hp_portal.core.sheets.pages import columns_page, empty_sheet, sent_sheet, sheet_file
+from hp_portal.core.sheets.pages import (
+    chosen_sheet,
+    columns_page,
+    empty_sheet,
+    sent_sheet,
+    sheet_file,
+    turn_to_sheet,
+)
 from hp_portal.core.sheets.reading import read_sheet
 
 __all__ = [
@@ -42,6 +50,7 @@ __all__ = [
     "add_outcomes",
     "check_rows",
     "chosen_columns",
+    "chosen_sheet",
     "columns_form",
     "columns_of",
     "columns_page",
@@ -54,6 +63,7 @@ __all__ = [
     "layout_sheets",
     "layout_table",
     "layout_xlsx",
+    "other_sheet",
     "problem_page",
     "read_sheet",
     "reading_notes",
@@ -61,4 +71,5 @@ __all__ = [
     "sent_sheet",
     "sheet_file",
     "take_sheet",
+    "turn_to_sheet",
 ]

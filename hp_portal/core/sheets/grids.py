@@ -94,13 +94,14 @@ class SheetRow:
 @dataclass
 class ReadSheet:
     """A table as it was read: `kind` csv or xlsx, `sheet` the name of the one that was read of a workbook, `others`
-    of those that have something in them as well. `notes` are sentences about how it was read. `delimiter` is a CSV
-    file's."""
+    of those that have something in them as well, `alike` those of them that look like the table as much, unless
+    somebody has said which one to read. `notes` are sentences about how it was read. `delimiter` is a CSV file's."""
 
     kind: str
     rows: list[SheetRow]
     sheet: str = ""
     others: list[str] = field(default_factory=list)
+    alike: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     delimiter: str = ","
     since_1904: bool = False

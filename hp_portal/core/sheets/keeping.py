@@ -15,7 +15,7 @@ from wtforms.validators import StopValidation
 
 from hp_portal.core.documents.limited import AT_ONCE
 from hp_portal.core.files.storing import plain_name
-from hp_portal.core.kept.keeping import Owner, find_kept, keep_values
+from hp_portal.core.kept.keeping import KeptGone, Owner, find_kept, keep_values
 from hp_portal.core.sheets.checking import CheckedRow, RowProblem, check_rows
 from hp_portal.core.sheets.giving_back import GivenBack, give_back
 from hp_portal.core.sheets.grids import SMALL_SHEET, ReadSheet, SheetLimits, UnreadableSheet, pack, unpack
@@ -46,13 +46,15 @@ class Upload(Protocol):
 
 @dataclass(frozen=True)
 class SentSheet:
-    """A table that somebody has sent: it is found again by `token`, of its sender alone, for 12 hours."""
+    """A table that somebody has sent: it is found again by `token`, of its sender alone, for 12 hours. `body` is the file where
+    another sheet of it may be asked for."""
 
     token: str
     name: str
     layout: SheetLayout
     read: ReadSheet
     found: FoundColumns
+    body: bytes = b""
 
     @property
     def certain(self) -> bool:
@@ -98,23 +100,37 @@ def take_sheet(
     session: PortalSession, owner: Owner, layout: SheetLayout, upload: Upload, limits: SheetLimits = SMALL_SHEET
 ) -> SentSheet:
     """Read a table that was sent, and keep it for its sender. Raises UnreadableSheet. The caller commits."""
-    read = read_sheet(upload.stream.read(), layout, limits)
-    return keep_sheet(session, owner, layout, upload.filename or "table", read)
+    body = upload.stream.read()
+    read = read_sheet(body, layout, limits)
+    return keep_sheet(session, owner, layout, upload.filename or "table", read, body)
 
 
-def keep_sheet(session: PortalSession, owner: Owner, layout: SheetLayout, name: str, read: ReadSheet) -> SentSheet:
-    """Keep a table that was read, such as by a job, for its sender. The caller commits."""
+def keep_sheet(
+    session: PortalSession, owner: Owner, layout: SheetLayout, name: str, read: ReadSheet, body: bytes = b""
+) -> SentSheet:
+    """Keep a table that was read, such as by a job, for its sender; with its `body`, `other_sheet` reads another sheet of it. The
+    caller commits."""
     packed = base64.b64encode(zlib.compress(pack(read).encode())).decode()
-    name = plain_name(name)
-    token = keep_values(session, owner, _sent(layout), {"name": name, "read": packed})
-    return SentSheet(token, name, layout, read, columns_of(session, owner.organization_id, layout, read))
+    name, body = plain_name(name), body if read.others else b""
+    file = {"file": base64.b64encode(body).decode()} if body else {}
+    token = keep_values(session, owner, _sent(layout), {"name": name, "read": packed, **file})
+    return SentSheet(token, name, layout, read, columns_of(session, owner.organization_id, layout, read), body)
+
+
+def other_sheet(
+    session: PortalSession, owner: Owner, sent: SentSheet, name: str, limits: SheetLimits = SMALL_SHEET
+) -> SentSheet:
+    """Another sheet of the workbook that was sent, read and kept for its sender. Raises UnreadableSheet. The caller commits."""
+    read = read_sheet(sent.body, sent.layout, limits, sheet=name)
+    return keep_sheet(session, owner, sent.layout, sent.name, read, sent.body)
 
 
 def find_sheet(session: PortalSession, owner: Owner, layout: SheetLayout, token: str) -> SentSheet:
     """The table that the sender's word stands for. Raises KeptGone."""
     kept = find_kept(session, owner, _sent(layout), token)
     read = unpack(zlib.decompress(base64.b64decode(kept["read"])))
-    return SentSheet(token, kept["name"], layout, read, columns_of(session, owner.organization_id, layout, read))
+    found = columns_of(session, owner.organization_id, layout, read)
+    return SentSheet(token, kept["name"], layout, read, found, base64.b64decode(kept.get("file", "")))
 
 
 def _sent(layout: SheetLayout) -> str:
@@ -157,6 +173,15 @@ def add_outcomes(
     kept = find_kept(session, owner, _done(layout), token)
     told = kept["words"] | {str(number): text for number, text in words.items()}
     return keep_values(session, owner, _done(layout), {**kept, "words": told, "again": sorted(again)})
+
+
+def outcomes_kept(session: PortalSession, owner: Owner, layout: SheetLayout, token: str) -> bool:
+    """Does the word still stand for a file that is given back?"""
+    try:
+        find_kept(session, owner, _done(layout), token)
+    except KeptGone:
+        return False
+    return True
 
 
 def give_sheet_back(
@@ -215,6 +240,20 @@ def columns_form(sent: SentSheet, *, bound: bool = True) -> Any:
     }
     form = type("ColumnsForm", (_ColumnsForm,), {**fields, "sent": sent})
     return form() if bound else form(formdata=None, table=sent.token)
+
+
+class OtherSheetForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Says which other sheet of a workbook is to be read."""
+
+    table = HiddenField()
+    sheet = SelectField("Sheet of the workbook")
+
+    @classmethod
+    def of(cls, sent: SentSheet, *, bound: bool = True) -> Any:
+        """The form of what was sent; `bound` to what the request has sent."""
+        form = cls() if bound else cls(formdata=None, table=sent.token, sheet=sent.read.sheet)
+        form.sheet.choices = [SelectChoice(name) for name in (sent.read.sheet, *sent.read.others)]
+        return form
 
 
 class SheetField(FileField):  # type: ignore[misc] # Flask-WTF has no types

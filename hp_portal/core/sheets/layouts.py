@@ -39,9 +39,10 @@ class SheetColumn:
     it.
 
     `parse` makes a value of a cell's text and raises ValueError with a sentence that says what to do; it never sees
-    an empty cell. `show` makes a cell of a value again. `kind` "digits" is for identifiers: what Excel does to them
-    is undone, with zeros in front to one of `widths`; "day" takes what Excel has for a day as well, and hands it on
-    as 2026-03-02. `about` says in a sentence what belongs into it, `example` shows it.
+    an empty cell, and gives the same value for the same text, which rows then share. `show` makes a cell of a value
+    again. `kind` "digits" is for identifiers: what Excel does to them is undone, with zeros in front to one of
+    `widths`; "day" takes what Excel has for a day as well, and hands it on as 2026-03-02. `about` says in a sentence
+    what belongs into it, `example` shows it.
     """
 
     key: str

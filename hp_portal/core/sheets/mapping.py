@@ -89,7 +89,7 @@ def find_columns(read: ReadSheet, layout: SheetLayout) -> FoundColumns:
         one.place: known[heading] for one in theirs if (heading := plain_heading(one.heading)) in known and one.named
     }
     guessed = _guesses(theirs, keys, layout)
-    doubts = ColumnMapping(head.number, theirs, keys | guessed).problems(layout)
+    doubts = [*sheet_doubts(read), *ColumnMapping(head.number, theirs, keys | guessed).problems(layout)]
     doubts += [
         f"“{one.heading}” may be {layout.column(guessed[one.place]).label}." for one in theirs if one.place in guessed
     ]
@@ -100,6 +100,14 @@ def find_columns(read: ReadSheet, layout: SheetLayout) -> FoundColumns:
             if one.place not in keys and one.place not in guessed
         ]
     return FoundColumns(ColumnMapping(head.number, theirs, keys | guessed), doubts)
+
+
+def sheet_doubts(read: ReadSheet) -> list[str]:
+    """Why it is not certain which sheet of a workbook is meant."""
+    if not read.alike:
+        return []
+    others = " and ".join(f"“{one}”" for one in read.alike)
+    return [f"{others} look{'s' if len(read.alike) == 1 else ''} like the table as much as “{read.sheet}” does."]
 
 
 def _without_headings(read: ReadSheet, layout: SheetLayout) -> FoundColumns:

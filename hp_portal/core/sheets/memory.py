@@ -9,7 +9,14 @@ import sqlalchemy as sa
 from hp_portal import clock
 from hp_portal.core.sheets.grids import ReadSheet
 from hp_portal.core.sheets.layouts import SheetLayout
-from hp_portal.core.sheets.mapping import ColumnMapping, FoundColumns, chosen_columns, find_columns, headings_digest
+from hp_portal.core.sheets.mapping import (
+    ColumnMapping,
+    FoundColumns,
+    chosen_columns,
+    find_columns,
+    headings_digest,
+    sheet_doubts,
+)
 from hp_portal.core.sheets.models import SheetMapping
 from hp_portal.database import PortalSession, lock
 
@@ -28,7 +35,7 @@ def columns_of(
     known = {column.key for column in layout.columns}
     keys = {int(place): key for place, key in json.loads(row.keys).items() if key in known}
     chosen = chosen_columns(found.mapping, keys)
-    return found if chosen.problems(layout) else FoundColumns(chosen, remembered=True)
+    return found if chosen.problems(layout) else FoundColumns(chosen, sheet_doubts(read), remembered=True)
 
 
 def remember_columns(

@@ -18,6 +18,7 @@ OLD = (
     "This is a workbook of the old kind (.xls), or one with a password. Save it as .xlsx without a password, then send that "
     "file."
 )
+NO_SHEETS = "This file is no Excel workbook, and has no sheet to choose. Leave the name of the sheet out."
 EMPTY = "This file is empty. Choose the file with your table."
 NO_ROWS = "There is no row with anything in it. Choose the file with your table."
 
@@ -26,16 +27,20 @@ def nobody(_done: int, _of: int) -> None:
     """Nobody is told how far it is."""
 
 
-def read_body(body: bytes, limits: SheetLimits, known: tuple[str, ...], told: Told = nobody) -> ReadSheet:
-    """The table of a file, whose kind is told by what is in it. Raises UnreadableSheet."""
+def read_body(
+    body: bytes, limits: SheetLimits, known: tuple[str, ...], told: Told = nobody, sheet: str = ""
+) -> ReadSheet:
+    """The table of a file, whose kind is told by what is in it; `sheet` of a workbook. Raises UnreadableSheet."""
     if not body:
         raise UnreadableSheet(EMPTY)
     if body.startswith(b"PK\x03\x04"):
-        read = read_xlsx(body, limits, known, told)
+        read = read_xlsx(body, limits, known, told, sheet)
     elif body.startswith(b"\xd0\xcf\x11\xe0"):
         raise UnreadableSheet(OLD)
     elif body.startswith(b"%PDF"):
         raise UnreadableSheet(NO_TABLE)
+    elif sheet:
+        raise UnreadableSheet(NO_SHEETS)
     else:
         read = read_csv(decode(body), limits)
     if not read.rows:
@@ -54,7 +59,7 @@ def main() -> int:
         head, _, body = sys.stdin.buffer.read().partition(b"\n")
         wanted = json.loads(head)
         limits = SheetLimits(process=DocumentLimits(), **wanted["limits"])
-        made = pack(read_body(body, limits, tuple(wanted["known"]), _tell))
+        made = pack(read_body(body, limits, tuple(wanted["known"]), _tell, wanted["sheet"]))
     except UnreadableSheet as error:
         made = json.dumps({"unreadable": str(error)})
     except MemoryError:

@@ -26,18 +26,20 @@ def read_sheet(
     layout: SheetLayout,
     limits: SheetLimits = SMALL_SHEET,
     progress: Progress = no_progress,
+    *,
+    sheet: str = "",
 ) -> ReadSheet:
-    """The table of a CSV file or an Excel workbook; `layout` tells which sheet of a workbook it is. Raises
-    UnreadableSheet.
+    """The table of a CSV file or an Excel workbook; `layout` tells which sheet of a workbook it is, unless `sheet`
+    names one. Raises UnreadableSheet.
 
     `SMALL_SHEET` is for a request: the web process spends none of its own time on a workbook. The worker says
     `LARGE_SHEET` and may have `progress` told.
     """
     known = tuple(layout.known())
     if len(body) <= AT_HAND and not body.startswith(b"PK\x03\x04"):
-        return read_body(body, limits, known)
+        return read_body(body, limits, known, sheet=sheet)
     numbers = {name: value for name, value in vars(limits).items() if name != "process"}
-    job = json.dumps({"known": known, "limits": numbers}).encode() + b"\n" + body
+    job = json.dumps({"known": known, "limits": numbers, "sheet": sheet}).encode() + b"\n" + body
     try:
         made = make_apart("hp_portal.core.sheets.reader", job, limits.process, "reading a table", progress)
     except DocumentTooLarge as error:

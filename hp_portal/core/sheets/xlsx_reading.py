@@ -45,6 +45,7 @@ TOO_LARGE = (
     "This workbook is too large once it is unpacked. Often empty rows that have a format are the reason: copy the table alone "
     "into a new workbook, save that, and send it."
 )
+NO_SUCH_SHEET = "There is no sheet “{name}” with anything in it. The workbook has {others}."
 NOTHING = "There is no table in this workbook: all of its sheets are empty."
 MERGED = "Some rows share a merged cell: each of them was read with what stands in it."
 LOOKED_AT = 25
@@ -63,8 +64,9 @@ _MERGE = re.compile(rb'<(?:\w+:)?mergeCell\b[^>]*?\sref="([A-Z]{1,3}\d{1,7}:[A-Z
 Told = Callable[[int, int], None]
 
 
-def read_xlsx(body: bytes, limits: SheetLimits, known: Collection[str], told: Told) -> ReadSheet:
-    """The table of a workbook, from the sheet with most of the `known` headings. Raises UnreadableSheet."""
+def read_xlsx(body: bytes, limits: SheetLimits, known: Collection[str], told: Told, wanted: str = "") -> ReadSheet:
+    """The table of a workbook: the sheet that is `wanted`, else the one with most of the `known` headings. Raises
+    UnreadableSheet."""
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             names = {part.filename for part in archive.infolist()}
@@ -76,7 +78,7 @@ def read_xlsx(body: bytes, limits: SheetLimits, known: Collection[str], told: To
             with warnings.catch_warnings():
                 # What is odd about a workbook that can be read all the same need not be told.
                 warnings.simplefilter("ignore")
-                return _read(slim, sheets, limits, known, told)
+                return _read(slim, sheets, limits, known, told, wanted)
     except (UnreadableSheet, MemoryError):
         raise
     except Exception as error:
@@ -113,7 +115,7 @@ def _without_end(text: bytes) -> tuple[bytes, bool]:
 
 
 def _read(
-    file: io.BytesIO, texts: Mapping[str, bytes], limits: SheetLimits, known: Collection[str], told: Told
+    file: io.BytesIO, texts: Mapping[str, bytes], limits: SheetLimits, known: Collection[str], told: Told, wanted: str
 ) -> ReadSheet:
     book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
     try:
@@ -125,13 +127,30 @@ def _read(
         ]
         if not filled:
             raise UnreadableSheet(NOTHING)
-        best = max(filled, key=lambda part: part.headings(known)) if len(filled) > 1 else filled[0]
+        best, alike = _chosen(filled, known, wanted)
         read = best.read(told)
         read.others = [part.sheet.title for part in filled if part is not best]
+        read.alike = [part.sheet.title for part in alike]
         read.since_1904 = book.epoch == CALENDAR_MAC_1904
         return read
     finally:
         book.close()
+
+
+def _chosen(filled: list[_Part], known: Collection[str], wanted: str) -> tuple[_Part, list[_Part]]:
+    """The sheet to read, and those that look like the table as much where nobody has said which."""
+    if wanted:
+        found = next((part for part in filled if part.sheet.title == wanted), None)
+        if found is None:
+            others = ", ".join(f"“{part.sheet.title}”" for part in filled)
+            raise UnreadableSheet(NO_SUCH_SHEET.format(name=wanted, others=others))
+        return found, []
+    if len(filled) == 1:
+        return filled[0], []
+    scores = [part.headings(known) for part in filled]
+    best = scores.index(max(scores))
+    same = [part for place, part in enumerate(filled) if place != best and scores[place] == scores[best] > 0]
+    return filled[best], same
 
 
 class _Part:

@@ -17,7 +17,7 @@ from hp_portal.core.sheets.grids import UnreadableSheet
 from hp_portal.core.sheets.keeping import SentSheet, columns_form, keep_outcomes, take_sheet
 from hp_portal.core.sheets.mapping import ColumnMapping
 from hp_portal.core.sheets.memory import remember_columns
-from hp_portal.core.sheets.pages import columns_page, empty_sheet, sent_sheet, sheet_file
+from hp_portal.core.sheets.pages import columns_page, empty_sheet, sent_sheet, sheet_file, turn_to_sheet
 from hp_portal.core.tax_ids.cases import TooManyCases, WaitsAlready, ask_staff
 from hp_portal.core.tax_ids.forms import CaseForm, TableForm
 from hp_portal.core.tax_ids.grants import NotForBilling
@@ -86,10 +86,11 @@ def _added_from_file(sent: SentSheet, mapping: ColumnMapping, rows: Sequence[Che
     again = [one.number for one in results if one.outcome == WRONG]
     words = {one.number: one.said for one in results}
     table = keep_outcomes(db, actor, sent, words, again=again, mapping=mapping)
-    return _added_page(results, table, sent.notes(mapping))
+    other = url_for(f"{KEY}.add_several_columns", table=sent.token) if sent.read.others else ""
+    return _added_page(results, table, sent.notes(mapping), other)
 
 
-def _added_page(results: list[RowResult], table: str = "", notes: Sequence[str] = ()) -> Response:
+def _added_page(results: list[RowResult], table: str = "", notes: Sequence[str] = (), other: str = "") -> Response:
     db_session().commit()
     wrong = [one for one in results if one.outcome == WRONG]
     added = sum(1 for one in results if one.outcome == ADDED)
@@ -102,6 +103,7 @@ def _added_page(results: list[RowResult], table: str = "", notes: Sequence[str] 
         form=again,
         table=table,
         notes=notes,
+        other=other,
         status=422 if wrong else 200,
     )
 
@@ -128,6 +130,7 @@ def add_several_columns() -> ResponseReturnValue:
 def add_several_columns_use() -> ResponseReturnValue:
     db, actor = db_session(), the_actor()
     sent = sent_sheet(db, actor, LAYOUT, _start())
+    turn_to_sheet(db, actor, sent, url_for(f"{KEY}.add_several_columns"))
     form = columns_form(sent)
     if not form.validate_on_submit():
         return _columns_page(sent, form, 422)

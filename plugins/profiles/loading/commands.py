@@ -21,8 +21,9 @@ UNREADABLE, IN_PART = 1, 3
 
 @blueprint.cli.command("import")
 @click.argument("files", metavar="FILE...", type=click.File("rb"), nargs=-1, required=True)
+@click.option("--sheet", default="", help="The sheet of the workbooks to read, by its name.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would change; load nothing.")
-def import_command(files: tuple[BinaryIO, ...], dry_run: bool) -> None:
+def import_command(files: tuple[BinaryIO, ...], sheet: str, dry_run: bool) -> None:
     """Load practitioners, locations and affiliations from each FILE, CSV or .xlsx with one fact a row.
 
     Rows that cannot be used are listed and left out; the others are loaded, each file as one change. The exit status is 3 with
@@ -33,7 +34,7 @@ def import_command(files: tuple[BinaryIO, ...], dry_run: bool) -> None:
         for file in files:
             name = Path(file.name).name
             try:
-                report = load_file(session, file, name)
+                report = load_file(session, file, name, sheet=sheet)
             except UnusableFile as error:
                 session.rollback()
                 click.echo(f"{name}: {error}", err=True)

@@ -45,13 +45,16 @@ class LoadReport:
     notes: list[str] = field(default_factory=list)
 
 
-def load_file(session: PortalSession, file: BinaryIO, name: str, person_id: int | None = None) -> LoadReport:
-    """Load a file, as one change whose reason is its name; commits nothing. What the file does not name stays.
+def load_file(
+    session: PortalSession, file: BinaryIO, name: str, person_id: int | None = None, sheet: str = ""
+) -> LoadReport:
+    """Load a file, as one change whose reason is its name; commits nothing. What the file does not name stays. `sheet` names one
+    of a workbook.
 
     Raises UnusableFile.
     """
     report = LoadReport()
-    rows = list(_usable(read_table(file, REQUIRED, OPTIONAL, report.notes.append), report))
+    rows = list(_usable(read_table(file, REQUIRED, OPTIONAL, report.notes.append, sheet), report))
     load_rows(session, rows, Stated("loaded", name[:400], person_id=person_id), report)
     report.refused.sort(key=lambda refused: refused.line)
     return report

@@ -11,6 +11,7 @@ from hp_portal.api import BY_THE_WORKER, one_line, safe_text, sheets
 
 _LONGEST_CELL = 4000
 _WORKBOOK = sheets.SheetLimits(1_048_576, 400_000_000, 1 << 30, BY_THE_WORKER)
+ALIKE = "Several sheets of this workbook look like the table: {sheets}. Name the one to read with --sheet."
 Told = Callable[[str], None]
 
 
@@ -23,15 +24,18 @@ def _nobody(_words: str) -> None:
 
 
 def read_table(
-    file: BinaryIO, required: Collection[str], optional: Collection[str] = (), tell: Told = _nobody
+    file: BinaryIO, required: Collection[str], optional: Collection[str] = (), tell: Told = _nobody, sheet: str = ""
 ) -> Iterator[tuple[int, Mapping[str, str]]]:
     """The rows of a CSV file in UTF-8, or of an Excel workbook, whose first line names the columns, as line and values by column.
-    Rows without any value are left out. `tell` hears which columns are not used. Raises UnusableFile.
+    Rows without any value are left out. `tell` hears which columns are not used, and which sheet was read; `sheet` names one.
+    Raises UnusableFile.
     """
     start = file.read(4)
     file.seek(0)
     if start == b"PK\x03\x04":
-        return _read_workbook(file.read(), required, optional, tell)
+        return _read_workbook(file.read(), required, optional, tell, sheet)
+    if sheet:
+        raise UnusableFile("This is no Excel workbook, and has no sheet to name.")
     return _read_csv(file, required, optional, tell)
 
 
@@ -47,13 +51,17 @@ def _check_names(names: Sequence[str], required: Collection[str], optional: Coll
 
 
 def _read_workbook(
-    body: bytes, required: Collection[str], optional: Collection[str], tell: Told
+    body: bytes, required: Collection[str], optional: Collection[str], tell: Told, sheet: str
 ) -> Iterator[tuple[int, Mapping[str, str]]]:
     layout = sheets.SheetLayout("profiles import", "Import", tuple(_column(name) for name in (*required, *optional)))
     try:
-        read = sheets.read_sheet(body, layout, _WORKBOOK)
+        read = sheets.read_sheet(body, layout, _WORKBOOK, sheet=sheet)
     except sheets.UnreadableSheet as error:
         raise UnusableFile(str(error)) from error
+    if read.alike:
+        raise UnusableFile(ALIKE.format(sheets=", ".join((read.sheet, *read.alike))))
+    if read.others:
+        tell(f"The sheet “{read.sheet}” was read, and not {', '.join(f'“{one}”' for one in read.others)}.")
     mapping = sheets.find_columns(read, layout).mapping
     names = [mapping.keys.get(one.place) or one.heading for one in mapping.theirs]
     _check_names(names, required, optional, tell)

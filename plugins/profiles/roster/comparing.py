@@ -115,6 +115,7 @@ class _Comparer:
         self.labels = {column.key: column for column in wish.layout.columns}
         # What rows say of a practitioner or a location, of which several speak: the first row with each value.
         self.said: dict[tuple[str, int], dict[Any, int]] = {}
+        self.currents: dict[tuple[str, int, str, dt.date], Any] = {}
 
     def gather(self, one: Matched) -> None:
         """Remember what a row says of whom other rows speak, too."""
@@ -140,14 +141,33 @@ class _Comparer:
         return next((span for day in days if (span := self.standing.at_work(one.affiliation, day))), None)
 
     def _differs(self, one: Matched, key: str, said: Said) -> bool:
-        value = one.row.values[key] or None
-        subject_id, state = one.subject(said.subject), self.standing.state(one.location)
-        if one.row.values[key] is None:
+        value = one.row.values[key]
+        if value is None:
             return False
+        value, subject_id = value or None, one.subject(said.subject)
         if subject_id < 0:
             return value is not None
-        days = (self.standing.day, self._day(one))
-        return value not in [current(said, self.standing.values(said.subject, subject_id, day), state) for day in days]
+        days = dict.fromkeys((self.standing.day, self._day(one)))
+        stands = [self._current(key, said, subject_id, one.location, day) for day in days]
+        return value not in stands and not any(self._says(key, before, value) for before in stands)
+
+    def _says(self, key: str, before: Any, value: Any) -> bool:
+        """Is the cell as our own roster writes it? Not all that is on record comes back as it was, such as a name that is
+        “None”."""
+        cell = None if before is None else self.labels[key].show(before)
+        text = cell.isoformat() if isinstance(cell, dt.date) else str(cell or "")
+        try:
+            return bool(text) and (self.labels[key].parse(text) or None) == value
+        except ValueError:
+            return False
+
+    def _current(self, key: str, said: Said, subject_id: int, location: int, day: dt.date) -> Any:
+        """What a column says by the record; asked for once, as a practitioner stands in many rows."""
+        state = self.standing.state(location) if said.manner == "license" else ""
+        place = (key, subject_id, state, day)
+        if place not in self.currents:
+            self.currents[place] = current(said, self.standing.values(said.subject, subject_id, day), state)
+        return self.currents[place]
 
     def row(self, one: Matched) -> Compared:
         """What came of a row."""
@@ -238,11 +258,12 @@ class _Comparer:
         self, made: Compared, affiliation: int, until: dt.date | None, ends: dt.date | None, reason: str | None
     ) -> None:
         if ends == until:
-            if ends and reason is not None:
-                was = self.standing.reason(affiliation, ends)
-                if said := _lines(self.standing, affiliation, {"reason": reason or ""}, ends):
-                    made.outcome = CHANGED
-                    made.differences.append(Difference("Reason for leaving", was or "", reason or "", ends, said))
+            was = self.standing.reason(affiliation, ends) if ends else None
+            same = not ends or reason is None or self._says("reason", was, reason or None)
+            said = () if same or not ends else _lines(self.standing, affiliation, {"reason": reason or ""}, ends)
+            if ends and said:
+                made.outcome = CHANGED
+                made.differences.append(Difference("Reason for leaving", was or "", reason or "", ends, said))
             return
         lines: tuple[Line, ...] = ()
         if until and (ends is None or ends > until):

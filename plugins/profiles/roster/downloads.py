@@ -76,8 +76,9 @@ def _make_problems(session: PortalSession, wanted: Mapping[str, Any], _making: M
     if upload is None or upload.state not in (READY, SENT):
         return None
     words, bad = words_by_row(session, upload.id)
-    name, head, body = upload.name, upload.head, stored_body(session, upload)
-    read = sheets.read_sheet(body, make_layout(specialty_words(session)), sheets.LARGE_SHEET)
+    name, head, sheet, body = upload.name, upload.head, upload.sheet, stored_body(session, upload)
+    layout = make_layout(specialty_words(session))
+    read = sheets.read_sheet(body, layout, sheets.LARGE_SHEET, sheet=sheet)
     made = sheets.give_back(read, words, head=head, only=bad)
     return MadeFile(made.body, f"{name.rpartition('.')[0] or name} to correct.{made.ending}", made.content_type)
 

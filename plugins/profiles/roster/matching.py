@@ -10,12 +10,16 @@ from hp_portal.api import sheets
 from ..record.fields import Subject
 from ..record.wording import address_of, full_name
 from .layout import loosely
-from .rows import Compared
+from .rows import Compared, UnknownPlace
 from .standing import Standing
 
 NO_LOCATION = "Write our number of the location, or its name, street and ZIP code as they are on record."
 NOT_FOUND = (
-    "No location of yours is on record with this {what}. Look it up under Locations; a new one has a form of its own."
+    "No location of yours is on record with this {what}. Look it up under Locations and correct the row; a new one comes on "
+    "record with “Add a location” first."
+)
+SEVERAL = (
+    "Several locations of yours are on record with this name and address. Write our number of the one that is meant."
 )
 CLOSED = "This location is closed by our record."
 ELSEWHERE = (
@@ -35,6 +39,7 @@ class Matched:
     affiliation: int = 0
     words: list[str] = field(default_factory=list)
     contradictions: list[str] = field(default_factory=list)
+    unknown_place: UnknownPlace | None = None
 
     @property
     def lost(self) -> bool:
@@ -65,6 +70,7 @@ class Matched:
             self.practitioner or None,
             self.location or None,
             self.affiliation or None,
+            unknown_place=self.unknown_place,
         )
 
 
@@ -80,6 +86,7 @@ class _Matcher:
         self.new: dict[str, int] = {}
         self.affiliations: dict[tuple[int, int], int] = {}
         self.first: dict[tuple[int, int], int] = {}
+        self.unknown: dict[tuple[str, ...], UnknownPlace] = {}
 
     def match(self, row: sheets.CheckedRow) -> Matched:
         found = Matched(row, words=[row.words] if row.problems else [])
@@ -111,7 +118,7 @@ class _Matcher:
         if number:
             known = self.standing.by_number.get(number, 0)
             if not known:
-                found.words.append(NOT_FOUND.format(what="number"))
+                self._not_found(found, "number")
             elif self._elsewhere(found, known):
                 place = self.standing.values("location", known)
                 found.contradictions.append(
@@ -126,10 +133,21 @@ class _Matcher:
             places = self.standing.by_address.get((loosely(name), loosely(street), values["zip"][:5]), [])
             known = places[0] if len(places) == 1 else 0
             if not known:
-                found.words.append(NOT_FOUND.format(what="name and address"))
+                self._not_found(found, "name and address", several=len(places) > 1)
         if known and self.standing.values("location", known).get(("standing", "")) == "closed":
             found.contradictions.append(CLOSED)
         return known
+
+    def _not_found(self, found: Matched, what: str, *, several: bool = False) -> None:
+        """A location that several rows name, also where they write it differently, is one."""
+        if several:
+            found.words.append(SEVERAL)
+            return
+        found.words.append(NOT_FOUND.format(what=what))
+        values = found.row.values
+        said = [values.get(key) or "" for key in ("location_number", "location_name", "street", "zip")]
+        place = UnknownPlace(*said)
+        found.unknown_place = self.unknown.setdefault(tuple(map(loosely, said)), place)
 
     def _elsewhere(self, found: Matched, known: int) -> bool:
         place = self.standing.values("location", known)

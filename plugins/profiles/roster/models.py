@@ -31,13 +31,14 @@ CAN_BE_SENT = (ADDED, CHANGED, ENDED)
 
 class RosterUpload(Base, OwnedByOrganization, Leased):
     """A roster that was sent. `effective_on` is the day of rows that name none; with `complete_on`, whoever is missing in it is
-    ended on that day. `table` is the word of what asks which column is which, `head` the row with the headings, `notes` how it
-    was read, a line each; `error` says why it could not be."""
+    ended on that day. `table` is the word of what asks which column is which, or which sheet is meant; `sheet` is the one of a
+    workbook that was chosen (empty: the one that looks like a roster), `head` the row with the headings, `notes` how it was read,
+    a line each; `error` says why it could not be."""
 
     __tablename__ = "profiles_roster"
     __organization_may__ = May(
         add=("person_id", "name", "stored_file_id", "state", "effective_on", "complete_on", "sent_at", "total", "done"),
-        change=("state", "leased_until", "lease_token", "attempts", "case_id", "done", "total"),
+        change=("state", "leased_until", "lease_token", "attempts", "case_id", "done", "total", "sheet"),
     )
 
     id: Mapped[key]
@@ -52,6 +53,7 @@ class RosterUpload(Base, OwnedByOrganization, Leased):
     done: Mapped[int] = mapped_column(sa.Integer(), default=0)
     head: Mapped[int] = mapped_column(sa.Integer(), default=0, server_default="0")
     table: Mapped[str] = mapped_column(sa.String(40), default="", server_default="")
+    sheet: Mapped[str] = mapped_column(sa.Text(), default="", server_default="")
     notes: Mapped[str] = mapped_column(sa.Text(), default="", server_default="")
     error: Mapped[str] = mapped_column(sa.String(500), default="", server_default="")
     case_id: Mapped[int | None] = mapped_column(sa.ForeignKey("portal_case.id"))
@@ -61,7 +63,7 @@ class RosterRow(Base, OwnedByOrganization):
     """A row of a roster, by its `number` in the file (0: somebody who is missing in it), and what came of comparing it.
 
     Subjects that are not on record have negative ids. `differences` is JSON: see rows.py. `words` say why the row cannot be sent,
-    `doubt` what is to be looked at.
+    `doubt` what is to be looked at; `unknown_place` is the location that it names and that is not on record, as JSON.
     """
 
     __tablename__ = "profiles_roster_row"
@@ -83,3 +85,4 @@ class RosterRow(Base, OwnedByOrganization):
     differences: Mapped[str] = mapped_column(sa.Text())
     words: Mapped[str] = mapped_column(sa.Text())
     doubt: Mapped[str] = mapped_column(sa.Text())
+    unknown_place: Mapped[str] = mapped_column(sa.Text(), default="", server_default="")

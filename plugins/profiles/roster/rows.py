@@ -46,6 +46,31 @@ class Difference:
     lines: tuple[Line, ...]
 
 
+@dataclass(frozen=True)
+class UnknownPlace:
+    """A location that is not on record, as a row names it."""
+
+    number: str
+    name: str
+    street: str
+    zip: str
+
+    @property
+    def words(self) -> str:
+        """What it is called."""
+        said = ", ".join(part for part in (self.name, self.street, self.zip) if part)
+        return said or f"Location number {self.number}"
+
+    def pack(self) -> str:
+        """It as JSON."""
+        return json.dumps(vars(self), ensure_ascii=False)
+
+    @classmethod
+    def unpack(cls, text: str) -> UnknownPlace:
+        """The location that was packed."""
+        return cls(**json.loads(text))
+
+
 @dataclass
 class Compared:
     """A row: who, where, and what would change. Without `words` it can be sent."""
@@ -61,6 +86,7 @@ class Compared:
     differences: list[Difference] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    unknown_place: UnknownPlace | None = None
 
 
 def pack_differences(found: Iterable[Difference]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import sqlalchemy as sa
 
 from hp_portal import api
@@ -29,7 +31,7 @@ def send_roster(session: PortalSession, roster_id: int) -> Case:
         RosterRow.roster_id == roster_id, RosterRow.chosen.is_(True), RosterRow.outcome.in_(CAN_BE_SENT)
     )
     rows = list(session.scalars(wanted.order_by(RosterRow.number, RosterRow.id)))
-    lines = _lines(rows)
+    lines = once_each(line for row in rows for one in unpack_differences(row.differences) for line in one.lines)
     if not lines:
         raise NothingChosen
     counts = {key: sum(row.outcome == key for row in rows) for key in _WORDS}
@@ -51,16 +53,14 @@ def send_roster(session: PortalSession, roster_id: int) -> Case:
     return case
 
 
-def _lines(rows: list[RosterRow]) -> list[Line]:
-    """What the rows propose, once each: several rows may say the same of a practitioner, and the earliest day counts."""
+def once_each(lines: Iterable[Line]) -> list[Line]:
+    """What rows propose, once each: several rows may say the same of a practitioner, and the earliest day counts."""
     found: dict[object, Line] = {}
-    for row in rows:
-        for difference in unpack_differences(row.differences):
-            for line in difference.lines:
-                day = line.day if line.subject == "affiliation" else None
-                place = (line.subject, line.subject_id, line.field, line.item, day)
-                if place not in found or line.day < found[place].day:
-                    found[place] = line
+    for line in lines:
+        day = line.day if line.subject == "affiliation" else None
+        place = (line.subject, line.subject_id, line.field, line.item, day)
+        if place not in found or line.day < found[place].day:
+            found[place] = line
     return list(found.values())
 
 

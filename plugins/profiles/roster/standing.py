@@ -58,6 +58,17 @@ class Standing:
         active = [one for one in _joined(found) if one.value == "active" and one.covers(day)]
         return active[0] if active else None
 
+    def index(self) -> None:
+        """Note by what rows of a roster find practitioners and locations."""
+        for one in self.practitioners:
+            if npi := self.values("practitioner", one).get(("npi", "")):
+                self.by_npi.setdefault(npi, []).append(one)
+        for one, reference in self.references.items():
+            self.by_number[reference] = one
+            values = self.values("location", one)
+            name, street, code = (values.get((key, ""), "") for key in ("name", "street", "zip"))
+            self.by_address.setdefault((loosely(name), loosely(street), code[:5]), []).append(one)
+
     def rows(self) -> Iterator[dict[str, Any]]:
         """The roster: who works at an open location on the day, as the values of its columns."""
         for (practitioner, location), affiliation in sorted(self.both.items(), key=lambda pair: self._order(*pair[0])):
@@ -117,12 +128,5 @@ def load_standing(session: PortalSession, day: dt.date) -> Standing:
         references,
         both,
     )
-    for one in people:
-        if npi := found.values("practitioner", one).get(("npi", "")):
-            found.by_npi.setdefault(npi, []).append(one)
-    for one, reference in references.items():
-        found.by_number[reference] = one
-        values = found.values("location", one)
-        name, street, code = (values.get((key, ""), "") for key in ("name", "street", "zip"))
-        found.by_address.setdefault((loosely(name), loosely(street), code[:5]), []).append(one)
+    found.index()
     return found

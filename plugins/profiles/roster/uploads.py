@@ -14,7 +14,7 @@ from hp_portal.api import FileOwner, Listing, PortalSession
 
 from ..record.models import Affiliation
 from .models import CAN_BE_SENT, CANCELED, COLUMNS, FAILED, OUTCOMES, READY, WAITING, RosterRow, RosterUpload
-from .rows import Difference, unpack_differences
+from .rows import Difference, UnknownPlace, unpack_differences
 
 STORED_AS = "profiles roster"
 LARGEST = 20 << 20
@@ -77,9 +77,11 @@ def give_up(session: PortalSession, roster_id: int) -> None:
     session.flush()
 
 
-def compare_again(session: PortalSession, roster_id: int) -> None:
-    """Have the worker read and compare it anew: the columns are known now, or the record is another. Raises RosterMoved."""
+def compare_again(session: PortalSession, roster_id: int, sheet: str | None = None) -> None:
+    """Have the worker read and compare it anew: the columns are known now, another `sheet` is meant, or the record is another.
+    Raises RosterMoved."""
     upload = hold_upload(session, roster_id, COLUMNS, READY, FAILED)
+    upload.sheet = upload.sheet if sheet is None else sheet
     upload.state, upload.attempts, upload.done, upload.total = WAITING, 0, 0, 0
     session.flush()
 
@@ -148,6 +150,26 @@ def own_uploads(session: PortalSession) -> list[RosterUpload]:
     """The rosters that the scope sees, the newest first."""
     wanted = sa.select(RosterUpload).where(RosterUpload.state != CANCELED).order_by(RosterUpload.id.desc()).limit(20)
     return list(session.scalars(wanted))
+
+
+MOST_PLACES = 10
+
+
+@dataclass(frozen=True)
+class UnknownPlaces:
+    """The locations that rows name and that are not on record, each with how many rows name it; `more` are not shown."""
+
+    shown: list[tuple[UnknownPlace, int]]
+    more: int
+
+
+def unknown_places(session: PortalSession, roster_id: int) -> UnknownPlaces:
+    """Those of a roster, in the order of their rows."""
+    said = RosterRow.unknown_place
+    wanted = sa.select(said, sa.func.count()).where(RosterRow.roster_id == roster_id, said != "").group_by(said)
+    total = session.scalar(sa.select(sa.func.count()).select_from(wanted.subquery())) or 0
+    rows = session.execute(wanted.order_by(sa.func.min(RosterRow.number)).limit(MOST_PLACES)).all()
+    return UnknownPlaces([(UnknownPlace.unpack(text), count) for text, count in rows], total - len(rows))
 
 
 def is_small(session: PortalSession, rows: int) -> bool:

@@ -23,12 +23,13 @@ from hp_portal.api import (
 )
 
 from ..blueprint import READ, SEND, blueprint
+from ..changing.locating import ADD_LOCATION
 from ..loading.specialties import specialty_words
 from ..proposing.proposals import NotTheirs
 from .downloads import CSV, PROBLEMS, SMALL, XLSX, problem_title
 from .forms import RosterForm, RowsForm
 from .layout import make_layout
-from .models import COLUMNS, OUTCOMES, READY, SENT, RosterUpload
+from .models import COLUMNS, FAILED, OUTCOMES, READY, SENT, RosterUpload
 from .sending import NothingChosen, send_roster
 from .uploads import (
     LARGEST,
@@ -43,6 +44,7 @@ from .uploads import (
     list_rows,
     own_uploads,
     receive,
+    unknown_places,
 )
 
 MOVED = "The roster has been sent, given up or compared anew meanwhile. This is how it stands now."
@@ -109,11 +111,13 @@ def _values(upload: RosterUpload) -> dict[str, Any]:
     form = RowsForm(formdata=request.args)
     show = form.show.data or "" if form.validate() else ""
     shown: dict[str, Any] = {"upload": upload, "form": form, "show": show, "outcomes": OUTCOMES}
+    shown["add_location"] = ADD_LOCATION
     if upload.state in (READY, SENT):
         db = db_session()
         listing = list_rows(db, upload.id, show, page_number(request.args))
         shown["listing"] = listing.at("profiles.roster_one", roster_id=upload.id, show=show or None)
         counts = shown["counts"] = count_rows(db, upload.id)
+        shown["unknown"] = unknown_places(db, upload.id)
         shown["told"] = [(label, f"{counts[key]:,}") for key, label in OUTCOMES.items()]
     return shown
 
@@ -139,7 +143,7 @@ def _sent_table() -> sheets.SentSheet:
 def roster_columns(roster_id: int) -> ResponseReturnValue:
     upload = _find(roster_id)
     back = url_for("profiles.roster_one", roster_id=roster_id)
-    if upload.state != COLUMNS:
+    if not upload.table or upload.state not in (COLUMNS, READY, FAILED):
         return redirect_to(back)
     if request.args.get("table") != upload.table:
         return redirect_to(url_for("profiles.roster_columns", roster_id=roster_id, table=upload.table))
@@ -152,13 +156,15 @@ def roster_columns(roster_id: int) -> ResponseReturnValue:
 def roster_columns_use(roster_id: int) -> ResponseReturnValue:
     _find(roster_id)
     db, sent = db_session(), _sent_table()
+    if sheet := sheets.chosen_sheet(sent):
+        return _done(roster_id, lambda: compare_again(db, roster_id, sheet))
     form = sheets.columns_form(sent)
     back = url_for("profiles.roster_one", roster_id=roster_id)
     if not form.validate_on_submit():
         use = url_for("profiles.roster_columns_use", roster_id=roster_id)
         return sheets.columns_page(sent, use=use, back=back, form=form, status=422)
     sheets.remember_columns(db, the_actor().organization_id, sent.layout, form.mapping())
-    return _done(roster_id, lambda: compare_again(db, roster_id))
+    return _done(roster_id, lambda: compare_again(db, roster_id, sent.read.sheet))
 
 
 def _done(roster_id: int, deed: Any, **values: Any) -> ResponseReturnValue:

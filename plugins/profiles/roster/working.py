@@ -104,22 +104,28 @@ def stored_body(session: PortalSession, upload: RosterUpload) -> bytes:
 def _compare(session: PortalSession, lease: Lease) -> None:
     upload = session.get_one(RosterUpload, lease.id, populate_existing=True)
     sender = _Sender(upload.person_id, upload.organization_id)
-    name, effective_on, complete_on = upload.name, upload.effective_on, upload.complete_on
+    name, sheet, effective_on, complete_on = upload.name, upload.sheet, upload.effective_on, upload.complete_on
     body, words = stored_body(session, upload), specialty_words(session)
     session.rollback()  # no transaction is open while the file is read
     layout = make_layout(words)
-    read = sheets.read_sheet(body, layout, sheets.LARGE_SHEET)
+    read = sheets.read_sheet(body, layout, sheets.LARGE_SHEET, sheet=sheet)
     with of_organization(session, sender.organization_id):
         columns = sheets.columns_of(session, sender.organization_id, layout, read)
+    sample = replace(read, rows=read.rows[:_SAMPLE_ROWS])
+    asked = columns.doubts or read.others
+    table = sheets.keep_sheet(session, sender, layout, name, sample).token if asked else ""
     if columns.doubts:
-        _ask_columns(session, lease, layout, name, read, sender)
+        release_lease(session, lease, state=COLUMNS, table=table)
+        session.commit()
         return
+    renew_lease(session, lease, LEASE, table=table)
+    session.commit()
     mapping = columns.mapping
     rows = list(sheets.check_rows(read, layout, mapping))
     if not rows:
         raise sheets.UnreadableSheet(EMPTY)
     notes = sheets.reading_notes(read, mapping, remembered=columns.remembered)
-    del read, body
+    del read, body, sample
     _tell(session, lease, 0, len(rows))
     with of_organization(session, sender.organization_id):
         standing = load_standing(session, today(settings().payer.zone))
@@ -133,20 +139,6 @@ def _compare(session: PortalSession, lease: Lease) -> None:
     found = compare(standing, rows, wish, progress)
     _doubt(session, found)
     _keep(session, lease, sender.organization_id, found, notes=[*notes, *found.notes], head=mapping.head)
-
-
-def _ask_columns(
-    session: PortalSession,
-    lease: Lease,
-    layout: sheets.SheetLayout,
-    name: str,
-    read: sheets.ReadSheet,
-    sender: _Sender,
-) -> None:
-    """The headings leave doubts: its sender is asked, and shown some rows."""
-    sent = sheets.keep_sheet(session, sender, layout, name, replace(read, rows=read.rows[:_SAMPLE_ROWS]))
-    release_lease(session, lease, state=COLUMNS, table=sent.token)
-    session.commit()
 
 
 def _tell(session: PortalSession, lease: Lease, done: int, total: int) -> None:
@@ -207,6 +199,7 @@ def row_values(roster_id: int, organization_id: int, row: Compared) -> dict[str,
         "differences": pack_differences(row.differences),
         "words": " ".join(row.words),
         "doubt": " ".join(row.doubts),
+        "unknown_place": row.unknown_place.pack() if row.unknown_place else "",
     }
 
 

@@ -17,9 +17,12 @@ from hp_portal_plugins.profiles.loading.rows import COLUMNS
 from hp_portal_plugins.profiles.loading.specialties import load_specialties
 from hp_portal_plugins.profiles.proposing.proposals import NewAffiliation, NewPractitioner, proposal_of
 from hp_portal_plugins.profiles.proposing.settling import Choice, open_lines, settle
+from hp_portal_plugins.profiles.record.applying import Stated, apply_change, new_location, saying
+from hp_portal_plugins.profiles.record.models import Location
 from hp_portal_plugins.profiles.roster.models import RosterRow, RosterUpload
+from tests.core.test_sent_tables import link
 from tests.core.test_staff_console import rows_of
-from tests.support.client import PortalClient, words_of
+from tests.support.client import PortalClient, tree_of, words_of
 from tests.support.clock import Clock
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.public_cases import run_job
@@ -333,3 +336,68 @@ def test_bad_files_have_clear_words(world: World, clerk: PortalClient) -> None:
             sa.select(sa.func.count()).select_from(RosterUpload).where(RosterUpload.state == "failed")
         )
         assert not session.scalar(sa.select(sa.func.count()).select_from(RosterRow))
+
+
+def test_a_location_that_is_not_on_record_leads_to_adding_it(world: World, clerk: PortalClient) -> None:
+    rows = [
+        f"{ALDER},,Maple Site,12 Maple Street,55401-1234",
+        f"{BASIL},,maple  site,12 Maple Street.,55401-1234",
+        f"{BASIL},NOWHERE,,,",
+    ]
+    heads = "NPI,Location number,Site name,Address,ZIP"
+    url = send(world, clerk, "\n".join([heads, *rows]).encode(), "ours.csv")
+    page = clerk.get(url)
+    assert "Maple Site, 12 Maple Street, 55401-1234 in 2 rows" in words_of(page), "however its rows write it"
+    assert "Location number NOWHERE in 1 row" in words_of(page)
+    forms = [one for one in tree_of(page).iter("form") if (one.get("action") or "").endswith("/locations/add/begin")]
+    assert len(forms) == 2
+    filled = {one.get("name") or "": one.get("value") for one in forms[0].iter("input")}
+    begun = clerk.post(forms[0].get("action") or "", data=filled)
+    form = clerk.get(begun.headers["Location"])
+    typed = {one.get("name"): one.get("value") for one in tree_of(form).iter("input")}
+    assert (typed["name"], typed["street"], typed["zip"]) == ("Maple Site", "12 Maple Street", "55401-1234")
+    assert typed["effective"] == "2026-09-15"
+    with world.session() as session:
+        payee = session.scalars(sa.select(Location.payee_id).where(Location.reference == "HERE")).one()
+        assert payee
+        place = new_location(session, payee, "MAPLE")
+        said = {("name", ""): "Maple Site", ("street", ""): "12 Maple Street", ("zip", ""): "55401-1234"}
+        facts = saying("location", place.id, TODAY.date(), {**said, ("standing", ""): "open"})
+        apply_change(session, Stated("location-added", "asked"), list(facts))
+    clerk.post(f"{url}/again")
+    run_job(world, "profiles.compare-rosters")
+    assert [row[1] for row in outcomes(clerk, url)] == ["Added", "Added", "Cannot be read"]
+
+
+def test_another_sheet_of_the_workbook_is_read_where_it_is_asked_for(world: World, clerk: PortalClient) -> None:
+    book = downloaded(clerk)
+    spring = book["Roster"]
+    fall = book.copy_worksheet(spring)
+    spring.title, fall.title = "Spring", "Fall"
+    cell(fall, 2, "Accepting patients").value = "Closed to patients"
+    notes = book.create_sheet("Notes")
+    notes.append(["Practitioner NPI"])
+    url = send(world, clerk, packed(book))
+    asked = clerk.get(f"{url}/columns", follow_redirects=True)
+    assert "“Fall” looks like the table as much as “Spring” does." in words_of(asked)
+    token = re.search(r'name="table"[^>]*value="([^"]+)"', asked.text)
+    assert token
+    wrong = clerk.post(f"{url}/columns/use", data={"table": token[1], "read_sheet": "1", "sheet": "Winter"})
+    assert wrong.status_code == 400
+    clerk.post(f"{url}/columns/use", data={"table": token[1], "read_sheet": "1", "sheet": "Fall"})
+    run_job(world, "profiles.compare-rosters")
+    page = clerk.get(url)
+    assert "The sheet “Fall” was read, and not “Spring”" in words_of(page)
+    assert [row[:2] for row in outcomes(clerk, url)] == [
+        ["Row 2", "Changed"],
+        *(["Row 3", "Unchanged"], ["Row 4", "Unchanged"]),
+    ]
+    other = link(page, "/columns?table=")
+    assert "Sheet of the workbook" in words_of(clerk.get(other))
+    token = re.search(r'name="table"[^>]*value="([^"]+)"', clerk.get(other).text)
+    assert token
+    clerk.post(f"{url}/columns/use", data={"table": token[1], "read_sheet": "1", "sheet": "Notes"})
+    run_job(world, "profiles.compare-rosters")
+    failed = clerk.get(url)
+    assert "The table has headings, and no row below them." in words_of(failed)
+    assert "Read another sheet" in words_of(failed)
