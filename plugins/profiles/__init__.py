@@ -22,6 +22,7 @@ from .deciding import commands as deciding_commands
 from .deciding import views as deciding_views
 from .directory import building
 from .directory import commands as directory_commands
+from .directory import documents as directory_documents
 from .directory import models as directory_models
 from .directory import public_views as directory_views
 from .directory import staff_views as directory_staff_views
@@ -144,7 +145,7 @@ def portal_application() -> Application:
         ),
         staff_links=STAFF_LINKS,
         audit_events=ALL_EVENTS,
-        documents=(*DOCUMENTS, *attesting_documents.DOCUMENTS, *ROSTER_DOCUMENTS),
+        documents=(*DOCUMENTS, *attesting_documents.DOCUMENTS, *directory_documents.DOCUMENTS, *ROSTER_DOCUMENTS),
         rows={"form_id": paper_models.PaperForm, "roster_id": roster_models.RosterUpload, "case_id": Case},
         settings=ProfilesSettings,
         starts_enabled_for=AUDIENCES,

@@ -9,11 +9,14 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from hp_portal_plugins.profiles.directory import public_views
+from hp_portal.core.downloads import making
+from hp_portal.database import PortalSession
+from hp_portal_plugins.profiles.directory import documents, exporting, public_views
 from hp_portal_plugins.profiles.directory.building import JOB, current_build
 from hp_portal_plugins.profiles.directory.pace import Pace
 from hp_portal_plugins.profiles.record.applying import Fact, Stated, apply_change
@@ -174,13 +177,62 @@ def test_staff_see_what_is_not_shown_and_what_has_changed(published: World, cloc
         ["Älder-O’Neil, Ann at Birch Site", "Removed", "—"],
     ]
     assert staff.get("/staff/profiles/directory/builds/999999").status_code == 404
-    for kind in ("csv", "json"):
-        file = staff.get(f"/staff/profiles/directory/download/{kind}?on=2026-09-15")
-        assert file.headers["Content-Disposition"] == f'attachment; filename="directory-2026-09-15.{kind}"'
-        assert "Exampleton" in file.text
-        assert staff.get(f"/staff/profiles/directory/download/{kind}?on=someday").status_code == 422
     assert "has not been published" not in staff.get("/staff/").text
     clock.set(NOW + dt.timedelta(days=3))
     assert (
         "directory has not been published for two business days" in published.sign_in("s.directory").get("/staff/").text
     )
+
+
+def test_staff_download_the_directory_and_large_ones_wait_for_the_worker(
+    published: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published.staff("s.files", permissions=["profiles:record:load", "staff:console:open"])
+    staff = published.sign_in("s.files")
+    address = "/staff/profiles/directory/download"
+    for kind in ("csv", "json"):
+        file = staff.get(f"{address}/{kind}?on=2026-09-15")
+        assert file.headers["Content-Disposition"] == f'attachment; filename="directory-2026-09-15.{kind}"'
+        assert "Exampleton" in file.text
+        refused = staff.get(f"{address}/{kind}?on=someday")
+        assert (refused.status_code, 'value="someday"' in refused.text) == (422, True)
+    at_once = json.loads(staff.get(f"{address}/json").text)
+    monkeypatch.setattr(documents, "SMALL", 2)
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(making, "_progress", lambda lease: lambda done, of: told.append((done, of)))
+    for query, as_of, rows, total in (("", "2026-09-15", 3, 3), ("?on=2026-10-01", "2026-10-01", 2, 4)):
+        answer = staff.get(f"{address}/json{query}")
+        assert re.fullmatch(r"/documents/\d+", answer.location), "it waits for the worker"
+        run_job(published, "documents.make")
+        assert told.pop() == (total, total)
+        assert "Directory as" in staff.get(answer.location).text
+        file = staff.get(f"{answer.location}/file")
+        body = json.loads(file.text)
+        assert (body["as_of"], body["rows"], len(body["entries"])) == (as_of, rows, rows)
+        assert f"directory-{as_of}.json" in file.headers["Content-Disposition"]
+        assert query or body == at_once
+    with published.session() as session:
+        [place] = session.scalars(sa.select(Location.id).where(Location.reference == "HERE"))
+        apply_change(session, Stated("location-changed"), [Fact("location", place, "city", "", "New", NOW.date())])
+    first = staff.get(f"{address}/json").location
+    assert first != staff.get(f"{address}/csv").location
+    assert staff.get(f"{address}/json").location == first, "while it waits it is one"
+    run_job(published, JOB.key)
+    run_job(published, "documents.make")
+    assert "New" in staff.get(f"{first}/file").text
+    assert staff.get(f"{address}/json").location != first, "who asks again gets what members see by then"
+    monkeypatch.setattr(exporting, "current_build", _outdated(exporting.current_build))
+    with pytest.raises(exporting.Moving), published.session() as session:
+        exporting.published(session)
+
+
+def _outdated(real: Any) -> Any:
+    """A build that another one has replaced by the time its rows are read."""
+
+    def read(session: PortalSession) -> Any:
+        build = real(session)
+        session.expunge(build)
+        build.digest = "0" * 64
+        return build
+
+    return read
