@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hp_portal.api import Application, Case, DemoCheck, Job, Permission, PortalSession, StaffLink, StaffQueue, hookimpl
+from hp_portal.api import (
+    Application,
+    Case,
+    DemoCheck,
+    Job,
+    Permission,
+    PortalSession,
+    PublicLink,
+    StaffLink,
+    StaffQueue,
+    hookimpl,
+)
 
 from . import models as models
 from . import specialist_views
@@ -102,6 +113,14 @@ STAFF_LINKS = (
         "Which organizations have confirmed their practitioners and locations, and which are overdue",
     ),
 )
+PUBLIC_LINKS = (
+    PublicLink(
+        "Find a practitioner",
+        "profiles_public.directory",
+        "for members: who is in the network, by name, specialty, place and language",
+        directory_views.search_is_open,
+    ),
+)
 STAFF_QUEUES = (
     LATE,
     StaffQueue(
@@ -153,6 +172,7 @@ def portal_application() -> Application:
         case_kinds=(*CHANGE_KINDS, CHANGE, UPDATE, NOT_RIGHT, ROSTER),
         draft_kinds=CHANGE_DRAFTS,
         staff_queues=STAFF_QUEUES,
+        public_links=PUBLIC_LINKS,
     )
 
 

@@ -26,6 +26,11 @@ def is_open(what: str) -> bool:
     return bool(getattr(settings_of("profiles"), what)) or settings().demo
 
 
+def search_is_open() -> bool:
+    """Can members search without an account?"""
+    return is_open("directory_search")
+
+
 def _read_too_much() -> TooManyAttempts | None:
     """Count this page; how long to wait where it is one too many."""
     try:
@@ -48,7 +53,7 @@ def _after() -> str:
 @public_blueprint.get("/directory")
 @access.public
 def directory() -> ResponseReturnValue:
-    if not is_open("directory_search"):
+    if not search_is_open():
         abort(404)
     db, late = db_session(), _read_too_much()
     build = current_build(db)

@@ -12,7 +12,7 @@ from ..blueprint import LOAD, staff_blueprint
 from .building import current_build
 from .documents import KINDS, is_small, title_of, wanted_of
 from .exporting import Format
-from .public_views import is_open
+from .public_views import is_open, search_is_open
 from .standing import BUILDS, DIFFERENCES, HIDDEN, find_build, list_builds, list_differences, list_hidden, reason_counts
 
 
@@ -42,7 +42,7 @@ def _page(form: AsOfForm, status: int = 200) -> ResponseReturnValue:
         build=build,
         reasons=reason_counts(db, build) if build else [],
         listing=listing,
-        search_url=url_for("profiles_public.directory") if is_open("directory_search") else "",
+        search_url=url_for("profiles_public.directory") if search_is_open() else "",
         json_url=url_for("profiles_public.directory_entries") if is_open("directory_json") else "",
         status=status,
     )

@@ -98,8 +98,12 @@ def test_pages_follow_each_other_and_programs_read_them(published: World, monkey
         assert answer["rows"] == 3
         address = answer["next"] and answer["next"].partition("localhost")[2]
     assert len({one["id"] for one in read}) == 3
+    link = f'href="{SEARCH}"'
+    public = ("/", "/help/", "/help/profiles-directory")
+    assert all(link in client.get(address).text for address in public)
     switch(published.app)
     assert client.get(SEARCH).status_code == client.get(f"{SEARCH}/entries").status_code == 404, "off by default"
+    assert not any(link in client.get(address).text for address in public)
 
 
 def test_it_is_read_at_a_gentle_pace_whichever_process_answers(published: World, clock: Clock) -> None:
@@ -227,7 +231,7 @@ def test_staff_download_the_directory_and_large_ones_wait_for_the_worker(
     run_job(published, "documents.make")
     assert "New" in staff.get(f"{first}/file").text
     assert staff.get(f"{address}/json").location != first, "who asks again gets what members see by then"
-    monkeypatch.setattr(exporting, "current_build", _outdated(exporting.current_build))
+    monkeypatch.setattr(exporting, "current_build", _outdated(current_build))
     with pytest.raises(exporting.Moving), published.session() as session:
         exporting.published(session)
 
