@@ -52,8 +52,8 @@ class StaffLink:
 class PublicLink:
     """A page of the application's for everybody, on the welcome page and in help, where people without an account look for it.
 
-    `endpoint` is one of the application's public blueprint; `summary` says what it is for. `shown` is asked for each page, without
-    the database: False, and there is no link.
+    `endpoint` is one of the application's public blueprint; `summary` says what it is for. `shown` is asked for each page,
+    without the database: False, and there is no link.
     """
 
     label: str
