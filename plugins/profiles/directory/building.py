@@ -13,7 +13,7 @@ import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -257,8 +257,7 @@ def _insert(session: PortalSession, edition: int, found: Sequence[Entry | Hidden
 
 def _insert_rows(session: PortalSession, model: type[api.Base], rows: Sequence[dict[str, Any]]) -> None:
     for start in range(0, len(rows), _INSERT_AT_ONCE):
-        # Of the table: the ORM's own way takes twice as long for rows of which nobody needs an object.
-        session.execute(sa.insert(cast("sa.Table", model.__table__)), rows[start : start + _INSERT_AT_ONCE])
+        session.execute(sa.insert(model), rows[start : start + _INSERT_AT_ONCE])
 
 
 def _insert_counts(session: PortalSession, edition: int, counts: Counter[str]) -> None:

@@ -12,6 +12,7 @@ from hp_portal.api import TooManyAttempts, access, db_session, page, settings, s
 
 from ..blueprint import public_blueprint
 from ..record.fields import ACCEPTING
+from ..record.wording import hours_of_week
 from .building import current_build
 from .forms import SearchForm
 from .pace import count_page
@@ -59,6 +60,7 @@ def directory() -> ResponseReturnValue:
     build = current_build(db)
     form = SearchForm(choices_of(db, build), formdata=request.args)
     context: dict[str, Any] = {"form": form, "build": build, "accepting": ACCEPTING, "found": None, "next_url": ""}
+    context["hours_of_week"] = hours_of_week
     if late is not None:
         form.form_errors = [f"Many pages were read from your network. Wait {late.seconds} seconds, then search again."]
         return _wait(page("profiles/directory/search.html", status=429, **context), late)

@@ -14,6 +14,7 @@ from ..blueprint import READ, blueprint
 from ..directory.preview import preview
 from ..loading.specialties import specialty_words
 from ..record.fields import ACCEPTING
+from ..record.wording import hours_of_week
 from .forms import DayForm, PractitionersForm
 from .lists import LOCATIONS, PRACTITIONERS, list_locations, list_practitioners, location_names
 from .one import view_location, view_practitioner
@@ -83,5 +84,6 @@ def _one(what: Literal["practitioner", "location"], row_id: int) -> ResponseRetu
         "on": chosen.isoformat() if chosen else "",
         "seen": preview(db, what, row_id, chosen or _today()),
         "accepting": ACCEPTING,
+        "hours_of_week": hours_of_week,
     }
     return page(f"profiles/{what}.html", status=200 if fine else 422, **context)

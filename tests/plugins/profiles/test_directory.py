@@ -53,7 +53,8 @@ def test_members_search_without_an_account(published: World) -> None:
         "Aspen Site 1 First Street, Exampleton, MN 55001",
         "952-555-0100",
         "Accepts new patients",
-        "Speaks Spanish. Entrance without steps. Mon 08:00-17:00. NPI 1234567893",
+        "Speaks Spanish. Entrance without steps. Mon–Wed 8:00 AM to 5:00 PM; Fri 9:00 AM to 12:00 PM, 1:00 PM to 5:00 PM. "
+        "NPI 1234567893",
     ]
     here, there, ben = "Älder-O’Neil, Ann Aspen Site", "Älder-O’Neil, Ann Birch Site", "Basil, Ben Aspen Site"
     everybody = found(client)
@@ -98,12 +99,12 @@ def test_pages_follow_each_other_and_programs_read_them(published: World, monkey
         assert answer["rows"] == 3
         address = answer["next"] and answer["next"].partition("localhost")[2]
     assert len({one["id"] for one in read}) == 3
-    link = f'href="{SEARCH}"'
+    to_search = f'href="{SEARCH}"'
     public = ("/", "/help/", "/help/profiles-directory")
-    assert all(link in client.get(address).text for address in public)
+    assert all(to_search in client.get(address).text for address in public)
     switch(published.app)
     assert client.get(SEARCH).status_code == client.get(f"{SEARCH}/entries").status_code == 404, "off by default"
-    assert not any(link in client.get(address).text for address in public)
+    assert not any(to_search in client.get(address).text for address in public)
 
 
 def test_it_is_read_at_a_gentle_pace_whichever_process_answers(published: World, clock: Clock) -> None:
