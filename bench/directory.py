@@ -129,7 +129,7 @@ def fill(url: str, folder: Path, rows: int) -> Flask:
 
 def _insert(session: PortalSession, model: type[Any], rows: list[dict[str, Any]]) -> None:
     for start in range(0, len(rows), _AT_ONCE):
-        session.execute(sa.insert(model), rows[start : start + _AT_ONCE])
+        session.connection().execute(sa.insert(model.__table__), rows[start : start + _AT_ONCE])
 
 
 def build_seconds(app: Flask) -> tuple[float, float]:

@@ -79,6 +79,7 @@ from hp_portal.core.limits.of_plugins import (
     check_attempts,
     count_failure,
     forget_failures,
+    keep_pace,
 )
 from hp_portal.core.limits.waiting import too_many
 from hp_portal.core.organizations.models import Grant, Organization
@@ -105,6 +106,7 @@ from hp_portal.core.web.links import absolute_url
 from hp_portal.core.web.listing import Column, Listing, Order, PastTheEnd, Sorting, page_number, page_of
 from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings, settings_of, wants_fragment
 from hp_portal.core.web.templating import show_amounts_in
+from hp_portal.core.web.where_from import counted_address
 from hp_portal.core.wizard.declaring import Answer, Answers, Doubt, Section, Sent, Wizard, WizardStep
 from hp_portal.core.wizard.mounting import mount_wizard
 from hp_portal.database import (
@@ -138,6 +140,7 @@ from hp_portal.hookspecs import (
     PaymentProof,
     Permission,
     PortalEvent,
+    PublicLink,
     StaffLink,
     StaffQueue,
     Transport,
@@ -261,6 +264,7 @@ __all__ = [
     "PortalSession",
     "Progress",
     "PublicCases",
+    "PublicLink",
     "QueueFull",
     "Reference",
     "Scoped",
@@ -306,6 +310,7 @@ __all__ = [
     "cases",
     "check_attempts",
     "count_failure",
+    "counted_address",
     "counting",
     "csv_file",
     "csv_file_apart",
@@ -332,6 +337,7 @@ __all__ = [
     "is_payee",
     "is_postgresql",
     "keep_attached",
+    "keep_pace",
     "keep_values",
     "key",
     "last_visit",

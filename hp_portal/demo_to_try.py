@@ -276,6 +276,29 @@ TO_TRY = (
         "send a provider update without an account, confirm it from /demo/mailbox/, and attach a W-9",
     ),
     (
+        "nobody",
+        "/profiles/directory",
+        "find a practitioner as members do, without an account: by the first letters of a name or city, by ZIP code, specialty, "
+        "language, and who takes new patients; programs read the same at /profiles/directory/entries",
+    ),
+    (
+        "demo.staff",
+        "/staff/profiles/directory",
+        "what members see, who is not shown and why, what each build has changed; take the directory along as CSV or JSON, as it "
+        "is now or as members saw it on a day",
+    ),
+    (
+        "demo.office",
+        "/apps/profiles/practitioners?as=cards",
+        "practitioners as cards or as a table, which is remembered; open one to see what members see of them, today or on "
+        "another day",
+    ),
+    (
+        "demo.staff",
+        "/staff/profiles/specialists?show=none",
+        "organizations without a service specialist: assign one, and find it again by name",
+    ),
+    (
         "demo.staff",
         "/staff/cases?kind=profiles.update",
         "the provider update that somebody without an account has sent: ask, link it to a payee, give it to an organization",

@@ -49,6 +49,20 @@ class StaffLink:
 
 
 @dataclass(frozen=True)
+class PublicLink:
+    """A page of the application's for everybody, on the welcome page and in help, where people without an account look for it.
+
+    `endpoint` is one of the application's public blueprint; `summary` says what it is for. `shown` is asked for each page,
+    without the database: False, and there is no link.
+    """
+
+    label: str
+    endpoint: str
+    summary: str = ""
+    shown: Callable[[], bool] = lambda: True
+
+
+@dataclass(frozen=True)
 class StaffQueue:
     """Work that waits for the payer's staff, or a warning: on the console's first page with its number, while there is any.
 
@@ -180,6 +194,7 @@ class Application:
     of the parameter, where it is not the model's own (`<id:note_id>` is a Note): who asks for another organization's is recorded.
     `documents` are the kinds that people download. `patient_trace(session, number)` says how the record tells who asked for a
     patient's number or saw a claim of it; it is asked in the organization's scope.
+    `public_links` are pages for everybody that the portal's public pages point at.
     `case_kinds` are the kinds of cases that offices send in and staff decide, `draft_kinds` the long forms that are kept while
     they are typed.
     """
@@ -196,6 +211,7 @@ class Application:
     staff_permissions: tuple[Permission, ...] = ()
     staff_links: tuple[StaffLink, ...] = ()
     staff_queues: tuple[StaffQueue, ...] = ()
+    public_links: tuple[PublicLink, ...] = ()
     audit_events: tuple[EventSpec, ...] = ()
     starts_enabled_for: frozenset[Audience] = frozenset()
     starts_given: bool = False

@@ -39,7 +39,7 @@ from hp_portal.core.files import away, sweeping
 from hp_portal.core.jobs import failures, leases
 from hp_portal.core.jobs import reports as job_reports
 from hp_portal.core.kept import keeping
-from hp_portal.core.limits import attempts, sign_ins
+from hp_portal.core.limits import attempts, paces, sign_ins
 from hp_portal.core.openid import entering
 from hp_portal.core.people import email_changes, factor_resets, password_links, resting
 from hp_portal.core.recovery import asking
@@ -72,6 +72,7 @@ def sweep_files(session: PortalSession, settings: Settings) -> None:
 def forget_attempts(session: PortalSession) -> None:
     """Remove what is of no use any more: counts of failed tries and look-ups, requests nobody confirmed, halves of sign-ins."""
     attempts.clean(session, dt.timedelta(days=1))
+    paces.clean_paces(session, dt.timedelta(days=1))
     sign_ins.clean(session)
     finding.forget_lookups(session)
     requests.forget_unconfirmed(session)

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hp_portal.api import Application, Case, DemoCheck, Job, Permission, PortalSession, StaffLink, StaffQueue, hookimpl
+from hp_portal.api import (
+    Application,
+    Case,
+    DemoCheck,
+    Job,
+    Permission,
+    PortalSession,
+    PublicLink,
+    StaffLink,
+    StaffQueue,
+    hookimpl,
+)
 
 from . import models as models
 from . import specialist_views
@@ -22,6 +33,7 @@ from .deciding import commands as deciding_commands
 from .deciding import views as deciding_views
 from .directory import building
 from .directory import commands as directory_commands
+from .directory import documents as directory_documents
 from .directory import models as directory_models
 from .directory import public_views as directory_views
 from .directory import staff_views as directory_staff_views
@@ -101,6 +113,14 @@ STAFF_LINKS = (
         "Which organizations have confirmed their practitioners and locations, and which are overdue",
     ),
 )
+PUBLIC_LINKS = (
+    PublicLink(
+        "Find a practitioner",
+        "profiles_public.directory",
+        "for members: who is in the network, by name, specialty, place and language",
+        directory_views.search_is_open,
+    ),
+)
 STAFF_QUEUES = (
     LATE,
     StaffQueue(
@@ -144,7 +164,7 @@ def portal_application() -> Application:
         ),
         staff_links=STAFF_LINKS,
         audit_events=ALL_EVENTS,
-        documents=(*DOCUMENTS, *attesting_documents.DOCUMENTS, *ROSTER_DOCUMENTS),
+        documents=(*DOCUMENTS, *attesting_documents.DOCUMENTS, *directory_documents.DOCUMENTS, *ROSTER_DOCUMENTS),
         rows={"form_id": paper_models.PaperForm, "roster_id": roster_models.RosterUpload, "case_id": Case},
         settings=ProfilesSettings,
         starts_enabled_for=AUDIENCES,
@@ -152,6 +172,7 @@ def portal_application() -> Application:
         case_kinds=(*CHANGE_KINDS, CHANGE, UPDATE, NOT_RIGHT, ROSTER),
         draft_kinds=CHANGE_DRAFTS,
         staff_queues=STAFF_QUEUES,
+        public_links=PUBLIC_LINKS,
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from flask import abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import StringField
-from wtforms.validators import Length, ValidationError
+from wtforms import SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import Length, Optional, ValidationError
 
 from hp_portal.api import access, db_session, is_email, one_line, page, redirect_to
 
 from .blueprint import WORK, staff_blueprint
-from .specialists import SPECIALISTS, Assigned, assign_specialist, find_assigned, list_specialists
+from .specialists import SHOWN, SPECIALISTS, Assigned, assign_specialist, find_assigned, list_specialists
 
 
 class SpecialistForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
@@ -34,6 +35,16 @@ class SpecialistForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
             raise ValidationError("Enter an e-mail address such as name@plan.example, or leave it empty.")
 
 
+class SpecialistsForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
+    """Which organizations are looked for."""
+
+    class Meta:
+        csrf = False
+
+    q = StringField("Organization or specialist", [Length(max=100)], filters=[one_line])
+    show = SelectField("Show", [Optional()], choices=[SelectChoice(*choice) for choice in SHOWN.items()])
+
+
 def _found(organization_id: int) -> Assigned:
     return find_assigned(db_session(), organization_id) or abort(404)
 
@@ -41,8 +52,13 @@ def _found(organization_id: int) -> Assigned:
 @staff_blueprint.get("/specialists")
 @access.staff(WORK)
 def specialists() -> ResponseReturnValue:
-    listing = list_specialists(db_session(), SPECIALISTS.read(request.args)).at("profiles_staff.specialists")
-    return page("profiles/staff/specialists.html", "results", listing=listing)
+    form = SpecialistsForm(formdata=request.args)
+    if not form.validate():
+        return page("profiles/staff/specialists.html", "results", form=form, listing=None, status=422)
+    query, show = form.q.data or "", (form.show.data or "").strip()
+    listing = list_specialists(db_session(), SPECIALISTS.read(request.args), query, show)
+    listing = listing.at("profiles_staff.specialists", q=query, show=show)
+    return page("profiles/staff/specialists.html", "results", form=form, listing=listing)
 
 
 @staff_blueprint.get("/specialists/<id:organization_id>")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,9 +71,21 @@ def _organizations() -> sa.Select[*tuple[Any, ...]]:
     )
 
 
-def list_specialists(session: PortalSession, order: Order) -> Listing[Assigned]:
-    """One page of provider organizations with their specialists. Needs a whole scope."""
-    return page_of(session, _organizations(), order, make=_assigned)
+SHOWN = {"": "All organizations", "none": "Without a specialist"}
+
+
+def list_specialists(session: PortalSession, order: Order, query: str = "", show: str = "") -> Listing[Assigned]:
+    """One page of provider organizations with their specialists. Every word of the query is in the organization's name or in its
+    specialist's; `show` is one of SHOWN. Needs a whole scope. Raises PastTheEnd."""
+    wanted = _organizations()
+    for word in query.split():
+        like = "%" + re.sub("([/%_])", r"/\1", word) + "%"
+        wanted = wanted.where(
+            sa.or_(Organization.name.ilike(like, escape="/"), ServiceSpecialist.name.ilike(like, escape="/"))
+        )
+    if show == "none":
+        wanted = wanted.where(ServiceSpecialist.id.is_(None))
+    return page_of(session, wanted, order, make=_assigned)
 
 
 def find_assigned(session: PortalSession, organization_id: int) -> Assigned | None:

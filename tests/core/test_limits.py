@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -18,7 +19,8 @@ from hp_portal.core.limits.attempts import (
     take_back,
     waits_of,
 )
-from hp_portal.core.limits.models import Attempt, FailureTotal
+from hp_portal.core.limits.models import Attempt, FailureTotal, Pace
+from hp_portal.core.limits.paces import keep_pace
 from hp_portal.core.limits.totals import (
     Growing,
     check_total,
@@ -302,3 +304,36 @@ def test_each_try_is_locked_by_what_it_is_aimed_at(world: World, monkeypatch: py
     with world.session() as session:
         check_attempts(session, "proof", "payee:000000001", limit=3, window=WINDOW)
     assert taken == ["attempt:proof:payee:000000001"]
+
+
+def test_what_may_be_done_so_often_is_counted_by_all_processes_together(world: World, clock: Clock) -> None:
+    clock.set(START + dt.timedelta(seconds=20))
+    minute, waits = dt.timedelta(minutes=1), set[dt.timedelta]()
+
+    def let_in(subject: str, limit: int = 5) -> bool:
+        with world.session() as session:
+            try:
+                keep_pace(session, "sample pages", subject, limit=limit, window=minute)
+            except TooManyAttempts as error:
+                waits.add(error.wait)
+                return False
+            return True
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: let_in("a"), range(12)))
+    assert found.count(True) == 5
+    assert waits == {dt.timedelta(seconds=40)}
+    assert let_in("b")
+    with world.session() as session:
+        assert dict(session.execute(sa.select(Pace.counted, sa.func.count()).group_by(Pace.counted)).all()) == {
+            5: 1,
+            1: 1,
+        }
+    clock.advance(seconds=40)
+    assert [let_in("a", 1) for _ in range(2)] == [True, False], "a new minute"
+    clock.advance(days=2)
+    [job] = [one for one in core_jobs(world.settings) if one.key == "identity.forget-attempts"]
+    with world.app.app_context():
+        assert run_job(world.app, job)
+    with world.session() as session:
+        assert session.scalar(sa.select(sa.func.count(Pace.id))) == 0

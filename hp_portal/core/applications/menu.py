@@ -17,8 +17,8 @@ from hp_portal.core.identity.actor import Actor
 from hp_portal.core.identity.applications import ApplicationDefault, ApplicationSetting
 from hp_portal.core.web.prefixes import asked_organization, below
 from hp_portal.database import PortalSession
-from hp_portal.hookspecs import Application, StaffLink
-from hp_portal.plugins import Plugins
+from hp_portal.hookspecs import Application, PublicLink, StaffLink
+from hp_portal.plugins import Plugins, confined
 
 
 @dataclass(frozen=True)
@@ -136,9 +136,34 @@ def public_forms() -> list[MenuItem]:
     ]
 
 
+def public_links() -> list[MenuItem]:
+    """The pages for everybody that applications want to be found. One that cannot say whether it is to be
+    shown is its plugin's failure, and left out."""
+    return [
+        MenuItem(application.key, link.label, url_for(link.endpoint), link.summary)
+        for name, state in plugins().states.items()
+        if state.loaded and (application := state.application) is not None
+        for link in application.public_links
+        if _is_shown(name, link)
+    ]
+
+
+def _is_shown(name: str, link: PublicLink) -> bool:
+    place = f"public_links: {link.label}"
+    try:
+        with confined():
+            shown = bool(link.shown())
+    except Exception as error:
+        plugins().failed(name, place, error)
+        return False
+    plugins().succeeded(name, place)
+    return shown
+
+
 def install(app: Flask) -> None:
     """Give every full page its menus; a fragment has none."""
     app.jinja_env.globals["public_forms"] = public_forms
+    app.jinja_env.globals["public_links"] = public_links
     app.jinja_env.globals["home_below"] = lambda organization_id: below(organization_id, "/")
 
     @app.context_processor

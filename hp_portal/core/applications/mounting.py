@@ -108,6 +108,7 @@ def _check_links(app: Flask, application: Application, name: str) -> None:
         (application.index, blueprint, "GET"),
         *((link.endpoint, staff, "GET") for link in application.staff_links),
         *((queue.endpoint, staff, "GET") for queue in application.staff_queues),
+        *((link.endpoint, f"{application.key}_public", "GET") for link in application.public_links),
         *([(search.endpoint, blueprint, search.method.upper())] if search else []),
         *((endpoint, blueprint, "GET") for _, endpoint in (search.links if search else ())),
     ]

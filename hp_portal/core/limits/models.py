@@ -1,4 +1,4 @@
-"""Failed tries, one row each, and how many there were in all."""
+"""Failed tries, one row each, and how many there were in all; and how often something was done in a window."""
 
 from __future__ import annotations
 
@@ -39,3 +39,16 @@ class FailureTotal(Base, scopes.PayersOwn):
     subject: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
     failed: Mapped[int]
     last_at: Mapped[dt.datetime] = mapped_column(index=True)
+
+
+class Pace(Base, scopes.PayersOwn):
+    """How often something was done in the window that began at `since`."""
+
+    __tablename__ = "pace"
+    __table_args__ = (sa.UniqueConstraint("kind", "subject"),)
+
+    id: Mapped[key]
+    kind: Mapped[str] = mapped_column(sa.String(30))
+    subject: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    since: Mapped[dt.datetime] = mapped_column(index=True)
+    counted: Mapped[int]

@@ -1,11 +1,11 @@
-"""Failed tries that plugins count: under kinds of their own, so that none touches the core's counts or another plugin's."""
+"""What plugins count, such as failed tries, under kinds of their own: none touches counts of the core or of another plugin."""
 
 from __future__ import annotations
 
 import datetime as dt
 import sys
 
-from hp_portal.core.limits import attempts
+from hp_portal.core.limits import attempts, paces
 from hp_portal.core.limits.attempts import TooManyAttempts as TooManyAttempts
 from hp_portal.database import PortalSession
 
@@ -36,6 +36,16 @@ def forget_failures(session: PortalSession, kind: str, subject: str) -> None:
     """A success starts the count anew. Raises ForeignKind, as `check_attempts` does."""
     _check_own(session, kind, sys._getframe(1).f_globals.get("__name__", ""))
     attempts.forget_failures(session, kind, subject)
+
+
+def keep_pace(session: PortalSession, kind: str, subject: str, *, limit: int, window: dt.timedelta) -> None:
+    """Count one of what may be done `limit` times in each `window`; raise TooManyAttempts where it is one too many.
+
+    All processes count together. Windows follow each other without a gap: one of a minute begins with each minute. `kind` starts
+    with the plugin's key, as that of `check_attempts` does. The caller commits. Raises ForeignKind, too.
+    """
+    _check_own(session, kind, sys._getframe(1).f_globals.get("__name__", ""))
+    paces.keep_pace(session, kind, subject, limit=limit, window=window)
 
 
 def _check_own(session: PortalSession, kind: str, module: str) -> None:

@@ -30,10 +30,15 @@ from .reading import Reader, all_affiliations
 from .terms import counted, kind_of, terms_of
 
 LOCK = "profiles directory"
-AT_ONCE = 400
+AT_ONCE = 1000
+SHAPE = 1
+"""Counts up when other terms or contents are made of the same facts, so that everything is built anew."""
 MOST_AT_ONCE = 2000
 """Affiliations of which one transaction takes the changes; beyond them everything is built."""
 _INSERT_AT_ONCE = 5000
+_DELETE_AT_ONCE = 20_000
+INTERRUPTED = dt.timedelta(days=1)
+"""After so long a build without an end was interrupted: no other one takes a day."""
 
 
 def current_build(session: PortalSession) -> DirectoryBuild | None:
@@ -74,9 +79,9 @@ def _run(session: PortalSession) -> None:
 
 
 def specialties_digest(session: PortalSession) -> str:
-    """A digest of the words for codes, which stand in rows."""
+    """A digest of the words for codes, which stand in rows, and of how rows are made."""
     words = sorted(Reader(session, dt.date.min).words.items())
-    return digest_of("\n".join(f"{code} {word}" for code, word in words))
+    return digest_of("\n".join([f"shape {SHAPE}", *(f"{code} {word}" for code, word in words)]))
 
 
 def build_whole(session: PortalSession) -> DirectoryBuild:
@@ -92,6 +97,7 @@ def build_whole(session: PortalSession) -> DirectoryBuild:
         counts.update(_insert(session, edition, found))
         session.commit()
     _insert_counts(session, edition, counts)
+    api.refresh_statistics(session, DirectoryTerm, DirectoryRow, DirectoryCount)
     session.commit()
     api.lock(session, LOCK)
     before = current_build(session)
@@ -214,8 +220,9 @@ def _apply(
             continue
         differences.add(before, entry.written if entry else None)
         if before is not None:
-            delta.subtract(terms_of(json.loads(before)))
-            _remove(session, build.edition, [place])
+            terms = counted(terms_of(json.loads(before)))
+            delta.subtract(terms)
+            _remove(session, build.edition, place, terms)
         if entry is not None:
             fresh.append(entry)
     delta.update(_insert(session, build.edition, fresh))
@@ -243,7 +250,7 @@ def _insert(session: PortalSession, edition: int, found: Sequence[Entry | Hidden
         counts.update(own)
         terms += [{"edition": edition, "term": term, "place": place} for term in own]
     _insert_rows(session, DirectoryRow, rows)
-    _insert_rows(session, DirectoryTerm, terms)
+    _insert_rows(session, DirectoryTerm, sorted(terms, key=lambda row: (row["term"], row["place"])))
     _insert_rows(session, DirectoryHidden, hidden)
     return counts
 
@@ -274,29 +281,62 @@ def _add_counts(session: PortalSession, edition: int, delta: Counter[str]) -> No
     _insert_counts(session, edition, new)
 
 
-def _remove(session: PortalSession, edition: int, places: Sequence[str]) -> None:
-    for model in (DirectoryTerm, DirectoryRow):
-        gone = sa.delete(model).where(model.edition == edition, model.place.in_(places))
+def _remove(session: PortalSession, edition: int, place: str, terms: Sequence[str]) -> None:
+    row = DirectoryRow.edition == edition, DirectoryRow.place == place
+    found = DirectoryTerm.edition == edition, DirectoryTerm.term.in_(terms), DirectoryTerm.place == place
+    for gone in (sa.delete(DirectoryRow).where(*row), sa.delete(DirectoryTerm).where(*found)):
         session.execute(gone, execution_options={"synchronize_session": False})
 
 
 def clean(session: PortalSession) -> None:
-    """Remove what is left of editions before the current one, some rows at a time. Commits."""
+    """Remove what is left of former editions, and of builds that were interrupted, some rows at a time. Commits."""
     build = current_build(session)
     if build is None:
         return
     current = build.edition
-    while True:
-        old = sa.select(DirectoryRow.edition, DirectoryRow.place).where(DirectoryRow.edition < current).limit(AT_ONCE)
-        found = session.execute(old).all()
-        for edition in sorted({edition for edition, _ in found}):
-            _remove(session, edition, [place for of, place in found if of == edition])
-        if not found:
-            break
-        session.commit()
-    for model in (DirectoryCount, DirectoryHidden):
-        session.execute(sa.delete(model).where(model.edition < current))
-    session.execute(
-        sa.delete(DirectoryBuild).where(DirectoryBuild.edition < current, DirectoryBuild.finished_at.is_(None))
+    interrupted = list(
+        session.scalars(
+            sa.select(DirectoryBuild.id).where(
+                DirectoryBuild.finished_at.is_(None),
+                sa.or_(DirectoryBuild.id < current, DirectoryBuild.started_at < api.now() - INTERRUPTED),
+            )
+        )
     )
+    for edition in sorted({*_editions_before(session, current), *interrupted}):
+        _clean_edition(session, edition)
+    session.execute(sa.delete(DirectoryBuild).where(DirectoryBuild.id.in_(interrupted)))
     session.commit()
+
+
+def _editions_before(session: PortalSession, current: int) -> set[int]:
+    """Those of which there are rows. One after the other is looked up, because an index has only what is there."""
+    found: set[int] = set()
+    for model in (DirectoryRow, DirectoryTerm, DirectoryCount, DirectoryHidden):
+        edition = current
+        while True:
+            older = session.scalar(sa.select(sa.func.max(model.edition)).where(model.edition < edition))
+            if older is None:
+                break
+            found.add(older)
+            edition = older
+    return found
+
+
+def _clean_edition(session: PortalSession, edition: int) -> None:
+    _clean_rows(session, DirectoryTerm.edition == edition, DirectoryTerm.term, DirectoryTerm.place)
+    for model in (DirectoryRow, DirectoryHidden):
+        _clean_rows(session, model.edition == edition, model.affiliation_id)
+    _clean_rows(session, DirectoryCount.edition == edition, DirectoryCount.term)
+
+
+def _clean_rows(session: PortalSession, wanted: sa.ColumnElement[bool], *key: Any) -> None:
+    """Remove rows of an edition, so many at a time, in the order of the rest of their key."""
+    model = key[0].class_
+    while True:
+        ordered = sa.select(*key).where(wanted).order_by(*key)
+        last = session.execute(ordered.offset(_DELETE_AT_ONCE - 1).limit(1)).one_or_none()
+        until = sa.true() if last is None else sa.tuple_(*key) <= sa.tuple_(*last)
+        session.execute(sa.delete(model).where(wanted, until), execution_options={"synchronize_session": False})
+        session.commit()
+        if last is None:
+            return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +13,7 @@ from hp_portal.api import db_session, show_count, show_date, whole
 from ..blueprint import blueprint
 from ..record.fields import BadValue, read_day
 from .building import build_whole, clean, publish
-from .exporting import Format, NotBuilt, export_directory
+from .exporting import Format, Moving, NotBuilt, read_directory, record_export, write_file
 
 
 @blueprint.cli.group("directory")
@@ -42,11 +43,15 @@ def export_command(kind: str, day: str | None, file: Path) -> None:
     try:
         wanted = read_day(day) if day else None
         with whole(session, "exporting the directory"):
-            body, found = export_directory(session, cast("Format", kind), wanted)
+            found = read_directory(session, wanted)
+            record_export(session, kind, found.as_of.isoformat(), len(found.rows))
             session.commit()
     except BadValue as error:
         raise click.ClickException(str(error)) from None
     except NotBuilt:
         raise click.ClickException("There is no directory yet. Run `hp-portal profiles directory build`.") from None
-    file.write_bytes(body)
+    except Moving:
+        raise click.ClickException("The directory is being published again and again. Try once more.") from None
+    with write_file(found, cast("Format", kind)) as body, file.open("wb") as out:
+        shutil.copyfileobj(body, out)
     click.echo(f"{file.name}: {show_count(len(found.rows), 'row')} as of {show_date(found.as_of)}.")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal, cast
 
 import sqlalchemy as sa
 
@@ -17,7 +18,7 @@ from ..record.fields import WEEKDAYS
 from .building import current_build, whole_digest
 from .entries import digest_of
 from .models import DirectoryRow
-from .reading import seen_on
+from .reading import Progress, nobody_told, seen_on
 
 Format = Literal["json", "csv"]
 COLUMNS = (
@@ -46,11 +47,15 @@ COLUMNS = (
     *(f"hours_{day}" for day in WEEKDAYS),
     "accessibility",
 )
-_AT_ONCE = 1000
+_AT_ONCE, _IN_MEMORY, _TRIES = 1000, 4 << 20, 5
 
 
 class NotBuilt(Exception):
     """There is no directory yet."""
+
+
+class Moving(Exception):
+    """The directory was published anew each time it was read."""
 
 
 @dataclass(frozen=True)
@@ -59,49 +64,64 @@ class Exported:
 
     as_of: dt.date
     digest: str
-    rows: list[str]
+    rows: Sequence[str]
 
 
-def published(session: PortalSession) -> Exported:
-    """What members see now. Raises NotBuilt."""
-    build = current_build(session)
-    if build is None:
-        raise NotBuilt
-    return Exported(build.as_of, build.digest, list(_rows(session, build.edition)))
+def published(session: PortalSession, told: Progress = nobody_told) -> Exported:
+    """What members see now, as one build has made it. Raises NotBuilt, and Moving."""
+    for _ in range(_TRIES):
+        build = current_build(session)
+        if build is None:
+            raise NotBuilt
+        as_of, digest, count = build.as_of, build.digest, build.rows
+        wanted = sa.select(DirectoryRow.contents, DirectoryRow.digest).where(DirectoryRow.edition == build.edition)
+        rows, digests = [], []
+        ordered = wanted.order_by(DirectoryRow.place)
+        for part in session.execute(ordered, execution_options={"yield_per": _AT_ONCE}).partitions():
+            rows += [contents for contents, _ in part]
+            digests += [own for _, own in part]
+            told(len(rows), count)
+        if whole_digest(digests) == digest:
+            return Exported(as_of, digest, rows)
+        session.rollback()  # a build has come in between
+    raise Moving
 
 
-def _rows(session: PortalSession, edition: int) -> Iterator[str]:
-    after = ""
-    wanted = sa.select(DirectoryRow.place, DirectoryRow.contents).where(DirectoryRow.edition == edition)
-    while True:
-        part = session.execute(wanted.where(DirectoryRow.place > after).order_by(DirectoryRow.place).limit(_AT_ONCE))
-        found = part.all()
-        yield from (contents for _, contents in found)
-        if len(found) < _AT_ONCE:
-            return
-        after = found[-1][0]
-
-
-def of_day(session: PortalSession, day: dt.date) -> Exported:
+def of_day(session: PortalSession, day: dt.date, told: Progress = nobody_told) -> Exported:
     """What members saw on a day, or will see from what is known now. Needs a whole scope."""
     zone = api.settings().payer.zone
-    rows = [entry.written for entry in seen_on(session, day, zone, api.today(zone))]
+    rows = [entry.written for entry in seen_on(session, day, zone, api.today(zone), told)]
     return Exported(day, whole_digest(map(digest_of, rows)), rows)
 
 
-def export_directory(session: PortalSession, kind: Format, day: dt.date | None = None) -> tuple[bytes, Exported]:
-    """The file, and what is in it; without a day what members see now. Recorded. Raises NotBuilt."""
-    found = published(session) if day is None else of_day(session, day)
-    body = as_json(found) if kind == "json" else csv_file(COLUMNS, map(cells, map(json.loads, found.rows)))
-    record(session, "profiles.directory.exported", format=kind, as_of=found.as_of.isoformat(), rows=len(found.rows))
-    return body, found
+def read_directory(session: PortalSession, day: dt.date | None, told: Progress = nobody_told) -> Exported:
+    """What members saw on a day; without one what they see now. Raises NotBuilt, and Moving."""
+    return published(session, told) if day is None else of_day(session, day, told)
 
 
-def as_json(found: Exported) -> bytes:
+def write_file(found: Exported, kind: Format) -> BinaryIO:
+    """The file, open for reading at its beginning; on disk, without a name, when it is large."""
+    file = cast("BinaryIO", tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115 – whoever gets it closes it
+    if kind == "json":
+        file.writelines(as_json(found))
+    else:
+        file.write(csv_file(COLUMNS, map(cells, map(json.loads, found.rows))))
+    file.seek(0)
+    return file
+
+
+def record_export(session: PortalSession, kind: str, as_of: str, rows: int) -> None:
+    """Into the audit record: the directory leaves as a file."""
+    record(session, "profiles.directory.exported", format=kind, as_of=as_of, rows=rows)
+
+
+def as_json(found: Exported) -> Iterator[bytes]:
     """One object: the day, the digest, how many rows there are, and the rows."""
     head = {"as_of": found.as_of.isoformat(), "digest": found.digest, "rows": len(found.rows)}
-    entries = ",\n".join(found.rows)
-    return f'{json.dumps(head)[:-1]}, "entries": [\n{entries}\n]}}\n'.encode()
+    yield f'{json.dumps(head)[:-1]}, "entries": [\n'.encode()
+    for number, row in enumerate(found.rows, 1):
+        yield f"{row},\n".encode() if number < len(found.rows) else row.encode()
+    yield b"\n]}\n"
 
 
 def cells(contents: Mapping[str, Any]) -> list[str]:

@@ -61,10 +61,7 @@ class DirectoryTerm(api.Base, api.Shared):
 
     __tablename__ = "profiles_directory_term"
     __shared__ = PUBLISHED
-    __table_args__ = (
-        sa.Index("ix_profiles_directory_term_place", "edition", "place", "term"),
-        {"sqlite_with_rowid": False},
-    )
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     edition: Mapped[int] = mapped_column(api.BigId, primary_key=True, autoincrement=False)
     term: Mapped[str] = mapped_column(sa.String(LONGEST_TERM), primary_key=True)

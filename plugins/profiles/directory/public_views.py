@@ -8,18 +8,18 @@ from typing import Any
 from flask import Response, abort, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 
-from hp_portal.api import access, db_session, page, settings, settings_of
+from hp_portal.api import TooManyAttempts, access, db_session, page, settings, settings_of
 
 from ..blueprint import public_blueprint
 from ..record.fields import ACCEPTING
+from ..record.wording import hours_of_week
 from .building import current_build
 from .forms import SearchForm
-from .pace import Pace
+from .pace import count_page
 from .searching import Asked, choices_of, find_entries
 
 ROWS_ON_A_PAGE = 25
 ROWS_FOR_PROGRAMS = 500
-_pace = Pace()
 
 
 def is_open(what: str) -> bool:
@@ -27,8 +27,23 @@ def is_open(what: str) -> bool:
     return bool(getattr(settings_of("profiles"), what)) or settings().demo
 
 
-def _wait() -> int:
-    return _pace.wait(request.remote_addr or "", settings_of("profiles").directory_pages_per_minute)
+def search_is_open() -> bool:
+    """Can members search without an account?"""
+    return is_open("directory_search")
+
+
+def _read_too_much() -> TooManyAttempts | None:
+    """Count this page; how long to wait where it is one too many."""
+    try:
+        count_page(db_session())
+    except TooManyAttempts as error:
+        return error
+    return None
+
+
+def _wait(response: Response, late: TooManyAttempts) -> Response:
+    response.headers["Retry-After"] = str(late.seconds)
+    return response
 
 
 def _after() -> str:
@@ -39,17 +54,16 @@ def _after() -> str:
 @public_blueprint.get("/directory")
 @access.public
 def directory() -> ResponseReturnValue:
-    if not is_open("directory_search"):
+    if not search_is_open():
         abort(404)
-    db = db_session()
+    db, late = db_session(), _read_too_much()
     build = current_build(db)
     form = SearchForm(choices_of(db, build), formdata=request.args)
     context: dict[str, Any] = {"form": form, "build": build, "accepting": ACCEPTING, "found": None, "next_url": ""}
-    if wait := _wait():
-        form.form_errors = [f"Many pages were read from your network. Wait {wait} seconds, then search again."]
-        response = page("profiles/directory/search.html", status=429, **context)
-        response.headers["Retry-After"] = str(wait)
-        return response
+    context["hours_of_week"] = hours_of_week
+    if late is not None:
+        form.form_errors = [f"Many pages were read from your network. Wait {late.seconds} seconds, then search again."]
+        return _wait(page("profiles/directory/search.html", status=429, **context), late)
     if not form.validate():
         return page("profiles/directory/search.html", "results", status=422, **context)
     asked = form.asked(_after())
@@ -69,11 +83,9 @@ def _search_url(values: dict[str, Any]) -> str:
 def directory_entries() -> ResponseReturnValue:
     if not is_open("directory_json"):
         abort(404)
-    if wait := _wait():
-        response = _json({"error": f"Wait {wait} seconds."}, 429)
-        response.headers["Retry-After"] = str(wait)
-        return response
-    db = db_session()
+    db, late = db_session(), _read_too_much()
+    if late is not None:
+        return _wait(_json({"error": f"Wait {late.seconds} seconds."}, 429), late)
     build = current_build(db)
     found = find_entries(db, build, Asked(after=_after()), ROWS_FOR_PROGRAMS)
     return _json(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -15,6 +15,14 @@ from ..loading.specialties import specialty_words
 from ..record.facts import facts_of, in_parts, values_on
 from ..record.models import Affiliation
 from .entries import Both, Entry, Hidden, Values, entry_of
+
+Progress = Callable[[int, int], None]
+"""Is told how much has been read, and of how much."""
+_AT_ONCE = 1000
+
+
+def nobody_told(_done: int, _of: int) -> None:
+    """Nobody waits."""
 
 
 class Reader:
@@ -69,8 +77,14 @@ def end_of(day: dt.date, zone: ZoneInfo) -> dt.datetime:
     return dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min, zone) - dt.timedelta(microseconds=1)
 
 
-def seen_on(session: PortalSession, day: dt.date, zone: ZoneInfo, today: dt.date) -> list[Entry]:
+def seen_on(
+    session: PortalSession, day: dt.date, zone: ZoneInfo, today: dt.date, told: Progress = nobody_told
+) -> list[Entry]:
     """What members saw on a day, from the facts as they were known at its end; of today and later days, what is known now."""
-    reader = Reader(session, day, end_of(day, zone) if day < today else None)
-    found = [one for one in reader.read(all_affiliations(session)) if isinstance(one, Entry)]
+    reader, ids = Reader(session, day, end_of(day, zone) if day < today else None), all_affiliations(session)
+    found: list[Entry] = []
+    for start in range(0, len(ids), _AT_ONCE):
+        part = ids[start : start + _AT_ONCE]
+        found += (one for one in reader.read(part) if isinstance(one, Entry))
+        told(start + len(part), len(ids))
     return sorted(found, key=lambda entry: entry.place)

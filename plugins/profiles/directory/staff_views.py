@@ -6,12 +6,13 @@ from flask import abort, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
-from hp_portal.api import CSV_TYPE, DayField, access, attachment, db_session, page, settings, today
+from hp_portal.api import DayField, access, db_session, hand_over, page
 
 from ..blueprint import LOAD, staff_blueprint
 from .building import current_build
-from .exporting import Format, NotBuilt, export_directory
-from .public_views import is_open
+from .documents import KINDS, is_small, title_of, wanted_of
+from .exporting import Format
+from .public_views import is_open, search_is_open
 from .standing import BUILDS, DIFFERENCES, HIDDEN, find_build, list_builds, list_differences, list_hidden, reason_counts
 
 
@@ -41,7 +42,7 @@ def _page(form: AsOfForm, status: int = 200) -> ResponseReturnValue:
         build=build,
         reasons=reason_counts(db, build) if build else [],
         listing=listing,
-        search_url=url_for("profiles_public.directory") if is_open("directory_search") else "",
+        search_url=url_for("profiles_public.directory") if search_is_open() else "",
         json_url=url_for("profiles_public.directory_entries") if is_open("directory_json") else "",
         status=status,
     )
@@ -84,11 +85,7 @@ def _download(kind: Format) -> ResponseReturnValue:
     form, db = AsOfForm(formdata=request.args), db_session()
     if not form.validate():
         return _page(form, 422)
-    day = form.on.data if form.on.data != today(settings().payer.zone) else None
-    try:
-        body, found = export_directory(db, kind, day)
-    except NotBuilt:
+    if current_build(db) is None:
         abort(404)
-    db.commit()
-    name = f"directory-{found.as_of.isoformat()}.{kind}"
-    return attachment(body, name, CSV_TYPE if kind == "csv" else "application/json")
+    wanted = wanted_of(form.on.data)
+    return hand_over(KINDS[kind], wanted, title=title_of(wanted), small=is_small(db))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hp_portal.api import show_date
 
 from .facts import Key
-from .fields import FIELDS, Field, Subject, read_day
+from .fields import FIELDS, WEEKDAYS, Field, Subject, read_day
 
 
 def _span_of_hours(text: str) -> str:
@@ -20,6 +20,22 @@ def _clock_time(text: str) -> str:
     if text == "24:00":
         return "midnight"
     return f"{int(hour) % 12 or 12}:{minute} {'AM' if int(hour) < 12 else 'PM'}"
+
+
+def hours_of_week(hours: Mapping[str, str]) -> str:
+    """A week's hours in one line, by weekday: `Mon–Fri 8:00 AM to 5:00 PM; Sat 9:00 AM to 12:00 PM`."""
+    runs: list[tuple[list[str], str]] = []
+    for day in WEEKDAYS:
+        value = hours.get(day, "")
+        if runs and runs[-1][1] == value:
+            runs[-1][0].append(day[:3].capitalize())
+        else:
+            runs.append(([day[:3].capitalize()], value))
+    return "; ".join(
+        f"{days[0]}{f'–{days[-1]}' if len(days) > 1 else ''} {', '.join(map(_span_of_hours, value.split(', ')))}"
+        for days, value in runs
+        if value
+    )
 
 
 def worded(subject: Subject, key: Key, value: str, words: Mapping[str, str]) -> tuple[str, str]:

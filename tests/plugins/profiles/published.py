@@ -56,7 +56,8 @@ RECORD = "\n".join(
     [
         SITE.format("HERE", make_tin(41), make_npi(41), "Aspen Site", "Exampleton", "55001-1234"),
         ",HERE,accessibility,Entrance without steps,yes,2026-01-01",
-        ",HERE,hours,monday,08:00-17:00,2026-01-01",
+        *(f",HERE,hours,{day},08:00-17:00,2026-01-01" for day in ("monday", "tuesday", "wednesday")),
+        ',HERE,hours,friday,"09:00-12:00, 13:00-17:00",2026-01-01',
         SITE.format("THERE", make_tin(42), make_npi(42), "Birch Site", "Sampleville", "55002"),
         PERSON.format("A", "Älder-O’Neil", "Ann", "1234567893", FAMILY),
         "A,,language,Spanish,yes,2026-01-01",

@@ -9,13 +9,16 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from hp_portal_plugins.profiles.directory import public_views
+from hp_portal.core.downloads import making
+from hp_portal.core.limits.paces import keep_pace
+from hp_portal.database import PortalSession
+from hp_portal_plugins.profiles.directory import documents, exporting, pace
 from hp_portal_plugins.profiles.directory.building import JOB, current_build
-from hp_portal_plugins.profiles.directory.pace import Pace
 from hp_portal_plugins.profiles.record.applying import Fact, Stated, apply_change
 from hp_portal_plugins.profiles.record.models import Location, Practitioner
 from tests.core.test_staff_console import rows_of
@@ -50,7 +53,8 @@ def test_members_search_without_an_account(published: World) -> None:
         "Aspen Site 1 First Street, Exampleton, MN 55001",
         "952-555-0100",
         "Accepts new patients",
-        "Speaks Spanish. Entrance without steps. Mon 08:00-17:00. NPI 1234567893",
+        "Speaks Spanish. Entrance without steps. Mon–Wed 8:00 AM to 5:00 PM; Fri 9:00 AM to 12:00 PM, 1:00 PM to 5:00 PM. "
+        "NPI 1234567893",
     ]
     here, there, ben = "Älder-O’Neil, Ann Aspen Site", "Älder-O’Neil, Ann Birch Site", "Basil, Ben Aspen Site"
     everybody = found(client)
@@ -95,19 +99,29 @@ def test_pages_follow_each_other_and_programs_read_them(published: World, monkey
         assert answer["rows"] == 3
         address = answer["next"] and answer["next"].partition("localhost")[2]
     assert len({one["id"] for one in read}) == 3
+    to_search = f'href="{SEARCH}"'
+    public = ("/", "/help/", "/help/profiles-directory")
+    assert all(to_search in client.get(address).text for address in public)
     switch(published.app)
     assert client.get(SEARCH).status_code == client.get(f"{SEARCH}/entries").status_code == 404, "off by default"
+    assert not any(to_search in client.get(address).text for address in public)
 
 
-def test_it_is_read_at_a_gentle_pace(published: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(public_views, "_pace", Pace())
-    switch(published.app, directory_search=True, directory_json=True, directory_pages_per_minute=2)
-    client = PortalClient(published.app)
+def test_it_is_read_at_a_gentle_pace_whichever_process_answers(published: World, clock: Clock) -> None:
+    switch(published.app, directory_search=True, directory_json=True, directory_pages_per_minute=3)
+    client, minute = PortalClient(published.app), dt.timedelta(minutes=1)
+    with published.session() as session:
+        # What another process has counted.
+        keep_pace(session, pace.KIND, "198.51.100.7", limit=3, window=minute)
+    clock.advance(seconds=20)
     codes = [client.get(SEARCH, environ_base={"REMOTE_ADDR": "198.51.100.7"}).status_code for _ in range(3)]
     assert codes == [200, 200, 429]
     refused = client.get(f"{SEARCH}/entries", environ_base={"REMOTE_ADDR": "198.51.100.7"})
-    assert (refused.status_code, refused.headers["Retry-After"].isdigit()) == (429, True)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "41")
+    assert "Wait 41 seconds" in client.get(SEARCH, environ_base={"REMOTE_ADDR": "198.51.100.7"}).text
     assert client.get(SEARCH, environ_base={"REMOTE_ADDR": "198.51.100.8"}).status_code == 200
+    clock.advance(seconds=40)
+    assert client.get(SEARCH, environ_base={"REMOTE_ADDR": "198.51.100.7"}).status_code == 200, "the next minute"
 
 
 def test_what_members_saw_on_any_day_is_exported(published: World, clock: Clock, tmp_path: Path) -> None:
@@ -174,13 +188,62 @@ def test_staff_see_what_is_not_shown_and_what_has_changed(published: World, cloc
         ["Älder-O’Neil, Ann at Birch Site", "Removed", "—"],
     ]
     assert staff.get("/staff/profiles/directory/builds/999999").status_code == 404
-    for kind in ("csv", "json"):
-        file = staff.get(f"/staff/profiles/directory/download/{kind}?on=2026-09-15")
-        assert file.headers["Content-Disposition"] == f'attachment; filename="directory-2026-09-15.{kind}"'
-        assert "Exampleton" in file.text
-        assert staff.get(f"/staff/profiles/directory/download/{kind}?on=someday").status_code == 422
     assert "has not been published" not in staff.get("/staff/").text
     clock.set(NOW + dt.timedelta(days=3))
     assert (
         "directory has not been published for two business days" in published.sign_in("s.directory").get("/staff/").text
     )
+
+
+def test_staff_download_the_directory_and_large_ones_wait_for_the_worker(
+    published: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published.staff("s.files", permissions=["profiles:record:load", "staff:console:open"])
+    staff = published.sign_in("s.files")
+    address = "/staff/profiles/directory/download"
+    for kind in ("csv", "json"):
+        file = staff.get(f"{address}/{kind}?on=2026-09-15")
+        assert file.headers["Content-Disposition"] == f'attachment; filename="directory-2026-09-15.{kind}"'
+        assert "Exampleton" in file.text
+        refused = staff.get(f"{address}/{kind}?on=someday")
+        assert (refused.status_code, 'value="someday"' in refused.text) == (422, True)
+    at_once = json.loads(staff.get(f"{address}/json").text)
+    monkeypatch.setattr(documents, "SMALL", 2)
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(making, "_progress", lambda lease: lambda done, of: told.append((done, of)))
+    for query, as_of, rows, total in (("", "2026-09-15", 3, 3), ("?on=2026-10-01", "2026-10-01", 2, 4)):
+        answer = staff.get(f"{address}/json{query}")
+        assert re.fullmatch(r"/documents/\d+", answer.location), "it waits for the worker"
+        run_job(published, "documents.make")
+        assert told.pop() == (total, total)
+        assert "Directory as" in staff.get(answer.location).text
+        file = staff.get(f"{answer.location}/file")
+        body = json.loads(file.text)
+        assert (body["as_of"], body["rows"], len(body["entries"])) == (as_of, rows, rows)
+        assert f"directory-{as_of}.json" in file.headers["Content-Disposition"]
+        assert query or body == at_once
+    with published.session() as session:
+        [place] = session.scalars(sa.select(Location.id).where(Location.reference == "HERE"))
+        apply_change(session, Stated("location-changed"), [Fact("location", place, "city", "", "New", NOW.date())])
+    first = staff.get(f"{address}/json").location
+    assert first != staff.get(f"{address}/csv").location
+    assert staff.get(f"{address}/json").location == first, "while it waits it is one"
+    run_job(published, JOB.key)
+    run_job(published, "documents.make")
+    assert "New" in staff.get(f"{first}/file").text
+    assert staff.get(f"{address}/json").location != first, "who asks again gets what members see by then"
+    monkeypatch.setattr(exporting, "current_build", _outdated(current_build))
+    with pytest.raises(exporting.Moving), published.session() as session:
+        exporting.published(session)
+
+
+def _outdated(real: Any) -> Any:
+    """A build that another one has replaced by the time its rows are read."""
+
+    def read(session: PortalSession) -> Any:
+        build = real(session)
+        session.expunge(build)
+        build.digest = "0" * 64
+        return build
+
+    return read

@@ -101,6 +101,19 @@ def test_without_a_specialist_the_plan_is_asked_and_staff_assign_one(world: Worl
     assert "Sam Sample" in shown
     assert "952-555-0107" in shown
     assert "Sam Sample" not in words_of(other.get("/apps/profiles/"))
+    found = {
+        query: [row[0] for row in rows_of(staff.get(f"/staff/profiles/specialists?{query}"), "specialists")]
+        for query in ("q=aspen", "q=SAM+clinic", "show=none", "q=birch&show=none")
+    }
+    assert found == {
+        "q=aspen": ["Aspen Clinic"],
+        "q=SAM+clinic": ["Aspen Clinic"],
+        "show=none": ["Birch Clinic"],
+        "q=birch&show=none": ["Birch Clinic"],
+    }
+    assert "No organization fits" in words_of(staff.get("/staff/profiles/specialists?q=%25"))
+    refused = staff.get("/staff/profiles/specialists?q=aspen&show=nonsense")
+    assert (refused.status_code, 'value="aspen"' in refused.text) == (422, True)
     assert recorded(world, "profiles.specialist.assigned") == [{"organization": office.id, "name": "Sam Sample"}]
     assert staff.post(f"{url}/assign", {"name": "", "phone": "", "email": ""}).status_code == 303
     assert "Sam Sample" not in words_of(clerk.get("/apps/profiles/"))

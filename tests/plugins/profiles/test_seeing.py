@@ -6,6 +6,7 @@ import datetime as dt
 import io
 
 import pytest
+from werkzeug.test import TestResponse
 
 from hp_portal_plugins.profiles.loading.importing import load_file
 from hp_portal_plugins.profiles.loading.rows import COLUMNS
@@ -13,8 +14,9 @@ from hp_portal_plugins.profiles.loading.specialties import load_specialties
 from hp_portal_plugins.profiles.record.applying import Fact, Stated, apply_change
 from hp_portal_plugins.profiles.record.models import Affiliation, Practitioner
 from tests.core.test_staff_console import recorded, rows_of
-from tests.support.client import PortalClient, words_of
+from tests.support.client import PortalClient, tree_of, words_of
 from tests.support.clock import Clock
+from tests.support.html import text_of
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.world import World
 
@@ -164,3 +166,31 @@ def test_a_location_with_its_history(world: World, clerk: PortalClient) -> None:
     assert 'value="someday"' in wrong.text
     assert clerk.get("/apps/profiles/locations?on=someday").status_code == 422
     assert clerk.get("/apps/profiles/locations/999999").status_code == 404
+
+
+def cards(page: TestResponse) -> list[str]:
+    """Each card's words."""
+    return [text_of(one) for one in tree_of(page).iter("li") if one.get("class") == "card"]
+
+
+def test_lists_are_shown_as_cards_or_as_a_table_which_is_remembered(clerk: PortalClient) -> None:
+    people, places = "/apps/profiles/practitioners", "/apps/profiles/locations"
+    assert "card-list" not in clerk.get(people).text, "a table until something else is chosen"
+    switched = clerk.get(f"{people}?show=all&sort=-name&as=cards")
+    ann = "Alder, Ann NPI 1234567893 Specialty Family medicine Locations Aspen Site "
+    ann += "Missing or expires soon License MN Oct 1, 2026"
+    assert [one.partition(" NPI")[0] for one in cards(switched)] == ["Basil", "Alder, Ann"]
+    assert cards(switched)[1] == ann
+    assert '<input type="hidden" name="as" value="cards">' in switched.text
+    assert 'href="/apps/profiles/practitioners?show=all&amp;sort=-name&amp;as=table"' in switched.text
+    assert "<table" not in switched.text.partition('id="results"')[2]
+    assert cards(clerk.get(people)) == [ann], "remembered"
+    assert cards(clerk.get(f"{people}?show=attention")) == [ann]
+    assert cards(clerk.get(f"{people}?q=nobody")) == []
+    [place] = cards(clerk.get(f"{places}?on=2026-04-30"))
+    assert place == "Aspen Site Address 1 First Street, Exampleton Telephone 952-555-0100 Standing Open Practitioners 2"
+    assert len(cards(clerk.get(f"{people}?as=nonsense"))) == 1, "what cannot be is as if nothing was asked"
+    refused = clerk.get(f"{people}?as=table&show=nonsense")
+    assert refused.status_code == 422
+    assert len(rows_of(clerk.get(f"{people}?as=table"), "practitioners")) == 1
+    assert rows_of(clerk.get(places), "locations")[0][0] == "Aspen Site"
