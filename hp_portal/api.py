@@ -105,7 +105,7 @@ from hp_portal.core.web.links import absolute_url
 from hp_portal.core.web.listing import Column, Listing, Order, PastTheEnd, Sorting, page_number, page_of
 from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings, settings_of, wants_fragment
 from hp_portal.core.web.templating import show_amounts_in
-from hp_portal.core.wizard.declaring import Answer, Answers, Doubt, Section, Sent, Wizard, WizardStep
+from hp_portal.core.wizard.declaring import Answer, Answers, Doubt, Fill, Section, Sent, Wizard, WizardStep
 from hp_portal.core.wizard.mounting import mount_wizard
 from hp_portal.database import (
     Base,
@@ -217,6 +217,7 @@ __all__ = [
     "Fax",
     "FileOwner",
     "FileTooLarge",
+    "Fill",
     "ForeignKind",
     "Grant",
     "HomeSearch",

@@ -21,12 +21,13 @@ def languages_in(text: str | None) -> list[str]:
 
 
 def licenses_said(rows: Iterable[Mapping[str, Any]]) -> dict[Key, str]:
-    """Number and end of the first license of each state."""
+    """Number, beginning and end of the first license of each state."""
     found: dict[Key, str] = {}
     for row in rows:
         state = row["state"]
         if state and ("license_number", state) not in found:
             found["license_number", state] = row["number"]
+            found["license_starts", state] = row["starts"].isoformat() if row["starts"] else ""
             found["license_expires", state] = row["expires"].isoformat() if row["expires"] else ""
     return found
 
