@@ -38,6 +38,7 @@ from .fields import line, number_in, within_a_year
 from .numbers import DeaField, a_taxonomy, capitals, license_doubt
 from .offering import now, open_locations, states_of
 from .places import PlaceForm, PlacesField, one_primary
+from .saying import codes_by_name
 
 LATE = dt.timedelta(days=30)
 _STATES = [SelectChoice("", "Choose a state"), *(SelectChoice(one, one) for one in STATES)]
@@ -173,6 +174,17 @@ class SpecialtyForm(Form):  # type: ignore[misc] # WTForms has no types
     )
 
 
+def specialty_notices(field: FieldList, codes: Mapping[str, str]) -> Iterator[tuple[Any, str]]:
+    """Specialties of which nothing but the case will tell: without a code there is nothing to record."""
+    for entry in field.entries:
+        name = entry.form.name.data or ""
+        if name and not entry.form.taxonomy.data and name.casefold() not in codes:
+            yield (
+                entry.form.name,
+                f"“{name}” is not in our list of specialties. Without its taxonomy code it is not recorded, only read by staff.",
+            )
+
+
 class PracticeForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     """What the practitioner does."""
 
@@ -180,10 +192,17 @@ class PracticeForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     languages = line("Languages other than English", most=200, description="With commas between them.")
     primary_care = BooleanField("The practitioner works in primary care")
     admits = BooleanField("The practitioner has privileges at a hospital")
+    codes: Mapping[str, str] = {}
+    filled_from = ""
+
+    def notices(self) -> Iterator[tuple[Any, str]]:
+        """Specialties that do not get into the record by themselves."""
+        return specialty_notices(self.specialties, self.codes)
 
 
 def prepare_practice(session: PortalSession, form: FlaskForm, answers: Answers) -> None:
-    """The specialties by the registry, to begin with."""
+    """The names of the specialties, and those by the registry to begin with."""
+    form.codes = codes_by_name(session)
     entry = find_entry(session, answers["who"]["npi"]) if form.blank else None
     if entry is None or not is_person(entry):
         return

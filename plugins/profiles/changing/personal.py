@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask_wtf import FlaskForm
@@ -17,12 +17,20 @@ from ..nppes.models import RegistryEntry
 from ..nppes.saying import find_entry, registry_doubts
 from ..record.facts import Key, items_of
 from ..record.fields import read_day
-from .add_forms import HospitalForm, LicenseForm, SpecialtyForm, license_notices, one_license_a_state, refill
+from .add_forms import (
+    HospitalForm,
+    LicenseForm,
+    SpecialtyForm,
+    license_notices,
+    one_license_a_state,
+    refill,
+    specialty_notices,
+)
 from .cases import CHANGED
 from .fields import choice, line, number_in, within_a_year
 from .numbers import DeaField
 from .offering import choices_of, names_of, now, practitioners, values_of
-from .saying import languages_in, licenses_said, pack, specialties_said, unpack
+from .saying import codes_by_name, languages_in, licenses_said, pack, specialties_said, unpack
 from .sending import Wanted, send_change
 
 _NAMES = ("first_name", "middle_name", "last_name", "suffix", "degree")
@@ -74,13 +82,16 @@ class PersonForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
             for text in registry_doubts(self.entry, self.first_name.data or "", (self.last_name.data, self.known_as)):
                 yield self.last_name, text
         yield from license_notices(self.licenses)
+        yield from specialty_notices(self.specialties, self.codes)
 
     known_as = ""
+    codes: Mapping[str, str] = {}
 
 
 def prepare_person(session: PortalSession, form: FlaskForm, answers: Answers) -> None:
     which = answers["which"]
     person, day = number_in(which["practitioner"]), which["effective"] or now()
+    form.codes = codes_by_name(session)
     known = values_of(session, "practitioner", person, day)
     form.entry, form.known_as = find_entry(session, known.get(("npi", ""))), known.get(("former_name", ""), "")
     if not form.blank:

@@ -54,16 +54,16 @@ def nppes_import_command(
     session = db_session()
     with whole(session, "loading the national registry of NPIs"):
         try:
-            table, table_name = open_table(file, name)
-            day = as_of.date() if as_of else last_day_of(table_name) or last_day_of(name)
-            if day is None:
-                raise UnreadableFile(
-                    "Its name does not say until when it is: give --as-of, such as --as-of 2026-11-08."
-                )
-            wanted = Wanted(known_npis(session) if known else frozenset(), states)
-            if known and not wanted.npis and not states:
-                raise UnreadableFile("No NPI is on record yet. Load practitioners or payees first, or give --state.")
-            report = load_registry(session, table, day, wanted, dry_run=dry_run)
+            with open_table(file, name) as (table, table_name):
+                day = as_of.date() if as_of else last_day_of(table_name) or last_day_of(name)
+                if day is None:
+                    raise UnreadableFile("Its name does not say until when it is: give --as-of, such as 2026-11-08.")
+                wanted = Wanted(known_npis(session) if known else frozenset(), states)
+                if known and not wanted.npis and not states:
+                    raise UnreadableFile(
+                        "No NPI is on record yet. Load practitioners or payees first, or give --state."
+                    )
+                report = load_registry(session, table, day, wanted, dry_run=dry_run)
         except UnreadableFile as error:
             session.rollback()
             raise click.ClickException(f"{name}: {error}") from error

@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import BinaryIO
+from typing import IO
 
 import sqlalchemy as sa
 
@@ -61,7 +61,7 @@ def known_npis(session: PortalSession) -> set[str]:
 
 
 def load_registry(
-    session: PortalSession, file: BinaryIO, as_of: dt.date, wanted: Wanted, *, dry_run: bool = False
+    session: PortalSession, file: IO[bytes], as_of: dt.date, wanted: Wanted, *, dry_run: bool = False
 ) -> RegistryReport:
     """Keep what a file says as of a day. Commits as it goes, unless it is a dry run. Raises UnreadableFile."""
     report = RegistryReport()
@@ -76,7 +76,7 @@ def load_registry(
     return report
 
 
-def _usable(file: BinaryIO, wanted: Wanted, report: RegistryReport) -> Iterator[Entry]:
+def _usable(file: IO[bytes], wanted: Wanted, report: RegistryReport) -> Iterator[Entry]:
     """The entries that are wanted, and those of deactivated NPIs, of which the file does not say whose they were."""
     for line, entry in read_entries(file):
         report.rows += 1

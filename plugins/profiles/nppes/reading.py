@@ -13,8 +13,9 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from hp_portal.api import BadIdentifier, one_line, parse_npi
 
@@ -97,38 +98,43 @@ def last_day_of(name: str) -> dt.date | None:
     return None
 
 
-def open_table(file: BinaryIO, name: str) -> tuple[BinaryIO, str]:
-    """The CSV in a file and its name: the file itself, or the one in the archive as it is offered for download."""
+@contextmanager
+def open_table(file: BinaryIO, name: str) -> Iterator[tuple[IO[bytes], str]]:
+    """The CSV in a file and its name: the file itself, or the one in the archive as it is offered for download. Raises
+    UnreadableFile."""
     start = file.read(4)
     file.seek(0)
     if start != b"PK\x03\x04":
-        return file, name
+        yield file, name
+        return
     try:
-        archive = zipfile.ZipFile(file)
-        names = [one for one in archive.namelist() if _DATA.fullmatch(one)]
-        if len(names) != 1:
-            raise UnreadableFile(
-                "This archive has no file npidata_pfile_….csv in it. Of the report of deactivations save the sheet as CSV."
-            )
-        return archive.open(names[0]), names[0]  # type: ignore[return-value]  # it reads bytes, and is no BinaryIO by name
+        with zipfile.ZipFile(file) as archive:
+            names = [one for one in archive.namelist() if _DATA.fullmatch(one)]
+            if len(names) != 1:
+                raise UnreadableFile(
+                    "This archive has no file npidata_pfile_….csv in it. Of the report of deactivations save the sheet as CSV."
+                )
+            with archive.open(names[0]) as table:
+                yield table, names[0]
     except zipfile.BadZipFile as error:
         raise UnreadableFile(f"This archive cannot be read: {error}.") from error
 
 
-def read_entries(file: BinaryIO) -> Iterator[tuple[int, Entry | BadEntry]]:
+def read_entries(file: IO[bytes]) -> Iterator[tuple[int, Entry | BadEntry]]:
     """Line and entry of each row, or why the row cannot be used. Raises UnreadableFile."""
-    reader = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""), strict=True)
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    reader = csv.reader(text, strict=True)
     try:
-        names = _header(reader)
-        place = {name: number for number, name in enumerate(names)}
-        short = REPORTED_OFF in place
+        places = _Places(_header(reader))
         for cells in reader:
             if any(cells):
-                yield reader.line_num, _entry(cells, place, short)
+                yield reader.line_num, _entry(cells, places)
     except csv.Error as error:
         raise UnreadableFile(f"Line {reader.line_num}: this is not a readable CSV file: {error}.") from error
     except (UnicodeDecodeError, zipfile.BadZipFile, EOFError) as error:
         raise UnreadableFile(f"After line {reader.line_num} the file cannot be read: {error}.") from error
+    finally:
+        text.detach()
 
 
 def _header(reader: Any) -> list[str]:
@@ -147,32 +153,51 @@ def _header(reader: Any) -> list[str]:
     )
 
 
-def _entry(cells: list[str], place: Mapping[str, int], short: bool) -> Entry | BadEntry:
-    def cell(name: str) -> str:
-        number = place.get(name, len(cells))
-        return (one_line(cells[number]) or "") if number < len(cells) else ""
+class _Places:
+    """Where the columns of a file are; most of the millions of cells are empty, and are not looked at."""
 
+    def __init__(self, names: list[str]) -> None:
+        found = {name: number for number, name in enumerate(names)}
+        self.width, self.short = len(names), REPORTED_OFF in found
+        self.npi, self.kind = found[NPI], found.get(KIND, -1)
+        self.off, self.on = found.get(REPORTED_OFF, found.get(OFF, -1)), found.get(ON, -1)
+        self.state = found.get(STATE, -1)
+        self.texts = {name: found[column] for name, column in _NAMES.items() if column in found}
+        self.taxonomies = [pair for one in range(_MOST) if (pair := self._pair(found, one, _TAXONOMY, _PRIMARY))]
+        self.licenses = [pair for one in range(_MOST) if (pair := self._pair(found, one, _LICENSE_STATE, _LICENSE))]
+
+    @staticmethod
+    def _pair(found: Mapping[str, int], one: int, first: str, second: str) -> tuple[int, int] | None:
+        pair = (found.get(first.format(one + 1), -1), found.get(second.format(one + 1), -1))
+        return pair if min(pair) >= 0 else None
+
+
+def _entry(cells: list[str], places: _Places) -> Entry | BadEntry:
     try:
-        npi = parse_npi(cell(NPI))
-        if short:
-            day = _day(cell(REPORTED_OFF))
-            return Entry(npi, deactivated_on=day) if day else BadEntry(f"{REPORTED_OFF}: there is no day.")
-        kind = cell(KIND)
+        if len(cells) != places.width:
+            return BadEntry(f"The row has {len(cells)} cells, and the first line {places.width}.")
+        npi = parse_npi(cells[places.npi])
+        off = _day(cells[places.off])
+        if places.short:
+            return Entry(npi, deactivated_on=off) if off else BadEntry(f"{REPORTED_OFF}: there is no day.")
+        kind = cells[places.kind].strip()
         if kind not in ("", PERSON, ORGANIZATION):
             return BadEntry(f"{KIND}: {kind[:20]} is none that is known here.")
-        codes = [(cell(_TAXONOMY.format(one)), cell(_PRIMARY.format(one))) for one in range(1, _MOST + 1)]
-        ranked = sorted((pair for pair in codes if pair[0]), key=lambda pair: pair[1] != "Y")
-        numbers = [(cell(_LICENSE_STATE.format(one)), cell(_LICENSE.format(one))) for one in range(1, _MOST + 1)]
-        licenses = list(dict.fromkeys(f"{state} {number}" for state, number in numbers if state and number))
+        codes = [(cells[code].strip(), cells[primary] != "Y") for code, primary in places.taxonomies if cells[code]]
+        licenses = [
+            (cells[state].strip(), cells[number].strip())
+            for state, number in places.licenses
+            if cells[state] and cells[number]
+        ]
         return Entry(
             npi,
             kind,
-            {name: cell(column)[:LONGEST] for name, column in _NAMES.items()},
-            " ".join(dict.fromkeys(code[:12] for code, _ in ranked)),
-            "; ".join(licenses)[:_LICENSES_LONG],
-            _day(cell(OFF)),
-            _day(cell(ON)),
-            frozenset(one for one in (cell(STATE), *(state for state, _ in numbers)) if one),
+            {name: (one_line(cells[at]) or "")[:LONGEST] for name, at in places.texts.items() if cells[at]},
+            " ".join(dict.fromkeys(code[:12] for code, _ in sorted(codes, key=lambda pair: pair[1]))),
+            "; ".join(dict.fromkeys(f"{state} {number}" for state, number in licenses))[:_LICENSES_LONG],
+            off,
+            _day(cells[places.on]),
+            frozenset(one for one in (cells[places.state].strip(), *(state for state, _ in licenses)) if one),
         )
     except BadIdentifier as error:
         return BadEntry(f"{NPI}: {error}")

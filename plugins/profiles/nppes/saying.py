@@ -70,10 +70,11 @@ def as_written(text: str) -> str:
     """A name in capitals, as people write it: `O'Brien-Smith`. What has small letters stays."""
     if text != text.upper():
         return text
-    return re.sub(r"[^\W\d_]+", lambda found: found[0].capitalize(), text).replace("’S", "’s").replace("'S", "'s")
+    words = re.sub(r"[^\W\d_]+", lambda found: found[0].capitalize(), text)
+    return re.sub(r"(?<=['’])S\b", "s", words)
 
 
-def registry_doubts(entry: RegistryEntry | None, first: str, lasts: Iterable[str]) -> Iterator[str]:
+def registry_doubts(entry: RegistryEntry | None, first: str, lasts: Iterable[str | None]) -> Iterator[str]:
     """What does not fit in what somebody says of a practitioner: `lasts` are the last name and former ones."""
     if entry is None:
         return
@@ -81,7 +82,7 @@ def registry_doubts(entry: RegistryEntry | None, first: str, lasts: Iterable[str
         yield f"By {REGISTRY} this is the NPI of an organization, {name_of(entry)}. A practitioner has one of their own."
     if is_off(entry):
         yield f"By {REGISTRY} this NPI was deactivated on {show_date(entry.deactivated_on)}."
-    if entry.kind == PERSON and not _same_name(entry, first, list(filter(None, lasts))):
+    if entry.kind == PERSON and not _same_name(entry, first, [one for one in lasts if one]):
         yield f"By {REGISTRY} this NPI is that of {name_of(entry)}: another name than here."
 
 
