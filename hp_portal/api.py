@@ -107,7 +107,7 @@ from hp_portal.core.web.listing import Column, Listing, Order, PastTheEnd, Sorti
 from hp_portal.core.web.render import after_post, db_session, page, redirect_to, settings, settings_of, wants_fragment
 from hp_portal.core.web.templating import show_amounts_in
 from hp_portal.core.web.where_from import counted_address
-from hp_portal.core.wizard.declaring import Answer, Answers, Doubt, Section, Sent, Wizard, WizardStep
+from hp_portal.core.wizard.declaring import Answer, Answers, Doubt, Fill, Section, Sent, Wizard, WizardStep
 from hp_portal.core.wizard.mounting import mount_wizard
 from hp_portal.database import (
     Base,
@@ -220,6 +220,7 @@ __all__ = [
     "Fax",
     "FileOwner",
     "FileTooLarge",
+    "Fill",
     "ForeignKind",
     "Grant",
     "HomeSearch",

@@ -40,6 +40,9 @@ from .directory import staff_views as directory_staff_views
 from .directory.events import EVENTS as DIRECTORY_EVENTS
 from .directory.standing import LATE
 from .loading import commands
+from .nppes import commands as nppes_commands
+from .nppes import models as nppes_models
+from .nppes.events import EVENTS as REGISTRY_EVENTS
 from .paper import models as paper_models
 from .paper import sending
 from .paper import views as paper_views
@@ -85,8 +88,9 @@ MODELS = (
     paper_models,
     attesting_models,
     roster_models,
+    nppes_models,
 )
-COMMANDS = (commands, deciding_commands, directory_commands)
+COMMANDS = (commands, deciding_commands, directory_commands, nppes_commands)
 STAFF_LINKS = (
     StaffLink(
         "Service specialists",
@@ -140,6 +144,7 @@ ALL_EVENTS = (
     *PAPER_EVENTS,
     *ATTESTING_EVENTS,
     *ROSTER_EVENTS,
+    *REGISTRY_EVENTS,
 )
 
 

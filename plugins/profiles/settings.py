@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, field_validator
 
-from .record.fields import FIELDS, Subject
+from .record.fields import FIELDS, STATES, Subject
 
 _SUBJECTS: tuple[Subject, ...] = ("location", "affiliation", "practitioner")
 
@@ -40,6 +40,24 @@ class ProfilesSettings(BaseModel):
         default=120, ge=1, description="Pages of the directory that one network address may read in a minute."
     )
 
+    license_numbers: str = Field(
+        default="",
+        description="How license numbers look, by state: `MN: 99999, A999999; WI: 99999-99`. 9 is a digit, A a letter. A number "
+        "that looks otherwise is pointed out in forms, never refused; empty: nothing is.",
+    )
+
+    @field_validator("license_numbers")
+    @classmethod
+    def known_states(cls, text: str) -> str:
+        """Each is a state with the looks of a number or more."""
+        _shapes_in(text)
+        return text
+
+    @property
+    def license_shapes(self) -> dict[str, list[str]]:
+        """How license numbers look, by state."""
+        return _shapes_in(self.license_numbers)
+
     @field_validator("at_once")
     @classmethod
     def known_fields(cls, text: str) -> str:
@@ -55,6 +73,17 @@ class ProfilesSettings(BaseModel):
     def low_risk(self) -> frozenset[tuple[Subject, str]]:
         """The fields whose changes apply at once, by what they are said of."""
         return frozenset(_fields_in(self.at_once))
+
+
+def _shapes_in(text: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for part in filter(None, (one.strip() for one in text.split(";"))):
+        state, _, shapes = part.partition(":")
+        looks = [one.strip() for one in shapes.split(",") if one.strip()]
+        if state.strip().upper() not in STATES or not looks:
+            raise ValueError(f"write {part!r} as a state and how its numbers look, such as MN: 99999")
+        found[state.strip().upper()] = looks
+    return found
 
 
 def _fields_in(text: str) -> list[tuple[Subject, str]]:

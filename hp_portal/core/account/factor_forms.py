@@ -9,6 +9,7 @@ from wtforms.validators import DataRequired, InputRequired, Length
 from hp_portal.core.identity.factors import LONGEST_NAME
 from hp_portal.core.people.forms import an_email
 from hp_portal.core.web.cleaning import one_line
+from hp_portal.core.web.fields import EmailField
 
 _CODE = {"autocomplete": "one-time-code", "inputmode": "numeric", "autocapitalize": "none", "spellcheck": "false"}
 
@@ -47,11 +48,9 @@ class DirectoryForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 
 
 class EmailForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
-    email = StringField(
+    email = EmailField(
         "New e-mail address",
         [DataRequired("Enter the new e-mail address."), Length(max=254), an_email],
-        filters=[one_line],
-        render_kw={"autocomplete": "email", "inputmode": "email", "autocapitalize": "none", "spellcheck": "false"},
     )
 
 

@@ -28,7 +28,7 @@ from hp_portal.core.people.forms import a_name, an_email
 from hp_portal.core.sheets.layouts import DIGITS, SheetColumn, SheetLayout
 from hp_portal.core.tax_ids.tables import TableColumn
 from hp_portal.core.web.cleaning import one_line
-from hp_portal.core.web.fields import DayField, ParsedField, TinField, a_phone, without_tax_ids
+from hp_portal.core.web.fields import DayField, EmailField, ParsedField, TinField, a_phone, without_tax_ids
 
 PERSON, DELEGATES = "person", "delegates"
 MOST_NPIS = 80
@@ -130,11 +130,10 @@ def _approver(*, required: bool = True) -> dict[str, Any]:
             filters=[one_line],
             render_kw=OFF,
         ),
-        "email": StringField(
+        "email": EmailField(
             "E-mail",
             [needed("Enter the approver’s e-mail address."), Length(max=254), an_email],
-            filters=[one_line],
-            render_kw={**OFF, "type": "email", "spellcheck": "false", "autocapitalize": "none"},
+            render_kw=OFF,
         ),
         "phone": StringField(
             "Telephone",

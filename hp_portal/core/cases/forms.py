@@ -17,12 +17,9 @@ from hp_portal.core.cases.queue import SHOWS
 from hp_portal.core.cases.submitters import Contact
 from hp_portal.core.people.forms import a_name, an_email
 from hp_portal.core.web.cleaning import one_line, several_lines
-from hp_portal.core.web.fields import NpiField, TinField
+from hp_portal.core.web.fields import EmailField, NpiField, TinField
 
 LONGEST = 4000
-
-
-EMAIL = {"autocomplete": "email", "inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}
 
 
 def is_a_case_number(_form: Any, field: Any) -> None:
@@ -89,11 +86,9 @@ class ContactForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
         filters=[one_line],
         render_kw={"autocomplete": "name"},
     )
-    email = StringField(
+    email = EmailField(
         "Your e-mail",
         [DataRequired("Enter your own e-mail address."), Length(max=254), an_email],
-        filters=[one_line],
-        render_kw=EMAIL,
     )
     telephone = StringField(
         "Your telephone",
@@ -121,11 +116,9 @@ class LookForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
         filters=[one_line],
         render_kw={"autocomplete": "off", "inputmode": "numeric"},
     )
-    email = StringField(
+    email = EmailField(
         "Your e-mail",
         [DataRequired("Enter the e-mail address that you gave with the form."), Length(max=254), an_email],
-        filters=[one_line],
-        render_kw=EMAIL,
     )
 
 

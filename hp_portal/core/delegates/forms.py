@@ -16,7 +16,7 @@ from hp_portal.core.identifiers.numbers import BadIdentifier, parse_npi
 from hp_portal.core.people.forms import a_name, an_email
 from hp_portal.core.signing.names import same_name
 from hp_portal.core.web.cleaning import one_line, several_lines
-from hp_portal.core.web.fields import DayField, ParsedField, TinField, a_phone, without_tax_ids
+from hp_portal.core.web.fields import DayField, EmailField, ParsedField, TinField, a_phone, without_tax_ids
 from hp_portal.core.web.render import settings
 
 _ZIP = re.compile(r"(\d{5})(?:-?\d{4})?")
@@ -64,11 +64,9 @@ class AskForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
         filters=[one_line],
         render_kw={"autocomplete": "name"},
     )
-    email = StringField(
+    email = EmailField(
         "Your work e-mail",
         [DataRequired("Enter your work e-mail address."), Length(max=254), an_email],
-        filters=[one_line],
-        render_kw={"autocomplete": "email", "type": "email", "spellcheck": "false", "autocapitalize": "none"},
     )
     phone = StringField(
         "Your telephone number",
@@ -116,11 +114,10 @@ class InviteBillingForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no typ
         filters=[one_line],
         render_kw={"autocomplete": "off"},
     )
-    email = StringField(
+    email = EmailField(
         "Its e-mail address",
         [DataRequired("Enter the e-mail address of somebody there."), Length(max=254), an_email],
-        filters=[one_line],
-        render_kw={"autocomplete": "off", "type": "email", "spellcheck": "false", "autocapitalize": "none"},
+        render_kw={"autocomplete": "off"},
     )
 
 

@@ -21,6 +21,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from hp_portal.core.people.accounts import USERNAME
 from hp_portal.core.people.forms import TYPED, a_name, an_email
 from hp_portal.core.web.cleaning import one_line
+from hp_portal.core.web.fields import EmailField
 
 AT_WORK = "Enter the person’s own e-mail address at work."
 
@@ -35,11 +36,10 @@ def _name() -> StringField:
 
 
 def _email(required: str) -> StringField:
-    return StringField(
+    return EmailField(
         "E-mail",
         [DataRequired(required), Length(max=254), an_email],
-        filters=[one_line],
-        render_kw={**TYPED, "type": "email"},
+        render_kw={"autocomplete": "off"},
     )
 
 

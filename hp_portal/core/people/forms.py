@@ -12,6 +12,7 @@ from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, Opt
 from hp_portal.core.delivery.mail import is_email
 from hp_portal.core.people.accounts import USERNAME
 from hp_portal.core.web.cleaning import one_line
+from hp_portal.core.web.fields import EmailField
 
 TYPED = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 
@@ -35,15 +36,14 @@ class CreatePersonForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no type
         filters=[one_line],
         render_kw={"autocomplete": "off"},
     )
-    email = StringField(
+    email = EmailField(
         "E-mail",
         [
             DataRequired("Enter the person's own e-mail address."),
             Length(max=254),
             Regexp(r"[^@\s]+@[^@\s]+\.[^@\s.]+\Z", message="Enter an e-mail address such as name@office.example."),
         ],
-        filters=[one_line],
-        render_kw={**TYPED, "inputmode": "email"},
+        render_kw={"autocomplete": "off"},
     )
     username = StringField("User name", [Optional(), Length(max=80)], filters=[one_line], render_kw=TYPED)
     delegate = BooleanField("Delegate: looks after the accounts of this organization")

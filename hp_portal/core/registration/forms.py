@@ -18,7 +18,7 @@ from hp_portal.core.registration.models import BILLING, CHECK, JOIN, LEFT, MAIL,
 from hp_portal.core.registration.proving import NOTICE_PREFIX
 from hp_portal.core.registration.telling import LEFT_REASONS, OURS, ROUTES
 from hp_portal.core.web.cleaning import one_line, several_lines
-from hp_portal.core.web.fields import AmountField, DayField, NpiField, TinField, without_tax_ids
+from hp_portal.core.web.fields import AmountField, DayField, EmailField, NpiField, TinField, without_tax_ids
 
 OFF = {"autocomplete": "off"}
 ANOTHER = "another"
@@ -45,11 +45,9 @@ class StartForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 
 
 def _work_email() -> StringField:
-    return StringField(
+    return EmailField(
         "Your work e-mail",
         [DataRequired("Enter your own work e-mail address."), Length(max=254), an_email],
-        filters=[one_line],
-        render_kw={"autocomplete": "email", "inputmode": "email", "autocapitalize": "none", "spellcheck": "false"},
     )
 
 

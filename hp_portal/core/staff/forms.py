@@ -15,7 +15,7 @@ from hp_portal.core.delivery.mail import is_email
 from hp_portal.core.delivery.overview import CHANNELS, STATES
 from hp_portal.core.staff.lookup import may_be_tin
 from hp_portal.core.web.cleaning import one_line, several_lines
-from hp_portal.core.web.fields import DayField, later_than
+from hp_portal.core.web.fields import DayField, EmailField, later_than
 
 # What the postal service prints on mail that it brings back.
 RETURNED_BECAUSE = (
@@ -145,14 +145,12 @@ class TestMailForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
 
     __test__ = False  # no test of pytest's
 
-    address = StringField(
+    address = EmailField(
         "E-mail address",
         [
             DataRequired("Enter the e-mail address that the message goes to."),
             Length(3, 320, "Use 3 to 320 characters."),
         ],
-        filters=[one_line],
-        render_kw={"type": "email", "autocomplete": "email", "autocapitalize": "none", "spellcheck": "false"},
     )
 
     def validate_address(self, field: Any) -> None:

@@ -44,8 +44,8 @@ def takes_files(most: int | None = None, *, without_account: bool = False) -> Ca
     """
 
     def decorate(view: View) -> View:
-        view.takes_files = most or _AS_SET  # type: ignore[attr-defined]
-        view.without_account = without_account  # type: ignore[attr-defined]
+        view.takes_files = most or _AS_SET  # type: ignore[attr-defined] # a view carries it to the gate, and functions have no such type
+        view.without_account = without_account  # type: ignore[attr-defined] # the same
         return view
 
     return decorate

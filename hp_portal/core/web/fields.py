@@ -12,11 +12,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wtforms import Field
+from wtforms import Field, StringField
 from wtforms.validators import InputRequired, Optional, StopValidation, ValidationError
 from wtforms.widgets import DateInput, TextInput
 
 from hp_portal.core.identifiers.numbers import parse_npi, parse_tin
+from hp_portal.core.web.cleaning import one_line
 from hp_portal.core.web.formats import parse_money, plain_money
 
 NOT_A_DAY = "Enter a date as month, day and year."
@@ -104,6 +105,14 @@ class AmountField(ParsedField):
 
     def show(self, value: int) -> str:
         return plain_money(value)
+
+
+class EmailField(StringField):  # type: ignore[misc] # WTForms has no types
+    """An e-mail address in one line. `render_kw={"autocomplete": "off"}` where it is not their own."""
+
+    def __init__(self, *arguments: Any, render_kw: dict[str, Any] | None = None, **options: Any) -> None:
+        known = {"type": "email", "autocomplete": "email", "autocapitalize": "none", "spellcheck": "false"}
+        super().__init__(*arguments, filters=[one_line], render_kw={**known, **(render_kw or {})}, **options)
 
 
 class _IdentifierField(ParsedField):

@@ -42,7 +42,9 @@ class WizardStep:
     nothing of the step was saved yet, so that `prepare` can fill in what is on record.
 
     A form with `notices()`, which gives (field, sentence) for what may be a mistake and may be right, has them said beside the
-    field while somebody types, and as doubts on the review page.
+    field while somebody types, and as doubts on the review page. A field that changes brings up to date what is said of others.
+    A form whose `prepare` gives it a `Fill` as its `fill` offers to fill in fields; `filled_from`, a sentence, says above the
+    questions where their first answers are from.
     """
 
     key: str
@@ -52,6 +54,17 @@ class WizardStep:
     lead: str = ""
     when: Callable[[Answers], bool] = always
     prepare: Callable[[PortalSession, FlaskForm, Answers], None] = _nothing_to_prepare
+
+
+@dataclass(frozen=True)
+class Fill:
+    """What a form can fill in by itself, such as a name by a number: a button below the field `after`, and what it does.
+    `look()` gives values by the names of fields, also those in groups, such as `licenses-0-number`, and a sentence that says
+    what was found. Only empty fields are filled in."""
+
+    after: str
+    label: str
+    look: Callable[[], tuple[Mapping[str, str], str]]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from hp_portal.core.attachments.handing import hand_out_attached
 from hp_portal.core.drafts.keeping import (
     DraftGone,
     DraftSent,
+    Fields,
     Part,
     about_draft,
     find_draft,
@@ -29,7 +30,8 @@ from hp_portal.core.drafts.models import Draft
 from hp_portal.core.signing.forms import SignedForm
 from hp_portal.core.web.prefixes import asked_organization, below
 from hp_portal.core.web.render import db_session, page, redirect_to, settings
-from hp_portal.core.wizard.declaring import Wizard
+from hp_portal.core.wizard.checking import checked_fields
+from hp_portal.core.wizard.declaring import Fill, Wizard, WizardStep
 from hp_portal.core.wizard.saving import (
     Meanwhile,
     NotAsked,
@@ -38,6 +40,7 @@ from hp_portal.core.wizard.saving import (
     save_step,
     send_form,
     with_row,
+    with_values,
     without_row,
 )
 from hp_portal.core.wizard.showing import differences
@@ -45,9 +48,7 @@ from hp_portal.core.wizard.walking import (
     StepState,
     Walk,
     doubts,
-    find_field,
     make_form,
-    notices_of,
     sections,
     typed_of,
     walk,
@@ -160,6 +161,8 @@ class WizardPages:
             typed, anchor = with_row(declared, typed, row)
         elif go == "remove":
             typed = without_row(declared, typed, row)
+        elif go == "fill":
+            typed, anchor = self._filled(draft_id, declared, typed)
         uploads = [(name, one) for name in request.files for one in request.files.getlist(name)]
         try:
             saved = save_step(
@@ -175,7 +178,7 @@ class WizardPages:
             db.rollback()
             return self._sent(error)
         db.commit()
-        if go in ("add", "remove"):
+        if go in ("add", "remove", "fill"):
             back = REVIEW if request.form.get("back") == REVIEW else None
             return redirect_to(self.url("step", draft_id=draft_id, step=step, back=back, _anchor=anchor or "fields"))
         if go == "close":
@@ -187,6 +190,20 @@ class WizardPages:
         if request.form.get("back") == REVIEW:
             return redirect_to(self.url("review", draft_id=draft_id))
         return redirect_to(self._of(draft_id, saved.walk.after(step)))
+
+    def _filled(self, draft_id: int, step: WizardStep, typed: Fields) -> tuple[Fields, str]:
+        """What was typed with what the form can fill in, and the id of the field beside which it offers that."""
+        draft = self._draft(draft_id)
+        if isinstance(draft, Response):
+            return typed, ""  # saving it leads to where it was sent
+        answers = walk(db_session(), self.wizard, draft).answers
+        form = make_form(db_session(), step, dict(answers), typed)
+        fill: Fill | None = getattr(form, "fill", None)
+        if fill is None:
+            return typed, ""
+        values, words = fill.look()
+        flash(words, "info")
+        return with_values(typed, values), form[fill.after].id
 
     def _meanwhile(self, draft_id: int, step: str, error: Meanwhile) -> Response:
         """Both values are shown: what somebody has typed is in the form, and saves over the other one when it is sent again."""
@@ -226,7 +243,8 @@ class WizardPages:
         return page("wizard/kept.html", version=saved.part.version, at=saved.part.at, by="")
 
     def check(self, draft_id: int, step: str) -> ResponseReturnValue:
-        """Asked by the page itself when a field was filled in: what is wrong with it, or may be. Nothing is kept."""
+        """Asked by the page itself when a field was filled in: what is wrong with it, or may be, and with the others that were
+        filled in before it. Nothing is kept."""
         db = db_session()
         draft = self._draft(draft_id)
         if isinstance(draft, Response):
@@ -235,10 +253,7 @@ class WizardPages:
         state = found.find(step) or abort(404)
         form = make_form(db, state.step, dict(found.answers), typed_of(state.step, request.form.items(multi=True)))
         form.validate()
-        field = find_field(form, request.args.get("field", ""))
-        errors = field.errors if field is not None else ()
-        noticed = [text for one, text in notices_of(form) if one is field]
-        return page("wizard/checked.html", errors=errors, notices=() if errors else noticed)
+        return page("wizard/checked.html", fields=list(checked_fields(form, request.args.get("field", ""))))
 
     def review(self, draft_id: int, status: int = 200, form: SignedForm | None = None) -> ResponseReturnValue:
         db = db_session()

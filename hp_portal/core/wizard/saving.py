@@ -145,6 +145,13 @@ def without_row(step: WizardStep, typed: Fields, row: str) -> Fields:
     return tuple((name, value) for name, value in typed if name != row and not name.startswith(f"{row}-"))
 
 
+def with_values(typed: Fields, values: Mapping[str, str]) -> Fields:
+    """What was typed, with values in the fields that are empty."""
+    full = {name for name, text in typed if text.strip()}
+    new = {name: text for name, text in values.items() if name not in full}
+    return (*((name, text) for name, text in typed if name not in new), *new.items())
+
+
 def _group(step: WizardStep, typed: Fields, group: str) -> FieldList | None:
     form = step.form(formdata=MultiDict(typed), meta={"csrf": False})
     return next((one for one in fields_of(form) if one.name == group and isinstance(one, FieldList)), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -189,21 +189,3 @@ def notices_of(form: FlaskForm) -> list[tuple[Field, str]]:
     """What a form points out at its fields, and does not refuse."""
     notices = getattr(form, "notices", None)
     return list(notices()) if notices else []
-
-
-def find_field(form: FlaskForm, name: str) -> Field | None:
-    """The field that has this name in the page, also in a group."""
-    for one in _every_field(fields_of(form)):
-        if one.name == name:
-            return one
-    return None
-
-
-def _every_field(fields: Iterable[Field]) -> Iterator[Field]:
-    for one in fields:
-        if isinstance(one, FieldList):
-            yield from _every_field(one.entries)
-        elif isinstance(one, FormField):
-            yield from _every_field(one.form)
-        else:
-            yield one

@@ -2,69 +2,30 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator, Sequence
-
-from hp_portal.api import (
-    Answers,
-    Doubt,
-    PortalSession,
-    Sent,
-    Wizard,
-    WizardStep,
-    find_payees,
-    mount_wizard,
-)
+from hp_portal.api import Answers, PortalSession, Sent, Wizard, WizardStep, mount_wizard
 
 from ..blueprint import SEND, blueprint
 from ..proposing.proposals import NewAffiliation, NewPractitioner
-from .add_forms import HospitalsForm, PapersForm, PracticeForm, WhereForm, WhoForm, offer_places
+from .add_forms import (
+    HospitalsForm,
+    PapersForm,
+    PracticeForm,
+    WhereForm,
+    WhoForm,
+    offer_places,
+    prepare_practice,
+    prepare_who,
+)
 from .cases import ADDED
-from .offering import now, values_of
 from .places import chosen
 from .saying import languages_in, licenses_said, specialties_said
 from .sending import Wanted, send_change
-
-LATE = dt.timedelta(days=30)
 
 
 def full_name(answers: Answers) -> str:
     """The practitioner's name, as far as it is known."""
     who = answers["who"]
     return " ".join(filter(None, (who["first"], who["middle"], who["last"])))
-
-
-def doubts(session: PortalSession, answers: Answers) -> Sequence[Doubt]:
-    """Contradictions that can be right after all, in the order of the steps."""
-    return [*_about_numbers(session, answers), *_about_places(session, answers)]
-
-
-def _about_numbers(session: PortalSession, answers: Answers) -> Iterator[Doubt]:
-    who = answers["who"]
-    if found := find_payees(session, npi=who["npi"]):
-        yield Doubt("who", f"The NPI of the practitioner is that of {found[0].name} in our records: is it the group’s?")
-    # The second letter is the first of the last name, or a 9 for who is registered under a business address.
-    if who["dea"] and who["dea"][1] not in {"9", *(name[:1].upper() for name in (who["last"], who["former"]) if name)}:
-        yield Doubt("who", "The second letter of the DEA number is not that of the last name or the former name.")
-
-
-def _about_places(session: PortalSession, answers: Answers) -> Iterator[Doubt]:
-    licenses, where = answers["who"]["licenses"], answers["where"]
-    licensed = {one["state"] for one in licenses}
-    states = {
-        values_of(session, "location", int(one["location"]), where["effective"]).get(("state", ""), "")
-        for one in chosen(where["places"])
-    }
-    for state in sorted(states - licensed - {""}):
-        yield Doubt("who", f"A location is in {state}, and there is no license of that state.")
-    effective = where["effective"]
-    for one in licenses:
-        if one["expires"] < effective:
-            yield Doubt("where", f"The license of {one['state']} expires before the effective date.")
-    if effective < now() - LATE:
-        yield Doubt(
-            "where", "The effective date is more than 30 days ago. Claims since then may have to be looked at again."
-        )
 
 
 def send(session: PortalSession, sent: Sent) -> str:
@@ -104,8 +65,8 @@ ADD = Wizard(
     label="Add a practitioner",
     permission=SEND,
     steps=(
-        WizardStep("who", "Who joins you", WhoForm),
-        WizardStep("practice", "What the practitioner does", PracticeForm),
+        WizardStep("who", "Who joins you", WhoForm, prepare=prepare_who),
+        WizardStep("practice", "What the practitioner does", PracticeForm, prepare=prepare_practice),
         WizardStep(
             "hospitals", "Hospital privileges", HospitalsForm, when=lambda answers: bool(answers["practice"]["admits"])
         ),
@@ -116,7 +77,6 @@ ADD = Wizard(
     ),
     send=send,
     title=full_name,
-    doubts=doubts,
     lead="Tell us of a practitioner who joins your practice, at one location or several.",
     needed=(
         "The practitioner’s NPI, license numbers and their expiration dates, and the DEA number if there is one",

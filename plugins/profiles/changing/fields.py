@@ -53,3 +53,8 @@ def id_in(field: Any) -> int | None:
     """The id that is chosen, of those that are offered."""
     offered = {str(value) for value, *_ in field.choices or ()}
     return int(field.data) if field.data and field.data in offered else None
+
+
+def number_in(text: str | None) -> int:
+    """A whole number that a key can be, or 0."""
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 19 else 0

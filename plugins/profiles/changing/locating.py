@@ -16,7 +16,7 @@ from ..proposing.proposals import NewAffiliation, NewLocation
 from ..record.applying import Fact
 from ..record.fields import ACCEPTING
 from .cases import CLOSED, MOVED, NEW_PLACE, PLACE, ChangeForm
-from .fields import DAY
+from .fields import DAY, number_in
 from .offering import choices_of, known_pairs, names_of, now, open_locations, values_of, works
 from .place_forms import (
     CloseForm,
@@ -26,7 +26,6 @@ from .place_forms import (
     PeopleForm,
     PlaceDetailsForm,
     WhichPlaceForm,
-    number_in,
 )
 from .saying import PLACE_FIELDS, pack, said_of_place, unpack
 from .sending import Wanted, send_change

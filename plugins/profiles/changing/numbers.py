@@ -1,49 +1,32 @@
-"""Numbers and places as offices type them: DEA registrations, taxonomy codes, states, ZIP codes."""
+"""Numbers and places as offices type them: DEA registrations, taxonomy codes, license numbers, ZIP codes."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wtforms.validators import ValidationError
 
 from hp_portal.api import ParsedField
 
-STATES = tuple(
-    re.findall(
-        "..",
-        "ALAKAZARCACOCTDEDCFLGAHIIDILINIAKSKYLAMEMDMAMIMNMSMOMTNENVNHNJNMNYNCNDOHOKORPAPRRISCSDTNTXUTVTVIVAWAWVWIWY",
-    )
-)
 _DEA = re.compile(r"[A-Z][A-Z9][0-9]{7}", re.ASCII)
 _TAXONOMY = re.compile(r"[0-9A-Z]{9}X", re.ASCII)
-_LICENSES: dict[str, tuple[re.Pattern[str], str]] = {
-    "MN": (
-        re.compile(r"[0-9]{4,7}|R ?[0-9]{6,7}-?[0-9]?|CNP ?[0-9]{3,6}", re.ASCII),
-        "4 to 7 digits, or R and 6 or 7 digits for nurses",
-    ),
-    "WI": (
-        re.compile(r"[0-9]{1,7}(-[0-9]{2,3})?", re.ASCII),
-        "up to 7 digits, with a hyphen and the profession’s number behind them",
-    ),
-    "IA": (
-        re.compile(r"[A-Z]{0,4}-?[0-9]{3,7}", re.ASCII),
-        "3 to 7 digits, with letters before them for some professions",
-    ),
-    "ND": (
-        re.compile(r"[A-Z]{0,3}[0-9]{3,6}", re.ASCII),
-        "3 to 6 digits, with letters before them for some professions",
-    ),
-    "SD": (
-        re.compile(r"[A-Z]{0,3}[0-9]{3,6}", re.ASCII),
-        "3 to 6 digits, with letters before them for some professions",
-    ),
-}
-"""How license numbers look in Minnesota and around it: to be pointed out, never refused, since boards change them."""
-_ZIP_OF_STATE = {
-    "MN": ("550", "567"), "WI": ("530", "549"), "IA": ("500", "528"), "ND": ("580", "588"), "SD": ("570", "577"),
-    "IL": ("600", "629"), "MI": ("480", "499"), "NE": ("680", "693"), "MT": ("590", "599"),
-}  # fmt: skip
+_ZIPS = """AL 350-369; AK 995-999; AS 967; AZ 850-865; AR 716-729; CA 900-961; CO 800-816; CT 060-069; DE 197-199; DC 200 202-205
+569 888; FL 320-339 341-349; GA 300-319 398-399; GU 969; HI 967-968; ID 832-838; IL 600-629; IN 460-479; IA 500-528; KS
+660-679; KY 400-427; LA 700-714; ME 039-049; MD 205-219; MA 010-027 055; MI 480-499; MN 550-567; MS 386-397; MO 630-658
+726; MT 590-599; NE 680-693; NV 889-898; NH 030-038; NJ 070-089; NM 870-884; NY 005 063 100-149; NC 270-289; ND 580-588;
+MP 969; OH 430-459; OK 730-731 734-749; OR 970-979; PA 150-196; PR 006-007 009; RI 028-029; SC 290-299; SD 570-577; TN
+370-385; TX 733 739 750-799 885; UT 840-847; VT 050-054 056-059; VI 008; VA 201 205 220-246; WA 980-994; WV 247-268; WI
+530-549; WY 820-831 834"""
+"""The first three digits of the ZIP codes of each state, which the USPS publishes as labeling list L002 of its Domestic Mail
+Manual; made from all ZIP codes in version 3.0 of the package zipcodes, with prefixes between them that no state has."""
+_STATES_BY_ZIP: dict[str, list[str]] = {}
+for _line in _ZIPS.replace("\n", " ").split("; "):
+    _state, *_spans = _line.split()
+    for _first, _, _last in (span.partition("-") for span in _spans):
+        for _number in range(int(_first), int(_last or _first) + 1):
+            _STATES_BY_ZIP.setdefault(f"{_number:03}", []).append(_state)
 _ZIP = re.compile(r"[0-9]{5}(-[0-9]{4})?", re.ASCII)
 
 
@@ -84,12 +67,18 @@ def capitals(text: str | None) -> str | None:
     return text.strip().upper() if text else text
 
 
-def license_doubt(state: str, number: str) -> str:
-    """What may be wrong with a license number of a state that is known here; empty: nothing."""
-    looks = _LICENSES.get(state)
-    if not looks or not number or looks[0].fullmatch(number.strip().upper()):
+def license_doubt(state: str, number: str, shapes: Mapping[str, Sequence[str]]) -> str:
+    """What may be wrong with a license number; empty: nothing. `shapes` say how those of a state look, by the payer's settings: 9
+    is a digit, A a letter, anything else itself. Blanks do not count."""
+    known, typed = shapes.get(state, ()), re.sub(r"\s", "", number).upper()
+    if not known or not typed or any(re.fullmatch(_pattern(shape), typed, re.ASCII) for shape in known):
         return ""
-    return f"A license number of {state} usually has {looks[1]}. Is this one right?"
+    return f"A license number of {state} usually looks like {' or '.join(known)}. Is this one right?"
+
+
+def _pattern(shape: str) -> str:
+    letters = {"9": "[0-9]", "A": "[A-Z]"}
+    return "".join(letters.get(one, re.escape(one.upper())) for one in re.sub(r"\s", "", shape))
 
 
 def zip_doubt(state: str, text: str) -> str:
@@ -97,8 +86,8 @@ def zip_doubt(state: str, text: str) -> str:
     start = text.strip()[:3]
     if not re.fullmatch("[0-9]{3}", start, re.ASCII) or not state:
         return ""
-    known = _ZIP_OF_STATE.get(state)
-    if known and not known[0] <= start <= known[1]:
-        return f"A ZIP code that begins with {start} is not one of {state}."
-    other = next((one for one, (first, last) in _ZIP_OF_STATE.items() if first <= start <= last), state)
-    return "" if other == state or known else f"A ZIP code that begins with {start} is one of {other}, not of {state}."
+    states = _STATES_BY_ZIP.get(start, [])
+    if state in states:
+        return ""
+    where = f"is one of {' or '.join(states)}, not of {state}" if states else f"is not one of {state}"
+    return f"A ZIP code that begins with {start} {where}."

@@ -86,6 +86,12 @@ def open_locations(session: PortalSession, day: dt.date) -> dict[int, str]:
     return _sorted(names)
 
 
+def states_of(session: PortalSession, location_ids: Collection[int], day: dt.date) -> dict[int, str]:
+    """In which state each location is."""
+    facts = facts_of(session, "location", location_ids)
+    return {one: values_on(told, day).get(("state", ""), "") for one, told in facts.items()}
+
+
 def choices_of(names: Mapping[int, str]) -> list[tuple[str, str]]:
     """Ids and names as fields take them."""
     return [(str(one), name) for one, name in names.items()]

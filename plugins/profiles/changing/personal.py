@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask_wtf import FlaskForm
@@ -12,19 +13,28 @@ from hp_portal.api import Answers, AttachmentsField, DayField, PortalSession, Se
 
 from ..blueprint import SEND, blueprint
 from ..loading.specialties import specialty_words
+from ..nppes.models import RegistryEntry
+from ..nppes.saying import find_entry, registry_doubts
 from ..record.facts import Key, items_of
 from ..record.fields import read_day
-from .add_forms import HospitalForm, LicenseForm, SpecialtyForm, license_notices, one_license_a_state
+from .add_forms import (
+    HospitalForm,
+    LicenseForm,
+    SpecialtyForm,
+    license_notices,
+    one_license_a_state,
+    refill,
+    specialty_notices,
+)
 from .cases import CHANGED
-from .fields import choice, line, within_a_year
+from .fields import choice, line, number_in, within_a_year
 from .numbers import DeaField
 from .offering import choices_of, names_of, now, practitioners, values_of
-from .place_forms import number_in
-from .saying import languages_in, licenses_said, pack, specialties_said, unpack
+from .saying import codes_by_name, languages_in, licenses_said, pack, specialties_said, unpack
 from .sending import Wanted, send_change
 
 _NAMES = ("first_name", "middle_name", "last_name", "suffix", "degree")
-_ASKED = (*_NAMES, "license_number", "license_expires", "specialty", "language", "hospital")
+_ASKED = (*_NAMES, "license_number", "license_starts", "license_expires", "specialty", "language", "hospital")
 
 
 class WhichPersonForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
@@ -59,52 +69,54 @@ class PersonForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
     hospitals = FieldList(FormField(HospitalForm, "Hospital"), "Hospital affiliations", min_entries=0, max_entries=20)
     was = HiddenField()
     changed = True
+    entry: RegistryEntry | None = None
 
     def validate_first_name(self, _field: Any) -> None:
         """Something is different."""
         if not self.changed:
             raise ValidationError("Nothing is different yet from what is on record. Change something.")
 
-    def notices(self) -> Any:
-        """A license number that does not look like one of its state."""
-        return license_notices(self.licenses)
+    def notices(self) -> Iterator[tuple[Any, str]]:
+        """What the national registry has otherwise, and a license number that does not look like one of its state."""
+        if self.changed:
+            for text in registry_doubts(self.entry, self.first_name.data or "", (self.last_name.data, self.known_as)):
+                yield self.last_name, text
+        yield from license_notices(self.licenses)
+        yield from specialty_notices(self.specialties, self.codes)
+
+    known_as = ""
+    codes: Mapping[str, str] = {}
 
 
 def prepare_person(session: PortalSession, form: FlaskForm, answers: Answers) -> None:
     which = answers["which"]
     person, day = number_in(which["practitioner"]), which["effective"] or now()
+    form.codes = codes_by_name(session)
+    known = values_of(session, "practitioner", person, day)
+    form.entry, form.known_as = find_entry(session, known.get(("npi", ""))), known.get(("former_name", ""), "")
     if not form.blank:
         if all(entry.form.expires.data or not entry.form.number.data for entry in form.licenses.entries):
             form.changed = bool(_wanted(session, answers, form.data).facts)
         return
-    values = {key: text for key, text in values_of(session, "practitioner", person, day).items() if key[0] in _ASKED}
+    values = {key: text for key, text in known.items() if key[0] in _ASKED}
     form.was.data = pack(values)
     for name in _NAMES:
         form[name].data = values.get((name, ""), "")
     words = specialty_words(session)
     ranked = sorted(items_of(values, "specialty").items(), key=lambda pair: (pair[1] != "primary", pair[0]))
-    _fill(form.specialties, [{"name": words.get(code, code), "taxonomy": code} for code, _ in ranked])
-    ends = items_of(values, "license_expires")
+    refill(form.specialties, [{"name": words.get(code, code), "taxonomy": code} for code, _ in ranked])
+    starts, ends = items_of(values, "license_starts"), items_of(values, "license_expires")
     licenses = [
-        {"state": state, "number": number, "expires": _day(ends.get(state, ""))}
+        {"state": state, "number": number, "starts": _day(starts.get(state, "")), "expires": _day(ends.get(state, ""))}
         for state, number in items_of(values, "license_number").items()
     ]
-    _fill(form.licenses, licenses)
-    _fill(form.hospitals, [{"name": item, "kind": "Active"} for item in items_of(values, "hospital")])
+    refill(form.licenses, licenses)
+    refill(form.hospitals, [{"name": item, "kind": "Active"} for item in items_of(values, "hospital")])
     form.languages.data = ", ".join(items_of(values, "language"))
 
 
 def _day(text: str) -> Any:
     return read_day(text) if text else None
-
-
-def _fill(field: FieldList, rows: list[dict[str, Any]]) -> None:
-    """Rows as they are on record, in place of an empty one."""
-    if rows:
-        while field.entries:
-            field.pop_entry()
-        for row in rows:
-            field.append_entry(row)
 
 
 def _wanted(session: PortalSession, answers: Answers, typed: Any) -> Wanted:

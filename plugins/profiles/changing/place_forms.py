@@ -11,9 +11,9 @@ from wtforms.validators import DataRequired, Length, ValidationError
 
 from hp_portal.api import DayField, several_lines
 
-from ..record.fields import ACCEPTING, WEEKDAYS
-from .fields import ChecksField, choice, line, within_a_year
-from .numbers import STATES, a_zip, zip_doubt
+from ..record.fields import ACCEPTING, STATES, WEEKDAYS
+from .fields import ChecksField, choice, line, number_in, within_a_year
+from .numbers import a_zip, zip_doubt
 from .saying import as_in_record
 
 _STATES = [SelectChoice("", "Choose a state"), *(SelectChoice(one, one) for one in STATES)]
@@ -118,11 +118,6 @@ class PeopleField(FieldList):  # type: ignore[misc] # WTForms has no types
             texts = {choice.value: str(choice.label) for choice in field.iter_choices()}
             said.append(f"{name}: {texts.get(field.data, NOT_SAID)}")
         return "\n".join(said)
-
-
-def number_in(text: str | None) -> int:
-    """A whole number that a key can be, or 0."""
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 
 class PlaceDetailsForm(DetailsForm):

@@ -10,6 +10,7 @@ from wtforms import BooleanField, FieldList, Form, HiddenField, SelectChoice, Se
 from wtforms.validators import ValidationError
 
 from ..record.fields import ACCEPTING
+from .fields import number_in
 
 
 class PlaceForm(Form):  # type: ignore[misc] # WTForms has no types
@@ -39,8 +40,13 @@ class PlacesField(FieldList):  # type: ignore[misc] # WTForms has no types
     @property
     def rows(self) -> list[tuple[str, Any]]:
         """Name and row of each location."""
-        found = [(self.names.get(_id(entry), ""), entry) for entry in self.entries]
+        found = [(self.names.get(number_in(entry.form.location.data), ""), entry) for entry in self.entries]
         return [(name, entry) for name, entry in found if name]
+
+    @property
+    def here(self) -> list[int]:
+        """The locations where somebody works."""
+        return [number_in(entry.form.location.data) for _, entry in self.rows if entry.form.here.data]
 
     def words(self) -> str:
         """Where, a line each."""
@@ -51,11 +57,6 @@ class PlacesField(FieldList):  # type: ignore[misc] # WTForms has no types
             if entry.form.here.data:
                 primary = " (primary)" if entry.form.primary.data else ""
                 yield f"{name}{primary}: {ACCEPTING.get(entry.form.accepting.data, '')}"
-
-
-def _id(entry: Any) -> int:
-    text = entry.form.location.data or ""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 
 def one_primary(_form: FlaskForm, field: PlacesField) -> None:

@@ -21,19 +21,25 @@ def languages_in(text: str | None) -> list[str]:
 
 
 def licenses_said(rows: Iterable[Mapping[str, Any]]) -> dict[Key, str]:
-    """Number and end of the first license of each state."""
+    """Number, beginning and end of the first license of each state."""
     found: dict[Key, str] = {}
     for row in rows:
         state = row["state"]
         if state and ("license_number", state) not in found:
             found["license_number", state] = row["number"]
+            found["license_starts", state] = row["starts"].isoformat() if row["starts"] else ""
             found["license_expires", state] = row["expires"].isoformat() if row["expires"] else ""
     return found
 
 
+def codes_by_name(session: PortalSession) -> dict[str, str]:
+    """The code of each specialty of the payer's list, by its words in small letters."""
+    return {words.casefold(): code for code, words in specialty_words(session).items()}
+
+
 def specialties_said(session: PortalSession, rows: Iterable[Mapping[str, Any]]) -> dict[Key, str]:
     """Each specialty that has a code, or whose name is that of a code in the payer's list; the first is the primary one."""
-    codes = {words.casefold(): code for code, words in specialty_words(session).items()}
+    codes = codes_by_name(session)
     found: dict[Key, str] = {}
     for row in rows:
         code = row["taxonomy"] or codes.get((row["name"] or "").casefold(), "")

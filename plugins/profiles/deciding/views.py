@@ -30,6 +30,7 @@ from ..proposing.proposals import proposal_of
 from ..proposing.settling import open_lines
 from .clocks import clocks
 from .deciding import AppliedChange, Decision, Undecided, applied_changes, compare, decide, same_of, take_back
+from .registry import registry_lines
 
 _LINE = re.compile(r"[0-9]{1,4}", re.ASCII)
 _ID = "<id:case_id>"
@@ -90,6 +91,7 @@ def _page(case_id: int, status: int = 200, **more: Any) -> Response:
         change=found.change,
         questions=found.questions,
         applied=found.applied,
+        registry=registry_lines(db_session(), case.id),
         same=same,
         payer_is_master=payer_is_master(),
         status=status,

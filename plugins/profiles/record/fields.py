@@ -27,9 +27,10 @@ AFFILIATED = {"active": "Works here", "ended": "Has left"}
 OPEN = {"open": "Open", "closed": "Closed"}
 RANKS = {"primary": "Primary", "secondary": "Secondary"}
 YES_NO = {"yes": "Yes", "no": "No"}
-_STATES = """AL AK AZ AR CA CO CT DE DC FL GA GU HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND MP OH OK
-    OR PA PR RI SC SD TN TX UT VT VA VI WA WV WI WY AS"""
-STATES = frozenset(_STATES.split())
+_BY_NAME = """AL AK AS AZ AR CA CO CT DE DC FL GA GU HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND MP OH
+    OK OR PA PR RI SC SD TN TX UT VT VI VA WA WV WI WY"""
+STATES = tuple(_BY_NAME.split())
+"""States, the District of Columbia and territories by the letters of the USPS, in the order of their names."""
 
 
 class BadValue(ValueError):
@@ -166,6 +167,7 @@ _PRACTITIONER = (
     _choosing("practitioner", "primary_care", "Primary care", YES_NO),
     _choosing("practitioner", "specialty", "Specialty", RANKS, item=_specialty),
     Field("practitioner", "license_number", "License number", item=_state),
+    Field("practitioner", "license_starts", "License valid from", _day, item=_state),
     Field("practitioner", "license_expires", "License expires", _day, item=_state),
     Field("practitioner", "dea_number", "DEA number", sealed=True),
     Field("practitioner", "dea_expires", "DEA registration expires", _day),

@@ -13,9 +13,11 @@ from werkzeug.test import TestResponse, encode_multipart
 
 from hp_portal.core.organizations.models import Organization
 from hp_portal_plugins.profiles.changing.models import SentForm
-from hp_portal_plugins.profiles.changing.numbers import STATES, license_doubt, read_dea, zip_doubt
+from hp_portal_plugins.profiles.changing.numbers import license_doubt, read_dea, zip_doubt
 from hp_portal_plugins.profiles.proposing.proposals import NewAffiliation, proposal_of
 from hp_portal_plugins.profiles.record.applying import Fact, Stated, apply_change
+from hp_portal_plugins.profiles.record.fields import STATES
+from hp_portal_plugins.profiles.settings import ProfilesSettings
 from tests.support.client import PortalClient, heading_of, words_of
 from tests.support.clock import Clock
 from tests.support.identifiers import make_npi
@@ -189,12 +191,30 @@ def test_contradictions_are_told_and_can_be_sent(world: World, there: Office, of
 
 def test_numbers_are_read_as_people_type_them() -> None:
     assert read_dea("ab 1234563") == "AB1234563"
-    assert (len(STATES), STATES[0], STATES[-1]) == (53, "AL", "WY")
-    assert license_doubt("MN", "47110") == license_doubt("FL", "anything") == license_doubt("MN", "") == ""
-    assert "4 to 7 digits" in license_doubt("MN", "ME-12")
-    assert zip_doubt("MN", "55440-1234") == zip_doubt("FL", "33101") == zip_doubt("", "5") == ""
-    assert zip_doubt("MN", "54001") == "A ZIP code that begins with 540 is not one of MN."
-    assert zip_doubt("FL", "55440") == "A ZIP code that begins with 554 is one of MN, not of FL."
+    assert (len(STATES), STATES[0], STATES[-1]) == (56, "AL", "WY")
+    shapes = ProfilesSettings(license_numbers="mn: 99999, R 999999 ; WI:999-99").license_shapes
+    for state, number in (("MN", "47110"), ("MN", "r123456"), ("MN", ""), ("WI", "123-20"), ("FL", "anything")):
+        assert license_doubt(state, number, shapes) == ""
+    assert license_doubt("MN", "ME-12", shapes) == (
+        "A license number of MN usually looks like 99999 or R 999999. Is this one right?"
+    )
+    assert license_doubt("WI", "123x20", shapes) != ""
+    for wrong in ("MN", "XX: 9", "MN:"):
+        with pytest.raises(ValueError, match="license_numbers"):
+            ProfilesSettings(license_numbers=wrong)
+    for state, text in (
+        ("MN", "55440-1234"),
+        ("FL", "33101"),
+        ("", "5"),
+        ("CT", "06001"),
+        ("NY", "06390"),
+        ("AS", "96799"),
+    ):
+        assert zip_doubt(state, text) == ""
+    assert zip_doubt("MN", "54001") == "A ZIP code that begins with 540 is one of WI, not of MN."
+    assert zip_doubt("FL", "20190") == "A ZIP code that begins with 201 is one of VA, not of FL."
+    assert zip_doubt("IA", "20500") == "A ZIP code that begins with 205 is one of DC or MD or VA, not of IA."
+    assert zip_doubt("FL", "00001") == "A ZIP code that begins with 000 is not one of FL."
     for wrong in ("AB1234562", "A11234563", "AB123456", "ab²234563"):
         with pytest.raises(ValueError, match="DEA number"):
             read_dea(wrong)

@@ -6,13 +6,15 @@ import datetime as dt
 
 import pytest
 import sqlalchemy as sa
+from werkzeug.test import TestResponse
 
 from hp_portal.core.cases.models import Case
 from hp_portal_plugins.profiles.proposing.proposals import Proposal, proposal_of
 from hp_portal_plugins.profiles.record.models import Affiliation
 from hp_portal_plugins.profiles.settings import ProfilesSettings
-from tests.support.client import PortalClient, heading_of, words_of
+from tests.support.client import PortalClient, heading_of, tree_of, words_of
 from tests.support.clock import Clock
+from tests.support.identifiers import make_npi
 from tests.support.wizards import path_of
 from tests.support.world import World
 
@@ -151,7 +153,7 @@ def test_a_location_is_added_moves_and_closes(office: Office) -> None:
     office.save(
         draft, "details", {"phone": "952-555-0109", "hours_monday": "08:00-17:00", "accessibility": "Ramp, Lift"}
     )
-    assert "begins with 540 is not one of MN" in words_of(office.client.get(f"{draft}/review"))
+    assert "begins with 540 is one of WI, not of MN" in words_of(office.client.get(f"{draft}/review"))
     said = proposed(office, path_of(office.send(draft)))
     assert {(fact.field, fact.item): fact.value for fact in said.facts}["hours", "monday"] == "08:00-17:00"
     assert {fact.item for fact in said.facts if fact.field == "accessibility"} == {"Ramp", "Lift"}
@@ -233,27 +235,78 @@ def test_a_new_tax_id_needs_a_w9_and_stands_in_no_case(office: Office) -> None:
 
 
 def test_what_is_wrong_is_said_while_typing(office: Office) -> None:
-    """The page asks for one field, and nothing is kept; without a script the same is said when the step is sent."""
+    """The page asks for one field, and is told of those that go with it; nothing is kept. Without a script the same
+    is said when the step is sent, or on the review page."""
     client: PortalClient = office.client
+    office.world.app.extensions["hp_portal.plugin_settings"]["profiles"] = ProfilesSettings(license_numbers="MN: 99999")
     draft = office.begin("practitioners/add")
     step = f"{draft}/steps/who"
     page = client.get(step).text
     assert f'data-hx-post="{step}/check?field=npi"' in page
-    for typed, field, words in (
-        ({"npi": "1234567890"}, "npi", "NPI"),
-        ({"npi": "2000000002"}, "npi", "NPI of an organization"),
+    license = {"licenses-0-state": "MN", "licenses-0-number": "XYZ"}
+    for typed, field, told in (
+        ({"npi": "1234567890"}, "npi", {"npi": "NPI"}),
+        ({"npi": "2000000002"}, "npi", {"npi": "NPI of an organization"}),
         (
-            {"licenses-0-state": "MN", "licenses-0-number": "XYZ"},
+            license,
             "licenses-0-number",
-            "Please check: A license number of MN",
+            {"licenses-0-number": "Please check: A license number of MN", "licenses-0-state": ""},
         ),
-        ({"licenses-0-state": "MN", "licenses-0-number": "47110"}, "licenses-0-number", ""),
+        # The notice of a number goes when the state is another one, and nobody is told of a field not come to yet.
+        ({**license, "licenses-0-state": "WI"}, "licenses-0-state", {"licenses-0-state": "", "licenses-0-number": ""}),
+        (
+            {**license, "licenses-0-number": "47110"},
+            "licenses-0-number",
+            {"licenses-0-number": "", "licenses-0-state": ""},
+        ),
+        (
+            {"licenses-0-starts": "2027-01-01", "licenses-0-expires": "2026-12-31"},
+            "licenses-0-expires",
+            {"licenses-0-starts": "begin after it expires", "licenses-0-expires": ""},
+        ),
+        ({"last": "Sample", "dea": "BX1234563"}, "last", {"last": "", "dea": "The second letter of the DEA number"}),
+        ({"last": "Xample", "dea": "BX1234563"}, "last", {"last": "", "dea": ""}),
     ):
-        answer = client.post(f"{step}/check?field={field}", typed, fragment=True)
-        assert answer.status_code == 200
-        assert words in answer.text if words else "check" not in answer.text
+        said = checked(client.post(f"{step}/check?field={field}", typed, fragment=True))
+        assert said.keys() == told.keys()
+        assert all(words in said[name] if words else said[name] == "" for name, words in told.items()), (typed, said)
     assert client.post(f"{step}/check?field=nothing", {}, fragment=True).text.strip() == ""
     assert office.shown(draft, "who")["npi"] == "", "nothing was kept"
+
+
+def checked(answer: TestResponse) -> dict[str, str]:
+    """What stands below each of the fields that are told of."""
+    assert answer.status_code == 200
+    parts = [one for one in tree_of(answer).iter("div") if (one.get("id") or "").endswith("-checked")]
+    return {one.get("id", "").removesuffix("-checked"): "".join(one.itertext()).strip() for one in parts}
+
+
+def test_contradictions_between_steps_are_said_while_typing(office: Office) -> None:
+    """A license that holds only later or not any more, a state without one, two primary locations; and they go again."""
+    client, draft = office.client, office.begin("practitioners/add")
+    license = {"licenses-0-state": "WI", "licenses-0-number": "12", "licenses-0-starts": "2026-06-20"}
+    who = {"npi": make_npi(501), "first": "Robin", "last": "Sample", "licenses-0-expires": "2027-06-30", **license}
+    office.save(draft, "who", who)
+    office.save(draft, "practice", {"specialties-0-name": "Family Medicine"})
+    shown, check = office.shown(draft, "where"), f"{draft}/steps/where/check?field="
+    page = client.get(f"{draft}/steps/where").text
+    assert all(
+        f"{check}places-1-{name}" in page and f'id="places-1-{name}-checked"' in page for name in ("here", "primary")
+    )
+    early = {**shown, "effective": "2026-06-15", "places-1-here": "y", "places-1-primary": "y"}
+    said = checked(client.post(f"{check}places-1-here", early, fragment=True))
+    assert said["effective"] == "Please check: The license of WI is valid only after the effective date."
+    assert said["places-1-here"] == "Please check: A location is in MN, and there is no license of that state."
+    assert said["places-1-primary"] == said["places-0-here"] == ""
+    both = {**early, "effective": "2026-06-20", "places-0-here": "y", "places-0-primary": "y"}
+    said = checked(client.post(f"{check}places-0-primary", both, fragment=True))
+    assert said["effective"] == "" == said["places-1-here"], "it is told of the first location in the state"
+    assert said["places-0-primary"] == said["places-1-primary"] == "Error: Only one location can be the primary one."
+    said = checked(client.post(f"{check}effective", {**shown, "effective": "2027-06-15"}, fragment=True))
+    assert said["effective"].startswith("Error: Enter a day within the next 12 months.")
+    office.save(draft, "where", early)
+    review = words_of(client.get(f"{draft}/review"))
+    assert "Not complete yet" in review, "the documents are missing, and doubts are told once everything is answered"
 
 
 def test_the_fields_that_apply_at_once_are_fields_of_the_record() -> None:

@@ -1,0 +1,1 @@
+"""What the national registry of NPIs (NPPES) says, where the payer has loaded its public file."""
