@@ -8,9 +8,10 @@ from hp_portal.api import Application, Case, DemoCheck, Job, Permission, PortalS
 
 from . import models as models
 from . import specialist_views
+from .attesting import commands as attesting_commands
+from .attesting import contradicting, reminding, staff_views
 from .attesting import documents as attesting_documents
 from .attesting import models as attesting_models
-from .attesting import reminding, staff_views
 from .attesting import views as attesting_views
 from .attesting.cases import NOT_RIGHT
 from .attesting.events import EVENTS as ATTESTING_EVENTS
@@ -74,7 +75,7 @@ MODELS = (
     attesting_models,
     roster_models,
 )
-COMMANDS = (commands, deciding_commands, directory_commands)
+COMMANDS = (commands, deciding_commands, directory_commands, attesting_commands)
 STAFF_LINKS = (
     StaffLink(
         "Service specialists",
@@ -157,7 +158,7 @@ def portal_application() -> Application:
 
 @hookimpl
 def portal_jobs() -> Sequence[Job]:
-    return [building.JOB, sending.JOB, reminding.JOB, *ROSTER_JOBS]
+    return [building.JOB, sending.JOB, reminding.JOB, contradicting.JOB, *ROSTER_JOBS]
 
 
 @hookimpl
