@@ -73,7 +73,9 @@ def _draw_part(shown: Shown, parts: list[Part], number: int, form: AttestForm, s
     """One page of several. Whoever is shown it has seen it."""
     part = parts[number - 1]
     form.look(parts, f"{form.seen.data or ''} {part.word}")
-    return page("profiles/attesting/part.html", status=status, part=part, **_about(shown, parts, form))
+    following = [one for one in form.unseen if one > number] or form.unseen
+    context = {"part": part, "following": following[0] if following else 0, **_about(shown, parts, form)}
+    return page("profiles/attesting/part.html", status=status, **context)
 
 
 @blueprint.get("/attestation/pages")
