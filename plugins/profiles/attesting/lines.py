@@ -164,9 +164,7 @@ def _read_record(session: PortalSession, day: dt.date) -> tuple[Shown, dict[int,
         person = values_on(who.get(practitioner_id, {}), day)
         line = _line((affiliation_id, practitioner_id, location_id), reference, person, values, words)
         line.exceptions = [
-            *_changed("practitioner", who.get(practitioner_id, {}), day, before),
             *_changed("affiliation", work.get(affiliation_id, {}), day, before),
-            *(Look(EXPIRES, f"{one.what}: {_until(one.until)}") for one in attention_of(person, day)),
             *_contradictions(person, values, values_on(where.get(location_id, {}), day), day),
         ]
         found[location_id].lines.append(line)
@@ -178,11 +176,26 @@ def _read_record(session: PortalSession, day: dt.date) -> tuple[Shown, dict[int,
         if values.get(("standing", "")) != "closed" or place.lines or place.exceptions:
             shown.append(place)
     shown.sort(key=lambda one: (one.name.lower(), one.id))
+    _of_people(shown, who, day, before)
     return Shown(day, shown, last.attested_at if last else None), work, last
 
 
 def _facts(session: PortalSession, subject: Subject, ids: Sequence[int]) -> dict[int, Facts]:
     return dict(facts_of(session, subject, ids))
+
+
+def _of_people(places: Sequence[Place], who: Mapping[int, Facts], day: dt.date, before: _Before | None) -> None:
+    """What changed or expires of a practitioner is said once, wherever they work."""
+    said = set()
+    for line in (line for place in places for line in place.lines):
+        if line.practitioner_id in said:
+            continue
+        said.add(line.practitioner_id)
+        facts = who.get(line.practitioner_id, {})
+        expires = [
+            Look(EXPIRES, f"{one.what}: {_until(one.until)}") for one in attention_of(values_on(facts, day), day)
+        ]
+        line.exceptions = [*_changed("practitioner", facts, day, before), *expires, *line.exceptions]
 
 
 def _open_contradictions(session: PortalSession, last: Attestation | None) -> list[Contradiction]:
