@@ -35,7 +35,7 @@ from hp_portal.core.cases.reading import APPLICATION_CASES, CaseRow, application
 from hp_portal.core.cases.submitters import Contact
 from hp_portal.core.delivery.attaching import Attachment
 from hp_portal.core.delivery.faxes import Fax, add_fax, parse_fax_number
-from hp_portal.core.delivery.letters import Letter, add_letter
+from hp_portal.core.delivery.letters import Letter, ReturnedLetter, add_letter, returned_letters
 from hp_portal.core.delivery.mail import is_email
 from hp_portal.core.delivery.outbox import Outgoing, add_message, cancel_messages
 from hp_portal.core.delivery.states import MessageState, messages_about
@@ -268,6 +268,7 @@ __all__ = [
     "PublicLink",
     "QueueFull",
     "Reference",
+    "ReturnedLetter",
     "Scoped",
     "SealBroken",
     "SealedTin",
@@ -379,6 +380,7 @@ __all__ = [
     "remove_attached",
     "render_pdf",
     "renew_lease",
+    "returned_letters",
     "safe_text",
     "scope_organization",
     "sealed_column",

@@ -52,6 +52,22 @@ TO_TRY = (
         "telephone number, which applies at once; sign, and see what was sent, before and after, on the page of the case",
     ),
     (
+        "demo.delegate",
+        "/apps/profiles/attestation",
+        "attest by exception: press *Not right* beside a line, correct it with a form, and confirm the rest with one signature; the "
+        "statement is a PDF then",
+    ),
+    (
+        "demo.staff",
+        "/staff/profiles/contradictions",
+        "what speaks against the record of the office: flag something, and settle it",
+    ),
+    (
+        "demo.delegate",
+        "/apps/profiles/practitioners",
+        "open somebody, and make a change form for other payers: as PDF, CSV and JSON, signed, by fax or e-mail",
+    ),
+    (
         "nobody",
         "/forgot-password",
         "forget the password of demo.office: the message is in /demo/mailbox/; try nobody@office.example, too, and demo.staff, "

@@ -19,9 +19,10 @@ from hp_portal.api import (
 
 from . import models as models
 from . import specialist_views
+from .attesting import commands as attesting_commands
+from .attesting import contradicting, reminding, staff_views
 from .attesting import documents as attesting_documents
 from .attesting import models as attesting_models
-from .attesting import reminding, staff_views
 from .attesting import views as attesting_views
 from .attesting.cases import NOT_RIGHT
 from .attesting.events import EVENTS as ATTESTING_EVENTS
@@ -90,7 +91,7 @@ MODELS = (
     roster_models,
     nppes_models,
 )
-COMMANDS = (commands, deciding_commands, directory_commands, nppes_commands)
+COMMANDS = (commands, deciding_commands, directory_commands, nppes_commands, attesting_commands)
 STAFF_LINKS = (
     StaffLink(
         "Service specialists",
@@ -183,7 +184,7 @@ def portal_application() -> Application:
 
 @hookimpl
 def portal_jobs() -> Sequence[Job]:
-    return [building.JOB, sending.JOB, reminding.JOB, *ROSTER_JOBS]
+    return [building.JOB, sending.JOB, reminding.JOB, contradicting.JOB, *ROSTER_JOBS]
 
 
 @hookimpl

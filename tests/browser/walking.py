@@ -41,6 +41,7 @@ class Walk:
     seen_elsewhere: int = 0
     keys: int = 0
     clicks: int = 0
+    known: set[str] = field(default_factory=set)
 
     @classmethod
     def begin(cls, live: Live, new_context: Any, *, keyboard: bool) -> Walk:
@@ -53,8 +54,8 @@ class Walk:
     def go(self, path: str) -> None:
         self.page.goto(self.live.url + path)
 
-    def see(self, heading: str) -> None:
-        """The page with this heading is there, and fit to be used."""
+    def see(self, heading: str, *, again: bool = False) -> None:
+        """The page with this heading is there, and fit to be used. `again`: it was read before, and only what is new on it is."""
         expect(self.page.get_by_role("heading", level=1)).to_contain_text(heading)
         if self.keyboard:
             shown = (urlsplit(self.page.url).path, self.main.inner_text())
@@ -66,7 +67,10 @@ class Walk:
         agreements = self._words(self.main.locator(".panel").filter(has_text="Version 20"))
         # Pictures and the steps are looked at, and what is below a form is for those who get stuck.
         beside = self._words(self.main.locator("figure, .after-form, .steps"))
-        self.seen.append(Seen(heading, self._words(self.main) - agreements - beside, agreements))
+        lines = self.main.inner_text().splitlines()
+        words = sum(len(line.split()) for line in lines if line not in self.known) if again else self._words(self.main)
+        self.known |= set(lines)
+        self.seen.append(Seen(heading, words - (0 if again else agreements + beside), 0 if again else agreements))
 
     def reads(self, text: str) -> None:
         """Something outside of the portal, such as an e-mail, up to its signature."""
@@ -91,6 +95,14 @@ class Walk:
         else:
             name = re.compile(rf"^{re.escape(label)}( \(optional\))?$")
             self.page.get_by_role("textbox", name=name).fill(text)
+
+    def day(self, label: str, day: str) -> None:
+        """A day, such as `2026-08-31`, in the browser's own field for it."""
+        if self.keyboard:
+            self._to(label)
+            self._type(f"{day[5:7]}{day[8:]}{day[:4]}")
+        else:
+            self.page.get_by_label(label).fill(day)
 
     def select(self, label: str, option: str) -> None:
         self.clicks += 1

@@ -222,6 +222,26 @@ def mark_returned(session: PortalSession, message_id: int, reason: str) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class ReturnedLetter:
+    """A letter that the mail brought back: the lines of its address, the addressee first, when it was marked, and why."""
+
+    message_id: int
+    address: tuple[str, ...]
+    returned_at: dt.datetime
+    reason: str
+
+
+def returned_letters(session: PortalSession, since: dt.datetime) -> list[ReturnedLetter]:
+    """The letters that were marked as returned since then, the oldest first. Needs a whole scope."""
+    returned = (Message.channel == LETTER, Message.state == RETURNED, Message.ended_at >= since)
+    found = session.scalars(sa.select(Message).where(*returned).order_by(Message.id))
+    return [
+        ReturnedLetter(one.id, tuple(values_of(session, one)["address"]), one.ended_at or since, one.problem)
+        for one in found
+    ]
+
+
 def _data(payer: Payer, message: Message, values: dict[str, Any]) -> dict[str, Any]:
     qr = io.BytesIO()
     if values["link"]:

@@ -77,10 +77,15 @@ class WizardPages:
         draft = start_draft(db, the_actor(), self.wizard.drafts)
         first = self.wizard.steps[0]
         state: StepState | None = None
-        if typed := typed_of(first, request.form.items(multi=True)):
-            # A link that knows about what it is says so: the step is filled in, and asked only where more is needed.
-            saved = save_step(db, the_actor(), self.wizard, draft.id, first.key, typed, seen=0, page=_page_word())
-            state = saved.walk.first_open
+        for step in self.wizard.steps:
+            # A link that knows about what it is says so: steps are filled in, and asked only where more is needed. The fields of
+            # a later step stand behind its key and a dot.
+            ahead = "" if step is first else f"{step.key}."
+            sent = [(name, text) for name, text in request.form.items(multi=True) if name.startswith(ahead)]
+            typed = typed_of(step, [(name.removeprefix(ahead), text) for name, text in sent])
+            if typed and (step is first or walk(db, self.wizard, draft).find(step.key)):
+                saved = save_step(db, the_actor(), self.wizard, draft.id, step.key, typed, seen=0, page=_page_word())
+                state = saved.walk.first_open
         db.commit()
         return redirect_to(self.url("step", draft_id=draft.id, step=state.step.key if state else first.key))
 

@@ -71,7 +71,7 @@ def attest(session: PortalSession, actor: Actor, shown: Shown, said: printing.Pr
         signature_id=signature.id,
         practitioners=len({line.practitioner_id for line in shown.attested}),
         locations=len(shown.places),
-        left_out=len(shown.left_out),
+        left_out=len(shown.left_out) + len(shown.places_left_out),
     )
     session.add(row)
     due = due_of(session, organization_id, shown.day)

@@ -19,4 +19,11 @@ EVENTS = (
         "Hid an organization from the directory, as its attestation is overdue",
         ("organization",),
     ),
+    EventSpec(
+        "profiles.contradiction.told",
+        "Told what speaks against the record",
+        ("rows", "source"),
+        "Told what speaks against the record: {rows} entries, source: {source}",
+    ),
+    EventSpec("profiles.contradiction.settled", "Settled what spoke against the record", ("contradiction",)),
 )

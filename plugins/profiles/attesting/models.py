@@ -1,4 +1,4 @@
-"""When each organization attests, what it has attested, and what it has left out."""
+"""When each organization attests, what it has attested, what it has left out, and what speaks against its record."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import datetime as dt
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hp_portal.api import Base, May, OwnedByOrganization, key
+from hp_portal.api import Base, May, OwnedByOrganization, PaidTo, key
 
 
 class AttestationDue(Base, OwnedByOrganization):
@@ -56,3 +56,31 @@ class NotRight(Base, OwnedByOrganization):
     id: Mapped[key]
     affiliation_id: Mapped[int] = mapped_column(sa.ForeignKey("profiles_affiliation.id"), index=True)
     case_id: Mapped[int] = mapped_column(sa.ForeignKey("portal_case.id"), unique=True)
+
+
+class Contradiction(Base, PaidTo):
+    """Something that speaks against the record of a payee's locations: a row of a file (`kind` CLAIMS), a letter that came back
+    (LETTER), or what staff have noticed (STAFF).
+
+    `words` are for the office to read, `place` is an address that is not on record, `source` says who or what says so, `seen_on`
+    when it was so last. `practitioner_id` and `location_id` are whom and where it is about, as far as they are on record; `npi`
+    is whom it names. `token` is the same for the same, so that nothing is told twice. `settled_at`: staff have done what there
+    was to do.
+    """
+
+    __tablename__ = "profiles_contradiction"
+
+    id: Mapped[key]
+    practitioner_id: Mapped[int | None] = mapped_column(sa.ForeignKey("profiles_practitioner.id"))
+    location_id: Mapped[int | None] = mapped_column(sa.ForeignKey("profiles_location.id"))
+    npi: Mapped[str] = mapped_column(sa.String(10))
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    words: Mapped[str] = mapped_column(sa.String(400))
+    place: Mapped[str] = mapped_column(sa.String(200))
+    source: Mapped[str] = mapped_column(sa.String(100))
+    seen_on: Mapped[dt.date]
+    told_at: Mapped[dt.datetime] = mapped_column(index=True)
+    person_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))
+    token: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    settled_at: Mapped[dt.datetime | None]
+    settled_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id"))

@@ -25,7 +25,8 @@ from hp_portal.api import (
 )
 
 from ..hiding import HiddenSpan
-from ..record.models import Location
+from ..record.facts import holding
+from ..record.models import Affiliation, Location
 from .acting import plugin_settings
 from .models import AttestationDue
 
@@ -44,19 +45,43 @@ def keep_clock(session: PortalSession) -> None:
         .where(Organization.ended_at.is_(None), AttestationDue.due_on <= day + dt.timedelta(days=BEFORE[0]))
         .order_by(AttestationDue.id)
     ).all()
+    attesting = set(session.scalars(_with_locations(day)))
     for due, name in rows:
+        if due.organization_id not in attesting:
+            _rest(session, due, day)
+            continue
         _remind(session, due, name, day)
         _hide(session, due, day)
 
 
-def _begin(session: PortalSession, day: dt.date) -> None:
-    """A due date for every provider organization that has locations on record and none yet."""
+def _with_locations(day: dt.date) -> sa.Select[int]:
+    """The organizations that have something to attest: a location that is not closed, or somebody who works at one that is."""
     open_grant = sa.and_(Grant.ended_at.is_(None), sa.or_(Grant.ends_at.is_(None), Grant.ends_at > now()))
-    with_locations = (
-        sa.select(Grant.organization_id).join(Location, Location.payee_id == Grant.payee_id).where(open_grant)
+    closed = sa.select(holding("location", "standing", day, value=["closed"]).subquery().c.subject)
+    busy = sa.select(Affiliation.location_id).where(
+        Affiliation.since <= day, sa.or_(Affiliation.until.is_(None), Affiliation.until > day)
     )
+    return (
+        sa.select(Grant.organization_id)
+        .join(Location, Location.payee_id == Grant.payee_id)
+        .where(open_grant, sa.or_(Location.id.not_in(closed), Location.id.in_(busy)))
+        .distinct()
+    )
+
+
+def _rest(session: PortalSession, due: AttestationDue, day: dt.date) -> None:
+    """Nothing is left to attest: nobody is reminded or hidden for that, and once there is something again, all days are left."""
+    due.due_on = day + dt.timedelta(days=plugin_settings().attest_days)
+    due.reminded = due.noticed_on = None
+    spans = sa.select(HiddenSpan).where(HiddenSpan.organization_id == due.organization_id, HiddenSpan.until.is_(None))
+    for span in session.scalars(spans):
+        span.until = day
+
+
+def _begin(session: PortalSession, day: dt.date) -> None:
+    """A due date for every provider organization that has something to attest and none yet."""
     wanted = sa.select(Organization.id).where(
-        Organization.id.in_(with_locations),
+        Organization.id.in_(_with_locations(day)),
         Organization.id.not_in(sa.select(AttestationDue.organization_id)),
         Organization.audience != Audience.BILLING,
         Organization.ended_at.is_(None),

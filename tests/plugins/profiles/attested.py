@@ -6,7 +6,7 @@ from hp_portal import clock
 from hp_portal.core.organizations.models import Organization
 from hp_portal.database import PortalSession
 from hp_portal_plugins.profiles.attesting.cases import NOT_RIGHT
-from hp_portal_plugins.profiles.attesting.models import Attestation, AttestationDue, NotRight
+from hp_portal_plugins.profiles.attesting.models import Attestation, AttestationDue, Contradiction, NotRight
 from hp_portal_plugins.profiles.hiding import HiddenSpan
 from tests.support.cases import portal_case
 from tests.support.signing import signature
@@ -34,5 +34,24 @@ def attested(session: PortalSession, organization: Organization, person_id: int,
             HiddenSpan(organization_id=organization.id, since=day, until=day),
         ]
     )
+    session.flush()
+    return row
+
+
+def contradicted(session: PortalSession, payee_id: int, location_id: int, words: str) -> Contradiction:
+    """Somebody has told what speaks against a location: added and flushed."""
+    row = Contradiction(
+        payee_id=payee_id,
+        location_id=location_id,
+        npi="",
+        kind="claims",
+        words=words,
+        place="",
+        source="Claims",
+        seen_on=clock.now().date(),
+        told_at=clock.now(),
+        token=f"{words} {location_id}"[:64],
+    )
+    session.add(row)
     session.flush()
     return row

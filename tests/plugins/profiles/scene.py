@@ -40,7 +40,7 @@ from hp_portal_plugins.profiles.roster.models import RosterRow, RosterUpload
 from hp_portal_plugins.profiles.roster.rows import Compared
 from hp_portal_plugins.profiles.roster.working import row_values
 from hp_portal_plugins.profiles.settings import ProfilesSettings
-from tests.plugins.profiles.attested import attested
+from tests.plugins.profiles.attested import attested, contradicted
 from tests.plugins.profiles.paper import paper_form
 from tests.plugins.profiles.updates import provider_update
 from tests.support.attaching import attached_file
@@ -57,6 +57,7 @@ providers: dict[str, Provider] = {
     "form_id": lambda part, person: part.values["form"],
     "affiliation_id": lambda part, person: part.values["affiliation"],
     "attestation_id": lambda part, person: part.values["attestation"],
+    "contradiction_id": lambda part, person: part.values["contradiction"],
     "roster_id": lambda part, person: part.values["roster"],
     **{
         f"{endpoint}:case_id": lambda part, person: part.values["case"]
@@ -179,6 +180,7 @@ def build(world: World, organization: Organization) -> Part:
             "case": case.id,
             "form": form.id,
             "attestation": done.id,
+            "contradiction": contradicted(session, payee.id, place.id, f"{word} asked").id,
             "practitioner": person.id,
             "location": place.id,
             "affiliation": both.id,

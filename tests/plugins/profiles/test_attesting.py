@@ -40,7 +40,8 @@ PEOPLE = 40
 ADDRESS = {"street": "1 First Street", "city": "Exampleton", "state": "MN", "zip": "55000", "directory": "yes"}
 
 
-def _record() -> str:
+def record_of(*expiring: int) -> str:
+    """Forty practitioners at one location, as a file; of these the license expires soon."""
     rows = [
         f",HERE,name,,Aspen Site,2026-01-01,,{make_tin(41)},{make_npi(41)}",
         ",HERE,standing,,open,2026-01-01",
@@ -55,7 +56,7 @@ def _record() -> str:
         rows += [
             f"{name},,last_name,,Sample{number:02d},2026-01-01",
             f"{name},,license_number,MN,L{number},2026-01-01",
-            f"{name},,license_expires,MN,{'2026-10-01' if number == 7 else '2029-01-01'},2026-01-01",
+            f"{name},,license_expires,MN,{'2026-10-01' if number in expiring else '2029-01-01'},2026-01-01",
             f"{name},,insurance_expires,,2029-01-01,2026-01-01",
             f"{name},,npi,,1234567893,2026-01-01",
             f"{name},,specialty,207Q00000X,primary,2026-01-01",
@@ -75,7 +76,7 @@ def clerk(world: World, clock: Clock) -> PortalClient:
     world.person("a.clerk", name="Casey Clerk", organization=office)
     world.person("d.legate", name="Dana Delegate", organization=office, delegate=True)
     with world.session() as session:
-        assert not load_file(session, io.BytesIO(_record().encode()), "record.csv").refused
+        assert not load_file(session, io.BytesIO(record_of(7).encode()), "record.csv").refused
     return world.sign_in("a.clerk")
 
 
@@ -98,14 +99,14 @@ def say(world: World, affiliation: int, field: str, value: str) -> None:
 
 def sign(clerk: PortalClient, page: str) -> dict[str, str]:
     """What is posted to attest what a page shows."""
-    shown = re.findall(r'name="signing"[^>]*value="([^"]+)"', page)[0]
-    return {"signing": shown, "agree": "y", "signature": "Casey Clerk"}
+    shown = {name: re.findall(rf'name="{name}"[^>]*value="([^"]+)"', page)[0] for name in ("signing", "seen")}
+    return {**shown, "agree": "y", "signature": "Casey Clerk"}
 
 
 def first(page: str) -> list[str]:
     """Who stands under *Look at these first*."""
     part = page[page.index("Look at these first") : page.index("Everything that you attest")]
-    return re.findall(r"(Sample\d\d[^<]*)</a>", part)
+    return [one.partition(": case")[0] for one in re.findall(r"(Sample\d\d[^<]*)</a>", part)]
 
 
 def test_forty_practitioners_with_two_exceptions(world: World, clerk: PortalClient, clock: Clock) -> None:
