@@ -13,7 +13,7 @@ from hp_portal.api import PortalSession
 
 from ..loading.specialties import specialty_words
 from ..record.applying import KINDS, Fact
-from ..record.facts import Facts, Key, facts_of
+from ..record.facts import Facts, Key, facts_of, in_parts
 from ..record.fields import Subject
 from ..record.models import Affiliation
 from ..record.timeline import Told, value_on
@@ -132,7 +132,7 @@ def _line(
 
 def seen_of(proposal: Proposal, fact: Fact) -> list[Fact]:
     """What the form has read of what a line is about, by day."""
-    return sorted((one for one in proposal.seen if place_of(one) == place_of(fact)), key=lambda one: one.holds_from)
+    return proposal.seen_at.get(place_of(fact), [])
 
 
 def _value(fact: Fact, value: str, words: Mapping[str, str]) -> str:
@@ -157,16 +157,17 @@ def _told(session: PortalSession, proposal: Proposal, ids: Mapping[int, int]) ->
 
 def _brought_together(session: PortalSession, proposal: Proposal, ids: Mapping[int, int]) -> dict[int, int]:
     """Affiliations that the proposal calls new, and that are on record already."""
-    found: dict[int, int] = {}
+    wanted: dict[tuple[int, int], list[int]] = {}
     for one in proposal.new:
-        if not isinstance(one, NewAffiliation) or one.id in ids:
-            continue
-        who, where = ids.get(one.practitioner_id, one.practitioner_id), ids.get(one.location_id, one.location_id)
-        if who > 0 and where > 0:
-            both = (Affiliation.practitioner_id == who, Affiliation.location_id == where)
-            row = session.scalars(sa.select(Affiliation.id).where(*both)).one_or_none()
-            if row is not None:
-                found[one.id] = row
+        if isinstance(one, NewAffiliation) and one.id not in ids:
+            who, where = ids.get(one.practitioner_id, one.practitioner_id), ids.get(one.location_id, one.location_id)
+            if who > 0 and where > 0:
+                wanted.setdefault((who, where), []).append(one.id)
+    found: dict[int, int] = {}
+    columns = (Affiliation.practitioner_id, Affiliation.location_id, Affiliation.id)
+    for part in in_parts(who for who, _ in wanted):
+        for who, where, row in session.execute(sa.select(*columns).where(Affiliation.practitioner_id.in_(part))):
+            found |= dict.fromkeys(wanted.get((who, where), ()), row)
     return found
 
 
@@ -174,12 +175,10 @@ def _titles(session: PortalSession, proposal: Proposal, ids: Mapping[int, int]) 
     """What each subject is called: with its name on record, or as the proposal names it."""
     pairs = {one.id: (one.practitioner_id, one.location_id) for one in proposal.new if isinstance(one, NewAffiliation)}
     of_record = {one.subject_id for one in proposal.facts if one.subject == "affiliation" and one.subject_id > 0}
-    rows = session.execute(
-        sa.select(Affiliation.id, Affiliation.practitioner_id, Affiliation.location_id).where(
-            Affiliation.id.in_(of_record)
-        )
-    )
-    pairs |= {one: (who, where) for one, who, where in rows}
+    columns = (Affiliation.id, Affiliation.practitioner_id, Affiliation.location_id)
+    for part in in_parts(of_record):
+        rows = session.execute(sa.select(*columns).where(Affiliation.id.in_(part)))
+        pairs |= {one: (who, where) for one, who, where in rows}
     names: dict[tuple[Subject, int], str] = {}
     for place, subject in enumerate(_ORDER[:2]):
         wanted = {one.subject_id for one in proposal.facts if one.subject == subject}
@@ -187,9 +186,8 @@ def _titles(session: PortalSession, proposal: Proposal, ids: Mapping[int, int]) 
         real = {one: ids.get(one, one) for one in wanted}
         facts = facts_of(session, subject, [one for one in real.values() if one > 0])
         for one in wanted:
-            values = {key: value_on(told, proposal.effective_on) for key, told in facts.get(real[one], {}).items()} or {
-                fact.key: fact.value for fact in proposal.facts if fact.subject_id == one
-            }
+            values = {key: value_on(told, proposal.effective_on) for key, told in facts.get(real[one], {}).items()}
+            values = values or proposal.said_of.get(one, {})
             if subject == "practitioner":
                 names[subject, one] = full_name(values, "A practitioner")
             else:
