@@ -61,12 +61,14 @@ class PossibleDuplicate(CannotSettle):
 @dataclass(frozen=True)
 class Choice:
     """What somebody decides: the lines to apply, why the others are not, for which of those that have moved it was seen what
-    is on record now (`agreed`), and who new practitioners are (`same`: by negative id, somebody on record or ANOTHER)."""
+    is on record now (`agreed`), and who new practitioners are (`same`: by negative id, somebody on record or ANOTHER). `by`
+    decides, when it is not whoever acts in the session."""
 
     chosen: Collection[int]
     reasons: Mapping[int, str] = field(default_factory=dict)
     agreed: Collection[int] = ()
     same: Mapping[int, int] = field(default_factory=dict)
+    by: int | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def settle(session: PortalSession, case_id: int, choice: Choice, *, hold: bool =
         _check_founded(session, kept.proposal, case_id, at)
         if not hold:
             written = _apply(session, kept, case, at, choice.agreed)
-    _note(session, kept, case_id, at, WAITING if hold else APPLIED, written)
+    _note(session, kept, case_id, at, WAITING if hold else APPLIED, written, by=choice.by)
     _note(session, kept, case_id, choice.reasons, REFUSED, why=choice.reasons)
     refused = sorted(choice.reasons)
     api.record(session, "profiles.change.decided", case=case_id, applied=len(at), refused=len(refused))
@@ -209,7 +211,7 @@ def _kept(session: PortalSession, case_id: int) -> Kept:
 
 def _note_same(session: PortalSession, kept: Kept, case_id: int, choice: Choice) -> None:
     """Keep who a new practitioner is found to be, or raise PossibleDuplicate where nobody has said."""
-    needed = _needed(kept.proposal, choice.chosen)
+    needed = needed_by(kept.proposal, choice.chosen)
     found = {one: ids for one, ids in duplicates_of(session, case_id, kept.proposal).items() if one in needed}
     said = {one: choice.same[one] for one in found if choice.same.get(one) in (ANOTHER, *found[one])}
     if missing := {one: ids for one, ids in found.items() if one not in said}:
@@ -219,7 +221,7 @@ def _note_same(session: PortalSession, kept: Kept, case_id: int, choice: Choice)
             _note_made(session, kept, case_id, one, practitioner_id)
 
 
-def _needed(proposal: Proposal, lines: Collection[int]) -> set[int]:
+def needed_by(proposal: Proposal, lines: Collection[int]) -> set[int]:
     """The negative ids that these lines speak of, also by an affiliation."""
     needed = {proposal.facts[line].subject_id for line in lines}
     for one in proposal.new:
@@ -237,7 +239,7 @@ def _check_founded(
         line for line, row in outcomes_of(session, case_id).items() if row.became == WAITING and line not in without
     ]
     said = {proposal.facts[line].subject_id for line in (*lines, *waiting)}
-    for one in _needed(proposal, lines):
+    for one in needed_by(proposal, lines):
         if one not in made and one not in said:
             raise CannotSettle(
                 "Where somebody works is applied only together with who they are, and the location with its address. "
@@ -270,7 +272,7 @@ def _make(
     session: PortalSession, kept: Kept, case_id: int, lines: Sequence[int], references: Mapping[int, str]
 ) -> dict[int, int]:
     """Put on record what these lines need, practitioners and locations before what brings them together."""
-    ids, needed = made_by(session, case_id), _needed(kept.proposal, lines)
+    ids, needed = made_by(session, case_id), needed_by(kept.proposal, lines)
     order = (NewPractitioner, NewLocation, NewAffiliation)
     for one in sorted(kept.proposal.new, key=lambda one: order.index(type(one))):
         if one.id not in needed or one.id in ids:
@@ -309,6 +311,7 @@ def _note(
     written: Written | None = None,
     why: Mapping[int, str] = NOBODY,
     change: Change | None = None,
+    by: int | None = None,
 ) -> None:
     """Keep what became of lines; those that were on record already have no change."""
     ids = made_by(session, case_id) if written else {}
@@ -326,7 +329,7 @@ def _note(
                 became=became,
                 why=why.get(line, "")[:400],
                 at=api.now(),
-                person_id=session.context.who.person_id,
+                person_id=by or session.context.who.person_id,
                 change_id=theirs,
             )
         )
