@@ -238,6 +238,7 @@ def undo_change(case_id: int) -> ResponseReturnValue:
     form, asked = _undo_form(applied, sent=True), request.form.get("change", "")
     if not applied or (asked and asked not in [str(one.id) for one in applied]):
         form = _undo_form(applied, sent=False)
+        form.reason.data = request.form.get("reason", "")[:LONGEST]
         form.form_errors = [GONE]
         return _page(case_id, 409, undo_form=form)
     if not form.validate_on_submit():

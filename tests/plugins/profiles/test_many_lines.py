@@ -6,8 +6,7 @@ import datetime as dt
 import os
 import re
 import signal
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -23,13 +22,14 @@ from hp_portal_plugins.profiles.deciding import whole
 from hp_portal_plugins.profiles.deciding.models import READY, ApplyAll
 from hp_portal_plugins.profiles.proposing.models import LineOutcome
 from hp_portal_plugins.profiles.proposing.proposals import NewAffiliation, NewPractitioner, Proposal
-from hp_portal_plugins.profiles.proposing.settling import made_by, outcomes_of
+from hp_portal_plugins.profiles.proposing.settling import made_by, outcomes_of, settle
 from hp_portal_plugins.profiles.record.applying import Fact, Stated, affiliation_of, apply_change, new_practitioner
 from hp_portal_plugins.profiles.record.models import Change
 from tests.core.test_staff_console import recorded
 from tests.plugins.profiles.proposing import DAY, NPI, SINCE, Office, a_case, an_office, holds, say
 from tests.plugins.profiles.test_deciding import WORKERS, at, decide
 from tests.support.client import PortalClient, words_of
+from tests.support.processes import killed
 from tests.support.world import World
 
 FIELDS = {"degree": ("MD", "DO"), "primary_care": ("no", "yes"), "last_name": ("Before", "After")}
@@ -134,20 +134,6 @@ def test_a_page_at_a_time_is_decided_and_the_office_is_told_at_the_end(world: Wo
         assert len(told) == 2, "it is being processed; it is done"
 
 
-def killed(deed: Callable[[], None], world: World) -> None:
-    """Do it in a process of its own, which is killed at once in the midst of it."""
-    process = os.fork()
-    if process == 0:
-        try:
-            world.database.engine.dispose(close=False)
-            deed()
-        finally:
-            traceback.print_exc()
-            os._exit(1)
-    _, status = os.waitpid(process, 0)
-    assert os.WTERMSIG(status) == signal.SIGKILL, status
-
-
 def test_the_worker_applies_all_and_a_dead_one_loses_nothing(
     world: World, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,7 +152,7 @@ def test_the_worker_applies_all_and_a_dead_one_loses_nothing(
     meanwhile = decide(staff, case, [5], waits)
     assert (meanwhile.status_code, "All lines are being applied." in words_of(meanwhile)) == (409, True)
     monkeypatch.setattr(whole, "AT_ONCE", 40)
-    settle, parts = whole.settle, []
+    parts = list[int]()
 
     def dies(*given: Any, **more: Any) -> Any:
         settle(*given, **more)
@@ -180,7 +166,7 @@ def test_the_worker_applies_all_and_a_dead_one_loses_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(whole, "settle", dies)
-        killed(work, world)
+        assert killed(work, world.database.engine)
     with world.session() as session:
         row = session.scalars(sa.select(ApplyAll)).one()
         assert len(outcomes_of(session, case)) == 37, (
