@@ -31,7 +31,9 @@ from .blueprint import LOAD, READ, SEND, WORK, blueprint, public_blueprint, staf
 from .changing import models as changing_models
 from .changing.offered import CHANGE_DRAFTS, CHANGE_KINDS
 from .deciding import commands as deciding_commands
+from .deciding import models as deciding_models
 from .deciding import views as deciding_views
+from .deciding import whole
 from .directory import building
 from .directory import commands as directory_commands
 from .directory import documents as directory_documents
@@ -84,6 +86,7 @@ VIEWS = (
 MODELS = (
     record_models,
     proposing_models,
+    deciding_models,
     changing_models,
     directory_models,
     paper_models,
@@ -184,7 +187,7 @@ def portal_application() -> Application:
 
 @hookimpl
 def portal_jobs() -> Sequence[Job]:
-    return [building.JOB, sending.JOB, reminding.JOB, contradicting.JOB, *ROSTER_JOBS]
+    return [building.JOB, whole.JOB, sending.JOB, reminding.JOB, contradicting.JOB, *ROSTER_JOBS]
 
 
 @hookimpl

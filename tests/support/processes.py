@@ -6,10 +6,13 @@ import os
 import signal
 import subprocess
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import sqlalchemy as sa
 
 # Seconds after which something hangs for certain. No test is decided by how fast a machine is: this only ends a run.
 PATIENCE = 600
@@ -39,6 +42,26 @@ class Started:
                 if stream is not None:
                     stream.close()
         self._processes.clear()
+
+
+def killed(deed: Callable[[], object], engine: sa.Engine) -> bool:
+    """Do something in a process of its own, with connections of its own; was that killed in the midst of it?"""
+    process = os.fork()
+    if process == 0:
+        try:
+            engine.dispose(close=False)
+            deed()
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    return os.WTERMSIG(os.waitpid(process, 0)[1]) == signal.SIGKILL
+
+
+def kill_myself(*_: object, **_more: object) -> NoReturn:
+    """In the place of a function on the way: the process is gone, as by `kill -9`."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("killed")
 
 
 def wait_for(condition: Callable[[], object], process: subprocess.Popen[str], what: str) -> None:

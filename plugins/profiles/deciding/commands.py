@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import os
+import tempfile
+import time
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +19,8 @@ from ..loading.tables import UnusableFile, read_table
 from .delta import Answer, acknowledge, answers_in, export_delta
 
 IN_PART = 3
+LEFT_AFTER = 3600
+"""Seconds after which nobody writes a file any more."""
 
 
 @blueprint.cli.group("delta")
@@ -35,13 +40,22 @@ def export_command(file: Path) -> None:
     with whole(session, "exporting changes"):
         body, lines = export_delta(session, as_json=file.suffix.lower() == ".json")
         session.commit()
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    with open(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:
+    _replace(file, body)
+    click.echo(f"{file.name}: {show_count(lines, 'line')} written.")
+
+
+def _replace(file: Path, body: bytes) -> None:
+    """Write a file that is there as a whole or not at all, and remove what runs before left that were killed."""
+    prefix = f".{file.name}."
+    for left in file.parent.glob(f"{glob.escape(prefix)}*"):
+        if left.stat().st_mtime < time.time() - LEFT_AFTER:
+            left.unlink(missing_ok=True)
+    handle, beside = tempfile.mkstemp(prefix=prefix, dir=file.parent)  # for its owner alone
+    with open(handle, "wb") as out:
         out.write(body)
         out.flush()
         os.fsync(out.fileno())
-    beside.replace(file)
-    click.echo(f"{file.name}: {show_count(lines, 'line')} written.")
+    Path(beside).replace(file)
 
 
 @delta.command("acknowledge")

@@ -18,9 +18,9 @@ from ..loading.specialties import specialty_words
 from ..proposing.at_once import payer_is_master
 from ..proposing.models import APPLIED, WAITING
 from ..proposing.proposals import NotTheirs, proposal_of
-from ..proposing.settling import CannotSettle, apply_proposal, duplicates_of, outcomes_of, undo_lines
+from ..proposing.settling import CannotSettle, Choice, duplicates_of, open_lines, outcomes_of, settle, undo_lines
 from ..proposing.shown import ShownChange, shown_change
-from ..proposing.stages import DECIDE, HAND_ON
+from ..proposing.stages import DECIDE, HAND_ON, PART, UNDECIDED, WORKING
 from ..record.applying import LOCK, Moved, RecordMoved
 from ..record.facts import facts_of, values_on
 from ..record.models import Practitioner
@@ -84,15 +84,17 @@ def compare(session: PortalSession, case_id: int, same: Mapping[int, int]) -> Co
     if change is None:
         return None
     api.record(session, "profiles.change.compared", case=case_id)
-    return Comparison(change, _questions(session, case_id, change), applied_changes(session, case_id))
+    return Comparison(change, _questions(session, case_id, change), _applied(session, case_id, change))
 
 
 def applied_changes(session: PortalSession, case_id: int) -> list[AppliedChange]:
     """The changes of this case's that can be taken back."""
-    change = shown_change(session, case_id, for_staff=True)
-    labels = {
-        line.line: f"{group.title}, {line.label}" for group in (change.groups if change else ()) for line in group.lines
-    }
+    change = shown_change(session, case_id, for_staff=False)
+    return _applied(session, case_id, change) if change else []
+
+
+def _applied(session: PortalSession, case_id: int, change: ShownChange) -> list[AppliedChange]:
+    labels = {line.line: f"{group.title}, {line.label}" for group in change.groups for line in group.lines}
     applied: dict[int, list[str]] = {}
     for line, row in sorted(outcomes_of(session, case_id).items()):
         if row.became == APPLIED and row.change_id is not None:
@@ -130,9 +132,10 @@ def _words(key: tuple[str, str], value: str, words: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Decision:
-    """What somebody has decided on the page: the lines to apply, why the others are not, who new practitioners are, and how the
-    case and the record stood when they did."""
+    """What somebody has decided on the page: the `lines` that it shows, those to apply, why the others are not, who new
+    practitioners are, and how the case and the record stood when they did."""
 
+    lines: Sequence[int]
     chosen: Sequence[int]
     reasons: Mapping[int, str]
     same: Mapping[int, int]
@@ -142,24 +145,29 @@ class Decision:
 
 
 def decide(session: PortalSession, case_id: int, decision: Decision) -> str:
-    """Take the case a step further and do with its lines what was decided; what happened, in a sentence.
+    """Do with the lines what was decided; what happened, in a sentence. With the last lines the case goes a step further, and the
+    office is told; until then it is being processed.
 
     Raises Undecided, and what `cases.staff_step` raises.
     """
     hold = payer_is_master()
     before = {row.became for row in outcomes_of(session, case_id).values()}
-    if not decision.chosen and not before & {APPLIED, WAITING}:
+    rest = set(open_lines(session, case_id)).difference(decision.lines)
+    if rest:
+        begin_part(session, case_id, decision.seen)
+    elif not decision.chosen and not before & {APPLIED, WAITING}:
         raise Undecided(NOTHING)
-    waits = hold and (bool(decision.chosen) or WAITING in before)
-    api.cases.staff_step(session, case_id, HAND_ON if waits else DECIDE, seen=decision.seen, words=decision.words)
+    else:
+        waits = hold and (bool(decision.chosen) or WAITING in before)
+        api.cases.staff_step(session, case_id, HAND_ON if waits else DECIDE, seen=decision.seen, words=decision.words)
     api.lock(session, LOCK)
     now = shown_change(session, case_id, for_staff=True, same=decision.same)
     if now is None or now.stand != decision.stand:
         raise Undecided(MOVED, moved=True)
     agreed = [line.line for line in now.lines if line.moved]
     try:
-        done = apply_proposal(
-            session, case_id, decision.chosen, decision.reasons, agreed=agreed, same=decision.same, hold=hold
+        done = settle(
+            session, case_id, Choice(sorted(decision.chosen), _reasons(decision), agreed, decision.same), hold=hold
         )
     except RecordMoved:
         raise Undecided(MOVED, moved=True) from None
@@ -169,8 +177,30 @@ def decide(session: PortalSession, case_id: int, decision: Decision) -> str:
         ) from None
     except CannotSettle as error:
         raise Undecided(str(error)) from error
+    told = f"{show_count(len(rest), 'line')} still to be decided." if rest else "The provider is told."
     did, many = ("handed on to the claims system", done.waiting) if hold else ("applied", done.applied)
-    return f"{show_count(len(many), 'line')} {did}, {len(done.refused)} refused. The provider is told."
+    return f"{show_count(len(many), 'line')} {did}, {len(done.refused)} refused. {told}"
+
+
+def begin_part(session: PortalSession, case_id: int, seen: str) -> Case:
+    """A part of a case is decided: whoever is the first takes it into work, and the office is told once. `seen` is the state in
+    which they saw it. Raises what `cases.staff_step` raises."""
+    api.lock(session, f"case:{case_id}")
+    case = session.get_one(Case, case_id, populate_existing=True)
+    if case.state != seen or case.state not in UNDECIDED:
+        raise api.cases.CaseMoved
+    if case.state != WORKING:
+        api.cases.staff_step(session, case_id, PART, seen=seen)
+    return case
+
+
+def _reasons(decision: Decision) -> dict[int, str]:
+    """Why lines that were shown are not applied."""
+    others = [line for line in decision.lines if line not in decision.chosen]
+    reasons = {line: decision.reasons.get(line, "").strip() for line in others}
+    if not all(reasons.values()):
+        raise CannotSettle("Say why each line that is not applied is not.")
+    return reasons
 
 
 def take_back(session: PortalSession, case_id: int, change_id: int, why: str) -> None:

@@ -15,11 +15,13 @@ from hp_portal.api import (
     Case,
     CaseKind,
     CaseRefused,
+    PortalSession,
     access,
     cases,
     db_session,
     one_line,
     page,
+    page_number,
     redirect_to,
     several_lines,
 )
@@ -28,24 +30,32 @@ from ..blueprint import WORK, staff_blueprint
 from ..proposing.at_once import payer_is_master
 from ..proposing.proposals import proposal_of
 from ..proposing.settling import open_lines
+from ..proposing.shown import LINES, SHOWN, listed_lines
 from .clocks import clocks
 from .deciding import AppliedChange, Decision, Undecided, applied_changes, compare, decide, same_of, take_back
+from .models import WAITING
 from .registry import registry_lines
+from .whole import ask_for_all, asked_for
 
-_LINE = re.compile(r"[0-9]{1,4}", re.ASCII)
+_LINE = re.compile(r"[0-9]{1,6}", re.ASCII)
 _ID = "<id:case_id>"
 LONGEST = 400
+NAMED = 8
 MOVED = "Somebody else has decided this case in the meantime. Nothing was done; see below what has become of each line."
 
+APPLYING = "All lines are being applied. Wait until that is done, and see what is left."
+TABS = {"open": "Not decided", "moved": "Changed meanwhile", "all": "All lines"}
 GONE = "This has been taken back already, or is no change of this case. See below what has become of each line."
 
 
 class DecideForm(FlaskForm):  # type: ignore[misc] # Flask-WTF has no types
-    """How the case and the record stood, a message, and a reason for every line that has none of its own."""
+    """How the case and the record stood, the lines on the page (none: all of them), a message, and a reason for every line that
+    has none of its own."""
 
     form_errors: list[str]
     seen = HiddenField()
     stand = HiddenField()
+    shown = HiddenField()
     why = StringField("Why the other lines are not applied", [Length(max=LONGEST)], filters=[one_line])
     words = TextAreaField("Message", [Length(max=4000)], filters=[several_lines], render_kw={"rows": 3})
 
@@ -68,18 +78,31 @@ def _found(case_id: int) -> tuple[Case, CaseKind]:
 
 def _undo_form(applied: list[AppliedChange], *, sent: bool) -> UndoForm:
     form = UndoForm() if sent else UndoForm(formdata=None, change=str(applied[0].id) if len(applied) == 1 else None)
-    form.change.choices = [SelectChoice(str(one.id), "; ".join(one.lines)) for one in applied]
+    form.change.choices = [SelectChoice(str(one.id), _in_short(one.lines)) for one in applied]
     return form
+
+
+def _in_short(lines: list[str]) -> str:
+    more = len(lines) - NAMED
+    return "; ".join(lines) if more <= 1 else f"{'; '.join(lines[:NAMED])}; and {more:,} more lines"
 
 
 def _page(case_id: int, status: int = 200, **more: Any) -> Response:
     case, kind = _found(case_id)
     same = same_of(request.values.to_dict())
     found = compare(db_session(), case.id, same) or abort(404)
+    change, asked = found.change, asked_for(db_session(), case.id)
+    applying = asked is not None and asked.state == WAITING
+    open_now = [line for line in change.lines if not line.outcome]
+    several = len(change.lines) > LINES
+    show = request.values.get("show", "")
+    show = show if show in SHOWN else "open" if several and open_now else "all"
+    groups, listing = listed_lines(change, show, page_number(request.values))
+    there: dict[str, Any] = {f"same{-wanted}": value for wanted, value in same.items()}
     given: dict[str, Any] = {
         "form": DecideForm(formdata=None),
         "undo_form": _undo_form(found.applied, sent=False),
-        "chosen": [line.line for line in found.change.lines if not line.moved],
+        "chosen": [line.line for line in listing.rows if not line.moved],
         "reasons": {},
     }
     step = kind.step("decide")
@@ -87,8 +110,23 @@ def _page(case_id: int, status: int = 200, **more: Any) -> Response:
         "profiles/staff/change.html",
         case=case,
         state=kind.state(case.state),
-        may_decide=step is not None and case.state in step.sources,
-        change=found.change,
+        may_decide=step is not None and case.state in step.sources and not applying,
+        asked=asked,
+        change=change,
+        several=several,
+        show=show,
+        groups=groups,
+        listing=listing.at("profiles_staff.change", case_id=case.id, show=show, **there),
+        tabs=[
+            {
+                "label": label,
+                "url": url_for("profiles_staff.change", case_id=case.id, show=key, **there),
+                "current": key == show,
+            }
+            for key, label in TABS.items()
+        ],
+        open_now=open_now,
+        shown=",".join(str(line.line) for line in listing.rows if not line.outcome),
         questions=found.questions,
         applied=found.applied,
         registry=registry_lines(db_session(), case.id),
@@ -126,8 +164,10 @@ def decide_change(case_id: int) -> ResponseReturnValue:
             *([] if form.errors else [f"Give reasons of at most {LONGEST} characters."]),
         ]
         return _page(case_id, 422, **kept)
-    lines = open_lines(db, case_id)
+    on_page = {int(one) for one in (form.shown.data or "").split(",") if _LINE.fullmatch(one)}
+    lines = [line for line in open_lines(db, case_id) if not on_page or line in on_page]
     decision = Decision(
+        lines,
         [line for line in chosen if line in lines],
         {line: reasons.get(line) or form.why.data or "" for line in lines},
         same_of(request.form.to_dict()),
@@ -136,6 +176,7 @@ def decide_change(case_id: int) -> ResponseReturnValue:
         form.words.data or "",
     )
     try:
+        _check_idle(db, case_id)
         said = decide(db, case_id, decision)
     except cases.CaseMoved:
         db.rollback()
@@ -147,7 +188,47 @@ def decide_change(case_id: int) -> ResponseReturnValue:
         return _page(case_id, 409 if isinstance(error, Undecided) and error.moved else 422, **kept)
     db.commit()
     flash(said, "good")
-    return redirect_to(url_for("staff.cases_one", case_id=case_id))
+    left = open_lines(db, case_id)
+    return redirect_to(
+        url_for("profiles_staff.change", case_id=case_id) if left else url_for("staff.cases_one", case_id=case_id)
+    )
+
+
+def _check_idle(db: PortalSession, case_id: int) -> None:
+    asked = asked_for(db, case_id)
+    if asked is not None and asked.state == WAITING:
+        raise Undecided(APPLYING, moved=True)
+
+
+@staff_blueprint.post(f"/changes/{_ID}/all")
+@access.staff(WORK)
+def apply_whole_change(case_id: int) -> ResponseReturnValue:
+    case, _ = _found(case_id)
+    form, db = DecideForm(), db_session()
+    if proposal_of(db, case.id) is None:
+        abort(404)
+    if not form.validate_on_submit():
+        return _page(case_id, 422, form=form)
+    try:
+        ask_for_all(db, case_id, form.seen.data or "")
+    except cases.CaseMoved:
+        db.rollback()
+        form.form_errors = [MOVED]
+        return _page(case_id, 409, form=form)
+    except (Undecided, CaseRefused) as error:
+        db.rollback()
+        form.form_errors = [str(error)]
+        return _page(case_id, 409, form=form)
+    db.commit()
+    return redirect_to(url_for("profiles_staff.change", case_id=case_id))
+
+
+@staff_blueprint.get(f"/changes/{_ID}/state")
+@access.staff(WORK, passive=True)
+def change_state(case_id: int) -> ResponseReturnValue:
+    case, _ = _found(case_id)
+    asked = asked_for(db_session(), case.id) or abort(404)
+    return page("profiles/staff/applying.html", "state", case=case, asked=asked)
 
 
 @staff_blueprint.post(f"/changes/{_ID}/undo")
@@ -159,6 +240,7 @@ def undo_change(case_id: int) -> ResponseReturnValue:
     form, asked = _undo_form(applied, sent=True), request.form.get("change", "")
     if not applied or (asked and asked not in [str(one.id) for one in applied]):
         form = _undo_form(applied, sent=False)
+        form.reason.data = request.form.get("reason", "")[:LONGEST]
         form.form_errors = [GONE]
         return _page(case_id, 409, undo_form=form)
     if not form.validate_on_submit():

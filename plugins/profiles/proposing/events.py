@@ -13,6 +13,7 @@ EVENTS = (
         "Decided lines of a change of practitioners and locations",
         ("case", "applied", "refused"),
     ),
+    EventSpec("profiles.change.all_asked", "Had all open lines of a change applied", ("case", "lines")),
     EventSpec(
         "profiles.change.undone", "Took back what a case had changed of practitioners and locations", ("case", "lines")
     ),

@@ -9,9 +9,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 import secrets
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ import sqlalchemy as sa
 from hp_portal.api import OrganizationScope, Payee, PortalSession, of_organization
 
 from ..record.applying import KINDS, Fact
+from ..record.facts import Key, in_parts
 from ..record.fields import Subject, find_field, read_value
 from ..record.models import SUBJECTS
 from .models import PROPOSED, ProposedChange
@@ -72,6 +74,23 @@ class Proposal:
     seen: Sequence[Fact] = ()
     new: Sequence[New] = ()
     doubts: Sequence[str] = ()
+
+    @cached_property
+    def seen_at(self) -> Mapping[Place, list[Fact]]:
+        """What the form has read of what a line is about, by day."""
+        found: dict[Place, list[Fact]] = {}
+        for fact in sorted(self.seen, key=lambda one: one.holds_from):
+            found.setdefault(place_of(fact), []).append(fact)
+        return found
+
+    @cached_property
+    def said_of(self) -> Mapping[int, dict[Key, str]]:
+        """What is said of each of those who are not on record, by negative id."""
+        found: dict[int, dict[Key, str]] = {}
+        for fact in self.facts:
+            if fact.subject_id < 0:
+                found.setdefault(fact.subject_id, {})[fact.key] = fact.value
+        return found
 
 
 class NotTheirs(Exception):
@@ -172,7 +191,7 @@ def _seeing_as(session: PortalSession, organization_id: int) -> Iterator[None]:
 
 
 def _see_all(session: PortalSession, column: Any, wanted: Collection[int], what: str) -> None:
-    found = set(session.scalars(sa.select(column).where(column.in_(wanted)))) if wanted else set()
+    found = {one for part in in_parts(wanted) for one in session.scalars(sa.select(column).where(column.in_(part)))}
     if missing := set(wanted) - found:
         raise NotTheirs(f"{what} {min(missing)}")
 

@@ -25,6 +25,7 @@ from ..record.applying import (
     new_practitioner,
     undo_change,
 )
+from ..record.facts import Key, in_parts
 from ..record.models import Change, Location, Practitioner, PractitionerFact
 from .models import APPLIED, REFUSED, UNDONE, WAITING, LineOutcome, MadeSubject
 from .proposals import (
@@ -42,6 +43,7 @@ ANOTHER = 0
 """What stands for somebody else than those on record with the same NPI."""
 
 NOBODY: Mapping[int, str] = MappingProxyType({})
+NPI: Key = ("npi", "")
 
 
 class CannotSettle(Exception):
@@ -59,12 +61,14 @@ class PossibleDuplicate(CannotSettle):
 @dataclass(frozen=True)
 class Choice:
     """What somebody decides: the lines to apply, why the others are not, for which of those that have moved it was seen what
-    is on record now (`agreed`), and who new practitioners are (`same`: by negative id, somebody on record or ANOTHER)."""
+    is on record now (`agreed`), and who new practitioners are (`same`: by negative id, somebody on record or ANOTHER). `by`
+    decides, when it is not whoever acts in the session."""
 
     chosen: Collection[int]
     reasons: Mapping[int, str] = field(default_factory=dict)
     agreed: Collection[int] = ()
     same: Mapping[int, int] = field(default_factory=dict)
+    by: int | None = None
 
 
 @dataclass(frozen=True)
@@ -130,9 +134,8 @@ def settle(session: PortalSession, case_id: int, choice: Choice, *, hold: bool =
         _check_founded(session, kept.proposal, case_id, at)
         if not hold:
             written = _apply(session, kept, case, at, choice.agreed)
-    _note(session, kept, case_id, at, WAITING if hold else APPLIED, written)
-    for line, reason in choice.reasons.items():
-        _note(session, kept, case_id, [line], REFUSED, why=reason)
+    _note(session, kept, case_id, at, WAITING if hold else APPLIED, written, by=choice.by)
+    _note(session, kept, case_id, choice.reasons, REFUSED, why=choice.reasons)
     refused = sorted(choice.reasons)
     api.record(session, "profiles.change.decided", case=case_id, applied=len(at), refused=len(refused))
     return Settled([] if hold else at, refused, at if hold else [], written.change)
@@ -157,8 +160,7 @@ def take_up(
     _check_founded(session, kept.proposal, case_id, lines, refused)
     written = _apply(session, kept, case, lines, lines, references) if lines else Written()
     _note(session, kept, case_id, lines, APPLIED, written)
-    for line, reason in refused.items():
-        _note(session, kept, case_id, [line], REFUSED, why=reason)
+    _note(session, kept, case_id, refused, REFUSED, why=refused)
     api.record(session, "profiles.change.decided", case=case_id, applied=len(lines), refused=len(refused))
     return Settled(lines, sorted(refused), [], written.change)
 
@@ -175,8 +177,7 @@ def undo_lines(session: PortalSession, case_id: int, change_id: int, why: str) -
     kept = _kept(session, case_id)
     stated = Stated("undone", why, kept.organization_id, session.context.who.person_id, case_id)
     written = undo_change(session, change_id, stated)
-    for line in lines:
-        _note(session, kept, case_id, [line], UNDONE, why=why, change=written.change)
+    _note(session, kept, case_id, lines, UNDONE, why=dict.fromkeys(lines, why), change=written.change)
     api.record(session, "profiles.change.undone", case=case_id, lines=len(lines))
     return sorted(lines)
 
@@ -184,19 +185,15 @@ def undo_lines(session: PortalSession, case_id: int, change_id: int, why: str) -
 def duplicates_of(session: PortalSession, case_id: int, proposal: Proposal) -> dict[int, list[int]]:
     """The practitioners who have, or had, the NPI of one who is to be added; by the negative id of the new one."""
     made = made_by(session, case_id)
-    found: dict[int, list[int]] = {}
-    for fact in proposal.facts:
-        if (fact.subject, fact.field) != ("practitioner", "npi") or fact.subject_id >= 0 or fact.subject_id in made:
-            continue
-        same = sa.select(PractitionerFact.practitioner_id).where(
-            PractitionerFact.field == "npi",
-            PractitionerFact.value == fact.value,
-            PractitionerFact.value != "",
-            PractitionerFact.withdrawn.is_(False),
+    wanted = {one: npi for one, values in proposal.said_of.items() if one not in made and (npi := values.get(NPI))}
+    having: dict[str, set[int]] = {}
+    for part in in_parts(wanted.values()):
+        same = sa.select(PractitionerFact.value, PractitionerFact.practitioner_id).where(
+            PractitionerFact.field == "npi", PractitionerFact.value.in_(part), PractitionerFact.withdrawn.is_(False)
         )
-        if ids := sorted(set(session.scalars(same))):
-            found[fact.subject_id] = ids
-    return found
+        for npi, one in session.execute(same):
+            having.setdefault(npi, set()).add(one)
+    return {one: sorted(having[npi]) for one, npi in wanted.items() if npi in having}
 
 
 def made_by(session: PortalSession, case_id: int) -> dict[int, int]:
@@ -214,7 +211,7 @@ def _kept(session: PortalSession, case_id: int) -> Kept:
 
 def _note_same(session: PortalSession, kept: Kept, case_id: int, choice: Choice) -> None:
     """Keep who a new practitioner is found to be, or raise PossibleDuplicate where nobody has said."""
-    needed = _needed(kept.proposal, choice.chosen)
+    needed = needed_by(kept.proposal, choice.chosen)
     found = {one: ids for one, ids in duplicates_of(session, case_id, kept.proposal).items() if one in needed}
     said = {one: choice.same[one] for one in found if choice.same.get(one) in (ANOTHER, *found[one])}
     if missing := {one: ids for one, ids in found.items() if one not in said}:
@@ -224,7 +221,7 @@ def _note_same(session: PortalSession, kept: Kept, case_id: int, choice: Choice)
             _note_made(session, kept, case_id, one, practitioner_id)
 
 
-def _needed(proposal: Proposal, lines: Collection[int]) -> set[int]:
+def needed_by(proposal: Proposal, lines: Collection[int]) -> set[int]:
     """The negative ids that these lines speak of, also by an affiliation."""
     needed = {proposal.facts[line].subject_id for line in lines}
     for one in proposal.new:
@@ -242,7 +239,7 @@ def _check_founded(
         line for line, row in outcomes_of(session, case_id).items() if row.became == WAITING and line not in without
     ]
     said = {proposal.facts[line].subject_id for line in (*lines, *waiting)}
-    for one in _needed(proposal, lines):
+    for one in needed_by(proposal, lines):
         if one not in made and one not in said:
             raise CannotSettle(
                 "Where somebody works is applied only together with who they are, and the location with its address. "
@@ -275,7 +272,7 @@ def _make(
     session: PortalSession, kept: Kept, case_id: int, lines: Sequence[int], references: Mapping[int, str]
 ) -> dict[int, int]:
     """Put on record what these lines need, practitioners and locations before what brings them together."""
-    ids, needed = made_by(session, case_id), _needed(kept.proposal, lines)
+    ids, needed = made_by(session, case_id), needed_by(kept.proposal, lines)
     order = (NewPractitioner, NewLocation, NewAffiliation)
     for one in sorted(kept.proposal.new, key=lambda one: order.index(type(one))):
         if one.id not in needed or one.id in ids:
@@ -312,11 +309,12 @@ def _note(
     lines: Collection[int],
     became: str,
     written: Written | None = None,
-    why: str = "",
+    why: Mapping[int, str] = NOBODY,
     change: Change | None = None,
+    by: int | None = None,
 ) -> None:
     """Keep what became of lines; those that were on record already have no change."""
-    ids = made_by(session, case_id)
+    ids = made_by(session, case_id) if written else {}
     facts = set(written.facts) if written else set()
     if written:
         change = written.change
@@ -329,10 +327,10 @@ def _note(
                 case_id=case_id,
                 line=line,
                 became=became,
-                why=why[:400],
+                why=why.get(line, "")[:400],
                 at=api.now(),
-                person_id=session.context.who.person_id,
+                person_id=by or session.context.who.person_id,
                 change_id=theirs,
             )
         )
-        session.flush()
+    session.flush()

@@ -18,9 +18,10 @@ from .shown import change_details
 
 RECEIVED, QUESTION, WORKING, AT_PAYER = "received", "question", "in-work", "at-payer"
 DONE, REFUSED, WITHDRAWN = "done", "refused", "withdrawn"
-_OPEN, _UNDECIDED = (RECEIVED, QUESTION, WORKING), (RECEIVED, WORKING)
+_OPEN, UNDECIDED = (RECEIVED, QUESTION, WORKING), (RECEIVED, WORKING)
 PAGE = "profiles_staff.change"
 DECIDE, HAND_ON, TAKEN, DECLINED = "decide", "hand-on", "taken", "declined"
+PART, ALL_APPLIED, ALL_HANDED_ON = "decide-part", "all-applied", "all-handed-on"
 
 STATES = (
     CaseState(RECEIVED, "Received", "Received", "We check what you have sent."),
@@ -51,10 +52,11 @@ def _refuse_rest(session: PortalSession, case_id: int, words: str) -> None:
 
 STEPS = (
     CaseStep("begin", "Begin to process", (RECEIVED,), WORKING, "Began to process it", many=True),
-    CaseStep("ask", "Ask the provider", _UNDECIDED, QUESTION, "Asked a question", words="required"),
-    CaseStep(DECIDE, "Compare and decide", _UNDECIDED, DONE, "Decided it", tone="primary", page=PAGE),
-    CaseStep(HAND_ON, "Hand on to the claims system", _UNDECIDED, AT_PAYER, "Accepted it", page=PAGE),
-    CaseStep("refuse", "Refuse", _UNDECIDED, REFUSED, "Refused it", words="required", tone="danger", take=_refuse_rest),
+    CaseStep("ask", "Ask the provider", UNDECIDED, QUESTION, "Asked a question", words="required"),
+    CaseStep(DECIDE, "Compare and decide", UNDECIDED, DONE, "Decided it", tone="primary", page=PAGE),
+    CaseStep(HAND_ON, "Hand on to the claims system", UNDECIDED, AT_PAYER, "Accepted it", page=PAGE),
+    CaseStep(PART, "Decide a part", (RECEIVED,), WORKING, "Began to decide it", page=PAGE),
+    CaseStep("refuse", "Refuse", UNDECIDED, REFUSED, "Refused it", words="required", tone="danger", take=_refuse_rest),
     CaseStep("reply", "Send the answer", (QUESTION,), RECEIVED, "Replied", "provider", "required", tone="primary"),
     CaseStep("withdraw", "Withdraw", _OPEN, WITHDRAWN, "Withdrew it", "provider"),
     CaseStep(ALL_AT_ONCE, "Apply at once", (RECEIVED,), DONE, "Applied at once", "portal", take=take_at_once),
@@ -62,6 +64,8 @@ STEPS = (
         SOME_AT_ONCE, "Apply at once", (RECEIVED,), RECEIVED, "Applied a part at once", "portal", take=take_at_once
     ),
     CaseStep(ALL_WAIT, "Accept at once", (RECEIVED,), AT_PAYER, "Accepted at once", "portal", take=take_at_once),
+    CaseStep(ALL_APPLIED, "Apply all", (WORKING,), DONE, "Applied the last of it", "portal"),
+    CaseStep(ALL_HANDED_ON, "Hand on all", (WORKING,), AT_PAYER, "Handed on the last of it", "portal"),
     CaseStep(TAKEN, "Taken by the claims system", (AT_PAYER,), DONE, "Entered it", "portal"),
     CaseStep(DECLINED, "Refused by the claims system", (AT_PAYER,), REFUSED, "Could not enter it", "portal"),
 )

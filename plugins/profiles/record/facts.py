@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -19,10 +20,11 @@ Key = tuple[str, str]
 Facts = Mapping[Key, list[Told]]
 """All that was recorded of a subject, in the order in which it was."""
 _AT_ONCE = 500
+Id = TypeVar("Id", int, str)
 
 
-def in_parts(ids: Iterable[int]) -> Iterator[list[int]]:
-    """Ids in lists that a statement takes."""
+def in_parts(ids: Iterable[Id]) -> Iterator[list[Id]]:
+    """Ids, or what else rows are found by, in lists that a statement takes."""
     found = sorted(set(ids))
     for start in range(0, len(found), _AT_ONCE):
         yield found[start : start + _AT_ONCE]

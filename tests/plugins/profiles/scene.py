@@ -19,6 +19,7 @@ from hp_portal.database import PortalSession
 from hp_portal_plugins.profiles.changing.cases import ADD_PRACTITIONER
 from hp_portal_plugins.profiles.changing.models import CONTENTS, SentForm
 from hp_portal_plugins.profiles.changing.offered import WIZARDS
+from hp_portal_plugins.profiles.deciding.models import ApplyAll
 from hp_portal_plugins.profiles.directory.models import (
     DirectoryBuild,
     DirectoryDifference,
@@ -67,6 +68,8 @@ providers: dict[str, Provider] = {
             "profiles_staff.change",
             "profiles_staff.decide_change",
             "profiles_staff.undo_change",
+            "profiles_staff.apply_whole_change",
+            "profiles_staff.change_state",
         )
     },
 }
@@ -168,6 +171,7 @@ def build(world: World, organization: Organization) -> Part:
         own = {"organization_id": organization.id, "case_id": case.id}
         session.add(LineOutcome(line=0, became="refused", why=f"{word} refused", at=clock.now(), **own))
         session.add(MadeSubject(wanted=-1, subject_id=place.id, **own))
+        session.add(ApplyAll(asked_at=clock.now(), state="ready", total=1, done=1, **own))
         author = session.scalars(sa.select(Person.id).where(Person.organization_id == organization.id)).first()
         values: dict[str, int] = {}
         for wizard in WIZARDS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,7 @@ from tests.plugins.profiles.test_deciding import WORKERS, at, decide, opened
 from tests.plugins.profiles.test_proposing import adds
 from tests.support.client import words_of
 from tests.support.identifiers import make_npi
+from tests.support.processes import kill_myself, killed
 from tests.support.world import World
 
 STEP = "hp_portal_plugins.profiles.deciding.delta.portal_step"
@@ -83,6 +85,15 @@ def test_what_is_accepted_waits_until_the_claims_system_has_answered(
     assert exported(run, out) == rows == exported(run, tmp_path / "delta.json"), (
         "the same lines until they are answered"
     )
+    written = out.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", kill_myself)
+        assert killed(lambda: run("export", out), world.database.engine)
+    assert out.read_bytes() == written, "the file of before is whole"
+    (left,) = tmp_path.glob(".delta.csv.*")
+    assert stat.S_IMODE(left.stat().st_mode) == 0o600
+    os.utime(left, (0, 0))
+    assert exported(run, out) == rows, "and what was left does not stand in the way"
     beside = [path.name for path in tmp_path.iterdir() if "delta" in path.name]
     assert sorted(beside) == ["delta.csv", "delta.json"], "and no file beside them"
     assert [row["fact"] for row in rows[:2]] == ["phone", "accepting"]
@@ -104,16 +115,13 @@ def test_what_is_accepted_waits_until_the_claims_system_has_answered(
     answers += [
         {"id": row["id"], "answer": "taken", "practitioner": "P-900" if row["practitioner"] else ""} for row in rows[2:]
     ]
-    real = portal_step
 
     def dies(session: Any, case_id: int, key: str) -> bool:
-        if case_id == second:
-            raise KeyboardInterrupt
-        return real(session, case_id, key)
+        return kill_myself() if case_id == second else portal_step(session, case_id, key)
 
-    monkeypatch.setattr(STEP, dies)
-    assert run("acknowledge", _answers(tmp_path, answers)).exit_code != 0
-    monkeypatch.setattr(STEP, real)
+    with monkeypatch.context() as patch:
+        patch.setattr(STEP, dies)
+        assert killed(lambda: run("acknowledge", _answers(tmp_path, answers)), world.database.engine)
     with world.session() as session:
         assert session.get_one(Case, first).state == "done", "what was answered before the end stands"
         assert made_by(session, second) == {}, "and of the other case nothing"
