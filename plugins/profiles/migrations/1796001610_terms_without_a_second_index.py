@@ -1,7 +1,7 @@
 """terms of the directory without a second index
 
 Revision ID: 1796001610
-Revises: 1796001500
+Revises: 1796001600
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "1796001610"
-down_revision = "1796001500"
+down_revision = "1796001600"
 
 
 def upgrade() -> None:

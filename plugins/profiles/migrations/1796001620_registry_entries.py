@@ -1,7 +1,7 @@
 """entries of the national registry of NPIs
 
 Revision ID: 1796001620
-Revises: 1796001500
+Revises: 1796001610
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "1796001620"
-down_revision = "1796001500"
+down_revision = "1796001610"
 
 ENTRY = "profiles_registry_entry"
 _TEXTS = {"name": 200, "last_name": 200, "first_name": 200, "middle_name": 200, "other_last_name": 200}

@@ -1,7 +1,7 @@
 """contradictions
 
 Revision ID: 1796001630
-Revises: 1796001500
+Revises: 1796001620
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "1796001630"
-down_revision = "1796001500"
+down_revision = "1796001620"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TABLE = "profiles_contradiction"

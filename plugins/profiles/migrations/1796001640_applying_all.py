@@ -1,7 +1,7 @@
 """applying all lines of a case
 
 Revision ID: 1796001640
-Revises: 1796001500
+Revises: 1796001630
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 import hp_portal.database
 
 revision = "1796001640"
-down_revision = "1796001500"
+down_revision = "1796001630"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TABLE = "profiles_apply_all"
