@@ -91,9 +91,13 @@ def roster_send() -> ResponseReturnValue:
         return _start(form, 422)
     sent, effective_on = form.file.data, form.effective_on.data or today(settings().payer.zone)
     try:
+        sheets.check_start(sent.stream)
         upload = receive(
             db, sent.stream, sent.filename or "roster", the_actor(), effective_on, form.complete_on.data or None
         )
+    except sheets.UnreadableSheet as error:
+        form.file.errors = [str(error)]
+        return _start(form, 422)
     except FileTooLarge:
         db.rollback()
         form.form_errors = [TOO_LARGE]
