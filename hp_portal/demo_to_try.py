@@ -52,6 +52,12 @@ TO_TRY = (
         "telephone number, which applies at once; sign, and see what was sent, before and after, on the page of the case",
     ),
     (
+        "demo.office",
+        "/apps/profiles/roster",
+        "download the roster as an Excel workbook, change some cells, add a row with a location that is not on record, and send it "
+        "back: what would change, row by row, then send all or some; the same file a second time changes nothing",
+    ),
+    (
         "nobody",
         "/forgot-password",
         "forget the password of demo.office: the message is in /demo/mailbox/; try nobody@office.example, too, and demo.staff, "
