@@ -54,8 +54,8 @@ TO_TRY = (
     (
         "demo.office",
         "/apps/profiles/roster",
-        "download the roster as an Excel workbook, change some cells, add a row with a location that is not on record, and send it "
-        "back: what would change, row by row, then send all or some; the same file a second time changes nothing",
+        "download the roster as an Excel workbook, change some cells, add a row with a location that is not on record, and send "
+        "it back: what would change, row by row, then send all or some; the same file a second time changes nothing",
     ),
     (
         "nobody",
