@@ -155,7 +155,7 @@ def test_two_uploads_at_once_are_compared_and_sent_once_each(world: World, clerk
     moved: list[int] = []
 
     def propose() -> None:
-        with world.session() as session, of_organization(session, office):
+        with world.app.app_context(), world.session() as session, of_organization(session, office):
             try:
                 send_roster(session, first)
             except RosterMoved:
