@@ -43,7 +43,7 @@ from hp_portal_plugins.profiles.roster.working import compare_rosters
 from tests.support.identifiers import make_npi, make_tin
 
 ROWS, CHANGES, PLACES, ROUNDS = 10_000, 1_500, 5, 3
-MOST = "≤ 8"
+MOST = "≤ 3"
 _AT_ONCE = 5_000
 SINCE = dt.date(2026, 1, 1)
 PERSON = {"last_name": "Sample", "first_name": "Sam", "degree": "MD", "primary_care": "yes"}

@@ -68,6 +68,12 @@ TO_TRY = (
         "open somebody, and make a change form for other payers: as PDF, CSV and JSON, signed, by fax or e-mail",
     ),
     (
+        "demo.office",
+        "/apps/profiles/roster",
+        "download the roster as an Excel workbook, change some cells, add a row with a location that is not on record, and send "
+        "it back: what would change, row by row, then send all or some; the same file a second time changes nothing",
+    ),
+    (
         "nobody",
         "/forgot-password",
         "forget the password of demo.office: the message is in /demo/mailbox/; try nobody@office.example, too, and demo.staff, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 import sqlalchemy as sa
@@ -134,6 +135,17 @@ def test_a_workbook_as_excel_leaves_it_is_loaded_too(world: World) -> None:
         payee = session.scalars(sa.select(Payee)).one()
         assert payee.whole_tin(session) == "011000001"
     assert (payee.npi, payee.vendor_number, payee.address) == (make_npi(1), "700", "1 Road\n00601")
+    book.copy_worksheet(sheet).title = "Old"
+    body = io.BytesIO()
+    book.save(body)
+    asked = f"“Old” looks like the table as much as “{sheet.title}” does. Name the one to read with --sheet."
+    for name, words in (("", asked), ("New", "There is no sheet “New” with anything in it.")):
+        body.seek(0)
+        with pytest.raises(UnusableFile, match=re.escape(words)), reading(body, name) as rows:
+            list(rows)
+    body.seek(0)
+    with reading(body, "Old") as rows:
+        assert any(note.startswith("The sheet “Old” was read, and not") for note in rows.notes)
 
 
 def test_a_csv_file_of_an_older_excel_is_loaded_and_a_heading_twice_is_refused(world: World) -> None:

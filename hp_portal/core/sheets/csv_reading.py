@@ -46,6 +46,11 @@ def decode(body: bytes) -> str:
     raise UnreadableSheet(NO_TABLE)
 
 
+def is_text(start: bytes) -> bool:
+    """Can a file that begins so be text?"""
+    return start[:2] in (b"\xff\xfe", b"\xfe\xff") or not _CONTROLS.search(start.decode("latin-1"))
+
+
 def delimiter_of(text: str) -> str:
     """What separates the cells: what most of the first lines have in them, and most often."""
     lines = [line for line in _QUOTED.sub("", text[:_LOOKED_AT]).splitlines() if line.strip()][:30]

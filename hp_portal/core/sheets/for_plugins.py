@@ -28,6 +28,7 @@ from hp_portal.core.sheets.pages import (
     sheet_file,
     turn_to_sheet,
 )
+from hp_portal.core.sheets.reader import check_start
 from hp_portal.core.sheets.reading import read_sheet
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "UnreadableSheet",
     "add_outcomes",
     "check_rows",
+    "check_start",
     "chosen_columns",
     "chosen_sheet",
     "columns_form",

@@ -166,6 +166,11 @@ def layout_sheets(
     return tuple(sheets)
 
 
+def own_sheets(layout: SheetLayout) -> tuple[str, ...]:
+    """The names of the sheets that `layout_sheets` adds to the table."""
+    return (_words_title(layout), _CHOICES)
+
+
 def _place(layout: SheetLayout, key: str) -> int:
     return [column.key for column in layout.columns].index(key)
 

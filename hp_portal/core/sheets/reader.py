@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import BinaryIO
 
 from hp_portal.core.documents.limited import DocumentLimits
 from hp_portal.core.documents.limits import OUT_OF_MEMORY, PROGRESS, hold
-from hp_portal.core.sheets.csv_reading import NO_TABLE, decode, read_csv
+from hp_portal.core.sheets.csv_reading import NO_TABLE, decode, is_text, read_csv
 from hp_portal.core.sheets.grids import ReadSheet, SheetLimits, UnreadableSheet, pack
 from hp_portal.core.sheets.xlsx_reading import Told, read_xlsx
 
@@ -23,8 +24,26 @@ EMPTY = "This file is empty. Choose the file with your table."
 NO_ROWS = "There is no row with anything in it. Choose the file with your table."
 
 
+_WORKBOOK, _OLD_WORKBOOK, _PDF, _START = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF", 4096
+
+
 def nobody(_done: int, _of: int) -> None:
     """Nobody is told how far it is."""
+
+
+def check_start(stream: BinaryIO) -> None:
+    """Raise UnreadableSheet for a file that is no table by its first bytes; a workbook is not opened. The stream is at its start
+    then."""
+    start = stream.read(_START)
+    stream.seek(0)
+    if not start:
+        raise UnreadableSheet(EMPTY)
+    if start.startswith(_WORKBOOK):
+        return
+    if start.startswith(_OLD_WORKBOOK):
+        raise UnreadableSheet(OLD)
+    if start.startswith(_PDF) or not is_text(start):
+        raise UnreadableSheet(NO_TABLE)
 
 
 def read_body(
@@ -33,11 +52,11 @@ def read_body(
     """The table of a file, whose kind is told by what is in it; `sheet` of a workbook. Raises UnreadableSheet."""
     if not body:
         raise UnreadableSheet(EMPTY)
-    if body.startswith(b"PK\x03\x04"):
+    if body.startswith(_WORKBOOK):
         read = read_xlsx(body, limits, known, told, sheet)
-    elif body.startswith(b"\xd0\xcf\x11\xe0"):
+    elif body.startswith(_OLD_WORKBOOK):
         raise UnreadableSheet(OLD)
-    elif body.startswith(b"%PDF"):
+    elif body.startswith(_PDF):
         raise UnreadableSheet(NO_TABLE)
     elif sheet:
         raise UnreadableSheet(NO_SHEETS)

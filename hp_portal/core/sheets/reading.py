@@ -8,7 +8,7 @@ import structlog
 
 from hp_portal.core.documents.limited import DocumentError, DocumentTooLarge, Progress, make_apart, no_progress
 from hp_portal.core.sheets.grids import SMALL_SHEET, ReadSheet, SheetLimits, UnreadableSheet, unpack
-from hp_portal.core.sheets.layouts import SheetLayout
+from hp_portal.core.sheets.layouts import SheetLayout, own_sheets
 from hp_portal.core.sheets.reader import read_body
 
 log = structlog.get_logger(__name__)
@@ -49,4 +49,7 @@ def read_sheet(
         raise UnreadableSheet(NOT_NOW) from error
     if made.startswith(b'{"unreadable"'):
         raise UnreadableSheet(json.loads(made)["unreadable"])
-    return unpack(made)
+    read = unpack(made)
+    if read.sheet == layout.title:  # the file that we have handed out: its other sheets are ours
+        read.others = [name for name in read.others if name not in own_sheets(layout)]
+    return read

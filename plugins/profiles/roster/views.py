@@ -23,7 +23,6 @@ from hp_portal.api import (
 )
 
 from ..blueprint import READ, SEND, blueprint
-from ..changing.locating import ADD_LOCATION
 from ..loading.specialties import specialty_words
 from ..proposing.proposals import NotTheirs
 from .downloads import CSV, PROBLEMS, SMALL, XLSX, problem_title
@@ -91,9 +90,13 @@ def roster_send() -> ResponseReturnValue:
         return _start(form, 422)
     sent, effective_on = form.file.data, form.effective_on.data or today(settings().payer.zone)
     try:
+        sheets.check_start(sent.stream)
         upload = receive(
             db, sent.stream, sent.filename or "roster", the_actor(), effective_on, form.complete_on.data or None
         )
+    except sheets.UnreadableSheet as error:
+        form.file.errors = [str(error)]
+        return _start(form, 422)
     except FileTooLarge:
         db.rollback()
         form.form_errors = [TOO_LARGE]
@@ -111,7 +114,6 @@ def _values(upload: RosterUpload) -> dict[str, Any]:
     form = RowsForm(formdata=request.args)
     show = form.show.data or "" if form.validate() else ""
     shown: dict[str, Any] = {"upload": upload, "form": form, "show": show, "outcomes": OUTCOMES}
-    shown["add_location"] = ADD_LOCATION
     if upload.state in (READY, SENT):
         db = db_session()
         listing = list_rows(db, upload.id, show, page_number(request.args))

@@ -238,3 +238,9 @@ def test_a_workbook_is_loaded_like_csv_and_unused_columns_are_named(
     assert "Columns that are not used: Remark." in result.output
     path.write_bytes(out.getvalue()[:-200])
     assert run("import", path).exit_code == 1
+    book.copy_worksheet(sheet).title = "Old"
+    book.save(path)
+    asked = run("import", path)
+    assert asked.exit_code == 1
+    assert "Name the one to read with --sheet." in asked.output
+    assert f"The sheet “Old” was read, and not “{sheet.title}”." in run("import", path, "--sheet", "Old").output

@@ -203,6 +203,7 @@ def test_the_same_file_changes_nothing_and_edited_cells_are_the_differences(worl
         ],
     ]  # fmt: skip
     assert [row[0] for row in outcomes(clerk, url, "added")] == ["Row 5"]
+    assert "Read another sheet" not in words_of(clerk.get(url)), "the other sheets are ours"
     answer = clerk.post(f"{url}/propose")
     assert answer.status_code == 303
     case_page = clerk.get(answer.headers["Location"])

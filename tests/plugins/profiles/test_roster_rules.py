@@ -97,7 +97,8 @@ def books(draw: st.DrawFn) -> Book:
             book.say("practitioner", one, "license_expires", draw(DAYS).isoformat(), state)
         for name in ("language", "hospital"):
             for item in draw(FEW):
-                if item.strip("' "):
+                # No file has an apostrophe before what would be a formula: a load takes it off, as it does in a value.
+                if item := kept("practitioner", "degree", "", item)[1]:
                     book.say("practitioner", one, name, "yes", item)
         for place in draw(st.sets(st.integers(1, places))):
             both = book.both[one, place] = len(book.both) + 1
@@ -106,8 +107,8 @@ def books(draw: st.DrawFn) -> Book:
                 ends = draw(st.dates(dt.date(2026, 2, 1), dt.date(2027, 6, 1)))
                 book.say("affiliation", both, "standing", "ended", day=ends)
                 book.say("affiliation", both, "reason", draw(TEXT), day=ends)
-            values = {"primary": YES_NO, "directory": YES_NO, "accepting": st.sampled_from(list(ACCEPTING))}
-            _say_some(draw, book, "affiliation", both, {**values, "specialty": st.sampled_from(list(WORDS))})
+            chosen = {"accepting": st.sampled_from(list(ACCEPTING)), "specialty": st.sampled_from(list(WORDS))}
+            _say_some(draw, book, "affiliation", both, {"primary": YES_NO, "directory": YES_NO, **chosen})
     return book
 
 
@@ -219,11 +220,11 @@ def test_edits_are_the_differences_and_hold_once_they_are_applied(data: st.DataO
                 cells[place][heads.index(labels[key])] = NONE
     file = csv_file(heads, cells)
     found = up(book, file)
-    for place, row in enumerate(found.rows):
-        assert row.words == []
-        assert {one.label for one in row.differences} == {labels[key] for key in changed.get(place, {})}
+    for place, compared in enumerate(found.rows):
+        assert compared.words == []
+        assert {one.label for one in compared.differences} == {labels[key] for key in changed.get(place, {})}
         ended = changed.get(place, {}).get("ends")
-        assert row.outcome == ("ended" if ended else "changed" if place in changed else "unchanged")
+        assert compared.outcome == ("ended" if ended else "changed" if place in changed else "unchanged")
     for line in once_each(line for row in found.rows for one in row.differences for line in one.lines):
         assert line.day >= TODAY
         book.tell(line)
