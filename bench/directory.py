@@ -1,5 +1,5 @@
-"""The directory: searching with 100,000 practitioner-locations against 1,000, and building it against what no build can do without,
-reading the facts and putting as many rows and terms into the same tables.
+"""The directory: searching with 100,000 practitioner-locations against 1,000, and building it against what no build can do
+without, reading the facts and putting as many rows and terms into the same tables.
 
 `python -m bench.directory [--rows 100000]`
 """
@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from flask import Flask
@@ -34,8 +34,8 @@ from tests.support.identifiers import make_npi
 
 FEW, MANY, SEARCHES, ROUNDS = 1_000, 100_000, 100, 5
 MOST_TO_BUILD = 12
-"""Beside the least, a build makes each row and its forty terms in Python and hands them to the database one by one, which takes eight
-times as long; half as much again is what a busy machine may add."""
+"""Beside the least, a build makes each row and its forty terms in Python and hands them to the database one by one, which takes
+eight times as long; half as much again is what a busy machine may add."""
 SINCE = dt.date(2026, 1, 1)
 _AT_ONCE = 5_000
 _SYLLABLES = [
@@ -141,10 +141,8 @@ def _insert(session: PortalSession, model: type[Any], rows: list[dict[str, Any]]
         return
     names = list(rows[0])
     columns = ", ".join(f'"{name}"' for name in names)
-    with (
-        connection.connection.cursor() as cursor,
-        cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy,  # type: ignore[attr-defined] # psycopg's own
-    ):
+    cursor: Any = connection.connection.cursor()
+    with cursor, cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:
         for row in rows:
             copy.write_row([row[name] for name in names])
 
@@ -164,11 +162,11 @@ def build_seconds(app: Flask) -> tuple[float, float]:
         build = build_whole(session)
         building, edition = time.perf_counter() - began, build.edition
         began = time.perf_counter()
-        for copied in (DirectoryRow, DirectoryTerm):
-            columns = [column.name for column in copied.__table__.columns if column.name != "edition"]
-            same = sa.select(sa.literal(edition + 1), *(copied.__table__.c[name] for name in columns))
-            of_edition = same.where(copied.__table__.c.edition == edition)
-            session.connection().execute(sa.insert(copied.__table__).from_select(["edition", *columns], of_edition))
+        for copied in (cast("sa.Table", model.__table__) for model in (DirectoryRow, DirectoryTerm)):
+            columns = [column.name for column in copied.columns if column.name != "edition"]
+            same = sa.select(sa.literal(edition + 1), *(copied.c[name] for name in columns))
+            of_edition = same.where(copied.c.edition == edition)
+            session.connection().execute(sa.insert(copied).from_select(["edition", *columns], of_edition))
         least += time.perf_counter() - began
         session.rollback()
         return least, building
