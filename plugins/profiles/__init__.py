@@ -125,7 +125,7 @@ PUBLIC_LINKS = (
     PublicLink(
         "Find a practitioner",
         "profiles_public.directory",
-        "for members: who is in the network, by name, specialty, place and language",
+        "who is in the network, by name, specialty, place and language, for members",
         directory_views.search_is_open,
     ),
 )

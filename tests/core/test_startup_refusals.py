@@ -12,7 +12,7 @@ import pytest
 from flask import Blueprint
 
 from hp_portal.core.access import rules as access
-from hp_portal.hookspecs import Application, EventSpec, HomeSearch, Permission, StaffLink, hookimpl
+from hp_portal.hookspecs import Application, EventSpec, HomeSearch, Permission, PublicLink, StaffLink, hookimpl
 from hp_portal.settings import ConfigurationError
 from tests.conftest import MakeApp
 from tests.support.databases import Databases
@@ -206,6 +206,10 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "a page below the box that is nowhere": (
         answers(home_search=HomeSearch("Number", "trial.index", "number", links=(("Things", "trial.things"),))),
         "points at 'trial.things'",
+    ),
+    "a link for everybody to a page that is not": (
+        answers(public_links=(PublicLink("Things", "trial.index"),)),
+        "points at 'trial.index'",
     ),
     "a staff link that leads nowhere": (
         answers(staff_links=(StaffLink("x", "trial_staff.nowhere", "trial:thing:manage"),)),
