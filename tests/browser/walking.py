@@ -65,8 +65,9 @@ class Walk:
         else:
             assert layout_problems(self.page, (PHONE,)) == []
         agreements = self._words(self.main.locator(".panel").filter(has_text="Version 20"))
-        # Pictures and the steps are looked at, and what is below a form is for those who get stuck.
-        beside = self._words(self.main.locator("figure, .after-form, .steps"))
+        agreements += self._words(self.main.locator(".agreement, .statement"))
+        # Pictures and the steps are looked at, what is below a form is for those who get stuck, of a list one line is seen.
+        beside = self._words(self.main.locator("figure, .after-form, .steps, option:not(:checked), .visually-hidden"))
         lines = self.main.inner_text().splitlines()
         words = sum(len(line.split()) for line in lines if line not in self.known) if again else self._words(self.main)
         self.known |= set(lines)

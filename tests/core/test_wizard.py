@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
+import pytest
 import sqlalchemy as sa
-from werkzeug.test import TestResponse
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
 
 from tests.sample_plugin.notes import Note
 from tests.support.client import heading_of, tree_of, words_of
@@ -209,3 +213,27 @@ def test_what_does_not_fit_is_kept_as_typed(sample_world: World) -> None:
         assert client.get(path).status_code == 404
     for path in (f"{draft}/steps/people/save", f"{draft}/steps/nothing/save", f"{draft}/steps/people/keep"):
         assert client.post(path, {"version": "²", "go": "continue"}).status_code == 404
+
+
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # Werkzeug leaves what came to the collector
+def test_an_upload_that_is_cut_off_changes_nothing(sample_world: World) -> None:
+    """Said in words; what was typed and attached before is there, and the same sent whole is attached."""
+    client = sample_world.person("a.clerk") and sample_world.sign_in("a.clerk")
+    draft = begin(client)
+    save(client, draft, "what", WHAT)
+    save(client, draft, "when", WHEN)
+    given = hidden(client.get(f"{draft}/steps/proof"))
+    file = FileStorage(io.BytesIO(b"The note itself.\n" * 500), "note.txt")
+    boundary, sent = encode_multipart({**given, "csrf_token": client.csrf_token(), "go": "continue", "files": [file]})
+    kind = f"multipart/form-data; boundary={boundary}"
+    for come in (len(sent) - 3_000, 120):
+        answer = client.flask.post(f"{draft}/steps/proof/save", data=sent[:come], content_type=kind)
+        assert (answer.status_code, heading_of(answer)) == (400, "This request could not be read")
+        assert "did not arrive whole: the connection was cut off. Nothing of it was taken." in words_of(answer)
+    page = client.get(f"{draft}/steps/proof")
+    assert (hidden(page)["version"], "note.txt" in page.text) == (given["version"], False)
+    whole = client.flask.post(f"{draft}/steps/proof/save", data=sent, content_type=kind)
+    assert path_of(whole) == f"{draft}/review"
+    assert "note.txt" in words_of(client.get(f"{draft}/review"))

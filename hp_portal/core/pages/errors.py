@@ -220,6 +220,13 @@ def install(app: Flask) -> None:
     @app.errorhandler(CSRFError)
     def csrf_error(error: CSRFError) -> Response:
         log.info("csrf.refused", request_id=g.get("request_id", ""), reason=error.description)
+        # Of a form whose end is missing, nothing can be read; not even its token.
+        if request.mimetype == "multipart/form-data" and request.content_length and not (request.form or request.files):
+            return error_response(
+                400,
+                "What you sent did not arrive whole: the connection was cut off. Nothing of it was taken. Go back: what you "
+                "typed should still be there. Choose the files once more, and send it again.",
+            )
         return error_response(
             400,
             "The form was too old to be accepted, probably because you signed in again since it was opened. "

@@ -99,7 +99,7 @@ def _keep(
     *,
     dry_run: bool,
 ) -> None:
-    columns = [getattr(RegistryEntry, column.key) for column in RegistryEntry.__table__.columns]
+    columns = [getattr(RegistryEntry, name) for name in Entry("").values(as_of)]
     rows = session.execute(sa.select(*columns).where(RegistryEntry.npi.in_(entries))).mappings()
     there = {row["npi"]: dict(row) for row in rows}
     new, changed = [], []

@@ -32,11 +32,11 @@ _NAMES = {
     "middle_name": "Provider Middle Name",
     "other_last_name": "Provider Other Last Name",
 }
-_TAXONOMY, _PRIMARY = "Healthcare Provider Taxonomy Code_{}", "Healthcare Provider Primary Taxonomy Switch_{}"
-_LICENSE, _LICENSE_STATE = "Provider License Number_{}", "Provider License Number State Code_{}"
+_TAXONOMY, _PRIMARY = "Healthcare Provider Taxonomy Code_", "Healthcare Provider Primary Taxonomy Switch_"
+_LICENSE, _LICENSE_STATE = "Provider License Number_", "Provider License Number State Code_"
 _MOST = 15
 """How many taxonomies and licenses a row has room for."""
-_NEEDED = (NPI, KIND, OFF, ON, *list(_NAMES.values())[:3], _TAXONOMY.format(1), STATE)
+_NEEDED = (NPI, KIND, OFF, ON, *list(_NAMES.values())[:3], f"{_TAXONOMY}1", STATE)
 _LICENSES_LONG = 800
 _DATA = re.compile(r"(.*/)?npidata_pfile_.*(?<!_fileheader)\.csv", re.ASCII | re.IGNORECASE)
 _DAY = re.compile(r"(\d{2})/(\d{2})/(\d{4})", re.ASCII)
@@ -168,7 +168,7 @@ class _Places:
 
     @staticmethod
     def _pair(found: Mapping[str, int], one: int, first: str, second: str) -> tuple[int, int] | None:
-        pair = (found.get(first.format(one + 1), -1), found.get(second.format(one + 1), -1))
+        pair = (found.get(f"{first}{one + 1}", -1), found.get(f"{second}{one + 1}", -1))
         return pair if min(pair) >= 0 else None
 
 
