@@ -54,8 +54,8 @@ TO_TRY = (
     (
         "demo.delegate",
         "/apps/profiles/attestation",
-        "attest by exception: press *Not right* beside a line, correct it with a form, and confirm the rest with one signature; the "
-        "statement is a PDF then",
+        "attest by exception: press *Not right* beside a line, correct it with a form, and confirm the rest with one signature; "
+        "the statement is a PDF then",
     ),
     (
         "demo.staff",

@@ -65,9 +65,11 @@ class Walk:
         else:
             assert layout_problems(self.page, (PHONE,)) == []
         agreements = self._words(self.main.locator(".panel").filter(has_text="Version 20"))
+        agreements += self._words(self.main.get_by_text("I intend to sign this form."))
         # Pictures and the steps are looked at, and what is below a form is for those who get stuck.
         beside = self._words(self.main.locator("figure, .after-form, .steps"))
-        lines = self.main.inner_text().splitlines()
+        # Where only a number is another, nobody reads the line again.
+        lines = re.sub(r"\d+", "0", self.main.inner_text()).splitlines()
         words = sum(len(line.split()) for line in lines if line not in self.known) if again else self._words(self.main)
         self.known |= set(lines)
         self.seen.append(Seen(heading, words - (0 if again else agreements + beside), 0 if again else agreements))

@@ -205,8 +205,7 @@ def test_what_speaks_against_the_record(world: World, clock: Clock, tell: Tell) 
     assert "Alder told us" in refused.text
     assert staff.post(add, flagged).status_code == 303
     assert staff.post(add, flagged).status_code == 422, "the same again"
-    page = client.get(URL)
-    told = words_of(page)
+    told = words_of(client.get(URL))
     assert "A letter to this location came back: Moved, left no address. Address: 2 First Street, Floor 3" in told
     assert f"The last e-mail to {office.person.name} came back on May 3, 2026" in told
     assert "Alder told us that she retires. Seen on May 30, 2026. Source: Our staff." in told
