@@ -63,7 +63,7 @@ def test_forty_practitioners_with_two_exceptions_take_two_minutes(live: Live, ne
     walk.see("Attestation", again=True)
     walk.says("Thank you. 38 practitioners at 1 location are attested.")
     seconds = walk.seconds(agreements=False)
-    words = [f"{one.heading}: {one.words} words" for one in walk.seen]
-    print(f"{len(walk.seen)} pages, {walk.clicks} clicks, {walk.keys} keys, {seconds:.0f} seconds; {'; '.join(words)}")
+    read = "; ".join(f"{one.heading}: {one.words} words" for one in walk.seen)
+    print(f"{len(walk.seen)} pages, {walk.clicks} clicks, {walk.keys} keys, {seconds:.0f} seconds; {read}")
     assert seconds <= MOST_SECONDS
     assert len(walk.seen) <= MOST_PAGES

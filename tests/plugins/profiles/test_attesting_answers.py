@@ -20,7 +20,7 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.payees.models import Payee
 from hp_portal_plugins.profiles.attesting.contradicting import JOB as LETTERS
 from hp_portal_plugins.profiles.attesting.models import Attestation, Contradiction
-from hp_portal_plugins.profiles.deciding.deciding import apply_proposal
+from hp_portal_plugins.profiles.proposing.settling import apply_proposal
 from tests.core.test_staff_console import recorded, rows_of
 from tests.support.client import PortalClient, tree_of, words_of
 from tests.support.clock import Clock
