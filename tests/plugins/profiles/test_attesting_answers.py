@@ -106,10 +106,6 @@ def test_a_line_that_is_not_right_leads_to_the_form_that_corrects_it(world: Worl
     _, number = number_of_last(world)
     page = client.get(URL)
     assert f"Site 02: the location itself, case {number}" in words_of(page)
-    attest(client, page.text, office.person.name)
-    last = recorded(world, "profiles.attestation.signed")[-1]
-    said = TaggedPdf(client.get(f"{URL}/{last['attestation']}/pdf").data).text
-    assert "The location itself is left out" in said
     place = f"{URL}/locations/{office.sites[0]}/not-right"
     for label in ("The address", "It is closed", "Name, telephone, fax, hours or accessibility"):
         path, sent = buttons(client, place)[label]
