@@ -158,10 +158,11 @@ _PARTS: dict[str, type[PrintedPart]] = {
 
 @dataclass(frozen=True)
 class PrintedSection:
-    """A part of a form under a heading."""
+    """A part of a form under a heading. `new_page`: it begins a page, which is no part of what is signed."""
 
     title: str
     parts: tuple[PrintedPart, ...]
+    new_page: bool = False
 
     def contents(self) -> dict[str, Any]:
         """What it says, of JSON's types."""
@@ -202,7 +203,7 @@ class PrintedForm:
 
     def blank(self) -> PrintedForm:
         """The form to fill by hand: boxes instead of answers."""
-        sections = tuple(PrintedSection(one.title, tuple(part.blank() for part in one.parts)) for one in self.sections)
+        sections = tuple(replace(one, parts=tuple(part.blank() for part in one.parts)) for one in self.sections)
         return replace(self, sections=sections, files=())
 
 

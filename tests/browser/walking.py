@@ -68,7 +68,8 @@ class Walk:
         agreements += self._words(self.main.locator(".agreement, .statement"))
         # Pictures and the steps are looked at, what is below a form is for those who get stuck, of a list one line is seen.
         beside = self._words(self.main.locator("figure, .after-form, .steps, option:not(:checked), .visually-hidden"))
-        lines = self.main.inner_text().splitlines()
+        # Where only a number is another, nobody reads the line again.
+        lines = re.sub(r"\d+", "0", self.main.inner_text()).splitlines()
         words = sum(len(line.split()) for line in lines if line not in self.known) if again else self._words(self.main)
         self.known |= set(lines)
         self.seen.append(Seen(heading, words - (0 if again else agreements + beside), 0 if again else agreements))

@@ -119,7 +119,11 @@ def _code(text: str) -> tuple[str, float]:
 
 def _section(section: PrintedSection, *, blank: bool) -> dict[str, Any]:
     parts = [part for one in section.parts for part in _narrow(one)]
-    return {"title": section.title, "parts": [_part(one, blank=blank) for one in parts]}
+    return {
+        "title": section.title,
+        "parts": [_part(one, blank=blank) for one in parts],
+        "new_page": section.new_page,
+    }
 
 
 def _narrow(part: PrintedPart) -> list[PrintedPart]:

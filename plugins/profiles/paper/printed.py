@@ -31,11 +31,14 @@ def printed_form(said: Mapping[str, Any]) -> printing.PrintedForm:
     ]
     if more:
         count = len(sites)
-        note = f"Sites {ON_FIRST_SHEET + 1} to {count} of {count} stand in the site addendum at the end of this form."
+        which = f"Sites {ON_FIRST_SHEET + 1} to {count} stand" if len(more) > 1 else f"Site {count} stands"
+        note = f"{which} in the site addendum at the end of this form."
         sections.append(printing.PrintedSection("More sites", (printing.PrintedNote(note),)))
     sections.append(printing.PrintedSection("Submitted by", (_answers(_submitter(said["submitter"])),)))
     sections += [
-        printing.PrintedSection(f"Site addendum: site {number}", (_answers(_site(site)),))
+        printing.PrintedSection(
+            f"Site addendum: site {number} of {len(sites)}", (_answers(_site(site)),), new_page=site is more[0]
+        )
         for number, site in enumerate(more, ON_FIRST_SHEET + 1)
     ]
     return printing.PrintedForm("Practitioner change form", NUMBER, VERSION, tuple(sections))

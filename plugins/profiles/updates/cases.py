@@ -16,6 +16,7 @@ from hp_portal.api import (
     CaseStep,
     PortalSession,
     PublicCases,
+    find_payees,
     mask_tin,
     show_date,
 )
@@ -84,9 +85,12 @@ def _of(session: PortalSession, case_id: int) -> ProviderUpdate:
     return session.scalars(sa.select(ProviderUpdate).where(ProviderUpdate.case_id == case_id)).one()
 
 
-def _details(session: PortalSession, case_id: int, _for_staff: bool) -> Mapping[str, Any]:
+def _details(session: PortalSession, case_id: int, for_staff: bool) -> Mapping[str, Any]:
     found = _of(session, case_id)
+    # Staff see no whole Tax ID, and so could not look for the payee themselves.
+    payees = find_payees(session, tin=found.whole_tin(session)) if for_staff else []
     return {
+        "payees": [f"{one.name}, NPI {one.npi}" if one.npi else one.name for one in payees] if for_staff else None,
         "provider": found.provider,
         "tin": found.masked_tin(session),
         "npi": found.npi,

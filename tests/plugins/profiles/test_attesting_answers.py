@@ -20,7 +20,7 @@ from hp_portal.core.identity.models import Person
 from hp_portal.core.payees.models import Payee
 from hp_portal_plugins.profiles.attesting.contradicting import JOB as LETTERS
 from hp_portal_plugins.profiles.attesting.models import Attestation, Contradiction
-from hp_portal_plugins.profiles.deciding.deciding import apply_proposal
+from hp_portal_plugins.profiles.proposing.settling import apply_proposal
 from tests.core.test_staff_console import recorded, rows_of
 from tests.support.client import PortalClient, tree_of, words_of
 from tests.support.clock import Clock
@@ -106,10 +106,6 @@ def test_a_line_that_is_not_right_leads_to_the_form_that_corrects_it(world: Worl
     _, number = number_of_last(world)
     page = client.get(URL)
     assert f"Site 02: the location itself, case {number}" in words_of(page)
-    attest(client, page.text, office.person.name)
-    last = recorded(world, "profiles.attestation.signed")[-1]
-    said = TaggedPdf(client.get(f"{URL}/{last['attestation']}/pdf").data).text
-    assert "The location itself is left out" in said
     place = f"{URL}/locations/{office.sites[0]}/not-right"
     for label in ("The address", "It is closed", "Name, telephone, fax, hours or accessibility"):
         path, sent = buttons(client, place)[label]
@@ -205,8 +201,7 @@ def test_what_speaks_against_the_record(world: World, clock: Clock, tell: Tell) 
     assert "Alder told us" in refused.text
     assert staff.post(add, flagged).status_code == 303
     assert staff.post(add, flagged).status_code == 422, "the same again"
-    page = client.get(URL)
-    told = words_of(page)
+    told = words_of(client.get(URL))
     assert "A letter to this location came back: Moved, left no address. Address: 2 First Street, Floor 3" in told
     assert f"The last e-mail to {office.person.name} came back on May 3, 2026" in told
     assert "Alder told us that she retires. Seen on May 30, 2026. Source: Our staff." in told

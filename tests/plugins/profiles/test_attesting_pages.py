@@ -33,7 +33,7 @@ def office(sqlite_app: Flask, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def hidden(page: str, name: str) -> str:
-    return (re.findall(rf'name="{name}"[^>]*value="([^"]*)"', page) or [""])[0]
+    return str((re.findall(rf'name="{name}"[^>]*value="([^"]*)"', page) or [""])[0])
 
 
 def go_on(page: str) -> str:

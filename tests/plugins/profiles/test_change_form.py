@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
+from pypdfium2 import PdfDocument
 
 from hp_portal.core.delivery.attaching import attachments_of
 from hp_portal.core.delivery.models import Message
@@ -102,7 +103,14 @@ def test_the_form_says_what_is_on_record_and_no_more(world: World, clerk: Portal
     assert "Choose the reason." in wrong.text
     assert "Kept words" in wrong.text
     url = make(clerk, of["A"])
-    pdf = TaggedPdf(clerk.get(f"{url}/as/pdf").data).text
+    body = clerk.get(f"{url}/as/pdf").data
+    pages = [page.get_textpage().get_text_range() for page in PdfDocument(body)]
+    for number in range(1, 6):
+        (page,) = [text for text in pages if f"Address\t{number} Sample" in text or f"{number} Sample Street" in text]
+        assert all(words in page for words in ("Works here since", "NPI of the group")), "a site is on one page"
+    (addendum,) = [text for text in pages if "Site addendum: site 4" in text]
+    assert "Submitted by" not in addendum, "the addendum begins a page"
+    pdf = TaggedPdf(body).text
     for text in (
         "Alder-Newname",
         "Former name Alder",
@@ -115,7 +123,7 @@ def test_the_form_says_what_is_on_record_and_no_more(world: World, clerk: Portal
         assert text in pdf, text
     assert pdf.index("Site 2 of ours (primary site)") < pdf.index("Site 1 of ours") < pdf.index("Submitted by")
     assert pdf.index("Submitted by") < pdf.index("Site addendum: site 4") < pdf.index("Site addendum: site 5")
-    assert "Sites 4 to 5 of 5 stand in the site addendum" in pdf
+    assert "Sites 4 to 5 stand in the site addendum" in pdf
     assert "Has left, or leaves, on Sep 1, 2026" in pdf
     said = json.loads(clerk.get(f"{url}/as/json").data)
     rows = list(csv.DictReader(io.StringIO(clerk.get(f"{url}/as/csv").data.decode("utf-8-sig"))))

@@ -72,6 +72,8 @@ def test_an_update_from_the_public_page_to_its_end(world: World) -> None:
     shown = words_of(staff.get(path))
     assert "Faraway Health" in shown
     assert "W-9needed" in shown
+    assert "No payee on record has this Tax ID." in shown
+    assert "No payee on record" not in page, "which is said to staff alone"
     assert staff.post(f"{path}/step", {"step": "work", "seen": "received"}).status_code == 303
     assert (
         staff.post(f"{path}/step", {"step": "ask", "seen": "worked", "words": "Where is the W-9?"}).status_code == 303
@@ -80,6 +82,7 @@ def test_an_update_from_the_public_page_to_its_end(world: World) -> None:
     reply = {"step": "reply", "seen": "question", "words": "It comes by mail."}
     assert client.post("/case-status/case/step", reply).status_code == 303
     world.payee(TIN, NPI, name="Faraway Clinic")
+    assert f"On record with this Tax ID: Faraway Clinic, NPI {NPI}." in words_of(staff.get(path))
     assert staff.post(f"{path}/payee", {"tin": TIN, "npi": NPI}).status_code == 303
     assert "Faraway Clinic" in words_of(staff.get(path))
     assert staff.post(f"{path}/step", {"step": "done", "seen": "worked"}).status_code == 303
