@@ -17,6 +17,7 @@ from hp_portal import (
     backup,
     db_commands,
     delivery_commands,
+    forgetting,
     key_commands,
     migrations,
     new_plugin,
@@ -28,7 +29,6 @@ from hp_portal import (
 )
 from hp_portal import roles as database_roles
 from hp_portal.app import create_app
-from hp_portal.core.applications import forgetting
 from hp_portal.core.applications.menu import start_settings
 from hp_portal.core.payees import importing as payee_files
 from hp_portal.database import Database, PortalSession
@@ -37,6 +37,8 @@ from hp_portal.migrations import comparing
 from hp_portal.plugins import Plugins
 from hp_portal.scopes import WholeScope
 from hp_portal.settings import ConfigurationError
+
+MOST_NAMED = 50
 
 
 class PortalGroup(click.Group):
@@ -323,7 +325,8 @@ def plugins_new(key: str, folder: Path) -> None:
 def plugins_forget(key: str, yes: bool) -> None:
     """Drop what the plugin KEY left after it was uninstalled: tables, files, settings, and who it was given to.
 
-    Its audit events stay.
+    Files that were attached to its cases and drafts are listed, and removed with it. Its audit events and the history of its
+    cases stay.
     """
     app = the_app()
     try:
@@ -332,6 +335,7 @@ def plugins_forget(key: str, yes: bool) -> None:
             found = forgetting.what_is_left(session, app, key)
             click.echo(f"Tables: {', '.join(found.tables) or 'none'}.")
             click.echo(f"Settings: {found.settings}. Given to people: {found.given}.")
+            _say_files(found)
             if not yes:
                 click.confirm(f"Drop all of this for good? Make a backup first. Forget {key}", abort=True)
             forgetting.forget(session, app, key)
@@ -339,6 +343,14 @@ def plugins_forget(key: str, yes: bool) -> None:
     except forgetting.CannotForget as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{key} is forgotten.")
+
+
+def _say_files(found: forgetting.Left) -> None:
+    click.echo(f"Attached files: {len(found.files):,} ({found.size:,} bytes).")
+    for one in found.files[:MOST_NAMED]:
+        click.echo(f"  {one.about}: {one.name}")
+    if len(found.files) > MOST_NAMED:
+        click.echo(f"  and {len(found.files) - MOST_NAMED:,} more")
 
 
 @cli.command("demo")

@@ -14,8 +14,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 from flask import Flask
 
-from hp_portal import cli, clock, migrations
-from hp_portal.core.applications import forgetting
+from hp_portal import cli, clock, forgetting, migrations
 from hp_portal.core.audit.models import AuditEvent
 from hp_portal.core.files.models import StoredFile, StoredPiece
 from hp_portal.core.files.storing import receive_file

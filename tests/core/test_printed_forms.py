@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import io
 import re
+from collections.abc import Callable
 from typing import Any
 
+import pikepdf
 import pypdfium2
 import pytest
 import zxingcpp
@@ -30,6 +33,7 @@ from hp_portal.printed import (
 from hp_portal.settings import Payer
 from tests.support.paper import FAX_ACROSS, codes_on, faxed, page_picture
 from tests.support.pdf import TaggedPdf, spots
+from tests.support.pdf_ua import problems_of
 
 PAYER = Payer(
     name="Sample Health Plan",
@@ -254,3 +258,51 @@ def test_what_is_signed_is_all_that_the_form_says(change: dict[str, Any]) -> Non
 def test_a_table_has_a_cell_for_every_header() -> None:
     with pytest.raises(ValueError, match="as many cells"):
         PrintedTable(("A", "B"), (("a",),))
+
+
+def test_what_pdf_ua_wants_is_there_and_its_lack_would_be_noticed() -> None:
+    """Filled and signed, blank, and with odd texts; then each thing is taken away in turn."""
+    made = form_pdf(FORM, PAYER, case_number="4831-9076", signatures=[SIGNED])
+    for body in (made, blank_form_pdf(FORM, PAYER), form_pdf(with_text("<b> & “ü”"), PAYER)):
+        assert problems_of(pikepdf.open(io.BytesIO(body))) == []
+
+    def no_title(file: pikepdf.Pdf) -> None:
+        with file.open_metadata() as said:
+            del said["dc:title"], said["pdfuaid:part"]
+
+    def no_words_for_pictures(file: pikepdf.Pdf) -> None:
+        for one in file.objects:
+            if isinstance(one, pikepdf.Dictionary) and "/Alt" in one:
+                del one.Alt
+
+    def no_scopes(file: pikepdf.Pdf) -> None:
+        for one in file.objects:
+            if isinstance(one, pikepdf.Dictionary) and one.get("/S") == pikepdf.Name.TH:
+                del one.A
+
+    def nothing_tagged(file: pikepdf.Pdf) -> None:
+        kept = [
+            one for one in pikepdf.parse_content_stream(file.pages[0]) if str(one.operator) not in ("BDC", "BMC", "EMC")
+        ]
+        file.pages[0].Contents = file.make_stream(pikepdf.unparse_content_stream(kept))
+
+    def no_fonts(file: pikepdf.Pdf) -> None:
+        for font in file.pages[0].resources.Font.values():
+            del font.ToUnicode
+
+    taken: list[tuple[Callable[[pikepdf.Pdf], object], str]] = [
+        (lambda file: file.Root.__delitem__("/Lang"), "no language"),
+        (lambda file: file.Root.__delitem__("/MarkInfo"), "not marked"),
+        (lambda file: file.Root.__delitem__("/ViewerPreferences"), "title is not shown"),
+        (lambda file: file.Root.__delitem__("/StructTreeRoot"), "no structure"),
+        (no_title, "XMP has no title"),
+        (no_title, "does not say PDF/UA-1"),
+        (no_words_for_pictures, "no text in its place"),
+        (no_scopes, "a TH does not say"),
+        (nothing_tagged, "neither content nor an artifact"),
+        (no_fonts, "its letters cannot be read"),
+    ]
+    for take, words in taken:
+        file = pikepdf.open(io.BytesIO(made))
+        take(file)
+        assert any(words in one for one in problems_of(file)), words

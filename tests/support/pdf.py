@@ -9,6 +9,8 @@ from typing import Any
 
 import pikepdf
 
+from .pdf_ua import problems_of
+
 _HEX = re.compile(r"<([0-9a-fA-F]+)>")
 
 
@@ -31,10 +33,11 @@ class Element:
 
 
 class TaggedPdf:
-    """An opened PDF. `tree` is its structure; `file` the pikepdf object."""
+    """An opened PDF, which is as PDF/UA wants it. `tree` is its structure; `file` the pikepdf object."""
 
     def __init__(self, data: bytes) -> None:
         self.file = pikepdf.open(io.BytesIO(data))
+        assert problems_of(self.file) == []
         self._texts = {page.obj.objgen: _marked_texts(page) for page in self.file.pages}
         self.tree = Element("Root")
         self._walk(self.file.Root.StructTreeRoot.get("/K"), self.tree, None)

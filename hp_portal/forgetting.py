@@ -1,4 +1,5 @@
-"""Forgetting a plugin that was uninstalled: its tables, files and settings, and to whom it was given."""
+"""Forgetting a plugin that was uninstalled: its tables, files and settings, and to whom it was given. Its cases stay, as the
+history that they are, without their files."""
 
 from __future__ import annotations
 
@@ -8,7 +9,11 @@ import sqlalchemy as sa
 from flask import Flask
 
 from hp_portal import migrations
+from hp_portal.core.attachments.attaching import forget_attached
+from hp_portal.core.attachments.models import AttachedFile
 from hp_portal.core.audit.record import record
+from hp_portal.core.cases.models import Case
+from hp_portal.core.drafts.models import Draft
 from hp_portal.core.files.models import StoredFile, StoredPiece
 from hp_portal.core.identity.applications import ApplicationDefault, ApplicationSetting, PersonApplication
 from hp_portal.core.jobs.models import JobRun, PluginFailure
@@ -25,11 +30,18 @@ class CannotForget(Exception):
 
 @dataclass(frozen=True)
 class Left:
-    """What a plugin left: names of tables, and how many settings and people's applications."""
+    """What a plugin left: names of tables, how many settings and people's applications, and the files that were attached to its
+    cases and drafts, by what each is attached to."""
 
     tables: tuple[str, ...]
     settings: int
     given: int
+    files: tuple[AttachedFile, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Of the files, in bytes."""
+        return sum(one.size for one in self.files)
 
 
 def what_is_left(session: PortalSession, app: Flask, key: str) -> Left:
@@ -43,6 +55,7 @@ def what_is_left(session: PortalSession, app: Flask, key: str) -> Left:
         tuple(migrations.tables_of(app, key)),
         _count(session, ApplicationSetting, key),
         _count(session, PersonApplication, key),
+        _attached(session, key),
     )
     if left == Left((), 0, 0):
         raise CannotForget(f"There is nothing of a plugin {key!r} in the database.")
@@ -51,6 +64,19 @@ def what_is_left(session: PortalSession, app: Flask, key: str) -> Left:
 
 def _count(session: PortalSession, model: type[ApplicationSetting] | type[PersonApplication], key: str) -> int:
     return session.scalar(sa.select(sa.func.count()).select_from(model).where(model.application == key)) or 0
+
+
+def _attached(session: PortalSession, key: str) -> tuple[AttachedFile, ...]:
+    """Files of the plugin's cases and drafts, and of what it calls by its own key."""
+    start = f"{key}."
+    of_case = sa.literal("case:") + sa.cast(Case.id, sa.String)
+    of_draft = sa.literal("draft:") + sa.cast(Draft.id, sa.String) + ":%"
+    theirs = sa.or_(
+        AttachedFile.about.startswith(f"{key}:", autoescape=True),
+        sa.exists().where(Case.kind.startswith(start, autoescape=True), AttachedFile.about == of_case),
+        sa.exists().where(Draft.kind.startswith(start, autoescape=True), AttachedFile.about.like(of_draft)),
+    )
+    return tuple(session.scalars(sa.select(AttachedFile).where(theirs).order_by(AttachedFile.about, AttachedFile.id)))
 
 
 def forget(session: PortalSession, app: Flask, key: str) -> Left:
@@ -62,6 +88,8 @@ def forget(session: PortalSession, app: Flask, key: str) -> Left:
     session.execute(sa.delete(JobRun).where(JobRun.job.startswith(f"{key}.", autoescape=True)))
     migrations.drop_tables(schema_connection(session), left.tables)
     _forget_files(session, key)
+    for about in dict.fromkeys([one.about for one in left.files]):
+        forget_attached(session, about)
     record(session, "staff.plugin.forgotten", plugin=key, tables=list(left.tables), given=left.given)
     return left
 
