@@ -220,7 +220,8 @@ def test_what_does_not_fit_is_kept_as_typed(sample_world: World) -> None:
 )  # Werkzeug leaves what came to the collector
 def test_an_upload_that_is_cut_off_changes_nothing(sample_world: World) -> None:
     """Said in words; what was typed and attached before is there, and the same sent whole is attached."""
-    client = sample_world.person("a.clerk") and sample_world.sign_in("a.clerk")
+    sample_world.person("a.clerk")
+    client = sample_world.sign_in("a.clerk")
     draft = begin(client)
     save(client, draft, "what", WHAT)
     save(client, draft, "when", WHEN)

@@ -196,6 +196,20 @@ HANDLERS: dict[type[Exception], Callable[[Any], Response]] = {
 }
 
 
+def _why_without_token() -> str:
+    """Why a form came without its token, and what to do."""
+    # Of a form whose end is missing, nothing can be read.
+    if request.mimetype == "multipart/form-data" and request.content_length and not (request.form or request.files):
+        return (
+            "What you sent did not arrive whole: the connection was cut off. Nothing of it was taken. Go back: what you typed "
+            "should still be there. Choose the files once more, and send it again."
+        )
+    return (
+        "The form was too old to be accepted, probably because you signed in again since it was opened. "
+        "Go back: what you typed should still be there. Reload the page if sending it again does not work."
+    )
+
+
 def install(app: Flask) -> None:
     """Register the handlers."""
 
@@ -220,18 +234,7 @@ def install(app: Flask) -> None:
     @app.errorhandler(CSRFError)
     def csrf_error(error: CSRFError) -> Response:
         log.info("csrf.refused", request_id=g.get("request_id", ""), reason=error.description)
-        # Of a form whose end is missing, nothing can be read; not even its token.
-        if request.mimetype == "multipart/form-data" and request.content_length and not (request.form or request.files):
-            return error_response(
-                400,
-                "What you sent did not arrive whole: the connection was cut off. Nothing of it was taken. Go back: what you "
-                "typed should still be there. Choose the files once more, and send it again.",
-            )
-        return error_response(
-            400,
-            "The form was too old to be accepted, probably because you signed in again since it was opened. "
-            "Go back: what you typed should still be there. Reload the page if sending it again does not work.",
-        )
+        return error_response(400, _why_without_token())
 
     @app.errorhandler(TooManyAttempts)
     def too_many_attempts(error: TooManyAttempts) -> Response:
