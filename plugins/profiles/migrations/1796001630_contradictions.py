@@ -24,7 +24,7 @@ def upgrade() -> None:
     op.create_table(
         TABLE,
         sa.Column("id", BigId, nullable=False),
-        sa.Column("payee_id", BigId, nullable=False),
+        sa.Column("payee_id", BigId, nullable=True),
         sa.Column("practitioner_id", BigId, nullable=True),
         sa.Column("location_id", BigId, nullable=True),
         sa.Column("npi", sa.String(10), nullable=False),
