@@ -94,7 +94,7 @@ def test_without_a_way_faxes_are_sent_by_hand(by_hand: World, staff: PortalClien
     reference = message(by_hand, number).reference or ""
     assert re.fullmatch(r"[2-9A-HJ-NP-Z]{4}(-[2-9A-HJ-NP-Z]{4}){2}", reference)
     assert ("952-555-0100: Your agreement" in page, reference in page) == (True, True)
-    pdf = TaggedPdf(staff.get(f"/staff/faxes/{number}/pdf").data)
+    pdf = TaggedPdf(staff.get(f"/staff/faxes/{number}/pdf").data, joined=True)
     assert len(pdf.file.pages) == 3
     text = pdf.tree.whole_text
     for words in (

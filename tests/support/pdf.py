@@ -33,11 +33,13 @@ class Element:
 
 
 class TaggedPdf:
-    """An opened PDF, which is as PDF/UA wants it. `tree` is its structure; `file` the pikepdf object."""
+    """An opened PDF, which is as PDF/UA wants it, unless pages of others were joined to it (`joined`). `tree` is its structure;
+    `file` the pikepdf object."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, joined: bool = False) -> None:
         self.file = pikepdf.open(io.BytesIO(data))
-        assert problems_of(self.file) == []
+        if not joined:
+            assert problems_of(self.file) == []
         self._texts = {page.obj.objgen: _marked_texts(page) for page in self.file.pages}
         self.tree = Element("Root")
         self._walk(self.file.Root.StructTreeRoot.get("/K"), self.tree, None)
