@@ -22,6 +22,7 @@ HOSTILE = """<b data-planted>&amp;"'"""
 # What a GET may write all the same, with the reason.
 WRITTEN_BY_READING = {
     "audit_event": "what was seen is recorded",
+    "pace": "how many pages one address has read in this minute",
     "audit_window": "what was refused is counted",
     "portal_draft_visit": "who has a draft open, told to others who open it",
     "refusal": "what was refused is noted",

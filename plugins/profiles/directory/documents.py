@@ -10,6 +10,7 @@ from hp_portal.api import (
     CSV_TYPE,
     DocumentError,
     DocumentKind,
+    DocumentTooLarge,
     MadeFile,
     Making,
     PortalSession,
@@ -62,7 +63,9 @@ def _make(kind: Format) -> Callable[[PortalSession, Mapping[str, Any], Making], 
         except NotBuilt:
             return None
         except Moving as error:
-            raise DocumentError("the directory was published anew each time it was read") from error
+            # While somebody waits it is left to the worker.
+            failed = DocumentTooLarge if making.at_once else DocumentError
+            raise failed("the directory was published anew each time it was read") from error
         as_of = found.as_of.isoformat()
         contents = {**wanted, "as_of": as_of, "rows": len(found.rows)}
         return MadeFile(write_file(found, kind), f"directory-{as_of}.{kind}", _TYPES[kind], contents=contents)

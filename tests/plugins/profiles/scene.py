@@ -20,6 +20,7 @@ from hp_portal_plugins.profiles.changing.cases import ADD_PRACTITIONER
 from hp_portal_plugins.profiles.changing.models import CONTENTS, SentForm
 from hp_portal_plugins.profiles.changing.offered import WIZARDS
 from hp_portal_plugins.profiles.deciding.models import ApplyAll
+from hp_portal_plugins.profiles.directory.building import whole_digest
 from hp_portal_plugins.profiles.directory.models import (
     DirectoryBuild,
     DirectoryDifference,
@@ -205,7 +206,7 @@ def _directory_build(session: PortalSession, affiliation_id: int) -> int:
         checked_at=now,
         change_id=0,
         specialties="",
-        digest="",
+        digest=whole_digest([]),
         rows=0,
         hidden=1,
         added=0,
