@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import structlog
 
+from hp_portal.app import create_app
 from hp_portal.core.access import rules as access
-from tests.conftest import MakeApp
 from tests.support.client import PortalClient
-from tests.support.databases import Databases
+from tests.support.databases import Databases, settings_for
 from tests.support.world import PASSWORD, World
 
 Lines = list[dict[str, Any]]
@@ -37,12 +37,13 @@ def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 
 @pytest.fixture
-def world(databases: Databases, tmp_path: Path, make_app: MakeApp, log: io.StringIO) -> World:
+def world(databases: Databases, tmp_path: Path, log: io.StringIO) -> World:
     """A portal that logs as in production."""
     url = databases.new_sqlite(tmp_path / "portal.sqlite")
     log.truncate(0)
     log.seek(0)
-    return World(make_app(url, log_format="json"))
+    # Made anew: where it writes its log was settled when an app was made.
+    return World(create_app(settings_for(url, databases.instance, log_format="json")))
 
 
 def test_a_request_is_a_line_without_what_was_typed(world: World, log: io.StringIO) -> None:

@@ -30,13 +30,14 @@ def keep_pace(session: PortalSession, kind: str, subject: str, *, limit: int, wi
         raise TooManyAttempts(since + window - now)
     if _count(session, mine, since, limit):
         return
-    # Nothing was ever counted, or somebody else has counted the last one just now.
+    # Nothing was ever counted, or somebody else has counted the last one just now: only who holds the lock adds a row.
     lock(session, f"pace:{kind}:{subject}")
-    if _full(session, mine, since, limit):
+    if _count(session, mine, since, limit):
+        return
+    if session.scalar(sa.select(Pace.id).where(mine)) is not None:
         raise TooManyAttempts(since + window - now)
-    if not _count(session, mine, since, limit):
-        session.add(Pace(kind=kind, subject=digest, since=since, counted=1))
-        session.flush()
+    session.add(Pace(kind=kind, subject=digest, since=since, counted=1))
+    session.flush()
 
 
 def _full(session: PortalSession, mine: sa.ColumnElement[bool], since: dt.datetime, limit: int) -> bool:
