@@ -21,6 +21,8 @@ from tests.support.world import World
 LOOKING = ("wrong organization", "allowed", "delegate", "no application given")
 # Whose pages and fragments the Nu HTML checker reads as well, with SQLite alone: of HTML one kind of database tells enough.
 CHECKED = ("anonymous", "allowed", "delegate", "no application given", "staff with permission")
+# Who asks for fragments: whoever is allowed to sees no more of them than a delegate.
+FRAGMENTS = ("wrong organization", "delegate", "no application given", "anonymous", "staff with permission")
 # Who must find the button to sign out, by the rule of the page: a delegate, if it is not of the console.
 SIGNED_IN = {"staff": "staff with permission"}
 
@@ -99,7 +101,7 @@ def test_a_number_that_no_row_can_have_is_not_found(scene: Scene, persona: str) 
     assert not wrong, "\n".join(wrong)
 
 
-@on(("postgresql", ("wrong organization", "delegate")), ("sqlite", (*LOOKING, "anonymous", "staff with permission")))
+@on(("postgresql", ("wrong organization", "delegate")), ("sqlite", FRAGMENTS))
 def test_no_fragment_shows_anything_of_another_organization(
     scene: Scene, database_kind: str, persona: str, folder: Path
 ) -> None:

@@ -69,6 +69,7 @@ def writes(scene: Scene) -> Iterator[set[str]]:
         sa.event.remove(engine, "before_cursor_execute", note)
 
 
+@pytest.mark.either_database
 def test_names_are_shown_as_text(scene: Scene) -> None:
     with scene.world.session() as session:
         for model in (Organization, Payee, Person):
@@ -85,6 +86,7 @@ def test_names_are_shown_as_text(scene: Scene) -> None:
     assert shown > 20
 
 
+@pytest.mark.either_database
 def test_get_changes_nothing(scene: Scene) -> None:
     asked = [(route, person, matrix.url_of(scene, route, person)) for route, person in readers(scene)]
     written: dict[str, set[str]] = {}

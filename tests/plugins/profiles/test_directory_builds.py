@@ -240,7 +240,12 @@ def test_nothing_that_is_not_public_gets_out(published: World, clock: Clock, tmp
     """Every field that is not public has a value of its own, for everybody; none is in a file, a page or the tables."""
     secret, facts = "NOTFORMEMBERS", []
     values = {"birth_date": "1907-07-07", "license_expires": "2907-07-07", "dea_expires": "2907-07-07"}
-    values |= {"insurance_expires": "2907-07-07", "billing_state": "GU", "billing_zip": "99907-9907"}
+    values |= {
+        "license_starts": "1908-08-08",
+        "insurance_expires": "2907-07-07",
+        "billing_state": "GU",
+        "billing_zip": "99907-9907",
+    }
     hidden = [field for field in FIELDS.values() if not field.public]
     assert len(hidden) > 12
     with published.session() as session:
