@@ -102,6 +102,7 @@ def upgrade(app: Flask) -> Upgraded:
     when the database is newer than the portal, and when its role does not own the tables.
     """
     done, chains = Upgraded(), chains_of(app)
+    prefixes = {chain.prefix for chain in chains.values()}
     database: Database = app.extensions["hp_portal.database"]
     roles.refuse_runtime(engine_of(app))
     with changing_schema(engine_of(app)) as connection:
@@ -125,7 +126,11 @@ def upgrade(app: Flask) -> Upgraded:
                 # For a revision that seals what was there before: op.get_bind().info["hp_portal.vault"].
                 connection.info["hp_portal.vault"] = database.vault
                 done.notes += _upgrade_plugin(chain, connection)
-                _guard(app, connection, tables_in_use(app) - core_tables())
+                # Of its own tables alone: another plugin's may not be there yet as its models say.
+                own = {
+                    table for table in tables_in_use(app) - core_tables() if owner_of(table, prefixes) == chain.prefix
+                }
+                _guard(app, connection, own)
         except Exception as error:
             done.failed[chain.key] = str(error) if isinstance(error, BadMigrations) else describe(error)
     done.notes += [left_behind_note(left) for left in left_behind(app)]
