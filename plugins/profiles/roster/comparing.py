@@ -269,11 +269,12 @@ class _Comparer:
         if until and (ends is None or ends > until):
             lines += _lines(self.standing, affiliation, {"standing": "active", "reason": ""}, until)
         if ends:
-            lines += tuple(
-                Line("affiliation", affiliation, name, "", value, self._seen(affiliation, name, ends), ends)
-                for name, value in (("standing", "ended"), ("reason", reason or ""))
-                if name == "standing" or value != self._seen(affiliation, name, ends)
-            )
+            seen = {name: self._seen(affiliation, name, ends) for name in ("standing", "reason")}
+            # A reason that is taken back from the day before on has to be said again.
+            held = "" if any(line.field == "reason" for line in lines) else seen["reason"]
+            lines += (Line("affiliation", affiliation, "standing", "", "ended", seen["standing"], ends),)
+            if (reason or "") != held:
+                lines += (Line("affiliation", affiliation, "reason", "", reason or "", seen["reason"], ends),)
         made.outcome = ENDED if ends else CHANGED
         before, after = (show_date(one) if one else "" for one in (until, ends))
         made.differences.append(Difference("Left on", before, after, ends or until or self.standing.day, lines))
