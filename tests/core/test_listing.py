@@ -24,6 +24,8 @@ from tests.support.html import text_of
 from tests.support.matrix import build_scene
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 PAYEES = Sorting(
     (
         Column("name", "Name", Payee.name),

@@ -21,6 +21,8 @@ from tests.support.identifiers import make_npi, make_tin
 from tests.support.registering import ADDRESS, Payments, Visitor
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
 TIN, NPI, NUMBER = make_tin(4711), make_npi(4711), "PROOF-0042"
 OURS = make_tin(9)

@@ -28,6 +28,8 @@ from tests.support.clock import Clock
 from tests.support.identifiers import make_npi, make_tin
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 TABLE = "/apps/sample/table"
 SEVERAL = "/apps/tax-id-npi-access/add-several"
 

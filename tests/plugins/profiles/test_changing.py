@@ -20,6 +20,8 @@ from tests.support.world import World
 
 from .forms import APP, Office
 
+pytestmark = pytest.mark.either_database
+
 
 @pytest.fixture
 def office(world: World, clock: Clock) -> Office:

@@ -17,6 +17,8 @@ from tests.support.world import World
 
 from .inquiry import DAY, Office, claim, events, url_of, words
 
+pytestmark = pytest.mark.either_database
+
 LESS = (Service("HC:99213", 20000, (Reason("CO", "45", 15000),), DAY - dt.timedelta(days=20)),)
 
 

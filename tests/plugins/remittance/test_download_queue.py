@@ -32,6 +32,8 @@ from tests.support.client import PortalClient, heading_of
 from tests.support.clock import Clock
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 
 @pytest.fixture
 def office(world: World, monkeypatch: pytest.MonkeyPatch) -> Office:

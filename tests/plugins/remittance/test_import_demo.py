@@ -21,6 +21,8 @@ from hp_portal_plugins.remittance.models import Claim, Payment, ProviderAdjustme
 from hp_portal_plugins.remittance.x12.marks import read_marks
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 
 @pytest.fixture
 def checks(world: World) -> list[DemoCheck]:

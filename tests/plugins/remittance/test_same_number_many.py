@@ -21,6 +21,8 @@ from tests.support.world import World
 from .inquiry import DAY, Office, claim, events
 from .test_same_number_decisions import DECIDE, QUEUE, READ, standing, text_of
 
+pytestmark = pytest.mark.either_database
+
 TOGETHER = f"{QUEUE}/together"
 REASON = "The sender corrected the whole file."
 
