@@ -29,11 +29,7 @@ def _without_links_to(side: Side, text: str) -> str:
     return re.sub(rf'<a [^>]*href="/o/{side.organization.id}/[^"]*"[^>]*>.*?</a>', "", text, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize(
-    ("database_kind", "fragment"),
-    [("sqlite", True), pytest.param("postgresql", False, marks=pytest.mark.postgresql)],
-    indirect=["database_kind"],
-)
+@pytest.mark.parametrize("fragment", [False, True], ids=["pages", "fragments"])
 def test_no_page_of_one_organization_shows_anything_of_the_other(scene: Scene, fragment: bool) -> None:
     """Rows in the addresses are the first one's; asked for below either organization, as a page and as a part of one."""
     client, seen, shown = scene.world.sign_in("both"), [], ""

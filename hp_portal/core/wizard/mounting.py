@@ -57,5 +57,5 @@ def _view(act: Callable[..., ResponseReturnValue], name: str) -> Callable[..., R
 
     view.__name__ = name
     view.__doc__ = act.__doc__
-    view.__wrapped__ = act  # type: ignore[attr-defined]  # the same for every form: inspect.unwrap finds it
+    view.__wrapped__ = act  # type: ignore[attr-defined] # inspect.unwrap looks for it, and no type has it
     return view
