@@ -11,3 +11,6 @@ READ = "profiles:record:read"
 SEND = "profiles:change:send"
 WORK = "profiles:change:work"
 LOAD = "profiles:record:load"
+
+IN_PART = 3
+"""The exit status of a command that could not use all of what it was given."""

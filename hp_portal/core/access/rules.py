@@ -40,7 +40,7 @@ def _mark(rule: Rule) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         if hasattr(view, "access_rule"):
             raise TypeError(f"{view.__name__} has two access rules")
-        view.access_rule = rule  # type: ignore[attr-defined]
+        view.access_rule = rule  # type: ignore[attr-defined] # functions have no such type; rule_of reads it
         return view
 
     return decorate

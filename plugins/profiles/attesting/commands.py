@@ -9,11 +9,9 @@ import click
 
 from hp_portal.api import db_session, show_count, whole
 
-from ..blueprint import blueprint
+from ..blueprint import IN_PART, blueprint
 from ..loading.tables import UnusableFile
 from .telling import tell_file
-
-IN_PART = 3
 
 
 @blueprint.cli.command("told")

@@ -14,11 +14,10 @@ import click
 
 from hp_portal.api import db_session, show_count, whole
 
-from ..blueprint import blueprint
+from ..blueprint import IN_PART, blueprint
 from ..loading.tables import UnusableFile, read_table
 from .delta import Answer, acknowledge, answers_in, export_delta
 
-IN_PART = 3
 LEFT_AFTER = 3600
 """Seconds after which nobody writes a file any more."""
 

@@ -10,13 +10,13 @@ import click
 
 from hp_portal.api import db_session, show_count, whole
 
-from ..blueprint import blueprint
+from ..blueprint import IN_PART, blueprint
 from .exporting import export_record
 from .importing import LoadReport, load_file
 from .specialties import load_specialties
 from .tables import UnusableFile
 
-UNREADABLE, IN_PART = 1, 3
+UNREADABLE = 1
 
 
 @blueprint.cli.command("import")

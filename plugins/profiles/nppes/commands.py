@@ -10,12 +10,10 @@ import click
 
 from hp_portal.api import db_session, show_count, show_date, whole
 
-from ..blueprint import blueprint
+from ..blueprint import IN_PART, blueprint
 from ..record.fields import STATES
 from .loading import RegistryReport, Wanted, known_npis, load_registry
 from .reading import UnreadableFile, last_day_of, open_table
-
-IN_PART = 3
 
 
 def _states(_context: object, _option: object, values: tuple[str, ...]) -> frozenset[str]:
